@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler options that every goldseal target shares, as one INTERFACE target.
+add_library(goldseal_options INTERFACE)
+target_compile_features(goldseal_options INTERFACE cxx_std_20)
+target_include_directories(goldseal_options INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/src)
+target_compile_options(goldseal_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Woverloaded-virtual -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough)
+
+option(GOLDSEAL_WERROR "Treat warnings as errors (the presets do)" OFF)
+if(GOLDSEAL_WERROR)
+  target_compile_options(goldseal_options INTERFACE -Werror)
+endif()
+
+set(GOLDSEAL_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them")
+if(GOLDSEAL_SANITIZE)
+  target_compile_options(goldseal_options INTERFACE -fsanitize=${GOLDSEAL_SANITIZE} -fno-sanitize-recover=all
+                                                    -fno-omit-frame-pointer)
+  target_link_options(goldseal_options INTERFACE -fsanitize=${GOLDSEAL_SANITIZE})
+endif()
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+# One static library a folder, so that the direction of dependencies is what the linker sees.
+# goldseal_add_library(NAME SOURCES … DEPENDS …) makes goldseal_NAME with the alias goldseal::NAME.
+function(goldseal_add_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  add_library(goldseal_${name} STATIC ${arg_SOURCES})
+  add_library(goldseal::${name} ALIAS goldseal_${name})
+  target_link_libraries(goldseal_${name} PUBLIC goldseal_options ${arg_DEPENDS} PRIVATE ${arg_PRIVATE})
+endfunction()

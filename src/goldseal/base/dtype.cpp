@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/dtype.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+namespace goldseal {
+namespace {
+
+struct Row {
+  DType dtype;
+  std::string_view name;
+  std::string_view safetensors;  // empty: not in the format
+  std::size_t size;
+  bool floating;
+};
+
+// safetensors' names are those of its README ("Format"); the types that it lacks are left empty.
+constexpr std::array k_rows{
+    Row{DType::float64, "float64", "F64", 8, true},
+    Row{DType::float32, "float32", "F32", 4, true},
+    Row{DType::float16, "float16", "F16", 2, true},
+    Row{DType::bfloat16, "bfloat16", "BF16", 2, true},
+    Row{DType::float8_e4m3fn, "float8_e4m3fn", "F8_E4M3", 1, true},
+    Row{DType::float8_e4m3fnuz, "float8_e4m3fnuz", "", 1, true},
+    Row{DType::float8_e5m2, "float8_e5m2", "F8_E5M2", 1, true},
+    Row{DType::float8_e5m2fnuz, "float8_e5m2fnuz", "", 1, true},
+    Row{DType::float8_e8m0fnu, "float8_e8m0fnu", "F8_E8M0", 1, true},
+    Row{DType::int64, "int64", "I64", 8, false},
+    Row{DType::int32, "int32", "I32", 4, false},
+    Row{DType::int16, "int16", "I16", 2, false},
+    Row{DType::int8, "int8", "I8", 1, false},
+    Row{DType::uint64, "uint64", "U64", 8, false},
+    Row{DType::uint32, "uint32", "U32", 4, false},
+    Row{DType::uint16, "uint16", "U16", 2, false},
+    Row{DType::uint8, "uint8", "U8", 1, false},
+    Row{DType::boolean, "bool", "BOOL", 1, false},
+    Row{DType::complex128, "complex128", "", 16, true},
+    Row{DType::complex64, "complex64", "C64", 8, true},
+    Row{DType::complex32, "complex32", "", 4, true},
+    Row{DType::qint8, "qint8", "", 1, false},
+    Row{DType::quint8, "quint8", "", 1, false},
+    Row{DType::qint32, "qint32", "", 4, false},
+    Row{DType::quint4x2, "quint4x2", "", 1, false},
+    Row{DType::quint2x4, "quint2x4", "", 1, false},
+};
+
+constexpr const Row& row(DType dtype) { return k_rows[static_cast<std::size_t>(dtype)]; }
+
+// The table is indexed by the enumeration.
+static_assert([] {
+  for (std::size_t i = 0; i < k_rows.size(); ++i)
+    if (static_cast<std::size_t>(k_rows[i].dtype) != i) return false;
+  return true;
+}());
+
+}  // namespace
+
+std::string_view to_string(DType dtype) { return row(dtype).name; }
+
+std::optional<DType> parse_dtype(std::string_view name) {
+  const auto* const found = std::ranges::find(k_rows, name, &Row::name);
+  if (found == k_rows.end()) return std::nullopt;
+  return found->dtype;
+}
+
+std::optional<std::string_view> safetensors_name(DType dtype) {
+  if (row(dtype).safetensors.empty()) return std::nullopt;
+  return row(dtype).safetensors;
+}
+
+std::optional<DType> parse_safetensors_dtype(std::string_view name) {
+  const auto* const found = std::ranges::find(k_rows, name, &Row::safetensors);
+  if (name.empty() || found == k_rows.end()) return std::nullopt;
+  return found->dtype;
+}
+
+std::size_t item_size(DType dtype) { return row(dtype).size; }
+bool is_floating(DType dtype) { return row(dtype).floating; }
+
+std::string format_shape(std::span<const std::int64_t> shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+}  // namespace goldseal

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/parallel.hpp>
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace goldseal {
+
+unsigned available_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+}
+
+void parallel_for(std::size_t count, const std::function<void(std::size_t)>& task) {
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr first_failure;
+  std::mutex failure_lock;
+  const auto drain = [&] {
+    try {
+      for (auto i = next++; i < count; i = next++) task(i);
+    } catch (...) {
+      const std::scoped_lock guard(failure_lock);
+      if (!first_failure) first_failure = std::current_exception();
+      next = count;
+    }
+  };
+  const auto threads = std::min<std::size_t>(available_processors(), count);
+  {
+    std::vector<std::jthread> helpers;
+    for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(drain);
+    drain();
+  }
+  if (first_failure) std::rethrow_exception(first_failure);
+}
+
+}  // namespace goldseal

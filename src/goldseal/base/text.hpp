@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+
+/// Text that came from a file or a process, safe to print: control characters and bytes that are not UTF-8 as `\x1b`.
+[[nodiscard]] std::string escape_unprintable(std::string_view text);
+
+[[nodiscard]] bool is_utf8(std::string_view text);
+
+/// `236.5 MiB`, `412 bytes`.
+[[nodiscard]] std::string format_bytes(std::uint64_t bytes);
+
+/// 61949149 as `61,949,149`.
+[[nodiscard]] std::string format_count(std::uint64_t count);
+
+[[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
+
+/// The candidate nearest to `text` by edit distance (Levenshtein), if it is near enough to be a slip of the hand:
+/// at most a third of the length.
+[[nodiscard]] std::optional<std::string> did_you_mean(std::string_view text, std::span<const std::string> candidates);
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+
+}  // namespace goldseal

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/dtype.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace goldseal {
+
+/// A named place or tensor: what the match compares.
+struct Key {
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<std::int64_t> shape;
+  bool required = true;  ///< of a network's slot: false where its state dict does not save it (non-persistent buffer)
+};
+
+/// A key present on both sides with another shape or dtype.
+struct KeyMismatch {
+  std::size_t have = 0;  ///< index into the checkpoint's keys
+  std::size_t want = 0;  ///< index into the network's keys
+  bool shape = false;
+  bool dtype = false;
+};
+
+/// How a checkpoint's keys map onto a network's.
+struct KeyMatch {
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;  ///< (have, want) of equal name, shape and dtype
+  std::vector<std::string> removed_segments;               ///< wrapper segments that were taken out, in order of removal
+  std::vector<std::string> renamed;                        ///< each checkpoint key after removal, in the checkpoint's order
+  std::vector<std::size_t> missing;                        ///< wanted and required, not in the checkpoint
+  std::vector<std::size_t> unexpected;                     ///< in the checkpoint, not wanted
+  std::vector<KeyMismatch> mismatched;
+  std::string cause;   ///< the likely reason in one sentence; empty where all matches
+  std::string remedy;  ///< what to do about it
+
+  /// One to one, nothing left on either side.
+  [[nodiscard]] bool complete() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
+};
+
+/// Maps the keys `have` (of a checkpoint) onto `want` (of a network or a seal). Wrapper segments such as `module` are removed as whole path
+/// segments, to a fixpoint, and only where the names then map one to one.
+[[nodiscard]] KeyMatch match_keys(std::span<const Key> have, std::span<const Key> want);
+
+}  // namespace goldseal

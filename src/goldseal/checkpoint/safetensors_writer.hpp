@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/dtype.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace goldseal {
+
+/// A tensor to write: contiguous, little-endian; the bytes are borrowed until the call returns.
+struct TensorToWrite {
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+/// A safetensors file as bytes: header first, padded to 8, then the tensors in the order given. `metadata` becomes `__metadata__`.
+/// Throws Error{unsupported} for an element type that the format lacks.
+[[nodiscard]] std::string write_safetensors(std::span<const TensorToWrite> tensors,
+                                            std::span<const std::pair<std::string, std::string>> metadata = {});
+
+}  // namespace goldseal

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace goldseal {
+
+/// What is known of a machine under one dotted name.
+using FactValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
+
+struct Fact {
+  FactValue value;
+  std::string origin;  ///< where it was read: a file, a library's function, a command line
+  friend bool operator==(const Fact&, const Fact&) = default;
+};
+
+/// A machine as facts with dotted names: `torch.version`, `cpu.isa`, `gpu.0.name`. Flat, so that an environment written by a newer goldseal
+/// keeps what this one does not know, and that a policy can hold a rule against any name. manifests/FORMAT.md lists the names.
+class Environment {
+ public:
+  using Facts = std::map<std::string, Fact, std::less<>>;
+
+  void set(std::string name, FactValue value, std::string origin);
+  /// Adds all of `other`; where both know a name, `other` wins.
+  void merge(const Environment& other);
+  /// Drops the names of this prefix (`host.` or one whole name).
+  void forget(std::string_view prefix);
+
+  [[nodiscard]] const Fact* find(std::string_view name) const;
+  [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
+  /// The value as text, integer, list …; nothing where the fact is missing or of another type.
+  [[nodiscard]] std::optional<std::string> text(std::string_view name) const;
+  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name) const;
+  [[nodiscard]] std::optional<bool> boolean(std::string_view name) const;
+  [[nodiscard]] std::optional<std::vector<std::string>> list(std::string_view name) const;
+  /// The value as a person reads it: `2.13.0`, `true`, `avx2, avx512f`; empty where it is missing.
+  [[nodiscard]] std::string shown(std::string_view name) const;
+
+  [[nodiscard]] const Facts& facts() const { return m_facts; }
+  [[nodiscard]] bool empty() const { return m_facts.empty(); }
+  friend bool operator==(const Environment&, const Environment&) = default;
+
+ private:
+  Facts m_facts;
+};
+
+[[nodiscard]] std::string to_string(const FactValue& value);
+
+}  // namespace goldseal

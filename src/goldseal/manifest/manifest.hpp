@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/sha256.hpp>
+#include <goldseal/manifest/environment.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+
+/// The format that this version writes. Every older one is read; a newer one is refused.
+inline constexpr std::int64_t k_manifest_format = 1;
+
+/// A file that the model consists of.
+struct FileRecord {
+  std::string role;  ///< `checkpoint` or `architecture`
+  std::string path;  ///< relative to the seal's directory where that is possible, with `/`
+  std::uint64_t bytes = 0;
+  Digest sha256;
+  std::optional<Digest> frame_sha256;  ///< of a checkpoint: the file with the tensors' bytes left out
+};
+
+/// A tensor of the state dict, under the network's name for it.
+struct TensorRecord {
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<std::int64_t> shape;
+  Digest sha256;         ///< over its elements in row-major order, little-endian
+  std::string alias_of;  ///< the first tensor that shares its memory; empty for none
+  friend bool operator==(const TensorRecord&, const TensorRecord&) = default;
+};
+
+/// What the seal says of the model.
+struct ModelRecord {
+  std::string builder;         ///< the form of `--model`: `darknet`, `torchscript` …
+  std::string source;          ///< what follows it: a path relative to the seal, or a reference
+  std::map<std::string, std::string> options;
+  std::string container;       ///< `torch-zip`, `safetensors` …
+  std::string entry;           ///< of a wrapped checkpoint: where the state dict was, `model`; empty for the top
+  std::vector<std::string> removed_segments;  ///< wrapper segments taken out of the keys: `module`
+  std::vector<FileRecord> files;
+  std::vector<TensorRecord> tensors;
+  std::map<std::string, std::string> configuration;  ///< hyperparameters outside the state dict, from the worker
+};
+
+/// One input or output of a golden case.
+struct GoldenTensor {
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<std::int64_t> shape;
+  std::string source;  ///< of an input: how it was given, `random:1x3x416x416,seed=7`
+};
+
+/// The noise floor of one output (golden/noise_floor.hpp defines the quantities).
+struct NoiseRecord {
+  std::string output;
+  double s0 = 0;      ///< S0, in the output's own unit
+  double a = 0;       ///< A, a ratio
+  double b = 0;       ///< B, a ratio
+  double linear = 1;  ///< lin: 1 for a network that is float64 throughout
+  bool pure = true;   ///< 0.5 < lin < 2
+};
+
+/// A named set of inputs and the outputs they must give. The tensors are in golden.safetensors as `CASE/input/NAME`, `CASE/output/NAME`
+/// (as the weights compute it), `CASE/reference/NAME` (float64) and `CASE/noise/NAME` (see golden/noise_floor.hpp).
+struct GoldenCase {
+  std::string name;
+  std::vector<GoldenTensor> inputs;
+  std::vector<GoldenTensor> outputs;
+  std::vector<NoiseRecord> noise;
+  bool repeatable = true;  ///< two runs at capture agreed in every bit
+  std::int64_t probes = 0;  ///< K
+  std::vector<std::int64_t> seeds;
+};
+
+struct Manifest {
+  std::int64_t format = k_manifest_format;
+  std::string created;   ///< UTC, RFC 3339
+  std::string goldseal;  ///< the version that wrote it
+  ModelRecord model;
+  Environment environment;
+  std::vector<GoldenCase> golden;
+  Digest golden_sha256;  ///< of golden.safetensors
+  std::vector<std::string> unknown_keys;  ///< filled by reading: keys that this version does not know
+};
+
+inline constexpr std::string_view k_manifest_name = "manifest.toml";
+inline constexpr std::string_view k_golden_name = "golden.safetensors";
+
+/// The manifest as TOML; the `[seal]` table carries a digest of everything else, so that one cut short or edited is noticed.
+[[nodiscard]] std::string write_manifest(const Manifest& manifest);
+
+/// Reads a manifest and checks its digest. `where` names it in errors. Throws Error{malformed} where the text is damaged or was edited, Error{unsupported}
+/// where it is of a newer format.
+[[nodiscard]] Manifest read_manifest(std::string_view text, const std::string& where);
+
+/// `SEAL/manifest.toml`. Throws Error{io} where the directory is no seal.
+[[nodiscard]] Manifest load_manifest(const std::filesystem::path& seal);
+
+/// An environment alone, as `goldseal probe` writes it, and back.
+[[nodiscard]] std::string write_environment(const Environment& environment);
+[[nodiscard]] Environment read_environment(std::string_view text, const std::string& where);
+
+}  // namespace goldseal

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/verdict/report.hpp>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace goldseal {
+
+/// What a renderer may know of where its text goes.
+struct RenderOptions {
+  bool color = false;
+  bool unicode = true;
+  bool verbose = false;  ///< passes and skips one by one, and the stages' times
+  unsigned width = 100;  ///< columns of the terminal
+};
+
+/// A format: its name on the command line, and the function that writes a report in it.
+struct Renderer {
+  std::string_view name;
+  std::string_view description;
+  std::string (*render)(const Report& report, const RenderOptions& options);
+};
+
+/// All formats, in the order in which help lists them.
+[[nodiscard]] std::span<const Renderer> renderers();
+[[nodiscard]] const Renderer* find_renderer(std::string_view name);
+
+/// The JSON that a report was rendered to, back as a report. Throws Error{malformed}, or Error{unsupported} for a newer schema.
+[[nodiscard]] Report parse_report(std::string_view json, const std::string& where);
+
+}  // namespace goldseal
