@@ -102,7 +102,8 @@ void AtomicDirectory::commit() {
   sync_directory(m_staging);
   const bool exists = fs::exists(fs::symlink_status(m_target));
   if (exists && m_existing == Existing::refuse) {
-    throw Error(ErrorKind::usage, m_target.string(), "appeared while this run was at work", "give --force to replace it");
+    throw Error(ErrorKind::usage, m_target.string(), "appeared while this run was at work",
+                "give --force to replace it");
   }
   // Exchanging the two names leaves no moment without a seal; what was there before is then ours to remove.
   const int failed = exists ? ::renameat2(AT_FDCWD, m_staging.c_str(), AT_FDCWD, m_target.c_str(), RENAME_EXCHANGE)

@@ -12,13 +12,14 @@ namespace goldseal {
 /// the new one is there, never a part. Throws Error{io}, with nothing left behind.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
-/// A directory that appears whole or not at all: files are written under `staging()`, and `commit` syncs them and renames the
-/// directory to its place. An object that is destroyed without a commit removes what it wrote.
+/// A directory that appears whole or not at all: files are written under `staging()`, and `commit` syncs them and
+/// renames the directory to its place. An object that is destroyed without a commit removes what it wrote.
 class AtomicDirectory {
  public:
   enum class Existing { refuse, replace };
 
-  /// Throws Error{io} where the parent is missing or not writable, and Error{usage} where `target` exists and may not be replaced.
+  /// Throws Error{io} where the parent is missing or not writable, and Error{usage} where `target` exists and may not
+  /// be replaced.
   AtomicDirectory(std::filesystem::path target, Existing existing);
   ~AtomicDirectory();
   AtomicDirectory(const AtomicDirectory&) = delete;
@@ -36,7 +37,8 @@ class AtomicDirectory {
   bool m_committed = false;
 };
 
-/// A fresh private directory (mode 0700) under the system's temporary directory, removed with all in it at the end of the object's life.
+/// A fresh private directory (mode 0700) under the system's temporary directory, removed with all in it at the end of
+/// the object's life.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();

@@ -10,12 +10,18 @@ namespace goldseal {
 
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return "usage";
-    case ErrorKind::io: return "io";
-    case ErrorKind::malformed: return "malformed";
-    case ErrorKind::unsupported: return "unsupported";
-    case ErrorKind::worker: return "worker";
-    case ErrorKind::interrupted: return "interrupted";
+    case ErrorKind::usage:
+      return "usage";
+    case ErrorKind::io:
+      return "io";
+    case ErrorKind::malformed:
+      return "malformed";
+    case ErrorKind::unsupported:
+      return "unsupported";
+    case ErrorKind::worker:
+      return "worker";
+    case ErrorKind::interrupted:
+      return "interrupted";
   }
   return "unknown";
 }

@@ -9,8 +9,9 @@
 
 namespace goldseal {
 
-/// A regular file mapped for reading. The bytes live as long as the object. A file that another process cuts short while it is
-/// mapped raises SIGBUS at the next touch: `unchanged` tells afterwards whether size and time of change are as at opening.
+/// A regular file mapped for reading. The bytes live as long as the object. A file that another process cuts short
+/// while it is mapped raises SIGBUS at the next touch: `unchanged` tells afterwards whether size and time of change are
+/// as at opening.
 class MappedFile {
  public:
   /// Throws Error{io} where the file cannot be opened or is not a regular file.

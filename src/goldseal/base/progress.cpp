@@ -44,7 +44,8 @@ void Progress::draw(Clock::time_point time) {
   const double elapsed = std::chrono::duration<double>(time - m_began).count();
   auto line = fmt::format("{} … {:.0f} s", m_name, elapsed);
   if (m_total > 0 && m_done > 0) {
-    const double left = elapsed * static_cast<double>(m_total - std::min(m_done, m_total)) / static_cast<double>(m_done);
+    const double left =
+        elapsed * static_cast<double>(m_total - std::min(m_done, m_total)) / static_cast<double>(m_done);
     line = fmt::format("{} {}/{}, {:.0f} s left", m_name, m_done, m_total, left);
   }
   fmt::print(m_stream, "\r\x1b[K{}", line);

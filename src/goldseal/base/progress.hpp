@@ -9,8 +9,8 @@
 
 namespace goldseal {
 
-/// Progress of a run, one line on a terminal's standard error, redrawn in place; silent where the stream is no terminal.
-/// A step that ends within a second leaves no trace, so that quick runs stay quiet.
+/// Progress of a run, one line on a terminal's standard error, redrawn in place; silent where the stream is no
+/// terminal. A step that ends within a second leaves no trace, so that quick runs stay quiet.
 class Progress {
  public:
   enum class Mode { automatic, quiet };

@@ -56,18 +56,19 @@ struct Checkpoint {
 };
 
 struct OpenOptions {
-  std::string entry;     ///< which state dict of a wrapped checkpoint; empty: the only plausible one
+  std::string entry;  ///< which state dict of a wrapped checkpoint; empty: the only plausible one
 };
 
-/// Opens a checkpoint of any kind that goldseal reads, by its content, not by its name. Throws Error: `io`, `malformed` (with the file, the offset
-/// and the rule broken), `unsupported` (with what the file is instead).
+/// Opens a checkpoint of any kind that goldseal reads, by its content, not by its name. Throws Error: `io`, `malformed`
+/// (with the file, the offset and the rule broken), `unsupported` (with what the file is instead).
 [[nodiscard]] Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options = {});
 
 /// Bytes of the tensor's elements, packed.
 [[nodiscard]] std::uint64_t tensor_bytes(const Tensor& tensor);
 [[nodiscard]] bool is_contiguous(const Tensor& tensor);
 
-/// SHA-256 over the tensor's elements in row-major order, little-endian; the same for a view and for its contiguous copy.
+/// SHA-256 over the tensor's elements in row-major order, little-endian; the same for a view and for its contiguous
+/// copy.
 [[nodiscard]] Digest digest(const Checkpoint& checkpoint, const Tensor& tensor);
 
 /// All tensors' digests, in order, computed on every processor.

@@ -31,10 +31,10 @@ struct KeyMismatch {
 /// How a checkpoint's keys map onto a network's.
 struct KeyMatch {
   std::vector<std::pair<std::size_t, std::size_t>> pairs;  ///< (have, want) of equal name, shape and dtype
-  std::vector<std::string> removed_segments;               ///< wrapper segments that were taken out, in order of removal
-  std::vector<std::string> renamed;                        ///< each checkpoint key after removal, in the checkpoint's order
-  std::vector<std::size_t> missing;                        ///< wanted and required, not in the checkpoint
-  std::vector<std::size_t> unexpected;                     ///< in the checkpoint, not wanted
+  std::vector<std::string> removed_segments;  ///< wrapper segments that were taken out, in order of removal
+  std::vector<std::string> renamed;           ///< each checkpoint key after removal, in the checkpoint's order
+  std::vector<std::size_t> missing;           ///< wanted and required, not in the checkpoint
+  std::vector<std::size_t> unexpected;        ///< in the checkpoint, not wanted
   std::vector<KeyMismatch> mismatched;
   std::string cause;   ///< the likely reason in one sentence; empty where all matches
   std::string remedy;  ///< what to do about it
@@ -43,8 +43,8 @@ struct KeyMatch {
   [[nodiscard]] bool complete() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
 };
 
-/// Maps the keys `have` (of a checkpoint) onto `want` (of a network or a seal). Wrapper segments such as `module` are removed as whole path
-/// segments, to a fixpoint, and only where the names then map one to one.
+/// Maps the keys `have` (of a checkpoint) onto `want` (of a network or a seal). Wrapper segments such as `module` are
+/// removed as whole path segments, to a fixpoint, and only where the names then map one to one.
 [[nodiscard]] KeyMatch match_keys(std::span<const Key> have, std::span<const Key> want);
 
 }  // namespace goldseal

@@ -20,8 +20,8 @@ struct TensorToWrite {
   std::span<const std::byte> bytes;
 };
 
-/// A safetensors file as bytes: header first, padded to 8, then the tensors in the order given. `metadata` becomes `__metadata__`.
-/// Throws Error{unsupported} for an element type that the format lacks.
+/// A safetensors file as bytes: header first, padded to 8, then the tensors in the order given. `metadata` becomes
+/// `__metadata__`. Throws Error{unsupported} for an element type that the format lacks.
 [[nodiscard]] std::string write_safetensors(std::span<const TensorToWrite> tensors,
                                             std::span<const std::pair<std::string, std::string>> metadata = {});
 

@@ -20,8 +20,9 @@ struct Fact {
   friend bool operator==(const Fact&, const Fact&) = default;
 };
 
-/// A machine as facts with dotted names: `torch.version`, `cpu.isa`, `gpu.0.name`. Flat, so that an environment written by a newer goldseal
-/// keeps what this one does not know, and that a policy can hold a rule against any name. manifests/FORMAT.md lists the names.
+/// A machine as facts with dotted names: `torch.version`, `cpu.isa`, `gpu.0.name`. Flat, so that an environment written
+/// by a newer goldseal keeps what this one does not know, and that a policy can hold a rule against any name.
+/// manifests/FORMAT.md lists the names.
 class Environment {
  public:
   using Facts = std::map<std::string, Fact, std::less<>>;

@@ -39,11 +39,11 @@ struct TensorRecord {
 
 /// What the seal says of the model.
 struct ModelRecord {
-  std::string builder;         ///< the form of `--model`: `darknet`, `torchscript` …
-  std::string source;          ///< what follows it: a path relative to the seal, or a reference
+  std::string builder;  ///< the form of `--model`: `darknet`, `torchscript` …
+  std::string source;   ///< what follows it: a path relative to the seal, or a reference
   std::map<std::string, std::string> options;
-  std::string container;       ///< `torch-zip`, `safetensors` …
-  std::string entry;           ///< of a wrapped checkpoint: where the state dict was, `model`; empty for the top
+  std::string container;  ///< `torch-zip`, `safetensors` …
+  std::string entry;      ///< of a wrapped checkpoint: where the state dict was, `model`; empty for the top
   std::vector<std::string> removed_segments;  ///< wrapper segments taken out of the keys: `module`
   std::vector<FileRecord> files;
   std::vector<TensorRecord> tensors;
@@ -68,14 +68,15 @@ struct NoiseRecord {
   bool pure = true;   ///< 0.5 < lin < 2
 };
 
-/// A named set of inputs and the outputs they must give. The tensors are in golden.safetensors as `CASE/input/NAME`, `CASE/output/NAME`
-/// (as the weights compute it), `CASE/reference/NAME` (float64) and `CASE/noise/NAME` (see golden/noise_floor.hpp).
+/// A named set of inputs and the outputs they must give. The tensors are in golden.safetensors as `CASE/input/NAME`,
+/// `CASE/output/NAME` (as the weights compute it), `CASE/reference/NAME` (float64) and `CASE/noise/NAME` (see
+/// golden/noise_floor.hpp).
 struct GoldenCase {
   std::string name;
   std::vector<GoldenTensor> inputs;
   std::vector<GoldenTensor> outputs;
   std::vector<NoiseRecord> noise;
-  bool repeatable = true;  ///< two runs at capture agreed in every bit
+  bool repeatable = true;   ///< two runs at capture agreed in every bit
   std::int64_t probes = 0;  ///< K
   std::vector<std::int64_t> seeds;
 };
@@ -87,18 +88,19 @@ struct Manifest {
   ModelRecord model;
   Environment environment;
   std::vector<GoldenCase> golden;
-  Digest golden_sha256;  ///< of golden.safetensors
+  Digest golden_sha256;                   ///< of golden.safetensors
   std::vector<std::string> unknown_keys;  ///< filled by reading: keys that this version does not know
 };
 
 inline constexpr std::string_view k_manifest_name = "manifest.toml";
 inline constexpr std::string_view k_golden_name = "golden.safetensors";
 
-/// The manifest as TOML; the `[seal]` table carries a digest of everything else, so that one cut short or edited is noticed.
+/// The manifest as TOML; the `[seal]` table carries a digest of everything else, so that one cut short or edited is
+/// noticed.
 [[nodiscard]] std::string write_manifest(const Manifest& manifest);
 
-/// Reads a manifest and checks its digest. `where` names it in errors. Throws Error{malformed} where the text is damaged or was edited, Error{unsupported}
-/// where it is of a newer format.
+/// Reads a manifest and checks its digest. `where` names it in errors. Throws Error{malformed} where the text is
+/// damaged or was edited, Error{unsupported} where it is of a newer format.
 [[nodiscard]] Manifest read_manifest(std::string_view text, const std::string& where);
 
 /// `SEAL/manifest.toml`. Throws Error{io} where the directory is no seal.

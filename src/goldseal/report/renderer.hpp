@@ -29,7 +29,8 @@ struct Renderer {
 [[nodiscard]] std::span<const Renderer> renderers();
 [[nodiscard]] const Renderer* find_renderer(std::string_view name);
 
-/// The JSON that a report was rendered to, back as a report. Throws Error{malformed}, or Error{unsupported} for a newer schema.
+/// The JSON that a report was rendered to, back as a report. Throws Error{malformed}, or Error{unsupported} for a newer
+/// schema.
 [[nodiscard]] Report parse_report(std::string_view json, const std::string& where);
 
 }  // namespace goldseal

@@ -15,7 +15,8 @@ enum class ExitCode {
   defect = 101,      ///< a bug in goldseal
 };
 
-/// For an error that ended the command before there was a verdict. An interrupt has no code here: the signal is raised again.
+/// For an error that ended the command before there was a verdict. An interrupt has no code here: the signal is raised
+/// again.
 [[nodiscard]] ExitCode exit_code(ErrorKind kind);
 
 }  // namespace goldseal

@@ -11,8 +11,9 @@ namespace goldseal {
 /// What one check says. `unknown`: it should have judged and could not. `skipped`: it does not apply here.
 enum class Status { pass, warn, fail, unknown, skipped };
 
-/// How grave a breach of a check's rule is; a policy decides. `required`: a breach fails, and so does being unable to judge
-/// (exit code 3). `fail`: a breach fails, not being able to judge is reported. `integrity`: a breach is damage or forgery (exit code 4).
+/// How grave a breach of a check's rule is; a policy decides. `required`: a breach fails, and so does being unable to
+/// judge (exit code 3). `fail`: a breach fails, not being able to judge is reported. `integrity`: a breach is damage or
+/// forgery (exit code 4).
 enum class Severity { info, warn, fail, required, integrity };
 
 [[nodiscard]] std::string_view to_string(Status status);

@@ -7,12 +7,15 @@ namespace goldseal {
 
 ExitCode exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::malformed: return ExitCode::integrity;
-    case ErrorKind::worker: return ExitCode::inconclusive;
+    case ErrorKind::malformed:
+      return ExitCode::integrity;
+    case ErrorKind::worker:
+      return ExitCode::inconclusive;
     case ErrorKind::usage:
     case ErrorKind::io:
     case ErrorKind::unsupported:
-    case ErrorKind::interrupted: return ExitCode::no_verdict;
+    case ErrorKind::interrupted:
+      return ExitCode::no_verdict;
   }
   return ExitCode::defect;
 }
@@ -32,12 +35,17 @@ ExitCode verdict(const Report& report) {
 
 std::string_view headline(ExitCode code) {
   switch (code) {
-    case ExitCode::conforms: return "PASS";
-    case ExitCode::fails: return "FAIL";
-    case ExitCode::integrity: return "DAMAGED";
-    case ExitCode::inconclusive: return "INCONCLUSIVE";
+    case ExitCode::conforms:
+      return "PASS";
+    case ExitCode::fails:
+      return "FAIL";
+    case ExitCode::integrity:
+      return "DAMAGED";
+    case ExitCode::inconclusive:
+      return "INCONCLUSIVE";
     case ExitCode::no_verdict:
-    case ExitCode::defect: break;
+    case ExitCode::defect:
+      break;
   }
   return "NO VERDICT";
 }

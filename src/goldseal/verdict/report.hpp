@@ -31,7 +31,8 @@ struct Report {
   std::string next;                                        ///< a command worth running next; may be empty
 };
 
-/// Integrity before failure before inconclusive before pass. A report without a single pass, warning or failure is inconclusive.
+/// Integrity before failure before inconclusive before pass. A report without a single pass, warning or failure is
+/// inconclusive.
 [[nodiscard]] ExitCode verdict(const Report& report);
 
 /// `PASS`, `FAIL`, `INCONCLUSIVE`, `DAMAGED`.
