@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/manifest/self_digest.hpp>
+#include <goldseal/manifest/toml_text.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/mapped_file.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+constexpr std::uint64_t k_max_manifest_bytes = 64U << 20U;
+
+Digest read_digest(TomlReader& table, std::string_view key) {
+  const auto digest = parse_digest(table.text(key));
+  if (!digest) table.fail(key, "64 hexadecimal digits");
+  return *digest;
+}
+
+DType read_dtype(TomlReader& table) {
+  const auto dtype = parse_dtype(table.text("dtype"));
+  if (!dtype) table.fail("dtype", "an element type such as \"float32\"");
+  return *dtype;
+}
+
+std::vector<std::int64_t> read_shape(TomlReader& table) {
+  auto shape = table.integers("shape");
+  if (std::ranges::any_of(shape, [](std::int64_t size) { return size < 0; })) table.fail("shape", "sizes of 0 or more");
+  return shape;
+}
+
+std::map<std::string, std::string> read_texts(const toml::table* table, const std::string& path,
+                                              const std::string& where) {
+  std::map<std::string, std::string> members;
+  if (table == nullptr) return members;
+  TomlReader reader(*table, path, where);
+  for (const auto& [key, node] : *table) members.emplace(key.str(), reader.text(key.str()));
+  return members;
+}
+
+class ManifestReader {
+ public:
+  ManifestReader(const toml::table& document, const std::string& where) : m_document(document), m_where(where) {}
+
+  Manifest read() {
+    TomlReader top(m_document, "", m_where);
+    read_seal(top);
+    if (const auto* const model = top.table("model")) read_model(*model);
+    for (const auto* const golden : top.tables("golden")) m_manifest.golden.push_back(read_golden(*golden));
+    if (const auto* const environment = top.table("environment")) {
+      m_manifest.environment = read_environment_table(*environment, m_where);
+    }
+    top.collect_unknown(m_manifest.unknown_keys);
+    return std::move(m_manifest);
+  }
+
+ private:
+  void read_seal(TomlReader& top) {
+    const auto* const table = top.table("seal");
+    if (table == nullptr) top.fail("seal", "a table");
+    TomlReader seal(*table, "seal.", m_where);
+    m_manifest.format = seal.integer("format");
+    if (m_manifest.format > k_manifest_format || m_manifest.format < 1) {
+      throw Error(ErrorKind::unsupported, m_where,
+                  fmt::format("the seal has format {}; this goldseal reads formats 1 to {}", m_manifest.format,
+                              k_manifest_format),
+                  fmt::format("install goldseal {} or newer, which wrote it", seal.text_or("goldseal", "?")));
+    }
+    m_manifest.created = seal.text("created");
+    m_manifest.goldseal = seal.text("goldseal");
+    m_manifest.golden_sha256 = read_digest(seal, "golden_sha256");
+    static_cast<void>(seal.text("digest"));
+    seal.collect_unknown(m_manifest.unknown_keys);
+  }
+
+  void read_model(const toml::table& table) {
+    TomlReader reader(table, "model.", m_where);
+    auto& model = m_manifest.model;
+    model.builder = reader.text("builder");
+    model.source = reader.text("source");
+    model.container = reader.text("container");
+    model.entry = reader.text_or("entry", "");
+    model.removed_segments = reader.strings_or_empty("removed_segments");
+    model.options = read_texts(reader.table("options"), "model.options.", m_where);
+    model.configuration = read_texts(reader.table("configuration"), "model.configuration.", m_where);
+    for (const auto* const tensor : reader.tables("tensor")) model.tensors.push_back(read_tensor(*tensor));
+    for (const auto* const file : reader.tables("file")) model.files.push_back(read_file(*file));
+    reader.collect_unknown(m_manifest.unknown_keys);
+  }
+
+  TensorRecord read_tensor(const toml::table& table) {
+    TomlReader reader(table, "model.tensor.", m_where);
+    TensorRecord tensor{reader.text("name"), read_dtype(reader), read_shape(reader), read_digest(reader, "sha256"),
+                        reader.text_or("alias_of", "")};
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return tensor;
+  }
+
+  FileRecord read_file(const toml::table& table) {
+    TomlReader reader(table, "model.file.", m_where);
+    FileRecord file;
+    file.role = reader.text("role");
+    file.path = reader.text("path");
+    const auto bytes = reader.integer("bytes");
+    if (bytes < 0) reader.fail("bytes", "a size of 0 or more");
+    file.bytes = static_cast<std::uint64_t>(bytes);
+    file.sha256 = read_digest(reader, "sha256");
+    if (table.contains("frame_sha256")) file.frame_sha256 = read_digest(reader, "frame_sha256");
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return file;
+  }
+
+  GoldenTensor read_golden_tensor(const toml::table& table, std::string path) {
+    TomlReader reader(table, std::move(path), m_where);
+    GoldenTensor tensor{reader.text("name"), read_dtype(reader), read_shape(reader), reader.text_or("source", "")};
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return tensor;
+  }
+
+  NoiseRecord read_noise(const toml::table& table) {
+    TomlReader reader(table, "golden.noise.", m_where);
+    NoiseRecord noise{reader.text("output"), reader.number("s0"),     reader.number("a"),
+                      reader.number("b"),    reader.number("linear"), reader.boolean("pure")};
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return noise;
+  }
+
+  GoldenCase read_golden(const toml::table& table) {
+    TomlReader reader(table, "golden.", m_where);
+    GoldenCase golden;
+    golden.name = reader.text("name");
+    golden.repeatable = reader.boolean("repeatable");
+    golden.probes = reader.integer("probes");
+    golden.seeds = reader.integers("seeds");
+    for (const auto* const t : reader.tables("input")) golden.inputs.push_back(read_golden_tensor(*t, "golden.input."));
+    for (const auto* const t : reader.tables("output"))
+      golden.outputs.push_back(read_golden_tensor(*t, "golden.output."));
+    for (const auto* const t : reader.tables("noise")) golden.noise.push_back(read_noise(*t));
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return golden;
+  }
+
+  const toml::table& m_document;
+  const std::string& m_where;
+  Manifest m_manifest;
+};
+
+}  // namespace
+
+Manifest read_manifest(std::string_view text, const std::string& where) {
+  const auto document = parse_toml(text, where);
+  // The format is judged before the digest: a newer one may compute it otherwise.
+  auto manifest = ManifestReader(document, where).read();
+  check_self_digest(text, where);
+  return manifest;
+}
+
+Manifest load_manifest(const std::filesystem::path& seal) {
+  const auto path = seal / k_manifest_name;
+  if (!std::filesystem::is_directory(seal) || !std::filesystem::exists(path)) {
+    throw Error(ErrorKind::io, seal.string(),
+                fmt::format("expected a seal, a directory with {} in it, found none", k_manifest_name),
+                "make one with `goldseal capture CHECKPOINT --model …`");
+  }
+  return read_manifest(read_text_file(path, k_max_manifest_bytes), path.string());
+}
+
+}  // namespace goldseal

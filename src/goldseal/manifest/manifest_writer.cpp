@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The manifest's layout is written by hand, not by toml++'s own printer, which sorts keys and would break a tensor over
+// many lines: a seal is read and compared by people.
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/manifest/self_digest.hpp>
+#include <goldseal/manifest/toml_text.hpp>
+
+#include <fmt/format.h>
+
+namespace goldseal {
+namespace {
+
+std::string seal_table(const Manifest& manifest) {
+  return fmt::format(
+      "# What was sealed, and on which machine. Any change of this file is noticed.\n"
+      "[seal]\nformat = {}\ncreated = {}\ngoldseal = {}\ngolden_sha256 = {}\n{}\n",
+      manifest.format, toml_string(manifest.created), toml_string(manifest.goldseal),
+      toml_string(to_hex(manifest.golden_sha256)), k_empty_digest_line);
+}
+
+std::string tensor_line(const TensorRecord& tensor) {
+  const auto alias = tensor.alias_of.empty() ? "" : fmt::format(", alias_of = {}", toml_string(tensor.alias_of));
+  return fmt::format("  {{ name = {}, dtype = \"{}\", shape = {}, sha256 = \"{}\"{} }},\n", toml_string(tensor.name),
+                     to_string(tensor.dtype), toml_integers(tensor.shape), to_hex(tensor.sha256), alias);
+}
+
+std::string file_table(const FileRecord& file) {
+  const auto frame = file.frame_sha256 ? fmt::format("frame_sha256 = \"{}\"\n", to_hex(*file.frame_sha256)) : "";
+  return fmt::format("\n[[model.file]]\nrole = {}\npath = {}\nbytes = {}\nsha256 = \"{}\"\n{}", toml_string(file.role),
+                     toml_string(file.path), file.bytes, to_hex(file.sha256), frame);
+}
+
+std::string text_table(std::string_view header, const std::map<std::string, std::string>& members) {
+  if (members.empty()) return {};
+  auto text = fmt::format("\n[{}]\n", header);
+  for (const auto& [key, value] : members) text += fmt::format("{} = {}\n", toml_key(key), toml_string(value));
+  return text;
+}
+
+std::string model_table(const ModelRecord& model) {
+  auto text = fmt::format(
+      "\n[model]\nbuilder = {}\nsource = {}\ncontainer = {}\nentry = {}\nremoved_segments = {}\ntensor = [\n",
+      toml_string(model.builder), toml_string(model.source), toml_string(model.container), toml_string(model.entry),
+      toml_strings(model.removed_segments));
+  for (const auto& tensor : model.tensors) text += tensor_line(tensor);
+  text += "]\n";
+  for (const auto& file : model.files) text += file_table(file);
+  return text + text_table("model.options", model.options) + text_table("model.configuration", model.configuration);
+}
+
+std::string golden_tensor_line(const GoldenTensor& tensor) {
+  const auto source = tensor.source.empty() ? "" : fmt::format(", source = {}", toml_string(tensor.source));
+  return fmt::format("  {{ name = {}, dtype = \"{}\", shape = {}{} }},\n", toml_string(tensor.name),
+                     to_string(tensor.dtype), toml_integers(tensor.shape), source);
+}
+
+std::string noise_line(const NoiseRecord& noise) {
+  return fmt::format("  {{ output = {}, s0 = {}, a = {}, b = {}, linear = {}, pure = {} }},\n",
+                     toml_string(noise.output), toml_number(noise.s0), toml_number(noise.a), toml_number(noise.b),
+                     toml_number(noise.linear), noise.pure);
+}
+
+std::string golden_table(const GoldenCase& golden) {
+  auto text = fmt::format("\n[[golden]]\nname = {}\nrepeatable = {}\nprobes = {}\nseeds = {}\ninput = [\n",
+                          toml_string(golden.name), golden.repeatable, golden.probes, toml_integers(golden.seeds));
+  for (const auto& input : golden.inputs) text += golden_tensor_line(input);
+  text += "]\noutput = [\n";
+  for (const auto& output : golden.outputs) text += golden_tensor_line(output);
+  text += "]\nnoise = [\n";
+  for (const auto& noise : golden.noise) text += noise_line(noise);
+  return text + "]\n";
+}
+
+}  // namespace
+
+std::string write_manifest(const Manifest& manifest) {
+  auto text = seal_table(manifest) + model_table(manifest.model);
+  for (const auto& golden : manifest.golden) text += golden_table(golden);
+  text += environment_toml(manifest.environment);
+  return with_self_digest(text);
+}
+
+}  // namespace goldseal

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/manifest/manifest.hpp>
+
+#include <goldseal/base/error.hpp>
+
+#include <catch.hpp>
+
+#include <limits>
+
+namespace goldseal {
+namespace {
+
+Manifest sample() {
+  Manifest manifest;
+  manifest.created = "2026-01-02T03:04:05Z";
+  manifest.goldseal = "0.1.0";
+  manifest.golden_sha256 = sha256("golden");
+  auto& model = manifest.model;
+  model.builder = "darknet";
+  model.source = "../yolo \"v3\".cfg";
+  model.options = {{"width", "416"}};
+  model.container = "torch-zip";
+  model.entry = "model";
+  model.removed_segments = {"module", "_orig_mod"};
+  model.files = {{"checkpoint", "../yolov3.pth", 1234, sha256("file"), sha256("frame")},
+                 {"architecture", "../yolov3.cfg", 12, sha256("cfg"), std::nullopt}};
+  model.tensors = {{"a.weight", DType::float32, {2, 3}, sha256("a"), ""},
+                   {"b.\n\x01weight", DType::bfloat16, {}, sha256("b"), "a.weight"}};
+  model.configuration = {{"module_list.0.batch_norm_0.eps", "1e-05"}};
+  manifest.environment.set("torch.version", std::string("2.13.0"), "worker");
+  manifest.environment.set("gpu.0.name", std::string("A"), "");
+  manifest.environment.set("gpu.1.name", std::string("B"), "");
+  manifest.environment.set("library.libtorch_cpu.path", std::string("lib/x"), "maps");
+  GoldenCase golden{"default",
+                    {{"image", DType::float32, {1, 3, 4, 4}, "random:1x3x4x4,seed=7"}},
+                    {{"output", DType::float32, {1, 8}, ""}},
+                    {{"output", 1.25e-7, 4.0, 0.1, 1.0, true}},
+                    false,
+                    8,
+                    {1, 2, 3}};
+  manifest.golden = {golden};
+  return manifest;
+}
+
+std::string sealed(const std::string& replace, const std::string& by) {
+  auto text = write_manifest(sample());
+  const auto at = text.find(replace);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, replace.size(), by);
+}
+
+TEST_CASE("a manifest reads back as it was written") {
+  const auto text = write_manifest(sample());
+  const auto read = read_manifest(text, "m");
+  CHECK(write_manifest(read) == text);
+  CHECK(read.unknown_keys.empty());
+  CHECK(read.model.tensors == sample().model.tensors);
+  CHECK(read.environment == sample().environment);
+  CHECK(read.golden.at(0).noise.at(0).s0 == 1.25e-7);
+}
+
+TEST_CASE("a tensor takes one line, so that two seals can be compared line by line") {
+  CHECK(write_manifest(sample()).find("  { name = \"a.weight\", dtype = \"float32\", shape = [2, 3], sha256 = \"") !=
+        std::string::npos);
+}
+
+TEST_CASE("a changed character anywhere is noticed") {
+  const auto text = write_manifest(sample());
+  for (std::size_t i = 0; i < text.size(); i += 7) {
+    auto changed = text;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    CHECK_THROWS_AS(read_manifest(changed, "m"), Error);
+  }
+}
+
+TEST_CASE("a manifest cut at the end of any line is noticed") {
+  const auto text = write_manifest(sample());
+  for (auto end = text.find('\n'); end + 1 < text.size(); end = text.find('\n', end + 1)) {
+    CHECK_THROWS_AS(read_manifest(text.substr(0, end + 1), "m"), Error);
+  }
+}
+
+TEST_CASE("a newer format is refused with the version that wrote it") {
+  try {
+    static_cast<void>(read_manifest(sealed("format = 1", "format = 2"), "m"));
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::unsupported);
+    CHECK(error.remedy().find("0.1.0") != std::string::npos);
+  }
+}
+
+TEST_CASE("a member of the wrong type is named with its line") {
+  try {
+    static_cast<void>(read_manifest(sealed("container = \"torch-zip\"", "container = 3"), "m"));
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.message() == "model.container: expected a string, found integer");
+    CHECK(error.where().starts_with("m:"));
+  }
+}
+
+TEST_CASE("a key of a hundred thousand parts is refused before the parser recurses on it") {
+  std::string bomb = "a";
+  for (int i = 0; i < 100'000; ++i) bomb += ".a";
+  CHECK_THROWS_AS(read_manifest(bomb + " = 1\n", "m"), Error);
+}
+
+TEST_CASE("a directory without a manifest is no seal") { CHECK_THROWS_AS(load_manifest("/"), Error); }
+
+}  // namespace
+}  // namespace goldseal
