@@ -5,7 +5,7 @@ target_compile_features(goldseal_options INTERFACE cxx_std_20)
 target_include_directories(goldseal_options INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/src)
 target_compile_options(goldseal_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-  -Woverloaded-virtual -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough)
+  -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough)
 
 option(GOLDSEAL_WERROR "Treat warnings as errors (the presets do)" OFF)
 if(GOLDSEAL_WERROR)
