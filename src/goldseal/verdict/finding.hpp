@@ -27,6 +27,7 @@ struct Measurement {
   double value = 0;
   std::optional<double> limit;
   std::string unit;  ///< empty for a ratio or a count
+  friend bool operator==(const Measurement&, const Measurement&) = default;
 };
 
 /// Rows of text behind a finding: outputs, tensors, layers.
@@ -34,6 +35,7 @@ struct Table {
   std::string title;
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;  ///< each as long as `columns`
+  friend bool operator==(const Table&, const Table&) = default;
 };
 
 /// One check's verdict.
@@ -49,6 +51,7 @@ struct Finding {
   std::vector<Measurement> measurements;
   std::vector<Table> tables;
   double seconds = 0;
+  friend bool operator==(const Finding&, const Finding&) = default;
 };
 
 }  // namespace goldseal

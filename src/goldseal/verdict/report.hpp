@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/verdict/evidence.hpp>
 #include <goldseal/verdict/exit_code.hpp>
 #include <goldseal/verdict/finding.hpp>
 
@@ -15,6 +16,7 @@ namespace goldseal {
 struct Stage {
   std::string name;
   double seconds = 0;
+  friend bool operator==(const Stage&, const Stage&) = default;
 };
 
 /// Everything that a run found: what the renderers in report/ are given, and all they are given.
@@ -29,6 +31,8 @@ struct Report {
   std::vector<Stage> stages;
   std::vector<std::pair<std::string, std::string>> facts;  ///< what else to tell, in order: `runtime`, `checkpoint` …
   std::string next;                                        ///< a command worth running next; may be empty
+  Evidence evidence;                                       ///< what tables of text cannot show
+  friend bool operator==(const Report&, const Report&) = default;
 };
 
 /// Integrity before failure before inconclusive before pass. A report without a single pass, warning or failure is

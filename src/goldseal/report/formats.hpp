@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/report/renderer.hpp>
+
+#include <string>
+
+namespace goldseal {
+
+// One function a format, one file a function; renderer.cpp lists them.
+[[nodiscard]] std::string render_text(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_oneline(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_json(const Report& report, const RenderOptions& options);
+
+}  // namespace goldseal

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/verdict/report.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+
+/// The gravest first: what a reader should see first. `damaged` and `failed` decide the verdict, `undecided` makes it
+/// inconclusive, `unjudged` (an unknown that the policy does not require) does not.
+enum class Gravity { damaged, failed, undecided, warned, unjudged, passed, skipped };
+
+[[nodiscard]] Gravity gravity(const Finding& finding);
+
+/// The findings, the gravest first, otherwise in the order in which the checks ran. Borrows from the report.
+[[nodiscard]] std::vector<const Finding*> by_gravity(const Report& report);
+
+/// The finding that explains the verdict: the gravest, if it is at least a warning or was not judged.
+[[nodiscard]] const Finding* cause(const Report& report);
+
+/// `1 failed, 2 warnings, 14 passed`; what there is none of is left out. `no checks` for none at all.
+[[nodiscard]] std::string counted(const Report& report);
+
+/// The seconds of all stages.
+[[nodiscard]] double total_seconds(const Report& report);
+
+/// A number as a person reads it: a whole one below 10^9 exactly, others with three significant digits or, from a
+/// thousand to a million, without a fraction.
+[[nodiscard]] std::string shown_number(double value);
+
+/// `32x3x3x3`; `scalar` for no dimension.
+[[nodiscard]] std::string shown_shape(const std::vector<std::int64_t>& shape);
+
+}  // namespace goldseal

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/report/formats.hpp>
+
+#include <goldseal/report/gravity.hpp>
+#include <goldseal/report/layout.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+// The length that node-problem-detector's sample configuration allows a plugin's output.
+constexpr std::size_t k_width = 80;
+
+std::string others(const Report& report, const Finding& shown) {
+  std::string text;
+  const auto add = [&](Status status) {
+    const auto n = count(report, status) - (shown.status == status ? 1 : 0);
+    if (n > 0) text += fmt::format("{}+{} {}", text.empty() ? " (" : ", ", n, to_string(status));
+  };
+  add(Status::fail);
+  add(Status::unknown);
+  add(Status::warn);
+  return text.empty() ? text : text + ")";
+}
+
+// What was found and expected where both fit, else the sentence that says it.
+std::string detail(const Finding& finding, std::size_t width, bool unicode) {
+  auto pair = printable(fmt::format("{}, expected {}", finding.actual, finding.expected), unicode);
+  const bool complete = !finding.actual.empty() && !finding.expected.empty();
+  return complete && display_width(pair) <= width ? std::move(pair) : printable(finding.message, unicode);
+}
+
+}  // namespace
+
+std::string render_oneline(const Report& report, const RenderOptions& options) {
+  const auto code = verdict(report);
+  const auto* const shown = cause(report);
+  if (shown == nullptr || code == ExitCode::conforms) {
+    const auto line =
+        fmt::format("{} {}: {}", headline(code), printable(report.subject, options.unicode), counted(report));
+    return cut(line, k_width, options.unicode) + "\n";
+  }
+  const auto tail = others(report, *shown);
+  const auto head = fmt::format("{} {}: ", headline(code), printable(shown->id, options.unicode));
+  const auto width = k_width - tail.size();
+  return cut(head + detail(*shown, width - std::min(width, display_width(head)), options.unicode), width,
+             options.unicode) +
+         tail + "\n";
+}
+
+}  // namespace goldseal

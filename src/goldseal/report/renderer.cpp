@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/report/renderer.hpp>
+
+#include <goldseal/report/formats.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace goldseal {
+
+std::span<const Renderer> renderers() {
+  static constexpr std::array k_renderers{
+      Renderer{"text", "for people: the verdict, then what failed and how to fix it", render_text},
+      Renderer{"oneline", "the verdict and its cause in at most 80 characters", render_oneline},
+      Renderer{"json", "everything, for programs; the other formats can be made from it", render_json},
+  };
+  return k_renderers;
+}
+
+const Renderer* find_renderer(std::string_view name) {
+  const auto all = renderers();
+  const auto found = std::ranges::find(all, name, &Renderer::name);
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace goldseal

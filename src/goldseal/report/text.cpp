@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layout of rustc's diagnostics: verdict, cause and fix first, then what lies behind them.
+#include <goldseal/report/formats.hpp>
+
+#include <goldseal/base/text.hpp>
+#include <goldseal/report/gravity.hpp>
+#include <goldseal/report/layout.hpp>
+
+#include <fmt/color.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace goldseal {
+namespace {
+
+constexpr std::size_t k_label_width = 10;  // `expected`, `measured` and two spaces
+constexpr std::size_t k_rows_shown = 10;
+constexpr std::size_t k_narrowest = 40;
+constexpr std::size_t k_most_rows = 1'000'000;
+
+fmt::text_style style_of(Gravity gravity) {
+  switch (gravity) {
+    case Gravity::damaged:
+    case Gravity::failed:
+      return fg(fmt::terminal_color::red) | fmt::emphasis::bold;
+    case Gravity::undecided:
+    case Gravity::unjudged:
+      return fg(fmt::terminal_color::magenta) | fmt::emphasis::bold;
+    case Gravity::warned:
+      return fg(fmt::terminal_color::yellow) | fmt::emphasis::bold;
+    case Gravity::passed:
+      return fg(fmt::terminal_color::green) | fmt::emphasis::bold;
+    case Gravity::skipped:
+      break;
+  }
+  return fmt::emphasis::faint;
+}
+
+std::string_view label_of(Gravity gravity) {
+  switch (gravity) {
+    case Gravity::damaged:
+    case Gravity::failed:
+      return "error";
+    case Gravity::undecided:
+    case Gravity::unjudged:
+      return "unknown";
+    case Gravity::warned:
+      return "warning";
+    case Gravity::passed:
+      return "pass";
+    case Gravity::skipped:
+      break;
+  }
+  return "skipped";
+}
+
+Gravity gravity_of(ExitCode code) {
+  if (code == ExitCode::conforms) return Gravity::passed;
+  return code == ExitCode::inconclusive ? Gravity::undecided : Gravity::failed;
+}
+
+// Text that grows line by line, in the width and with the means that the terminal has.
+class Page {
+ public:
+  explicit Page(const RenderOptions& options)
+      : m_options(options), m_width(std::max<std::size_t>(options.width, k_narrowest)) {}
+
+  [[nodiscard]] std::string styled(std::string_view text, const fmt::text_style& style) const {
+    return m_options.color ? fmt::format(style, "{}", text) : std::string(text);
+  }
+  [[nodiscard]] std::string safe(std::string_view text) const { return printable(text, m_options.unicode); }
+
+  // Printable, but for newlines, which stay: a message of PyTorch's has many lines.
+  [[nodiscard]] std::string safe_lines(std::string_view text) const {
+    std::string lines;
+    for (const auto line : split(text, '\n')) lines += (lines.empty() ? "" : "\n") + safe(line);
+    return lines;
+  }
+
+  void line(std::string_view text = {}) { m_text.append(text).append("\n"); }
+
+  // `label     text`, later lines below the text.
+  void field(std::string_view label, std::string_view text, std::size_t label_width = k_label_width) {
+    if (text.empty()) return;
+    const auto lines = wrap(safe_lines(text), m_width - 2 - label_width);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const auto name = pad(i == 0 ? label : std::string_view{}, label_width);
+      line(fmt::format("  {}{}", styled(name, fg(fmt::terminal_color::cyan)), lines[i]));
+    }
+  }
+
+  void table(const Table& table) {
+    line(fmt::format("  {}", styled(safe(table.title), fmt::emphasis::bold)));
+    const auto rows = m_options.verbose ? k_most_rows : k_rows_shown;
+    for (const auto& row : lay_out(table, m_width - 4, rows, m_options.unicode)) line("    " + row);
+  }
+
+  [[nodiscard]] std::size_t width() const { return m_width; }
+  [[nodiscard]] std::string take() { return std::move(m_text); }
+
+ private:
+  const RenderOptions& m_options;
+  std::size_t m_width;
+  std::string m_text;
+};
+
+void write_head(Page& page, const Report& report) {
+  const auto code = verdict(report);
+  std::string line = page.styled(headline(code), style_of(gravity_of(code)));
+  line += fmt::format("  {}", page.safe(report.subject));
+  if (!report.target.empty()) line += fmt::format(" on {}", page.safe(report.target));
+  line += fmt::format(": {}", counted(report));
+  if (!report.stages.empty()) line += fmt::format("  {:.2f} s", total_seconds(report));
+  page.line(line);
+}
+
+struct Widths {
+  std::size_t name = 0;
+  std::size_t value = 0;
+};
+
+Widths widths_of(const Page& page, const std::vector<Measurement>& measurements) {
+  Widths widths;
+  for (const auto& measurement : measurements) {
+    widths.name = std::max(widths.name, display_width(page.safe(measurement.name)));
+    widths.value = std::max(widths.value, shown_number(measurement.value).size());
+  }
+  return widths;
+}
+
+void write_measurements(Page& page, const Finding& finding, std::string_view indent = "  ") {
+  const auto widths = widths_of(page, finding.measurements);
+  std::string_view label = "measured";
+  for (const auto& measurement : finding.measurements) {
+    auto text = fmt::format("{}  {}", pad(page.safe(measurement.name), widths.name),
+                            pad(shown_number(measurement.value), widths.value, true));
+    if (!measurement.unit.empty()) text += " " + page.safe(measurement.unit);
+    if (measurement.limit) text += fmt::format("  limit {}", shown_number(*measurement.limit));
+    page.line(
+        fmt::format("{}{}{}", indent, page.styled(pad(label, k_label_width), fg(fmt::terminal_color::cyan)), text));
+    label = {};
+  }
+}
+
+void write_finding(Page& page, const Finding& finding) {
+  const auto rank = gravity(finding);
+  const auto label = fmt::format("{}[{}]", label_of(rank), page.safe(finding.id));
+  const auto lines = wrap(fmt::format("{}: {}", label, page.safe_lines(finding.message)), page.width());
+  page.line();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const bool labelled = i == 0 && lines[0].starts_with(label);
+    page.line(labelled ? page.styled(label, style_of(rank)) +
+                             page.styled(std::string_view(lines[0]).substr(label.size()), fmt::emphasis::bold)
+                       : page.styled(lines[i], fmt::emphasis::bold));
+  }
+  page.field("expected", finding.expected);
+  page.field("found", finding.actual);
+  page.field("where", finding.origin);
+  page.field("fix", finding.remedy);
+  write_measurements(page, finding);
+  for (const auto& table : finding.tables) page.table(table);
+}
+
+// `environment 6, keys 3`: passes by the part of the id before the first dot.
+std::string groups_of(const Report& report, Status status) {
+  std::map<std::string_view, std::size_t> sizes;
+  std::vector<std::string_view> order;
+  for (const auto& finding : report.findings) {
+    if (finding.status != status) continue;
+    const auto group = std::string_view(finding.id).substr(0, finding.id.find('.'));
+    if (sizes[group]++ == 0) order.push_back(group);
+  }
+  std::string text;
+  for (const auto group : order) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", group, sizes[group]);
+  return text;
+}
+
+void write_passes(Page& page, const Report& report, const std::vector<const Finding*>& sorted, bool verbose) {
+  std::size_t label_width = k_label_width;
+  for (const auto& [name, value] : report.facts)
+    label_width = std::max(label_width, display_width(page.safe(name)) + 2);
+  page.line();
+  for (const auto& [name, value] : report.facts) page.field(page.safe(name), value, label_width);
+  if (!verbose) {
+    page.field("passed", groups_of(report, Status::pass), label_width);
+    page.field("skipped", groups_of(report, Status::skipped), label_width);
+    return;
+  }
+  for (const auto* finding : sorted) {
+    const auto rank = gravity(*finding);
+    if (rank < Gravity::passed) continue;
+    const auto seconds = finding->seconds >= 0.001 ? fmt::format("  ({:.3f} s)", finding->seconds) : std::string{};
+    page.line(fmt::format("  {} {}: {}{}", page.styled(pad(label_of(rank), 7), style_of(rank)), page.safe(finding->id),
+                          page.safe(finding->message), seconds));
+    write_measurements(page, *finding, "          ");
+  }
+}
+
+void write_stages(Page& page, const Report& report) {
+  if (report.stages.empty()) return;
+  page.line();
+  std::size_t width = 0;
+  for (const auto& stage : report.stages) width = std::max(width, display_width(page.safe(stage.name)));
+  for (const auto& stage : report.stages)
+    page.line(fmt::format("  {}  {:8.3f} s", pad(page.safe(stage.name), width), stage.seconds));
+}
+
+}  // namespace
+
+std::string render_text(const Report& report, const RenderOptions& options) {
+  Page page(options);
+  write_head(page, report);
+  const auto sorted = by_gravity(report);
+  for (const auto* finding : sorted)
+    if (gravity(*finding) < Gravity::passed) write_finding(page, *finding);
+  write_passes(page, report, sorted, options.verbose);
+  if (options.verbose) write_stages(page, report);
+  if (!report.next.empty())
+    page.line(fmt::format("{} {}", page.styled("next:", fmt::emphasis::bold), page.safe(report.next)));
+  return page.take();
+}
+
+}  // namespace goldseal

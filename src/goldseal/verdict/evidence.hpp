@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/verdict/finding.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+
+/// A fact of the environment as it was sealed, beside what was found; either is empty where it is not known.
+struct EnvironmentRow {
+  std::string name;  ///< dotted, `torch.version`
+  std::string sealed;
+  std::string found;
+  Status status = Status::skipped;  ///< of the check that judged it; `skipped` where none did
+  friend bool operator==(const EnvironmentRow&, const EnvironmentRow&) = default;
+};
+
+/// How a tensor fared. `verified`: in the network, with the digest that was sealed. `loaded`: there, its digest not
+/// compared. `changed`: another digest. `mismatched`: another shape or dtype. `missing`: the network has it, the
+/// checkpoint does not. `unexpected`: the reverse.
+enum class TensorState { verified, loaded, changed, mismatched, missing, unexpected };
+
+[[nodiscard]] std::string_view to_string(TensorState state);
+[[nodiscard]] std::optional<TensorState> parse_tensor_state(std::string_view text);
+
+struct TensorRow {
+  std::string name;  ///< the network's, dotted
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  TensorState state = TensorState::loaded;
+  std::string note;  ///< what is wrong with it: `checkpoint [18, 1024, 1, 1], network [255, 1024, 1, 1]`; may be empty
+  friend bool operator==(const TensorRow&, const TensorRow&) = default;
+};
+
+/// How many elements have an error of 10^decade to 10^(decade + 1) times their noise.
+struct ErrorBin {
+  std::int64_t decade = 0;
+  std::uint64_t count = 0;
+  friend bool operator==(const ErrorBin&, const ErrorBin&) = default;
+};
+
+/// How far one output of one run was from the sealed one, in units of its noise floor (a ratio).
+struct OutputError {
+  std::string golden;  ///< the case
+  std::string output;
+  std::string run;                     ///< how it was computed: `float64`, `native`, `native, TF32 off`
+  double ratio = 0;                    ///< may be infinite
+  double limit = 0;                    ///< a greater ratio fails
+  std::string remark;                  ///< what the ratio tells of: `TF32 or float16`; may be empty
+  std::vector<ErrorBin> distribution;  ///< ascending; empty where it was not measured
+  friend bool operator==(const OutputError&, const OutputError&) = default;
+};
+
+/// How far one layer's output was from the sealed one, in the order of execution.
+struct LayerError {
+  std::string golden;
+  std::string name;
+  double ratio = 0;
+  double limit = 0;
+  friend bool operator==(const LayerError&, const LayerError&) = default;
+};
+
+/// A small picture that explains a finding: the sealed image, the one that was decoded here.
+struct Picture {
+  std::string title;
+  std::string media_type;  ///< `image/png` or `image/jpeg`
+  std::string base64;
+  friend bool operator==(const Picture&, const Picture&) = default;
+};
+
+/// What lies behind the findings, for the formats that can show it. Any part may be empty.
+struct Evidence {
+  std::vector<EnvironmentRow> environment;
+  std::vector<TensorRow> tensors;  ///< in the order of the network's state dict
+  std::vector<OutputError> outputs;
+  std::vector<LayerError> layers;
+  std::vector<Picture> pictures;
+  friend bool operator==(const Evidence&, const Evidence&) = default;
+};
+
+}  // namespace goldseal

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../approve.hpp"
+#include "samples.hpp"
+
+#include <goldseal/report/renderer.hpp>
+
+#include <cmath>
+
+namespace goldseal {
+namespace {
+
+using namespace test;
+
+std::string to_json(const Report& report) { return find_renderer("json")->render(report, {}); }
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+ErrorKind kind_of_refusal(const std::string& json) {
+  try {
+    (void)parse_report(json, "run.json");
+  } catch (const Error& error) {
+    CHECK(error.where().find("run.json") == 0);
+    return error.kind();
+  }
+  FAIL("accepted");
+  return ErrorKind::usage;
+}
+
+TEST_CASE("a report survives JSON exactly") {
+  for (const auto& [name, report] : samples()) {
+    INFO(name);
+    CHECK(parse_report(to_json(report), "run.json") == report);
+  }
+  auto report = numeric_failure();
+  report.findings[0].measurements = {{"third", 1.0 / 3.0, 5e-324, "µs"}, {"inf", -INFINITY, INFINITY, ""}};
+  report.evidence.pictures = {{"golden", "image/png", "iVBORw0KGgo="}};
+  report.subject = "a\n\x1b\"\\/é重";
+  CHECK(parse_report(to_json(report), "run.json") == report);
+}
+
+TEST_CASE("JSON of a report with text that is not UTF-8 is valid and stable") {
+  const auto once = to_json(hostile_report());
+  CHECK(to_json(parse_report(once, "run.json")) == once);
+}
+
+TEST_CASE("JSON is as approved") {
+  auto report = environment_failure();
+  report.evidence.environment.resize(3);
+  approve(to_json(report), "report/environment.json");
+}
+
+TEST_CASE("a newer schema is refused as unsupported, another document as malformed") {
+  const auto json = to_json(passing_report());
+  CHECK(kind_of_refusal(replaced(json, "goldseal.report/1", "goldseal.report/2")) == ErrorKind::unsupported);
+  CHECK(kind_of_refusal(replaced(json, "goldseal.report/1", "goldseal.report/x")) == ErrorKind::malformed);
+  CHECK(kind_of_refusal(replaced(json, "goldseal.report/1", "sarif")) == ErrorKind::malformed);
+  CHECK(kind_of_refusal("{}") == ErrorKind::malformed);
+  CHECK(kind_of_refusal("[1]") == ErrorKind::malformed);
+  CHECK(kind_of_refusal("") == ErrorKind::malformed);
+  CHECK(kind_of_refusal(json.substr(0, json.size() / 2)) == ErrorKind::malformed);
+  CHECK(kind_of_refusal(std::string(100'000, '[')) == ErrorKind::malformed);
+}
+
+TEST_CASE("members of the wrong type, unknown words and ragged tables are refused with their place") {
+  const auto json = to_json(environment_failure());
+  CHECK(kind_of_refusal(replaced(json, R"("status": "pass")", R"("status": "fine")")) == ErrorKind::malformed);
+  CHECK(kind_of_refusal(replaced(json, R"("subject": "yolov3.seal")", R"("subject": 1)")) == ErrorKind::malformed);
+  CHECK(kind_of_refusal(replaced(json, R"("15.0")", R"("15.0", "")")) == ErrorKind::malformed);
+  CHECK_THROWS_WITH(parse_report(replaced(json, R"("id": "seal.digest",)", ""), "run.json"),
+                    Catch::Matchers::Contains("/findings/0") && Catch::Matchers::Contains("`id` is missing"));
+}
+
+TEST_CASE("a report whose verdict its findings do not bear out is refused") {
+  const auto json = to_json(environment_failure());
+  CHECK(kind_of_refusal(replaced(json, R"("verdict": "FAIL")", R"("verdict": "PASS")")) == ErrorKind::malformed);
+}
+
+TEST_CASE("a report written before a member existed still reads") {
+  const auto report = parse_report(
+      R"({"schema":"goldseal.report/1","later":1,"findings":[{"id":"a","status":"warn","severity":"fail"}]})", "old");
+  REQUIRE(report.findings.size() == 1);
+  CHECK(report.findings[0].id == "a");
+  CHECK(report.evidence == Evidence{});
+}
+
+}  // namespace
+}  // namespace goldseal
