@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/parallel.hpp>
 
+#include <goldseal/base/interrupt.hpp>
+
 #include <sched.h>
 
 #include <algorithm>
@@ -25,7 +27,10 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& tas
   std::mutex failure_lock;
   const auto drain = [&] {
     try {
-      for (auto i = next++; i < count; i = next++) task(i);
+      for (auto i = next++; i < count; i = next++) {
+        throw_if_interrupted();
+        task(i);
+      }
     } catch (...) {
       const std::scoped_lock guard(failure_lock);
       if (!first_failure) first_failure = std::current_exception();

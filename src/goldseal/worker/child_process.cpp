@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// Boost.Process v2 only launches: it has no process groups, its terminate and its destructor block in waitpid, and its
+// asynchronous wait takes SIGCHLD over. Everything after the launch is poll on a pidfd.
+#include <goldseal/worker/child_process.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/interrupt.hpp>
+#include <goldseal/worker/process_sweep.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/process/v2.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+namespace bp = boost::process::v2;
+
+constexpr std::size_t k_tail_bytes = 64U << 10U;
+// A worker that prints a quarter of a gigabyte is not going to say anything else.
+constexpr std::uint64_t k_flood_bytes = 256U << 20U;
+
+// Runs in the child between fork and exec; only async-signal-safe calls.
+struct ChildSetup {
+  int channel;
+  int out;
+  int err;
+  int null;
+  pid_t parent;
+
+  template <typename Launcher>
+  bp::error_code on_setup(Launcher& launcher, const bp::filesystem::path&, const char* const*&) const {
+    launcher.fd_whitelist.push_back(k_channel_descriptor);
+    return {};
+  }
+
+  template <typename Launcher>
+  bp::error_code on_exec_setup(Launcher&, const bp::filesystem::path&, const char* const*&) const {
+    if (::setpgid(0, 0) != 0) return last_error();
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return last_error();
+    if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
+    if (::dup2(null, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(err, 2) < 0) return last_error();
+    // dup2 onto itself would keep close-on-exec.
+    if (channel == k_channel_descriptor ? ::fcntl(channel, F_SETFD, 0) != 0
+                                        : ::dup2(channel, k_channel_descriptor) < 0) {
+      return last_error();
+    }
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_DFL);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    return {};
+  }
+
+  static bp::error_code last_error() { return {errno, boost::system::system_category()}; }
+};
+
+class Descriptor {
+ public:
+  explicit Descriptor(int value = -1) : m_value(value) {}
+  ~Descriptor() {
+    if (m_value >= 0) ::close(m_value);
+  }
+  Descriptor(Descriptor&& other) noexcept : m_value(std::exchange(other.m_value, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return m_value; }
+  [[nodiscard]] int release() { return std::exchange(m_value, -1); }
+
+ private:
+  int m_value;
+};
+
+std::pair<Descriptor, Descriptor> make_pair(bool socket) {
+  std::array<int, 2> ends{};
+  const int failed =
+      socket ? ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) : ::pipe2(ends.data(), O_CLOEXEC);
+  if (failed != 0) throw system_error("worker", "make a pipe", errno);
+  return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+void set_nonblocking(int descriptor) { ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK); }
+
+pid_t launch(const ChildSpec& spec, const ChildSetup& setup) {
+  boost::asio::io_context context;
+  bp::process_environment environment(spec.environment);
+  boost::system::error_code error;
+  const bp::filesystem::path executable(spec.executable.string());
+  auto process = bp::posix::default_launcher()(context.get_executor(), error, executable, spec.arguments, setup, environment);
+  if (error) {
+    throw Error(ErrorKind::worker, spec.executable.string(), fmt::format("cannot be started: {}", error.message()),
+                "check that the file is executable here; `goldseal runtime build --torch DIR` builds a worker for a "
+                "PyTorch installation");
+  }
+  const auto pid = process.id();
+  static_cast<void>(process.detach());
+  return pid;
+}
+
+int poll_timeout(Deadline deadline) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+}
+
+}  // namespace
+
+std::string Ending::describe() const {
+  if (signal == 0) return fmt::format("exit code {}", exit_code);
+  const char* const name = ::sigabbrev_np(signal);
+  return fmt::format("signal {} (SIG{})", signal, name == nullptr ? "?" : name);
+}
+
+void OutputTail::append(std::string_view bytes) {
+  m_total += bytes.size();
+  m_text += bytes;
+  if (m_text.size() > 2 * k_tail_bytes) m_text.erase(0, m_text.size() - k_tail_bytes);
+}
+
+ChildProcess::ChildProcess(const ChildSpec& spec) {
+  become_subreaper();
+  auto [channel, channel_child] = make_pair(true);
+  auto [out, out_child] = make_pair(false);
+  auto [err, err_child] = make_pair(false);
+  const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (null.get() < 0) throw system_error("/dev/null", "open the file", errno);
+  m_pid = launch(spec, {channel_child.get(), out_child.get(), err_child.get(), null.get(), ::getpid()});
+  m_pidfd = static_cast<int>(::syscall(SYS_pidfd_open, m_pid, 0));
+  m_channel = channel.release();
+  m_out = out.release();
+  m_err = err.release();
+  for (const int descriptor : {m_channel, m_out, m_err}) set_nonblocking(descriptor);
+}
+
+ChildProcess::~ChildProcess() {
+  stop();
+  close_all();
+}
+
+void ChildProcess::close_all() {
+  for (int* const descriptor : {&m_pidfd, &m_channel, &m_out, &m_err}) {
+    if (*descriptor >= 0) ::close(std::exchange(*descriptor, -1));
+  }
+}
+
+void ChildProcess::drain(int& descriptor, OutputTail& tail) const {
+  std::array<char, 64U << 10U> buffer{};
+  // A bounded number of reads, so that a flood cannot keep this loop from its deadline.
+  for (int i = 0; i < 16 && descriptor >= 0; ++i) {
+    const auto count = ::read(descriptor, buffer.data(), buffer.size());
+    if (count > 0) {
+      tail.append({buffer.data(), static_cast<std::size_t>(count)});
+    } else {
+      if (count == 0) ::close(std::exchange(descriptor, -1));
+      return;
+    }
+  }
+}
+
+ChildProcess::Event ChildProcess::wait(Want want, Deadline deadline) {
+  for (;;) {
+    if (interrupting_signal() != 0) return Event::interrupted;
+    std::array<pollfd, 5> polled{{{m_channel, static_cast<short>(want == Want::read ? POLLIN : POLLOUT), 0},
+                                  {m_out, POLLIN, 0},
+                                  {m_err, POLLIN, 0},
+                                  {m_pidfd, POLLIN, 0},
+                                  {interrupt_descriptor(), POLLIN, 0}}};
+    const int ready = ::poll(polled.data(), polled.size(), poll_timeout(deadline));
+    if (ready < 0 && errno != EINTR) throw system_error("worker", "wait for it", errno);
+    drain(m_out, m_output);
+    drain(m_err, m_errors);
+    if (m_output.total() + m_errors.total() > k_flood_bytes) return Event::output_flood;
+    if (ready > 0 && (polled[0].revents & (POLLIN | POLLOUT)) != 0) return Event::channel_ready;
+    if (ready > 0 && polled[3].revents != 0) return Event::ended;
+    if (ready > 0 && (polled[0].revents & (POLLHUP | POLLERR)) != 0) return Event::channel_ready;
+    if (std::chrono::steady_clock::now() >= deadline) return Event::deadline;
+  }
+}
+
+Ending ChildProcess::stop() {
+  if (m_ending) return *m_ending;
+  m_ending = kill_and_reap(m_pid);
+  drain(m_out, m_output);
+  drain(m_err, m_errors);
+  return *m_ending;
+}
+
+std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& changes) {
+  std::vector<std::string> result;
+  for (char** entry = ::environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto name = text.substr(0, text.find('='));
+    const auto replaced = std::ranges::any_of(changes, [&](const auto& change) { return change.first == name; });
+    if (!replaced) result.emplace_back(text);
+  }
+  for (const auto& [name, value] : changes) result.push_back(fmt::format("{}={}", name, value));
+  return result;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/worker/protocol.hpp>
+
+#include <nlohmann/json.hpp>
+
+namespace goldseal {
+
+std::string write_placements(const Checkpoint& checkpoint, std::span<const Placement> placements) {
+  using Json = nlohmann::json;
+  auto files = Json::array();
+  for (const auto& file : checkpoint.files) files.push_back(std::filesystem::absolute(file->path()).string());
+  auto tensors = Json::array();
+  for (const auto& placement : placements) {
+    const auto& tensor = checkpoint.tensors[placement.tensor];
+    const auto& storage = checkpoint.storages[tensor.storage];
+    tensors.push_back({{"slot", placement.slot},
+                       {"file", storage.file},
+                       {"begin", storage.begin},
+                       {"bytes", storage.bytes},
+                       {"dtype", to_string(tensor.dtype)},
+                       {"shape", tensor.shape},
+                       {"strides", tensor.strides},
+                       {"offset", tensor.offset}});
+  }
+  return Json{{"files", std::move(files)}, {"tensors", std::move(tensors)}}.dump();
+}
+
+}  // namespace goldseal

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/sha256.hpp>
+#include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/checkpoint/keys.hpp>
+#include <goldseal/manifest/environment.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+// The messages of src/worker_libtorch/PROTOCOL.md as plain data.
+namespace goldseal {
+
+inline constexpr int k_protocol_version = 1;
+
+/// What a worker says of itself.
+struct Hello {
+  std::string runtime;  ///< `libtorch`, `python`
+  std::string version;  ///< of the PyTorch it loaded
+  std::vector<std::string> devices;
+  std::vector<std::string> builders;
+};
+
+/// An input that an architecture declares; an unknown size is -1.
+struct DeclaredInput {
+  std::string name;
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+};
+
+/// A network as built, before it has weights.
+struct BuiltNetwork {
+  std::vector<Key> slots;
+  std::vector<DeclaredInput> inputs;
+  std::map<std::string, std::string> configuration;
+};
+
+struct LoadedTensor {
+  std::string name;
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  Digest sha256;
+};
+
+struct Perturbation {
+  std::uint64_t seed = 0;
+  double relative = 0;
+};
+
+/// One run of the network. Settings that are absent stay as the worker started with.
+struct RunRequest {
+  std::filesystem::path inputs;
+  std::filesystem::path outputs;
+  bool float64 = false;
+  std::optional<Perturbation> perturb;
+  std::optional<int> threads;
+  std::optional<bool> onednn;
+  std::optional<bool> channels_last;
+  std::optional<bool> tf32;
+  std::optional<std::string> device;
+};
+
+struct RunOutput {
+  std::string name;
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+};
+
+struct RunReply {
+  std::vector<RunOutput> outputs;
+  double seconds = 0;
+};
+
+/// A tensor of the checkpoint and the slot that it goes to.
+struct Placement {
+  std::size_t tensor = 0;  ///< index into Checkpoint::tensors
+  std::string slot;
+};
+
+/// The table that `load` takes, as JSON.
+[[nodiscard]] std::string write_placements(const Checkpoint& checkpoint, std::span<const Placement> placements);
+
+}  // namespace goldseal

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/worker/runtime.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+
+namespace goldseal {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view k_worker_program = "goldseal-worker-libtorch";
+
+bool is_present(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+// Where workers lie: named by the user, beside the command as built, beside it as installed, and where `runtime build`
+// puts them.
+std::vector<fs::path> worker_directories() {
+  std::vector<fs::path> directories;
+  if (const char* const given = std::getenv("GOLDSEAL_WORKERS")) {
+    for (const auto part : split(given, ':')) directories.emplace_back(part);
+  }
+  std::error_code ignored;
+  const auto self = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  directories.push_back(self / "workers");
+  directories.push_back(self.parent_path() / "libexec/goldseal/workers");
+  if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    directories.push_back(fs::path(cache) / "goldseal/workers");
+  } else if (const char* const home = std::getenv("HOME")) {
+    directories.push_back(fs::path(home) / ".cache/goldseal/workers");
+  }
+  return directories;
+}
+
+std::optional<std::string> quoted_after(const fs::path& file, std::string_view marker) {
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);) {
+    const auto at = line.find(marker);
+    if (at == std::string::npos) continue;
+    const auto begin = line.find_first_of("\"'", at + marker.size());
+    const auto end = begin == std::string::npos ? begin : line.find_first_of("\"'", begin + 1);
+    if (end != std::string::npos) return line.substr(begin + 1, end - begin - 1);
+  }
+  return std::nullopt;
+}
+
+std::optional<fs::path> library_directory_of(const fs::path& installation) {
+  for (const auto* const place : {"lib", "lib64", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu"}) {
+    if (is_present(installation / place / "libtorch_cpu.so")) return installation / place;
+  }
+  return std::nullopt;
+}
+
+// The directory that a worker in the build tree or the cache was built against, which its builder wrote beside it.
+fs::path recorded_installation(const fs::path& worker) {
+  std::ifstream stream(worker.parent_path() / "installation");
+  std::string line;
+  std::getline(stream, line);
+  return line;
+}
+
+// A wheel's version has a local part (`2.13.0+cpu`) that its headers lack; a worker is named by what the headers say.
+std::string public_version(const std::string& version) { return version.substr(0, version.find('+')); }
+
+bool is_system_directory(const fs::path& directory) { return directory.string().starts_with("/usr/lib"); }
+
+Runtime runtime_of(const fs::path& installation, const fs::path& worker, std::string version) {
+  const auto libraries = library_directory_of(installation);
+  return {"libtorch", installation, std::move(version),
+          libraries && !is_system_directory(*libraries) ? *libraries : fs::path(), worker};
+}
+
+Runtime runtime_in(const fs::path& given) {
+  std::error_code ignored;
+  auto installation = fs::canonical(given, ignored);
+  if (installation.empty())
+    throw Error(ErrorKind::usage, given.string(), "expected a LibTorch installation, found nothing there");
+  if (!library_directory_of(installation) && library_directory_of(installation / "torch")) installation /= "torch";
+  const auto version = torch_version(installation);
+  if (version.empty() || !library_directory_of(installation)) {
+    throw Error(ErrorKind::unsupported, given.string(),
+                "expected a LibTorch installation with lib/libtorch_cpu.so and include/torch/version.h, found none",
+                "give a wheel's directory (site-packages/torch), an unpacked LibTorch, or /usr for the distribution's");
+  }
+  for (const auto& worker : installed_workers()) {
+    if (worker.version == public_version(version)) return runtime_of(installation, worker.worker, version);
+  }
+  throw Error(ErrorKind::unsupported, installation.string(),
+              fmt::format("there is no worker for LibTorch {} here", version),
+              fmt::format("build one: `goldseal runtime build --torch {}`", installation.string()));
+}
+
+}  // namespace
+
+std::string Runtime::describe() const {
+  return installation.empty() ? fmt::format("{} {}", kind, version)
+                              : fmt::format("{} {} ({})", kind, version, installation.string());
+}
+
+std::string torch_version(const fs::path& installation) {
+  for (const auto* const header : {"include/torch/version.h", "include/torch/csrc/api/include/torch/version.h"}) {
+    if (auto version = quoted_after(installation / header, "define TORCH_VERSION ")) return *version;
+  }
+  return quoted_after(installation / "version.py", "__version__ =").value_or("");
+}
+
+std::vector<Runtime> installed_workers() {
+  std::vector<Runtime> workers;
+  for (const auto& directory : worker_directories()) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(directory, error)) {
+      const auto name = entry.path().filename().string();
+      const auto worker = entry.path() / k_worker_program;
+      if (!name.starts_with("libtorch-") || !is_present(worker)) continue;
+      workers.push_back(runtime_of(recorded_installation(worker), worker, name.substr(name.find('-') + 1)));
+    }
+  }
+  std::ranges::stable_sort(workers, std::ranges::greater{}, &Runtime::version);
+  return workers;
+}
+
+Runtime find_runtime(std::string_view spec) {
+  const auto kind = spec.substr(0, spec.find('='));
+  if (kind != "libtorch") {
+    throw Error(ErrorKind::usage, "--runtime",
+                fmt::format("expected libtorch or libtorch=DIR, found {}", escape_unprintable(spec)));
+  }
+  if (kind.size() < spec.size()) return runtime_in(spec.substr(kind.size() + 1));
+  if (const char* const given = std::getenv("GOLDSEAL_TORCH_DIR"); given != nullptr && *given != '\0')
+    return runtime_in(given);
+  const auto workers = installed_workers();
+  const auto found = std::ranges::find_if(
+      workers, [](const Runtime& w) { return !w.installation.empty() && library_directory_of(w.installation); });
+  if (found != workers.end()) return *found;
+  throw Error(ErrorKind::unsupported, "--runtime", "no LibTorch with a worker was found on this machine",
+              "name one with `--runtime libtorch=DIR`, and build its worker with `goldseal runtime build --torch DIR`");
+}
+
+}  // namespace goldseal

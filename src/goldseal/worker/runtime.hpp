@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace goldseal {
+
+/// Something that runs models, and the worker that drives it.
+struct Runtime {
+  std::string kind;  ///< `libtorch`
+  std::filesystem::path
+      installation;     ///< the directory that holds `lib` and `include`; empty: where the worker itself finds it
+  std::string version;  ///< of PyTorch, as its headers say
+  std::filesystem::path library_directory;
+  std::filesystem::path worker;  ///< the worker's program
+
+  /// `libtorch 2.13.0 (/opt/libtorch)`.
+  [[nodiscard]] std::string describe() const;
+};
+
+/// `--runtime`: `libtorch` (the first that is found) or `libtorch=DIR` (a wheel's `torch` directory, an unpacked
+/// LibTorch, or `/usr`). Throws Error{usage} for another form, Error{unsupported} where there is no such runtime or no
+/// worker for it, with what would mend it.
+[[nodiscard]] Runtime find_runtime(std::string_view spec);
+
+/// Every LibTorch worker that is installed, by version.
+[[nodiscard]] std::vector<Runtime> installed_workers();
+
+/// The version that an installation's headers or version file state; empty where it is none.
+[[nodiscard]] std::string torch_version(const std::filesystem::path& installation);
+
+}  // namespace goldseal

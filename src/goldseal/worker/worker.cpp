@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/worker/worker.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/worker/channel.hpp>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+using Json = nlohmann::json;
+
+// A reply lacks what the protocol promises: nlohmann's own exceptions become ours here.
+template <typename Function>
+auto read_reply(const std::string& worker, std::string_view op, Function function) {
+  try {
+    return function();
+  } catch (const Json::exception& error) {
+    throw Error(ErrorKind::worker, worker,
+                fmt::format("in step `{}`: the reply breaks the protocol: {}", op, error.what()));
+  }
+}
+
+FactValue fact_value(const Json& value) {
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  if (value.is_number()) return value.get<double>();
+  if (value.is_array()) return value.get<std::vector<std::string>>();
+  return value.get<std::string>();
+}
+
+DType dtype_of(const Json& value) {
+  const auto text = value.get<std::string>();
+  const auto dtype = parse_dtype(text);
+  if (!dtype)
+    throw Error(ErrorKind::unsupported, "",
+                fmt::format("the network has a tensor of type {}, which goldseal does not know", text));
+  return *dtype;
+}
+
+Key slot_of(const Json& slot) {
+  return {slot.at("name").get<std::string>(), dtype_of(slot.at("dtype")),
+          slot.at("shape").get<std::vector<std::int64_t>>(), slot.value("persistent", true)};
+}
+
+DeclaredInput declared_input(const Json& input) {
+  DeclaredInput declared{input.at("name").get<std::string>(), input.value("dtype", ""), {}};
+  for (const auto& size : input.value("shape", Json::array()))
+    declared.shape.push_back(size.is_null() ? -1 : size.get<std::int64_t>());
+  return declared;
+}
+
+LoadedTensor loaded_tensor(const Json& tensor) {
+  const auto digest = parse_digest(tensor.at("sha256").get<std::string>());
+  if (!digest) throw Error(ErrorKind::worker, "worker", "in step `digest`: a digest that is none");
+  return {tensor.at("name").get<std::string>(), tensor.at("dtype").get<std::string>(),
+          tensor.at("shape").get<std::vector<std::int64_t>>(), *digest};
+}
+
+Json settings_of(const RunRequest& request) {
+  Json settings = Json::object();
+  if (request.threads) settings["threads"] = *request.threads;
+  if (request.onednn) settings["onednn"] = *request.onednn;
+  if (request.channels_last) settings["channels_last"] = *request.channels_last;
+  if (request.tf32) settings["tf32"] = *request.tf32;
+  if (request.device) settings["device"] = *request.device;
+  return settings;
+}
+
+ChildSpec child_spec(const Runtime& runtime) {
+  std::vector<std::pair<std::string, std::string>> changes;
+  if (!runtime.library_directory.empty()) {
+    const char* const before = std::getenv("LD_LIBRARY_PATH");
+    changes.emplace_back("LD_LIBRARY_PATH", before == nullptr
+                                                ? runtime.library_directory.string()
+                                                : fmt::format("{}:{}", runtime.library_directory.string(), before));
+  }
+  return {runtime.worker, {}, environment_with(changes)};
+}
+
+}  // namespace
+
+std::string_view to_string(WorkerFailure::Kind kind) {
+  switch (kind) {
+    case WorkerFailure::Kind::crashed:
+      return "crashed";
+    case WorkerFailure::Kind::hung:
+      return "hung";
+    case WorkerFailure::Kind::flooded:
+      return "flooded";
+    case WorkerFailure::Kind::violated:
+      return "violated";
+    case WorkerFailure::Kind::raised:
+      return "raised";
+    case WorkerFailure::Kind::memory:
+      return "memory";
+  }
+  return "?";
+}
+
+struct Worker::State {
+  State(const Runtime& runtime, Deadline deadline)
+      : child(child_spec(runtime)), channel(child, runtime.describe(), deadline), name(runtime.describe()) {}
+
+  TemporaryDirectory directory;
+  ChildProcess child;
+  Channel channel;
+  std::string name;
+  Hello hello;
+};
+
+Worker::Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::optional<int> threads)
+    : m_state(std::make_unique<State>(runtime, std::chrono::steady_clock::now() + limit)) {
+  Json members{{"nonce", m_state->channel.nonce()},
+               {"protocol", k_protocol_version},
+               {"run_directory", m_state->directory.path().string()}};
+  if (threads) members["threads"] = *threads;
+  const auto reply = m_state->channel.request("hello", std::move(members));
+  m_state->hello = read_reply(m_state->name, "hello", [&] {
+    return Hello{reply.at("runtime").get<std::string>(), reply.at("version").get<std::string>(),
+                 reply.value("devices", std::vector<std::string>{}),
+                 reply.value("builders", std::vector<std::string>{})};
+  });
+}
+
+Worker::~Worker() = default;
+
+const Hello& Worker::hello() const { return m_state->hello; }
+const std::filesystem::path& Worker::run_directory() const { return m_state->directory.path(); }
+const std::optional<WorkerFailure>& Worker::failure() const { return m_state->channel.failure(); }
+
+Environment Worker::environment() {
+  const auto reply = m_state->channel.request("environment", Json::object());
+  return read_reply(m_state->name, "environment", [&] {
+    Environment environment;
+    for (const auto& [name, fact] : reply.at("facts").items()) {
+      environment.set(name, fact_value(fact.at("value")), fact.value("origin", ""));
+    }
+    return environment;
+  });
+}
+
+BuiltNetwork Worker::build(std::string_view builder, std::string_view source,
+                           const std::map<std::string, std::string>& options) {
+  const auto reply =
+      m_state->channel.request("build", {{"builder", builder}, {"source", source}, {"options", options}});
+  return read_reply(m_state->name, "build", [&] {
+    BuiltNetwork network;
+    for (const auto& slot : reply.at("slots")) network.slots.push_back(slot_of(slot));
+    for (const auto& input : reply.value("inputs", Json::array())) network.inputs.push_back(declared_input(input));
+    network.configuration = reply.value("configuration", std::map<std::string, std::string>{});
+    return network;
+  });
+}
+
+void Worker::load(const Checkpoint& checkpoint, std::span<const Placement> placements) {
+  const auto table = run_directory() / "tensors.json";
+  write_file_atomically(table, write_placements(checkpoint, placements));
+  m_state->channel.request("load", {{"tensors", table.string()}});
+}
+
+std::vector<LoadedTensor> Worker::digest() {
+  const auto reply = m_state->channel.request("digest", Json::object());
+  return read_reply(m_state->name, "digest", [&] {
+    std::vector<LoadedTensor> tensors;
+    for (const auto& tensor : reply.at("tensors")) tensors.push_back(loaded_tensor(tensor));
+    return tensors;
+  });
+}
+
+RunReply Worker::run(const RunRequest& request) {
+  Json members{{"inputs", request.inputs.string()},
+               {"outputs", request.outputs.string()},
+               {"compute", request.float64 ? "float64" : "native"},
+               {"settings", settings_of(request)}};
+  if (request.perturb) members["perturb"] = {{"seed", request.perturb->seed}, {"relative", request.perturb->relative}};
+  const auto reply = m_state->channel.request("run", std::move(members));
+  return read_reply(m_state->name, "run", [&] {
+    RunReply result;
+    result.seconds = reply.value("seconds", 0.0);
+    for (const auto& output : reply.at("outputs")) {
+      result.outputs.push_back({output.at("name").get<std::string>(), output.at("dtype").get<std::string>(),
+                                output.at("shape").get<std::vector<std::int64_t>>()});
+    }
+    return result;
+  });
+}
+
+void Worker::finish() { m_state->channel.request("bye", Json::object()); }
+
+}  // namespace goldseal

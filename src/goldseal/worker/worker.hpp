@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/progress.hpp>
+#include <goldseal/worker/protocol.hpp>
+#include <goldseal/worker/runtime.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace goldseal {
+
+/// How a worker failed, for a finding.
+struct WorkerFailure {
+  enum class Kind {
+    crashed,   ///< ended by a signal or with an exit code, in the middle of a request
+    hung,      ///< the deadline passed
+    flooded,   ///< printed without end
+    violated,  ///< broke the protocol
+    raised,    ///< PyTorch raised; the worker itself is well
+    memory,    ///< an allocation failed
+  };
+  Kind kind = Kind::crashed;
+  std::string stage;        ///< what it was asked to do: `build`, `run`
+  std::string summary;      ///< one sentence
+  std::string last_output;  ///< the end of what it printed on standard error
+};
+
+[[nodiscard]] std::string_view to_string(WorkerFailure::Kind kind);
+
+/// A worker at work: each member function is one request of the protocol. They throw Error{worker} where it crashed,
+/// hung, broke the protocol or raised — `failure()` then tells more — and Error{usage, malformed, unsupported} where it
+/// refused with that kind.
+class Worker {
+ public:
+  /// Starts the runtime's worker and greets it. `limit` is the time for everything until the object's end.
+  Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::optional<int> threads = {});
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  [[nodiscard]] const Hello& hello() const;
+  /// Private to this run; removed with the object.
+  [[nodiscard]] const std::filesystem::path& run_directory() const;
+
+  [[nodiscard]] Environment environment();
+  [[nodiscard]] BuiltNetwork build(std::string_view builder, std::string_view source,
+                                   const std::map<std::string, std::string>& options);
+  void load(const Checkpoint& checkpoint, std::span<const Placement> placements);
+  [[nodiscard]] std::vector<LoadedTensor> digest();
+  RunReply run(const RunRequest& request);
+  void finish();
+
+  [[nodiscard]] const std::optional<WorkerFailure>& failure() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> m_state;
+};
+
+}  // namespace goldseal
