@@ -76,7 +76,7 @@ TEST_CASE("wide characters and combining marks keep columns aligned") {
   CHECK(display_width("重み") == 4);
   CHECK(display_width("e\xcc\x81") == 1);
   CHECK(display_width(pad("重み", 6)) == 6);
-  CHECK(shorten("module_list.104.conv_104.weight", 15, true) == "module_..weight");
+  CHECK(shorten("module_list.104.conv_104.weight", 15, true) == "module_….weight");
   CHECK(shorten("module_list.104.conv_104.weight", 15, false) == "module_..weight");
   CHECK(shorten("重み重み", 5, true) == "重…み");
 }
