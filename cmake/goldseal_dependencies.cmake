@@ -12,7 +12,7 @@ find_package(nlohmann_json REQUIRED CONFIG)
 find_package(CLI11 REQUIRED CONFIG)
 find_package(tomlplusplus QUIET CONFIG)
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS filesystem)
+find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS filesystem)
 
 find_path(PNG_INCLUDE_DIR png.h REQUIRED)
 find_library(PNG_STATIC_LIBRARY NAMES libpng.a libpng16.a REQUIRED)
