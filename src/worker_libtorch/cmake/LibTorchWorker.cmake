@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+# goldseal_add_libtorch_worker(PREFIX) adds the target goldseal_worker_libtorch_VERSION, which builds
+# ${CMAKE_BINARY_DIR}/workers/libtorch-VERSION/goldseal-worker-libtorch for the LibTorch under PREFIX: a wheel's
+# site-packages/torch, an unpacked LibTorch archive, or /usr. It calls no find_package(Torch): PyTorch's own files demand the
+# CUDA toolkit wherever the build has CUDA, and a worker needs nothing of it to compile. The targets that were added are listed
+# in the global property GOLDSEAL_LIBTORCH_WORKERS.
+include_guard(GLOBAL)
+include(GNUInstallDirs)
+
+set(GOLDSEAL_LIBTORCH_WORKER_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
+
+# Reads MAJOR.MINOR.PATCH from the headers under PREFIX.
+function(goldseal_libtorch_version prefix result)
+  foreach(header torch/headeronly/version.h torch/csrc/api/include/torch/version.h torch/version.h)
+    if(NOT EXISTS ${prefix}/include/${header})
+      continue()
+    endif()
+    file(STRINGS ${prefix}/include/${header} lines REGEX "^#define TORCH_VERSION_(MAJOR|MINOR|PATCH) [0-9]+")
+    if(lines)
+      string(REGEX REPLACE "[^;]*(MAJOR|MINOR|PATCH) ([0-9]+)" "\\2" lines "${lines}")
+      list(JOIN lines "." version)
+      set(${result} ${version} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "No PyTorch headers under ${prefix}/include (torch/version.h is missing). Give the directory that holds "
+                      "include/ and lib/; Debian's package is libtorch-dev.")
+endfunction()
+
+# Finds lib<name>.so of the LibTorch under PREFIX, and nowhere else.
+function(goldseal_libtorch_library prefix name result)
+  foreach(dir lib/${CMAKE_LIBRARY_ARCHITECTURE} lib64 lib)
+    if(EXISTS ${prefix}/${dir}/lib${name}.so)
+      set(${result} ${prefix}/${dir}/lib${name}.so PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "lib${name}.so is not under ${prefix}/lib: this is no complete LibTorch.")
+endfunction()
+
+# 1 if the library was built with the C++11 ABI of libstdc++, 0 for the older one (PyTorch's wheels before 2.6).
+function(goldseal_libtorch_abi library result)
+  file(STRINGS ${library} symbols REGEX "_ZN3c105ErrorC[12]ENS_14SourceLocationENSt7__cxx1112basic_string" LIMIT_COUNT 1)
+  if(symbols)
+    set(${result} 1 PARENT_SCOPE)
+  else()
+    set(${result} 0 PARENT_SCOPE)
+  endif()
+endfunction()
+
+function(goldseal_libtorch_target prefix version result)
+  set(target goldseal_libtorch_${version})
+  set(${result} ${target} PARENT_SCOPE)
+  if(TARGET ${target})
+    return()
+  endif()
+  goldseal_libtorch_library(${prefix} torch_cpu torch_cpu)
+  goldseal_libtorch_library(${prefix} c10 c10)
+  goldseal_libtorch_abi(${c10} abi)
+  add_library(${target} INTERFACE IMPORTED)
+  target_include_directories(${target} SYSTEM INTERFACE ${prefix}/include/torch/csrc/api/include)
+  if(NOT prefix STREQUAL "/usr")
+    target_include_directories(${target} SYSTEM INTERFACE ${prefix}/include)
+  endif()
+  target_compile_definitions(${target} INTERFACE _GLIBCXX_USE_CXX11_ABI=${abi})
+  # What LibTorch's own libraries need (MKL, CUDA, OpenCV …) is theirs to find at run time.
+  target_link_options(${target} INTERFACE LINKER:--allow-shlib-undefined)
+  target_link_libraries(${target} INTERFACE ${torch_cpu} ${c10})
+  message(STATUS "LibTorch ${version} (C++ ABI ${abi}): ${prefix}")
+endfunction()
+
+function(goldseal_worker_json target)
+  if(NOT TARGET nlohmann_json::nlohmann_json)
+    find_package(nlohmann_json CONFIG QUIET)
+  endif()
+  if(TARGET nlohmann_json::nlohmann_json)
+    target_link_libraries(${target} PRIVATE nlohmann_json::nlohmann_json)
+    return()
+  endif()
+  find_path(GOLDSEAL_JSON_INCLUDE_DIR nlohmann/json.hpp DOC "Where nlohmann/json.hpp lies")
+  if(NOT GOLDSEAL_JSON_INCLUDE_DIR)
+    message(FATAL_ERROR "nlohmann/json.hpp is missing: install nlohmann-json3-dev or set GOLDSEAL_JSON_INCLUDE_DIR.")
+  endif()
+  target_include_directories(${target} SYSTEM PRIVATE ${GOLDSEAL_JSON_INCLUDE_DIR})
+endfunction()
+
+function(goldseal_add_libtorch_worker prefix)
+  get_filename_component(prefix ${prefix} REALPATH)
+  goldseal_libtorch_version(${prefix} version)
+  goldseal_libtorch_target(${prefix} ${version} torch)
+  find_package(Threads REQUIRED)
+
+  set(target goldseal_worker_libtorch_${version})
+  set(sources main channel darknet_cfg darknet_network darknet_sections error facts fields files libraries mapped_tensors network run_settings
+              session sha256 tensor_digest tensor_file torchscript_network transforms)
+  list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
+  list(TRANSFORM sources APPEND .cpp)
+  add_executable(${target} ${sources})
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME goldseal-worker-libtorch
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/workers/libtorch-${version}
+    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+  # Fused multiply-add would change the perturbation's bits, which are the same on every machine.
+  target_compile_options(${target} PRIVATE -O2 -ffp-contract=off -Wall -Wextra $<$<BOOL:${GOLDSEAL_WERROR}>:-Werror>)
+  target_link_libraries(${target} PRIVATE ${torch} Threads::Threads ${CMAKE_DL_LIBS})
+  goldseal_worker_json(${target})
+  install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/goldseal/workers/libtorch-${version})
+  set_property(GLOBAL APPEND PROPERTY GOLDSEAL_LIBTORCH_WORKERS ${target})
+endfunction()

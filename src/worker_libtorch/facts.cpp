@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "facts.hpp"
+
+#include "libraries.hpp"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/version.h>
+
+#include <dlfcn.h>
+
+#include <array>
+#include <cctype>
+#include <string_view>
+#include <type_traits>
+
+namespace goldseal::worker {
+namespace {
+
+using nlohmann::json;
+
+// The libraries whose versions change what a model computes or whether it runs. A name that ends in '*' is a beginning.
+constexpr std::array k_libraries{"libtorch_cpu", "libtorch_cuda*", "libtorch_hip", "libc10*",    "libcudart*",
+                                 "libcuda",      "libnvidia-ml",   "libcudnn*",    "libcublas*", "libcufft*",
+                                 "libcusparse*", "libcusolver*",   "libcurand*",   "libnvrtc*",  "libnvJitLink*",
+                                 "libnccl*",     "libmkl*",        "libdnnl*",     "libgomp*",   "libiomp5*",
+                                 "libomp*",      "libopenblas*",   "libblas*",     "liblapack*", "libgfortran*",
+                                 "libstdc++",    "libgcc_s*",      "libnvtx*",     "libcupti*",  "libonnxruntime*"};
+
+bool is_listed(std::string_view name) {
+  for (const std::string_view pattern : k_libraries) {
+    if (pattern.back() != '*' ? name == pattern
+                              : name.substr(0, pattern.size() - 1) == pattern.substr(0, pattern.size() - 1))
+      return true;
+  }
+  return false;
+}
+
+// Wheels rename the libraries that they carry: libgomp-a34b3233.so.1.
+std::string without_wheel_hash(const std::string& name) {
+  const auto dash = name.rfind('-');
+  if (dash == std::string::npos || name.size() - dash != 9) return name;
+  for (auto i = dash + 1; i < name.size(); ++i)
+    if (!std::isxdigit(static_cast<unsigned char>(name[i]))) return name;
+  return name.substr(0, dash);
+}
+
+// The value of KEY=… in the build settings that show_config() prints, separated by commas.
+std::string build_setting(std::string_view config, const std::string& key) {
+  for (const auto& lead : {", " + key + "=", ": " + key + "="}) {
+    const auto at = config.find(lead);
+    if (at == std::string_view::npos) continue;
+    const auto begin = at + lead.size();
+    const auto value = config.substr(begin, config.find_first_of(",\n", begin) - begin);
+    return std::string(value.substr(0, value.find_last_not_of(' ') + 1));
+  }
+  return {};
+}
+
+// The rest of the line that begins with `lead`.
+std::string config_line(std::string_view config, std::string_view lead) {
+  const auto at = config.find(lead);
+  if (at == std::string_view::npos) return {};
+  const auto begin = at + lead.size();
+  return std::string(config.substr(begin, config.find('\n', begin) - begin));
+}
+
+class Facts {
+ public:
+  void add(const std::string& name, json value, const std::string& origin) {
+    m_facts[name] = {{"value", std::move(value)}, {"origin", origin}};
+  }
+
+  void add_text(const std::string& name, const std::string& value, const std::string& origin) {
+    if (!value.empty()) add(name, value, origin);
+  }
+
+  json take() && { return std::move(m_facts); }
+
+ private:
+  json m_facts = json::object();
+};
+
+void add_build(Facts& facts) {
+  const auto config = at::show_config();
+  const std::string origin = "at::show_config()";
+  const std::array<std::pair<const char*, const char*>, 7> settings{{{"torch.version", "TORCH_VERSION"},
+                                                                     {"torch.git", "COMMIT_SHA"},
+                                                                     {"torch.cuda_build", "CUDA_VERSION"},
+                                                                     {"torch.cudnn_build", "CUDNN_VERSION"},
+                                                                     {"torch.blas", "BLAS_INFO"},
+                                                                     {"torch.lapack", "LAPACK_INFO"},
+                                                                     {"torch.build_type", "BUILD_TYPE"}}};
+  for (const auto& [name, key] : settings) facts.add_text(name, build_setting(config, key), origin);
+  facts.add_text("cpu.aten_capability", config_line(config, "CPU capability usage: "), origin);
+  facts.add("torch.config", config, origin);
+  facts.add("torch.cuda", at::hasCUDA(), "at::hasCUDA()");
+  facts.add("torch.mkl", at::get_mkl_version(), "at::get_mkl_version()");
+  facts.add("torch.onednn", at::get_mkldnn_version(), "at::get_mkldnn_version()");
+  facts.add("torch.openmp", at::get_openmp_version(), "at::get_openmp_version()");
+  facts.add("torch.cxx_abi", _GLIBCXX_USE_CXX11_ABI, "_GLIBCXX_USE_CXX11_ABI of the worker, which linked");
+}
+
+const char* name_of(at::Float32MatmulPrecision precision) {
+  switch (precision) {
+    case at::Float32MatmulPrecision::HIGHEST:
+      return "highest";
+    case at::Float32MatmulPrecision::HIGH:
+      return "high";
+    case at::Float32MatmulPrecision::MEDIUM:
+      return "medium";
+  }
+  return "unknown";
+}
+
+// A bool at first, later an enumeration whose first value is the one that allows everything.
+template <class Option>
+bool allows_reduction(Option option) {
+  if constexpr (std::is_enum_v<Option>)
+    return static_cast<int>(option) == 0;
+  else
+    return option;
+}
+
+// PyTorch 1.13 has no such switch.
+template <class Context>
+void add_bf16_reduction(Facts& facts, const Context& context, const std::string& origin) {
+  if constexpr (requires { context.allowBF16ReductionCuBLAS(); })
+    facts.add("numerics.bf16_reduction", allows_reduction(context.allowBF16ReductionCuBLAS()), origin);
+}
+
+void add_numerics(Facts& facts) {
+  const auto& context = at::globalContext();
+  const std::string origin = "at::globalContext()";
+  facts.add("numerics.threads", at::get_num_threads(), "at::get_num_threads()");
+  facts.add("numerics.interop_threads", at::get_num_interop_threads(), "at::get_num_interop_threads()");
+  facts.add("numerics.tf32_matmul", context.allowTF32CuBLAS(), origin);
+  facts.add("numerics.tf32_cudnn", context.allowTF32CuDNN(), origin);
+  facts.add("numerics.cudnn_benchmark", context.benchmarkCuDNN(), origin);
+  facts.add("numerics.cudnn_deterministic", context.deterministicCuDNN(), origin);
+  facts.add("numerics.cudnn", context.userEnabledCuDNN(), origin);
+  facts.add("numerics.deterministic_algorithms", context.deterministicAlgorithms(), origin);
+  facts.add("numerics.matmul_precision", name_of(context.float32MatmulPrecision()), origin);
+  facts.add("numerics.fp16_reduction", allows_reduction(context.allowFP16ReductionCuBLAS()), origin);
+  add_bf16_reduction(facts, context, origin);
+  facts.add("numerics.onednn", context.userEnabledMkldnn(), origin);
+}
+
+// CUDA's libraries state their versions as one number, in which `major` and `minor` are worth so much.
+struct VersionFunction {
+  const char* library;
+  const char* function;
+  bool returns_it;  // else it writes to an int* and returns a status
+  unsigned major;
+  unsigned minor;
+};
+
+constexpr std::array k_version_functions{
+    VersionFunction{"libcudart", "cudaRuntimeGetVersion", false, 1000, 10},
+    VersionFunction{"libcudnn", "cudnnGetVersion", true, 0, 100},
+    VersionFunction{"libcublasLt", "cublasLtGetVersion", true, 10000, 100},
+    VersionFunction{"libnccl", "ncclGetVersion", false, 10000, 100},
+};
+
+// cuDNN 9 counts a major version as 10000, those before as 1000.
+unsigned major_step(const VersionFunction& known, unsigned long number) {
+  if (known.major != 0) return known.major;
+  return number >= 90000 ? 10000 : 1000;
+}
+
+std::string decimal_version(const VersionFunction& known, unsigned long number) {
+  const auto step = major_step(known, number);
+  const auto rest = number % step;
+  return std::to_string(number / step) + "." + std::to_string(rest / known.minor) + "." +
+         std::to_string(rest % known.minor);
+}
+
+std::string asked_version(const LoadedLibrary& library) {
+  for (const auto& known : k_version_functions) {
+    if (library.name != known.library) continue;
+    void* handle = dlopen(library.path.c_str(), RTLD_NOW | RTLD_NOLOAD);
+    void* symbol = handle ? dlsym(handle, known.function) : nullptr;
+    if (!symbol) return {};
+    if (known.returns_it) return decimal_version(known, reinterpret_cast<std::size_t (*)()>(symbol)());
+    int number = 0;
+    if (reinterpret_cast<int (*)(int*)>(symbol)(&number) != 0 || number <= 0) return {};
+    return decimal_version(known, static_cast<unsigned long>(number));
+  }
+  return {};
+}
+
+void add_libraries(Facts& facts) {
+  for (const auto& library : loaded_libraries()) {
+    const auto name = without_wheel_hash(library.name);
+    if (!is_listed(name)) continue;
+    const auto prefix = "library." + name;
+    facts.add(prefix + ".path", library.path, "/proc/self/maps");
+    const auto asked = asked_version(library);
+    if (!asked.empty())
+      facts.add(prefix + ".version", asked, library.path);
+    else
+      facts.add_text(prefix + ".version", library.version, "name of the file");
+  }
+}
+
+}  // namespace
+
+std::string loaded_torch_version() { return build_setting(at::show_config(), "TORCH_VERSION"); }
+
+json environment_facts(const std::string& gpu_library_error) {
+  Facts facts;
+  facts.add("torch.built_for", TORCH_VERSION, "torch/version.h of the worker");
+  add_build(facts);
+  facts.add_text("torch.gpu_library_error", gpu_library_error, "dlopen");
+  add_numerics(facts);
+  add_libraries(facts);
+  return std::move(facts).take();
+}
+
+}  // namespace goldseal::worker

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "libraries.hpp"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+namespace goldseal::worker {
+namespace {
+
+std::string stem_of(const std::string& path) {
+  const auto base = path.substr(path.rfind('/') + 1);
+  return base.substr(0, base.find(".so"));
+}
+
+// `libfoo.so.1.2` states 1.2; `libfoo-5b1e.so.1` of a wheel states 1.
+std::string version_of(const std::string& path) {
+  const auto base = path.substr(path.rfind('/') + 1);
+  const auto at = base.find(".so.");
+  return at == std::string::npos ? std::string() : base.substr(at + 4);
+}
+
+std::string path_of_map_line(const std::string& line) {
+  const auto slash = line.find('/');
+  if (slash == std::string::npos) return {};
+  const auto path = line.substr(slash);
+  return path.find(".so") == std::string::npos ? std::string() : path;
+}
+
+}  // namespace
+
+std::vector<LoadedLibrary> loaded_libraries() {
+  std::vector<LoadedLibrary> libraries;
+  std::set<std::string> seen;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const auto path = path_of_map_line(line);
+    if (path.empty() || !seen.insert(path).second) continue;
+    libraries.push_back({stem_of(path), path, version_of(path)});
+  }
+  return libraries;
+}
+
+std::string open_gpu_library() {
+  const auto libraries = loaded_libraries();
+  const auto cpu =
+      std::find_if(libraries.begin(), libraries.end(), [](const auto& l) { return l.name == "libtorch_cpu"; });
+  if (cpu == libraries.end()) return {};
+  for (const char* name : {"libtorch_cuda", "libtorch_hip"}) {
+    auto path = cpu->path;
+    path.replace(path.rfind("libtorch_cpu"), sizeof "libtorch_cpu" - 1, name);
+    if (access(path.c_str(), R_OK) != 0) continue;
+    if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL)) return {};
+    const char* text = dlerror();
+    return text ? text : "dlopen failed without a text";
+  }
+  return {};
+}
+
+}  // namespace goldseal::worker

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace goldseal::worker {
+
+/// A place of the network that takes a tensor. Slots come in the order of the state dict.
+struct Slot {
+  std::string name;
+  at::ScalarType dtype;
+  std::vector<std::int64_t> shape;
+  bool parameter;
+  bool persistent;
+};
+
+/// An input as far as the architecture says; nothing where it does not.
+struct InputSpec {
+  std::string name;
+  std::optional<std::vector<std::optional<std::int64_t>>> shape;
+  std::optional<at::ScalarType> dtype;
+};
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// What a run computes with instead of a slot's tensor: given the slot's name and its tensor, it returns a temporary
+/// one (converted, perturbed, on another device). An empty Transform leaves every tensor as it is.
+using Transform = std::function<at::Tensor(const std::string& name, const at::Tensor& tensor)>;
+
+/// A network that was built: its slots are empty until set() fills them.
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  virtual const std::vector<Slot>& slots() const = 0;
+  virtual const std::vector<InputSpec>& inputs() const = 0;
+  virtual const std::map<std::string, std::string>& configuration() const = 0;
+
+  /// Puts `tensor` into slot `index`, sharing its storage. Shape and dtype are the slot's (the caller has checked).
+  virtual void set(std::size_t index, const at::Tensor& tensor) = 0;
+
+  /// What slot `index` holds; undefined or on the meta device while it is empty.
+  virtual at::Tensor get(std::size_t index) const = 0;
+
+  /// One forward pass in evaluation mode. Slots are never written. Every input that the network takes must be there.
+  virtual NamedTensors run(NamedTensors inputs, const Transform& transform) = 0;
+};
+
+using BuildOptions = std::map<std::string, std::string>;
+
+/// Builds a network without memory for its weights.
+using Builder = std::unique_ptr<Network> (*)(const std::string& source, const BuildOptions& options);
+
+std::unique_ptr<Network> build_darknet(const std::string& source, const BuildOptions& options);
+std::unique_ptr<Network> build_torchscript(const std::string& source, const BuildOptions& options);
+
+/// The builders by the name that a request gives.
+const std::map<std::string, Builder, std::less<>>& builders();
+
+/// `float32` and so on: PyTorch's names without `torch.`. dtype_of_name gives nothing for a name that it does not know.
+std::string name_of_dtype(at::ScalarType dtype);
+std::optional<at::ScalarType> dtype_of_name(std::string_view name);
+
+/// `[32, 3, 3, 3]`, for messages.
+std::string text_of_shape(at::IntArrayRef shape);
+
+/// The shortest decimal that reads back exactly.
+std::string text_of_number(double value);
+
+}  // namespace goldseal::worker

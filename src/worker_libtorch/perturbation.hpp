@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace goldseal::worker {
+
+/// What a run multiplies the elements by: 1 + relative·ξ, ξ uniform on [-1, 1) (PROTOCOL.md, run).
+struct Perturbation {
+  std::uint64_t seed;
+  double relative;
+};
+
+/// SplitMix64's finaliser (Steele, Lea, Flood 2014).
+constexpr std::uint64_t mix(std::uint64_t z) {
+  z ^= z >> 30;
+  z *= 0xBF58476D1CE4E5B9;
+  z ^= z >> 27;
+  z *= 0x94D049BB133111EB;
+  return z ^ (z >> 31);
+}
+
+/// The 64-bit FNV-1a hash of `text`.
+constexpr std::uint64_t fnv1a64(std::string_view text) {
+  std::uint64_t hash = 0xCBF29CE484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  return hash;
+}
+
+/// The factors of one tensor, the same on every machine.
+class PerturbationFactors {
+ public:
+  PerturbationFactors(const Perturbation& perturbation, std::string_view tensor_name)
+      : m_key(mix(fnv1a64(tensor_name) ^ perturbation.seed)), m_relative(perturbation.relative) {}
+
+  /// The factor of element `index` in row-major order.
+  double operator()(std::uint64_t index) const {
+    const auto bits = mix(m_key + (index + 1) * 0x9E3779B97F4A7C15) >> 11;
+    const double xi = 2.0 * (static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-53) - 1.0;
+    return 1.0 + m_relative * xi;
+  }
+
+ private:
+  std::uint64_t m_key;
+  double m_relative;
+};
+
+}  // namespace goldseal::worker

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include "error.hpp"
+#include "facts.hpp"
+#include "fields.hpp"
+#include "files.hpp"
+#include "mapped_tensors.hpp"
+#include "paths.hpp"
+#include "run_settings.hpp"
+#include "tensor_digest.hpp"
+#include "tensor_file.hpp"
+#include "transforms.hpp"
+
+#include <ATen/Context.h>
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/version.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+namespace goldseal::worker {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t k_protocol = 1;
+constexpr std::size_t k_max_nonce = 256;
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - m_start).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point m_start = std::chrono::steady_clock::now();
+};
+
+json error_reply(const Refusal& refusal) {
+  json error{{"kind", to_string(refusal.kind)}, {"message", refusal.what()}};
+  if (!refusal.where.empty()) error["where"] = refusal.where;
+  if (!refusal.remedy.empty()) error["remedy"] = refusal.remedy;
+  return {{"ok", false}, {"error", std::move(error)}};
+}
+
+json device_names() {
+  auto names = json::array({"cpu"});
+  for (std::size_t i = 0; i < at::getNumGPUs(); ++i) names.push_back("cuda:" + std::to_string(i));
+  return names;
+}
+
+json builder_names() {
+  json names = json::array();
+  for (const auto& [name, builder] : builders()) names.push_back(name);
+  return names;
+}
+
+json describe(const Slot& slot) {
+  return {{"name", slot.name},
+          {"dtype", name_of_dtype(slot.dtype)},
+          {"shape", slot.shape},
+          {"kind", slot.parameter ? "parameter" : "buffer"},
+          {"persistent", slot.persistent}};
+}
+
+json describe(const InputSpec& input) {
+  json entry{{"name", input.name}, {"shape", nullptr}, {"dtype", nullptr}};
+  if (input.dtype) entry["dtype"] = name_of_dtype(*input.dtype);
+  if (!input.shape) return entry;
+  entry["shape"] = json::array();
+  for (const auto& size : *input.shape) entry["shape"].push_back(size ? json(*size) : json(nullptr));
+  return entry;
+}
+
+json describe(const std::string& name, const at::Tensor& tensor) {
+  return {{"name", name}, {"dtype", name_of_dtype(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}};
+}
+
+BuildOptions read_options(const json& request) {
+  BuildOptions options;
+  const auto* stated = optional_field(request, "options");
+  if (!stated) return options;
+  if (!stated->is_object()) throw Refusal(RefusalKind::usage, "`options` is an object of strings");
+  for (const auto& [name, value] : stated->items()) {
+    if (!value.is_string()) throw Refusal(RefusalKind::usage, "`options` is an object of strings");
+    options[name] = value.get<std::string>();
+  }
+  return options;
+}
+
+std::optional<Perturbation> read_perturbation(const json& request) {
+  const auto* stated = optional_field(request, "perturb");
+  if (!stated) return std::nullopt;
+  const auto& relative = field(*stated, "relative");
+  if (!relative.is_number() || !std::isfinite(relative.get<double>()))
+    throw Refusal(RefusalKind::usage, "`relative` is a finite number");
+  return Perturbation{natural_field(*stated, "seed"), relative.get<double>()};
+}
+
+Conversion read_conversion(const json& request, const RunSettings& settings) {
+  Conversion conversion;
+  const auto compute = text_field(request, "compute");
+  if (compute != "native" && compute != "float64")
+    throw Refusal(RefusalKind::usage, "`compute` is native or float64; found `" + compute + "`");
+  conversion.float64 = compute == "float64";
+  conversion.perturbation = read_perturbation(request);
+  conversion.device = settings.device;
+  if (conversion.perturbation && !conversion.float64)
+    throw Refusal(RefusalKind::usage, "`perturb` goes with compute: float64 only");
+  return conversion;
+}
+
+// Converted first and laid out last, so that every layout computes with the same values.
+NamedTensors prepare_inputs(NamedTensors inputs, const Transform& transform, bool channels_last) {
+  for (auto& [name, tensor] : inputs) {
+    if (transform) tensor = transform("input/" + name, tensor);
+    if (channels_last && tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
+  }
+  return inputs;
+}
+
+void fetch(NamedTensors& outputs) {
+  for (auto& [name, tensor] : outputs) tensor = tensor.to(at::kCPU);
+}
+
+}  // namespace
+
+const Session::Operation Session::k_operations[] = {
+    {"hello", &Session::hello}, {"environment", &Session::environment}, {"build", &Session::build},
+    {"load", &Session::load},   {"digest", &Session::digest},           {"run", &Session::run},
+    {"bye", &Session::bye},
+};
+
+Session::Session(Channel& channel, std::string gpu_library_error)
+    : m_channel(channel), m_gpu_library_error(std::move(gpu_library_error)) {}
+
+void Session::serve() {
+  while (const auto request = m_channel.receive()) {
+    const auto id = natural_field(*request, "id");
+    if (id <= m_last_id) throw Refusal(RefusalKind::usage, "`id` does not rise");
+    m_last_id = id;
+    auto reply = answer(*request);
+    reply["id"] = id;
+    if (!m_channel.send(std::move(reply)) || m_finished) return;
+  }
+}
+
+Session::Reply Session::answer(const json& request) {
+  try {
+    auto reply = dispatch(request);
+    reply["ok"] = true;
+    return reply;
+  } catch (...) {
+    return error_reply(refusal_from_current_exception());
+  }
+}
+
+Session::Reply Session::dispatch(const json& request) {
+  const auto name = text_field(request, "op");
+  if (!m_greeted && name != "hello") throw Refusal(RefusalKind::usage, "the first request is hello");
+  for (const auto& operation : k_operations)
+    if (name == operation.name) return (this->*operation.handler)(request);
+  throw Refusal(RefusalKind::usage, "op `" + name + "` is not known");
+}
+
+Session::Reply Session::hello(const json& request) {
+  if (m_greeted) throw Refusal(RefusalKind::usage, "hello comes once");
+  auto nonce = text_field(request, "nonce");
+  if (nonce.empty() || nonce.size() > k_max_nonce) throw Refusal(RefusalKind::usage, "`nonce` has 1 to 256 characters");
+  m_channel.set_nonce(std::move(nonce));
+  if (natural_field(request, "protocol") != k_protocol)
+    throw Refusal(RefusalKind::unsupported, "this worker speaks protocol 1", {},
+                  "build the worker anew: goldseal runtime build");
+  m_directory = text_field(request, "run_directory");
+
+  const auto version = loaded_torch_version();
+  if (version != TORCH_VERSION)
+    throw Refusal(RefusalKind::unsupported,
+                  "this worker was built for LibTorch " TORCH_VERSION ", but LibTorch " + version + " is loaded", {},
+                  "build a worker for it: goldseal runtime build --torch DIR");
+  RunSettings settings = read_settings({{"threads", request.value("threads", json())}});
+  if (settings.threads) at::set_num_threads(*settings.threads);
+  m_greeted = true;
+  return {{"protocol", k_protocol},     {"runtime", "libtorch"},     {"version", version},
+          {"built_for", TORCH_VERSION}, {"devices", device_names()}, {"builders", builder_names()}};
+}
+
+Session::Reply Session::environment(const json&) { return {{"facts", environment_facts(m_gpu_library_error)}}; }
+
+Session::Reply Session::build(const json& request) {
+  const auto name = text_field(request, "builder");
+  const auto builder = builders().find(name);
+  if (builder == builders().end()) throw Refusal(RefusalKind::unsupported, "this worker cannot build `" + name + "`");
+  m_network.reset();
+  m_network = builder->second(resolved(text_field(request, "source"), m_directory), read_options(request));
+
+  json slots = json::array();
+  for (const auto& slot : m_network->slots()) slots.push_back(describe(slot));
+  json inputs = json::array();
+  for (const auto& input : m_network->inputs()) inputs.push_back(describe(input));
+  return {{"slots", std::move(slots)}, {"inputs", std::move(inputs)}, {"configuration", m_network->configuration()}};
+}
+
+Session::Reply Session::load(const json& request) {
+  const Stopwatch watch;
+  const auto path = resolved(text_field(request, "tensors"), m_directory);
+  const auto document = json::parse(read_text_file(path, k_max_message_bytes), nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) throw Refusal(RefusalKind::malformed, "is not a JSON object", path);
+  const auto tensors = map_tensors(document, m_directory);
+  fill_slots(network(), tensors);
+  return {{"loaded", tensors.size()}, {"seconds", watch.seconds()}};
+}
+
+Session::Reply Session::digest(const json&) {
+  require_filled();
+  const auto& slots = network().slots();
+  std::vector<std::size_t> indexes;
+  std::vector<at::Tensor> tensors;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (!slots[i].persistent) continue;
+    indexes.push_back(i);
+    tensors.push_back(network().get(i));
+  }
+  const auto digests = digest_tensors(tensors);
+  json entries = json::array();
+  for (std::size_t k = 0; k < tensors.size(); ++k) {
+    auto entry = describe(slots[indexes[k]].name, tensors[k]);
+    entry["sha256"] = digests[k];
+    entries.push_back(std::move(entry));
+  }
+  return {{"tensors", std::move(entries)}};
+}
+
+Session::Reply Session::run(const json& request) {
+  require_filled();
+  const auto* stated = optional_field(request, "settings");
+  const auto settings = read_settings(stated ? *stated : json::object());
+  const auto conversion = read_conversion(request, settings);
+  const auto transform = make_transform(conversion);
+  auto inputs = read_tensor_file(resolved(text_field(request, "inputs"), m_directory));
+  const auto outputs_path = resolved(text_field(request, "outputs"), m_directory);
+
+  const SettingsGuard guard(settings);
+  const at::NoGradGuard no_grad;
+  inputs = prepare_inputs(std::move(inputs), transform, settings.channels_last.value_or(false));
+  const Stopwatch watch;
+  auto outputs = network().run(std::move(inputs), transform);
+  fetch(outputs);
+  const auto seconds = watch.seconds();
+
+  write_tensor_file(outputs_path, outputs);
+  json entries = json::array();
+  for (const auto& [name, tensor] : outputs) entries.push_back(describe(name, tensor));
+  return {{"outputs", std::move(entries)}, {"seconds", seconds}};
+}
+
+Session::Reply Session::bye(const json&) {
+  m_finished = true;
+  return json::object();
+}
+
+Network& Session::network() const {
+  if (!m_network) throw Refusal(RefusalKind::usage, "no network has been built");
+  return *m_network;
+}
+
+void Session::require_filled() const {
+  const auto& slots = network().slots();
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const auto tensor = network().get(i);
+    if (!tensor.defined() || tensor.is_meta())
+      throw Refusal(RefusalKind::usage, "slot " + slots[i].name + " holds no tensor", {},
+                    "load every slot before a run");
+  }
+}
+
+}  // namespace goldseal::worker

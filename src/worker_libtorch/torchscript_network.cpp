@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TorchScript archive as a network. Its weights are dropped when it is built (the slots keep their shapes as meta
+// tensors) and a tensor is put in by replacing the attribute: copying into a meta tensor does nothing, and LibTorch
+// checks no shape.
+#include "error.hpp"
+#include "network.hpp"
+
+#include <torch/script.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace goldseal::worker {
+namespace {
+
+using Object = c10::ivalue::Object;
+using ObjectPtr = c10::intrusive_ptr<Object>;
+
+constexpr int k_max_depth = 256;
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+// An archive's own errors, told apart by LibTorch's texts; anything else stays what it is.
+[[noreturn]] void refuse_load(const std::string& path) {
+  const auto refusal = refusal_from_current_exception();
+  const std::string text = refusal.what();
+  if (has(text, "Unknown builtin op") || has(text, "Unknown type name") ||
+      has(text, "object has no attribute or method"))
+    throw Refusal(RefusalKind::unsupported, text, path,
+                  "the archive needs a newer LibTorch than " TORCH_VERSION
+                  ", or a library that registers the operator: use the version that wrote it, or export again here");
+  if (has(text, "maximum supported version"))
+    throw Refusal(RefusalKind::unsupported, text, path, "the archive needs a newer LibTorch than " TORCH_VERSION);
+  if (has(text, "PytorchStreamReader") || has(text, "failed finding"))
+    throw Refusal(RefusalKind::malformed, text, path, "this is no TorchScript archive, or a damaged one");
+  throw Refusal(refusal.kind, text, path, refusal.remedy);
+}
+
+torch::jit::Module load_archive(const std::string& path) {
+  try {
+    return torch::jit::load(path, c10::Device(c10::kCPU));
+  } catch (...) {
+    refuse_load(path);
+  }
+}
+
+std::set<std::string> names_of_option(const BuildOptions& options, const std::string& key) {
+  std::set<std::string> names;
+  const auto found = options.find(key);
+  if (found == options.end()) return names;
+  for (std::size_t begin = 0; begin <= found->second.size();) {
+    const auto end = std::min(found->second.find(',', begin), found->second.size());
+    if (end > begin) names.insert(found->second.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+// Flattens what forward() returned: `0`, `1.scores`; a single tensor is `output`.
+class Flattener {
+ public:
+  static NamedTensors flatten(const c10::IValue& value) {
+    Flattener flattener;
+    flattener.visit(value, "", 0);
+    return std::move(flattener.m_outputs);
+  }
+
+ private:
+  void visit(const c10::IValue& value, const std::string& name, int depth) {
+    if (depth > k_max_depth) throw Refusal(RefusalKind::unsupported, "the outputs are nested too deeply");
+    if (value.isNone()) return;
+    if (value.isTensor()) return add(name, value.toTensor());
+    if (value.isDouble()) return add(name, at::scalar_tensor(value.toDouble(), at::kDouble));
+    if (value.isBool()) return add(name, at::scalar_tensor(value.toBool(), at::kBool));
+    if (value.isInt()) return add(name, at::scalar_tensor(value.toInt(), at::kLong));
+    if (value.isTuple()) return visit_all(value.toTupleRef().elements(), name, depth);
+    if (value.isList()) return visit_all(value.toListRef(), name, depth);
+    if (value.isGenericDict()) return visit_dict(value.toGenericDict(), name, depth);
+    throw Refusal(RefusalKind::unsupported, "output `" + (name.empty() ? "output" : name) + "` is a " +
+                                                value.tagKind() +
+                                                "; known are tensors, numbers, and tuples, lists and dicts of them");
+  }
+
+  template <class Values>
+  void visit_all(const Values& values, const std::string& name, int depth) {
+    std::size_t index = 0;
+    for (const auto& value : values) visit(value, joined(name, std::to_string(index++)), depth + 1);
+  }
+
+  void visit_dict(const c10::Dict<c10::IValue, c10::IValue>& dict, const std::string& name, int depth) {
+    for (const auto& entry : dict) {
+      const auto& key = entry.key();
+      if (!key.isString() && !key.isInt())
+        throw Refusal(RefusalKind::unsupported, "an output's dict has keys that are neither strings nor whole numbers");
+      visit(entry.value(), joined(name, key.isString() ? key.toStringRef() : std::to_string(key.toInt())), depth + 1);
+    }
+  }
+
+  static std::string joined(const std::string& name, const std::string& part) {
+    return name.empty() ? part : name + "." + part;
+  }
+
+  void add(const std::string& name, const at::Tensor& tensor) {
+    m_outputs.emplace_back(name.empty() ? "output" : name, tensor);
+  }
+
+  NamedTensors m_outputs;
+};
+
+class TorchScriptNetwork final : public Network {
+ public:
+  TorchScriptNetwork(const std::string& path, const BuildOptions& options) : m_module(load_archive(path)) {
+    m_module.eval();
+    const auto non_persistent = names_of_option(options, "non_persistent");
+    collect(m_module._ivalue(), "", non_persistent, 0);
+    refuse_unknown(non_persistent);
+    drop_weights();
+    describe_inputs();
+  }
+
+  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<InputSpec>& inputs() const override { return m_inputs; }
+  const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
+
+  void set(std::size_t index, const at::Tensor& tensor) override {
+    m_places[index].object->setSlot(m_places[index].attribute, tensor);
+  }
+
+  at::Tensor get(std::size_t index) const override {
+    return m_places[index].object->getSlot(m_places[index].attribute).toTensor();
+  }
+
+  NamedTensors run(NamedTensors inputs, const Transform& transform) override {
+    if (transform && m_slots.empty())
+      throw Refusal(RefusalKind::unsupported,
+                    "a frozen archive computes with the weights as they were frozen; it cannot be converted", {},
+                    "export the module without torch.jit.freeze");
+    auto module = transform ? torch::jit::Module(transformed(m_module._ivalue(), "", transform)) : m_module;
+    const auto method = module.get_method("forward");
+    return Flattener::flatten(method(bind(method.function().getSchema(), std::move(inputs))));
+  }
+
+ private:
+  struct Place {
+    ObjectPtr object;
+    std::size_t attribute;
+  };
+
+  // The order of a state dict: of each module its parameters, its buffers, then its submodules.
+  void collect(const ObjectPtr& object, const std::string& prefix, const std::set<std::string>& non_persistent,
+               int depth) {
+    if (depth > k_max_depth) throw Refusal(RefusalKind::unsupported, "the modules are nested too deeply");
+    const auto type = object->type();
+    for (const bool parameters : {true, false})
+      for (std::size_t i = 0; i < type->numAttributes(); ++i)
+        if (object->getSlot(i).isTensor() && type->is_parameter(i) == parameters)
+          add_slot(object, i, prefix, non_persistent);
+    for (std::size_t i = 0; i < type->numAttributes(); ++i)
+      if (is_module(type, i))
+        collect(object->getSlot(i).toObject(), prefix + type->getAttributeName(i) + ".", non_persistent, depth + 1);
+  }
+
+  static bool is_module(const c10::ClassTypePtr& type, std::size_t attribute) {
+    return type->getAttribute(attribute)->is_module();
+  }
+
+  // A tensor that was registered neither as a parameter nor as a buffer is no part of a state dict.
+  void add_slot(const ObjectPtr& object, std::size_t attribute, const std::string& prefix,
+                const std::set<std::string>& non_persistent) {
+    const auto type = object->type();
+    const auto tensor = object->getSlot(attribute).toTensor();
+    if (!tensor.defined()) return;
+    const auto name = prefix + type->getAttributeName(attribute);
+    const bool registered = type->is_parameter(attribute) || type->is_buffer(attribute);
+    m_slots.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), type->is_parameter(attribute),
+                       registered && non_persistent.count(name) == 0});
+    m_places.push_back({object, attribute});
+  }
+
+  void refuse_unknown(const std::set<std::string>& names) const {
+    for (const auto& name : names)
+      if (std::none_of(m_slots.begin(), m_slots.end(), [&](const Slot& slot) { return slot.name == name; }))
+        throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the archive has not");
+  }
+
+  void drop_weights() {
+    for (std::size_t i = 0; i < m_slots.size(); ++i)
+      if (m_slots[i].persistent)
+        set(i, at::empty(m_slots[i].shape, at::TensorOptions().dtype(m_slots[i].dtype).device(at::kMeta)));
+  }
+
+  void describe_inputs() {
+    const auto& arguments = m_module.get_method("forward").function().getSchema().arguments();
+    for (std::size_t i = 1; i < arguments.size(); ++i)
+      if (is_tensor(arguments[i].type())) m_inputs.push_back({arguments[i].name(), std::nullopt, std::nullopt});
+  }
+
+  static bool is_tensor(const c10::TypePtr& type) { return type->isSubtypeOf(*c10::TensorType::get()); }
+  static bool takes_tensor(const c10::TypePtr& type) { return c10::TensorType::get()->isSubtypeOf(*type); }
+
+  // A module with other tensors in its slots; code and everything else is shared. A module that stands in two places is
+  // copied twice, so that each place has the tensors of its own name.
+  static ObjectPtr transformed(const ObjectPtr& from, const std::string& prefix, const Transform& transform) {
+    const auto type = from->type();
+    auto copy = from->copy();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto name = prefix + type->getAttributeName(i);
+      const auto& value = from->getSlot(i);
+      if (is_module(type, i))
+        copy->setSlot(i, transformed(value.toObject(), name + ".", transform));
+      else if (value.isTensor() && value.toTensor().defined())
+        copy->setSlot(i, transform(name, value.toTensor()));
+    }
+    return copy;
+  }
+
+  std::vector<c10::IValue> bind(const c10::FunctionSchema& schema, NamedTensors inputs) const {
+    std::unordered_map<std::string, at::Tensor> by_name;
+    for (auto& [name, tensor] : inputs) by_name.emplace(name, std::move(tensor));
+    std::vector<c10::IValue> stack;
+    const auto& arguments = schema.arguments();
+    for (std::size_t i = 1; i < arguments.size(); ++i) stack.push_back(bind_one(arguments[i], by_name));
+    if (!by_name.empty())
+      throw Refusal(RefusalKind::usage, "the network has no input `" + by_name.begin()->first + "`");
+    return stack;
+  }
+
+  static c10::IValue bind_one(const c10::Argument& argument, std::unordered_map<std::string, at::Tensor>& by_name) {
+    const auto found = by_name.find(argument.name());
+    if (found != by_name.end()) {
+      if (!takes_tensor(argument.type()))
+        throw Refusal(RefusalKind::unsupported,
+                      "input `" + argument.name() + "` is a " + argument.type()->str() + ", not a tensor");
+      c10::IValue value(std::move(found->second));
+      by_name.erase(found);
+      return value;
+    }
+    if (argument.default_value()) return *argument.default_value();
+    if (takes_tensor(argument.type())) throw Refusal(RefusalKind::usage, "input `" + argument.name() + "` is missing");
+    throw Refusal(RefusalKind::unsupported, "forward() takes `" + argument.name() + "`, a " + argument.type()->str() +
+                                                " without a default; only tensors can be given");
+  }
+
+  torch::jit::Module m_module;
+  std::vector<Slot> m_slots;
+  std::vector<Place> m_places;
+  std::vector<InputSpec> m_inputs;
+  std::map<std::string, std::string> m_configuration;
+};
+
+}  // namespace
+
+std::unique_ptr<Network> build_torchscript(const std::string& source, const BuildOptions& options) {
+  for (const auto& [name, value] : options)
+    if (name != "non_persistent")
+      throw Refusal(RefusalKind::usage, "a TorchScript archive has no option `" + name + "`");
+  // Run the operators one by one as they are written: the same in the first run and in later ones, and as eager PyTorch
+  // does.
+  torch::jit::getProfilingMode() = false;
+  torch::jit::setGraphExecutorOptimize(false);
+  return std::make_unique<TorchScriptNetwork>(source, options);
+}
+
+}  // namespace goldseal::worker

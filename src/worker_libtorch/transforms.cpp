@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transforms.hpp"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+
+namespace goldseal::worker {
+namespace {
+
+// Elements that one task takes: some 50 microseconds of work, well above what it costs to hand out a task.
+constexpr std::int64_t k_grain = 1 << 15;
+
+template <class Element>
+void multiply(const Element* in, double* out, std::int64_t count, const PerturbationFactors& factor) {
+  at::parallel_for(0, count, k_grain, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = begin; i < end; ++i) out[i] = static_cast<double>(in[i]) * factor(static_cast<std::uint64_t>(i));
+  });
+}
+
+at::Tensor perturbed(const at::Tensor& tensor, const PerturbationFactors& factor) {
+  const auto in = tensor.contiguous();
+  auto out = at::empty(in.sizes(), in.options().dtype(at::kDouble));
+  auto* to = out.data_ptr<double>();
+  const auto count = in.numel();
+  switch (in.scalar_type()) {
+    case at::kDouble:
+      multiply(in.data_ptr<double>(), to, count, factor);
+      break;
+    case at::kFloat:
+      multiply(in.data_ptr<float>(), to, count, factor);
+      break;
+    case at::kHalf:
+      multiply(in.data_ptr<at::Half>(), to, count, factor);
+      break;
+    default:
+      multiply(in.data_ptr<at::BFloat16>(), to, count, factor);
+      break;
+  }
+  return out;
+}
+
+bool is_plain_floating(at::ScalarType type) {
+  return type == at::kDouble || type == at::kFloat || type == at::kHalf || type == at::kBFloat16;
+}
+
+}  // namespace
+
+at::Tensor to_float64(const at::Tensor& tensor, const std::string& name,
+                      const std::optional<Perturbation>& perturbation) {
+  if (!is_plain_floating(tensor.scalar_type())) return tensor;
+  if (perturbation) return perturbed(tensor, PerturbationFactors(*perturbation, name));
+  return tensor.to(at::kDouble);
+}
+
+Transform make_transform(const Conversion& conversion) {
+  if (!conversion.float64 && conversion.device.is_cpu()) return {};
+  return [conversion](const std::string& name, const at::Tensor& tensor) {
+    const auto converted = conversion.float64 ? to_float64(tensor, name, conversion.perturbation) : tensor;
+    return converted.to(conversion.device);
+  };
+}
+
+}  // namespace goldseal::worker
