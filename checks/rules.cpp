@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "rules.hpp"
+#include <checks/rules.hpp>
 
 #include <goldseal/environment/version.hpp>
 

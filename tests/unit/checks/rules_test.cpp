@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
 
-#include "checks/rules.hpp"
+#include <checks/rules.hpp>
 
 using namespace goldseal;  // NOLINT: a test file
 

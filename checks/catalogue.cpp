@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+
+#include <algorithm>
+#include <vector>
+
+namespace goldseal {
+namespace {
+
+// In the order of a run: what is cheap and certain first, so that a report reads from the cause to its effects.
+std::vector<Check> collect() {
+  std::vector<Check> checks{k_seal_manifest,     k_seal_golden_file, k_file_checkpoint,
+                            k_file_architecture, k_keys_sealed,      k_tensors_file};
+  const auto facts = fact_checks();
+  checks.insert(checks.end(), facts.begin(), facts.end());
+  checks.insert(checks.end(), {k_worker_run, k_model_configuration, k_keys_network, k_tensors_loaded,
+                               k_golden_structure, k_golden_shadow, k_golden_native, k_golden_repeat});
+  return checks;
+}
+
+}  // namespace
+
+std::span<const Check> catalogue() {
+  static const std::vector<Check> checks = collect();
+  return checks;
+}
+
+const Check* find_check(std::string_view id) {
+  const auto checks = catalogue();
+  const auto found = std::ranges::find(checks, id, &Check::id);
+  return found == checks.end() ? nullptr : &*found;
+}
+
+}  // namespace goldseal

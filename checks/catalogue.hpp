@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/check.hpp>
+
+// Each is defined in the file of its name under the folder of its group.
+namespace goldseal {
+
+extern const Check k_seal_manifest;
+extern const Check k_seal_golden_file;
+extern const Check k_file_checkpoint;
+extern const Check k_file_architecture;
+extern const Check k_keys_sealed;
+extern const Check k_keys_network;
+extern const Check k_tensors_file;
+extern const Check k_tensors_loaded;
+extern const Check k_model_configuration;
+extern const Check k_worker_run;
+extern const Check k_golden_structure;
+extern const Check k_golden_shadow;
+extern const Check k_golden_native;
+extern const Check k_golden_repeat;
+
+/// The checks that compare one fact of the two machines each.
+[[nodiscard]] std::span<const Check> fact_checks();
+
+}  // namespace goldseal

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/keys.hpp>
+#include <goldseal/golden/comparison.hpp>
+#include <goldseal/golden/lanes.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/worker/protocol.hpp>
+#include <goldseal/worker/worker.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+/// A file of the model as it was found on this machine.
+struct FileEvidence {
+  std::string role;  ///< as in FileRecord
+  std::string path;  ///< where it was looked for
+  bool present = false;
+  std::uint64_t bytes = 0;
+  std::optional<Digest> sha256;
+  std::optional<Digest> frame_sha256;
+  std::string container;
+  std::vector<std::pair<std::string, std::string>> notes;  ///< rule and message, from the reader
+  /// Why it could not be read: the reader's error, in parts.
+  std::string damage;
+  std::string damage_where;
+  std::string damage_remedy;
+  ErrorKind damage_kind = ErrorKind::malformed;
+};
+
+/// The keys of the checkpoint held against those of a network or of the seal.
+struct KeyEvidence {
+  std::vector<Key> have;
+  std::vector<Key> want;
+  KeyMatch match;
+};
+
+/// One output of one golden case as this machine computed it.
+struct OutputEvidence {
+  std::string golden_case;
+  std::string output;
+  golden::NoiseFloor noise;
+  DType native_dtype = DType::float32;
+  std::optional<golden::Deviation> shadow;  ///< the float64 run; nothing where it was not made
+  std::optional<golden::Deviation> native;
+  std::optional<golden::RepeatVerdict> repeat;
+  std::string structure;  ///< what is wrong with its name, shape or type; empty for nothing
+};
+
+/// How the worker's part of the run went.
+struct WorkerEvidence {
+  std::string runtime;  ///< for people: `libtorch 2.13.0 (…)`
+  bool done = false;    ///< every request was answered
+  std::optional<WorkerFailure> failure;
+  std::string refusal;  ///< the worker's own words where it declined
+  std::string refusal_where;
+  std::string refusal_remedy;
+};
+
+/// Everything that the checks may look at: what was sealed, and what was found here. Plain values, so that every check
+/// can be tested without a machine, a model or a GPU. A part that was not looked for is absent, and the checks on it
+/// are skipped.
+struct Evidence {
+  Manifest sealed;
+  Environment found;
+  bool with_model = false;  ///< the model was to be run, not the machine judged alone
+  bool quick = false;       ///< no float64 shadow and no repetition were asked for
+  std::vector<FileEvidence> files;
+  std::optional<Digest> golden_sha256;  ///< of golden.safetensors as found; nothing where the file is missing
+  std::optional<KeyEvidence> sealed_keys;
+  std::optional<KeyEvidence> network_keys;
+  std::map<std::string, Digest> file_tensors;  ///< digests of the checkpoint's tensors by the network's names
+  std::optional<std::vector<LoadedTensor>> loaded_tensors;
+  std::optional<std::map<std::string, std::string>> configuration;
+  std::optional<WorkerEvidence> worker;
+  std::vector<OutputEvidence> outputs;
+};
+
+}  // namespace goldseal

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/fact_check.hpp>
+
+#include <fmt/format.h>
+
+namespace goldseal {
+
+Finding compare_fact(const Check& check, const Evidence& evidence, const CheckSettings& settings) {
+  const auto* const sealed = evidence.sealed.environment.find(check.fact);
+  const auto* const found = evidence.found.find(check.fact);
+  if (settings.rule.kind == RuleKind::ignore) return skipped(fmt::format("{}: the policy ignores it", check.title));
+  if (sealed == nullptr && settings.rule.values.empty())
+    return skipped(fmt::format("{}: the seal does not say", check.title));
+  const auto result = judge(settings.rule, sealed, found);
+  Finding finding;
+  switch (result.outcome) {
+    case RuleOutcome::holds:
+      finding = passed(fmt::format("{} {}", check.title, result.actual));
+      break;
+    case RuleOutcome::broken:
+      finding = failed(result.detail.empty() ? fmt::format("{} differs", check.title)
+                                             : fmt::format("{} differs: {}", check.title, result.detail),
+                       result.expected, result.actual, std::string(check.remedy));
+      break;
+    case RuleOutcome::unsealed:
+      return skipped(fmt::format("{}: the seal does not say", check.title));
+    case RuleOutcome::missing:
+      finding = undecided(fmt::format("{}: not known of this machine", check.title));
+      break;
+    case RuleOutcome::incomparable:
+      finding = undecided(fmt::format("{}: cannot be compared: {}", check.title, result.detail));
+      break;
+  }
+  finding.expected = result.expected;
+  finding.actual = result.actual;
+  finding.origin = found == nullptr ? "" : found->origin;
+  return finding;
+}
+
+}  // namespace goldseal

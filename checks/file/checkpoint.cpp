@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+#include <checks/file/records.hpp>
+
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+namespace goldseal {
+namespace {
+
+bool all_tensors_match(const Evidence& evidence) {
+  for (const auto& tensor : evidence.sealed.model.tensors) {
+    const auto found = evidence.file_tensors.find(tensor.name);
+    if (found == evidence.file_tensors.end() || found->second != tensor.sha256) return false;
+  }
+  return true;
+}
+
+Finding with_notes(Finding finding, const FileEvidence& file) {
+  if (file.notes.empty()) return finding;
+  Table table{"what the reader noticed", {"rule", "what"}, {}};
+  for (const auto& [rule, message] : file.notes) table.rows.push_back({rule, escape_unprintable(message)});
+  finding.tables.push_back(std::move(table));
+  if (finding.status == Status::pass) finding.status = Status::warn;
+  return finding;
+}
+
+Finding damaged(const FileRecord& record, const FileEvidence& file) {
+  auto actual =
+      file.bytes == record.bytes ? file.damage : fmt::format("{} ({} bytes)", file.damage, format_count(file.bytes));
+  auto finding = failed(
+      file.bytes < record.bytes ? "the checkpoint is cut short or damaged" : "the checkpoint is damaged",
+      fmt::format("{} bytes, sha256 {}", format_count(record.bytes), to_hex(record.sha256)), escape_unprintable(actual),
+      file.damage_remedy.empty() ? "copy the checkpoint from its source again and compare its sha256"
+                                 : file.damage_remedy);
+  finding.origin = escape_unprintable(file.damage_where);
+  return finding;
+}
+
+Finding judge_checkpoint(const Evidence& evidence, const CheckSettings&) {
+  const auto* const record = find_record(evidence, "checkpoint");
+  const auto* const file = find_file(evidence, "checkpoint");
+  if (record == nullptr || file == nullptr) return skipped("no checkpoint was looked at");
+  if (!file->present) {
+    return failed("the checkpoint is missing", fmt::format("{} ({} bytes)", file->path, format_count(record->bytes)),
+                  "no such file", "put the checkpoint there, or name it with --checkpoint FILE");
+  }
+  if (!file->damage.empty()) return damaged(*record, *file);
+  if (file->sha256 == record->sha256)
+    return with_notes(passed(fmt::format("the checkpoint is the sealed file, {} bytes", format_count(file->bytes))),
+                      *file);
+  if (!all_tensors_match(evidence))
+    return with_notes(skipped("another file than the sealed one; see tensors.file for what differs"), *file);
+  auto finding = passed(file->frame_sha256 == record->frame_sha256
+                            ? "the checkpoint differs outside its tensors"
+                            : "the checkpoint was written anew; every tensor is as it was sealed");
+  finding.status = Status::warn;
+  finding.expected = "sha256 " + to_hex(record->sha256);
+  finding.actual = file->sha256 ? "sha256 " + to_hex(*file->sha256) : "";
+  return with_notes(std::move(finding), *file);
+}
+
+}  // namespace
+
+const Check k_file_checkpoint{
+    .id = "file.checkpoint",
+    .title = "The checkpoint is the sealed file",
+    .explanation =
+        "The file is read by goldseal's own reader, which executes nothing and checks what PyTorch does not: the zip's "
+        "layout and checksums, every extent, "
+        "every opcode. A damaged file is named for what is wrong with it. A file that was written anew with the same "
+        "tensors warns.",
+    .severity = Severity::integrity,
+    .judge = judge_checkpoint,
+};
+
+}  // namespace goldseal

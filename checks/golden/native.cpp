@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+#include <checks/golden/outputs.hpp>
+
+#include <fmt/format.h>
+
+namespace goldseal {
+namespace {
+
+golden::LaneVerdict lane_of(const OutputEvidence& output, int permitted_bits) {
+  const auto own = golden::judge_native(*output.native, output.noise, output.native_dtype);
+  const auto significant = golden::significant_bits(output.native_dtype);
+  if (own.pass || permitted_bits >= significant) return own;
+  return golden::judge_native_policy(*output.native, output.noise, permitted_bits);
+}
+
+std::string precision_name(const OutputEvidence& output) {
+  return std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio)));
+}
+
+Finding judge_native_outputs(const Evidence& evidence, const CheckSettings& settings) {
+  if (evidence.outputs.empty()) return nothing_to_judge(evidence);
+  Finding finding;
+  const OutputEvidence* worst = nullptr;
+  golden::LaneVerdict worst_lane;
+  std::size_t judged = 0;
+  std::size_t same_bits = 0;
+  for (const auto& output : evidence.outputs) {
+    if (!output.native) continue;
+    ++judged;
+    if (output.native->same_bits.value_or(false)) ++same_bits;
+    const auto lane = lane_of(output, settings.permitted_bits);
+    add_lane(finding, output, *output.native, lane);
+    if (!lane.pass && (worst == nullptr || lane.severity() > worst_lane.severity())) {
+      worst = &output;
+      worst_lane = lane;
+    }
+  }
+  if (judged == 0) return undecided("no output was computed that could be judged");
+  if (worst == nullptr) {
+    finding.message = same_bits == judged
+                          ? fmt::format("all {} outputs are bit for bit the sealed ones", judged)
+                          : fmt::format("all {} outputs agree with the seal within the noise of rounding", judged);
+    return finding;
+  }
+  auto failure = failed(
+      fmt::format("{} differs from the seal by {:.3g} times what rounding can explain; the error is that of {}",
+                  output_name(*worst), worst_lane.severity(), precision_name(*worst)),
+      fmt::format("error/noise at most {:.3g}", worst_lane.diffuse_limit), fmt::format("{:.3g}", worst_lane.diffuse),
+      "if golden.shadow passes, the machine computes at another precision or wrongly: compare the env.numerics "
+      "findings; else mend what golden.shadow names");
+  failure.tables = std::move(finding.tables);
+  failure.measurements = std::move(finding.measurements);
+  return failure;
+}
+
+}  // namespace
+
+const Check k_golden_native{
+    .id = "golden.native",
+    .title = "The native answers agree (N)",
+    .explanation =
+        "The model is run as it is and its outputs are compared with the sealed float64 ones, in units of a noise "
+        "floor that was measured at capture by moving "
+        "every weight and input by one rounding of float32. Sound machines reach 3 times that floor, the limit is 16, "
+        "TF32 begins at 791. The size of the "
+        "error names the precision at work.",
+    .severity = Severity::required,
+    .judge = judge_native_outputs,
+};
+
+}  // namespace goldseal

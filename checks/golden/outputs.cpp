@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/golden/outputs.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace goldseal {
+
+std::string output_name(const OutputEvidence& output) {
+  return fmt::format("{}/{}", output.golden_case, output.output);
+}
+
+std::string format_index(const std::vector<std::int64_t>& index) { return fmt::format("({})", fmt::join(index, ", ")); }
+
+Finding nothing_to_judge(const Evidence& evidence) {
+  if (!evidence.with_model) return skipped("the model was not to be run");
+  return skipped("the model gave no outputs");
+}
+
+void add_lane(Finding& finding, const OutputEvidence& output, const golden::Deviation& deviation,
+              const golden::LaneVerdict& lane) {
+  const auto name = output_name(output);
+  if (finding.tables.empty()) {
+    finding.tables.push_back(
+        {"outputs", {"output", "error/noise", "limit", "worst element", "expected", "found", "ulp", "cosine"}, {}});
+  }
+  const auto& worst = deviation.worst;
+  finding.tables.front().rows.push_back(
+      {name, fmt::format("{:.3g}", lane.diffuse), fmt::format("{:.3g}", lane.diffuse_limit),
+       worst.index.empty() ? "none" : format_index(worst.index), fmt::format("{:.6g}", worst.expected),
+       fmt::format("{:.6g}", worst.found), fmt::format("{:.3g}", deviation.worst_ulp),
+       deviation.cosine ? fmt::format("{:.6f}", *deviation.cosine) : "none"});
+  finding.measurements.push_back({name + ".diffuse", lane.diffuse, lane.diffuse_limit, "noise"});
+  finding.measurements.push_back({name + ".local", lane.local, lane.local_limit, "noise"});
+  finding.measurements.push_back({name + ".max-abs", deviation.max_abs, std::nullopt, ""});
+  finding.measurements.push_back({name + ".rms", deviation.rms, std::nullopt, ""});
+}
+
+}  // namespace goldseal

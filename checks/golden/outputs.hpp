@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/check.hpp>
+
+#include <string>
+
+namespace goldseal {
+
+/// `CASE/OUTPUT`, as reports name an output.
+[[nodiscard]] std::string output_name(const OutputEvidence& output);
+
+/// What every golden check says where there is nothing to judge: the reason, as a skipped or undecided finding.
+[[nodiscard]] Finding nothing_to_judge(const Evidence& evidence);
+
+/// Appends the row of one output in one lane to the finding's table, and its two ratios to the measurements.
+void add_lane(Finding& finding, const OutputEvidence& output, const golden::Deviation& deviation,
+              const golden::LaneVerdict& lane);
+
+/// `(0, 12, 5, 3)`.
+[[nodiscard]] std::string format_index(const std::vector<std::int64_t>& index);
+
+}  // namespace goldseal

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+#include <checks/golden/outputs.hpp>
+
+#include <fmt/format.h>
+
+namespace goldseal {
+namespace {
+
+bool sealed_as_repeatable(const Evidence& evidence, const std::string& golden_case) {
+  for (const auto& golden : evidence.sealed.golden) {
+    if (golden.name == golden_case) return golden.repeatable;
+  }
+  return false;
+}
+
+Finding judge_repetition(const Evidence& evidence, const CheckSettings&) {
+  if (evidence.outputs.empty()) return nothing_to_judge(evidence);
+  if (evidence.quick) return skipped("not asked for (--depth quick)");
+  std::size_t judged = 0;
+  for (const auto& output : evidence.outputs) {
+    if (!output.repeat || !sealed_as_repeatable(evidence, output.golden_case)) continue;
+    ++judged;
+    if (output.repeat->equal) continue;
+    return failed(
+        fmt::format("two runs of {} on this machine do not agree", output_name(output)),
+        "the same bits twice, as at capture",
+        fmt::format("{} elements differ, first {}", output.repeat->differing, format_index(output.repeat->first.index)),
+        "the machine does not agree with itself: suspect the hardware, or a non-deterministic kernel (see "
+        "env.numerics)");
+  }
+  if (judged == 0) return skipped("the model did not repeat its answers bit for bit at capture either");
+  return passed("a second run gave the same bits");
+}
+
+}  // namespace
+
+const Check k_golden_repeat{
+    .id = "golden.repeat",
+    .title = "The machine agrees with itself (R)",
+    .explanation =
+        "The native run is made twice and compared bit by bit, if the model did so at capture. A difference points at "
+        "the hardware or at kernels that are not "
+        "deterministic.",
+    .severity = Severity::fail,
+    .judge = judge_repetition,
+};
+
+}  // namespace goldseal

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+#include <checks/keys/key_finding.hpp>
+
+namespace goldseal {
+namespace {
+
+Finding judge_network_keys(const Evidence& evidence, const CheckSettings&) {
+  if (!evidence.network_keys) return skipped("no network was built");
+  return judge_keys(*evidence.network_keys, "the network");
+}
+
+}  // namespace
+
+const Check k_keys_network{
+    .id = "keys.network",
+    .title = "The checkpoint fits the network",
+    .explanation =
+        "The same match against the network that was built here. Nothing is loaded unless every key finds its place: "
+        "strict=False and loaders that only "
+        "log leave layers at random values, and the model answers nonsense in silence.",
+    .severity = Severity::fail,
+    .judge = judge_network_keys,
+};
+
+}  // namespace goldseal

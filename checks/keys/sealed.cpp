@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+#include <checks/keys/key_finding.hpp>
+
+namespace goldseal {
+namespace {
+
+Finding judge_sealed_keys(const Evidence& evidence, const CheckSettings&) {
+  if (!evidence.sealed_keys) return skipped("the checkpoint could not be read");
+  return judge_keys(*evidence.sealed_keys, "the seal");
+}
+
+}  // namespace
+
+const Check k_keys_sealed{
+    .id = "keys.sealed",
+    .title = "The checkpoint has the sealed tensors",
+    .explanation =
+        "Names, shapes and element types of the file's tensors against the seal, one to one, before any PyTorch is "
+        "started. Wrapper segments (module. of "
+        "DataParallel, _orig_mod. of torch.compile …) are removed as whole segments, only where all names then map one "
+        "to one.",
+    .severity = Severity::fail,
+    .judge = judge_sealed_keys,
+};
+
+}  // namespace goldseal

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace goldseal {
+namespace {
+
+constexpr std::size_t k_rows = 12;
+
+using Configuration = std::map<std::string, std::string>;
+
+std::string value_in(const Configuration& configuration, const std::string& key) {
+  const auto found = configuration.find(key);
+  return found == configuration.end() ? "(absent)" : escape_unprintable(found->second);
+}
+
+struct Difference {
+  std::string key;
+  std::string sealed;
+  std::string found;
+};
+
+std::vector<Difference> differences(const Configuration& sealed, const Configuration& found) {
+  Configuration keys = sealed;
+  keys.insert(found.begin(), found.end());
+  std::vector<Difference> result;
+  for (const auto& [key, value] : keys) {
+    if (value_in(sealed, key) != value_in(found, key))
+      result.push_back({key, value_in(sealed, key), value_in(found, key)});
+  }
+  return result;
+}
+
+// The last segment: what the value is called, whatever layer it belongs to.
+std::string_view setting(std::string_view key) { return key.substr(key.rfind('.') + 1); }
+
+Finding judge_configuration(const Evidence& evidence, const CheckSettings&) {
+  if (!evidence.configuration) return skipped("no network was built");
+  const auto& sealed = evidence.sealed.model.configuration;
+  if (sealed.empty()) return skipped("the seal has no hyperparameters of the network");
+  const auto differing = differences(sealed, *evidence.configuration);
+  if (differing.empty()) return passed(fmt::format("all {} hyperparameters are as they were sealed", sealed.size()));
+  const auto& first = differing.front();
+  const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";
+  auto finding = failed(
+      fmt::format("the network is configured otherwise: {} of {}{}", setting(first.key), escape_unprintable(first.key),
+                  more),
+      fmt::format("{} = {}", setting(first.key), first.sealed), fmt::format("{} = {}", setting(first.key), first.found),
+      "build the network from the sealed description; the weights load into this one, and the answers differ");
+  Table table{"hyperparameters that differ", {"where", "sealed", "here"}, {}};
+  for (std::size_t i = 0; i < std::min(k_rows, differing.size()); ++i) {
+    table.rows.push_back({escape_unprintable(differing[i].key), differing[i].sealed, differing[i].found});
+  }
+  finding.tables.push_back(std::move(table));
+  return finding;
+}
+
+}  // namespace
+
+const Check k_model_configuration{
+    .id = "model.configuration",
+    .title = "The network's hyperparameters are as sealed",
+    .explanation =
+        "What a state dict does not hold and the answers depend on: BatchNorm's eps, strides, paddings, slopes, "
+        "anchors. A network with another eps loads "
+        "the same weights without a word and answers differently.",
+    .severity = Severity::fail,
+    .judge = judge_configuration,
+};
+
+}  // namespace goldseal

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/policy.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/manifest/toml_text.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+constexpr std::uint64_t k_max_policy_bytes = 1U << 20U;
+constexpr int k_max_extends = 8;  // a chain longer than this is a circle
+
+const std::map<std::string, int, std::less<>>& precisions() {
+  static const std::map<std::string, int, std::less<>> names{
+      {"float32", 24}, {"tf32", 11}, {"float16", 11}, {"bfloat16", 8}};
+  return names;
+}
+
+class PolicyReader {
+ public:
+  PolicyReader(const std::string& where, int depth) : m_where(where), m_depth(depth) {}
+
+  Policy read(std::string_view text) {
+    const auto document = parse(text);
+    TomlReader top(document, "", m_where);
+    const auto* const head = top.table("policy");
+    if (head == nullptr) refuse(document, "expected a [policy] table, found none");
+    read_head(*head);
+    if (const auto* const checks = top.table("checks")) read_checks(*checks);
+    for (const auto* const waiver : top.tables("waiver")) read_waiver(*waiver);
+    refuse_unknown(document, top);
+    return std::move(m_policy);
+  }
+
+ private:
+  toml::table parse(std::string_view text) const {
+    try {
+      return parse_toml(text, m_where);
+    } catch (const Error& error) {
+      throw Error(ErrorKind::usage, error.where(), error.message());  // a policy is the user's own, not evidence
+    }
+  }
+
+  [[noreturn]] void refuse(const toml::node& node, std::string message, std::string remedy = {}) const {
+    throw Error(ErrorKind::usage, fmt::format("{}:{}", m_where, node.source().begin.line), std::move(message),
+                std::move(remedy));
+  }
+
+  void refuse_unknown(const toml::table& table, const TomlReader& reader) const {
+    std::vector<std::string> unknown;
+    reader.collect_unknown(unknown);
+    if (!unknown.empty())
+      refuse(*table.begin()->second.as_table(), fmt::format("unknown key {}", escape_unprintable(unknown.front())));
+  }
+
+  void read_head(const toml::table& table) {
+    TomlReader head(table, "policy.", m_where);
+    const auto name = head.text("name");
+    const auto base = head.text_or("extends", "");
+    if (!base.empty()) extend(table, base);
+    m_policy.name = name;
+    const auto precision = head.text_or("precision", "");
+    if (!precision.empty()) {
+      const auto found = precisions().find(precision);
+      if (found == precisions().end())
+        refuse(*table.get("precision"),
+               fmt::format("policy.precision: expected float32, tf32, float16 or bfloat16, found {}",
+                           escape_unprintable(precision)));
+      m_policy.permitted_bits = found->second;
+    }
+    refuse_unknown_member(table, head);
+  }
+
+  void refuse_unknown_member(const toml::table& table, const TomlReader& reader) const {
+    std::vector<std::string> unknown;
+    reader.collect_unknown(unknown);
+    if (!unknown.empty()) refuse(table, fmt::format("unknown key {}", escape_unprintable(unknown.front())));
+  }
+
+  void extend(const toml::table& table, const std::string& base) {
+    if (m_depth >= k_max_extends) refuse(table, "policy.extends: the policies extend one another in a circle");
+    const auto shipped = std::ranges::find(shipped_policies(), base, &ShippedPolicy::name);
+    if (shipped != shipped_policies().end()) {
+      const std::string where = fmt::format("policy {}", base);
+      m_policy = PolicyReader(where, m_depth + 1).read(shipped->text);
+      return;
+    }
+    const auto path = std::filesystem::path(m_where).parent_path() / base;
+    if (!std::filesystem::exists(path)) {
+      refuse(table, fmt::format("policy.extends: expected strict, deploy, portable or a file, found {}",
+                                escape_unprintable(base)));
+    }
+    const auto where = path.string();
+    m_policy = PolicyReader(where, m_depth + 1).read(read_text_file(path, k_max_policy_bytes));
+  }
+
+  void read_checks(const toml::table& checks) {
+    for (const auto& [key, node] : checks) {
+      const std::string id(key.str());
+      if (find_check(id) == nullptr) refuse_check(node, id);
+      const auto* const table = node.as_table();
+      if (table == nullptr) refuse(node, fmt::format("checks.\"{}\": expected {{ rule = …, severity = … }}", id));
+      read_check(*table, id);
+    }
+  }
+
+  void read_check(const toml::table& table, const std::string& id) {
+    TomlReader reader(table, fmt::format("checks.\"{}\".", id), m_where);
+    auto& check = m_policy.checks[id];
+    if (const auto rule = reader.text_or("rule", ""); !rule.empty()) {
+      const auto kind = parse_rule_kind(rule);
+      if (!kind)
+        refuse(table, fmt::format("{}rule: expected one of {}, found {}", reader.path(), fmt::join(rule_names(), ", "),
+                                  escape_unprintable(rule)));
+      check.rule = Rule{*kind, {}};
+    }
+    if (auto values = reader.strings_or_empty("values"); !values.empty()) {
+      if (!check.rule) check.rule = find_check(id)->rule;
+      check.rule->values = std::move(values);
+    }
+    if (const auto severity = reader.text_or("severity", ""); !severity.empty()) {
+      check.severity = parse_severity(severity);
+      if (!check.severity)
+        refuse(table, fmt::format("{}severity: expected info, warn, fail, required or integrity, found {}",
+                                  reader.path(), escape_unprintable(severity)));
+    }
+    refuse_unknown_member(table, reader);
+  }
+
+  [[noreturn]] void refuse_check(const toml::node& node, const std::string& id) const {
+    std::vector<std::string> ids;
+    for (const auto& check : catalogue()) ids.emplace_back(check.id);
+    const auto near = did_you_mean(id, ids);
+    refuse(node, fmt::format("there is no check \"{}\"", escape_unprintable(id)),
+           near ? fmt::format("did you mean \"{}\"?", *near) : "`goldseal explain --list` lists them");
+  }
+
+  void read_waiver(const toml::table& table) {
+    TomlReader reader(table, "waiver.", m_where);
+    Waiver waiver{reader.text("check"), reader.text("reason"), reader.text("until")};
+    if (find_check(waiver.check) == nullptr) refuse_check(table, waiver.check);
+    if (waiver.reason.empty()) refuse(table, "waiver.reason: expected why the check is waived, found nothing");
+    if (!is_date(waiver.until))
+      refuse(table, fmt::format("waiver.until: expected a day such as \"2026-12-31\", found {}",
+                                escape_unprintable(waiver.until)));
+    refuse_unknown_member(table, reader);
+    m_policy.waivers.push_back(std::move(waiver));
+  }
+
+  static bool is_date(std::string_view text) {
+    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
+    return std::ranges::all_of(text.substr(0, 4), digit) && std::ranges::all_of(text.substr(5, 2), digit) &&
+           std::ranges::all_of(text.substr(8), digit);
+  }
+
+  const std::string& m_where;
+  int m_depth;
+  Policy m_policy;
+};
+
+}  // namespace
+
+Policy read_policy(std::string_view text, const std::string& where) { return PolicyReader(where, 0).read(text); }
+
+Policy load_policy(const std::string& name_or_file) {
+  const auto shipped = std::ranges::find(shipped_policies(), name_or_file, &ShippedPolicy::name);
+  if (shipped != shipped_policies().end()) return read_policy(shipped->text, fmt::format("policy {}", name_or_file));
+  if (!std::filesystem::exists(name_or_file)) {
+    std::vector<std::string> names;
+    for (const auto& policy : shipped_policies()) names.emplace_back(policy.name);
+    const auto near = did_you_mean(name_or_file, names);
+    throw Error(
+        ErrorKind::usage, "--policy",
+        fmt::format("expected {} or a file, found {}", fmt::join(names, ", "), escape_unprintable(name_or_file)),
+        near ? fmt::format("did you mean {}?", *near) : "");
+  }
+  return read_policy(read_text_file(name_or_file, k_max_policy_bytes), name_or_file);
+}
+
+CheckSettings settings_for(const Policy& policy, const Check& check) {
+  CheckSettings settings{check.rule, check.severity, policy.permitted_bits};
+  const auto found = policy.checks.find(check.id);
+  if (found == policy.checks.end()) return settings;
+  if (found->second.rule) settings.rule = *found->second.rule;
+  if (found->second.severity) settings.severity = *found->second.severity;
+  return settings;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/runner.hpp>
+
+#include <checks/fact_check.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+
+namespace goldseal {
+namespace {
+
+// What a breach amounts to under the policy's severity.
+Status weigh(Status status, Severity severity) {
+  if (status != Status::fail) return status;
+  if (severity == Severity::warn) return Status::warn;
+  return severity == Severity::info ? Status::pass : Status::fail;
+}
+
+void apply_waiver(Finding& finding, const Waiver& waiver, const std::string& today) {
+  if (finding.status != Status::fail && finding.status != Status::unknown) return;
+  if (waiver.until < today) {
+    finding.message += fmt::format(" (a waiver for it ended on {}: {})", waiver.until, waiver.reason);
+    return;
+  }
+  finding.status = Status::warn;
+  finding.message += fmt::format(" (waived until {}: {})", waiver.until, waiver.reason);
+}
+
+Finding judge_one(const Check& check, const Evidence& evidence, const CheckSettings& settings) {
+  const auto began = std::chrono::steady_clock::now();
+  Finding finding;
+  try {
+    finding = check.judge == nullptr ? compare_fact(check, evidence, settings) : check.judge(evidence, settings);
+  } catch (const std::exception& error) {
+    finding =
+        undecided(fmt::format("the check itself failed: {}", error.what()), "report this as a defect of goldseal");
+    finding.severity = Severity::required;
+  }
+  finding.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return finding;
+}
+
+}  // namespace
+
+std::vector<Finding> run_checks(const Evidence& evidence, const Policy& policy, const std::string& today) {
+  std::vector<Finding> findings;
+  for (const auto& check : catalogue()) {
+    const auto settings = settings_for(policy, check);
+    auto finding = judge_one(check, evidence, settings);
+    finding.id = check.id;
+    if (finding.severity != Severity::required) finding.severity = settings.severity;
+    finding.status = weigh(finding.status, settings.severity);
+    for (const auto& waiver : policy.waivers) {
+      if (waiver.check == check.id) apply_waiver(finding, waiver, today);
+    }
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+#include <checks/tensors/tensor_finding.hpp>
+
+namespace goldseal {
+namespace {
+
+Finding judge_file_tensors(const Evidence& evidence, const CheckSettings&) {
+  if (!evidence.sealed_keys) return skipped("the checkpoint could not be read");
+  if (evidence.file_tensors.empty()) return skipped("the tensors in the file were not digested");
+  return judge_digests(evidence.sealed, evidence.file_tensors, "in the file",
+                       "copy the checkpoint from its source again; if it was trained further, seal it anew");
+}
+
+}  // namespace
+
+const Check k_tensors_file{
+    .id = "tensors.file",
+    .title = "The file's tensors are as sealed",
+    .explanation =
+        "SHA-256 of every tensor's elements, in the file, against the seal. PyTorch does not check the zip's "
+        "checksums: a flipped bit loads in silence.",
+    .severity = Severity::integrity,
+    .judge = judge_file_tensors,
+};
+
+}  // namespace goldseal

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/tensors/tensor_finding.hpp>
+
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+namespace goldseal {
+namespace {
+
+constexpr std::size_t k_rows = 12;
+
+std::string what_happened(const TensorRecord& tensor, const std::map<std::string, Digest>& found,
+                          const Manifest& sealed) {
+  const auto here = found.find(tensor.name);
+  if (here == found.end()) return "missing";
+  for (const auto& other : sealed.model.tensors) {
+    if (other.sha256 == here->second) return fmt::format("holds the values of {}", escape_unprintable(other.name));
+  }
+  return "other values";
+}
+
+}  // namespace
+
+Finding judge_digests(const Manifest& sealed, const std::map<std::string, Digest>& found, std::string_view whose,
+                      std::string_view remedy) {
+  const auto& tensors = sealed.model.tensors;
+  Table table{"tensors that differ", {"tensor", "type", "shape", "what happened"}, {}};
+  std::size_t differing = 0;
+  std::string first;
+  for (const auto& tensor : tensors) {
+    const auto here = found.find(tensor.name);
+    if (here != found.end() && here->second == tensor.sha256) continue;
+    if (differing++ == 0) first = escape_unprintable(tensor.name);
+    if (table.rows.size() < k_rows) {
+      table.rows.push_back({escape_unprintable(tensor.name), std::string(to_string(tensor.dtype)),
+                            format_shape(tensor.shape), what_happened(tensor, found, sealed)});
+    }
+  }
+  if (differing == 0)
+    return passed(fmt::format("all {} tensors are bit for bit as they were sealed, {}", tensors.size(), whose));
+  auto finding = failed(fmt::format("{} of {} tensors differ from the seal {}: {}{}", differing, tensors.size(), whose,
+                                    first, differing > 1 ? " …" : ""),
+                        "the sealed sha256 of each tensor", fmt::format("{} differ", differing), std::string(remedy));
+  finding.measurements = {{"tensors.differing", static_cast<double>(differing), 0.0, ""}};
+  finding.tables.push_back(std::move(table));
+  return finding;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/catalogue.hpp>
+
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace goldseal {
+namespace {
+
+constexpr std::size_t k_output_lines = 12;
+
+Table output_table(const std::string& output) {
+  Table table{"the end of what it printed", {"standard error"}, {}};
+  auto lines = split(output, '\n');
+  std::erase_if(lines, [](std::string_view line) { return line.empty(); });
+  const auto begin = lines.size() - std::min(k_output_lines, lines.size());
+  for (auto i = begin; i < lines.size(); ++i) table.rows.push_back({escape_unprintable(lines[i])});
+  return table;
+}
+
+std::string advice(const WorkerFailure& failure) {
+  switch (failure.kind) {
+    case WorkerFailure::Kind::hung:
+      return "give more time with --timeout SECONDS, or look for what it waits for";
+    case WorkerFailure::Kind::memory:
+      return "free memory, or run on a machine with more";
+    case WorkerFailure::Kind::raised:
+      return "PyTorch itself refused; its words are above";
+    case WorkerFailure::Kind::crashed:
+      return failure.summary.find("SIGILL") != std::string::npos
+                 ? "this processor, or its virtual machine, lacks an instruction that this PyTorch build uses: install "
+                   "a build for it"
+                 : "run it again; if it stays, try another PyTorch build or report it with the lines above";
+    case WorkerFailure::Kind::flooded:
+    case WorkerFailure::Kind::violated:
+      return "rebuild the worker for this PyTorch: `goldseal runtime build --torch DIR`";
+  }
+  return {};
+}
+
+Finding judge_failure(const WorkerFailure& failure, const std::string& runtime) {
+  const auto message = fmt::format("the model did not run: in step {} the worker {}", failure.stage, failure.summary);
+  auto finding = failure.kind == WorkerFailure::Kind::hung
+                     ? undecided(message, advice(failure))
+                     : failed(message, "an answer", fmt::format("{}", to_string(failure.kind)), advice(failure));
+  finding.origin = runtime;
+  if (!failure.last_output.empty()) finding.tables.push_back(output_table(failure.last_output));
+  return finding;
+}
+
+Finding judge_run(const Evidence& evidence, const CheckSettings&) {
+  if (!evidence.worker)
+    return skipped(evidence.with_model ? "the model was not run: what is known before already decides"
+                                       : "the model was not to be run");
+  const auto& worker = *evidence.worker;
+  if (worker.done) return passed(fmt::format("the model ran on {}", worker.runtime));
+  if (worker.failure) return judge_failure(*worker.failure, worker.runtime);
+  if (worker.refusal.empty()) return skipped("the model was not run: the network does not take the checkpoint");
+  auto finding = failed(fmt::format("the worker declined: {}", worker.refusal),
+                        "a network that this runtime can build and run", worker.refusal, worker.refusal_remedy);
+  finding.origin = worker.refusal_where;
+  return finding;
+}
+
+}  // namespace
+
+const Check k_worker_run{
+    .id = "worker.run",
+    .title = "The model runs",
+    .explanation =
+        "The model is built, loaded and run in a process of its own. A crash, a hang, an illegal instruction or an "
+        "exception there is this finding, with the "
+        "last lines that the process printed. A hang leaves the verdict open (exit code 3).",
+    .severity = Severity::required,
+    .judge = judge_run,
+};
+
+}  // namespace goldseal
