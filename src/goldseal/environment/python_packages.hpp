@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace goldseal {
+
+struct PythonPackage {
+  std::string name;  ///< normalised
+  std::string version;
+};
+
+/// A package's name in the one spelling that compares equal (PEP 503): `Intel_OpenMP` as `intel-openmp`.
+[[nodiscard]] std::string normalised_package_name(std::string_view name);
+
+/// `torch-2.13.0+cpu.dist-info` or `torch-1.13.0a0.egg-info`, a name in a directory of packages; nothing for another.
+[[nodiscard]] std::optional<PythonPackage> package_of_entry(std::string_view entry);
+
+}  // namespace goldseal

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/environment/file_root.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace goldseal {
+
+/// A PyTorch as its files describe it, before anything of it is loaded.
+struct TorchInstallation {
+  std::string version;  ///< `2.13.0+cu130`
+  std::string version_origin;
+  std::optional<std::string> cuda_version;  ///< that it was built for: `13.0`
+  std::optional<std::string> hip_version;
+  std::optional<std::string> git_version;
+  std::filesystem::path library_dir;  ///< where libtorch_cpu.so lies
+};
+
+/// The one at `prefix`: a wheel's `torch` directory, an unpacked LibTorch archive, or `/usr`. Nothing where no version
+/// can be read there.
+[[nodiscard]] std::optional<TorchInstallation> read_torch_installation(const FileRoot& files,
+                                                                       const std::filesystem::path& prefix);
+
+/// `13.0` of the label `cu130`, `9.2` of `cu92`; nothing for `cpu`.
+[[nodiscard]] std::optional<std::string> cuda_of_label(std::string_view label);
+
+}  // namespace goldseal
