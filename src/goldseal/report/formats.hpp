@@ -11,5 +11,11 @@ namespace goldseal {
 [[nodiscard]] std::string render_text(const Report& report, const RenderOptions& options);
 [[nodiscard]] std::string render_oneline(const Report& report, const RenderOptions& options);
 [[nodiscard]] std::string render_json(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_junit(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_sarif(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_github(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_markdown(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_nagios(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_prometheus(const Report& report, const RenderOptions& options);
 
 }  // namespace goldseal

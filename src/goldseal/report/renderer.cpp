@@ -13,6 +13,12 @@ std::span<const Renderer> renderers() {
       Renderer{"text", "for people: the verdict, then what failed and how to fix it", render_text},
       Renderer{"oneline", "the verdict and its cause in at most 80 characters", render_oneline},
       Renderer{"json", "everything, for programs; the other formats can be made from it", render_json},
+      Renderer{"junit", "XML for CI systems: a check is a test case", render_junit},
+      Renderer{"sarif", "SARIF 2.1.0 for code scanning", render_sarif},
+      Renderer{"github", "annotations of GitHub Actions, at most ten", render_github},
+      Renderer{"markdown", "for a step's summary or a comment", render_markdown},
+      Renderer{"nagios", "a plugin's output, with its exit codes", render_nagios},
+      Renderer{"prometheus", "for node_exporter's textfile collector", render_prometheus},
   };
   return k_renderers;
 }

@@ -33,4 +33,10 @@ struct Renderer {
 /// schema.
 [[nodiscard]] Report parse_report(std::string_view json, const std::string& where);
 
+/// The JSON Schema (draft 2020-12) of what the `json` format writes.
+[[nodiscard]] std::string_view report_schema();
+
+/// What a run whose format is `nagios` leaves with: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN (the plugin guidelines).
+[[nodiscard]] int nagios_exit_code(const Report& report);
+
 }  // namespace goldseal

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workflow commands of GitHub Actions. It shows ten annotations of a step, so the gravest ten are written; the
+// markdown format is for the step's summary.
+#include <goldseal/report/formats.hpp>
+
+#include <goldseal/base/text.hpp>
+#include <goldseal/report/gravity.hpp>
+#include <goldseal/report/layout.hpp>
+#include <goldseal/report/place.hpp>
+
+#include <fmt/format.h>
+
+namespace goldseal {
+namespace {
+
+constexpr std::size_t k_most_annotations = 10;
+
+// The runner decodes these five, and the last two in properties alone.
+std::string encoded(std::string_view text, bool property) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '%') {
+      result += "%25";
+    } else if (c == '\n') {
+      result += "%0A";
+    } else if (property && c == ':') {
+      result += "%3A";
+    } else if (property && c == ',') {
+      result += "%2C";
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+std::string property(std::string_view text) { return encoded(escape_unprintable(text), true); }
+
+std::string message_of(const Finding& finding) {
+  std::string text;
+  const auto add = [&](std::string_view label, const std::string& value) {
+    if (!value.empty()) text += fmt::format("{}{}{}", text.empty() ? "" : "\n", label, value);
+  };
+  add("", finding.message);
+  add("expected: ", finding.expected);
+  add("found: ", finding.actual);
+  add("fix: ", finding.remedy);
+  std::string safe;
+  for (const auto line : split(text, '\n')) safe += (safe.empty() ? "" : "\n") + escape_unprintable(line);
+  return encoded(safe, false);
+}
+
+std::string_view command_of(Gravity gravity) {
+  if (gravity <= Gravity::undecided) return "error";
+  return gravity == Gravity::warned ? "warning" : "notice";
+}
+
+std::string annotation(const Finding& finding) {
+  std::string place;
+  if (const auto found = place_of(finding)) place = fmt::format("file={},line={},", property(found->file), found->line);
+  return fmt::format("::{} {}title={}::{}\n", command_of(gravity(finding)), place, property(finding.id),
+                     message_of(finding));
+}
+
+}  // namespace
+
+std::string render_github(const Report& report, const RenderOptions& options) {
+  std::string text;
+  std::size_t shown = 0;
+  std::size_t left = 0;
+  for (const auto* finding : by_gravity(report)) {
+    if (gravity(*finding) >= Gravity::passed) break;
+    if (shown == k_most_annotations) {
+      ++left;
+    } else {
+      text += annotation(*finding);
+      ++shown;
+    }
+  }
+  text += fmt::format("goldseal: {} {}: {}\n", headline(verdict(report)), printable(report.subject, options.unicode),
+                      counted(report));
+  if (left > 0) text += fmt::format("goldseal: {} more to read in the step's summary\n", format_count(left));
+  return text;
+}
+
+}  // namespace goldseal

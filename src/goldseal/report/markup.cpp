@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/report/markup.hpp>
+
+#include <goldseal/base/text.hpp>
+
+namespace goldseal {
+namespace {
+
+void append_escaped(std::string& out, std::string_view safe) {
+  for (std::size_t i = 0; i < safe.size(); ++i) {
+    switch (safe[i]) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '\xEF':
+        // U+FFFE and U+FFFF are valid UTF-8, and no characters of XML 1.0.
+        if (safe.substr(i, 3) == "\xEF\xBF\xBE" || safe.substr(i, 3) == "\xEF\xBF\xBF") {
+          out += safe[i + 2] == '\xBE' ? "\\ufffe" : "\\uffff";
+          i += 2;
+          break;
+        }
+        [[fallthrough]];
+      default:
+        out += safe[i];
+    }
+  }
+}
+
+}  // namespace
+
+std::string escape_markup(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 8);
+  for (bool first = true; const auto line : split(text, '\n')) {
+    if (!first) out += '\n';
+    first = false;
+    append_escaped(out, escape_unprintable(line));
+  }
+  return out;
+}
+
+}  // namespace goldseal

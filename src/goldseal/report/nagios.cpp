@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The output of a Nagios plugin (also Icinga, Naemon): state and performance data in the first line, findings below.
+#include <goldseal/report/formats.hpp>
+
+#include <goldseal/report/gravity.hpp>
+#include <goldseal/report/layout.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+namespace goldseal {
+namespace {
+
+constexpr std::size_t k_first_line = 200;
+constexpr std::size_t k_most_measurements = 20;  // NRPE carries 4 kB unless it is told otherwise
+constexpr std::size_t k_most_findings = 20;
+
+// A pipe ends the text and begins the performance data.
+std::string plain(std::string_view text, bool unicode) {
+  auto result = printable(text, unicode);
+  std::ranges::replace(result, '|', '/');
+  return result;
+}
+
+std::string label(std::string text) {
+  std::ranges::replace(text, '=', ':');
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string value(const Measurement& measurement) {
+  if (!std::isfinite(measurement.value)) return "U";
+  // The plugin guidelines know seconds, bytes, per cent and counters alone.
+  constexpr std::array<std::string_view, 3> k_units{"s", "B", "%"};
+  const bool known = std::ranges::find(k_units, measurement.unit) != k_units.end();
+  return fmt::format("{:.6f}{}", measurement.value, known ? measurement.unit : "");
+}
+
+std::string performance_data(const Report& report, bool unicode) {
+  auto text = fmt::format("failed={} unknown={} warnings={} passed={} time={:.3f}s", count(report, Status::fail),
+                          count(report, Status::unknown), count(report, Status::warn), count(report, Status::pass),
+                          total_seconds(report));
+  std::set<std::string> written;
+  for (const auto* finding : by_gravity(report)) {
+    for (const auto& m : finding->measurements) {
+      const auto name = label(plain(fmt::format("{} {}", finding->id, m.name), unicode));
+      if (written.size() == k_most_measurements || !written.insert(name).second) continue;
+      const bool limited = m.limit && std::isfinite(*m.limit);
+      text += fmt::format(" {}={}{}", name, value(m), limited ? fmt::format(";;{:.6f}", *m.limit) : "");
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+int nagios_exit_code(const Report& report) {
+  switch (verdict(report)) {
+    case ExitCode::conforms:
+      return count(report, Status::warn) == 0 ? 0 : 1;
+    case ExitCode::fails:
+    case ExitCode::integrity:
+      return 2;
+    case ExitCode::no_verdict:
+    case ExitCode::inconclusive:
+    case ExitCode::defect:
+      break;
+  }
+  return 3;
+}
+
+std::string render_nagios(const Report& report, const RenderOptions& options) {
+  constexpr std::array<std::string_view, 4> k_states{"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+  const auto* const shown = cause(report);
+  const auto said = shown == nullptr ? fmt::format("{}: {}", report.subject, counted(report))
+                                     : fmt::format("{}: {}", shown->id, shown->message);
+  auto text = fmt::format("GOLDSEAL {} - {} | {}\n", k_states[static_cast<std::size_t>(nagios_exit_code(report))],
+                          cut(plain(said, options.unicode), k_first_line, options.unicode),
+                          performance_data(report, options.unicode));
+  std::size_t lines = 0;
+  for (const auto* finding : by_gravity(report)) {
+    if (gravity(*finding) >= Gravity::passed || lines++ == k_most_findings) break;
+    text += plain(fmt::format("{} {}: {}", to_string(finding->status), finding->id, finding->message), options.unicode);
+    if (!finding->remedy.empty()) text += plain(fmt::format("; fix: {}", finding->remedy), options.unicode);
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace goldseal

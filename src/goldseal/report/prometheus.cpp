@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prometheus' text format, for node_exporter's textfile collector. The time of the run is a metric of its own, so that
+// an alert sees a pass that has grown old.
+#include <goldseal/report/formats.hpp>
+
+#include <goldseal/base/text.hpp>
+#include <goldseal/report/gravity.hpp>
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <optional>
+
+namespace goldseal {
+namespace {
+
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : escape_unprintable(text)) {
+    if (c == '\\' || c == '"') result += '\\';
+    result += c;
+  }
+  return result + "\"";
+}
+
+std::string sample_value(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  return fmt::format("{:.12g}", value);
+}
+
+// One metric: its series by their labels. The format allows a series once, so that the greater value stands.
+class Metric {
+ public:
+  Metric(std::string name, std::string_view help) : m_name(std::move(name)), m_help(help) {}
+
+  void set(std::string labels, double value) {
+    const auto [series, added] = m_series.try_emplace(std::move(labels), value);
+    if (!added && !(series->second > value)) series->second = value;
+  }
+
+  void write(std::string& text, const std::string& common) const {
+    if (m_series.empty()) return;
+    text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", m_name, m_help);
+    for (const auto& [labels, value] : m_series)
+      text += fmt::format("{}{{{}{}{}}} {}\n", m_name, common, labels.empty() ? "" : ",", labels, sample_value(value));
+  }
+
+ private:
+  std::string m_name;
+  std::string_view m_help;
+  std::map<std::string, double> m_series;
+};
+
+std::optional<int> digits(std::string_view text, std::size_t at, std::size_t length) {
+  if (at + length > text.size()) return std::nullopt;
+  int value = 0;
+  const auto part = text.substr(at, length);
+  const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+  if (error != std::errc{} || end != part.data() + part.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+// `2026-03-14T09:26:53Z` in seconds since 1970.
+std::optional<double> seconds_since_epoch(std::string_view time) {
+  const auto year = digits(time, 0, 4);
+  const auto month = digits(time, 5, 2);
+  const auto day = digits(time, 8, 2);
+  const auto hour = digits(time, 11, 2);
+  const auto minute = digits(time, 14, 2);
+  const auto second = digits(time, 17, 2);
+  if (!year || !month || !day || !hour || !minute || !second || !time.ends_with('Z')) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!date.ok()) return std::nullopt;
+  const auto days = std::chrono::sys_days(date).time_since_epoch();
+  return static_cast<double>(std::chrono::seconds(days).count() + *hour * 3600 + *minute * 60 + *second);
+}
+
+void write_run(std::string& text, const Report& report, const std::string& common) {
+  const auto single = [&](std::string name, std::string_view help, double value, std::string labels = {}) {
+    Metric metric(std::move(name), help);
+    metric.set(std::move(labels), value);
+    metric.write(text, common);
+  };
+  single("goldseal_info", "The goldseal and the policy of the last run.", 1,
+         fmt::format("version={},policy={}", quoted(report.version), quoted(report.policy)));
+  single("goldseal_exit_code", "0 conforms, 1 fails, 2 no verdict, 3 inconclusive, 4 damaged.",
+         static_cast<double>(verdict(report)));
+  if (const auto time = seconds_since_epoch(report.started))
+    single("goldseal_last_run_timestamp_seconds", "When the last run started.", *time);
+  single("goldseal_run_seconds", "How long the last run took.", total_seconds(report));
+}
+
+void write_findings(std::string& text, const Report& report, const std::string& common) {
+  Metric counts("goldseal_findings", "Findings of the last run by their status.");
+  Metric checks("goldseal_check_failed", "1 where a check failed or had to judge and could not, else 0.");
+  Metric measured("goldseal_measurement", "What a check measured.");
+  Metric limits("goldseal_measurement_limit", "The limit that a measurement was held against.");
+  for (const auto status : {Status::pass, Status::warn, Status::fail, Status::unknown, Status::skipped})
+    counts.set(fmt::format("status={}", quoted(to_string(status))), static_cast<double>(count(report, status)));
+  for (const auto& finding : report.findings) {
+    const auto check = fmt::format("check={}", quoted(finding.id));
+    checks.set(check, gravity(finding) <= Gravity::undecided ? 1 : 0);
+    for (const auto& m : finding.measurements) {
+      const auto labels = fmt::format("{},name={},unit={}", check, quoted(m.name), quoted(m.unit));
+      measured.set(labels, m.value);
+      if (m.limit) limits.set(labels, *m.limit);
+    }
+  }
+  for (const auto* metric : {&counts, &checks, &measured, &limits}) metric->write(text, common);
+}
+
+}  // namespace
+
+std::string render_prometheus(const Report& report, const RenderOptions& /*options*/) {
+  std::string text;
+  const auto common =
+      fmt::format("verb={},subject={},target={}", quoted(report.verb), quoted(report.subject), quoted(report.target));
+  write_run(text, report, common);
+  write_findings(text, report, common);
+  return text;
+}
+
+}  // namespace goldseal

