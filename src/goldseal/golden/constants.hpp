@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+/// The numbers of the golden verdict, each with what it rests on. The unit of every limit is the network's own response
+/// to rounding (noise_floor.hpp), so that one set of numbers serves every model. They were set on 7 networks (MLP,
+/// CNN, ResNet with BatchNorm, U-Net, LSTM, transformer, vision transformer) with 3 sets of random weights each, on 27
+/// legitimate CPU environments and 6,488 injected faults, then confirmed on a fourth set of weights and on the full
+/// YOLOv3-416. TF32, Winograd convolution and split accumulation were simulated on the CPU.
+namespace goldseal::golden {
+
+/// Half a unit in the last place of float32 at 1: the relative size of the probe.
+inline constexpr double k_rounding = 0x1p-24;
+/// The relative size of the second probe, that of a network that is float64 throughout. Its response, scaled by
+/// `k_rounding / k_island_rounding`, must be that of the first; a layer that rounds to float32 breaks the proportion.
+inline constexpr double k_island_rounding = 0x1p-44;
+/// `lin` of a network that is float64 throughout. Measured: 0.99 to 1.00 for those; 0 to 0.29, or above 5e4, where a
+/// layer computes in float32.
+inline constexpr double k_linear_low = 0.5;
+inline constexpr double k_linear_high = 2;
+
+/// Perturbed runs at capture, K, and those of the second probe.
+inline constexpr std::int64_t k_probes = 8;
+inline constexpr std::int64_t k_islands = 4;
+
+/// An element's noise is taken to be at least this share of the output's median noise: eight samples can come out
+/// small by chance.
+inline constexpr double k_median_share = 0.25;
+
+/// Least value of A, the growth of rounding errors in a float32 run over the probe's response. Typical growth is 3 to
+/// 4; a capture that was more accurate by luck must not tighten the limit for others.
+inline constexpr double k_least_growth = 4;
+/// Largest A that is believed. The largest seen on a sound machine was 18: beyond this the capturing run is suspect.
+inline constexpr double k_largest_growth = 64;
+/// max over rms that noise may have: the local limits are this many times wider than the diffuse ones.
+inline constexpr double k_local = 16;
+
+/// Limit of the float64 shadow for the same artifact in a network that is float64 throughout. Legitimate runs reach 19
+/// units of 2^-29; the weakest single weight bit reaches 1,500.
+inline constexpr double k_shadow_pure = 256 * 0x1p-29;
+/// The same for a network with float32 layers, or a transformed artifact. Legitimate runs reach 0.82, the weakest
+/// change of an epsilon 17.
+inline constexpr double k_shadow_loose = 4;
+
+/// Limits of the native run, strict lane, over A and B. Legitimate runs reach 3.1 and 36; TF32 where it was forbidden
+/// begins at 791.
+inline constexpr double k_native_diffuse = 16;
+inline constexpr double k_native_local = 256;
+
+/// Limits of the policy lane at precision p: `k_policy_diffuse · 2^(24-p)`, and `k_native_local + k_policy_local ·
+/// 2^(24-p)`. Thin: legitimate TF32 reaches 2.28, the weakest bfloat16 weights 4.26.
+inline constexpr double k_policy_diffuse = 3;
+inline constexpr double k_policy_local = 48;
+
+/// Significant bits, p, of the precisions that a policy can permit.
+inline constexpr int k_bits_float32 = 24;
+inline constexpr int k_bits_tf32 = 11;
+inline constexpr int k_bits_float16 = 11;
+inline constexpr int k_bits_bfloat16 = 8;
+
+/// Edges of the bands of rho that name a precision (comparison.hpp). Measured ranges: float32 1.3 to 18.2; TF32 and
+/// float16 3.9e3 to 2.0e4; bfloat16 3.3e4 to 1.0e5. A run in float64 stays far below 1. What falls between bands, or
+/// above, is no rounding that goldseal knows.
+inline constexpr double k_rho_float64 = 0x1p-8;
+inline constexpr double k_rho_float32 = 64;
+inline constexpr double k_rho_half_low = 2e3;
+inline constexpr double k_rho_half_high = 2.6e4;
+inline constexpr double k_rho_bfloat16_high = 2e5;
+
+}  // namespace goldseal::golden

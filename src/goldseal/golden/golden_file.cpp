@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/golden/golden_file.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/safetensors_writer.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace goldseal::golden {
+namespace {
+
+std::string place(std::string_view golden, std::string_view part, std::string_view name) {
+  return fmt::format("{}/{}/{}", golden, part, name);
+}
+
+// Gathers tensors for the writer, which borrows their bytes.
+class Gatherer {
+ public:
+  void add(std::string name, const HostTensor& tensor) {
+    m_tensors.push_back({std::move(name), tensor.dtype, tensor.shape, tensor.bytes});
+  }
+  void add_output(const std::string& golden, const GoldenOutput& output) {
+    const auto& name = output.native.name;
+    add(place(golden, "output", name), output.native);
+    if (output.reference) add(place(golden, "reference", name), *output.reference);
+    if (!output.noise) return;
+    const auto& noise = *output.noise;
+    add(place(golden, "noise", name), noise.codes);
+    m_scales.push_back(make_tensor("", DType::float64, {3}, std::vector<double>{noise.floor, noise.base, noise.step}));
+    add(place(golden, "noise_scale", name), m_scales.back());
+  }
+  [[nodiscard]] std::string write() const { return write_safetensors(m_tensors); }
+
+ private:
+  std::vector<TensorToWrite> m_tensors;
+  std::vector<HostTensor> m_scales;  // each shares its bytes, so the vector may grow
+};
+
+class Picker {
+ public:
+  Picker(std::string file, std::vector<HostTensor> tensors) : m_file(std::move(file)), m_tensors(std::move(tensors)) {}
+
+  // The tensor at a place, under its own name.
+  [[nodiscard]] HostTensor pick(const std::string& golden, std::string_view part, const std::string& name, DType dtype,
+                                const std::vector<std::int64_t>& shape) const {
+    const auto at = place(golden, part, name);
+    const auto* const tensor = find_tensor(m_tensors, at);
+    if (tensor == nullptr) throw damaged(fmt::format("expected the tensor '{}', found none", at));
+    if (tensor->dtype != dtype || tensor->shape != shape) {
+      throw damaged(fmt::format("expected '{}' as {} {}, found {} {}", at, to_string(dtype), format_shape(shape),
+                                to_string(tensor->dtype), format_shape(tensor->shape)));
+    }
+    auto result = *tensor;
+    result.name = name;
+    return result;
+  }
+  [[nodiscard]] Error damaged(std::string message) const {
+    return {ErrorKind::malformed, m_file, std::move(message),
+            "the seal is damaged or mixed with another: copy it again from where it was captured"};
+  }
+
+ private:
+  std::string m_file;
+  std::vector<HostTensor> m_tensors;
+};
+
+NoiseFloor pick_noise(const Picker& picker, const std::string& golden, const NoiseRecord& record,
+                      const GoldenTensor& output) {
+  NoiseFloor noise;
+  noise.codes = picker.pick(golden, "noise", output.name, DType::uint8, output.shape);
+  std::array<double, 3> scale{};
+  copy_as_double(picker.pick(golden, "noise_scale", output.name, DType::float64, {3}), 0, scale);
+  noise.floor = scale[0];
+  noise.base = scale[1];
+  noise.step = scale[2];
+  noise.s0 = record.s0;
+  noise.a = record.a;
+  noise.b = record.b;
+  noise.linear = record.linear;
+  return noise;
+}
+
+// The manifest says whether there is a reference: a file without one must not make a lane vanish.
+GoldenOutput pick_output(const Picker& picker, const GoldenCase& golden, const GoldenTensor& output) {
+  GoldenOutput result;
+  result.native = picker.pick(golden.name, "output", output.name, output.dtype, output.shape);
+  const auto record = std::ranges::find(golden.noise, output.name, &NoiseRecord::output);
+  if (record == golden.noise.end()) return result;
+  result.reference = picker.pick(golden.name, "reference", output.name, DType::float64, output.shape);
+  result.noise = pick_noise(picker, golden.name, *record, output);
+  return result;
+}
+
+}  // namespace
+
+std::string write_golden(std::span<const GoldenTensors> cases) {
+  Gatherer gatherer;
+  for (const auto& golden : cases) {
+    for (const auto& input : golden.inputs) gatherer.add(place(golden.name, "input", input.name), input);
+    for (const auto& output : golden.outputs) gatherer.add_output(golden.name, output);
+  }
+  return gatherer.write();
+}
+
+GoldenCase describe(const GoldenTensors& golden, std::span<const std::string> sources) {
+  GoldenCase result;
+  result.name = golden.name;
+  for (std::size_t i = 0; i < golden.inputs.size(); ++i) {
+    const auto& input = golden.inputs[i];
+    result.inputs.push_back({input.name, input.dtype, input.shape, i < sources.size() ? sources[i] : std::string()});
+  }
+  for (const auto& output : golden.outputs) {
+    result.outputs.push_back({output.native.name, output.native.dtype, output.native.shape, {}});
+    if (output.noise) result.noise.push_back(to_record(*output.noise, output.native.name));
+  }
+  return result;
+}
+
+std::vector<GoldenTensors> read_golden(const std::filesystem::path& path, std::span<const GoldenCase> cases) {
+  const Picker picker(path.string(), read_tensors(path));
+  std::vector<GoldenTensors> result;
+  for (const auto& golden : cases) {
+    GoldenTensors tensors;
+    tensors.name = golden.name;
+    for (const auto& input : golden.inputs) {
+      tensors.inputs.push_back(picker.pick(golden.name, "input", input.name, input.dtype, input.shape));
+    }
+    for (const auto& output : golden.outputs) tensors.outputs.push_back(pick_output(picker, golden, output));
+    result.push_back(std::move(tensors));
+  }
+  return result;
+}
+
+}  // namespace goldseal::golden

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/golden/host_tensor.hpp>
+#include <goldseal/golden/noise_floor.hpp>
+#include <goldseal/manifest/manifest.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace goldseal::golden {
+
+/// One output of a golden case as it is sealed.
+struct GoldenOutput {
+  HostTensor native;                    ///< as the weights compute it
+  std::optional<HostTensor> reference;  ///< float64; nothing for integers, bools and networks without a float64 path
+  std::optional<NoiseFloor> noise;      ///< where there is a reference
+};
+
+/// The tensors of one golden case. golden.safetensors holds them as
+///   CASE/input/NAME, CASE/output/NAME       in their own types
+///   CASE/reference/NAME                     float64
+///   CASE/noise/NAME                         uint8, the codes of NoiseFloor
+///   CASE/noise_scale/NAME                   float64 [3]: floor, base, step
+/// which is 13 bytes an output element for a float32 network. The rest of a NoiseFloor is in the manifest.
+struct GoldenTensors {
+  std::string name;
+  std::vector<HostTensor> inputs;
+  std::vector<GoldenOutput> outputs;
+};
+
+/// The bytes of golden.safetensors.
+[[nodiscard]] std::string write_golden(std::span<const GoldenTensors> cases);
+
+/// What the manifest says of a case; `sources` are the inputs' texts, in their order.
+[[nodiscard]] GoldenCase describe(const GoldenTensors& golden, std::span<const std::string> sources);
+
+/// Reads golden.safetensors for the cases of a manifest, mapped. Throws Error{malformed} where a tensor is missing or
+/// is not of the dtype and shape that the manifest says.
+[[nodiscard]] std::vector<GoldenTensors> read_golden(const std::filesystem::path& path,
+                                                     std::span<const GoldenCase> cases);
+
+}  // namespace goldseal::golden

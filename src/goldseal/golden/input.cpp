@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/golden/input.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/golden/npy.hpp>
+#include <goldseal/golden/png.hpp>
+#include <goldseal/golden/random_input.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace goldseal::golden {
+namespace {
+
+std::string shown(const InputSlot& slot) {
+  std::vector<std::string> sizes;
+  for (const auto& size : slot.shape) sizes.push_back(size ? std::to_string(*size) : "any");
+  return fmt::format("[{}]", fmt::join(sizes, ", "));
+}
+
+bool fits(std::span<const std::int64_t> shape, const InputSlot& slot) {
+  return std::ranges::equal(shape, slot.shape,
+                            [](std::int64_t found, const auto& wanted) { return !wanted || *wanted == found; });
+}
+
+std::string shape_remedy(const HostTensor& tensor, const InputSlot& slot, bool picture) {
+  if (picture && slot.shape.size() == 4 && slot.shape[2] && slot.shape[3]) {
+    return fmt::format("resize the picture to {} wide and {} high before capture, as your preprocessing does",
+                       *slot.shape[3], *slot.shape[2]);
+  }
+  if (tensor.shape.size() + 1 == slot.shape.size()) return "add the batch axis: np.save(path, array[None])";
+  return "give an input of the network's shape";
+}
+
+void require_fit(const InputSpec& spec, const HostTensor& tensor, const InputSlot& slot, bool picture) {
+  const auto where = fmt::format("input {} ({})", slot.name, spec.text);
+  if (!slot.shape.empty() && !fits(tensor.shape, slot)) {
+    throw Error(ErrorKind::usage, where,
+                fmt::format("expected shape {}, found {}", shown(slot), format_shape(tensor.shape)),
+                shape_remedy(tensor, slot, picture));
+  }
+  if (slot.dtype && *slot.dtype != tensor.dtype) {
+    throw Error(ErrorKind::usage, where,
+                fmt::format("expected {}, found {}", to_string(*slot.dtype), to_string(tensor.dtype)),
+                fmt::format("convert it as your preprocessing does: array.astype(np.{})", to_string(*slot.dtype)));
+  }
+}
+
+// float32 1x3xHxW: one plane a colour, value/255 rounded once, as torchvision's to_tensor and `x.float() / 255` give.
+HostTensor planes(const Picture& picture) {
+  const std::size_t area = std::size_t{picture.width} * picture.height;
+  std::vector<float> values(3 * area);
+  for (std::size_t i = 0; i < area; ++i) {
+    for (std::size_t colour = 0; colour < 3; ++colour) {
+      values[colour * area + i] = static_cast<float>(picture.pixels[3 * i + colour]) / 255.0F;
+    }
+  }
+  return make_tensor("", DType::float32, {1, 3, picture.height, picture.width}, std::move(values));
+}
+
+struct Loaded {
+  HostTensor tensor;
+  bool picture = false;
+};
+
+Loaded load(const FileSource& source) {
+  auto file = std::make_shared<const MappedFile>(source.path);
+  const auto bytes = file->bytes();
+  const auto name = source.path.string();
+  if (is_npy(bytes)) return {read_npy(name, bytes, std::move(file)), false};
+  if (is_png(bytes)) return {planes(decode_png(name, bytes)), true};
+  throw Error(ErrorKind::unsupported, name, "expected a .npy array or a PNG picture, found neither",
+              "save the input with np.save(path, array)");
+}
+
+Loaded load(const RandomSource& source) { return {make_random(source), false}; }
+
+const InputSlot* slot_of(const InputSpec& spec, std::span<const InputSlot> slots) {
+  if (slots.empty()) return nullptr;
+  if (spec.name.empty() && slots.size() == 1) return &slots.front();
+  const auto found = std::ranges::find(slots, spec.name, &InputSlot::name);
+  if (found != slots.end()) return &*found;
+  std::vector<std::string> names;
+  for (const auto& slot : slots) names.push_back(slot.name);
+  const auto near = did_you_mean(spec.name, names);
+  throw Error(
+      ErrorKind::usage, fmt::format("--input {}={}", spec.name, spec.text),
+      fmt::format("expected one of the network's inputs ({}), found '{}'", fmt::join(names, ", "), spec.name),
+      near ? fmt::format("write {}={}", *near, spec.text) : fmt::format("write {}={}", names.front(), spec.text));
+}
+
+void refuse_twice(std::span<const HostTensor> tensors, const std::string& name) {
+  if (find_tensor(tensors, name) == nullptr) return;
+  throw Error(ErrorKind::usage, "--input", fmt::format("expected each input once, found '{}' twice", name),
+              "give further cases as cases of their own");
+}
+
+}  // namespace
+
+HostTensor make_input(const InputSpec& spec, const InputSlot* slot) {
+  auto [tensor, picture] = std::visit([](const auto& source) { return load(source); }, spec.source);
+  if (slot != nullptr) require_fit(spec, tensor, *slot, picture);
+  tensor.name = slot != nullptr ? slot->name : spec.name.empty() ? "input" : spec.name;
+  return tensor;
+}
+
+std::vector<HostTensor> make_inputs(std::span<const InputSpec> specs, std::span<const InputSlot> slots) {
+  std::vector<HostTensor> made;
+  for (const auto& spec : specs) {
+    auto tensor = make_input(spec, slot_of(spec, slots));
+    refuse_twice(made, tensor.name);
+    made.push_back(std::move(tensor));
+  }
+  if (slots.empty()) return made;
+  std::vector<HostTensor> ordered;
+  for (const auto& slot : slots) {
+    const auto* const tensor = find_tensor(made, slot.name);
+    if (tensor == nullptr) {
+      throw Error(ErrorKind::usage, "--input",
+                  fmt::format("expected an input for '{}' {}, found none", slot.name, shown(slot)),
+                  fmt::format("add --input {}=FILE.npy", slot.name));
+    }
+    ordered.push_back(*tensor);
+  }
+  return ordered;
+}
+
+}  // namespace goldseal::golden

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/golden/host_tensor.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace goldseal::golden {
+
+/// Values drawn from std::mt19937_64, whose output the C++ standard fixes: the same on every machine.
+struct RandomSource {
+  enum class Kind {
+    uniform,  ///< [0, 1): the top 24 bits of each draw times 2^-24
+    normal,   ///< mean 0, deviation 1: the sum of 12 uniform values less 6, exact until its one rounding
+    integer,  ///< int64 in [0, below): a draw modulo `below`
+  };
+  std::vector<std::int64_t> shape;
+  std::uint64_t seed = 0;
+  Kind kind = Kind::uniform;
+  std::uint64_t below = 2;
+};
+
+/// A file, read for what its first bytes say it is.
+struct FileSource {
+  std::filesystem::path path;
+};
+
+/// One `--input`.
+struct InputSpec {
+  std::string name;  ///< empty: the network's only input
+  std::string text;  ///< as given, without the name; GoldenTensor::source keeps it
+  std::variant<RandomSource, FileSource> source;
+};
+
+/// Parses `[NAME=]FILE` or `[NAME=]random:1x3x416x416[,seed=7][,normal][,below=1000]` (below: integers). Throws
+/// Error{usage} that shows the form.
+[[nodiscard]] InputSpec parse_input(std::string_view argument);
+
+/// What a network says of one of its inputs; a size that it leaves open is nothing.
+struct InputSlot {
+  std::string name;
+  std::vector<std::optional<std::int64_t>> shape;
+  std::optional<DType> dtype;
+};
+
+/// Makes the tensor of one input and holds it against the network's slot, if that is known. Images become float32
+/// 1x3xHxW, RGB, 8 bit over 255. Throws Error with what was expected, found, and how to convert.
+[[nodiscard]] HostTensor make_input(const InputSpec& spec, const InputSlot* slot = nullptr);
+
+/// All inputs of one case: each spec goes to the slot of its name, in the slots' order where there are any. Throws
+/// Error{usage} for a name twice, an unknown one, or a slot without input.
+[[nodiscard]] std::vector<HostTensor> make_inputs(std::span<const InputSpec> specs, std::span<const InputSlot> slots);
+
+}  // namespace goldseal::golden

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "synthetic.hpp"
+
+#include "catch.hpp"
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/golden/comparison.hpp>
+#include <goldseal/golden/half.hpp>
+
+#include <rapidcheck.h>
+
+#include <limits>
+
+using namespace goldseal;
+using namespace goldseal::golden;
+using namespace goldseal::golden::synthetic;
+
+namespace {
+
+constexpr double k_infinity = std::numeric_limits<double>::infinity();
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+
+// Every element has the same noise, `s`, and S0 = s.
+NoiseFloor uniform_noise(std::vector<std::int64_t> shape, double s) {
+  std::int64_t count = 1;
+  for (const auto size : shape) count *= size;
+  NoiseFloor noise;
+  noise.s0 = s;
+  noise.floor = s;
+  noise.codes =
+      make_tensor("", DType::uint8, std::move(shape), std::vector<std::uint8_t>(static_cast<std::size_t>(count), 0));
+  return noise;
+}
+
+struct Plain {
+  double error2 = 0;
+  double max_ratio = 0;
+  std::size_t worst = 0;
+};
+
+// The definition, one element at a time.
+Plain plainly(const std::vector<float>& found, const std::vector<double>& reference, const NoiseFloor& noise) {
+  Plain result;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double error = std::fabs(static_cast<double>(found[i]) - reference[i]);
+    result.error2 += error * error;
+    const double ratio = error / noise_of(noise, i, reference[i]);
+    if (ratio <= result.max_ratio) continue;
+    result.max_ratio = ratio;
+    result.worst = i;
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("The ratios, the worst element and the plain measures are those worked out by hand") {
+  const auto deviation =
+      compare(floats({1, 2.5F, -3, 4}, {2, 2}), doubles({1, 2, -3, 4.25}, {2, 2}), uniform_noise({2, 2}, 0.125));
+  CHECK(deviation.elements == 4);
+  CHECK(deviation.compared == 4);
+  CHECK(deviation.rms == Approx(std::sqrt((0.25 + 0.0625) / 4)));
+  CHECK(deviation.rms_ratio == Approx(deviation.rms / 0.125));
+  CHECK(deviation.max_ratio == 4);
+  CHECK(deviation.max_abs == 0.5);
+  CHECK(deviation.worst.flat == 1);
+  CHECK(deviation.worst.index == std::vector<std::int64_t>{0, 1});
+  CHECK(deviation.worst.found == 2.5);
+  CHECK(deviation.worst.expected == 2);
+  CHECK(deviation.worst_noise == 0.125);
+  CHECK(deviation.worst_ulp == 0x1p21);  // 0.5 in units of 2^-22
+  CHECK(deviation.cosine.value() == Approx((1 + 5 + 9 + 17) / std::sqrt((1 + 6.25 + 9 + 16) * (1 + 4 + 9 + 18.0625))));
+  CHECK(deviation.psnr.value() == Approx(20 * std::log10(4.25 / deviation.rms)));
+  CHECK(deviation.top1.value() == 1);
+}
+
+TEST_CASE("Equal outputs deviate by nothing") {
+  const auto deviation = compare(floats({1, 2, 3}), doubles({1, 2, 3}), uniform_noise({3}, 0));
+  CHECK(deviation.rms_ratio == 0);
+  CHECK(deviation.max_ratio == 0);
+  CHECK(deviation.worst.index.empty());
+  CHECK_FALSE(deviation.psnr);
+}
+
+TEST_CASE("An error where no noise is allowed is infinitely larger") {
+  const auto deviation = compare(floats({1, 0}), doubles({0, 0}), uniform_noise({2}, 0));
+  CHECK(deviation.rms_ratio == k_infinity);
+  CHECK(deviation.max_ratio == k_infinity);
+  CHECK(deviation.worst.flat == 0);
+}
+
+TEST_CASE("NaN and infinities must stand at the same places, with their signs") {
+  const auto noise = uniform_noise({5}, 1);
+  const auto reference = doubles({k_nan, k_infinity, -k_infinity, 1, 2});
+  const auto with = [](double a, double b, double c, double d, double e) { return doubles({a, b, c, d, e}); };
+
+  auto deviation = compare(with(k_nan, k_infinity, -k_infinity, 1, 3), reference, noise);
+  CHECK(deviation.mask_mismatches == 0);
+  CHECK(deviation.non_finite == 3);
+  CHECK(deviation.compared == 2);
+  CHECK(deviation.rms == Approx(std::sqrt(0.5)));
+
+  deviation = compare(with(k_nan, -k_infinity, -k_infinity, k_nan, 2), reference, noise);
+  CHECK(deviation.mask_mismatches == 2);
+  CHECK(deviation.first_mismatch.index == std::vector<std::int64_t>{1});
+  CHECK(deviation.compared == 1);
+
+  deviation = compare(with(0, k_infinity, -k_infinity, 1, 2), reference, noise);
+  CHECK(deviation.mask_mismatches == 1);
+  CHECK(deviation.first_mismatch.flat == 0);
+}
+
+TEST_CASE("Large outputs with scattered NaN give the same as one element at a time") {
+  const std::size_t count = 400'000;
+  auto reference = normal(count, 1, 1);
+  auto found = plus(reference, normal(count, 1e-6, 2));
+  reference[123'456] = found[123'456] = k_nan;
+  found[300'001] = k_nan;
+  found[390'000] = reference[390'000] + 1;
+  const auto deviation = compare(doubles(found), doubles(reference), uniform_noise({400'000}, 1e-6));
+  CHECK(deviation.non_finite == 1);
+  CHECK(deviation.mask_mismatches == 1);
+  CHECK(deviation.first_mismatch.flat == 300'001);
+  CHECK(deviation.worst.flat == 390'000);
+  CHECK(deviation.max_abs == Approx(1));
+  CHECK(deviation.max_ratio == Approx(1e6));
+}
+
+TEST_CASE("The fast path agrees with the definition on any size and noise") {
+  rc::check("kernel = definition", [] {
+    const auto count = *rc::gen::inRange<std::size_t>(1, 2000);
+    const auto seed = *rc::gen::arbitrary<std::uint64_t>();
+    const Output output(count, 1e-6, 3, seed % 1000);
+    const auto found = output.native(*rc::gen::inRange(0, 40), seed);
+    std::vector<double> widened(count);
+    copy_as_double(found, 0, widened);
+    const auto expected = plainly({widened.begin(), widened.end()}, output.values, output.floor);
+    const auto deviation = compare(found, output.reference, output.floor);
+    RC_ASSERT(std::fabs(deviation.rms * deviation.rms * static_cast<double>(count) - expected.error2) <=
+              1e-12 * expected.error2);
+    // The table of φ and a single φ go through the same doubles.
+    RC_ASSERT(deviation.max_ratio == expected.max_ratio);
+    RC_ASSERT(expected.max_ratio == 0 || deviation.worst.flat == expected.worst);
+  });
+}
+
+TEST_CASE("A tensor of float16 or bfloat16 is compared as the values that it holds") {
+  const std::vector<double> values{1, -2.5, 0.1, 65504, 3};
+  std::vector<std::uint16_t> half;
+  std::vector<std::uint16_t> brain;
+  for (const double value : values) half.push_back(double_to_float16(value));
+  for (const double value : values) brain.push_back(double_to_bfloat16(value));
+  const auto noise = uniform_noise({5}, 1e-3);
+  const auto as_half = compare(make_tensor("y", DType::float16, {5}, half), doubles(values), noise);
+  CHECK(as_half.max_abs == Approx(std::fabs(0.0999755859375 - 0.1)));
+  CHECK(as_half.worst_ulp == 0);
+  const auto as_brain = compare(make_tensor("y", DType::bfloat16, {5}, brain), doubles(values), noise);
+  CHECK(as_brain.max_abs == 32);  // 65504 becomes 65536
+  CHECK(as_brain.worst.flat == 3);
+}
+
+TEST_CASE("Top-1 counts the rows whose first maximum is at the same place") {
+  const auto noise = uniform_noise({3, 2}, 1);
+  const auto deviation = compare(floats({1, 2, 5, 4, 0, 1}, {3, 2}), doubles({1, 2, 4, 5, 0, 1}, {3, 2}), noise);
+  CHECK(deviation.top1.value() == Approx(2.0 / 3));
+  CHECK_FALSE(
+      compare(floats({1, 2}, {1, 1, 1, 2}), doubles({1, 2}, {1, 1, 1, 2}), uniform_noise({1, 1, 1, 2}, 1)).top1);
+}
+
+TEST_CASE("Top-1 of rows longer than a block looks at the whole row") {
+  const std::int64_t row = 100'000;
+  auto reference = normal(static_cast<std::size_t>(3 * row), 1, 5);
+  reference[99'999] = reference[100'000] = reference[250'000] = 100;
+  auto found = reference;
+  const auto noise = uniform_noise({3, row}, 1);
+  CHECK(compare(doubles(found, {3, row}), doubles(reference, {3, row}), noise).top1.value() == 1);
+  found[40'000] = 101;
+  CHECK(compare(doubles(found, {3, row}), doubles(reference, {3, row}), noise).top1.value() == Approx(2.0 / 3));
+}
+
+TEST_CASE("Bits are held against the sealed native output") {
+  const auto noise = uniform_noise({2}, 1);
+  const auto found = floats({1, 2});
+  const auto same = floats({1, 2});
+  const auto other = floats({1, 2.0000002F});
+  CHECK_FALSE(compare(found, doubles({1, 2}), noise).same_bits);
+  CHECK(compare(found, doubles({1, 2}), noise, &same).same_bits.value());
+  CHECK_FALSE(compare(found, doubles({1, 2}), noise, &other).same_bits.value());
+}
+
+TEST_CASE("An output of another shape is an error, not a comparison") {
+  CHECK_THROWS_AS(compare(floats({1, 2}), doubles({1, 2, 3}), uniform_noise({3}, 1)), Error);
+}
+
+TEST_CASE("Integers are compared exactly, beyond 2^53 too") {
+  const std::vector<std::int64_t> values{1, (std::int64_t{1} << 60) + 1, 3};
+  const std::vector<std::int64_t> others{1, (std::int64_t{1} << 60) + 2, 4};
+  const auto a = make_tensor("i", DType::int64, {3}, values);
+  const auto b = make_tensor("i", DType::int64, {3}, others);
+  CHECK(compare_exactly(a, a).differing == 0);
+  const auto mismatch = compare_exactly(a, b);
+  CHECK(mismatch.differing == 2);
+  CHECK(mismatch.first.flat == 1);
+}
