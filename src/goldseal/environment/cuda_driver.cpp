@@ -90,7 +90,7 @@ void probe_cuda_driver(const ProbeContext& context, const FactSink& fact) {
   int count = 0;
   auto* const counted = library.function<DeviceCount>("cuDeviceGetCount");
   if (counted == nullptr || counted(&count) != k_success) return;
-  fact("cuda_device.count", std::int64_t{count}, "cuDeviceGetCount");
+  fact("driver.cuda_device_count", std::int64_t{count}, "cuDeviceGetCount");
   for (int index = 0; index < count; ++index) put_device(library, index, context.options.anonymous, fact);
 }
 

@@ -213,7 +213,7 @@ void probe_nvml(const ProbeContext& context, const FactSink& fact) {
   unsigned count = 0;
   auto* const counted = library.function<nvml::DeviceCount>("nvmlDeviceGetCount_v2");
   if (counted == nullptr || counted(&count) != nvml::k_success) return;
-  fact("gpu.count", std::int64_t{count}, "nvmlDeviceGetCount_v2");
+  fact("driver.gpu_count", std::int64_t{count}, "nvmlDeviceGetCount_v2");
   for (unsigned index = 0; index < count; ++index) put_device(library, index, context.options.anonymous, fact);
 }
 

@@ -110,22 +110,24 @@ void put_abi(const FileRoot& files, const fs::path& prefix, const std::string& o
   constexpr std::string_view k_macro = "_GLIBCXX_USE_CXX11_ABI=";
   const auto at = config.find(k_macro);
   if (at == std::string::npos || at + k_macro.size() >= config.size()) return;
-  fact("torch.cxx11_abi", config[at + k_macro.size()] == '1', origin);
+  fact("torch.cxx_abi", std::int64_t{config[at + k_macro.size()] == '1' ? 1 : 0}, origin);
 }
 
 void put_chosen(const ProbeContext& context, const fs::path& prefix, const TorchInstallation& torch,
                 const FactSink& fact) {
   const bool anonymous = context.options.anonymous;
   const auto origin = anonymous ? "torch/" + fs::path(torch.version_origin).filename().string() : torch.version_origin;
-  fact("torch.version", torch.version, origin);
-  if (torch.cuda_version) fact("torch.cuda_version", *torch.cuda_version, origin);
-  if (torch.hip_version) fact("torch.hip_version", *torch.hip_version, origin);
-  if (torch.git_version && *torch.git_version != "Unknown") fact("torch.git_version", *torch.git_version, origin);
+  fact("torch.version", torch.version.substr(0, torch.version.find('+')), origin);
+  if (const auto plus = torch.version.find('+'); plus != std::string::npos)
+    fact("torch.variant", torch.version.substr(plus + 1), origin);
+  if (torch.cuda_version) fact("torch.cuda_build", *torch.cuda_version, origin);
+  if (torch.hip_version) fact("torch.hip_build", *torch.hip_version, origin);
+  if (torch.git_version && *torch.git_version != "Unknown") fact("torch.git", *torch.git_version, origin);
   if (!anonymous) fact("torch.prefix", prefix.string(), "search path");
   put_abi(context.files, prefix, anonymous ? "TorchConfig.cmake" : (prefix / "share/cmake/Torch").string(), fact);
   if (torch.library_dir.empty()) return;
   const auto libraries = anonymous ? std::string("torch/lib") : torch.library_dir.string();
-  fact("torch.has_cuda", context.files.exists(torch.library_dir / "libtorch_cuda.so"), libraries);
+  fact("torch.cuda", context.files.exists(torch.library_dir / "libtorch_cuda.so"), libraries);
   put_needs(context, torch.library_dir, fact);
 }
 

@@ -4,6 +4,7 @@
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/environment/probe.hpp>
+#include <goldseal/manifest/manifest.hpp>
 
 #include <algorithm>
 #include <regex>
@@ -58,4 +59,9 @@ TEST_CASE("no name is the beginning of another, so that facts form a tree") {
     CAPTURE(name);
     CHECK((next == environment.facts().end() || !next->first.starts_with(name + ".")));
   }
+}
+
+TEST_CASE("an environment that is written reads back as it was") {
+  const auto environment = probe_machine({});
+  CHECK(read_environment(write_environment(environment), "test") == environment);
 }

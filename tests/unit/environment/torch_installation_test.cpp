@@ -31,11 +31,12 @@ TEST_CASE("the torch of a virtual environment, from its files alone") {
       .file("/venv/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so", "not an ELF file")
       .file("/venv/lib/python3.11/site-packages/torch/lib/libtorch_cuda.so", "not an ELF file");
   const auto environment = machine.probe();
-  CHECK(environment.text("torch.version") == "2.13.0+cu130");
-  CHECK(environment.text("torch.cuda_version") == "13.0");
-  CHECK(environment.text("torch.git_version") == "cf30153c");
-  CHECK_FALSE(environment.has("torch.hip_version"));
-  CHECK(environment.boolean("torch.has_cuda") == true);
+  CHECK(environment.text("torch.version") == "2.13.0");
+  CHECK(environment.text("torch.variant") == "cu130");
+  CHECK(environment.text("torch.cuda_build") == "13.0");
+  CHECK(environment.text("torch.git") == "cf30153c");
+  CHECK_FALSE(environment.has("torch.hip_build"));
+  CHECK(environment.boolean("torch.cuda") == true);
   CHECK(environment.text("torch.prefix") == "/venv/lib/python3.11/site-packages/torch");
   CHECK(environment.text("python.version") == "3.11.7");
 }
@@ -50,9 +51,9 @@ TEST_CASE("the torch that the options name comes before the one of the search pa
   auto options = machine.options();
   options.torch_prefix = "/opt/libtorch";
   const auto environment = probe_machine(options);
-  CHECK(environment.text("torch.version") == "2.4.1+cpu");
-  CHECK(environment.text("torch.git_version") == "38b96d33");
-  CHECK(environment.boolean("torch.has_cuda") == false);
+  CHECK(environment.text("torch.version") == "2.4.1");
+  CHECK(environment.text("torch.git") == "38b96d33");
+  CHECK(environment.boolean("torch.cuda") == false);
   CHECK(environment.list("torch.installed") ==
         Strings{"2.4.1+cpu /opt/libtorch", "2.13.0+cu130 /venv/lib/python3.11/site-packages/torch"});
 }
@@ -63,7 +64,7 @@ TEST_CASE("a distribution's torch has its version in a header alone") {
                "#define TORCH_VERSION_MAJOR 1\n#define TORCH_VERSION_MINOR 13\n#define TORCH_VERSION_PATCH 1\n");
   const auto environment = machine.probe();
   CHECK(environment.text("torch.version") == "1.13.1");
-  CHECK_FALSE(environment.has("torch.cuda_version"));
+  CHECK_FALSE(environment.has("torch.cuda_build"));
 }
 
 TEST_CASE("the first Python of the search path is the one, with its user's packages before its own") {
@@ -92,7 +93,7 @@ TEST_CASE("pyenv's shims lead to the version that is chosen") {
       .file("/root/.pyenv/shims/python3", "#!/bin/sh\n")
       .file("/root/.pyenv/version", "3.11.7\n")
       .file("/root/.pyenv/versions/3.11.7/lib/python3.11/site-packages/torch/version.py", k_version_py);
-  CHECK(machine.probe().text("torch.version") == "2.13.0+cu130");
+  CHECK(machine.probe().text("torch.version") == "2.13.0");
 }
 
 TEST_CASE("the label of a wheel names its CUDA") {
