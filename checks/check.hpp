@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <checks/evidence.hpp>
+#include <checks/observation.hpp>
 #include <checks/rules.hpp>
 #include <goldseal/verdict/finding.hpp>
 
@@ -17,16 +17,16 @@ struct CheckSettings {
   int permitted_bits = 24;  ///< the least precision that a native run may have: 24 float32, 11 TF32, 8 bfloat16
 };
 
-/// One check: a pure function of the evidence. `judge` fills status, message, expected, actual, remedy, and detail; the
-/// runner sets id and severity, and turns a failure into a warning where the policy says so. A check that does not
-/// apply returns `skipped` with the reason.
+/// One check: a pure function of what was observed. `judge` fills status, message, expected, actual, remedy, and
+/// detail; the runner sets id and severity, and turns a failure into a warning where the policy says so. A check that
+/// does not apply returns `skipped` with the reason.
 struct Check {
   std::string_view id;           ///< `golden.shadow`
   std::string_view title;        ///< one line for lists
   std::string_view explanation;  ///< for `goldseal explain`: what it compares, why it matters, what to do
   Severity severity = Severity::fail;
   Rule rule = {};  ///< the default, where the check compares a fact
-  Finding (*judge)(const Evidence& evidence, const CheckSettings& settings) = nullptr;
+  Finding (*judge)(const Observation& observed, const CheckSettings& settings) = nullptr;
   /// Of a check that compares one fact of the two machines by `rule`, and has no `judge` of its own: the fact, and what
   /// to do on a breach.
   std::string_view fact = {};

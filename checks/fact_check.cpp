@@ -5,9 +5,9 @@
 
 namespace goldseal {
 
-Finding compare_fact(const Check& check, const Evidence& evidence, const CheckSettings& settings) {
-  const auto* const sealed = evidence.sealed.environment.find(check.fact);
-  const auto* const found = evidence.found.find(check.fact);
+Finding compare_fact(const Check& check, const Observation& observed, const CheckSettings& settings) {
+  const auto* const sealed = observed.sealed.environment.find(check.fact);
+  const auto* const found = observed.found.find(check.fact);
   if (settings.rule.kind == RuleKind::ignore) return skipped(fmt::format("{}: the policy ignores it", check.title));
   if (sealed == nullptr && settings.rule.values.empty())
     return skipped(fmt::format("{}: the seal does not say", check.title));

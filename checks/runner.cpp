@@ -29,11 +29,11 @@ void apply_waiver(Finding& finding, const Waiver& waiver, const std::string& tod
   finding.message += fmt::format(" (waived until {}: {})", waiver.until, waiver.reason);
 }
 
-Finding judge_one(const Check& check, const Evidence& evidence, const CheckSettings& settings) {
+Finding judge_one(const Check& check, const Observation& observed, const CheckSettings& settings) {
   const auto began = std::chrono::steady_clock::now();
   Finding finding;
   try {
-    finding = check.judge == nullptr ? compare_fact(check, evidence, settings) : check.judge(evidence, settings);
+    finding = check.judge == nullptr ? compare_fact(check, observed, settings) : check.judge(observed, settings);
   } catch (const std::exception& error) {
     finding =
         undecided(fmt::format("the check itself failed: {}", error.what()), "report this as a defect of goldseal");
@@ -45,11 +45,11 @@ Finding judge_one(const Check& check, const Evidence& evidence, const CheckSetti
 
 }  // namespace
 
-std::vector<Finding> run_checks(const Evidence& evidence, const Policy& policy, const std::string& today) {
+std::vector<Finding> run_checks(const Observation& observed, const Policy& policy, const std::string& today) {
   std::vector<Finding> findings;
   for (const auto& check : catalogue()) {
     const auto settings = settings_for(policy, check);
-    auto finding = judge_one(check, evidence, settings);
+    auto finding = judge_one(check, observed, settings);
     finding.id = check.id;
     if (finding.severity != Severity::required) finding.severity = settings.severity;
     finding.status = weigh(finding.status, settings.severity);

@@ -7,9 +7,9 @@
 namespace goldseal {
 namespace {
 
-Finding judge_architecture(const Evidence& evidence, const CheckSettings&) {
-  const auto* const record = find_record(evidence, "architecture");
-  const auto* const file = find_file(evidence, "architecture");
+Finding judge_architecture(const Observation& observed, const CheckSettings&) {
+  const auto* const record = find_record(observed, "architecture");
+  const auto* const file = find_file(observed, "architecture");
   if (record == nullptr || file == nullptr) return skipped("the network is not described by a file of its own");
   if (!file->present) {
     return failed("the file that describes the network is missing", file->path, "no such file",

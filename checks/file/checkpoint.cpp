@@ -9,15 +9,15 @@
 namespace goldseal {
 namespace {
 
-bool all_tensors_match(const Evidence& evidence) {
-  for (const auto& tensor : evidence.sealed.model.tensors) {
-    const auto found = evidence.file_tensors.find(tensor.name);
-    if (found == evidence.file_tensors.end() || found->second != tensor.sha256) return false;
+bool all_tensors_match(const Observation& observed) {
+  for (const auto& tensor : observed.sealed.model.tensors) {
+    const auto found = observed.file_tensors.find(tensor.name);
+    if (found == observed.file_tensors.end() || found->second != tensor.sha256) return false;
   }
   return true;
 }
 
-Finding with_notes(Finding finding, const FileEvidence& file) {
+Finding with_notes(Finding finding, const FileObservation& file) {
   if (file.notes.empty()) return finding;
   Table table{"what the reader noticed", {"rule", "what"}, {}};
   for (const auto& [rule, message] : file.notes) table.rows.push_back({rule, escape_unprintable(message)});
@@ -26,7 +26,7 @@ Finding with_notes(Finding finding, const FileEvidence& file) {
   return finding;
 }
 
-Finding damaged(const FileRecord& record, const FileEvidence& file) {
+Finding damaged(const FileRecord& record, const FileObservation& file) {
   auto actual =
       file.bytes == record.bytes ? file.damage : fmt::format("{} ({} bytes)", file.damage, format_count(file.bytes));
   auto finding = failed(
@@ -38,9 +38,9 @@ Finding damaged(const FileRecord& record, const FileEvidence& file) {
   return finding;
 }
 
-Finding judge_checkpoint(const Evidence& evidence, const CheckSettings&) {
-  const auto* const record = find_record(evidence, "checkpoint");
-  const auto* const file = find_file(evidence, "checkpoint");
+Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
+  const auto* const record = find_record(observed, "checkpoint");
+  const auto* const file = find_file(observed, "checkpoint");
   if (record == nullptr || file == nullptr) return skipped("no checkpoint was looked at");
   if (!file->present) {
     return failed("the checkpoint is missing", fmt::format("{} ({} bytes)", file->path, format_count(record->bytes)),
@@ -50,7 +50,7 @@ Finding judge_checkpoint(const Evidence& evidence, const CheckSettings&) {
   if (file->sha256 == record->sha256)
     return with_notes(passed(fmt::format("the checkpoint is the sealed file, {} bytes", format_count(file->bytes))),
                       *file);
-  if (!all_tensors_match(evidence))
+  if (!all_tensors_match(observed))
     return with_notes(skipped("another file than the sealed one; see tensors.file for what differs"), *file);
   auto finding = passed(file->frame_sha256 == record->frame_sha256
                             ? "the checkpoint differs outside its tensors"

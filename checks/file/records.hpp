@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <checks/evidence.hpp>
+#include <checks/observation.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -9,15 +9,15 @@
 namespace goldseal {
 
 /// The sealed record, and what was found, of the model's file of this role; null where there is none.
-[[nodiscard]] inline const FileRecord* find_record(const Evidence& evidence, std::string_view role) {
-  const auto& files = evidence.sealed.model.files;
+[[nodiscard]] inline const FileRecord* find_record(const Observation& observed, std::string_view role) {
+  const auto& files = observed.sealed.model.files;
   const auto found = std::ranges::find(files, role, &FileRecord::role);
   return found == files.end() ? nullptr : &*found;
 }
 
-[[nodiscard]] inline const FileEvidence* find_file(const Evidence& evidence, std::string_view role) {
-  const auto found = std::ranges::find(evidence.files, role, &FileEvidence::role);
-  return found == evidence.files.end() ? nullptr : &*found;
+[[nodiscard]] inline const FileObservation* find_file(const Observation& observed, std::string_view role) {
+  const auto found = std::ranges::find(observed.files, role, &FileObservation::role);
+  return found == observed.files.end() ? nullptr : &*found;
 }
 
 }  // namespace goldseal

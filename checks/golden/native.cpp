@@ -7,25 +7,25 @@
 namespace goldseal {
 namespace {
 
-golden::LaneVerdict lane_of(const OutputEvidence& output, int permitted_bits) {
+golden::LaneVerdict lane_of(const OutputObservation& output, int permitted_bits) {
   const auto own = golden::judge_native(*output.native, output.noise, output.native_dtype);
   const auto significant = golden::significant_bits(output.native_dtype);
   if (own.pass || permitted_bits >= significant) return own;
   return golden::judge_native_policy(*output.native, output.noise, permitted_bits);
 }
 
-std::string precision_name(const OutputEvidence& output) {
+std::string precision_name(const OutputObservation& output) {
   return std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio)));
 }
 
-Finding judge_native_outputs(const Evidence& evidence, const CheckSettings& settings) {
-  if (evidence.outputs.empty()) return nothing_to_judge(evidence);
+Finding judge_native_outputs(const Observation& observed, const CheckSettings& settings) {
+  if (observed.outputs.empty()) return nothing_to_judge(observed);
   Finding finding;
-  const OutputEvidence* worst = nullptr;
+  const OutputObservation* worst = nullptr;
   golden::LaneVerdict worst_lane;
   std::size_t judged = 0;
   std::size_t same_bits = 0;
-  for (const auto& output : evidence.outputs) {
+  for (const auto& output : observed.outputs) {
     if (!output.native) continue;
     ++judged;
     if (output.native->same_bits.value_or(false)) ++same_bits;

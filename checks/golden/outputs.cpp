@@ -6,18 +6,18 @@
 
 namespace goldseal {
 
-std::string output_name(const OutputEvidence& output) {
+std::string output_name(const OutputObservation& output) {
   return fmt::format("{}/{}", output.golden_case, output.output);
 }
 
 std::string format_index(const std::vector<std::int64_t>& index) { return fmt::format("({})", fmt::join(index, ", ")); }
 
-Finding nothing_to_judge(const Evidence& evidence) {
-  if (!evidence.with_model) return skipped("the model was not to be run");
+Finding nothing_to_judge(const Observation& observed) {
+  if (!observed.with_model) return skipped("the model was not to be run");
   return skipped("the model gave no outputs");
 }
 
-void add_lane(Finding& finding, const OutputEvidence& output, const golden::Deviation& deviation,
+void add_lane(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
               const golden::LaneVerdict& lane) {
   const auto name = output_name(output);
   if (finding.tables.empty()) {

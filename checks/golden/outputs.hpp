@@ -8,13 +8,13 @@
 namespace goldseal {
 
 /// `CASE/OUTPUT`, as reports name an output.
-[[nodiscard]] std::string output_name(const OutputEvidence& output);
+[[nodiscard]] std::string output_name(const OutputObservation& output);
 
 /// What every golden check says where there is nothing to judge: the reason, as a skipped or undecided finding.
-[[nodiscard]] Finding nothing_to_judge(const Evidence& evidence);
+[[nodiscard]] Finding nothing_to_judge(const Observation& observed);
 
 /// Appends the row of one output in one lane to the finding's table, and its two ratios to the measurements.
-void add_lane(Finding& finding, const OutputEvidence& output, const golden::Deviation& deviation,
+void add_lane(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
               const golden::LaneVerdict& lane);
 
 /// `(0, 12, 5, 3)`.

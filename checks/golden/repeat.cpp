@@ -7,19 +7,19 @@
 namespace goldseal {
 namespace {
 
-bool sealed_as_repeatable(const Evidence& evidence, const std::string& golden_case) {
-  for (const auto& golden : evidence.sealed.golden) {
+bool sealed_as_repeatable(const Observation& observed, const std::string& golden_case) {
+  for (const auto& golden : observed.sealed.golden) {
     if (golden.name == golden_case) return golden.repeatable;
   }
   return false;
 }
 
-Finding judge_repetition(const Evidence& evidence, const CheckSettings&) {
-  if (evidence.outputs.empty()) return nothing_to_judge(evidence);
-  if (evidence.quick) return skipped("not asked for (--depth quick)");
+Finding judge_repetition(const Observation& observed, const CheckSettings&) {
+  if (observed.outputs.empty()) return nothing_to_judge(observed);
+  if (observed.quick) return skipped("not asked for (--depth quick)");
   std::size_t judged = 0;
-  for (const auto& output : evidence.outputs) {
-    if (!output.repeat || !sealed_as_repeatable(evidence, output.golden_case)) continue;
+  for (const auto& output : observed.outputs) {
+    if (!output.repeat || !sealed_as_repeatable(observed, output.golden_case)) continue;
     ++judged;
     if (output.repeat->equal) continue;
     return failed(

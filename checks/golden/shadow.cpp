@@ -7,11 +7,11 @@
 namespace goldseal {
 namespace {
 
-bool digests_hold(const Evidence& evidence) {
-  if (!evidence.loaded_tensors) return false;
+bool digests_hold(const Observation& observed) {
+  if (!observed.loaded_tensors) return false;
   std::map<std::string, Digest> found;
-  for (const auto& tensor : *evidence.loaded_tensors) found.emplace(tensor.name, tensor.sha256);
-  for (const auto& tensor : evidence.sealed.model.tensors) {
+  for (const auto& tensor : *observed.loaded_tensors) found.emplace(tensor.name, tensor.sha256);
+  for (const auto& tensor : observed.sealed.model.tensors) {
     const auto here = found.find(tensor.name);
     if (here == found.end() || here->second != tensor.sha256) return false;
   }
@@ -19,22 +19,22 @@ bool digests_hold(const Evidence& evidence) {
 }
 
 // The decision table: with equal weights a float64 run can differ only because the network computes something else.
-std::string cause(const Evidence& evidence) {
-  return digests_hold(evidence) ? "the weights are the sealed ones, so the network computes something else: code, "
+std::string cause(const Observation& observed) {
+  return digests_hold(observed) ? "the weights are the sealed ones, so the network computes something else: code, "
                                   "configuration or mode differs"
                                 : "the weights differ from the sealed ones, and this is what it does to the answers";
 }
 
-Finding judge_shadow_outputs(const Evidence& evidence, const CheckSettings&) {
-  if (evidence.outputs.empty()) return nothing_to_judge(evidence);
-  if (evidence.quick)
+Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) {
+  if (observed.outputs.empty()) return nothing_to_judge(observed);
+  if (observed.quick)
     return skipped(
         "not asked for (--depth quick): reduced sensitivity, small changes of code or configuration pass unseen");
   Finding finding;
-  const OutputEvidence* worst = nullptr;
+  const OutputObservation* worst = nullptr;
   golden::LaneVerdict worst_lane;
   std::size_t judged = 0;
-  for (const auto& output : evidence.outputs) {
+  for (const auto& output : observed.outputs) {
     if (!output.shadow) continue;
     ++judged;
     const auto lane = golden::judge_shadow(*output.shadow, output.noise);
@@ -53,7 +53,7 @@ Finding judge_shadow_outputs(const Evidence& evidence, const CheckSettings&) {
   }
   auto failure = failed(
       fmt::format("in float64, {} differs from the seal by {:.3g} times what rounding can explain: {}",
-                  output_name(*worst), worst_lane.severity(), cause(evidence)),
+                  output_name(*worst), worst_lane.severity(), cause(observed)),
       fmt::format("error/noise at most {:.3g}", worst_lane.diffuse_limit), fmt::format("{:.3g}", worst_lane.diffuse),
       "compare the network's description with the sealed one; model.configuration and file.architecture name what "
       "differs");

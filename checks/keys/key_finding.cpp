@@ -24,7 +24,7 @@ Table name_table(std::string title, const std::vector<std::size_t>& indices, con
   return table;
 }
 
-Table mismatch_table(const KeyEvidence& keys, std::string_view whose) {
+Table mismatch_table(const KeyObservation& keys, std::string_view whose) {
   Table table{"of another shape or type", {"key", fmt::format("in {}", whose), "in the checkpoint"}, {}};
   const auto& mismatched = keys.match.mismatched;
   for (std::size_t i = 0; i < std::min(k_rows, mismatched.size()); ++i) {
@@ -41,7 +41,7 @@ std::string counts(const KeyMatch& match) {
 
 }  // namespace
 
-Finding judge_keys(const KeyEvidence& keys, std::string_view whose) {
+Finding judge_keys(const KeyObservation& keys, std::string_view whose) {
   const auto& match = keys.match;
   if (match.complete()) {
     const auto removed = match.removed_segments.empty() ? std::string()

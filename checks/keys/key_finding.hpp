@@ -8,6 +8,6 @@
 namespace goldseal {
 
 /// The finding on a match of keys; `whose` names the side that was wanted: `the network`, `the seal`.
-[[nodiscard]] Finding judge_keys(const KeyEvidence& keys, std::string_view whose);
+[[nodiscard]] Finding judge_keys(const KeyObservation& keys, std::string_view whose);
 
 }  // namespace goldseal

@@ -5,9 +5,9 @@
 namespace goldseal {
 namespace {
 
-Finding judge_network_keys(const Evidence& evidence, const CheckSettings&) {
-  if (!evidence.network_keys) return skipped("no network was built");
-  return judge_keys(*evidence.network_keys, "the network");
+Finding judge_network_keys(const Observation& observed, const CheckSettings&) {
+  if (!observed.network_keys) return skipped("no network was built");
+  return judge_keys(*observed.network_keys, "the network");
 }
 
 }  // namespace

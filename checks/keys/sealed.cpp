@@ -5,9 +5,9 @@
 namespace goldseal {
 namespace {
 
-Finding judge_sealed_keys(const Evidence& evidence, const CheckSettings&) {
-  if (!evidence.sealed_keys) return skipped("the checkpoint could not be read");
-  return judge_keys(*evidence.sealed_keys, "the seal");
+Finding judge_sealed_keys(const Observation& observed, const CheckSettings&) {
+  if (!observed.sealed_keys) return skipped("the checkpoint could not be read");
+  return judge_keys(*observed.sealed_keys, "the seal");
 }
 
 }  // namespace

@@ -39,11 +39,11 @@ std::vector<Difference> differences(const Configuration& sealed, const Configura
 // The last segment: what the value is called, whatever layer it belongs to.
 std::string_view setting(std::string_view key) { return key.substr(key.rfind('.') + 1); }
 
-Finding judge_configuration(const Evidence& evidence, const CheckSettings&) {
-  if (!evidence.configuration) return skipped("no network was built");
-  const auto& sealed = evidence.sealed.model.configuration;
+Finding judge_configuration(const Observation& observed, const CheckSettings&) {
+  if (!observed.configuration) return skipped("no network was built");
+  const auto& sealed = observed.sealed.model.configuration;
   if (sealed.empty()) return skipped("the seal has no hyperparameters of the network");
-  const auto differing = differences(sealed, *evidence.configuration);
+  const auto differing = differences(sealed, *observed.configuration);
   if (differing.empty()) return passed(fmt::format("all {} hyperparameters are as they were sealed", sealed.size()));
   const auto& first = differing.front();
   const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";

@@ -6,16 +6,16 @@
 namespace goldseal {
 namespace {
 
-Finding judge_golden_file(const Evidence& evidence, const CheckSettings&) {
-  if (evidence.sealed.golden.empty()) {
+Finding judge_golden_file(const Observation& observed, const CheckSettings&) {
+  if (observed.sealed.golden.empty()) {
     return undecided("the seal has no golden case, so nothing can be said of the answers",
                      "seal the checkpoint with at least one --input");
   }
-  const auto expected = to_hex(evidence.sealed.golden_sha256);
+  const auto expected = to_hex(observed.sealed.golden_sha256);
   const std::string remedy = "take the seal from its source again, or seal the checkpoint anew";
-  if (!evidence.golden_sha256)
+  if (!observed.golden_sha256)
     return failed(fmt::format("{} is missing from the seal", k_golden_name), expected, "no such file", remedy);
-  const auto actual = to_hex(*evidence.golden_sha256);
+  const auto actual = to_hex(*observed.golden_sha256);
   if (actual != expected)
     return failed(fmt::format("{} was changed after it was sealed", k_golden_name), "sha256 " + expected,
                   "sha256 " + actual, remedy);

@@ -11,13 +11,13 @@ namespace {
 
 // A manifest whose digest is wrong is not read at all, so what is left to judge is what this version could not
 // interpret.
-Finding judge_manifest(const Evidence& evidence, const CheckSettings&) {
-  const auto& unknown = evidence.sealed.unknown_keys;
-  if (unknown.empty()) return passed(fmt::format("the manifest is as it was sealed on {}", evidence.sealed.created));
+Finding judge_manifest(const Observation& observed, const CheckSettings&) {
+  const auto& unknown = observed.sealed.unknown_keys;
+  if (unknown.empty()) return passed(fmt::format("the manifest is as it was sealed on {}", observed.sealed.created));
   auto finding = passed("the manifest has keys that this goldseal does not know");
   finding.status = Status::warn;
   finding.actual = escape_unprintable(fmt::format("{}", fmt::join(unknown, ", ")));
-  finding.remedy = fmt::format("judge it with goldseal {} or newer", evidence.sealed.goldseal);
+  finding.remedy = fmt::format("judge it with goldseal {} or newer", observed.sealed.goldseal);
   return finding;
 }
 

@@ -5,10 +5,10 @@
 namespace goldseal {
 namespace {
 
-Finding judge_file_tensors(const Evidence& evidence, const CheckSettings&) {
-  if (!evidence.sealed_keys) return skipped("the checkpoint could not be read");
-  if (evidence.file_tensors.empty()) return skipped("the tensors in the file were not digested");
-  return judge_digests(evidence.sealed, evidence.file_tensors, "in the file",
+Finding judge_file_tensors(const Observation& observed, const CheckSettings&) {
+  if (!observed.sealed_keys) return skipped("the checkpoint could not be read");
+  if (observed.file_tensors.empty()) return skipped("the tensors in the file were not digested");
+  return judge_digests(observed.sealed, observed.file_tensors, "in the file",
                        "copy the checkpoint from its source again; if it was trained further, seal it anew");
 }
 

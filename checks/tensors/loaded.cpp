@@ -5,12 +5,12 @@
 namespace goldseal {
 namespace {
 
-Finding judge_loaded_tensors(const Evidence& evidence, const CheckSettings&) {
-  if (!evidence.loaded_tensors) return skipped("no weights were loaded");
+Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
+  if (!observed.loaded_tensors) return skipped("no weights were loaded");
   std::map<std::string, Digest> found;
-  for (const auto& tensor : *evidence.loaded_tensors) found.emplace(tensor.name, tensor.sha256);
+  for (const auto& tensor : *observed.loaded_tensors) found.emplace(tensor.name, tensor.sha256);
   return judge_digests(
-      evidence.sealed, found, "as loaded into the network",
+      observed.sealed, found, "as loaded into the network",
       "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it");
 }
 

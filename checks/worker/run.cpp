@@ -51,11 +51,11 @@ Finding judge_failure(const WorkerFailure& failure, const std::string& runtime) 
   return finding;
 }
 
-Finding judge_run(const Evidence& evidence, const CheckSettings&) {
-  if (!evidence.worker)
-    return skipped(evidence.with_model ? "the model was not run: what is known before already decides"
+Finding judge_run(const Observation& observed, const CheckSettings&) {
+  if (!observed.worker)
+    return skipped(observed.with_model ? "the model was not run: what is known before already decides"
                                        : "the model was not to be run");
-  const auto& worker = *evidence.worker;
+  const auto& worker = *observed.worker;
   if (worker.done) return passed(fmt::format("the model ran on {}", worker.runtime));
   if (worker.failure) return judge_failure(*worker.failure, worker.runtime);
   if (worker.refusal.empty()) return skipped("the model was not run: the network does not take the checkpoint");

@@ -17,7 +17,7 @@
 namespace goldseal {
 
 /// A file of the model as it was found on this machine.
-struct FileEvidence {
+struct FileObservation {
   std::string role;  ///< as in FileRecord
   std::string path;  ///< where it was looked for
   bool present = false;
@@ -34,14 +34,14 @@ struct FileEvidence {
 };
 
 /// The keys of the checkpoint held against those of a network or of the seal.
-struct KeyEvidence {
+struct KeyObservation {
   std::vector<Key> have;
   std::vector<Key> want;
   KeyMatch match;
 };
 
 /// One output of one golden case as this machine computed it.
-struct OutputEvidence {
+struct OutputObservation {
   std::string golden_case;
   std::string output;
   golden::NoiseFloor noise;
@@ -53,7 +53,7 @@ struct OutputEvidence {
 };
 
 /// How the worker's part of the run went.
-struct WorkerEvidence {
+struct WorkerObservation {
   std::string runtime;  ///< for people: `libtorch 2.13.0 (…)`
   bool done = false;    ///< every request was answered
   std::optional<WorkerFailure> failure;
@@ -65,20 +65,20 @@ struct WorkerEvidence {
 /// Everything that the checks may look at: what was sealed, and what was found here. Plain values, so that every check
 /// can be tested without a machine, a model or a GPU. A part that was not looked for is absent, and the checks on it
 /// are skipped.
-struct Evidence {
+struct Observation {
   Manifest sealed;
   Environment found;
   bool with_model = false;  ///< the model was to be run, not the machine judged alone
   bool quick = false;       ///< no float64 shadow and no repetition were asked for
-  std::vector<FileEvidence> files;
+  std::vector<FileObservation> files;
   std::optional<Digest> golden_sha256;  ///< of golden.safetensors as found; nothing where the file is missing
-  std::optional<KeyEvidence> sealed_keys;
-  std::optional<KeyEvidence> network_keys;
+  std::optional<KeyObservation> sealed_keys;
+  std::optional<KeyObservation> network_keys;
   std::map<std::string, Digest> file_tensors;  ///< digests of the checkpoint's tensors by the network's names
   std::optional<std::vector<LoadedTensor>> loaded_tensors;
   std::optional<std::map<std::string, std::string>> configuration;
-  std::optional<WorkerEvidence> worker;
-  std::vector<OutputEvidence> outputs;
+  std::optional<WorkerObservation> worker;
+  std::vector<OutputObservation> outputs;
 };
 
 }  // namespace goldseal

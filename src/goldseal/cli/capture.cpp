@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/output.hpp>
+#include <goldseal/cli/verb.hpp>
+#include <goldseal/workflow/capture.hpp>
+
+#include <memory>
+
+namespace goldseal::cli {
+namespace {
+
+struct Options {
+  std::string checkpoint;
+  std::string entry;
+  std::string model;
+  std::vector<std::string> inputs;
+  std::string runtime = "libtorch";
+  std::string seal;
+  bool force = false;
+  bool anonymous = false;
+  int timeout = 3600;
+  int threads = 0;
+};
+
+ExitCode run(const Options& options, const CommonOptions& common) {
+  check_output_options(common);
+  CaptureRequest request;
+  request.checkpoint = options.checkpoint;
+  request.entry = options.entry;
+  // Without --model the checkpoint must be an archive that carries its own code.
+  request.model =
+      options.model.empty() ? ModelSpec{"torchscript", options.checkpoint, {}} : parse_model_spec(options.model);
+  for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
+  request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
+  request.force = options.force;
+  request.anonymous = options.anonymous;
+  request.limit = std::chrono::seconds(options.timeout);
+  if (options.threads > 0) request.threads = options.threads;
+  request.runtime = find_runtime(options.runtime);
+  Progress progress(progress_mode(common));
+  return deliver(capture(request, progress), common);
+}
+
+}  // namespace
+
+Action add_capture(CLI::App& app, const CommonOptions& common) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("CHECKPOINT", options->checkpoint, "The file to seal")->required();
+  app.add_option("--model", options->model, "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt …")
+      ->type_name("FORM:SOURCE");
+  app.add_option("--input", options->inputs,
+                 "A golden input: [NAME=]FILE.npy, [NAME=]FILE.png, or [NAME=]random:1x3x416x416,seed=7; once for each "
+                 "input of the network")
+      ->type_name("INPUT")
+      ->required();
+  app.add_option("--runtime", options->runtime, "What runs the model: libtorch, or libtorch=DIR")
+      ->type_name("RUNTIME")
+      ->capture_default_str();
+  app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
+      ->type_name("DIR.seal");
+  app.add_flag("--force", options->force, "Replace a seal that exists");
+  app.add_flag("--anonymous", options->anonymous, "Leave out host name and serial numbers");
+  app.add_option("--timeout", options->timeout, "Seconds for the whole run of the model")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--threads", options->threads, "Threads within an operator; PyTorch's own choice by default")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  return [options, &common] { return run(*options, common); };
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/output.hpp>
+
+#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/report/renderer.hpp>
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+namespace goldseal::cli {
+namespace {
+
+const Renderer& renderer_named(std::string_view name, std::string_view option) {
+  if (const auto* const found = find_renderer(name)) return *found;
+  std::vector<std::string> names;
+  std::string list;
+  for (const auto& renderer : renderers()) {
+    names.emplace_back(renderer.name);
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", renderer.name);
+  }
+  const auto near = did_you_mean(name, names);
+  throw Error(ErrorKind::usage, std::string(option),
+              fmt::format("expected one of {}; found {}", list, escape_unprintable(name)),
+              near ? fmt::format("did you mean {}?", *near) : "");
+}
+
+std::pair<std::string, std::string> split_report(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals + 1 == text.size()) {
+    throw Error(ErrorKind::usage, "--report", fmt::format("expected FORMAT=PATH, found {}", escape_unprintable(text)));
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+bool is_set(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+unsigned terminal_width() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) return size.ws_col;
+  return 100;
+}
+
+bool locale_is_utf8() {
+  for (const auto* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    if (!is_set(name)) continue;
+    const std::string_view value(std::getenv(name));
+    return value.find("UTF-8") != std::string_view::npos || value.find("utf8") != std::string_view::npos;
+  }
+  return ::isatty(STDOUT_FILENO) == 0;  // a file or pipe is read by something that knows UTF-8
+}
+
+RenderOptions render_options(const CommonOptions& common) {
+  return {wants_color(common), locale_is_utf8(), common.verbose, ::isatty(STDOUT_FILENO) == 1 ? terminal_width() : 100};
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  while (!text.empty()) {
+    const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EPIPE) return;
+    if (written < 0) throw system_error("standard output", "write", errno);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+ExitCode deliver(const Report& report, const CommonOptions& common) {
+  for (const auto& wanted : common.reports) {
+    const auto [format, path] = split_report(wanted);
+    write_file_atomically(path, renderer_named(format, "--report").render(report, {}));
+  }
+  const auto code = verdict(report);
+  if (!common.quiet) print(renderer_named(common.format, "--format").render(report, render_options(common)));
+  return code;
+}
+
+void check_output_options(const CommonOptions& common) {
+  static_cast<void>(renderer_named(common.format, "--format"));
+  for (const auto& wanted : common.reports) static_cast<void>(renderer_named(split_report(wanted).first, "--report"));
+}
+
+Progress::Mode progress_mode(const CommonOptions& common) {
+  return common.quiet || is_set("CI") ? Progress::Mode::quiet : Progress::Mode::automatic;
+}
+
+bool wants_color(const CommonOptions& common) {
+  if (common.color != "auto") return common.color == "always";
+  if (is_set("NO_COLOR") || is_set("CI")) return false;
+  const char* const terminal = std::getenv("TERM");
+  if (terminal == nullptr || std::string_view(terminal) == "dumb") return false;
+  return ::isatty(STDOUT_FILENO) == 1;
+}
+
+void require_text_or_json(const CommonOptions& common) {
+  if (common.format == "text" || common.format == "json") return;
+  throw Error(ErrorKind::usage, "--format",
+              fmt::format("expected text or json here, found {}", escape_unprintable(common.format)));
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/progress.hpp>
+#include <goldseal/cli/verb.hpp>
+#include <goldseal/verdict/report.hpp>
+
+#include <string_view>
+
+namespace goldseal::cli {
+
+/// Writes to standard output. A reader that has gone away (EPIPE) is no error.
+void print(std::string_view text);
+
+/// Shows the report on standard output in the chosen format, writes the files that `--report` asks for, and gives the
+/// verdict's exit code.
+ExitCode deliver(const Report& report, const CommonOptions& common);
+
+/// Throws Error{usage} for a format, or a `--report`, that does not exist, before any work is done.
+void check_output_options(const CommonOptions& common);
+
+[[nodiscard]] Progress::Mode progress_mode(const CommonOptions& common);
+
+/// Whether standard output takes colour: `--color`, then NO_COLOR, TERM=dumb and CI, then whether it is a terminal.
+[[nodiscard]] bool wants_color(const CommonOptions& common);
+
+/// Where the name of a JSON-capable verb's format is neither `text` nor `json`: throws Error{usage}.
+void require_text_or_json(const CommonOptions& common);
+
+}  // namespace goldseal::cli

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/verdict/exit_code.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal::cli {
+
+/// What every verb takes.
+struct CommonOptions {
+  std::string format = "text";
+  std::vector<std::string> reports;  ///< `FORMAT=PATH`
+  std::string color = "auto";
+  bool quiet = false;
+  bool verbose = false;
+};
+
+/// What the chosen verb will do once the command line is known to be sound.
+using Action = std::function<ExitCode()>;
+
+/// A verb of the command: `add` declares its options on `app` and returns its action, which reads them when it is
+/// called.
+struct Verb {
+  std::string_view name;
+  std::string_view summary;
+  Action (*add)(CLI::App& app, const CommonOptions& common);
+};
+
+/// All verbs, in the order of the help.
+[[nodiscard]] std::span<const Verb> verbs();
+
+Action add_capture(CLI::App& app, const CommonOptions& common);
+Action add_verify(CLI::App& app, const CommonOptions& common);
+Action add_check(CLI::App& app, const CommonOptions& common);
+Action add_probe(CLI::App& app, const CommonOptions& common);
+Action add_inspect(CLI::App& app, const CommonOptions& common);
+Action add_explain(CLI::App& app, const CommonOptions& common);
+Action add_report(CLI::App& app, const CommonOptions& common);
+Action add_runtime(CLI::App& app, const CommonOptions& common);
+
+}  // namespace goldseal::cli

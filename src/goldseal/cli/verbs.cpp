@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/verb.hpp>
+
+#include <array>
+
+namespace goldseal::cli {
+namespace {
+
+constexpr std::array k_verbs{
+    Verb{"capture", "Seal a checkpoint: its tensors, this machine, and golden inputs with their outputs", add_capture},
+    Verb{"verify", "Judge everything here: files, machine, and the model run on the golden inputs", add_verify},
+    Verb{"check", "Judge what can be known without running the model; needs no PyTorch", add_check},
+    Verb{"probe", "Show this machine as goldseal sees it", add_probe},
+    Verb{"inspect", "Show what is in a checkpoint, without executing anything in it", add_inspect},
+    Verb{"explain", "Explain a check", add_explain},
+    Verb{"report", "Show a saved JSON report again, in another format", add_report},
+    Verb{"runtime", "List PyTorch runtimes and their workers, or build a worker", add_runtime},
+};
+
+}  // namespace
+
+std::span<const Verb> verbs() { return k_verbs; }
+
+}  // namespace goldseal::cli

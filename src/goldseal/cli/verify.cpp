@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/judge_options.hpp>
+#include <goldseal/cli/output.hpp>
+
+#include <memory>
+
+namespace goldseal::cli {
+namespace {
+
+struct Options {
+  JudgeOptions judge;
+  std::string runtime = "libtorch";
+  std::string depth = "full";
+  int timeout = 1800;
+  int threads = 0;
+};
+
+ExitCode run(const Options& options, const CommonOptions& common) {
+  check_output_options(common);
+  VerifyRequest request;
+  options.judge.fill(request);
+  request.quick = options.depth == "quick";
+  request.limit = std::chrono::seconds(options.timeout);
+  if (options.threads > 0) request.threads = options.threads;
+  request.runtime = find_runtime(options.runtime);
+  Progress progress(progress_mode(common));
+  return deliver(verify(request, progress), common);
+}
+
+}  // namespace
+
+Action add_verify(CLI::App& app, const CommonOptions& common) {
+  const auto options = std::make_shared<Options>();
+  options->judge.declare(app);
+  app.add_option("--runtime", options->runtime, "What runs the model: libtorch, or libtorch=DIR")
+      ->type_name("RUNTIME")
+      ->capture_default_str();
+  app.add_option("--depth", options->depth,
+                 "quick: digests and one native run; full: also the float64 run and a repetition")
+      ->check(CLI::IsMember({"quick", "full"}))
+      ->type_name("DEPTH")
+      ->capture_default_str();
+  app.add_option("--timeout", options->timeout, "Seconds for the whole run of the model")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--threads", options->threads, "Threads within an operator; PyTorch's own choice by default")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  return [options, &common] { return run(*options, common); };
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/capture.hpp>
+
+#include <checks/catalogue.hpp>
+#include <checks/keys/key_finding.hpp>
+#include <checks/tensors/tensor_finding.hpp>
+#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/base/utc.hpp>
+#include <goldseal/base/version.hpp>
+#include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/environment/probe.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/golden_runs.hpp>
+#include <goldseal/workflow/loading.hpp>
+#include <goldseal/workflow/stopwatch.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view k_case_name = "default";
+
+FileRecord architecture_record(const ModelSpec& model, const fs::path& seal) {
+  const MappedFile file(model.source);
+  return {"architecture", path_from_seal(model.source, seal), file.size(), sha256(file.bytes()), std::nullopt};
+}
+
+FileRecord checkpoint_record(const MappedFile& file, const FileDigests& digests, const fs::path& seal) {
+  return {"checkpoint", path_from_seal(file.path(), seal), file.size(), digests.whole, digests.frame};
+}
+
+class Capture {
+ public:
+  Capture(const CaptureRequest& request, Progress& progress)
+      : m_request(request),
+        m_progress(progress),
+        m_directory(request.seal,
+                    request.force ? AtomicDirectory::Existing::replace : AtomicDirectory::Existing::refuse) {}
+
+  Report run() {
+    start_report();
+    m_progress.step("reading the checkpoint");
+    m_checkpoint = open_checkpoint(m_request.checkpoint, {m_request.entry});
+    describe_model();
+    // The digests need no worker and the worker's start needs no digests.
+    auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint); });
+    std::optional<Worker> worker;
+    try {
+      m_progress.step("starting PyTorch");
+      worker.emplace(m_request.runtime, m_request.limit, m_request.threads);
+      if (drive(*worker, digests)) write();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::worker || !worker || !worker->failure()) throw;
+      note_failure(*worker->failure());
+    }
+    return finish();
+  }
+
+ private:
+  // The worker's part; true where everything is fit to be sealed.
+  bool drive(Worker& worker, std::future<Digests>& digests) {
+    const auto network = worker.build(m_manifest.model.builder, source_for_worker(), m_request.model.options);
+    m_stopwatch.lap("build");
+    if (!match(network)) return false;
+    worker.load(m_checkpoint, placements_of(m_match, network.slots));
+    record_tensors(network, digests.get());
+    m_stopwatch.lap("load");
+    if (!loaded_as_read(worker.digest())) return false;
+    run_golden(worker, network);
+    if (verdict(m_report) != ExitCode::conforms) return false;
+    record_environment(worker);
+    worker.finish();
+    return true;
+  }
+
+  void note_failure(const WorkerFailure& failure) {
+    Observation observed;
+    observed.with_model = true;
+    observed.worker = WorkerObservation{m_request.runtime.describe(), false, failure, {}, {}, {}};
+    auto finding = k_worker_run.judge(observed, {});
+    finding.id = k_worker_run.id;
+    finding.severity = k_worker_run.severity;
+    m_report.findings.push_back(std::move(finding));
+  }
+
+  void start_report() {
+    m_report.verb = "capture";
+    m_report.subject = m_request.checkpoint.string();
+    m_report.version = k_version;
+    m_report.started = utc_now();
+  }
+
+  void describe_model() {
+    auto& model = m_manifest.model;
+    model.builder = m_request.model.builder;
+    model.source =
+        m_request.model.is_file() ? path_from_seal(m_request.model.source, m_request.seal) : m_request.model.source;
+    model.options = m_request.model.options;
+    model.container = m_checkpoint.container;
+    model.entry = m_checkpoint.entry;
+    if (m_request.model.is_file()) m_architecture = architecture_record(m_request.model, m_request.seal);
+  }
+
+  std::string source_for_worker() const {
+    return m_request.model.is_file() ? fs::absolute(m_request.model.source).string() : m_request.model.source;
+  }
+
+  bool match(const BuiltNetwork& network) {
+    KeyObservation keys{keys_of(m_checkpoint), network.slots, {}};
+    keys.match = match_keys(keys.have, keys.want);
+    auto finding = judge_keys(keys, "the network");
+    finding.id = "keys.network";
+    const bool fits = finding.status == Status::pass;
+    m_report.findings.push_back(std::move(finding));
+    m_match = std::move(keys.match);
+    m_manifest.model.removed_segments = m_match.removed_segments;
+    m_manifest.model.configuration = network.configuration;
+    return fits;
+  }
+
+  void record_tensors(const BuiltNetwork& network, const Digests& digests) {
+    auto& model = m_manifest.model;
+    model.tensors = tensor_records(m_checkpoint, m_match, network.slots, digests.tensors);
+    for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
+      if (!m_checkpoint.files[i]->unchanged()) {
+        throw Error(ErrorKind::io, m_checkpoint.files[i]->path().string(), "the file changed while it was read",
+                    "seal it when nothing writes to it");
+      }
+      model.files.push_back(checkpoint_record(*m_checkpoint.files[i], digests.files[i], m_request.seal));
+    }
+    if (m_architecture) model.files.push_back(*m_architecture);
+    for (const auto& note : m_checkpoint.notes) {
+      m_report.facts.emplace_back("note", fmt::format("{} ({})", escape_unprintable(note.message), note.rule));
+    }
+  }
+
+  bool loaded_as_read(const std::vector<LoadedTensor>& loaded) {
+    std::map<std::string, Digest> found;
+    for (const auto& tensor : loaded) found.emplace(tensor.name, tensor.sha256);
+    auto finding = judge_digests(m_manifest, found, "as loaded into the network",
+                                 "the network changes what is put into it: seal what it computes with");
+    finding.id = "tensors.loaded";
+    finding.severity = Severity::integrity;
+    const bool same = finding.status == Status::pass;
+    m_report.findings.push_back(std::move(finding));
+    m_stopwatch.lap("digest");
+    return same;
+  }
+
+  void run_golden(Worker& worker, const BuiltNetwork& network) {
+    auto inputs = golden::make_inputs(m_request.inputs, input_slots(network));
+    std::vector<std::string> sources;
+    for (const auto& input : inputs) sources.push_back(source_of(input.name));
+    auto captured = capture_case(worker, std::string(k_case_name), std::move(inputs), m_progress);
+    m_stopwatch.lap("golden");
+    auto record = golden::describe(captured.tensors, sources);
+    record.repeatable = captured.repeatable;
+    record.seeds = captured.seeds;
+    record.probes = static_cast<std::int64_t>(captured.seeds.size());
+    m_report.findings.push_back(judge_golden(captured));
+    m_manifest.golden.push_back(std::move(record));
+    m_golden.push_back(std::move(captured.tensors));
+  }
+
+  std::string source_of(const std::string& name) const {
+    const auto found = std::ranges::find(m_request.inputs, name, &golden::InputSpec::name);
+    return (found == m_request.inputs.end() ? m_request.inputs.front() : *found).text;
+  }
+
+  static Finding judge_golden(const CapturedCase& captured) {
+    Finding finding;
+    finding.id = "golden.capture";
+    finding.message = fmt::format("the golden outputs of {} are fit to judge others by", captured.tensors.name);
+    Table table{"objections", {"output", "objection", "what to do"}, {}};
+    for (const auto& objection : captured.objections) {
+      table.rows.push_back({objection.output, objection.message, objection.remedy});
+      if (objection.refuse || finding.status == Status::pass) {
+        finding.status = objection.refuse ? Status::fail : Status::warn;
+        finding.message =
+            objection.output.empty() ? objection.message : fmt::format("{}: {}", objection.output, objection.message);
+        finding.remedy = objection.remedy;
+      }
+      if (objection.refuse) break;
+    }
+    if (!table.rows.empty()) finding.tables.push_back(std::move(table));
+    for (const auto& output : captured.tensors.outputs) {
+      if (!output.noise) continue;
+      finding.measurements.push_back(
+          {output.native.name + ".growth", output.noise->a, golden::k_largest_growth, "noise"});
+    }
+    if (!captured.repeatable) finding.message += "; two runs differed in some bits, so a repetition is not judged";
+    return finding;
+  }
+
+  void record_environment(Worker& worker) {
+    ProbeOptions options;
+    options.anonymous = m_request.anonymous;
+    if (!m_request.runtime.installation.empty()) options.torch_prefix = m_request.runtime.installation;
+    m_manifest.environment = probe_machine(options);
+    m_manifest.environment.merge(worker.environment());
+    m_stopwatch.lap("environment");
+  }
+
+  void write() {
+    const auto bytes = golden::write_golden(m_golden);
+    m_manifest.golden_sha256 = sha256(bytes);
+    m_manifest.created = utc_now();
+    m_manifest.goldseal = k_version;
+    m_directory.write(k_golden_name, bytes);
+    m_directory.write(k_manifest_name, write_manifest(m_manifest));
+    m_directory.commit();
+    m_stopwatch.lap("write");
+    m_report.facts.emplace_back("seal", m_request.seal.string());
+    m_report.facts.emplace_back("runtime", m_request.runtime.describe());
+    m_report.facts.emplace_back("tensors",
+                                fmt::format("{} ({})", m_manifest.model.tensors.size(), m_checkpoint.container));
+    m_report.facts.emplace_back("golden", format_bytes(bytes.size()));
+    m_report.next = fmt::format("goldseal verify {}", m_request.seal.string());
+  }
+
+  Report finish() {
+    m_progress.finish();
+    m_report.stages = m_stopwatch.stages();
+    return std::move(m_report);
+  }
+
+  const CaptureRequest& m_request;
+  Progress& m_progress;
+  AtomicDirectory m_directory;
+  Stopwatch m_stopwatch;
+  Report m_report;
+  Manifest m_manifest;
+  Checkpoint m_checkpoint;
+  KeyMatch m_match;
+  std::optional<FileRecord> m_architecture;
+  std::vector<golden::GoldenTensors> m_golden;
+};
+
+}  // namespace
+
+Report capture(const CaptureRequest& request, Progress& progress) { return Capture(request, progress).run(); }
+
+fs::path default_seal_path(const fs::path& checkpoint) {
+  auto path = checkpoint;
+  return path.replace_extension(".seal");
+}
+
+}  // namespace goldseal

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/progress.hpp>
+#include <goldseal/golden/input.hpp>
+#include <goldseal/verdict/report.hpp>
+#include <goldseal/worker/runtime.hpp>
+#include <goldseal/workflow/model_spec.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+struct CaptureRequest {
+  std::filesystem::path checkpoint;
+  std::string entry;  ///< of a wrapped checkpoint; empty: the only plausible one
+  ModelSpec model;
+  std::vector<golden::InputSpec> inputs;
+  Runtime runtime;
+  std::filesystem::path seal;  ///< the directory to write
+  bool force = false;
+  bool anonymous = false;
+  std::chrono::seconds limit{3600};
+  std::optional<int> threads;
+};
+
+/// Seals a checkpoint: reads it, runs it, measures its noise, and writes the seal. The report tells what was sealed;
+/// where it fails, no seal was written and one that was there is untouched. Throws Error where there is nothing to
+/// report on.
+[[nodiscard]] Report capture(const CaptureRequest& request, Progress& progress);
+
+/// `model.pth` gives `model.seal` beside it.
+[[nodiscard]] std::filesystem::path default_seal_path(const std::filesystem::path& checkpoint);
+
+}  // namespace goldseal

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/file_examination.hpp>
+
+#include <checks/file/records.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/workflow/loading.hpp>
+
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+namespace fs = std::filesystem;
+
+ModelSpec model_of(const JudgeRequest& request, const ModelRecord& sealed) {
+  if (request.model) return *request.model;
+  ModelSpec model{sealed.builder, sealed.source, sealed.options};
+  if (model.is_file()) model.source = resolve_from_seal(model.source, request.seal).string();
+  return model;
+}
+
+fs::path checkpoint_path(const JudgeRequest& request, const Observation& observed) {
+  if (request.checkpoint) return *request.checkpoint;
+  const auto* const record = find_record(observed, "checkpoint");
+  return record == nullptr ? fs::path() : resolve_from_seal(record->path, request.seal);
+}
+
+std::uint64_t size_of(const fs::path& path) {
+  std::error_code ignored;
+  const auto size = fs::file_size(path, ignored);
+  return ignored ? 0 : size;
+}
+
+}  // namespace
+
+FileExamination::FileExamination(const JudgeRequest& request, Observation& observed)
+    : m_request(request), m_observed(observed), m_model(model_of(request, observed.sealed.model)) {
+  if (const auto golden = request.seal / k_golden_name; fs::exists(golden))
+    observed.golden_sha256 = sha256(MappedFile(golden).bytes());
+  if (m_model.is_file()) examine_architecture();
+  examine_checkpoint(checkpoint_path(request, observed));
+}
+
+void FileExamination::examine_architecture() {
+  FileObservation file;
+  file.role = "architecture";
+  file.path = m_model.source;
+  file.present = fs::exists(m_model.source);
+  if (file.present) {
+    const MappedFile mapped(m_model.source);
+    file.bytes = mapped.size();
+    file.sha256 = sha256(mapped.bytes());
+  }
+  m_observed.files.push_back(std::move(file));
+}
+
+void FileExamination::examine_checkpoint(const fs::path& path) {
+  FileObservation file;
+  file.role = "checkpoint";
+  file.path = path.string();
+  file.present = fs::exists(path);
+  file.bytes = size_of(path);
+  m_observed.files.push_back(std::move(file));
+  if (!m_observed.files.back().present) return;
+  try {
+    m_checkpoint = open_checkpoint(path, {m_observed.sealed.model.entry});
+  } catch (const Error& error) {
+    note_damage(error);
+    return;
+  }
+  m_observed.files.back().container = m_checkpoint->container;
+  KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
+  keys.match = match_keys(keys.have, keys.want);
+  m_observed.sealed_keys = std::move(keys);
+  m_digests = std::async(std::launch::async, [this] { return digest_everything(*m_checkpoint); });
+}
+
+void FileExamination::note_damage(const Error& error) {
+  auto& file = m_observed.files.back();
+  file.damage = error.message();
+  file.damage_where = error.where();
+  file.damage_remedy = error.remedy();
+  file.damage_kind = error.kind();
+}
+
+bool FileExamination::keys_match() const { return m_observed.sealed_keys && m_observed.sealed_keys->match.complete(); }
+
+void FileExamination::finish() {
+  if (!m_digests.valid()) return;
+  auto& file = m_observed.files.back();
+  try {
+    const auto digests = m_digests.get();
+    file.sha256 = digests.files.front().whole;
+    file.frame_sha256 = digests.files.front().frame;
+    const auto& keys = *m_observed.sealed_keys;
+    m_observed.file_tensors = digests_by_name(keys.match, keys.want, digests.tensors);
+    if (!m_checkpoint->files.front()->unchanged()) {
+      throw Error(ErrorKind::malformed, file.path, "the file changed while it was read",
+                  "verify it when nothing writes to it");
+    }
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    note_damage(error);
+  }
+  for (const auto& note : m_checkpoint->notes) file.notes.emplace_back(note.rule, note.message);
+}
+
+}  // namespace goldseal

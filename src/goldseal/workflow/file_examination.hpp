@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/observation.hpp>
+#include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/workflow/verify.hpp>
+
+#include <future>
+#include <optional>
+
+namespace goldseal {
+
+/// Reads the model's files and holds them against the seal, without PyTorch. The digests, which read every byte, are
+/// computed beside whatever the caller does until `finish`.
+class FileExamination {
+ public:
+  FileExamination(const JudgeRequest& request, Observation& observed);
+
+  /// The checkpoint, if it could be read.
+  [[nodiscard]] const std::optional<Checkpoint>& checkpoint() const { return m_checkpoint; }
+  /// The checkpoint's keys are those of the seal.
+  [[nodiscard]] bool keys_match() const;
+  /// Where the network's description lies here: a file's path, or the reference.
+  [[nodiscard]] const ModelSpec& model() const { return m_model; }
+
+  /// Waits for the digests and completes the observed.
+  void finish();
+
+ private:
+  void examine_architecture();
+  void examine_checkpoint(const std::filesystem::path& path);
+  void note_damage(const class Error& error);
+
+  const JudgeRequest& m_request;
+  Observation& m_observed;
+  ModelSpec m_model;
+  std::optional<Checkpoint> m_checkpoint;
+  std::future<Digests> m_digests;
+};
+
+}  // namespace goldseal

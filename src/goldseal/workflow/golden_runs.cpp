@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/golden_runs.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/safetensors_writer.hpp>
+#include <goldseal/golden/constants.hpp>
+#include <goldseal/golden/lanes.hpp>
+#include <goldseal/golden/noise_floor.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+// Steps of the progress: reference, probes, islands, and four native runs.
+constexpr std::uint64_t k_native_runs = 4;
+constexpr std::uint64_t k_all_runs = 1 + golden::k_probes + golden::k_islands + k_native_runs;
+
+std::string input_file(const std::vector<HostTensor>& inputs) {
+  std::vector<TensorToWrite> tensors;
+  for (const auto& input : inputs) tensors.push_back({input.name, input.dtype, input.shape, input.bytes});
+  return write_safetensors(tensors);
+}
+
+bool has_reference(const HostTensor& output) {
+  return is_floating(output.dtype) && golden::significant_bits(output.dtype) > 0;
+}
+
+// The runs of one case, one after the other, in the order that capture needs them.
+class CaseCapture {
+ public:
+  CaseCapture(Worker& worker, std::string name, std::vector<HostTensor> inputs, Progress& progress)
+      : m_worker(worker), m_progress(progress) {
+    m_case.tensors.name = std::move(name);
+    m_case.tensors.inputs = std::move(inputs);
+  }
+
+  CapturedCase capture() {
+    m_progress.step(fmt::format("running {}", m_case.tensors.name), k_all_runs);
+    const auto native = run({});
+    for (const auto& output : native) m_case.tensors.outputs.push_back({output, std::nullopt, std::nullopt});
+    if (run_reference()) {
+      run_probes();
+      finish_floors();
+      calibrate_all(native);
+      run_native_variants();
+    }
+    m_case.repeatable = repeats(native, run({}));
+    object();
+    return std::move(m_case);
+  }
+
+ private:
+  std::vector<HostTensor> run(RunRequest request) {
+    auto outputs = run_case(m_worker, m_case.tensors.inputs, std::move(request));
+    m_progress.advance(++m_done);
+    return outputs;
+  }
+
+  bool run_reference() {
+    RunRequest request;
+    request.float64 = true;
+    try {
+      m_reference = run(request);
+    } catch (const Error& error) {
+      const auto raised = m_worker.failure() && m_worker.failure()->kind == WorkerFailure::Kind::raised;
+      if (!raised && error.kind() != ErrorKind::unsupported) throw;
+      m_case.objections.push_back({false, "", fmt::format("the network cannot run in float64: {}", error.message()),
+                                   "the seal holds native outputs alone, and small changes pass unseen"});
+      return false;
+    }
+    for (std::size_t i = 0; i < m_case.tensors.outputs.size(); ++i) {
+      auto& output = m_case.tensors.outputs[i];
+      const auto* const reference = find_tensor(m_reference, output.native.name);
+      if (reference == nullptr || !has_reference(output.native)) continue;
+      output.reference = *reference;
+      m_probes.emplace_back(i, golden::NoiseProbe(*reference));
+    }
+    return !m_probes.empty();
+  }
+
+  void run_probes() {
+    for (std::int64_t seed = 1; seed <= golden::k_probes; ++seed) {
+      m_case.seeds.push_back(seed);
+      const auto outputs = run(perturbed(seed, golden::k_rounding));
+      for (auto& [index, probe] : m_probes) probe.add_response(seed, output_of(outputs, index));
+    }
+    for (std::int64_t seed = 1; seed <= golden::k_islands; ++seed) {
+      const auto outputs = run(perturbed(seed, golden::k_island_rounding));
+      for (auto& [index, probe] : m_probes) probe.add_island(seed, output_of(outputs, index));
+    }
+  }
+
+  static RunRequest perturbed(std::int64_t seed, double relative) {
+    RunRequest request;
+    request.float64 = true;
+    request.perturb = Perturbation{static_cast<std::uint64_t>(seed), relative};
+    return request;
+  }
+
+  const HostTensor& output_of(const std::vector<HostTensor>& outputs, std::size_t index) const {
+    const auto& name = m_case.tensors.outputs[index].native.name;
+    const auto* const found = find_tensor(outputs, name);
+    if (found == nullptr)
+      throw Error(ErrorKind::worker, "worker", fmt::format("a second run of the network gave no output {}", name));
+    return *found;
+  }
+
+  void finish_floors() {
+    for (auto& [index, probe] : m_probes) m_case.tensors.outputs[index].noise = probe.finish();
+  }
+
+  void calibrate_all(const std::vector<HostTensor>& outputs) {
+    for (auto& [index, probe] : m_probes) {
+      auto& output = m_case.tensors.outputs[index];
+      golden::calibrate(*output.noise, *output.reference, output_of(outputs, index));
+    }
+  }
+
+  void run_native_variants() {
+    RunRequest without_onednn;
+    without_onednn.onednn = false;
+    calibrate_all(run(without_onednn));
+    RunRequest channels_last;
+    channels_last.channels_last = true;
+    calibrate_all(run(channels_last));
+  }
+
+  static bool repeats(const std::vector<HostTensor>& first, const std::vector<HostTensor>& second) {
+    return std::ranges::all_of(first, [&](const HostTensor& output) {
+      const auto* const again = find_tensor(second, output.name);
+      return again != nullptr && golden::judge_repeat(output, *again).equal;
+    });
+  }
+
+  void object() {
+    for (const auto& [index, probe] : m_probes) {
+      const auto& output = m_case.tensors.outputs[index];
+      const auto objections = golden::object_to(*output.reference, *output.noise, probe.unstable());
+      m_case.objections.insert(m_case.objections.end(), objections.begin(), objections.end());
+    }
+  }
+
+  Worker& m_worker;
+  Progress& m_progress;
+  CapturedCase m_case;
+  std::vector<HostTensor> m_reference;
+  std::vector<std::pair<std::size_t, golden::NoiseProbe>> m_probes;
+  std::uint64_t m_done = 0;
+};
+
+}  // namespace
+
+std::vector<HostTensor> run_case(Worker& worker, const std::vector<HostTensor>& inputs, RunRequest request) {
+  request.inputs = worker.run_directory() / "inputs.safetensors";
+  request.outputs = worker.run_directory() / "outputs.safetensors";
+  write_file_atomically(request.inputs, input_file(inputs));
+  worker.run(request);
+  auto outputs = read_tensors(request.outputs);
+  std::filesystem::remove(request.outputs);
+  return outputs;
+}
+
+CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs, Progress& progress) {
+  return CaseCapture(worker, name, std::move(inputs), progress).capture();
+}
+
+std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network) {
+  std::vector<golden::InputSlot> slots;
+  for (const auto& input : network.inputs) {
+    golden::InputSlot slot{input.name, {}, parse_dtype(input.dtype)};
+    for (const auto size : input.shape) slot.shape.push_back(size < 0 ? std::nullopt : std::optional(size));
+    slots.push_back(std::move(slot));
+  }
+  return slots;
+}
+
+}  // namespace goldseal

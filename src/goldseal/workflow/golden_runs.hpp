@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/progress.hpp>
+#include <goldseal/golden/golden_file.hpp>
+#include <goldseal/golden/input.hpp>
+#include <goldseal/worker/worker.hpp>
+
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+/// One run of a golden case in a worker: writes the inputs, runs, maps the outputs. The outputs' files are removed at
+/// once; the mappings keep them.
+[[nodiscard]] std::vector<HostTensor> run_case(Worker& worker, const std::vector<HostTensor>& inputs,
+                                               RunRequest request);
+
+/// What capturing a case gives.
+struct CapturedCase {
+  golden::GoldenTensors tensors;
+  bool repeatable = true;
+  std::vector<std::int64_t> seeds;
+  std::vector<golden::Objection> objections;
+};
+
+/// The runs that a capture makes of one case: the float64 reference, the perturbed ones, the native ones. The worker
+/// holds the loaded network. A network without a float64 path gives outputs without reference, with an objection that
+/// says so.
+[[nodiscard]] CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
+                                        Progress& progress);
+
+/// The network's inputs, as far as it declares them.
+[[nodiscard]] std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network);
+
+}  // namespace goldseal

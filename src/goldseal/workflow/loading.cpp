@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/loading.hpp>
+
+#include <algorithm>
+
+namespace goldseal {
+namespace {
+
+// The pairs of a match in the order of what was wanted.
+std::vector<std::pair<std::size_t, std::size_t>> in_wanted_order(const KeyMatch& match) {
+  auto pairs = match.pairs;
+  std::ranges::sort(pairs, {}, &std::pair<std::size_t, std::size_t>::second);
+  return pairs;
+}
+
+bool same_memory(const Tensor& a, const Tensor& b) {
+  return a.storage == b.storage && a.offset == b.offset && a.shape == b.shape && a.strides == b.strides;
+}
+
+}  // namespace
+
+std::vector<Key> keys_of(const Checkpoint& checkpoint) {
+  std::vector<Key> keys;
+  keys.reserve(checkpoint.tensors.size());
+  for (const auto& tensor : checkpoint.tensors) keys.push_back({tensor.name, tensor.dtype, tensor.shape, true});
+  return keys;
+}
+
+std::vector<Key> keys_of(const ModelRecord& model) {
+  std::vector<Key> keys;
+  keys.reserve(model.tensors.size());
+  for (const auto& tensor : model.tensors) keys.push_back({tensor.name, tensor.dtype, tensor.shape, true});
+  return keys;
+}
+
+std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Key>& want) {
+  std::vector<Placement> placements;
+  for (const auto& [have, wanted] : in_wanted_order(match)) placements.push_back({have, want[wanted].name});
+  return placements;
+}
+
+std::vector<TensorRecord> tensor_records(const Checkpoint& checkpoint, const KeyMatch& match,
+                                         const std::vector<Key>& want, const std::vector<Digest>& digests) {
+  std::vector<TensorRecord> records;
+  std::map<std::size_t, std::vector<std::pair<std::size_t, std::string>>> by_storage;
+  for (const auto& [have, wanted] : in_wanted_order(match)) {
+    const auto& tensor = checkpoint.tensors[have];
+    TensorRecord record{want[wanted].name, tensor.dtype, tensor.shape, digests[have], ""};
+    auto& sharers = by_storage[tensor.storage];
+    const auto first = std::ranges::find_if(
+        sharers, [&](const auto& other) { return same_memory(checkpoint.tensors[other.first], tensor); });
+    if (first != sharers.end())
+      record.alias_of = first->second;
+    else
+      sharers.emplace_back(have, record.name);
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+std::map<std::string, Digest> digests_by_name(const KeyMatch& match, const std::vector<Key>& want,
+                                              const std::vector<Digest>& digests) {
+  std::map<std::string, Digest> result;
+  for (const auto& [have, wanted] : match.pairs) result.emplace(want[wanted].name, digests[have]);
+  return result;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/checkpoint/keys.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/worker/protocol.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+/// The tensors of a checkpoint, of a seal, as keys to match.
+[[nodiscard]] std::vector<Key> keys_of(const Checkpoint& checkpoint);
+[[nodiscard]] std::vector<Key> keys_of(const ModelRecord& model);
+
+/// Where each matched tensor goes. `want` are the keys that the match was made against.
+[[nodiscard]] std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Key>& want);
+
+/// The manifest's tensor list: under the network's names, in the network's order, tied ones as aliases.
+[[nodiscard]] std::vector<TensorRecord> tensor_records(const Checkpoint& checkpoint, const KeyMatch& match,
+                                                       const std::vector<Key>& want,
+                                                       const std::vector<Digest>& digests);
+
+/// Digests of the checkpoint's tensors by the names that they match.
+[[nodiscard]] std::map<std::string, Digest> digests_by_name(const KeyMatch& match, const std::vector<Key>& want,
+                                                            const std::vector<Digest>& digests);
+
+}  // namespace goldseal

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace goldseal {
+
+/// How the network is built: `--model FORM:SOURCE[?key=value&…]`.
+struct ModelSpec {
+  std::string builder;  ///< the form: `darknet`, `torchscript`
+  std::string source;   ///< a file, or a reference in the form's own language
+  std::map<std::string, std::string> options;
+
+  /// True where the source is a file, which is then sealed by its digest.
+  [[nodiscard]] bool is_file() const;
+};
+
+/// Throws Error{usage} for a form that does not exist, with the forms that do.
+[[nodiscard]] ModelSpec parse_model_spec(std::string_view text);
+
+/// `path` as a seal records it: relative to the seal's directory, with `/`; absolute where no relative path leads
+/// there.
+[[nodiscard]] std::string path_from_seal(const std::filesystem::path& path, const std::filesystem::path& seal);
+
+/// The way back.
+[[nodiscard]] std::filesystem::path resolve_from_seal(const std::string& recorded, const std::filesystem::path& seal);
+
+}  // namespace goldseal

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/policy.hpp>
+#include <goldseal/base/progress.hpp>
+#include <goldseal/verdict/report.hpp>
+#include <goldseal/worker/runtime.hpp>
+#include <goldseal/workflow/model_spec.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace goldseal {
+
+/// What `verify` and `check` have in common.
+struct JudgeRequest {
+  std::filesystem::path seal;
+  std::optional<std::filesystem::path> checkpoint;  ///< instead of the path in the seal
+  std::optional<ModelSpec> model;                   ///< instead of the one in the seal
+  Policy policy;
+};
+
+struct VerifyRequest : JudgeRequest {
+  Runtime runtime;
+  bool quick = false;  ///< D and N alone
+  std::chrono::seconds limit{1800};
+  std::optional<int> threads;
+};
+
+struct CheckRequest : JudgeRequest {
+  /// A captured environment to judge instead of this machine; the model's files are then not looked at.
+  std::optional<std::filesystem::path> target;
+};
+
+/// Everything: the files, this machine, the model run here. Throws Error where the seal cannot be read.
+[[nodiscard]] Report verify(const VerifyRequest& request, Progress& progress);
+
+/// Everything that can be known without running the model.
+[[nodiscard]] Report check(const CheckRequest& request, Progress& progress);
+
+}  // namespace goldseal
