@@ -76,12 +76,14 @@ void put_device(const SharedLibrary& library, int index, bool anonymous, const F
 
 }  // namespace
 
+std::string format_cuda_version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
+
 void probe_cuda_driver(const ProbeContext& context, const FactSink& fact) {
   const SharedLibrary library(context.options.cuda_library);
   if (!library.is_open()) return fact("driver.libcuda", std::string("absent"), library.problem());
   int version = 0;
   if (auto* const f = library.function<DriverVersion>("cuDriverGetVersion"); f != nullptr && f(&version) == k_success)
-    fact("driver.cuda_version", fmt::format("{}.{}", version / 1000, version % 1000 / 10), "cuDriverGetVersion");
+    fact("driver.cuda_version", format_cuda_version(version), "cuDriverGetVersion");
   auto* const init = library.function<Init>("cuInit");
   if (init == nullptr) return fact("driver.libcuda", std::string("cuInit is missing"), context.options.cuda_library);
   if (const auto result = init(0); result != k_success)

@@ -197,6 +197,10 @@ void put_system(const SharedLibrary& library, const FactSink& fact) {
   };
   put("driver.version", "nvmlSystemGetDriverVersion");
   put("driver.nvml_version", "nvmlSystemGetNVMLVersion");
+  constexpr const char* k_cuda = "nvmlSystemGetCudaDriverVersion_v2";
+  int version = 0;
+  auto* const f = library.function<nvml::SystemInt>(k_cuda);
+  if (f != nullptr && f(&version) == nvml::k_success) fact("driver.cuda_version", format_cuda_version(version), k_cuda);
 }
 
 }  // namespace

@@ -44,6 +44,9 @@ void probe_cuda_driver(const ProbeContext& context, const FactSink& fact);
 void probe_torch_installation(const ProbeContext& context, const FactSink& fact);
 void probe_python(const ProbeContext& context, const FactSink& fact);
 
+/// `13.0` for 13000, as CUDA counts.
+[[nodiscard]] std::string format_cuda_version(int number);
+
 /// NAME=value entries ended by NUL, as /proc/self/environ holds them.
 [[nodiscard]] std::map<std::string, std::string, std::less<>> parse_environ(std::string_view text);
 
