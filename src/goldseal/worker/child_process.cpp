@@ -35,6 +35,9 @@ constexpr std::size_t k_tail_bytes = 64U << 10U;
 // A worker that prints a quarter of a gigabyte is not going to say anything else.
 constexpr std::uint64_t k_flood_bytes = 256U << 20U;
 
+constexpr unsigned k_close_range_cloexec =
+    1U << 2U;  // CLOSE_RANGE_CLOEXEC of linux/close_range.h, which older headers lack
+
 // Runs in the child between fork and exec; only async-signal-safe calls.
 struct ChildSetup {
   int channel;
@@ -42,10 +45,12 @@ struct ChildSetup {
   int err;
   int null;
   pid_t parent;
+  const char* const* environment;  ///< ended by a null pointer
 
   template <typename Launcher>
   bp::error_code on_setup(Launcher& launcher, const bp::filesystem::path&, const char* const*&) const {
     launcher.fd_whitelist.push_back(k_channel_descriptor);
+    launcher.env = environment;
     return {};
   }
 
@@ -60,6 +65,9 @@ struct ChildSetup {
                                         : ::dup2(channel, k_channel_descriptor) < 0) {
       return last_error();
     }
+    // Boost 1.81 closes what is not on its list, but leaves out the last range: whatever was inherited there would
+    // reach the worker.
+    ::syscall(SYS_close_range, k_channel_descriptor + 1, ~0U, k_close_range_cloexec);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
@@ -99,10 +107,9 @@ void set_nonblocking(int descriptor) { ::fcntl(descriptor, F_SETFL, ::fcntl(desc
 
 pid_t launch(const ChildSpec& spec, const ChildSetup& setup) {
   boost::asio::io_context context;
-  bp::process_environment environment(spec.environment);
   boost::system::error_code error;
   const bp::filesystem::path executable(spec.executable.string());
-  auto process = bp::posix::default_launcher()(context.get_executor(), error, executable, spec.arguments, setup, environment);
+  auto process = bp::posix::default_launcher()(context.get_executor(), error, executable, spec.arguments, setup);
   if (error) {
     throw Error(ErrorKind::worker, spec.executable.string(), fmt::format("cannot be started: {}", error.message()),
                 "check that the file is executable here; `goldseal runtime build --torch DIR` builds a worker for a "
@@ -139,7 +146,11 @@ ChildProcess::ChildProcess(const ChildSpec& spec) {
   auto [err, err_child] = make_pair(false);
   const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (null.get() < 0) throw system_error("/dev/null", "open the file", errno);
-  m_pid = launch(spec, {channel_child.get(), out_child.get(), err_child.get(), null.get(), ::getpid()});
+  std::vector<const char*> variables;
+  for (const auto& variable : spec.environment) variables.push_back(variable.c_str());
+  variables.push_back(nullptr);
+  m_pid =
+      launch(spec, {channel_child.get(), out_child.get(), err_child.get(), null.get(), ::getpid(), variables.data()});
   m_pidfd = static_cast<int>(::syscall(SYS_pidfd_open, m_pid, 0));
   m_channel = channel.release();
   m_out = out.release();
@@ -194,6 +205,8 @@ ChildProcess::Event ChildProcess::wait(Want want, Deadline deadline) {
 
 Ending ChildProcess::stop() {
   if (m_ending) return *m_ending;
+  // The end of its channel tells a healthy worker to leave.
+  ::close(std::exchange(m_channel, -1));
   m_ending = kill_and_reap(m_pid);
   drain(m_out, m_output);
   drain(m_err, m_errors);

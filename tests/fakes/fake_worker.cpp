@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker that misbehaves as FAKE_WORKER says. It speaks just enough of the protocol (src/worker_libtorch/PROTOCOL.md)
+// to get to the point where it goes wrong: before the greeting, or, with FAKE_WORKER_STAGE=run, when it is asked to
+// run.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr int k_channel = 3;
+
+std::string g_nonce;
+
+void send_text(const std::string& text) {
+  std::size_t sent = 0;
+  while (sent < text.size()) {
+    const auto count = ::write(k_channel, text.data() + sent, text.size() - sent);
+    if (count <= 0) ::_exit(9);
+    sent += static_cast<std::size_t>(count);
+  }
+}
+
+bool read_line(std::string& line) {
+  line.clear();
+  char c = 0;
+  while (::read(k_channel, &c, 1) == 1) {
+    if (c == '\n') return true;
+    line += c;
+  }
+  return false;
+}
+
+std::string text_member(const std::string& line, const std::string& key) {
+  const auto at = line.find('"' + key + "\":\"");
+  if (at == std::string::npos) return {};
+  const auto begin = at + key.size() + 4;
+  return line.substr(begin, line.find('"', begin) - begin);
+}
+
+long number_member(const std::string& line, const std::string& key) {
+  const auto at = line.find('"' + key + "\":");
+  return at == std::string::npos ? 0 : std::atol(line.c_str() + at + key.size() + 3);
+}
+
+std::string reply(long id, const std::string& members) {
+  return "{\"id\":" + std::to_string(id) + ",\"nonce\":\"" + g_nonce + "\",\"ok\":true" + members + "}\n";
+}
+
+[[noreturn]] void sleep_for_ever() {
+  for (;;) ::pause();
+}
+
+// A process that stays behind and holds what it inherited. Its number goes to FAKE_WORKER_PIDS.
+void leave_behind(bool new_session) {
+  const auto pid = ::fork();
+  if (pid != 0) {
+    if (const char* const path = std::getenv("FAKE_WORKER_PIDS")) std::ofstream(path, std::ios::app) << pid << '\n';
+    return;
+  }
+  if (new_session) ::setsid();
+  ::signal(SIGTERM, SIG_IGN);
+  ::prctl(PR_SET_PDEATHSIG, 0);
+  sleep_for_ever();
+}
+
+void fill(int descriptor) {
+  const std::string block(1U << 16U, 'x');
+  for (;;) {
+    if (::write(descriptor, block.data(), block.size()) <= 0) ::_exit(9);
+  }
+}
+
+void exhaust_memory() {
+  rlimit limit{256U << 20U, 256U << 20U};
+  ::setrlimit(RLIMIT_AS, &limit);
+  std::vector<std::string> blocks;
+  for (;;) blocks.emplace_back(16U << 20U, 'x');
+}
+
+void misbehave(const std::string& what, long id) {
+  const std::map<std::string, std::function<void()>> behaviours{
+      {"hang", [] { sleep_for_ever(); }},
+      {"hang-ignoring-term",
+       [] {
+         ::signal(SIGTERM, SIG_IGN);
+         sleep_for_ever();
+       }},
+      {"exit-0", [] { ::_exit(0); }},
+      {"exit-3",
+       [] {
+         std::cerr << "last words\n" << std::flush;
+         ::_exit(3);
+       }},
+      {"flood-stdout", [] { fill(1); }},
+      {"flood-stderr", [] { fill(2); }},
+      {"flood-protocol", [] { fill(k_channel); }},
+      {"garbage",
+       [] {
+         send_text("\x01\x02 not json\n");
+         sleep_for_ever();
+       }},
+      {"half-message",
+       [] {
+         send_text("{\"id\":");
+         ::_exit(0);
+       }},
+      {"deep-message",
+       [] {
+         send_text(std::string(100'000, '[') + "\n");
+         sleep_for_ever();
+       }},
+      {"wrong-nonce",
+       [&] {
+         send_text("{\"id\":" + std::to_string(id) + ",\"nonce\":\"0\",\"ok\":true}\n");
+         sleep_for_ever();
+       }},
+      {"wrong-id",
+       [&] {
+         send_text(reply(id + 7, ""));
+         sleep_for_ever();
+       }},
+      {"no-ok",
+       [&] {
+         send_text("{\"id\":" + std::to_string(id) + ",\"nonce\":\"" + g_nonce + "\"}\n");
+         sleep_for_ever();
+       }},
+      {"missing-members",
+       [&] {
+         send_text(reply(id, ""));
+         sleep_for_ever();
+       }},
+      {"close-channel",
+       [] {
+         ::close(k_channel);
+         sleep_for_ever();
+       }},
+      {"grandchild",
+       [] {
+         leave_behind(false);
+         ::_exit(5);
+       }},
+      {"setsid-grandchild",
+       [] {
+         leave_behind(true);
+         ::_exit(5);
+       }},
+      {"setsid-grandchild-and-hang",
+       [] {
+         leave_behind(true);
+         sleep_for_ever();
+       }},
+      {"exhaust-memory", [] { exhaust_memory(); }},
+      {"raise",
+       [&] {
+         send_text("{\"id\":" + std::to_string(id) + ",\"nonce\":\"" + g_nonce +
+                   "\",\"ok\":false,\"error\":{\"kind\":\"runtime\",\"message\":\"no kernel image\"}}\n");
+       }},
+  };
+  if (what.rfind("signal-", 0) == 0) {
+    const int signal = std::atoi(what.c_str() + 7);
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);
+    ::_exit(9);
+  }
+  const auto found = behaviours.find(what);
+  if (found == behaviours.end()) ::_exit(8);
+  found->second();
+}
+
+// Descriptors beyond the protocol's own that this process was given.
+int count_extra_descriptors() {
+  int extra = 0;
+  for (int descriptor = 4; descriptor < 1024; ++descriptor) extra += ::fcntl(descriptor, F_GETFD) >= 0 ? 1 : 0;
+  return extra;
+}
+
+}  // namespace
+
+int main() {
+  const char* const what = std::getenv("FAKE_WORKER");
+  const char* const stage_variable = std::getenv("FAKE_WORKER_STAGE");
+  const std::string stage = stage_variable == nullptr ? "hello" : stage_variable;
+  std::string line;
+  while (read_line(line)) {
+    const auto id = number_member(line, "id");
+    const auto op = text_member(line, "op");
+    if (op == "hello") g_nonce = text_member(line, "nonce");
+    if (what != nullptr && op == stage)
+      misbehave(what, id);
+    else if (op == "hello")
+      send_text(reply(id, ",\"runtime\":\"fake\",\"version\":\"" + std::to_string(count_extra_descriptors()) + "\""));
+    else if (op == "run")
+      send_text("{\"id\":" + std::to_string(id) + ",\"nonce\":\"" + g_nonce +
+                "\",\"progress\":{\"done\":1,\"total\":2}}\n" + reply(id, ",\"outputs\":[],\"seconds\":0.5"));
+    else
+      send_text(reply(id, ""));
+    if (op == "bye") return 0;
+  }
+  return 0;
+}
