@@ -41,6 +41,23 @@ struct Note {
   std::string message;
 };
 
+/// A record whose CRC-32 the container carries. Opening leaves it unread; verify_records and digest_everything check
+/// it.
+struct RecordChecksum {
+  std::size_t file = 0;  ///< index into Checkpoint::files
+  std::uint64_t begin = 0;
+  std::uint64_t bytes = 0;
+  std::uint32_t crc32 = 0;
+  std::string name;  ///< in the archive: `archive/data/0`
+};
+
+/// A state dict among several in one file.
+struct Candidate {
+  std::string entry;        ///< its path, `model` or `optimizer.state`; `.` for the top level
+  std::size_t tensors = 0;  ///< that it holds
+  bool plausible = false;   ///< may be a network's weights, not an optimizer's moments or a seed
+};
+
 /// A checkpoint: a table of named tensors over mapped files. Nothing in it was executed.
 struct Checkpoint {
   std::string container;  ///< `torch-zip`, `safetensors`
@@ -50,13 +67,19 @@ struct Checkpoint {
   std::vector<Tensor> tensors;  ///< in the file's order
   std::vector<Note> notes;
   std::vector<std::string> candidates;  ///< other state dicts in the file: `ema`, `optimizer.state`
+  std::vector<Candidate> entries;       ///< every state dict in the file, the one that was opened among them
+  std::vector<RecordChecksum> records;
   bool big_endian = false;
+  int format_version = 0;  ///< of a torch zip: its record `version`; 0 where the format has none
 
   [[nodiscard]] std::span<const std::byte> bytes(const Storage& storage) const;
 };
 
 struct OpenOptions {
-  std::string entry;  ///< which state dict of a wrapped checkpoint; empty: the only plausible one
+  /// Which state dict of a wrapped checkpoint, `.` for the top level; empty: the only plausible one.
+  std::string entry = {};
+  /// Where several are plausible: the largest, instead of an Error{usage} that lists them.
+  bool any_entry = false;
 };
 
 /// Opens a checkpoint of any kind that goldseal reads, by its content, not by its name. Throws Error: `io`, `malformed`
@@ -67,6 +90,9 @@ struct OpenOptions {
 [[nodiscard]] std::uint64_t tensor_bytes(const Tensor& tensor);
 [[nodiscard]] bool is_contiguous(const Tensor& tensor);
 
+/// True where the tensor's elements are a run of the storage without a gap, in whatever order.
+[[nodiscard]] bool is_dense(const Tensor& tensor);
+
 /// SHA-256 over the tensor's elements in row-major order, little-endian; the same for a view and for its contiguous
 /// copy.
 [[nodiscard]] Digest digest(const Checkpoint& checkpoint, const Tensor& tensor);
@@ -74,11 +100,23 @@ struct OpenOptions {
 /// All tensors' digests, in order, computed on every processor.
 [[nodiscard]] std::vector<Digest> digest_all(const Checkpoint& checkpoint);
 
-/// SHA-256 of one of its files: all of it, and with every byte that belongs to a storage left out (its frame).
+/// SHA-256 of one of its files: all of it, and its frame: all but the bytes that the digests of the tensors cover (of
+/// every storage that tensors fill without a gap). Tensors' digests and frame together cover every byte of the file.
 struct FileDigests {
   Digest whole;
   Digest frame;
 };
 [[nodiscard]] FileDigests digest_file(const Checkpoint& checkpoint, std::size_t file);
+
+/// Holds every record against its checksum, on every processor. Throws Error{malformed} for the first that differs.
+void verify_records(const Checkpoint& checkpoint);
+
+/// Tensors, files and checksums in one parallel pass, the longest work first.
+struct Digests {
+  std::vector<Digest> tensors;     ///< as digest_all gives them
+  std::vector<FileDigests> files;  ///< by the index into Checkpoint::files
+};
+/// Throws Error{malformed} where a record differs from its checksum, and Error{io} where a file changed meanwhile.
+[[nodiscard]] Digests digest_everything(const Checkpoint& checkpoint);
 
 }  // namespace goldseal

@@ -18,6 +18,7 @@ struct Key {
   DType dtype = DType::float32;
   std::vector<std::int64_t> shape;
   bool required = true;  ///< of a network's slot: false where its state dict does not save it (non-persistent buffer)
+  std::string alias_of = {};  ///< of a network's slot: the name of the one that it shares memory with (tied weights)
 };
 
 /// A key present on both sides with another shape or dtype.
@@ -36,6 +37,7 @@ struct KeyMatch {
   std::vector<std::size_t> missing;           ///< wanted and required, not in the checkpoint
   std::vector<std::size_t> unexpected;        ///< in the checkpoint, not wanted
   std::vector<KeyMismatch> mismatched;
+  std::vector<std::pair<std::size_t, std::size_t>> nearest;  ///< (missing, unexpected) that may be meant for each other
   std::string cause;   ///< the likely reason in one sentence; empty where all matches
   std::string remedy;  ///< what to do about it
 
@@ -44,7 +46,13 @@ struct KeyMatch {
 };
 
 /// Maps the keys `have` (of a checkpoint) onto `want` (of a network or a seal). Wrapper segments such as `module` are
-/// removed as whole path segments, to a fixpoint, and only where the names then map one to one.
+/// removed as whole path segments, to a fixpoint, and only where the names then map one to one. Where no removal makes
+/// them do so, the one that brings most names together (or none) is what missing and unexpected are told of. The cost
+/// is O(n log n).
 [[nodiscard]] KeyMatch match_keys(std::span<const Key> have, std::span<const Key> want);
+
+/// What the removed segments say about how the checkpoint was saved: "saved from DataParallel or
+/// DistributedDataParallel (`module.`)"; empty where none were removed.
+[[nodiscard]] std::string explain_removed(std::span<const std::string> removed_segments);
 
 }  // namespace goldseal

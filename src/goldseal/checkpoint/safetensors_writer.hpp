@@ -25,4 +25,8 @@ struct TensorToWrite {
 [[nodiscard]] std::string write_safetensors(std::span<const TensorToWrite> tensors,
                                             std::span<const std::pair<std::string, std::string>> metadata = {});
 
+/// The part before the tensors' bytes, for a writer that streams them; only the sizes of their spans are read.
+[[nodiscard]] std::string write_safetensors_header(std::span<const TensorToWrite> tensors,
+                                                   std::span<const std::pair<std::string, std::string>> metadata = {});
+
 }  // namespace goldseal

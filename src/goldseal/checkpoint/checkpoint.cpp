@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/checkpoint.hpp>
+
+#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/checked.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/pickle.hpp>
+#include <goldseal/checkpoint/readers.hpp>
+#include <goldseal/checkpoint/storage_id.hpp>
+#include <goldseal/checkpoint/zip.hpp>
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <unordered_map>
+
+namespace goldseal {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr auto k_zip_magic = "PK\3\4"sv;
+
+/// Bytes that a torch.save file must at least have, from its pickle, which comes first; nothing where that is cut too.
+std::optional<std::uint64_t> least_size(const std::string& path, std::span<const std::byte> bytes) {
+  const auto head = read_zip_head(bytes);
+  if (!head || !head->name.ends_with("data.pkl")) return std::nullopt;
+  try {
+    ByteReader reader(path, bytes.subspan(head->begin), head->begin);
+    const auto document = pickle::read(path, reader);
+    auto total = head->begin + reader.position();
+    std::unordered_map<std::string_view, std::uint64_t> storages;
+    for (const auto persistent : document.persistents()) {
+      const auto storage = pickle::read_storage_id(document, persistent, path);
+      storages[storage.key] = storage.bytes;
+    }
+    for (const auto& [key, size] : storages) total = checked_add(total, size).value_or(total);
+    return total;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+[[noreturn]] void refuse_truncated_zip(const MappedFile& file) {
+  const auto least = least_size(file.path().string(), file.bytes());
+  const auto of = least && *least > file.size()
+                      ? fmt::format(": {} of at least {} bytes", format_count(file.size()), format_count(*least))
+                      : fmt::format(" after {} bytes", format_count(file.size()));
+  throw Error(ErrorKind::malformed, file.path().string(), fmt::format("the zip archive was cut short{}", of),
+              "copy or download it again");
+}
+
+bool has_record(const ZipArchive& archive, std::string_view name) { return archive.find(name) != nullptr; }
+
+Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOptions& options) {
+  if (!has_zip_end(file->bytes())) refuse_truncated_zip(*file);
+  const auto path = file->path().string();
+  auto archive = read_zip(path, file->bytes());
+  if (has_record(archive, "constants.pkl")) {
+    throw Error(ErrorKind::unsupported, path, "expected a checkpoint, found a TorchScript archive",
+                "name it as the model: --model torchscript:FILE");
+  }
+  if (!has_record(archive, "data.pkl")) {
+    throw Error(ErrorKind::unsupported, path,
+                "expected a checkpoint, found a zip archive that torch.save did not write: it has no data.pkl",
+                "unpack it and name the checkpoint inside");
+  }
+  return read_torch_zip(std::move(file), std::move(archive), options);
+}
+
+}  // namespace
+
+Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options) {
+  auto file = std::make_shared<const MappedFile>(path);
+  if (as_text(file->bytes()).starts_with(k_zip_magic)) return read_archive(std::move(file), options);
+  if (is_safetensors(file->bytes())) return read_safetensors(std::move(file));
+  refuse_content(*file);
+}
+
+}  // namespace goldseal

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/parallel.hpp>
+#include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/checkpoint/crc32.hpp>
+#include <goldseal/checkpoint/tensor_view.hpp>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+using Range = std::pair<std::uint64_t, std::uint64_t>;
+
+std::span<const std::byte> record_bytes(const Checkpoint& checkpoint, const RecordChecksum& record) {
+  return checkpoint.files[record.file]->bytes().subspan(record.begin, record.bytes);
+}
+
+void check_record(const Checkpoint& checkpoint, const RecordChecksum& record, std::uint32_t found) {
+  if (found == record.crc32) return;
+  throw checksum_error(at_byte(checkpoint.files[record.file]->path().string(), record.begin), record.name, record.crc32,
+                       found);
+}
+
+/// For each storage, whether the dense tensors fill it without a gap.
+std::vector<bool> filled_storages(const Checkpoint& checkpoint) {
+  std::vector<std::vector<Range>> ranges(checkpoint.storages.size());
+  for (const auto& tensor : checkpoint.tensors) {
+    if (is_dense(tensor)) ranges[tensor.storage].push_back(covered_bytes(tensor));
+  }
+  std::vector<bool> filled(ranges.size());
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    std::ranges::sort(ranges[i]);
+    std::uint64_t reached = 0;
+    for (const auto& [begin, end] : ranges[i]) {
+      if (begin <= reached) reached = std::max(reached, end);
+    }
+    filled[i] = reached == checkpoint.storages[i].bytes;
+  }
+  return filled;
+}
+
+Digest digest_frame(const Checkpoint& checkpoint, std::size_t file) {
+  const auto filled = filled_storages(checkpoint);
+  std::vector<Range> left_out;
+  for (std::size_t i = 0; i < filled.size(); ++i) {
+    const auto& storage = checkpoint.storages[i];
+    if (storage.file == file && filled[i]) left_out.emplace_back(storage.begin, storage.begin + storage.bytes);
+  }
+  std::ranges::sort(left_out);
+  const auto bytes = checkpoint.files[file]->bytes();
+  Sha256 hash;
+  std::uint64_t position = 0;
+  for (const auto& [begin, end] : left_out) {
+    if (begin > position) hash.update(bytes.subspan(position, begin - position));
+    position = std::max(position, end);
+  }
+  hash.update(bytes.subspan(position));
+  return hash.finish();
+}
+
+/// The whole work of a pass, cut into tasks that run in parallel.
+class Pass {
+ public:
+  explicit Pass(const Checkpoint& checkpoint) : m_checkpoint(checkpoint), m_fused(checkpoint.tensors.size()) {}
+
+  void add_tensors() {
+    m_result.tensors.resize(m_checkpoint.tensors.size());
+    find_twins();
+    for (std::size_t i = 0; i < m_checkpoint.tensors.size(); ++i) {
+      if (m_twin_of[i] == i) add(tensor_bytes(m_checkpoint.tensors[i]), [this, i] { digest_tensor(i); });
+    }
+  }
+
+  void add_records() {
+    std::map<std::tuple<std::size_t, std::uint64_t, std::uint64_t>, std::size_t> covering;
+    for (std::size_t i = 0; i < m_twin_of.size(); ++i) {
+      const auto& tensor = m_checkpoint.tensors[i];
+      const auto& storage = m_checkpoint.storages[tensor.storage];
+      const bool covers = is_contiguous(tensor) && covered_bytes(tensor) == Range{0, storage.bytes};
+      if (covers && m_twin_of[i] == i && !m_checkpoint.big_endian)
+        covering.emplace(std::tuple{storage.file, storage.begin, storage.bytes}, i);
+    }
+    for (const auto& record : m_checkpoint.records) {
+      const auto found = covering.find({record.file, record.begin, record.bytes});
+      if (found != covering.end()) {
+        m_fused[found->second] = &record;
+      } else {
+        add(record.bytes,
+            [this, &record] { check_record(m_checkpoint, record, crc32(record_bytes(m_checkpoint, record))); });
+      }
+    }
+  }
+
+  void add_files() {
+    m_result.files.resize(m_checkpoint.files.size());
+    for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
+      add(m_checkpoint.files[i]->size(),
+          [this, i] { m_result.files[i].whole = sha256(m_checkpoint.files[i]->bytes()); });
+      add(0, [this, i] { m_result.files[i].frame = digest_frame(m_checkpoint, i); });
+    }
+  }
+
+  Digests run() {
+    std::ranges::stable_sort(m_tasks, std::greater<>(), &Task::bytes);
+    parallel_for(m_tasks.size(), [this](std::size_t i) { m_tasks[i].work(); });
+    for (std::size_t i = 0; i < m_twin_of.size(); ++i) m_result.tensors[i] = m_result.tensors[m_twin_of[i]];
+    for (const auto& file : m_checkpoint.files) {
+      if (file->unchanged()) continue;
+      throw Error(ErrorKind::io, file->path().string(), "the file changed while it was read",
+                  "run again when it is at rest");
+    }
+    return std::move(m_result);
+  }
+
+ private:
+  struct Task {
+    std::uint64_t bytes;
+    std::function<void()> work;
+  };
+
+  void add(std::uint64_t bytes, std::function<void()> work) { m_tasks.push_back({bytes, std::move(work)}); }
+
+  /// Tied tensors, whose views are the same, are digested once.
+  void find_twins() {
+    using View = std::tuple<std::size_t, std::int64_t, DType, std::vector<std::int64_t>, std::vector<std::int64_t>>;
+    std::map<View, std::size_t> first;
+    for (std::size_t i = 0; i < m_checkpoint.tensors.size(); ++i) {
+      const auto& tensor = m_checkpoint.tensors[i];
+      m_twin_of.push_back(
+          first.emplace(View{tensor.storage, tensor.offset, tensor.dtype, tensor.shape, tensor.strides}, i)
+              .first->second);
+    }
+  }
+
+  void digest_tensor(std::size_t i) {
+    const auto* const record = m_fused[i];
+    Sha256 hash;
+    std::uint32_t checksum = 0;
+    for_each_piece(m_checkpoint, m_checkpoint.tensors[i], [&](std::span<const std::byte> piece) {
+      hash.update(piece);
+      if (record != nullptr) checksum = crc32(piece, checksum);
+    });
+    m_result.tensors[i] = hash.finish();
+    if (record != nullptr) check_record(m_checkpoint, *record, checksum);
+  }
+
+  const Checkpoint& m_checkpoint;
+  Digests m_result;
+  std::vector<std::size_t> m_twin_of;
+  std::vector<const RecordChecksum*> m_fused;
+  std::vector<Task> m_tasks;
+};
+
+}  // namespace
+
+std::span<const std::byte> Checkpoint::bytes(const Storage& storage) const {
+  return files[storage.file]->bytes().subspan(storage.begin, storage.bytes);
+}
+
+Digest digest(const Checkpoint& checkpoint, const Tensor& tensor) {
+  Sha256 hash;
+  for_each_piece(checkpoint, tensor, [&](std::span<const std::byte> piece) { hash.update(piece); });
+  return hash.finish();
+}
+
+std::vector<Digest> digest_all(const Checkpoint& checkpoint) {
+  Pass pass(checkpoint);
+  pass.add_tensors();
+  return pass.run().tensors;
+}
+
+FileDigests digest_file(const Checkpoint& checkpoint, std::size_t file) {
+  return {sha256(checkpoint.files[file]->bytes()), digest_frame(checkpoint, file)};
+}
+
+void verify_records(const Checkpoint& checkpoint) {
+  Pass pass(checkpoint);
+  pass.add_records();
+  (void)pass.run();
+}
+
+Digests digest_everything(const Checkpoint& checkpoint) {
+  Pass pass(checkpoint);
+  pass.add_files();
+  pass.add_tensors();
+  pass.add_records();
+  return pass.run();
+}
+
+}  // namespace goldseal

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/dtype.hpp>
+
+#include <optional>
+#include <string_view>
+
+namespace goldseal::pickle {
+
+/// What goldseal makes of a class or function that a pickle names.
+enum class Role {
+  ordered_dict,
+  dictionary,  ///< another class of mappings: Counter, defaultdict
+  rebuild_tensor_v2,
+  rebuild_tensor_v3,
+  rebuild_parameter,
+  rebuild_parameter_with_state,
+  rebuild_from_type,
+  rebuild_qtensor,
+  rebuild_sparse_tensor,
+  rebuild_nested_tensor,
+  rebuild_meta_tensor,
+  tensor_class,
+  storage_class,  ///< of a fixed element type
+  untyped_storage,
+  dtype,
+  quantizer_scheme,
+  opaque,  ///< a plain value of another type, kept as a symbol
+  record,  ///< a plain object that training scripts leave beside the weights, kept as a symbol
+};
+
+/// A pair on the allow list.
+struct KnownGlobal {
+  std::string_view module;
+  std::string_view name;
+  Role role = Role::opaque;
+  std::optional<DType> dtype = std::nullopt;
+  bool weights_only = true;  ///< torch.load(weights_only=True) admits it
+};
+
+/// A class or function as a pickle names it; `known` is null for one that only TorchScript's rules admit.
+struct Global {
+  std::string_view module;
+  std::string_view name;
+  const KnownGlobal* known = nullptr;
+};
+
+/// The pair on the allow list, or null. Module and name are matched exactly and apart: `torch` with
+/// `_utils._rebuild_tensor_v2` is not on it.
+[[nodiscard]] const KnownGlobal* find_global(std::string_view module, std::string_view name);
+
+}  // namespace goldseal::pickle

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace goldseal::pickle {
+
+/// The opcodes that a checkpoint may use (codes of Python's Lib/pickletools.py).
+namespace op {
+inline constexpr std::uint8_t mark = '(';
+inline constexpr std::uint8_t stop = '.';
+inline constexpr std::uint8_t none = 'N';
+inline constexpr std::uint8_t bin_int = 'J';
+inline constexpr std::uint8_t bin_int1 = 'K';
+inline constexpr std::uint8_t bin_int2 = 'M';
+inline constexpr std::uint8_t bin_persid = 'Q';
+inline constexpr std::uint8_t bin_float = 'G';
+inline constexpr std::uint8_t reduce = 'R';
+inline constexpr std::uint8_t short_bin_string = 'U';
+inline constexpr std::uint8_t bin_unicode = 'X';
+inline constexpr std::uint8_t append = 'a';
+inline constexpr std::uint8_t build = 'b';
+inline constexpr std::uint8_t global = 'c';
+inline constexpr std::uint8_t appends = 'e';
+inline constexpr std::uint8_t bin_get = 'h';
+inline constexpr std::uint8_t long_bin_get = 'j';
+inline constexpr std::uint8_t bin_put = 'q';
+inline constexpr std::uint8_t long_bin_put = 'r';
+inline constexpr std::uint8_t set_item = 's';
+inline constexpr std::uint8_t tuple = 't';
+inline constexpr std::uint8_t set_items = 'u';
+inline constexpr std::uint8_t empty_dict = '}';
+inline constexpr std::uint8_t empty_list = ']';
+inline constexpr std::uint8_t empty_tuple = ')';
+inline constexpr std::uint8_t proto = 0x80;
+inline constexpr std::uint8_t new_object = 0x81;
+inline constexpr std::uint8_t tuple1 = 0x85;
+inline constexpr std::uint8_t tuple2 = 0x86;
+inline constexpr std::uint8_t tuple3 = 0x87;
+inline constexpr std::uint8_t new_true = 0x88;
+inline constexpr std::uint8_t new_false = 0x89;
+inline constexpr std::uint8_t long1 = 0x8a;
+}  // namespace op
+
+/// Python's name of any opcode, `STACK_GLOBAL`; empty where the code is none.
+[[nodiscard]] std::string_view opcode_name(std::uint8_t code);
+
+/// The (module, name) pairs that a pickle would import, each once and in order, as far as its opcodes can be walked.
+/// Executes nothing and never throws.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> list_globals(std::span<const std::byte> bytes);
+
+}  // namespace goldseal::pickle

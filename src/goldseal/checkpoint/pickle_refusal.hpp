@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/error.hpp>
+
+#include <span>
+#include <string>
+#include <utility>
+
+namespace goldseal::pickle {
+
+/// What is thrown for a pickle that imports classes or functions outside the allow list: says what the file is (a
+/// whole model, an attempt to run code, records of a training script), which of them it needs, and how to save it anew.
+[[nodiscard]] Error refusal(std::string where, std::span<const std::pair<std::string, std::string>> globals);
+
+}  // namespace goldseal::pickle

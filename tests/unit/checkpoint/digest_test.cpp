@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/crc32.hpp>
+#include <goldseal/checkpoint/tensor_view.hpp>
+
+#include "builders.hpp"
+
+#include <goldseal/base/byte_reader.hpp>
+
+#include <zlib.h>
+#include <catch.hpp>
+
+#include <numeric>
+
+using namespace goldseal;
+using namespace goldseal::test;
+
+namespace {
+
+/// A file with one storage of 24 floats, numbered, and a view of it.
+Checkpoint view_of(const std::vector<std::int32_t>& shape, const std::vector<std::int32_t>& strides,
+                   std::int32_t offset) {
+  std::vector<float> values(24);
+  std::iota(values.begin(), values.end(), 0.0F);
+  const std::string storage(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  return open_bytes(torch_file(
+      Pickle().raw("}").text("w").tensor("FloatStorage", "0", 24, offset, shape, strides).raw("s").stop(), {storage}));
+}
+
+Digest of(const std::vector<float>& values) {
+  return sha256(std::string_view(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
+}
+
+}  // namespace
+
+TEST_CASE("a view has the digest of its contiguous copy") {
+  const auto transposed = view_of({3, 2}, {1, 3}, 0);
+  CHECK_FALSE(is_contiguous(transposed.tensors[0]));
+  CHECK(is_dense(transposed.tensors[0]));
+  CHECK(digest(transposed, transposed.tensors[0]) == of({0, 3, 1, 4, 2, 5}));
+
+  const auto strided = view_of({2, 2}, {8, 2}, 5);
+  CHECK_FALSE(is_dense(strided.tensors[0]));
+  CHECK(digest(strided, strided.tensors[0]) == of({5, 7, 13, 15}));
+
+  const auto expanded = view_of({2, 3}, {0, 1}, 1);
+  CHECK(digest(expanded, expanded.tensors[0]) == of({1, 2, 3, 1, 2, 3}));
+  const auto scalar = view_of({}, {}, 7);
+  CHECK(digest(scalar, scalar.tensors[0]) == of({7}));
+  const auto empty = view_of({0, 3}, {3, 1}, 0);
+  CHECK(digest(empty, empty.tensors[0]) == of({}));
+}
+
+TEST_CASE("digest_everything gives what the single functions give") {
+  const auto bytes = torch_file(state_dict_pickle({"a", "b", "c"}), {"12345678", "abcdefgh", "ABCDEFGH"});
+  const TemporaryDirectory directory;
+  write_file_atomically(directory.path() / "m.pth", bytes);
+  const auto checkpoint = open_checkpoint(directory.path() / "m.pth");
+  const auto all = digest_everything(checkpoint);
+  REQUIRE(all.tensors.size() == 3);
+  CHECK(all.tensors[1] == sha256(std::string_view("abcdefgh")));
+  CHECK(all.tensors == digest_all(checkpoint));
+  CHECK(all.files.at(0).whole == sha256(std::string_view(bytes)));
+  CHECK(all.files.at(0).frame == digest_file(checkpoint, 0).frame);
+}
+
+TEST_CASE("the frame leaves out what tensors cover, and only that") {
+  const auto frame_of = [](std::string_view first, const std::vector<std::int32_t>& shape) {
+    const auto pickle = Pickle().raw("}").text("w").tensor("FloatStorage", "0", 2, 0, shape, {1}).raw("s").stop();
+    const auto bytes =
+        zip({{"m/data.pkl", pickle}, {"m/data/0", std::string(first), 0x11111111}, {"m/version", "3\n"}});
+    const TemporaryDirectory directory;
+    write_file_atomically(directory.path() / "m.pth", bytes);
+    return digest_file(open_checkpoint(directory.path() / "m.pth"), 0).frame;
+  };
+  CHECK(frame_of("12345678", {2}) == frame_of("12345679", {2}));
+  // A storage that no tensor fills stays in the frame: no byte is left without a digest.
+  CHECK(frame_of("12345678", {1}) != frame_of("12345679", {1}));
+}
+
+TEST_CASE("the checksum is zip's, in one piece and continued") {
+  std::string text(10'007, '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 131 + i / 7);
+  CHECK(goldseal::crc32(as_bytes("123456789")) == 0xcbf43926);
+  for (const std::size_t cut : {0U, 1U, 15U, 16U, 63U, 64U, 65U, 1000U, 10'007U}) {
+    for (const std::size_t skip : {0U, 1U, 3U}) {
+      const auto part = std::string_view(text).substr(skip);
+      const auto head = as_bytes(part.substr(0, cut));
+      const auto tail = as_bytes(part.substr(std::min(cut, part.size())));
+      const auto expected = ::crc32(0, reinterpret_cast<const Bytef*>(part.data()), static_cast<uInt>(part.size()));
+      CHECK(goldseal::crc32(tail, goldseal::crc32(head)) == expected);
+    }
+  }
+}
