@@ -65,8 +65,7 @@ struct ChildSetup {
                                         : ::dup2(channel, k_channel_descriptor) < 0) {
       return last_error();
     }
-    // Boost 1.81 closes what is not on its list, but leaves out the last range: whatever was inherited there would
-    // reach the worker.
+    // Boost 1.81 closes only what lies above the last descriptor on its list, not the gaps between.
     ::syscall(SYS_close_range, k_channel_descriptor + 1, ~0U, k_close_range_cloexec);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_DFL);
     sigset_t none;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch.hpp>
+
+#include "samples.hpp"
+
+namespace goldseal {
+namespace {
+
+using samples::conforming;
+using samples::judge;
+using samples::outcome;
+
+TEST_CASE("the shadow's limit separates the largest legitimate noise from the weakest fault") {
+  auto observed = conforming();
+  observed.outputs[0].shadow->rms_ratio = 19 * 0x1p-29;
+  CHECK(judge("golden.shadow", observed).status == Status::pass);
+  observed.outputs[0].shadow->rms_ratio = 1500 * 0x1p-29;
+  CHECK(judge("golden.shadow", observed).status == Status::fail);
+}
+
+TEST_CASE("with the sealed weights a failing shadow points at code or configuration, else at the weights") {
+  auto observed = conforming();
+  observed.outputs[0].shadow->rms_ratio = 1;
+  CHECK(judge("golden.shadow", observed).message.find("code, configuration or mode") != std::string::npos);
+  observed.loaded_tensors->front().sha256 = sha256("other");
+  CHECK(judge("golden.shadow", observed).message.find("the weights differ") != std::string::npos);
+}
+
+TEST_CASE("a native error of TF32's size fails under deploy and passes where the policy permits TF32") {
+  auto observed = conforming();
+  observed.outputs[0].native->rms_ratio = 5000;
+  const auto finding = judge("golden.native", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message.find("TF32") != std::string::npos);
+  CHECK(judge("golden.native", observed, "portable").status == Status::pass);
+}
+
+TEST_CASE("an output that became NaN fails whatever the ratios") {
+  auto observed = conforming();
+  observed.outputs[0].native->mask_mismatches = 1;
+  CHECK(judge("golden.native", observed).status == Status::fail);
+}
+
+TEST_CASE("an output that could not be judged leaves a required check open") {
+  auto observed = conforming();
+  observed.outputs[0].native.reset();
+  CHECK(judge("golden.native", observed).status == Status::unknown);
+  CHECK(outcome(observed) == ExitCode::inconclusive);
+}
+
+TEST_CASE("a machine that does not agree with itself is suspected, unless the model never repeated") {
+  auto observed = conforming();
+  observed.outputs[0].repeat->equal = false;
+  observed.outputs[0].repeat->differing = 1;
+  CHECK(judge("golden.repeat", observed).remedy.find("hardware") != std::string::npos);
+  observed.sealed.golden[0].repeatable = false;
+  CHECK(judge("golden.repeat", observed).status == Status::skipped);
+}
+
+TEST_CASE("an output of another shape is named, and its numbers are not judged") {
+  auto observed = conforming();
+  observed.outputs[0].structure = "expected shape [4], found [5]";
+  CHECK(judge("golden.structure", observed).actual == "default/out: expected shape [4], found [5]");
+}
+
+TEST_CASE("a quick run says that it is less sensitive") {
+  auto observed = conforming();
+  observed.quick = true;
+  observed.outputs[0].shadow.reset();
+  CHECK(judge("golden.shadow", observed).message.find("reduced sensitivity") != std::string::npos);
+  CHECK(outcome(observed) == ExitCode::conforms);
+}
+
+}  // namespace
+}  // namespace goldseal

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/policy.hpp>
+
+#include <goldseal/base/error.hpp>
+
+#include <catch.hpp>
+
+namespace goldseal {
+namespace {
+
+Error refusal(const std::string& text) {
+  try {
+    static_cast<void>(read_policy(text, "p.toml"));
+  } catch (const Error& error) {
+    return error;
+  }
+  throw std::invalid_argument("accepted");
+}
+
+TEST_CASE("the shipped policies read, and bear their names") {
+  for (const auto& shipped : shipped_policies()) CHECK(load_policy(std::string(shipped.name)).name == shipped.name);
+}
+
+TEST_CASE("a policy that extends another changes only what it says") {
+  const auto policy = read_policy(
+      "[policy]\nname='mine'\nextends='strict'\n[checks]\n'env.torch.version'={severity='info'}\n", "p.toml");
+  CHECK(policy.name == "mine");
+  const auto settings = settings_for(policy, *find_check("env.torch.version"));
+  CHECK(settings.severity == Severity::info);
+  CHECK(settings.rule.kind == RuleKind::equal);
+  CHECK(settings_for(policy, *find_check("env.cpu.isa")).severity == Severity::fail);
+}
+
+TEST_CASE("an unknown check is named with its line and the nearest that exists") {
+  const auto error = refusal("[policy]\nname='x'\n[checks]\n'golden.shadw'={severity='warn'}\n");
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(error.where() == "p.toml:4");
+  CHECK(error.remedy() == "did you mean \"golden.shadow\"?");
+}
+
+TEST_CASE("a policy's slips are refused by key") {
+  CHECK(refusal("[policy]\nname='x'\nprecison='tf32'\n").message() == "unknown key policy.precison");
+  CHECK(refusal("[policy]\nname='x'\nprecision='fp8'\n").message().find("policy.precision") != std::string::npos);
+  CHECK(refusal("[policy]\nname='x'\n[checks]\n'env.cpu.isa'={rule='sameish'}\n").message().find("superset") !=
+        std::string::npos);
+  CHECK(refusal("[policy]\nname='x'\n[checks]\n'env.cpu.isa'={severity='grave'}\n").message().find("severity") !=
+        std::string::npos);
+  CHECK(refusal("[policy]\nname='x'\nextends='nothing'\n").message().find("policy.extends") != std::string::npos);
+  CHECK(refusal("[[waiver]]\n").message().find("[policy]") != std::string::npos);
+}
+
+TEST_CASE("a waiver needs a check, a reason and a day") {
+  const std::string head = "[policy]\nname='x'\n[[waiver]]\n";
+  CHECK(refusal(head + "check='env.cpu.isa'\nreason='r'\nuntil='tomorrow'\n").message().find("waiver.until") !=
+        std::string::npos);
+  CHECK(refusal(head + "check='env.cpu.isa'\nreason=''\nuntil='2026-12-31'\n").message().find("waiver.reason") !=
+        std::string::npos);
+  CHECK(refusal(head + "check='env.cpu.is'\nreason='r'\nuntil='2026-12-31'\n").remedy().find("env.cpu.isa") !=
+        std::string::npos);
+}
+
+TEST_CASE("a policy that does not exist is answered with those that do") {
+  try {
+    static_cast<void>(load_policy("stric"));
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.remedy() == "did you mean strict?");
+  }
+}
+
+}  // namespace
+}  // namespace goldseal

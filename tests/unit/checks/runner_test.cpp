@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch.hpp>
+
+#include <set>
+
+#include "samples.hpp"
+
+namespace goldseal {
+namespace {
+
+using samples::conforming;
+using samples::judge;
+
+Observation with_other_torch() {
+  auto observed = conforming();
+  observed.found.set("torch.version", std::string("1.13.1"), "worker");
+  return observed;
+}
+
+TEST_CASE("every check has an id of its own, a title and an explanation") {
+  std::set<std::string_view> ids;
+  for (const auto& check : catalogue()) {
+    CHECK(ids.insert(check.id).second);
+    CHECK_FALSE(check.title.empty());
+    CHECK(check.explanation.size() > 40);
+    CHECK((check.judge != nullptr || !check.fact.empty()));
+  }
+}
+
+TEST_CASE("every check judges an empty observation without a pass that nothing stands behind") {
+  const Observation nothing;
+  for (const auto& finding : run_checks(nothing, load_policy("strict"), "2026-01-01")) {
+    INFO(finding.id);
+    if (finding.id != "seal.manifest") CHECK(finding.status != Status::pass);
+  }
+}
+
+TEST_CASE("the policy's severity decides whether a difference warns or fails") {
+  CHECK(judge("env.torch.version", with_other_torch(), "deploy").status == Status::warn);
+  CHECK(judge("env.torch.version", with_other_torch(), "strict").status == Status::fail);
+  CHECK(judge("env.torch.version", with_other_torch(), "portable").status == Status::skipped);
+}
+
+TEST_CASE("a fact's finding carries both values and where this one was read") {
+  const auto finding = judge("env.torch.version", with_other_torch());
+  CHECK(finding.expected == "2.13.0");
+  CHECK(finding.actual == "1.13.1");
+  CHECK(finding.origin == "worker");
+}
+
+TEST_CASE("a waiver turns a failure into a warning until its day has passed") {
+  auto policy = load_policy("strict");
+  policy.waivers = {{"env.torch.version", "the fleet moves in May", "2026-05-31"}};
+  const auto finding_on = [&](const std::string& day) {
+    for (auto& finding : run_checks(with_other_torch(), policy, day)) {
+      if (finding.id == "env.torch.version") return finding;
+    }
+    return Finding{};
+  };
+  CHECK(finding_on("2026-05-31").status == Status::warn);
+  CHECK(finding_on("2026-06-01").status == Status::fail);
+  CHECK(finding_on("2026-06-01").message.find("ended on 2026-05-31") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace goldseal
