@@ -17,5 +17,6 @@ namespace goldseal {
 [[nodiscard]] std::string render_markdown(const Report& report, const RenderOptions& options);
 [[nodiscard]] std::string render_nagios(const Report& report, const RenderOptions& options);
 [[nodiscard]] std::string render_prometheus(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_html(const Report& report, const RenderOptions& options);
 
 }  // namespace goldseal

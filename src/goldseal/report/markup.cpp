@@ -51,4 +51,16 @@ std::string escape_markup(std::string_view text) {
   return out;
 }
 
+std::string prose(std::string_view text) {
+  auto rest = escape_markup(text);
+  std::string out;
+  for (auto begin = rest.find('`'); begin != std::string::npos; begin = rest.find('`')) {
+    const auto end = rest.find('`', begin + 1);
+    if (end == std::string::npos) break;
+    out += rest.substr(0, begin) + "<code>" + rest.substr(begin + 1, end - begin - 1) + "</code>";
+    rest.erase(0, end + 1);
+  }
+  return out + rest;
+}
+
 }  // namespace goldseal

@@ -10,4 +10,7 @@ namespace goldseal {
 /// escape_unprintable has it, newlines kept, and nothing left that either language would read as markup.
 [[nodiscard]] std::string escape_markup(std::string_view text);
 
+/// The same as HTML of a sentence: what stands between backticks becomes `<code>`.
+[[nodiscard]] std::string prose(std::string_view text);
+
 }  // namespace goldseal

@@ -19,6 +19,7 @@ std::span<const Renderer> renderers() {
       Renderer{"markdown", "for a step's summary or a comment", render_markdown},
       Renderer{"nagios", "a plugin's output, with its exit codes", render_nagios},
       Renderer{"prometheus", "for node_exporter's textfile collector", render_prometheus},
+      Renderer{"html", "one page for people, with charts; it loads nothing", render_html},
   };
   return k_renderers;
 }

@@ -33,6 +33,10 @@ struct Renderer {
 /// schema.
 [[nodiscard]] Report parse_report(std::string_view json, const std::string& where);
 
+/// Several reports as one HTML page: a matrix of checks by targets that leads to each report. Throws Error{usage} for
+/// none.
+[[nodiscard]] std::string render_matrix(std::span<const Report> reports);
+
 /// The JSON Schema (draft 2020-12) of what the `json` format writes.
 [[nodiscard]] std::string_view report_schema();
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import unittest
 
+import html5lib
 import junitparser
 import jsonschema
 import markdown_it
@@ -154,6 +155,10 @@ class Formats(unittest.TestCase):
         cells = [t.children[0].content for t in tokens if t.type == "inline" and t.children]
         for cell in ("|", "```", "<!--", "\\x1b]0;x\\x07"):
             self.assertIn(cell, cells)
+
+    def test_html_parses_without_an_error(self):
+        for name in [*NAMES, "matrix"]:
+            html5lib.HTMLParser(strict=True).parse(text(name, "html"))
 
     def test_nagios_output_obeys_the_plugin_guidelines(self):
         item = re.compile(r"(?:'(?:[^'=]|'')+'|[^\s'=]+)=(?:U|-?[0-9]+(?:\.[0-9]+)?)(?:s|B|%)?"

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <vector>
 
 using namespace goldseal;
 
@@ -32,6 +33,9 @@ int main(int argc, char** argv) {
     for (const auto& [name, report] : all)
       for (const auto& renderer : renderers())
         write(directory / (name + "." + std::string(renderer.name)), renderer.render(report, {}));
+    const std::vector<Report> targets{test::passing_report(), test::environment_failure(), test::numeric_failure(),
+                                      test::key_failure(), test::inconclusive_report()};
+    write(directory / "matrix.html", render_matrix(targets));
     write(directory / "schema", report_schema());
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/verdict/report.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+
+// Parts of the HTML page. Each appends to `out`, and nothing where the report holds nothing for it; `prefix` keeps the
+// anchors of several reports on one page apart.
+
+/// page.css and page.js.
+[[nodiscard]] std::string_view page_style();
+[[nodiscard]] std::string_view page_script();
+
+void write_cause(std::string& out, const Report& report, std::string_view prefix);
+void write_findings(std::string& out, const Report& report, std::string_view prefix);
+void write_environment(std::string& out, const Report& report, std::string_view prefix);
+/// Error over noise of each output on a log axis with its limit, and how the errors of the elements are spread.
+void write_outputs(std::string& out, const Report& report, std::string_view prefix);
+/// Error over noise along the layers, the first one over its limit marked.
+void write_layers(std::string& out, const Report& report, std::string_view prefix);
+/// The tensors by module, coloured by state, and a table of those that are not as they should be.
+void write_tensors(std::string& out, const Report& report, std::string_view prefix);
+void write_pictures(std::string& out, const Report& report, std::string_view prefix);
+void write_stages(std::string& out, const Report& report, std::string_view prefix);
+
+/// An HTML table; columns of numbers to the right.
+void write_table(std::string& out, const Table& table);
+
+/// The word that colours a verdict and a finding in page.css.
+[[nodiscard]] std::string_view color_of(ExitCode code);
+[[nodiscard]] std::string_view color_of(const Finding& finding);
+
+}  // namespace goldseal
