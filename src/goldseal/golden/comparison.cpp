@@ -26,29 +26,15 @@ constexpr std::size_t k_converted = 2048;
 // Below this many blocks, threads cost more than they save.
 constexpr std::size_t k_worth_threads = 8;
 
-struct RowBest {
-  double value = -std::numeric_limits<double>::infinity();
-  std::size_t index = 0;
-};
-
-// The first maximum, NaN left out.
-RowBest first_maximum(std::span<const double> values, std::size_t begin) {
-  RowBest best;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] > best.value) best = {values[i], begin + i};
-  }
-  return best;
-}
-
-RowBest better(const RowBest& a, const RowBest& b) { return b.value > a.value ? b : a; }
+Maximum better(const Maximum& a, const Maximum& b) { return b.value > a.value ? b : a; }
 
 struct BlockResult {
   std::size_t begin = 0;
   StretchSums sums;
   std::size_t rows = 0;  // whole rows in the block
   std::size_t same_top = 0;
-  RowBest found_top;  // of the part of a row that the block is, where a row is longer than a block
-  RowBest reference_top;
+  Maximum found_top;  // of the part of a row that the block is, where a row is longer than a block
+  Maximum reference_top;
 };
 
 // How elements are dealt to blocks: whole rows, or the parts of one row.
@@ -167,13 +153,23 @@ class Comparison {
     if (std::memcmp(found, native, (end - begin) * size) != 0) m_bits_differ = true;
   }
 
-  static RowBest top(const HostTensor& tensor, std::size_t begin, std::size_t end) {
+  // Of the elements [begin, end); its index counts from the tensor's start.
+  static Maximum top(const HostTensor& tensor, std::size_t begin, std::size_t end) {
+    if (tensor.dtype == DType::float32 || tensor.dtype == DType::float64) {
+      const auto* const from = tensor.bytes.data() + begin * item_size(tensor.dtype);
+      const bool narrow = tensor.dtype == DType::float32;
+      auto best = narrow ? first_maximum<float>(from, end - begin) : first_maximum<double>(from, end - begin);
+      best.index += begin;
+      return best;
+    }
     std::array<double, k_converted> values;
-    RowBest best;
+    Maximum best{-std::numeric_limits<double>::infinity(), begin};
     for (std::size_t at = begin; at < end; at += k_converted) {
-      const std::span<double> part(values.data(), std::min(k_converted, end - at));
-      copy_as_double(tensor, at, part);
-      best = better(best, first_maximum(part, at));
+      const std::size_t count = std::min(k_converted, end - at);
+      copy_as_double(tensor, at, {values.data(), count});
+      auto part = first_maximum<double>(reinterpret_cast<const std::byte*>(values.data()), count);
+      part.index += at;
+      best = better(best, part);
     }
     return best;
   }
@@ -188,9 +184,9 @@ class Comparison {
         same += m_blocks[i].same_top;
         continue;
       }
-      RowBest found;
-      RowBest reference;
-      for (std::size_t part = i; part < i + m_layout.parts; ++part) {
+      Maximum found = m_blocks[i].found_top;
+      Maximum reference = m_blocks[i].reference_top;
+      for (std::size_t part = i + 1; part < i + m_layout.parts; ++part) {
         found = better(found, m_blocks[part].found_top);
         reference = better(reference, m_blocks[part].reference_top);
       }

@@ -6,15 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 // This file is compiled with -ffp-contract=off: a fused multiplication would make the sums depend on the processor.
 // The vector types are an extension that GCC and Clang share; each function that is compiled for a processor inlines
 // the generic text, so no vector crosses a call.
 #define GOLDSEAL_INLINE [[gnu::always_inline]] inline
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi"
-#endif
 
 namespace goldseal::golden {
 namespace {
@@ -178,6 +175,35 @@ GOLDSEAL_INLINE StretchSums sum_tiles(const Stretch& stretch) {
   return sums;
 }
 
+template <typename T>
+GOLDSEAL_INLINE void scan_plainly(const std::byte* from, std::size_t begin, std::size_t end, Maximum& best) {
+  for (std::size_t i = begin; i < end; ++i) {
+    const double value = element<T>(from, i);
+    if (value > best.value) best = {value, i};
+  }
+}
+
+// A group at a time, without a branch within it: whether it holds anything larger than the best so far.
+template <typename T>
+GOLDSEAL_INLINE Maximum scan_maximum(const std::byte* from, std::size_t count) {
+  using Lanes = typename LanesOf<T>::Type;
+  constexpr std::size_t k_group = 8 * k_lanes;
+  Maximum best{-std::numeric_limits<double>::infinity(), 0};
+  std::size_t begin = 0;
+  for (; begin + k_group <= count; begin += k_group) {
+    std::array<Lanes, 8> part;
+    std::memcpy(part.data(), from + begin * sizeof(T), sizeof part);
+    const auto bar = static_cast<T>(best.value);
+    auto exceeds = part[0] > bar;
+    for (std::size_t i = 1; i < part.size(); ++i) exceeds |= part[i] > bar;
+    auto found = exceeds[0];
+    for (std::size_t lane = 1; lane < k_lanes; ++lane) found |= exceeds[lane];
+    if (found != 0) scan_plainly<T>(from, begin, begin + k_group, best);
+  }
+  scan_plainly<T>(from, begin, count, best);
+  return best;
+}
+
 #if defined(__x86_64__)
 template <typename T>
 [[gnu::target("avx512f,avx512dq,avx512vl")]] StretchSums sum_avx512(const Stretch& stretch) {
@@ -187,15 +213,23 @@ template <typename T>
 [[gnu::target("avx2")]] StretchSums sum_avx2(const Stretch& stretch) {
   return sum_tiles<T>(stretch);
 }
+template <typename T>
+[[gnu::target("avx2")]] Maximum maximum_avx2(const std::byte* from, std::size_t count) {
+  return scan_maximum<T>(from, count);
+}
 #endif
 
 template <typename T>
 StretchSums sum_plain(const Stretch& stretch) {
   return sum_tiles<T>(stretch);
 }
+template <typename T>
+Maximum maximum_plain(const std::byte* from, std::size_t count) {
+  return scan_maximum<T>(from, count);
+}
 
 template <typename T>
-auto choose() {
+auto choose_sum() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     return &sum_avx512<T>;
@@ -205,15 +239,31 @@ auto choose() {
   return &sum_plain<T>;
 }
 
+template <typename T>
+auto choose_maximum() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) return &maximum_avx2<T>;
+#endif
+  return &maximum_plain<T>;
+}
+
 }  // namespace
 
 template <typename T>
 StretchSums sum_stretch(const Stretch& stretch) {
-  static const auto best = choose<T>();
+  static const auto best = choose_sum<T>();
   return best(stretch);
+}
+
+template <typename T>
+Maximum first_maximum(const std::byte* from, std::size_t count) {
+  static const auto best = choose_maximum<T>();
+  return best(from, count);
 }
 
 template StretchSums sum_stretch<float>(const Stretch& stretch);
 template StretchSums sum_stretch<double>(const Stretch& stretch);
+template Maximum first_maximum<float>(const std::byte* from, std::size_t count);
+template Maximum first_maximum<double>(const std::byte* from, std::size_t count);
 
 }  // namespace goldseal::golden

@@ -36,4 +36,14 @@ struct StretchSums {
 template <typename T>
 [[nodiscard]] StretchSums sum_stretch(const Stretch& stretch);
 
+/// A largest value and the first place that has it.
+struct Maximum {
+  double value = 0;
+  std::size_t index = 0;
+};
+
+/// NaN takes no part; of nothing but NaN, or of nothing, -infinity at 0. `T` is float or double.
+template <typename T>
+[[nodiscard]] Maximum first_maximum(const std::byte* from, std::size_t count);
+
 }  // namespace goldseal::golden
