@@ -45,9 +45,7 @@ std::string message_of(const Finding& finding) {
   add("expected: ", finding.expected);
   add("found: ", finding.actual);
   add("fix: ", finding.remedy);
-  std::string safe;
-  for (const auto line : split(text, '\n')) safe += (safe.empty() ? "" : "\n") + escape_unprintable(line);
-  return encoded(safe, false);
+  return encoded(printable_lines(text, true), false);
 }
 
 std::string_view command_of(Gravity gravity) {

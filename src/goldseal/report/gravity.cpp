@@ -68,6 +68,11 @@ std::string shown_number(double value) {
   return fmt::format("{:.3g}", value);
 }
 
+std::string shown_value(const Measurement& measurement) {
+  const auto number = shown_number(measurement.value);
+  return measurement.unit.empty() ? number : fmt::format("{} {}", number, measurement.unit);
+}
+
 std::string shown_shape(const std::vector<std::int64_t>& shape) {
   return shape.empty() ? "scalar" : fmt::format("{}", fmt::join(shape, "x"));
 }

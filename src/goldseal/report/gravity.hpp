@@ -31,6 +31,9 @@ enum class Gravity { damaged, failed, undecided, warned, unjudged, passed, skipp
 /// thousand to a million, without a fraction.
 [[nodiscard]] std::string shown_number(double value);
 
+/// The value with its unit: `0.701 s`.
+[[nodiscard]] std::string shown_value(const Measurement& measurement);
+
 /// `32x3x3x3`; `scalar` for no dimension.
 [[nodiscard]] std::string shown_shape(const std::vector<std::int64_t>& shape);
 

@@ -27,8 +27,7 @@ std::string body_of(const Finding& finding) {
   write_line(body, "where", finding.origin);
   write_line(body, "fix", finding.remedy);
   for (const auto& measurement : finding.measurements) {
-    auto text = shown_number(measurement.value);
-    if (!measurement.unit.empty()) text += " " + measurement.unit;
+    auto text = shown_value(measurement);
     if (measurement.limit) text += fmt::format(" (limit {})", shown_number(*measurement.limit));
     write_line(body, measurement.name, text);
   }

@@ -189,6 +189,16 @@ std::string printable(std::string_view text, bool unicode) {
   return ascii;
 }
 
+std::string printable_lines(std::string_view text, bool unicode) {
+  std::string lines;
+  for (bool first = true; const auto line : split(text, '\n')) {
+    if (!first) lines += '\n';
+    first = false;
+    lines += printable(line, unicode);
+  }
+  return lines;
+}
+
 std::string shorten(std::string_view text, std::size_t width, bool unicode) {
   if (display_width(text) <= width) return std::string(text);
   const auto mark = ellipsis(unicode);

@@ -17,6 +17,9 @@ namespace goldseal {
 /// likeness, the rest as `\u00e9`.
 [[nodiscard]] std::string printable(std::string_view text, bool unicode);
 
+/// The same with its newlines kept: a message of PyTorch's has many lines.
+[[nodiscard]] std::string printable_lines(std::string_view text, bool unicode);
+
 /// At most `width` columns, the middle left out where it is longer: both ends of a path or key tell more.
 [[nodiscard]] std::string shorten(std::string_view text, std::size_t width, bool unicode);
 

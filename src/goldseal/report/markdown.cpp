@@ -53,7 +53,7 @@ class Document {
     m_text += '\n';
   }
   void row(const std::vector<std::string>& cells) {
-    for (const auto& cell : cells) m_text += "| " + cell + " ";
+    for (const auto& cell : cells) m_text.append("| ").append(cell).append(" ");
     m_text += "|\n";
   }
   void head(const std::vector<std::string>& cells) {
@@ -86,8 +86,7 @@ void write_measurements(Document& document, const Finding& finding) {
   if (finding.measurements.empty()) return;
   document.head({"measured", "value", "limit"});
   for (const auto& m : finding.measurements)
-    document.row({literal(m.name), shown_number(m.value) + (m.unit.empty() ? "" : " " + literal(m.unit)),
-                  m.limit ? shown_number(*m.limit) : ""});
+    document.row({literal(m.name), literal(shown_value(m)), m.limit ? shown_number(*m.limit) : ""});
 }
 
 std::string_view label_of(const Finding& finding) {

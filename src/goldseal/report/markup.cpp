@@ -57,7 +57,7 @@ std::string prose(std::string_view text) {
   for (auto begin = rest.find('`'); begin != std::string::npos; begin = rest.find('`')) {
     const auto end = rest.find('`', begin + 1);
     if (end == std::string::npos) break;
-    out += rest.substr(0, begin) + "<code>" + rest.substr(begin + 1, end - begin - 1) + "</code>";
+    out.append(rest, 0, begin).append("<code>").append(rest, begin + 1, end - begin - 1).append("</code>");
     rest.erase(0, end + 1);
   }
   return out + rest;

@@ -55,9 +55,10 @@ void write_output(std::string& out, const OutputError& output, const LogAxis& ax
       R"(<line class="limit" x1="{0:.2f}%" x2="{0:.2f}%" y1="0" y2="100%"/>)"
       R"(<line class="stem" x1="0" x2="{1:.2f}%" y1="13" y2="13"/><circle class="dot" cx="{1:.2f}%" cy="13" r="5.5"/></svg>)",
       limit, x);
-  fmt::format_to(Out(out), R"(<span class="value"><b>{}</b> {} {}{}</span></li>)", shown_ratio(output.ratio),
-                 over ? "over" : "of", shown_number(output.limit),
-                 output.remark.empty() ? "" : " <span class=\"soft\">" + escape_markup(output.remark) + "</span>");
+  fmt::format_to(
+      Out(out), R"(<span class="value"><b>{}</b> {} {}{}</span></li>)", shown_ratio(output.ratio), over ? "over" : "of",
+      shown_number(output.limit),
+      output.remark.empty() ? "" : fmt::format(R"( <span class="soft">{}</span>)", escape_markup(output.remark)));
   out += '\n';
 }
 

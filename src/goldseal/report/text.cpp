@@ -72,12 +72,7 @@ class Page {
   }
   [[nodiscard]] std::string safe(std::string_view text) const { return printable(text, m_options.unicode); }
 
-  // Printable, but for newlines, which stay: a message of PyTorch's has many lines.
-  [[nodiscard]] std::string safe_lines(std::string_view text) const {
-    std::string lines;
-    for (const auto line : split(text, '\n')) lines += (lines.empty() ? "" : "\n") + safe(line);
-    return lines;
-  }
+  [[nodiscard]] std::string safe_lines(std::string_view text) const { return printable_lines(text, m_options.unicode); }
 
   void line(std::string_view text = {}) { m_text.append(text).append("\n"); }
 
@@ -94,7 +89,7 @@ class Page {
   void table(const Table& table) {
     line(fmt::format("  {}", styled(safe(table.title), fmt::emphasis::bold)));
     const auto rows = m_options.verbose ? k_most_rows : k_rows_shown;
-    for (const auto& row : lay_out(table, m_width - 4, rows, m_options.unicode)) line("    " + row);
+    for (const auto& row : lay_out(table, m_width - 4, rows, m_options.unicode)) line(fmt::format("    {}", row));
   }
 
   [[nodiscard]] std::size_t width() const { return m_width; }
@@ -136,7 +131,7 @@ void write_measurements(Page& page, const Finding& finding, std::string_view ind
   for (const auto& measurement : finding.measurements) {
     auto text = fmt::format("{}  {}", pad(page.safe(measurement.name), widths.name),
                             pad(shown_number(measurement.value), widths.value, true));
-    if (!measurement.unit.empty()) text += " " + page.safe(measurement.unit);
+    if (!measurement.unit.empty()) text += fmt::format(" {}", page.safe(measurement.unit));
     if (measurement.limit) text += fmt::format("  limit {}", shown_number(*measurement.limit));
     page.line(
         fmt::format("{}{}{}", indent, page.styled(pad(label, k_label_width), fg(fmt::terminal_color::cyan)), text));
