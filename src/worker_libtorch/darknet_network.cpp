@@ -42,7 +42,7 @@ at::Tensor activated(Activation activation, at::Tensor x) {
 class DarknetNetwork final : public Network {
  public:
   explicit DarknetNetwork(DarknetCfg cfg) : m_cfg(std::move(cfg)), m_last_use(m_cfg.layers.size()) {
-    m_inputs.push_back({"input", {{std::nullopt, m_cfg.channels, m_cfg.height, m_cfg.width}}, at::kFloat});
+    m_inputs.push_back({"image", {{std::nullopt, m_cfg.channels, m_cfg.height, m_cfg.width}}, at::kFloat});
     m_configuration["net.channels"] = std::to_string(m_cfg.channels);
     m_configuration["net.height"] = std::to_string(m_cfg.height);
     m_configuration["net.width"] = std::to_string(m_cfg.width);
@@ -163,7 +163,7 @@ class DarknetNetwork final : public Network {
   }
 
   at::Tensor take_input(NamedTensors inputs) const {
-    if (inputs.size() != 1 || inputs[0].first != "input")
+    if (inputs.size() != 1 || inputs[0].first != "image")
       throw Refusal(RefusalKind::usage, "the network takes one input, named `input`");
     auto x = std::move(inputs[0].second);
     if (x.dim() != 4 || x.size(1) != m_cfg.channels || !x.is_floating_point())

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/text.hpp>
+#include <goldseal/base/utc.hpp>
+
+#include <catch.hpp>
+
+#include <cstdlib>
+
+namespace goldseal {
+namespace {
+
+TEST_CASE("text from files cannot steer a terminal") {
+  CHECK(escape_unprintable("a\x1b[31mb\n") == "a\\x1b[31mb\\x0a");
+  CHECK(escape_unprintable("\xff\xc0\x80") == "\\xff\\xc0\\x80");
+  CHECK(escape_unprintable("grün λ 😀") == "grün λ 😀");
+  CHECK(escape_unprintable("a\xe2\x80\xae"
+                           "b") ==
+        "a\\xe2\\x80\\xae"
+        "b");
+  CHECK(escape_unprintable("\xc2\x9b") == "\\xc2\\x9b");
+}
+
+TEST_CASE("UTF-8 is told from what only looks like it") {
+  CHECK(is_utf8("λ"));
+  CHECK_FALSE(is_utf8("\xed\xa0\x80"));
+  CHECK_FALSE(is_utf8("\xf5\x80\x80\x80"));
+  CHECK_FALSE(is_utf8("\xe2\x82"));
+}
+
+TEST_CASE("numbers read as people write them") {
+  CHECK(format_bytes(1023) == "1023 bytes");
+  CHECK(format_bytes(248'007'048) == "236.5 MiB");
+  CHECK(format_count(61'949'149) == "61,949,149");
+  CHECK(format_count(999) == "999");
+}
+
+TEST_CASE("a slip of the hand finds the word that was meant") {
+  const std::vector<std::string> verbs{"capture", "check", "verify"};
+  CHECK(did_you_mean("chek", verbs) == "check");
+  CHECK_FALSE(did_you_mean("zzzzz", verbs));
+  CHECK(edit_distance("kitten", "sitting") == 3);
+}
+
+TEST_CASE("the time can be fixed for reproducible seals") {
+  ::setenv("SOURCE_DATE_EPOCH", "0", 1);
+  CHECK(utc_now() == "1970-01-01T00:00:00Z");
+  CHECK(utc_today() == "1970-01-01");
+  ::unsetenv("SOURCE_DATE_EPOCH");
+}
+
+}  // namespace
+}  // namespace goldseal
