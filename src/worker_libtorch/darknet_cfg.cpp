@@ -6,7 +6,6 @@
 
 #include "darknet_sections.hpp"
 #include "error.hpp"
-#include "network.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +16,7 @@ namespace goldseal::worker {
 namespace {
 
 constexpr std::int64_t k_max_size = 1 << 16;
+constexpr std::int64_t k_max_channels = 1 << 20;
 constexpr double k_default_eps = 1e-5;
 constexpr std::array<std::pair<std::string_view, Activation>, 6> k_activations{{{"linear", Activation::linear},
                                                                                 {"leaky", Activation::leaky},
@@ -83,7 +83,10 @@ class CfgBuilder {
   }
 
   static Layer make_layer(LayerKind kind, const Shape& shape, const DarknetSection& section) {
-    return {std::move(kind), shape.channels, shape.height, shape.width, section.line()};
+    if (shape.channels > k_max_channels || shape.height > k_max_size || shape.width > k_max_size)
+      throw Refusal(RefusalKind::malformed, "the layer's output grows beyond all sense: " + text_of(shape),
+                    section.where());
+    return {std::move(kind), shape.channels, shape.height, shape.width, section.line("filters")};
   }
 
   static Activation activation(const DarknetSection& section) {

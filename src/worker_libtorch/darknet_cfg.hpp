@@ -60,7 +60,7 @@ struct Yolo {
 
 using LayerKind = std::variant<Convolution, Shortcut, Route, Upsample, MaxPool, Yolo>;
 
-/// One section after [net], with the size of its output at the cfg's image size.
+/// One section after [net], with the size of its output at the cfg's image size, and the line that states its channels.
 struct Layer {
   LayerKind kind;
   std::int64_t channels;

@@ -63,11 +63,11 @@ std::optional<std::vector<Number>> parse_list(std::string_view text) {
   std::vector<Number> values;
   // Darknet's own reader lets a list end with a comma.
   if (!text.empty() && text.back() == ',') text.remove_suffix(1);
-  for (bool more = true; more && values.size() < k_max_list;) {
+  for (bool more = true; more;) {
     const auto comma = text.find(',');
     more = comma != std::string_view::npos;
     const auto value = parse_number<Number>(trimmed(text.substr(0, comma)));
-    if (!value) return std::nullopt;
+    if (!value || values.size() == k_max_list) return std::nullopt;
     values.push_back(*value);
     if (more) text.remove_prefix(comma + 1);
   }
@@ -94,10 +94,12 @@ void DarknetSection::add(Option option) {
 
 std::string DarknetSection::where() const { return place(m_file, m_line); }
 
-std::string DarknetSection::where(std::string_view key) const {
+int DarknetSection::line(std::string_view key) const {
   const auto* option = find(key);
-  return option ? place(m_file, option->line) : where();
+  return option ? option->line : m_line;
 }
+
+std::string DarknetSection::where(std::string_view key) const { return place(m_file, line(key)); }
 
 std::string DarknetSection::text(std::string_view key, std::string_view absent) const {
   const auto* option = find(key);
@@ -125,14 +127,14 @@ double DarknetSection::number(std::string_view key, double absent) const {
 std::vector<std::int64_t> DarknetSection::integers(std::string_view key) const {
   const auto& option = require(key);
   auto values = parse_list<std::int64_t>(option.value);
-  if (!values) refuse_value(option, "whole numbers with commas between them");
+  if (!values) refuse_value(option, "up to 256 whole numbers with commas between them");
   return std::move(*values);
 }
 
 std::vector<double> DarknetSection::numbers(std::string_view key) const {
   const auto& option = require(key);
   auto values = parse_list<double>(option.value);
-  if (!values) refuse_value(option, "numbers with commas between them");
+  if (!values) refuse_value(option, "up to 256 numbers with commas between them");
   return std::move(*values);
 }
 

@@ -25,7 +25,9 @@ class DarknetSection {
 
   const std::string& file() const { return m_file; }
   const std::string& name() const { return m_name; }
-  int line() const { return m_line; }
+
+  /// The line of an option, or of the section's name where the section does not state it.
+  int line(std::string_view key) const;
 
   /// `file:line` of the section's name, or of an option where the section states it.
   std::string where() const;

@@ -53,6 +53,8 @@ MappedFile::~MappedFile() {
   if (m_begin) munmap(m_begin, m_size);
 }
 
+void require_file(const std::string& path) { Descriptor(path).regular_size(path); }
+
 std::string read_text_file(const std::string& path, std::size_t most) {
   const Descriptor file(path);
   const auto size = file.regular_size(path);

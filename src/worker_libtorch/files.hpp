@@ -27,6 +27,9 @@ class MappedFile {
   std::size_t m_size = 0;
 };
 
+/// Throws Refusal (`malformed`) unless `path` is a regular file that can be read.
+void require_file(const std::string& path);
+
 /// The whole file as text. Throws Refusal if it cannot be read or is longer than `most` bytes.
 std::string read_text_file(const std::string& path, std::size_t most);
 

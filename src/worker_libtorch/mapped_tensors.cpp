@@ -167,6 +167,10 @@ NamedTensors map_tensors(const nlohmann::json& document, const std::string& dire
 
 void fill_slots(Network& network, const NamedTensors& tensors) {
   const auto& slots = network.slots();
+  if (slots.empty() && !tensors.empty())
+    throw Refusal(RefusalKind::unsupported,
+                  "the network takes no tensors: it has no weights, or they were frozen into constants of its code", {},
+                  "export the module without torch.jit.freeze, or give no checkpoint beside the archive");
   std::unordered_map<std::string, std::size_t> index_of;
   for (std::size_t i = 0; i < slots.size(); ++i) index_of.emplace(slots[i].name, i);
 

@@ -67,11 +67,11 @@ json describe(const Slot& slot) {
 }
 
 json describe(const InputSpec& input) {
-  json entry{{"name", input.name}, {"shape", nullptr}, {"dtype", nullptr}};
+  json entry{{"name", input.name}};
   if (input.dtype) entry["dtype"] = name_of_dtype(*input.dtype);
   if (!input.shape) return entry;
-  entry["shape"] = json::array();
-  for (const auto& size : *input.shape) entry["shape"].push_back(size ? json(*size) : json(nullptr));
+  auto& shape = entry["shape"] = json::array();
+  for (const auto& size : *input.shape) shape.push_back(size ? json(*size) : json(nullptr));
   return entry;
 }
 
@@ -271,9 +271,11 @@ void Session::require_filled() const {
   const auto& slots = network().slots();
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const auto tensor = network().get(i);
-    if (!tensor.defined() || tensor.is_meta())
-      throw Refusal(RefusalKind::usage, "slot " + slots[i].name + " holds no tensor", {},
-                    "load every slot before a run");
+    if (tensor.defined() && !tensor.is_meta()) continue;
+    throw Refusal(RefusalKind::usage, "slot " + slots[i].name + " holds no tensor", {},
+                  slots[i].persistent ? "load every slot before a run"
+                                      : "no state dict holds this one, and the archive was saved on the meta device: "
+                                        "export the module with its weights");
   }
 }
 

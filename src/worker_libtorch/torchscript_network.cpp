@@ -3,8 +3,10 @@
 // tensors) and a tensor is put in by replacing the attribute: copying into a meta tensor does nothing, and LibTorch
 // checks no shape.
 #include "error.hpp"
+#include "files.hpp"
 #include "network.hpp"
 
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
@@ -40,6 +42,7 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 }
 
 torch::jit::Module load_archive(const std::string& path) {
+  require_file(path);
   try {
     return torch::jit::load(path, c10::Device(c10::kCPU));
   } catch (...) {
@@ -57,6 +60,18 @@ std::set<std::string> names_of_option(const BuildOptions& options, const std::st
     begin = end + 1;
   }
   return names;
+}
+
+// torch.jit.freeze turns weights into constants of the code.
+bool has_floating_constants(const torch::jit::Block& block) {
+  for (const auto* node : block.nodes()) {
+    for (const auto* inner : node->blocks())
+      if (has_floating_constants(*inner)) return true;
+    if (node->kind() != torch::jit::prim::Constant) continue;
+    const auto value = torch::jit::toIValue(node->output());
+    if (value && value->isTensor() && value->toTensor().is_floating_point()) return true;
+  }
+  return false;
 }
 
 // Flattens what forward() returned: `0`, `1.scores`; a single tensor is `output`.
@@ -134,7 +149,7 @@ class TorchScriptNetwork final : public Network {
   }
 
   NamedTensors run(NamedTensors inputs, const Transform& transform) override {
-    if (transform && m_slots.empty())
+    if (transform && m_slots.empty() && has_floating_constants(*m_module.get_method("forward").graph()->block()))
       throw Refusal(RefusalKind::unsupported,
                     "a frozen archive computes with the weights as they were frozen; it cannot be converted", {},
                     "export the module without torch.jit.freeze");
@@ -188,8 +203,13 @@ class TorchScriptNetwork final : public Network {
 
   void drop_weights() {
     for (std::size_t i = 0; i < m_slots.size(); ++i)
-      if (m_slots[i].persistent)
+      if (m_slots[i].persistent || !has_memory(get(i)))
         set(i, at::empty(m_slots[i].shape, at::TensorOptions().dtype(m_slots[i].dtype).device(at::kMeta)));
+  }
+
+  // PyTorch 1.13 makes of a meta tensor that it puts on the CPU one without memory.
+  static bool has_memory(const at::Tensor& tensor) {
+    return !tensor.is_meta() && (tensor.numel() == 0 || tensor.storage().data() != nullptr);
   }
 
   void describe_inputs() {

@@ -6,13 +6,21 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
+import unittest
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    print("skipped: this Python has no numpy")
+    sys.exit(125)
 
 NUMPY_TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1", "U8": "u1", "BOOL": "?"}
 TORCH_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
                "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"}
+
+WORKER = None  # the program that is tested; main() sets it
 
 
 class Refused(Exception):
@@ -164,3 +172,21 @@ def read_safetensors(path):
         begin, end = entry["data_offsets"]
         tensors[name] = np.frombuffer(data[begin:end], NUMPY_TYPES[entry["dtype"]]).reshape(entry["shape"])
     return tensors
+
+
+
+def worker(**members):
+    """A worker of the program that the command line names."""
+    return Worker(WORKER, **members)
+
+
+def main():
+    """Runs the calling script's unittest cases: SCRIPT WORKER. Exit code 125, skipped, if this Python has no torch."""
+    global WORKER
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        print("skipped: this Python has no torch")
+        sys.exit(125)
+    WORKER = os.path.abspath(sys.argv.pop(1))
+    unittest.main(module="__main__")

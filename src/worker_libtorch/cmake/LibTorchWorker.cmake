@@ -96,10 +96,14 @@ function(goldseal_add_libtorch_worker prefix)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
   add_executable(${target} ${sources})
+  set(directory ${CMAKE_BINARY_DIR}/workers/libtorch-${version})
+  # goldseal reads here which installation's libraries the worker is to find.
+  file(CONFIGURE OUTPUT ${directory}/installation CONTENT "${prefix}\n")
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME goldseal-worker-libtorch
-    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/workers/libtorch-${version}
-    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+    RUNTIME_OUTPUT_DIRECTORY ${directory}
+    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
+    GOLDSEAL_TORCH_PREFIX ${prefix})
   # Fused multiply-add would change the perturbation's bits, which are the same on every machine.
   target_compile_options(${target} PRIVATE -O2 -ffp-contract=off -Wall -Wextra $<$<BOOL:${GOLDSEAL_WERROR}>:-Werror>)
   target_link_libraries(${target} PRIVATE ${torch} Threads::Threads ${CMAKE_DL_LIBS})
