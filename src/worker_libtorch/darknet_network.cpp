@@ -164,10 +164,10 @@ class DarknetNetwork final : public Network {
 
   at::Tensor take_input(NamedTensors inputs) const {
     if (inputs.size() != 1 || inputs[0].first != "image")
-      throw Refusal(RefusalKind::usage, "the network takes one input, named `input`");
+      throw Refusal(RefusalKind::usage, "the network takes one input, named `image`");
     auto x = std::move(inputs[0].second);
     if (x.dim() != 4 || x.size(1) != m_cfg.channels || !x.is_floating_point())
-      throw Refusal(RefusalKind::usage, "`input` is a floating tensor [N, " + std::to_string(m_cfg.channels) +
+      throw Refusal(RefusalKind::usage, "`image` is a floating tensor [N, " + std::to_string(m_cfg.channels) +
                                             ", height, width]; given " + name_of_dtype(x.scalar_type()) + " " +
                                             text_of_shape(x.sizes()));
     return x;
