@@ -23,7 +23,7 @@ find_library(JPEG_STATIC_LIBRARY NAMES libjpeg.a REQUIRED)
 # Third-party headers are SYSTEM, so that our warnings speak of our code alone.
 function(goldseal_external name)
   cmake_parse_arguments(arg "" "" "INCLUDE;LINK;DEFINE" ${ARGN})
-  add_library(goldseal_external_${name} INTERFACE)
+  add_library(goldseal_external_${name} INTERFACE IMPORTED GLOBAL)
   target_include_directories(goldseal_external_${name} SYSTEM INTERFACE ${arg_INCLUDE})
   target_link_libraries(goldseal_external_${name} INTERFACE ${arg_LINK})
   target_compile_definitions(goldseal_external_${name} INTERFACE ${arg_DEFINE})

@@ -2,15 +2,23 @@
 # Compiler options that every goldseal target shares, as one INTERFACE target.
 add_library(goldseal_options INTERFACE)
 target_compile_features(goldseal_options INTERFACE cxx_std_20)
-target_include_directories(goldseal_options INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/src)
-target_compile_options(goldseal_options INTERFACE
+target_include_directories(goldseal_options INTERFACE $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/src>
+                                                      $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+set_target_properties(goldseal_options PROPERTIES EXPORT_NAME options)
+
+# Warnings are for this project's own code, not for programs that link an installed goldseal.
+set(goldseal_warnings
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  list(APPEND goldseal_warnings -Wno-restrict)  # GCC bug 105651: it sees overlap where a literal is assigned to a string
+endif()
 
 option(GOLDSEAL_WERROR "Treat warnings as errors (the presets do)" OFF)
 if(GOLDSEAL_WERROR)
-  target_compile_options(goldseal_options INTERFACE -Werror)
+  list(APPEND goldseal_warnings -Werror)
 endif()
+target_compile_options(goldseal_options INTERFACE "$<BUILD_INTERFACE:${goldseal_warnings}>")
 
 set(GOLDSEAL_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them")
 if(GOLDSEAL_SANITIZE)
@@ -29,5 +37,7 @@ function(goldseal_add_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
   add_library(goldseal_${name} STATIC ${arg_SOURCES})
   add_library(goldseal::${name} ALIAS goldseal_${name})
+  set_target_properties(goldseal_${name} PROPERTIES EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY GOLDSEAL_LIBRARIES goldseal_${name})
   target_link_libraries(goldseal_${name} PUBLIC goldseal_options ${arg_DEPENDS} PRIVATE ${arg_PRIVATE})
 endfunction()

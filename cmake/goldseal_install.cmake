@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `cmake --install` lays down, relocatable as a whole: the command finds its workers from where it lies itself.
+#   bin/goldseal, libexec/goldseal/workers/libtorch-VERSION/   the command and the workers that were built
+#   share/goldseal/worker_libtorch/                            the workers' sources, for `goldseal runtime build`
+#   share/goldseal/policies/, share/doc/goldseal/              the policies that are built in, to read and to copy; documents
+#   include/goldseal/, lib/libgoldseal_*.a, lib/cmake/goldseal the library behind the command, for find_package(goldseal)
+# Components: `command` is what a target machine needs, `library` what a program that links goldseal needs.
+include(CMakePackageConfigHelpers)
+
+if(TARGET goldseal)
+  install(TARGETS goldseal RUNTIME COMPONENT command)
+endif()
+install(DIRECTORY src/worker_libtorch/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/worker_libtorch COMPONENT command)
+install(DIRECTORY checks/policies/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/policies COMPONENT command)
+foreach(document README.md ARCHITECTURE.md CHANGELOG.md LICENSE manifests/FORMAT.md)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${document})
+    install(FILES ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT command)
+  endif()
+endforeach()
+
+get_property(libraries GLOBAL PROPERTY GOLDSEAL_LIBRARIES)
+add_library(goldseal_library INTERFACE)
+set_target_properties(goldseal_library PROPERTIES EXPORT_NAME goldseal)
+target_link_libraries(goldseal_library INTERFACE ${libraries})
+install(TARGETS goldseal_library goldseal_options ${libraries} EXPORT goldseal COMPONENT library)
+install(DIRECTORY src/goldseal/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/goldseal COMPONENT library
+        FILES_MATCHING PATTERN "*.hpp" PATTERN cli EXCLUDE)
+install(DIRECTORY checks/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/checks COMPONENT library
+        FILES_MATCHING PATTERN "*.hpp" PATTERN policies EXCLUDE)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/goldseal)
+install(EXPORT goldseal NAMESPACE goldseal:: FILE goldsealTargets.cmake DESTINATION ${package_dir} COMPONENT library)
+configure_package_config_file(cmake/goldsealConfig.cmake.in goldsealConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(goldsealConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/goldsealConfig.cmake ${PROJECT_BINARY_DIR}/goldsealConfigVersion.cmake
+              cmake/goldseal_dependencies.cmake
+        DESTINATION ${package_dir} COMPONENT library)
