@@ -4,17 +4,17 @@
 #   share/goldseal/worker_libtorch/                            the workers' sources, for `goldseal runtime build`
 #   share/goldseal/policies/, share/doc/goldseal/              the policies that are built in, to read and to copy; documents
 #   include/goldseal/, lib/libgoldseal_*.a, lib/cmake/goldseal the library behind the command, for find_package(goldseal)
-# Components: `command` is what a target machine needs, `library` what a program that links goldseal needs.
+# Components: `command`, the default, is what a target machine needs, `library` what a program that links goldseal needs.
 include(CMakePackageConfigHelpers)
 
 if(TARGET goldseal)
-  install(TARGETS goldseal RUNTIME COMPONENT command)
+  install(TARGETS goldseal)
 endif()
-install(DIRECTORY src/worker_libtorch/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/worker_libtorch COMPONENT command)
-install(DIRECTORY checks/policies/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/policies COMPONENT command)
+install(DIRECTORY src/worker_libtorch/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/worker_libtorch)
+install(DIRECTORY checks/policies/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/policies)
 foreach(document README.md ARCHITECTURE.md CHANGELOG.md LICENSE manifests/FORMAT.md)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${document})
-    install(FILES ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT command)
+    install(FILES ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR})
   endif()
 endforeach()
 

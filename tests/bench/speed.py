@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Times goldseal against what people use today, on the full YOLOv3, and prints a table of ratios.
+
+Each pair runs alternately, so that both meet the same machine; a row gives medians. Memory is the peak of the proportional
+set size (pages that are shared count once) of a command with all its children, sampled every few milliseconds.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+SAMPLE_SECONDS = 0.01
+
+
+def descendants(pid):
+    """The process and all below it that are alive."""
+    found, waiting = [], [pid]
+    while waiting:
+        current = waiting.pop()
+        found.append(current)
+        try:
+            for task in os.listdir(f"/proc/{current}/task"):
+                with open(f"/proc/{current}/task/{task}/children", encoding="ascii") as children:
+                    waiting += map(int, children.read().split())
+        except OSError:
+            pass
+    return found
+
+
+def proportional_set_size(pid):
+    """In bytes; 0 for a process that has ended."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:
+            return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+    except OSError:
+        return 0
+
+
+def sample_memory(pid, stop, peak):
+    while not stop.wait(SAMPLE_SECONDS):
+        peak[0] = max(peak[0], sum(map(proportional_set_size, descendants(pid))))
+
+
+def run(command, memory=False):
+    """Wall seconds and, if asked, peak bytes; watching costs the command time, so that a run gives one or the other."""
+    begin = time.perf_counter()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        peak, stop = [0], threading.Event()
+        watcher = threading.Thread(target=sample_memory, args=(process.pid, stop, peak))
+        if memory:
+            watcher.start()
+        output, _ = process.communicate()
+        seconds = time.perf_counter() - begin
+        stop.set()
+        if memory:
+            watcher.join()
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(command)} gave exit code {process.returncode}:\n{output.decode(errors='replace')}")
+    return seconds, peak[0]
+
+
+def measure(ours, theirs, rounds):
+    """Medians of both commands' wall times over alternating rounds, after one round that warms the caches."""
+    run(theirs), run(ours)
+    times = [(run(ours)[0], run(theirs)[0]) for _ in range(rounds)]
+    return [statistics.median(column) for column in zip(*times)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--goldseal", required=True)
+    parser.add_argument("--example", required=True, help="the directory of compare_by_hand.py")
+    parser.add_argument("--torch", required=True, help="the LibTorch to verify with")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--check", action="store_true", help="fail when a ratio is over its limit")
+    arguments = parser.parse_args()
+
+    by_hand = [sys.executable, os.path.join(arguments.example, "compare_by_hand.py")]
+    verify = [arguments.goldseal, "verify", "yolov3.seal", "--runtime", f"libtorch={arguments.torch}"]
+    quick = [*verify, "--depth", "quick"]
+    rows = []
+
+    def row(name, ours, theirs, limit, unit="s"):
+        rows.append((name, ours, theirs, ours / theirs, limit, unit))
+
+    def timed(name, ours, theirs, limit):
+        row(name, *measure(ours, theirs, arguments.rounds), limit)
+
+    timed("verify --depth quick / compare_by_hand.py", quick, by_hand, 0.6)
+    row("  peak memory", run(quick, True)[1] / 2**20, run(by_hand, True)[1] / 2**20, 0.6, "MiB")
+    timed("verify / compare_by_hand.py", verify, by_hand, 1.5)
+    row("  peak memory", run(verify, True)[1] / 2**20, run(by_hand, True)[1] / 2**20, None, "MiB")
+    timed("probe / torch.utils.collect_env", [arguments.goldseal, "probe"], [sys.executable, "-m", "torch.utils.collect_env"],
+          1 / 50)
+    load = "import torch; print(len(torch.load('yolov3.pth', mmap=True)))"
+    timed("inspect / torch.load(mmap=True)", [arguments.goldseal, "inspect", "yolov3.pth"], [sys.executable, "-c", load], 1 / 100)
+    timed("--version / python -c pass", [arguments.goldseal, "--version"], [sys.executable, "-c", "pass"], None)
+
+    print(f"\n{'':44}{'goldseal':>14}{'today':>14}{'ratio':>9}{'limit':>9}")
+    for name, ours, theirs, ratio, limit, unit in rows:
+        limit_text = "" if limit is None else f"{limit:.3g}" + (" over" if ratio > limit else "")
+        print(f"{name:44}{ours:10.4g} {unit:3}{theirs:10.4g} {unit:3}{ratio:9.3g}{limit_text:>9}")
+    exceeded = [name for name, _, _, ratio, limit, _ in rows if limit is not None and ratio > limit]
+    return 1 if exceeded and arguments.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
