@@ -35,3 +35,5 @@ write_basic_package_version_file(goldsealConfigVersion.cmake COMPATIBILITY SameM
 install(FILES ${PROJECT_BINARY_DIR}/goldsealConfig.cmake ${PROJECT_BINARY_DIR}/goldsealConfigVersion.cmake
               cmake/goldseal_dependencies.cmake
         DESTINATION ${package_dir} COMPONENT library)
+
+include(goldseal_package)

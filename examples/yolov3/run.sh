@@ -71,7 +71,7 @@ if [[ ! -e made || $(<made) != "$(cat -- ./*.py yolov3.cfg | cksum)" ]]; then
 fi
 
 chapter "Where it was trained: seal it"
-expect 0 'yolov3.seal' goldseal capture yolov3.pth --model darknet:yolov3.cfg --input input=scene.png \
+expect 0 'yolov3.seal' goldseal capture yolov3.pth --model darknet:yolov3.cfg --input image=scene.png \
   --runtime "libtorch=$GOLDSEAL_TORCH_DIR" -o yolov3.seal --force
 
 chapter "On the same machine: it verifies"

@@ -14,7 +14,7 @@ cd -- "$GOLDSEAL_ROOT/build/bench"
 cp -- "$example/yolov3.cfg" .
 [[ -e expected.pt && expected.pt -nt $example/make_checkpoint.py ]] ||
   "$GOLDSEAL_PYTHON" "$example/make_checkpoint.py" --expected expected.pt
-"$GOLDSEAL_BUILD/goldseal" capture yolov3.pth --model darknet:yolov3.cfg --input input=scene.png \
+"$GOLDSEAL_BUILD/goldseal" capture yolov3.pth --model darknet:yolov3.cfg --input image=scene.png \
   --runtime "libtorch=$GOLDSEAL_TORCH_DIR" -o yolov3.seal --force --quiet
 exec "$GOLDSEAL_PYTHON" "$GOLDSEAL_ROOT/tests/bench/speed.py" --goldseal "$GOLDSEAL_BUILD/goldseal" \
   --example "$example" --torch "$GOLDSEAL_TORCH_DIR" "$@"
