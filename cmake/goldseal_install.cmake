@@ -7,9 +7,7 @@
 # Components: `command`, the default, is what a target machine needs, `library` what a program that links goldseal needs.
 include(CMakePackageConfigHelpers)
 
-if(TARGET goldseal)
-  install(TARGETS goldseal)
-endif()
+install(TARGETS goldseal)
 install(DIRECTORY src/worker_libtorch/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/worker_libtorch)
 install(DIRECTORY checks/policies/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/policies)
 foreach(document README.md ARCHITECTURE.md CHANGELOG.md LICENSE manifests/FORMAT.md)

@@ -42,6 +42,3 @@ function(goldseal_add_library name)
   set_property(GLOBAL APPEND PROPERTY GOLDSEAL_LIBRARIES goldseal_${name})
   target_link_libraries(goldseal_${name} PUBLIC goldseal_options ${arg_DEPENDS} PRIVATE ${arg_PRIVATE})
 endfunction()
-
-# Last of all, when every target is known.
-cmake_language(DEFER DIRECTORY ${PROJECT_SOURCE_DIR} CALL include goldseal_install)
