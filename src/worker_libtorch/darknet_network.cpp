@@ -14,6 +14,7 @@
 namespace goldseal::worker {
 namespace {
 
+constexpr const char* k_input = "image";
 constexpr double k_momentum = 0.1;  // has no effect in evaluation mode
 
 struct ConvolutionSlots {
@@ -42,7 +43,7 @@ at::Tensor activated(Activation activation, at::Tensor x) {
 class DarknetNetwork final : public Network {
  public:
   explicit DarknetNetwork(DarknetCfg cfg) : m_cfg(std::move(cfg)), m_last_use(m_cfg.layers.size()) {
-    m_inputs.push_back({"image", {{std::nullopt, m_cfg.channels, m_cfg.height, m_cfg.width}}, at::kFloat});
+    m_inputs.push_back({k_input, {{std::nullopt, m_cfg.channels, m_cfg.height, m_cfg.width}}, at::kFloat});
     m_configuration["net.channels"] = std::to_string(m_cfg.channels);
     m_configuration["net.height"] = std::to_string(m_cfg.height);
     m_configuration["net.width"] = std::to_string(m_cfg.width);
@@ -163,13 +164,13 @@ class DarknetNetwork final : public Network {
   }
 
   at::Tensor take_input(NamedTensors inputs) const {
-    if (inputs.size() != 1 || inputs[0].first != "image")
-      throw Refusal(RefusalKind::usage, "the network takes one input, named `image`");
+    if (inputs.size() != 1 || inputs[0].first != k_input)
+      throw Refusal(RefusalKind::usage, std::string("the network takes one input, named `") + k_input + "`");
     auto x = std::move(inputs[0].second);
     if (x.dim() != 4 || x.size(1) != m_cfg.channels || !x.is_floating_point())
-      throw Refusal(RefusalKind::usage, "`image` is a floating tensor [N, " + std::to_string(m_cfg.channels) +
-                                            ", height, width]; given " + name_of_dtype(x.scalar_type()) + " " +
-                                            text_of_shape(x.sizes()));
+      throw Refusal(RefusalKind::usage, std::string("`") + k_input + "` is a floating tensor [N, " +
+                                            std::to_string(m_cfg.channels) + ", height, width]; given " +
+                                            name_of_dtype(x.scalar_type()) + " " + text_of_shape(x.sizes()));
     return x;
   }
 

@@ -138,7 +138,7 @@ class OutputTest(unittest.TestCase):
             built = process.ask("build", builder="darknet", source="net.cfg")
             self.assertEqual([slot["name"] for slot in built["slots"]], list(model.state_dict()))
             process.load(modules.state_of(model))
-            found, reply = process.run({"input": x.numpy()}, **members)
+            found, reply = process.run({"image": x.numpy()}, **members)
             exact = same_torch(process)
         if members.get("compute") == "float64":
             model, x = model.double(), x.double()
@@ -155,7 +155,7 @@ class OutputTest(unittest.TestCase):
 
     def test_every_section_computes_what_pytorch_does(self):
         built = self.compare(SMALL, 11)
-        self.assertEqual(built["inputs"], [{"name": "input", "dtype": "float32", "shape": [None, 3, 24, 32]}])
+        self.assertEqual(built["inputs"], [{"name": "image", "dtype": "float32", "shape": [None, 3, 24, 32]}])
 
     def test_every_section_computes_what_pytorch_does_in_float64(self):
         self.compare(SMALL, 12, compute="float64")
@@ -210,7 +210,7 @@ class KnownNetworksTest(unittest.TestCase):
         with client.worker() as process:
             process.ask("build", builder="darknet", source=os.path.abspath(os.path.join(EXAMPLES, "yolov3.cfg")))
             process.load(modules.state_of(model))
-            found, _ = process.run({"input": x.numpy()})
+            found, _ = process.run({"image": x.numpy()})
             exact = same_torch(process)
         with torch.no_grad():
             expected = model(x)
@@ -391,11 +391,11 @@ class InputTest(unittest.TestCase):
         cls.process.close()
 
     def test_another_size_than_the_cfgs_runs(self):
-        outputs, _ = self.process.run({"input": np.zeros((1, 3, 48, 64), "f4")})
+        outputs, _ = self.process.run({"image": np.zeros((1, 3, 48, 64), "f4")})
         self.assertEqual(outputs["yolo_12"].shape, (1, 14, 24, 32))
 
     def test_channels_last_gives_the_same_shapes_and_nearly_the_same_values(self):
-        x = {"input": np.random.default_rng(1).random((1, 3, 24, 32), dtype="f4")}
+        x = {"image": np.random.default_rng(1).random((1, 3, 24, 32), dtype="f4")}
         usual, _ = self.process.run(x)
         other, _ = self.process.run(x, settings={"channels_last": True})
         for name, array in usual.items():
@@ -403,18 +403,18 @@ class InputTest(unittest.TestCase):
 
     def test_inputs_that_the_network_has_not_are_refused(self):
         image = np.zeros((1, 3, 24, 32), "f4")
-        for inputs in ({"image": image}, {"input": image, "mask": image}, {}, {"input": image[0]}, {"input": image[:, :2]},
-                       {"input": image.astype("i4")}):
+        for inputs in ({"input": image}, {"image": image, "mask": image}, {}, {"image": image[0]}, {"image": image[:, :2]},
+                       {"image": image.astype("i4")}):
             with self.assertRaises(client.Refused) as refused:
                 self.process.run(inputs)
             self.assertEqual(refused.exception.kind, "usage")
 
     def test_an_input_that_the_maps_do_not_fit_is_refused_and_the_worker_goes_on(self):
         with self.assertRaises(client.Refused) as refused:
-            self.process.run({"input": np.zeros((1, 3, 26, 32), "f4")})
+            self.process.run({"image": np.zeros((1, 3, 26, 32), "f4")})
         self.assertEqual(refused.exception.kind, "runtime")
         self.assertNotIn("\n", refused.exception.message)
-        self.process.run({"input": np.zeros((1, 3, 24, 32), "f4")})
+        self.process.run({"image": np.zeros((1, 3, 24, 32), "f4")})
 
 
 if __name__ == "__main__":
