@@ -206,6 +206,7 @@ std::string_view color_of(const Finding& finding) { return to_string(finding.sta
 
 std::string render_html(const Report& report, const RenderOptions& /*options*/) {
   std::string out;
+  out.reserve(32'768 + 800 * report.findings.size() + 200 * report.evidence.tensors.size());
   begin_page(out, fmt::format("{}: {} on {}", headline(verdict(report)), report.subject, report.target));
   if (!report.findings.empty()) out += "<a class=\"skip\" href=\"#findings\">To the findings</a>\n";
   out += "<main>\n";

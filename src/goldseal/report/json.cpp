@@ -2,142 +2,189 @@
 // The report as JSON, the source of every other format. Keys are sorted, so that two reports differ only where they do.
 #include <goldseal/report/formats.hpp>
 
-#include <goldseal/base/text.hpp>
 #include <goldseal/report/json_report.hpp>
-
-#include <nlohmann/json.hpp>
-
-#include <cmath>
+#include <goldseal/report/json_writer.hpp>
 
 namespace goldseal {
 namespace {
 
-using nlohmann::json;
-
-// JSON is UTF-8; a name from a file need not be.
-json text(const std::string& value) { return is_utf8(value) ? value : escape_unprintable(value); }
-
-// JSON has no infinity and no NaN; they are written as text.
-json number(double value) {
-  if (std::isfinite(value)) return value;
-  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
-}
-
-json limit(const std::optional<double>& value) { return value ? number(*value) : json(nullptr); }
-
 template <typename Range, typename Function>
-json array(const Range& range, Function&& element) {
-  json::array_t result;
-  result.reserve(std::size(range));
-  for (const auto& entry : range) result.push_back(element(entry));
-  return result;
+void write_array(JsonWriter& json, std::string_view name, const Range& range, Function&& write_element) {
+  json.key(name);
+  json.begin_array();
+  for (const auto& element : range) write_element(element);
+  json.end_array();
 }
 
-json of(const Measurement& m) {
-  return {{"name", text(m.name)}, {"value", number(m.value)}, {"limit", limit(m.limit)}, {"unit", text(m.unit)}};
+void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
+  write_array(json, name, texts, [&](const std::string& text) { json.text(text); });
 }
 
-json of(const Table& table) {
-  return {{"title", text(table.title)},
-          {"columns", array(table.columns, text)},
-          {"rows", array(table.rows, [](const auto& row) { return array(row, text); })}};
+void write(JsonWriter& json, const Measurement& measurement) {
+  json.begin_object();
+  json.key("limit");
+  if (measurement.limit) {
+    json.number(*measurement.limit);
+  } else {
+    json.null();
+  }
+  json.member("name", measurement.name);
+  json.member("unit", measurement.unit);
+  json.member("value", measurement.value);
+  json.end_object();
 }
 
-json of(const Finding& finding) {
-  return {{"id", text(finding.id)},
-          {"status", to_string(finding.status)},
-          {"severity", to_string(finding.severity)},
-          {"message", text(finding.message)},
-          {"expected", text(finding.expected)},
-          {"actual", text(finding.actual)},
-          {"remedy", text(finding.remedy)},
-          {"origin", text(finding.origin)},
-          {"measurements", array(finding.measurements, [](const auto& m) { return of(m); })},
-          {"tables", array(finding.tables, [](const auto& table) { return of(table); })},
-          {"seconds", number(finding.seconds)}};
+void write(JsonWriter& json, const Table& table) {
+  json.begin_object();
+  write_texts(json, "columns", table.columns);
+  write_array(json, "rows", table.rows, [&](const std::vector<std::string>& row) {
+    json.begin_array();
+    for (const auto& cell : row) json.text(cell);
+    json.end_array();
+  });
+  json.member("title", table.title);
+  json.end_object();
 }
 
-json of(const EnvironmentRow& row) {
-  return {{"name", text(row.name)},
-          {"sealed", text(row.sealed)},
-          {"found", text(row.found)},
-          {"status", to_string(row.status)}};
+void write(JsonWriter& json, const Finding& finding) {
+  json.begin_object();
+  json.member("actual", finding.actual);
+  json.member("expected", finding.expected);
+  json.member("id", finding.id);
+  write_array(json, "measurements", finding.measurements, [&](const Measurement& m) { write(json, m); });
+  json.member("message", finding.message);
+  json.member("origin", finding.origin);
+  json.member("remedy", finding.remedy);
+  json.member("seconds", finding.seconds);
+  json.member("severity", to_string(finding.severity));
+  json.member("status", to_string(finding.status));
+  write_array(json, "tables", finding.tables, [&](const Table& table) { write(json, table); });
+  json.end_object();
 }
 
-json of(const TensorRow& row) {
-  return {{"name", text(row.name)},
-          {"dtype", text(row.dtype)},
-          {"shape", row.shape},
-          {"state", to_string(row.state)},
-          {"note", text(row.note)}};
+void write(JsonWriter& json, const EnvironmentRow& row) {
+  json.begin_object();
+  json.member("found", row.found);
+  json.member("name", row.name);
+  json.member("sealed", row.sealed);
+  json.member("status", to_string(row.status));
+  json.end_object();
 }
 
-json of(const ErrorBin& bin) { return {{"decade", bin.decade}, {"count", bin.count}}; }
-
-json of(const OutputError& output) {
-  return {{"golden", text(output.golden)},
-          {"output", text(output.output)},
-          {"run", text(output.run)},
-          {"ratio", number(output.ratio)},
-          {"limit", number(output.limit)},
-          {"remark", text(output.remark)},
-          {"distribution", array(output.distribution, [](const auto& bin) { return of(bin); })}};
+void write(JsonWriter& json, const TensorRow& row) {
+  json.begin_object();
+  json.member("dtype", row.dtype);
+  json.member("name", row.name);
+  json.member("note", row.note);
+  write_array(json, "shape", row.shape, [&](std::int64_t size) { json.number(size); });
+  json.member("state", to_string(row.state));
+  json.end_object();
 }
 
-json of(const LayerError& layer) {
-  return {{"golden", text(layer.golden)},
-          {"name", text(layer.name)},
-          {"ratio", number(layer.ratio)},
-          {"limit", number(layer.limit)}};
+void write(JsonWriter& json, const ErrorBin& bin) {
+  json.begin_object();
+  json.key("count");
+  json.number(bin.count);
+  json.key("decade");
+  json.number(bin.decade);
+  json.end_object();
 }
 
-json of(const Picture& picture) {
-  return {{"title", text(picture.title)}, {"media_type", text(picture.media_type)}, {"base64", text(picture.base64)}};
+void write(JsonWriter& json, const OutputError& output) {
+  json.begin_object();
+  write_array(json, "distribution", output.distribution, [&](const ErrorBin& bin) { write(json, bin); });
+  json.member("golden", output.golden);
+  json.member("limit", output.limit);
+  json.member("output", output.output);
+  json.member("ratio", output.ratio);
+  json.member("remark", output.remark);
+  json.member("run", output.run);
+  json.end_object();
 }
 
-json of(const Evidence& evidence) {
-  const auto rows = [](const auto& range) { return array(range, [](const auto& row) { return of(row); }); };
-  return {{"environment", rows(evidence.environment)},
-          {"tensors", rows(evidence.tensors)},
-          {"outputs", rows(evidence.outputs)},
-          {"layers", rows(evidence.layers)},
-          {"pictures", rows(evidence.pictures)}};
+void write(JsonWriter& json, const LayerError& layer) {
+  json.begin_object();
+  json.member("golden", layer.golden);
+  json.member("limit", layer.limit);
+  json.member("name", layer.name);
+  json.member("ratio", layer.ratio);
+  json.end_object();
 }
 
-json counts(const Report& report) {
-  json result = json::object();
-  for (const auto status : {Status::pass, Status::warn, Status::fail, Status::unknown, Status::skipped})
-    result[std::string(to_string(status))] = count(report, status);
-  return result;
+void write(JsonWriter& json, const Picture& picture) {
+  json.begin_object();
+  json.member("base64", picture.base64);
+  json.member("media_type", picture.media_type);
+  json.member("title", picture.title);
+  json.end_object();
+}
+
+void write(JsonWriter& json, const Evidence& evidence) {
+  const auto rows = [&](std::string_view name, const auto& range) {
+    write_array(json, name, range, [&](const auto& row) { write(json, row); });
+  };
+  json.begin_object();
+  rows("environment", evidence.environment);
+  rows("layers", evidence.layers);
+  rows("outputs", evidence.outputs);
+  rows("pictures", evidence.pictures);
+  rows("tensors", evidence.tensors);
+  json.end_object();
+}
+
+void write_counts(JsonWriter& json, const Report& report) {
+  json.key("counts");
+  json.begin_object();
+  for (const auto status : {Status::fail, Status::pass, Status::skipped, Status::unknown, Status::warn}) {
+    json.key(to_string(status));
+    json.number(std::uint64_t{count(report, status)});
+  }
+  json.end_object();
+}
+
+void write_facts(JsonWriter& json, const Report& report) {
+  write_array(json, "facts", report.facts, [&](const auto& fact) {
+    json.begin_object();
+    json.member("name", fact.first);
+    json.member("value", fact.second);
+    json.end_object();
+  });
+}
+
+void write_stages(JsonWriter& json, const Report& report) {
+  write_array(json, "stages", report.stages, [&](const Stage& stage) {
+    json.begin_object();
+    json.member("name", stage.name);
+    json.member("seconds", stage.seconds);
+    json.end_object();
+  });
 }
 
 }  // namespace
 
 std::string render_json(const Report& report, const RenderOptions& /*options*/) {
   const auto code = verdict(report);
-  const json document{{"schema", k_report_schema},
-                      {"verdict", headline(code)},
-                      {"exit_code", static_cast<int>(code)},
-                      {"counts", counts(report)},
-                      {"verb", text(report.verb)},
-                      {"subject", text(report.subject)},
-                      {"target", text(report.target)},
-                      {"policy", text(report.policy)},
-                      {"version", text(report.version)},
-                      {"started", text(report.started)},
-                      {"next", text(report.next)},
-                      {"facts", array(report.facts,
-                                      [](const auto& fact) {
-                                        return json{{"name", text(fact.first)}, {"value", text(fact.second)}};
-                                      })},
-                      {"stages", array(report.stages,
-                                       [](const auto& stage) {
-                                         return json{{"name", text(stage.name)}, {"seconds", number(stage.seconds)}};
-                                       })},
-                      {"findings", array(report.findings, [](const auto& finding) { return of(finding); })},
-                      {"evidence", of(report.evidence)}};
-  // ASCII alone: what reorders or hides text on a terminal is escaped too.
-  return document.dump(2, ' ', true) + "\n";
+  JsonWriter json;
+  json.begin_object();
+  write_counts(json, report);
+  json.key("evidence");
+  write(json, report.evidence);
+  json.key("exit_code");
+  json.number(static_cast<std::int64_t>(code));
+  write_facts(json, report);
+  write_array(json, "findings", report.findings, [&](const Finding& finding) { write(json, finding); });
+  json.member("next", report.next);
+  json.member("policy", report.policy);
+  json.member("schema", k_report_schema);
+  write_stages(json, report);
+  json.member("started", report.started);
+  json.member("subject", report.subject);
+  json.member("target", report.target);
+  json.member("verb", report.verb);
+  json.member("verdict", headline(code));
+  json.member("version", report.version);
+  json.end_object();
+  return json.take();
 }
 
 }  // namespace goldseal

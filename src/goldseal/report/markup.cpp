@@ -3,8 +3,12 @@
 
 #include <goldseal/base/text.hpp>
 
+#include <algorithm>
+
 namespace goldseal {
 namespace {
+
+bool is_plain(char c) { return c >= 0x20 && c < 0x7F && c != '&' && c != '<' && c != '>' && c != '"' && c != '\''; }
 
 void append_escaped(std::string& out, std::string_view safe) {
   for (std::size_t i = 0; i < safe.size(); ++i) {
@@ -41,6 +45,7 @@ void append_escaped(std::string& out, std::string_view safe) {
 }  // namespace
 
 std::string escape_markup(std::string_view text) {
+  if (std::ranges::all_of(text, is_plain)) return std::string(text);
   std::string out;
   out.reserve(text.size() + text.size() / 8);
   for (bool first = true; const auto line : split(text, '\n')) {

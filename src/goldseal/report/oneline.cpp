@@ -15,10 +15,13 @@ namespace {
 // The length that node-problem-detector's sample configuration allows a plugin's output.
 constexpr std::size_t k_width = 80;
 
+// How many more have something to say; what need not be judged is not counted.
 std::string others(const Report& report, const Finding& shown) {
   std::string text;
   const auto add = [&](Status status) {
-    const auto n = count(report, status) - (shown.status == status ? 1 : 0);
+    const auto n = std::ranges::count_if(report.findings, [&](const Finding& finding) {
+      return &finding != &shown && finding.status == status && gravity(finding) != Gravity::unjudged;
+    });
     if (n > 0) text += fmt::format("{}+{} {}", text.empty() ? " (" : ", ", n, to_string(status));
   };
   add(Status::fail);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/text.hpp>
 #include <goldseal/report/gravity.hpp>
+#include <goldseal/report/layout.hpp>
 #include <goldseal/report/markup.hpp>
 #include <goldseal/report/page.hpp>
 
@@ -12,6 +13,10 @@
 namespace goldseal {
 namespace {
 
+constexpr std::size_t k_longest_value = 240;  // `torch.config` has two thousand
+constexpr int k_unjudged = 4;
+constexpr int k_same = 5;
+
 // Differences that matter first, then those that are compatible, then those that nothing judged.
 int rank(const EnvironmentRow& row) {
   switch (row.status) {
@@ -22,11 +27,11 @@ int rank(const EnvironmentRow& row) {
     case Status::warn:
       return 2;
     case Status::pass:
-      return row.sealed == row.found ? 5 : 3;
+      return row.sealed == row.found ? k_same : 3;
     case Status::skipped:
       break;
   }
-  return row.sealed == row.found ? 5 : 4;
+  return row.sealed == row.found ? k_same : k_unjudged;
 }
 
 std::string_view word(const EnvironmentRow& row) {
@@ -37,7 +42,10 @@ std::string_view word(const EnvironmentRow& row) {
 
 std::string cell(const std::string& value, std::string_view of, std::string_view absent) {
   if (value.empty()) return fmt::format("<td data-of=\"{}\"><span class=\"none\">{}</span></td>", of, absent);
-  return fmt::format("<td data-of=\"{}\" class=\"mono\">{}</td>", of, escape_markup(value));
+  const auto whole = escape_markup(value);
+  if (value.size() <= k_longest_value) return fmt::format("<td data-of=\"{}\" class=\"mono\">{}</td>", of, whole);
+  return fmt::format(R"(<td data-of="{}" class="mono"><details><summary>{}</summary>{}</details></td>)", of,
+                     escape_markup(cut(printable(value, true), k_longest_value / 3, true)), whole);
 }
 
 void write_row(std::string& out, const EnvironmentRow& row) {
@@ -48,12 +56,20 @@ void write_row(std::string& out, const EnvironmentRow& row) {
                  cell(row.sealed, "sealed", "not sealed"), cell(row.found, "found", "not known"), word(row));
 }
 
-template <typename Range>
-void write_rows(std::string& out, const Range& rows) {
+void write_rows(std::string& out, const std::vector<const EnvironmentRow*>& rows) {
   out += R"(<div class="wide"><table class="env full"><thead><tr><th scope="col">fact</th><th scope="col">sealed</th>)"
          R"(<th scope="col">found</th><th scope="col">judged</th></tr></thead><tbody>)";
   for (const auto* row : rows) write_row(out, *row);
   out += "</tbody></table></div>";
+}
+
+void write_folded(std::string& out, const std::vector<const EnvironmentRow*>& rows, std::string_view one,
+                  std::string_view many) {
+  if (rows.empty()) return;
+  fmt::format_to(std::back_inserter(out), "<details class=\"more\"><summary>{} {} {}</summary>",
+                 format_count(rows.size()), rows.size() == 1 ? "fact" : "facts", rows.size() == 1 ? one : many);
+  write_rows(out, rows);
+  out += "</details>";
 }
 
 }  // namespace
@@ -61,21 +77,19 @@ void write_rows(std::string& out, const Range& rows) {
 void write_environment(std::string& out, const Report& report, std::string_view prefix) {
   if (report.evidence.environment.empty()) return;
   std::vector<const EnvironmentRow*> differing;
+  std::vector<const EnvironmentRow*> unjudged;
   std::vector<const EnvironmentRow*> same;
-  for (const auto& row : report.evidence.environment) (rank(row) == 5 ? same : differing).push_back(&row);
+  for (const auto& row : report.evidence.environment)
+    (rank(row) == k_same ? same : rank(row) == k_unjudged ? unjudged : differing).push_back(&row);
   std::ranges::stable_sort(differing, {}, [](const EnvironmentRow* row) { return rank(*row); });
   fmt::format_to(std::back_inserter(out), "<section id=\"{}environment\"><h2>Environment</h2>", prefix);
   if (differing.empty()) {
-    out += "<p>Everything that was sealed is the same here.</p>";
+    out += "<p>Nothing that a check judges differs from the seal.</p>";
   } else {
     write_rows(out, differing);
   }
-  if (!same.empty()) {
-    fmt::format_to(std::back_inserter(out), "<details class=\"more\"><summary>{} the same</summary>",
-                   same.size() == 1 ? "1 fact is" : format_count(same.size()) + " facts are");
-    write_rows(out, same);
-    out += "</details>";
-  }
+  write_folded(out, unjudged, "differs, and no check judges it", "differ, and no check judges them");
+  write_folded(out, same, "is the same", "are the same");
   out += "</section>\n";
 }
 

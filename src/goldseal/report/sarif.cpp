@@ -4,17 +4,16 @@
 
 #include <goldseal/base/text.hpp>
 #include <goldseal/report/gravity.hpp>
+#include <goldseal/report/json_writer.hpp>
 #include <goldseal/report/place.hpp>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <map>
+#include <vector>
 
 namespace goldseal {
 namespace {
-
-using nlohmann::json;
 
 constexpr auto k_schema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -31,14 +30,39 @@ std::string uri_of(std::string_view path) {
   return uri;
 }
 
-json location_of(const Finding& finding, const Report& report) {
+void write_text(JsonWriter& json, std::string_view name, std::string_view text) {
+  json.key(name);
+  json.begin_object();
+  json.member("text", text);
+  json.end_object();
+}
+
+void write_location(JsonWriter& json, const Finding& finding, const Report& report) {
   const auto place = place_of(finding);
-  json physical{{"artifactLocation", {{"uri", uri_of(place ? place->file : report.subject)}}}};
-  if (place) physical["region"] = {{"startLine", place->line}};
-  json location{{"physicalLocation", std::move(physical)}};
-  if (!place && !finding.origin.empty())
-    location["logicalLocations"] = json::array({{{"fullyQualifiedName", safe(finding.origin)}}});
-  return location;
+  json.begin_object();
+  if (!place && !finding.origin.empty()) {
+    json.key("logicalLocations");
+    json.begin_array();
+    json.begin_object();
+    json.member("fullyQualifiedName", safe(finding.origin));
+    json.end_object();
+    json.end_array();
+  }
+  json.key("physicalLocation");
+  json.begin_object();
+  json.key("artifactLocation");
+  json.begin_object();
+  json.member("uri", uri_of(place ? place->file : report.subject));
+  json.end_object();
+  if (place) {
+    json.key("region");
+    json.begin_object();
+    json.key("startLine");
+    json.number(std::uint64_t{place->line});
+    json.end_object();
+  }
+  json.end_object();
+  json.end_object();
 }
 
 std::string message_of(const Finding& finding) {
@@ -55,52 +79,96 @@ const char* level_of(Gravity gravity) {
   return gravity == Gravity::warned ? "warning" : "note";
 }
 
-json result_of(const Finding& finding, std::size_t rule, const Report& report) {
-  return {{"ruleId", safe(finding.id)},
-          {"ruleIndex", rule},
-          {"level", level_of(gravity(finding))},
-          {"message", {{"text", message_of(finding)}}},
-          {"locations", json::array({location_of(finding, report)})},
-          {"partialFingerprints", {{"goldsealCheck/v1", safe(finding.id)}}},
-          {"properties", {{"status", to_string(finding.status)}, {"severity", to_string(finding.severity)}}}};
+void write_result(JsonWriter& json, const Finding& finding, std::size_t rule, const Report& report) {
+  json.begin_object();
+  json.member("level", level_of(gravity(finding)));
+  json.key("locations");
+  json.begin_array();
+  write_location(json, finding, report);
+  json.end_array();
+  write_text(json, "message", message_of(finding));
+  json.key("partialFingerprints");
+  json.begin_object();
+  json.member("goldsealCheck/v1", safe(finding.id));
+  json.end_object();
+  json.key("properties");
+  json.begin_object();
+  json.member("severity", to_string(finding.severity));
+  json.member("status", to_string(finding.status));
+  json.end_object();
+  json.member("ruleId", safe(finding.id));
+  json.key("ruleIndex");
+  json.number(std::uint64_t{rule});
+  json.end_object();
 }
 
-json rule_of(const std::string& id) {
-  return {{"id", id},
-          {"shortDescription", {{"text", fmt::format("goldseal check {}", id)}}},
-          {"help", {{"text", fmt::format("`goldseal explain {}` says what is checked, why, and what to do.", id)}}}};
+void write_rule(JsonWriter& json, const std::string& id) {
+  json.begin_object();
+  write_text(json, "help", fmt::format("`goldseal explain {}` says what is checked, why, and what to do.", id));
+  json.member("id", id);
+  write_text(json, "shortDescription", fmt::format("goldseal check {}", id));
+  json.end_object();
 }
 
-json invocation_of(const Report& report) {
+void write_driver(JsonWriter& json, const std::vector<std::string>& rules, const Report& report) {
+  json.key("tool");
+  json.begin_object();
+  json.key("driver");
+  json.begin_object();
+  json.member("name", "goldseal");
+  json.key("rules");
+  json.begin_array();
+  for (const auto& rule : rules) write_rule(json, rule);
+  json.end_array();
+  json.member("version", safe(report.version));
+  json.end_object();
+  json.end_object();
+}
+
+void write_invocation(JsonWriter& json, const Report& report) {
   const auto code = verdict(report);
-  json invocation{{"executionSuccessful", true},
-                  {"exitCode", static_cast<int>(code)},
-                  {"exitCodeDescription", headline(code)},
-                  {"machine", safe(report.target)}};
-  if (report.started.ends_with('Z')) invocation["startTimeUtc"] = safe(report.started);
-  return invocation;
+  json.key("invocations");
+  json.begin_array();
+  json.begin_object();
+  json.key("executionSuccessful");
+  json.boolean(true);
+  json.key("exitCode");
+  json.number(static_cast<std::int64_t>(code));
+  json.member("exitCodeDescription", headline(code));
+  json.member("machine", safe(report.target));
+  if (report.started.ends_with('Z')) json.member("startTimeUtc", safe(report.started));
+  json.end_object();
+  json.end_array();
 }
 
 }  // namespace
 
 std::string render_sarif(const Report& report, const RenderOptions& /*options*/) {
-  json::array_t rules;
-  json::array_t results;
+  JsonWriter json;
+  json.begin_object();
+  json.member("$schema", k_schema);
+  json.key("runs");
+  json.begin_array();
+  json.begin_object();
+  json.member("columnKind", "unicodeCodePoints");
+  write_invocation(json, report);
+  json.key("results");
+  json.begin_array();
+  std::vector<std::string> rules;
   std::map<std::string, std::size_t, std::less<>> index;
   for (const auto* finding : by_gravity(report)) {
     if (gravity(*finding) >= Gravity::passed) break;
-    const auto id = safe(finding->id);
-    const auto [rule, added] = index.try_emplace(id, rules.size());
-    if (added) rules.push_back(rule_of(id));
-    results.push_back(result_of(*finding, rule->second, report));
+    const auto [rule, added] = index.try_emplace(safe(finding->id), rules.size());
+    if (added) rules.push_back(rule->first);
+    write_result(json, *finding, rule->second, report);
   }
-  const json driver{{"name", "goldseal"}, {"version", safe(report.version)}, {"rules", std::move(rules)}};
-  const json run{{"tool", {{"driver", driver}}},
-                 {"invocations", json::array({invocation_of(report)})},
-                 {"columnKind", "unicodeCodePoints"},
-                 {"results", std::move(results)}};
-  const json log{{"$schema", k_schema}, {"version", "2.1.0"}, {"runs", json::array({run})}};
-  return log.dump(2, ' ', true) + "\n";
+  json.end_array();
+  write_driver(json, rules, report);
+  json.end_object();
+  json.end_array();
+  json.member("version", "2.1.0");
+  json.end_object();
+  return json.take();
 }
 
 }  // namespace goldseal

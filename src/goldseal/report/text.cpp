@@ -68,7 +68,7 @@ class Page {
       : m_options(options), m_width(std::max<std::size_t>(options.width, k_narrowest)) {}
 
   [[nodiscard]] std::string styled(std::string_view text, const fmt::text_style& style) const {
-    return m_options.color ? fmt::format(style, "{}", text) : std::string(text);
+    return m_options.color && !text.empty() ? fmt::format(style, "{}", text) : std::string(text);
   }
   [[nodiscard]] std::string safe(std::string_view text) const { return printable(text, m_options.unicode); }
 
@@ -86,13 +86,23 @@ class Page {
     }
   }
 
+  // `label: message`, the label in its own style.
+  void labelled(std::string_view label, const fmt::text_style& label_style, std::string_view message,
+                const fmt::text_style& style = {}) {
+    const auto lines = wrap(fmt::format("{}: {}", label, safe_lines(message)), m_width);
+    const std::string_view first = lines.front();
+    const bool whole = first.starts_with(label);  // an id with a space in it may be broken
+    const auto split_at = whole ? label.size() : 0;
+    line(fmt::format("{}{}", styled(first.substr(0, split_at), label_style), styled(first.substr(split_at), style)));
+    for (std::size_t i = 1; i < lines.size(); ++i) line(styled(lines[i], style));
+  }
+
   void table(const Table& table) {
     line(fmt::format("  {}", styled(safe(table.title), fmt::emphasis::bold)));
     const auto rows = m_options.verbose ? k_most_rows : k_rows_shown;
     for (const auto& row : lay_out(table, m_width - 4, rows, m_options.unicode)) line(fmt::format("    {}", row));
   }
 
-  [[nodiscard]] std::size_t width() const { return m_width; }
   [[nodiscard]] std::string take() { return std::move(m_text); }
 
  private:
@@ -141,21 +151,28 @@ void write_measurements(Page& page, const Finding& finding, std::string_view ind
 
 void write_finding(Page& page, const Finding& finding) {
   const auto rank = gravity(finding);
-  const auto label = fmt::format("{}[{}]", label_of(rank), page.safe(finding.id));
-  const auto lines = wrap(fmt::format("{}: {}", label, page.safe_lines(finding.message)), page.width());
   page.line();
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const bool labelled = i == 0 && lines[0].starts_with(label);
-    page.line(labelled ? page.styled(label, style_of(rank)) +
-                             page.styled(std::string_view(lines[0]).substr(label.size()), fmt::emphasis::bold)
-                       : page.styled(lines[i], fmt::emphasis::bold));
-  }
+  page.labelled(fmt::format("{}[{}]", label_of(rank), page.safe(finding.id)), style_of(rank), finding.message,
+                fmt::emphasis::bold);
   page.field("expected", finding.expected);
   page.field("found", finding.actual);
   page.field("where", finding.origin);
   page.field("fix", finding.remedy);
   write_measurements(page, finding);
   for (const auto& table : finding.tables) page.table(table);
+}
+
+// What was not judged and need not be: a line each.
+void write_unjudged(Page& page, const std::vector<const Finding*>& sorted) {
+  bool first = true;
+  for (const auto* finding : sorted) {
+    if (gravity(*finding) != Gravity::unjudged) continue;
+    if (first) page.line();
+    first = false;
+    page.labelled(fmt::format("unknown[{}]", page.safe(finding->id)), style_of(Gravity::unjudged),
+                  finding->expected.empty() ? finding->message
+                                            : fmt::format("{} (expected {})", finding->message, finding->expected));
+  }
 }
 
 // `environment 6, keys 3`: passes by the part of the id before the first dot.
@@ -208,8 +225,11 @@ std::string render_text(const Report& report, const RenderOptions& options) {
   Page page(options);
   write_head(page, report);
   const auto sorted = by_gravity(report);
-  for (const auto* finding : sorted)
-    if (gravity(*finding) < Gravity::passed) write_finding(page, *finding);
+  for (const auto* finding : sorted) {
+    const auto rank = gravity(*finding);
+    if (rank < Gravity::unjudged || (rank == Gravity::unjudged && options.verbose)) write_finding(page, *finding);
+  }
+  if (!options.verbose) write_unjudged(page, sorted);
   write_passes(page, report, sorted, options.verbose);
   if (options.verbose) write_stages(page, report);
   if (!report.next.empty())

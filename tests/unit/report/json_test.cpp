@@ -4,6 +4,8 @@
 
 #include <goldseal/report/renderer.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 
 namespace goldseal {
@@ -45,6 +47,22 @@ TEST_CASE("a report survives JSON exactly") {
 TEST_CASE("JSON of a report with text that is not UTF-8 is valid and stable") {
   const auto once = to_json(hostile_report());
   CHECK(to_json(parse_report(once, "run.json")) == once);
+}
+
+TEST_CASE("JSON and SARIF are to the byte what a JSON library writes of them, keys sorted") {
+  auto all = samples();
+  all.push_back({"hostile", hostile_report()});
+  all.push_back({"large", large_report(50)});
+  for (auto& [name, report] : all) {
+    report.next = "\x01\x1f\x7f\b\f\n\r\t\"\\/ é 重 \xf0\x9f\x94\x92";
+    report.findings.front().seconds = 1.25e-7;
+    report.findings.front().message = "é\t";
+    for (const auto* format : {"json", "sarif"}) {
+      const auto text = find_renderer(format)->render(report, {});
+      INFO(name << " " << format);
+      CHECK(text == nlohmann::json::parse(text).dump(2, ' ', true) + "\n");
+    }
+  }
 }
 
 TEST_CASE("JSON is as approved") {
