@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints what goldseal reads from a checkpoint as JSON, for scripts that compare it with PyTorch: the tensor table
-// with digests, or the error. checkpoint_dump FILE [ENTRY]
+// What goldseal's checkpoint library does, as JSON, for scripts that compare it with PyTorch. Each prints its result,
+// or the error with exit code 1.
+//   checkpoint_dump FILE [ENTRY]                    the tensor table with digests
+//   checkpoint_dump --convert IN OUT STRIP [DTYPE]
+//   checkpoint_dump --match FILE NETWORK            the names of FILE matched with those of NETWORK's state dict
+//   checkpoint_dump --diff A B
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/checkpoint/convert.hpp>
+#include <goldseal/checkpoint/difference.hpp>
+#include <goldseal/checkpoint/key_table.hpp>
+#include <goldseal/checkpoint/keys.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <iostream>
-#include <string_view>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -31,13 +40,58 @@ json describe(const goldseal::Checkpoint& checkpoint, const goldseal::Digests& d
   return result;
 }
 
+json convert(const std::vector<std::string>& arguments) {
+  const auto input = goldseal::open_checkpoint(arguments.at(1));
+  goldseal::ConvertOptions options{.output = arguments.at(2), .strip_prefix = arguments.at(3), .replace = true};
+  if (arguments.size() > 4) options.dtype = goldseal::parse_dtype(arguments[4]);
+  const auto result = convert_checkpoint(input, options);
+  return {{"tensors", result.tensors}, {"renamed", result.renamed}, {"converted", result.converted}};
+}
+
+json match(const std::vector<std::string>& arguments) {
+  const auto have = key_table(goldseal::open_checkpoint(arguments.at(1)));
+  const auto want = key_table(goldseal::open_checkpoint(arguments.at(2)));
+  const auto match = goldseal::match_keys(have, want);
+  return {{"complete", match.complete()},
+          {"removed", match.removed_segments},
+          {"missing", match.missing.size()},
+          {"unexpected", match.unexpected.size()},
+          {"mismatched", match.mismatched.size()},
+          {"cause", match.cause},
+          {"remedy", match.remedy},
+          {"saved_from", goldseal::explain_removed(match.removed_segments)}};
+}
+
+json diff(const std::vector<std::string>& arguments) {
+  const auto difference =
+      compare_checkpoints(goldseal::open_checkpoint(arguments.at(1)), goldseal::open_checkpoint(arguments.at(2)));
+  json changed = json::object();
+  for (const auto& row : difference.changed) {
+    changed[row.name] = {{"shape", row.shape}, {"dtype", row.dtype}};
+    if (!row.values) continue;
+    changed[row.name].update(
+        {{"differing", row.values->differing}, {"max_absolute", row.values->max_absolute}, {"rms", row.values->rms}});
+    if (row.values->max_ulp) changed[row.name]["max_ulp"] = *row.values->max_ulp;
+  }
+  return {
+      {"equal", difference.equal}, {"only_a", difference.only_a}, {"only_b", difference.only_b}, {"changed", changed}};
+}
+
+json run(const std::vector<std::string>& arguments) {
+  if (arguments.at(0) == "--convert") return convert(arguments);
+  if (arguments.at(0) == "--match") return match(arguments);
+  if (arguments.at(0) == "--diff") return diff(arguments);
+  const auto checkpoint =
+      goldseal::open_checkpoint(arguments.at(0), {.entry = arguments.size() > 1 ? arguments[1] : ""});
+  return describe(checkpoint, goldseal::digest_everything(checkpoint));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   try {
-    const auto checkpoint = goldseal::open_checkpoint(argv[1], {.entry = argc > 2 ? argv[2] : ""});
-    std::cout << describe(checkpoint, goldseal::digest_everything(checkpoint)).dump() << '\n';
+    std::cout << run({argv + 1, argv + argc}).dump() << '\n';
   } catch (const goldseal::Error& error) {
     std::cout << json{{"error",
                        {{"kind", to_string(error.kind())},

@@ -51,31 +51,42 @@ std::optional<std::uint64_t> least_size(const std::string& path, std::span<const
               "copy or download it again");
 }
 
-bool has_record(const ZipArchive& archive, std::string_view name) { return archive.find(name) != nullptr; }
-
 Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOptions& options) {
   if (!has_zip_end(file->bytes())) refuse_truncated_zip(*file);
   const auto path = file->path().string();
   auto archive = read_zip(path, file->bytes());
-  if (has_record(archive, "constants.pkl")) {
-    throw Error(ErrorKind::unsupported, path, "expected a checkpoint, found a TorchScript archive",
-                "name it as the model: --model torchscript:FILE");
+  const auto has = [&](std::string_view name) { return archive.find(name) != nullptr; };
+  if (has("archive_format")) return read_pt2(std::move(file), std::move(archive));
+  if (has("data.pkl") && has("constants.pkl")) return read_torchscript(std::move(file), std::move(archive));
+  if (has("data.pkl")) return read_torch_zip(std::move(file), std::move(archive), options);
+  if (is_npz(archive)) return read_npz(std::move(file), archive);
+  if (has("serialized_exported_program.json") || archive.by_name.contains("serialized_exported_program.json")) {
+    throw Error(ErrorKind::unsupported, path, "a torch.export archive of a torch before 2.8",
+                "load it there and save it again with torch 2.8 or newer, or save the module's state dict");
   }
-  if (!has_record(archive, "data.pkl")) {
-    throw Error(ErrorKind::unsupported, path,
-                "expected a checkpoint, found a zip archive that torch.save did not write: it has no data.pkl",
-                "unpack it and name the checkpoint inside");
+  if (has("model.json")) {
+    throw Error(ErrorKind::unsupported, path, "a TorchScript archive of a torch before 1.4",
+                "load it with torch.jit.load and save it again");
   }
-  return read_torch_zip(std::move(file), std::move(archive), options);
+  throw Error(ErrorKind::unsupported, path,
+              "expected a checkpoint, found a zip archive that torch.save did not write: it has no data.pkl",
+              "unpack it and name the checkpoint inside");
 }
 
 }  // namespace
 
-Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options) {
+Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOptions& options) {
   auto file = std::make_shared<const MappedFile>(path);
   if (as_text(file->bytes()).starts_with(k_zip_magic)) return read_archive(std::move(file), options);
   if (is_safetensors(file->bytes())) return read_safetensors(std::move(file));
+  if (is_torch_legacy(file->bytes())) return read_torch_legacy(std::move(file), options);
   refuse_content(*file);
+}
+
+Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options) {
+  auto file = std::make_shared<const MappedFile>(path);
+  if (is_shard_index(file->bytes())) return read_sharded(std::move(file), options);
+  return open_checkpoint_file(path, options);
 }
 
 }  // namespace goldseal

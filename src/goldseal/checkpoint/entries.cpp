@@ -20,6 +20,7 @@ constexpr int k_depth_limit = 16;
 
 bool is_rebuild(Role role) {
   switch (role) {
+    case Role::rebuild_tensor:
     case Role::rebuild_tensor_v2:
     case Role::rebuild_tensor_v3:
     case Role::rebuild_parameter:

@@ -11,7 +11,8 @@ namespace goldseal::pickle {
 /// What goldseal makes of a class or function that a pickle names.
 enum class Role {
   ordered_dict,
-  dictionary,  ///< another class of mappings: Counter, defaultdict
+  dictionary,      ///< another class of mappings: Counter, defaultdict
+  rebuild_tensor,  ///< of torch 0.3 and older
   rebuild_tensor_v2,
   rebuild_tensor_v3,
   rebuild_parameter,

@@ -15,11 +15,34 @@ namespace goldseal {
 [[nodiscard]] Checkpoint read_torch_zip(std::shared_ptr<const MappedFile> file, ZipArchive archive,
                                         const OpenOptions& options);
 
+/// A file that torch.save wrote before torch 1.6, or since with _use_new_zipfile_serialization=False.
+[[nodiscard]] Checkpoint read_torch_legacy(std::shared_ptr<const MappedFile> file, const OpenOptions& options);
+
+/// True where the file begins with that format's magic number.
+[[nodiscard]] bool is_torch_legacy(std::span<const std::byte> bytes);
+
 /// A file in the format of huggingface/safetensors.
 [[nodiscard]] Checkpoint read_safetensors(std::shared_ptr<const MappedFile> file);
 
 /// True where the file begins like a safetensors file: a plausible header length and `{`.
 [[nodiscard]] bool is_safetensors(std::span<const std::byte> bytes);
+
+/// A TorchScript archive: the tensors among its modules' attributes, under their dotted paths, and its constants.
+[[nodiscard]] Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive archive);
+
+/// The weights in a torch.export archive (.pt2) of torch 2.8 and newer.
+[[nodiscard]] Checkpoint read_pt2(std::shared_ptr<const MappedFile> file, ZipArchive archive);
+
+/// numpy.savez's archive of arrays.
+[[nodiscard]] Checkpoint read_npz(std::shared_ptr<const MappedFile> file, const ZipArchive& archive);
+[[nodiscard]] bool is_npz(const ZipArchive& archive);
+
+/// Several files that an index (`*.index.json`) makes one checkpoint; the index is the last of its files.
+[[nodiscard]] Checkpoint read_sharded(std::shared_ptr<const MappedFile> index, const OpenOptions& options);
+[[nodiscard]] bool is_shard_index(std::span<const std::byte> bytes);
+
+/// open_checkpoint for one file that is no index.
+[[nodiscard]] Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOptions& options);
 
 /// Says what a file is that no reader takes, and what to do: a Git LFS pointer, a web page, an archive, text …
 [[noreturn]] void refuse_content(const MappedFile& file);

@@ -83,7 +83,8 @@ void refuse_pickle(const MappedFile& file, std::string_view head) {
   const bool protocol = head.size() > 2 && head[0] == '\x80' && head[1] <= 5;
   if (!protocol) return;
   refuse(file, fmt::format("a pickle of protocol {} that torch.save did not write", static_cast<int>(head[1])),
-         "it was made by pickle.dump: load it with pickle.load where it is trusted, and save it with torch.save");
+         "it was made by pickle.dump (torch.load says \"Invalid magic number; corrupt file?\"): load it with "
+         "pickle.load where it is trusted, and save it with torch.save");
 }
 
 void refuse_tar(const MappedFile& file) {

@@ -13,6 +13,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -54,11 +55,31 @@ class StateDictReader {
     note_objects();
   }
 
+  void run_module() {
+    read_storages();
+    read_module(m_document.root(), "", 0);
+    report_left_out();
+    m_checkpoint.entries.push_back({".", m_checkpoint.tensors.size(), true});
+  }
+
+  void run_tuple(const std::string& prefix) {
+    read_storages();
+    if (m_document.kind(m_document.root()) != Kind::tuple) return;
+    const auto items = m_document.items(m_document.root());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (is_tensor(m_document, items[i])) add_tensor(fmt::format("{}.{}", prefix, i), items[i]);
+    }
+    report_left_out();
+  }
+
  private:
   std::vector<Entry> find_or_make_entries() const;
   void read_storages();
+  Storage place(const StorageId& id) const;
   void read_entry(Id id);
   void read_items(Id id);
+  void read_module(Id id, const std::string& path, int depth);
+  void report_left_out();
   std::string name_of(Id key) const;
   void add_tensor(std::string name, Id id);
   std::optional<Tensor> read_tensor(const Global& callee, Id arguments, int depth);
@@ -96,6 +117,7 @@ class StateDictReader {
   std::vector<std::string> m_other_values;
   std::vector<std::string> m_unsupported;
   std::uint64_t m_unfolded = 0;
+  std::size_t m_visited = 0;
 };
 
 /// A file that holds one tensor and nothing else, torch.save(tensor), is a state dict of one nameless place.
@@ -105,19 +127,29 @@ std::vector<Entry> StateDictReader::find_or_make_entries() const {
 }
 
 void StateDictReader::read_storages() {
-  std::unordered_map<std::string_view, std::size_t> by_key;
+  // The key of a storage, and in the legacy format that of a view of it.
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> by_key;
   for (const auto persistent : m_document.persistents()) {
     const auto id = read_storage_id(m_document, persistent, m_where);
-    const auto [found, added] = by_key.emplace(id.key, m_storages.size());
+    const auto view = id.view ? id.view->key : std::string_view{};
+    const auto [found, added] = by_key.emplace(std::pair{id.key, view}, m_storages.size());
     if (added) {
-      StorageRow row{id, m_find(id.key, id.bytes), std::nullopt};
-      row.place.location = id.location;
-      m_storages.push_back(std::move(row));
+      m_storages.push_back({id, place(id), std::nullopt});
     } else if (m_storages[found->second].id != id) {
       fail(fmt::format("storage {} is described in two ways", escape_unprintable(id.key)));
     }
     m_by_persistent.emplace(persistent, found->second);
   }
+}
+
+Storage StateDictReader::place(const StorageId& id) const {
+  auto storage = m_find(id);
+  storage.location = id.location;
+  if (id.view) {
+    storage.begin += static_cast<std::uint64_t>(id.view->offset) * element_size(id);
+    storage.bytes = static_cast<std::uint64_t>(id.view->count) * element_size(id);
+  }
+  return storage;
 }
 
 void StateDictReader::read_entry(Id id) {
@@ -126,6 +158,10 @@ void StateDictReader::read_entry(Id id) {
   } else {
     read_items(id);
   }
+  report_left_out();
+}
+
+void StateDictReader::report_left_out() {
   constexpr std::size_t k_most = 8;
   const auto report = [&](std::string_view rule, std::string_view what, std::vector<std::string>& names) {
     if (names.empty()) return;
@@ -162,6 +198,28 @@ void StateDictReader::read_items(Id id) {
   }
 }
 
+/// A module shared by two others is there under both paths, as in its state dict. A cycle or a tower of shared
+/// modules ends at the limits.
+void StateDictReader::read_module(Id id, const std::string& path, int depth) {
+  constexpr int k_depth_limit = 64;
+  constexpr std::size_t k_visit_limit = 1'000'000;
+  const auto state = m_document.kind(id) == Kind::call ? m_document.state(id) : std::nullopt;
+  if (!state || m_document.kind(*state) != Kind::dict) return;
+  if (depth > k_depth_limit) fail("modules are nested deeper than in any network");
+  const auto items = m_document.items(*state);
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    if (++m_visited > k_visit_limit) fail("more attributes than in any network");
+    const auto name = name_of(items[i]);
+    const auto full = path.empty() ? name : fmt::format("{}.{}", path, name);
+    if (is_tensor(m_document, items[i + 1])) {
+      if (!m_names.insert(full).second) fail(fmt::format("the module names '{}' twice", escape_unprintable(full)));
+      add_tensor(full, items[i + 1]);
+    } else {
+      read_module(items[i + 1], full, depth + 1);
+    }
+  }
+}
+
 std::string StateDictReader::name_of(Id key) const {
   if (m_document.kind(key) == Kind::integer) return std::to_string(m_document.integer(key));
   if (m_document.kind(key) != Kind::text) fail("a key of the state dict is neither text nor a number");
@@ -186,6 +244,8 @@ void StateDictReader::add_tensor(std::string name, Id id) {
 std::optional<Tensor> StateDictReader::read_tensor(const Global& callee, Id arguments, int depth) {
   if (depth > 3 || callee.known == nullptr) fail("a tensor is wrapped in itself");
   switch (callee.known->role) {
+    case Role::rebuild_tensor:
+      return read_strided(tuple(arguments, 4, 4), false);
     case Role::rebuild_tensor_v2: {
       const auto parts = tuple(arguments, 6, 7);
       check_hooks(parts[5]);
@@ -284,10 +344,10 @@ std::vector<std::int64_t> StateDictReader::sizes(Id id, std::string_view what) c
 }
 
 void StateDictReader::check_extent(const Tensor& tensor, const StorageRow& storage) {
-  const auto bytes = tensor_bytes(tensor, storage.id.bytes);
+  const auto bytes = tensor_bytes(tensor, storage.place.bytes);
   if (!bytes) {
     fail(fmt::format("shape {}, strides {} and offset {} reach beyond the {} bytes of its storage",
-                     format_shape(tensor.shape), format_shape(tensor.strides), tensor.offset, storage.id.bytes));
+                     format_shape(tensor.shape), format_shape(tensor.strides), tensor.offset, storage.place.bytes));
   }
   m_unfolded += *bytes;
   const auto file_size = m_checkpoint.files[storage.place.file]->size();
@@ -323,6 +383,16 @@ void StateDictReader::note_objects() {
 void read_state_dict(const Document& document, const std::string& where, const FindStorage& find,
                      const OpenOptions& options, Checkpoint& checkpoint) {
   StateDictReader(document, where, find, checkpoint).run(options);
+}
+
+void read_module_state(const Document& document, const std::string& where, const FindStorage& find,
+                       Checkpoint& checkpoint) {
+  StateDictReader(document, where, find, checkpoint).run_module();
+}
+
+void read_tensor_tuple(const Document& document, const std::string& where, const FindStorage& find,
+                       const std::string& prefix, Checkpoint& checkpoint) {
+  StateDictReader(document, where, find, checkpoint).run_tuple(prefix);
 }
 
 }  // namespace goldseal::pickle

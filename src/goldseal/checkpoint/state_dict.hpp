@@ -3,18 +3,16 @@
 
 #include <goldseal/checkpoint/checkpoint.hpp>
 #include <goldseal/checkpoint/pickle.hpp>
+#include <goldseal/checkpoint/storage_id.hpp>
 
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 
 namespace goldseal::pickle {
 
-/// Where the bytes of the storage with this key are; `bytes` is what the pickle says of its length. Throws
-/// Error{malformed} where there is none, or one of another length.
-using FindStorage = std::function<Storage(std::string_view key, std::uint64_t bytes)>;
+/// Where the bytes of a storage are, the whole of it for a view. Throws Error{malformed} where there is none of its
+/// key, or one of another length.
+using FindStorage = std::function<Storage(const StorageId& id)>;
 
 /// Finds the state dicts in a document, chooses one, and fills in `entry`, `entries`, `candidates`, `storages`,
 /// `tensors` and `notes` of `checkpoint`, whose files are there already. `where` names the pickle in errors. Throws
@@ -22,5 +20,13 @@ using FindStorage = std::function<Storage(std::string_view key, std::uint64_t by
 /// the entry asked for is missing or several fit, Error{unsupported} where there is none.
 void read_state_dict(const Document& document, const std::string& where, const FindStorage& find,
                      const OpenOptions& options, Checkpoint& checkpoint);
+
+/// The same for the `data.pkl` of a TorchScript archive: the tensors among the attributes of its modules, under their
+/// dotted paths.
+void read_module_state(const Document& document, const std::string& where, const FindStorage& find,
+                       Checkpoint& checkpoint);
+/// The tensors in a tuple, as `prefix.0` and so on: the constants of a TorchScript archive.
+void read_tensor_tuple(const Document& document, const std::string& where, const FindStorage& find,
+                       const std::string& prefix, Checkpoint& checkpoint);
 
 }  // namespace goldseal::pickle

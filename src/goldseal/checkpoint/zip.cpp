@@ -336,7 +336,11 @@ void ZipReader::check_local(ByteReader& reader, DirectoryEntry& entry) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(value, k_max32));
   };
   const bool blank = described && crc == 0 && packed == 0 && size == 0;
-  const bool filled = crc == data.crc32 && packed == narrow(data.packed) && size == narrow(data.size);
+  // numpy forces the zip64 form on entries of any size.
+  const auto agrees = [&](std::uint32_t field, std::uint64_t value) {
+    return field == narrow(value) || field == k_max32;
+  };
+  const bool filled = crc == data.crc32 && agrees(packed, data.packed) && agrees(size, data.size);
   if (!blank && !filled) {
     fail(at, fmt::format("checksum or size of {} differ between its local header and the zip directory",
                          escape_unprintable(data.name)));

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/output_file.hpp>
+
+#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/error.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+std::filesystem::path parent_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
+}  // namespace
+
+OutputFile::OutputFile(std::filesystem::path path, bool replace) : m_path(std::move(path)) {
+  if (!replace && std::filesystem::exists(std::filesystem::symlink_status(m_path))) {
+    throw Error(ErrorKind::usage, m_path.string(), "exists already", "give --force to replace it, or another -o");
+  }
+  m_temporary = parent_of(m_path) / fmt::format(".{}.{}.partial", m_path.filename().string(), ::getpid());
+  ::unlink(m_temporary.c_str());  // of a process with our number that was killed
+  m_descriptor = ::open(m_temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (m_descriptor < 0) throw system_error(m_path.string(), "create the file", errno);
+}
+
+OutputFile::~OutputFile() {
+  if (m_descriptor < 0) return;
+  ::close(m_descriptor);
+  ::unlink(m_temporary.c_str());
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto written = ::write(m_descriptor, bytes.data(), std::min<std::size_t>(bytes.size(), 1U << 30));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw system_error(m_path.string(), "write the file", errno, "free space there and run again");
+    m_size += static_cast<std::uint64_t>(written);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void OutputFile::write(std::string_view bytes) { write(as_bytes(bytes)); }
+
+void OutputFile::commit() {
+  if (::fsync(m_descriptor) != 0) throw system_error(m_path.string(), "sync the file", errno);
+  if (::rename(m_temporary.c_str(), m_path.c_str()) != 0)
+    throw system_error(m_path.string(), "put the file in its place", errno);
+  ::close(std::exchange(m_descriptor, -1));
+  // The rename itself lasts only when its directory is on the disk; where that cannot be synced, it is as safe as can
+  // be.
+  const int directory = ::open(parent_of(m_path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return;
+  (void)::fsync(directory);
+  ::close(directory);
+}
+
+}  // namespace goldseal

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace goldseal {
+
+/// A file that is written piece by piece and appears whole, or not at all: it lies under another name beside its place
+/// until `commit` syncs and renames it. An object destroyed before that removes what it wrote.
+class OutputFile {
+ public:
+  /// Throws Error{usage} where the file exists and may not be replaced, Error{io} where it cannot be created.
+  OutputFile(std::filesystem::path path, bool replace);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view bytes);
+  [[nodiscard]] std::uint64_t size() const { return m_size; }
+  void commit();
+
+ private:
+  std::filesystem::path m_path;
+  std::filesystem::path m_temporary;
+  int m_descriptor = -1;
+  std::uint64_t m_size = 0;
+};
+
+}  // namespace goldseal

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// What torch.export.save writes since torch 2.8 (torch/export/pt2_archive), as records of a zip archive:
+//
+//   archive_format                              `pt2`
+//   models/NAME.json                            the program; never run here
+//   data/weights/NAME_weights_config.json       {"config": {FQN: {path_name, is_param, use_pickle, tensor_meta}}}
+//   data/weights/weight_N                       one storage each
+//   data/constants/…                            the same for tensors that no state dict saves
+#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/archive_records.hpp>
+#include <goldseal/checkpoint/readers.hpp>
+#include <goldseal/checkpoint/tensor_view.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t k_config_limit = 100'000'000;
+
+/// torch/_export/serde/schema.py, ScalarType.
+std::optional<DType> scalar_type(std::int64_t number) {
+  static const std::map<std::int64_t, DType> k_types{
+      {1, DType::uint8},
+      {2, DType::int8},
+      {3, DType::int16},
+      {4, DType::int32},
+      {5, DType::int64},
+      {6, DType::float16},
+      {7, DType::float32},
+      {8, DType::float64},
+      {9, DType::complex32},
+      {10, DType::complex64},
+      {11, DType::complex128},
+      {12, DType::boolean},
+      {13, DType::bfloat16},
+      {28, DType::uint16},
+      {29, DType::float8_e4m3fn},
+      {30, DType::float8_e5m2},
+      {31, DType::float8_e4m3fnuz},
+      {32, DType::float8_e5m2fnuz},
+      {33, DType::float8_e8m0fnu},
+      {34, DType::uint32},
+      {35, DType::uint64},
+  };
+  const auto found = k_types.find(number);
+  if (found == k_types.end()) return std::nullopt;
+  return found->second;
+}
+
+class Pt2Reader {
+ public:
+  Pt2Reader(std::shared_ptr<const MappedFile> file, ZipArchive archive)
+      : m_records(std::move(file), std::move(archive), "pt2", m_checkpoint) {}
+
+  Checkpoint run() {
+    for (const auto& entry : m_records.archive().entries) {
+      const auto name = entry.name.substr(std::min(entry.name.size(), m_records.archive().root.size() + 1));
+      if (name.starts_with("data/weights/") && name.ends_with("_weights_config.json"))
+        read_config(name, "data/weights");
+    }
+    if (m_checkpoint.tensors.empty() && m_left_out.empty()) refuse();
+    if (!m_left_out.empty()) {
+      m_checkpoint.notes.push_back(
+          {"pt2.unsupported-tensors",
+           fmt::format("tensors of a kind that goldseal does not read are left out: {}", m_left_out)});
+    }
+    m_checkpoint.entries.push_back({".", m_checkpoint.tensors.size(), true});
+    constexpr std::array<std::string_view, 4> k_expected{"archive_", "models/", "data/", "extra/"};
+    m_records.finish(k_expected);
+    return std::move(m_checkpoint);
+  }
+
+ private:
+  [[noreturn]] void refuse() const {
+    throw Error(ErrorKind::unsupported, m_records.path(),
+                "a .pt2 archive without weights (AOTInductor compiles them in)",
+                "name it as the model: --model aoti:FILE");
+  }
+
+  void read_config(std::string_view name, std::string_view folder) {
+    const auto text = as_text(m_records.small(name));
+    if (text.size() > k_config_limit)
+      m_records.fail(0, fmt::format("{} is larger than {}", name, format_bytes(k_config_limit)));
+    m_where = fmt::format("{}, record {}", m_records.path(), escape_unprintable(name));
+    try {
+      const auto config = json::parse(text);
+      for (const auto& [key, entry] : config.at("config").items()) add(key, entry, folder);
+    } catch (const json::exception& error) {
+      throw Error(ErrorKind::malformed, m_where, escape_unprintable(error.what()),
+                  "take the file from its source again");
+    }
+  }
+
+  void add(const std::string& name, const json& entry, std::string_view folder) {
+    const auto& meta = entry.at("tensor_meta");
+    const auto type = meta.is_null() ? std::nullopt : scalar_type(meta.at("dtype").get<std::int64_t>());
+    constexpr std::int64_t k_strided = 7;
+    if (entry.at("use_pickle").get<bool>() || !type || meta.at("layout").get<std::int64_t>() != k_strided) {
+      m_left_out += fmt::format("{}{}", m_left_out.empty() ? "" : ", ", escape_unprintable(name));
+      return;
+    }
+    Tensor tensor;
+    tensor.name = name;
+    tensor.dtype = *type;
+    tensor.shape = integers(meta.at("sizes"));
+    tensor.strides = integers(meta.at("strides"));
+    tensor.offset = integer(meta.at("storage_offset"));
+    tensor.parameter = entry.at("is_param").get<bool>();
+    tensor.storage = storage(fmt::format("{}/{}", folder, entry.at("path_name").get<std::string>()));
+    const bool shaped = tensor.shape.size() == tensor.strides.size() && tensor.offset >= 0;
+    if (!shaped || !tensor_bytes(tensor, m_checkpoint.storages[tensor.storage].bytes)) {
+      throw Error(ErrorKind::malformed, m_where,
+                  fmt::format("tensor '{}' of shape {} reaches beyond its record", escape_unprintable(name),
+                              format_shape(tensor.shape)),
+                  "take the file from its source again");
+    }
+    auto& location = m_checkpoint.storages[tensor.storage].location;
+    location = meta.at("device").at("type").get<std::string>();
+    if (const auto& index = meta.at("device").at("index"); !index.is_null())
+      location += fmt::format(":{}", index.get<int>());
+    m_checkpoint.tensors.push_back(std::move(tensor));
+  }
+
+  std::size_t storage(const std::string& record) {
+    const auto [found, added] = m_storages.emplace(record, m_checkpoint.storages.size());
+    if (added) m_checkpoint.storages.push_back(m_records.storage(record));
+    return found->second;
+  }
+
+  static std::int64_t integer(const json& value) {
+    const auto number = value.at("as_int").get<std::int64_t>();
+    if (number < 0) throw Error(ErrorKind::malformed, "", "a negative size, stride or offset");
+    return number;
+  }
+  static std::vector<std::int64_t> integers(const json& list) {
+    std::vector<std::int64_t> result;
+    for (const auto& value : list) result.push_back(integer(value));
+    return result;
+  }
+
+  Checkpoint m_checkpoint;
+  ArchiveRecords m_records;
+  std::string m_where;
+  std::string m_left_out;
+  std::map<std::string, std::size_t> m_storages;
+};
+
+}  // namespace
+
+Checkpoint read_pt2(std::shared_ptr<const MappedFile> file, ZipArchive archive) {
+  return Pt2Reader(std::move(file), std::move(archive)).run();
+}
+
+}  // namespace goldseal
