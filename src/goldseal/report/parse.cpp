@@ -2,6 +2,7 @@
 // A report that was written as JSON, read back. It may come from another machine, so that every member is checked.
 #include <goldseal/report/renderer.hpp>
 
+#include <goldseal/base/text.hpp>
 #include <goldseal/report/json_report.hpp>
 
 #include <fmt/format.h>
@@ -24,9 +25,9 @@ class Node {
   Node(const json& value, const std::string& file, std::string pointer)
       : m_value(value), m_file(file), m_pointer(std::move(pointer)) {}
 
-  [[noreturn]] void fail(std::string message) const {
+  [[noreturn]] void fail(std::string_view message) const {
     throw Error(ErrorKind::malformed, fmt::format("{} at {}", m_file, m_pointer.empty() ? "/" : m_pointer),
-                std::move(message), "render the report again with `--report json=PATH`, and copy it whole");
+                escape_unprintable(message), "render the report again with `--report json=PATH`, and copy it whole");
   }
 
   [[nodiscard]] bool has(const char* name) const { return object().contains(name); }
@@ -179,7 +180,8 @@ void check_schema(const Node& root, const std::string& where) {
     root.at("schema").fail(fmt::format("`{}` is expected, found `{}`", k_report_schema, schema));
   if (version > k_report_schema_version)
     throw Error(ErrorKind::unsupported, where,
-                fmt::format("the report's schema is {}, this goldseal reads up to {}", schema, k_report_schema),
+                fmt::format("the report's schema is {}, this goldseal reads up to {}", escape_unprintable(schema),
+                            k_report_schema),
                 "read it with the goldseal that wrote it, or a later one");
 }
 
@@ -200,7 +202,7 @@ json parse_json(std::string_view text, const std::string& where) {
   try {
     return json::parse(text, shallow);
   } catch (const json::exception& e) {
-    throw Error(ErrorKind::malformed, where, fmt::format("not JSON: {}", e.what()),
+    throw Error(ErrorKind::malformed, where, fmt::format("not JSON: {}", escape_unprintable(e.what())),
                 "give the file that `--report json=PATH` wrote");
   }
 }

@@ -2,6 +2,7 @@
 #include "../approve.hpp"
 #include "samples.hpp"
 
+#include <goldseal/base/text.hpp>
 #include <goldseal/report/renderer.hpp>
 
 #include <nlohmann/json.hpp>
@@ -95,6 +96,31 @@ TEST_CASE("members of the wrong type, unknown words and ragged tables are refuse
 TEST_CASE("a report whose verdict its findings do not bear out is refused") {
   const auto json = to_json(environment_failure());
   CHECK(kind_of_refusal(replaced(json, R"("verdict": "FAIL")", R"("verdict": "PASS")")) == ErrorKind::malformed);
+}
+
+TEST_CASE("a report with any byte changed, or cut anywhere, is read or refused as an Error") {
+  auto report = key_failure();
+  report.evidence.tensors.resize(3);
+  const auto json = to_json(report);
+  std::uint32_t state = 7;
+  const auto next = [&](std::size_t limit) {
+    state = state * 1664525U + 1013904223U;
+    return static_cast<std::size_t>(state >> 8U) % limit;
+  };
+  constexpr std::string_view k_bytes = "\"{}[]:,0-9eE\\ \xff\x1b";
+  std::size_t refused = 0;
+  for (int i = 0; i < 600; ++i) {
+    auto mutated = json;
+    mutated[next(mutated.size())] = k_bytes[next(k_bytes.size())];
+    if (i % 3 == 0) mutated.resize(next(mutated.size()));
+    try {
+      (void)parse_report(mutated, "run.json");
+    } catch (const Error& error) {
+      ++refused;
+      CHECK(escape_unprintable(error.message()) == error.message());
+    }
+  }
+  CHECK(refused > 200);
 }
 
 TEST_CASE("a report written before a member existed still reads") {
