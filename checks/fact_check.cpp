@@ -4,6 +4,14 @@
 #include <fmt/format.h>
 
 namespace goldseal {
+namespace {
+
+std::string describe_breach(const Check& check, const RuleResult& result) {
+  if (result.detail.empty() || result.detail == "differs") return fmt::format("{} differs", check.title);
+  return fmt::format("{} differs: {}", check.title, result.detail);
+}
+
+}  // namespace
 
 Finding compare_fact(const Check& check, const Observation& observed, const CheckSettings& settings) {
   const auto* const sealed = observed.sealed.environment.find(check.fact);
@@ -18,13 +26,13 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
       finding = passed(fmt::format("{} {}", check.title, result.actual));
       break;
     case RuleOutcome::broken:
-      finding = failed(result.detail.empty() ? fmt::format("{} differs", check.title)
-                                             : fmt::format("{} differs: {}", check.title, result.detail),
-                       result.expected, result.actual, std::string(check.remedy));
+      finding = failed(describe_breach(check, result), result.expected, result.actual, std::string(check.remedy));
       break;
     case RuleOutcome::unsealed:
       return skipped(fmt::format("{}: the seal does not say", check.title));
     case RuleOutcome::missing:
+      if (!observed.asked_pytorch)
+        return skipped(fmt::format("{}: known only where PyTorch runs (verify, or probe --runtime)", check.title));
       finding = undecided(fmt::format("{}: not known of this machine", check.title));
       break;
     case RuleOutcome::incomparable:

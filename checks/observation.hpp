@@ -68,6 +68,7 @@ struct WorkerObservation {
 struct Observation {
   Manifest sealed;
   Environment found;
+  bool asked_pytorch = false;  ///< `found` has what only a running PyTorch knows
   bool with_model = false;  ///< the model was to be run, not the machine judged alone
   bool quick = false;       ///< no float64 shadow and no repetition were asked for
   std::vector<FileObservation> files;

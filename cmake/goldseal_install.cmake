@@ -20,7 +20,7 @@ get_property(libraries GLOBAL PROPERTY GOLDSEAL_LIBRARIES)
 add_library(goldseal_library INTERFACE)
 set_target_properties(goldseal_library PROPERTIES EXPORT_NAME goldseal)
 target_link_libraries(goldseal_library INTERFACE ${libraries})
-install(TARGETS goldseal_library goldseal_options ${libraries} EXPORT goldseal COMPONENT library)
+install(TARGETS goldseal_library goldseal_options goldseal_fmt ${libraries} EXPORT goldseal COMPONENT library)
 install(DIRECTORY src/goldseal/ ${PROJECT_BINARY_DIR}/generated/goldseal/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/goldseal COMPONENT library
         FILES_MATCHING PATTERN "*.hpp" PATTERN cli EXCLUDE)
 install(DIRECTORY checks/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/checks COMPONENT library

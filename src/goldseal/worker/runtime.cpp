@@ -3,6 +3,8 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/environment/file_root.hpp>
+#include <goldseal/environment/torch_installation.hpp>
 
 #include <fmt/format.h>
 
@@ -42,23 +44,10 @@ std::vector<fs::path> worker_directories() {
   return directories;
 }
 
-std::optional<std::string> quoted_after(const fs::path& file, std::string_view marker) {
-  std::ifstream stream(file);
-  for (std::string line; std::getline(stream, line);) {
-    const auto at = line.find(marker);
-    if (at == std::string::npos) continue;
-    const auto begin = line.find_first_of("\"'", at + marker.size());
-    const auto end = begin == std::string::npos ? begin : line.find_first_of("\"'", begin + 1);
-    if (end != std::string::npos) return line.substr(begin + 1, end - begin - 1);
-  }
-  return std::nullopt;
-}
-
-std::optional<fs::path> library_directory_of(const fs::path& installation) {
-  for (const auto* const place : {"lib", "lib64", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu"}) {
-    if (is_present(installation / place / "libtorch_cpu.so")) return installation / place;
-  }
-  return std::nullopt;
+std::optional<TorchInstallation> installation_at(const fs::path& prefix) {
+  auto found = read_torch_installation(FileRoot("/"), prefix);
+  if (found && found->library_dir.empty()) return std::nullopt;
+  return found;
 }
 
 // The directory that a worker in the build tree or the cache was built against, which its builder wrote beside it.
@@ -74,30 +63,30 @@ std::string public_version(const std::string& version) { return version.substr(0
 
 bool is_system_directory(const fs::path& directory) { return directory.string().starts_with("/usr/lib"); }
 
-Runtime runtime_of(const fs::path& installation, const fs::path& worker, std::string version) {
-  const auto libraries = library_directory_of(installation);
-  return {"libtorch", installation, std::move(version),
-          libraries && !is_system_directory(*libraries) ? *libraries : fs::path(), worker};
+// The loader finds the system's own libraries by itself, and must not be sent past others to them.
+fs::path library_directory(const TorchInstallation& torch) {
+  return is_system_directory(torch.library_dir) ? fs::path() : torch.library_dir;
 }
 
 Runtime runtime_in(const fs::path& given) {
   std::error_code ignored;
-  auto installation = fs::canonical(given, ignored);
-  if (installation.empty())
+  const auto prefix = fs::canonical(given, ignored);
+  if (prefix.empty())
     throw Error(ErrorKind::usage, given.string(), "expected a LibTorch installation, found nothing there");
-  if (!library_directory_of(installation) && library_directory_of(installation / "torch")) installation /= "torch";
-  const auto version = torch_version(installation);
-  if (version.empty() || !library_directory_of(installation)) {
-    throw Error(ErrorKind::unsupported, given.string(),
-                "expected a LibTorch installation with lib/libtorch_cpu.so and include/torch/version.h, found none",
-                "give a wheel's directory (site-packages/torch), an unpacked LibTorch, or /usr for the distribution's");
+  for (const auto& place : {prefix, prefix / "torch"}) {
+    const auto torch = installation_at(place);
+    if (!torch) continue;
+    for (const auto& worker : installed_workers()) {
+      if (worker.version == public_version(torch->version))
+        return {"libtorch", place, torch->version, library_directory(*torch), worker.worker};
+    }
+    throw Error(ErrorKind::unsupported, place.string(),
+                fmt::format("there is no worker for LibTorch {} here", torch->version),
+                fmt::format("build one: `goldseal runtime build --torch {}`", place.string()));
   }
-  for (const auto& worker : installed_workers()) {
-    if (worker.version == public_version(version)) return runtime_of(installation, worker.worker, version);
-  }
-  throw Error(ErrorKind::unsupported, installation.string(),
-              fmt::format("there is no worker for LibTorch {} here", version),
-              fmt::format("build one: `goldseal runtime build --torch {}`", installation.string()));
+  throw Error(ErrorKind::unsupported, given.string(),
+              "expected a LibTorch installation with libtorch_cpu.so and its headers, found none",
+              "give a wheel's directory (site-packages/torch), an unpacked LibTorch, or /usr for the distribution's");
 }
 
 }  // namespace
@@ -105,13 +94,6 @@ Runtime runtime_in(const fs::path& given) {
 std::string Runtime::describe() const {
   return installation.empty() ? fmt::format("{} {}", kind, version)
                               : fmt::format("{} {} ({})", kind, version, installation.string());
-}
-
-std::string torch_version(const fs::path& installation) {
-  for (const auto* const header : {"include/torch/version.h", "include/torch/csrc/api/include/torch/version.h"}) {
-    if (auto version = quoted_after(installation / header, "define TORCH_VERSION ")) return *version;
-  }
-  return quoted_after(installation / "version.py", "__version__ =").value_or("");
 }
 
 std::vector<Runtime> installed_workers() {
@@ -122,7 +104,10 @@ std::vector<Runtime> installed_workers() {
       const auto name = entry.path().filename().string();
       const auto worker = entry.path() / k_worker_program;
       if (!name.starts_with("libtorch-") || !is_present(worker)) continue;
-      workers.push_back(runtime_of(recorded_installation(worker), worker, name.substr(name.find('-') + 1)));
+      const auto prefix = recorded_installation(worker);
+      const auto torch = prefix.empty() ? std::nullopt : installation_at(prefix);
+      workers.push_back({"libtorch", torch ? prefix : fs::path(), name.substr(name.find('-') + 1),
+                         torch ? library_directory(*torch) : fs::path(), worker});
     }
   }
   std::ranges::stable_sort(workers, std::ranges::greater{}, &Runtime::version);
@@ -139,8 +124,7 @@ Runtime find_runtime(std::string_view spec) {
   if (const char* const given = std::getenv("GOLDSEAL_TORCH_DIR"); given != nullptr && *given != '\0')
     return runtime_in(given);
   const auto workers = installed_workers();
-  const auto found = std::ranges::find_if(
-      workers, [](const Runtime& w) { return !w.installation.empty() && library_directory_of(w.installation); });
+  const auto found = std::ranges::find_if(workers, [](const Runtime& w) { return !w.installation.empty(); });
   if (found != workers.end()) return *found;
   throw Error(ErrorKind::unsupported, "--runtime", "no LibTorch with a worker was found on this machine",
               "name one with `--runtime libtorch=DIR`, and build its worker with `goldseal runtime build --torch DIR`");

@@ -30,7 +30,4 @@ struct Runtime {
 /// Every LibTorch worker that is installed, by version.
 [[nodiscard]] std::vector<Runtime> installed_workers();
 
-/// The version that an installation's headers or version file state; empty where it is none.
-[[nodiscard]] std::string torch_version(const std::filesystem::path& installation);
-
 }  // namespace goldseal

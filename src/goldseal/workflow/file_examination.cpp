@@ -13,7 +13,12 @@ namespace {
 namespace fs = std::filesystem;
 
 ModelSpec model_of(const JudgeRequest& request, const ModelRecord& sealed) {
-  if (request.model) return *request.model;
+  if (request.model) {
+    auto model = *request.model;
+    // The worker has a directory of its own.
+    if (model.is_file()) model.source = fs::absolute(model.source).string();
+    return model;
+  }
   ModelSpec model{sealed.builder, sealed.source, sealed.options};
   if (model.is_file()) model.source = resolve_from_seal(model.source, request.seal).string();
   return model;

@@ -60,6 +60,7 @@ class ModelRun {
       worker.emplace(m_request.runtime, m_request.limit, m_request.threads);
       m_stopwatch.lap("start");
       m_observed.found.merge(worker->environment());
+      m_observed.asked_pytorch = true;
       drive(*worker);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
@@ -205,8 +206,8 @@ Report check(const CheckRequest& request, Progress& progress) {
   Observation observed;
   observed.sealed = load_manifest(request.seal);
   if (request.target) {
-    observed.found =
-        read_environment(read_text_file(*request.target, k_max_environment_bytes), request.target->string());
+    observed.found = read_environment(read_text_file(*request.target, k_max_environment_bytes), request.target->string());
+    observed.asked_pytorch = observed.found.has("numerics.threads");
     if (const auto golden = request.seal / k_golden_name; std::filesystem::exists(golden))
       observed.golden_sha256 = sha256(MappedFile(golden).bytes());
   } else {
