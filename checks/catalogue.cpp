@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 
+#include <checks/env/machine_checks.hpp>
+
 #include <algorithm>
 #include <vector>
 
@@ -11,6 +13,8 @@ namespace {
 std::vector<Check> collect() {
   std::vector<Check> checks{k_seal_manifest,     k_seal_golden_file, k_file_checkpoint,
                             k_file_architecture, k_keys_sealed,      k_tensors_file};
+  const auto machine = machine_checks();
+  checks.insert(checks.end(), machine.begin(), machine.end());
   const auto facts = fact_checks();
   checks.insert(checks.end(), facts.begin(), facts.end());
   checks.insert(checks.end(), {k_worker_run, k_model_configuration, k_keys_network, k_tensors_loaded,

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catch.hpp"
+#include "checks/env/judging.hpp"
+
+#include <algorithm>
+
+using namespace goldseal;        // NOLINT: a test file
+using namespace goldseal::test;  // NOLINT: a test file
+
+TEST_CASE("F28: a PyTorch without CUDA where the model was sealed on a GPU") {
+  const auto cpu = machine({{"torch.version", text("2.13.0")}, {"torch.cuda", false}});
+  const auto finding = judge_check(k_env_torch_build, cpu, gpu_seal());
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message.find("Torch not compiled with CUDA enabled") != std::string::npos);
+  CHECK(judge_check(k_env_torch_build, cpu).status == Status::pass);
+  const auto cuda = machine({{"torch.version", text("2.13.0")}, {"torch.cuda_build", text("13.0")}});
+  CHECK(judge_check(k_env_torch_build, cuda, gpu_seal()).status == Status::pass);
+  CHECK(judge_check(k_env_torch_build, machine({}), gpu_seal()).status == Status::skipped);
+}
+
+TEST_CASE("F28: a CUDA half that cannot be loaded is named by the loader's words") {
+  const auto broken = machine({{"torch.version", text("2.13.0")},
+                               {"torch.cuda_build", text("13.0")},
+                               {"torch.gpu_library_error", text("libcudnn.so.9: cannot open shared object file")}});
+  const auto finding = judge_check(k_env_torch_build, broken, gpu_seal());
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.actual == "libcudnn.so.9: cannot open shared object file");
+}
+
+TEST_CASE("F29: a cuDNN that is older than the one PyTorch was compiled with") {
+  const auto cudnn = [](const char* built, const char* loaded) {
+    return machine({{"torch.cudnn_build", text(built)},
+                    {"library.libcudnn.version", text(loaded)},
+                    {"library.libcudnn.path", text("/opt/cudnn/v8.0.3/lib/libcudnn.so.8")},
+                    {"variable.LD_LIBRARY_PATH", text("/opt/cudnn/v8.0.3/lib")}});
+  };
+  const auto finding = judge_check(k_env_cudnn, cudnn("8.3.2", "8.0.3"), gpu_seal());
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.remedy == "take /opt/cudnn/v8.0.3/lib out of LD_LIBRARY_PATH: PyTorch brings its own cuDNN");
+  CHECK(judge_check(k_env_cudnn, cudnn("9.1.0", "8.9.7"), gpu_seal()).status == Status::fail);
+  CHECK(judge_check(k_env_cudnn, cudnn("9.10.2", "9.12.0"), gpu_seal()).status == Status::pass);
+  CHECK(judge_check(k_env_cudnn, machine({}), gpu_seal()).status == Status::skipped);
+}
+
+TEST_CASE("F29: a cuDNN on the search path is told before anything is loaded") {
+  const auto before = [](const char* version) {
+    return machine(
+        {{"toolkit.cudnn_of_library_path", text(version)}, {"python.package.nvidia-cudnn-cu12", text("9.1.0.70")}});
+  };
+  CHECK(judge_check(k_env_cudnn, before("8.0.3"), gpu_seal()).status == Status::fail);
+  CHECK(judge_check(k_env_cudnn, before("9.1.1"), gpu_seal()).status == Status::pass);
+}
+
+TEST_CASE("F29: parts of two cuDNNs in one process") {
+  const auto mixed = machine({{"library.libcudnn.path", text("/venv/nvidia/cudnn/lib/libcudnn.so.9")},
+                              {"library.libcudnn_ops.path", text("/usr/lib/libcudnn_ops.so.9")}});
+  CHECK(judge_check(k_env_cudnn, mixed, gpu_seal()).status == Status::fail);
+}
+
+TEST_CASE("F31: a library that the loader would not find") {
+  const auto lacking = [](std::vector<std::string> libraries) {
+    return machine({{"torch.needs_glibc", text("2.28")}, {"torch.missing_libraries", texts(std::move(libraries))}});
+  };
+  const auto finding = judge_check(k_env_torch_libraries, lacking({"libcudnn.so.9"}), gpu_seal());
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message == "\"libcudnn.so.9: cannot open shared object file\"");
+  CHECK(judge_check(k_env_torch_libraries, lacking({"libcudnn.so.9"})).status == Status::warn);
+  CHECK(judge_check(k_env_torch_libraries, lacking({"libgomp.so.1"})).status == Status::fail);
+  CHECK(judge_check(k_env_torch_libraries, lacking({"libcuda.so.1"}), gpu_seal()).status == Status::pass);
+  CHECK(judge_check(k_env_torch_libraries, machine({})).status == Status::skipped);
+}
+
+TEST_CASE("F32: glibc and libstdc++ older than PyTorch's libraries need") {
+  const auto host = [](const char* glibc, const char* glibcxx) {
+    return machine({{"torch.version", text("2.13.0")},
+                    {"torch.needs_glibc", text("2.28")},
+                    {"torch.needs_glibcxx", text("3.4.22")},
+                    {"host.glibc", text(glibc)},
+                    {"host.glibcxx", text(glibcxx)}});
+  };
+  CHECK(judge_check(k_env_host_libraries, host("2.36", "3.4.30")).status == Status::pass);
+  const auto old = judge_check(k_env_host_libraries, host("2.17", "3.4.30"));
+  CHECK(old.status == Status::fail);
+  CHECK(old.message.find("version `GLIBC_2.28' not found") != std::string::npos);
+  const auto conda = judge_check(k_env_host_libraries, host("2.36", "3.4.9"));
+  CHECK(conda.status == Status::fail);
+  CHECK(conda.actual == "GLIBCXX_3.4.9");
+  CHECK(judge_check(k_env_host_libraries, machine({{"host.glibc", text("2.36")}})).status == Status::skipped);
+}
+
+TEST_CASE("F32: a machine without PyTorch is held against what the sealed one needs") {
+  const auto sealed = machine({{"torch.version", text("2.13.0")}, {"torch.needs_glibc", text("2.28")}});
+  CHECK(judge_check(k_env_host_libraries, machine({{"host.glibc", text("2.17")}}), sealed).status == Status::fail);
+}
+
+TEST_CASE("F33: a compiled network and a PyTorch of another ABI or release") {
+  Observation observed;
+  observed.sealed.environment = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.13.0")}});
+  observed.found = machine({{"torch.cxx_abi", number(0)}, {"torch.version", text("2.13.0")}});
+  CHECK(judge_observed(k_env_torch_abi, observed).status == Status::skipped);
+  observed.sealed.model.builder = "plugin";
+  const auto finding = judge_observed(k_env_torch_abi, observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.actual == "_GLIBCXX_USE_CXX11_ABI=0");
+  observed.found = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.11.0")}});
+  CHECK(judge_observed(k_env_torch_abi, observed).status == Status::fail);
+  observed.found = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.13.1")}});
+  CHECK(judge_observed(k_env_torch_abi, observed).status == Status::pass);
+}
+
+TEST_CASE("F34: torchvision of another release or another CUDA") {
+  const auto pair = [](const char* torch, const char* vision) {
+    return machine({{"python.package.torch", text(torch)}, {"python.package.torchvision", text(vision)}});
+  };
+  CHECK(judge_check(k_env_torch_vision, pair("2.4.0+cu121", "0.19.0+cu121")).status == Status::pass);
+  const auto release = judge_check(k_env_torch_vision, pair("2.4.0+cu121", "0.20.1+cu121"));
+  CHECK(release.status == Status::fail);
+  CHECK(release.expected == "torchvision 0.19.x");
+  CHECK(judge_check(k_env_torch_vision, pair("2.4.0+cu121", "0.19.1+cu124")).status == Status::fail);
+  CHECK(judge_check(k_env_torch_vision, pair("99.0.0", "1.0.0")).status == Status::unknown);
+  CHECK(judge_check(k_env_torch_vision, machine({})).status == Status::skipped);
+}
+
+TEST_CASE("F24: a file that a PyTorch before 1.6 cannot read") {
+  Observation observed;
+  observed.sealed.model.container = "torch-zip";
+  observed.found = machine({{"torch.version", text("1.4.0")}});
+  CHECK(judge_observed(k_env_torch_container, observed).status == Status::fail);
+  observed.found = machine({{"torch.version", text("1.13.1")}});
+  CHECK(judge_observed(k_env_torch_container, observed).status == Status::pass);
+  observed.sealed.model.container = "safetensors";
+  CHECK(judge_observed(k_env_torch_container, observed).status == Status::skipped);
+}
+
+TEST_CASE("F43: allocator options that this PyTorch refuses, and a name that it ignores") {
+  const auto judge = [](const char* torch, const char* variable, const char* value) {
+    return judge_check(k_env_allocator, machine({{"torch.version", text(torch)}, {variable, text(value)}}), gpu_seal());
+  };
+  const auto* const old_name = "variable.PYTORCH_CUDA_ALLOC_CONF";
+  const auto* const new_name = "variable.PYTORCH_ALLOC_CONF";
+  CHECK(judge("2.0.1", old_name, "expandable_segments:True").status == Status::fail);
+  CHECK(judge("2.1.0", old_name, "expandable_segments:True").status == Status::pass);
+  CHECK(judge("2.13.0", old_name, "max_split_size_mb:128,roundup_power2_divisions:[256:1,512:2,>:8]").status ==
+        Status::pass);
+  CHECK(judge("2.13.0", old_name, "expandable_segment:True").status == Status::warn);
+  CHECK(judge("2.8.0", new_name, "expandable_segments:True").status == Status::warn);
+  CHECK(judge("2.9.1", new_name, "expandable_segments:True").status == Status::warn);
+  CHECK(judge("2.13.0", new_name, "expandable_segments:True").status == Status::pass);
+  CHECK(judge_check(k_env_allocator, machine({})).status == Status::skipped);
+}
+
+TEST_CASE("F44: a /dev/shm as small as Docker makes it") {
+  const auto shm = [](std::int64_t bytes) { return machine({{"memory.shm_bytes", number(bytes)}}); };
+  CHECK(judge_check(k_env_memory_shared, shm(64 << 20)).status == Status::fail);
+  CHECK(judge_check(k_env_memory_shared, shm(std::int64_t{8} << 30)).status == Status::pass);
+  CHECK(judge_check(k_env_memory_shared, machine({})).status == Status::skipped);
+}
+
+TEST_CASE("the container's limit counts, not the machine's memory") {
+  const auto found =
+      machine({{"memory.total_bytes", number(std::int64_t{1} << 40)}, {"memory.cgroup_limit_bytes", number(50 << 20)}});
+  const auto finding = judge_observed(k_env_memory_total, with_weights(100, found));
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.remedy == "raise the container's memory limit");
+  const auto busy =
+      machine({{"memory.total_bytes", number(std::int64_t{1} << 40)}, {"memory.available_bytes", number(1 << 20)}});
+  CHECK(judge_observed(k_env_memory_total, with_weights(100, busy)).status == Status::warn);
+}
+
+TEST_CASE("F47, F53: variables that change the precision") {
+  const auto with = [](const char* name, const char* value) { return machine({{name, text(value)}}); };
+  const auto tf32 = judge_check(k_env_variables_precision, with("variable.TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"));
+  CHECK(tf32.status == Status::fail);
+  CHECK(tf32.remedy == "unset TORCH_ALLOW_TF32_CUBLAS_OVERRIDE");
+  CHECK(judge_check(k_env_variables_precision, with("variable.ONEDNN_DEFAULT_FPMATH_MODE", "BF16")).status ==
+        Status::fail);
+  CHECK(judge_check(k_env_variables_precision, with("variable.ONEDNN_DEFAULT_FPMATH_MODE", "STRICT")).status ==
+        Status::pass);
+  const auto sealed = with("variable.NVIDIA_TF32_OVERRIDE", "0");
+  CHECK(judge_check(k_env_variables_precision, with("host.os", "Debian"), sealed).remedy ==
+        "set NVIDIA_TF32_OVERRIDE=0");
+  CHECK(judge_check(k_env_variables_precision, sealed, sealed).status == Status::pass);
+}
+
+TEST_CASE("F48, F49: variables that choose kernels and threads, each in a row") {
+  const auto sealed = machine({{"variable.OMP_NUM_THREADS", text("4")}});
+  const auto found = machine({{"variable.ATEN_CPU_CAPABILITY", text("avx2")}});
+  const auto finding = judge_check(k_env_variables_results, found, sealed);
+  CHECK(finding.status == Status::fail);
+  REQUIRE(finding.tables.size() == 1);
+  CHECK(finding.tables.front().rows == std::vector<std::vector<std::string>>{{"ATEN_CPU_CAPABILITY", "not set", "avx2"},
+                                                                             {"OMP_NUM_THREADS", "4", "not set"}});
+  CHECK(judge_check(k_env_variables_results, sealed, sealed).status == Status::pass);
+}
+
+TEST_CASE("F50: two BLAS or two OpenMP libraries in one process") {
+  auto found = machine({{"library.libtorch_cpu.path", text("/t/libtorch_cpu.so")},
+                        {"library.libmkl_core.path", text("/t/libmkl_core.so.2")},
+                        {"library.libgomp.path", text("/t/libgomp.so.1")}});
+  CHECK(judge_check(k_env_library_duplicates, found).status == Status::pass);
+  auto blas = found;
+  blas.set("library.libopenblas.path", text("/n/libopenblas.so.0"), "");
+  CHECK(judge_check(k_env_library_duplicates, blas).actual == "/t/libmkl_core.so.2 and /n/libopenblas.so.0");
+  found.set("library.libiomp5.path", text("/n/libiomp5.so"), "");
+  CHECK(judge_check(k_env_library_duplicates, found).status == Status::fail);
+  CHECK(judge_check(k_env_library_duplicates, machine({})).status == Status::skipped);
+}
+
+TEST_CASE("F51: benchmark over deterministic, and a cuBLAS workspace that PyTorch refuses") {
+  const auto cudnn = [](bool benchmark, bool deterministic) {
+    return machine({{"numerics.cudnn_benchmark", benchmark}, {"numerics.cudnn_deterministic", deterministic}});
+  };
+  CHECK(judge_check(k_env_numerics_benchmark, cudnn(true, true)).status == Status::fail);
+  CHECK(judge_check(k_env_numerics_benchmark, cudnn(true, false), cudnn(false, false)).status == Status::fail);
+  CHECK(judge_check(k_env_numerics_benchmark, cudnn(true, false), cudnn(true, false)).status == Status::pass);
+  CHECK(judge_check(k_env_numerics_benchmark, cudnn(false, true)).status == Status::pass);
+
+  auto sealed = gpu_seal();
+  sealed.set("numerics.deterministic_algorithms", true, "");
+  const auto workspace = [&](const char* value) {
+    return judge_check(k_env_variables_workspace, machine({{"variable.CUBLAS_WORKSPACE_CONFIG", text(value)}}), sealed)
+        .status;
+  };
+  CHECK(workspace(":4096:8") == Status::pass);
+  CHECK(workspace(":16:8") == Status::pass);
+  CHECK(workspace(":4096:2:16:8") == Status::fail);
+  CHECK(workspace("4096:8") == Status::warn);
+  CHECK(workspace(":4096") == Status::warn);
+  CHECK(judge_check(k_env_variables_workspace, machine({}), sealed).status == Status::fail);
+  CHECK(judge_check(k_env_variables_workspace, machine({}), gpu_seal()).status == Status::skipped);
+}
+
+TEST_CASE("every check of a machine explains itself, and no two share an id") {
+  std::vector<std::string_view> ids;
+  for (const auto& check : machine_checks()) {
+    CAPTURE(check.id);
+    CHECK(check.id.starts_with("env."));
+    CHECK(check.explanation.size() > 100);
+    CHECK_FALSE(check.title.empty());
+    REQUIRE(check.judge != nullptr);
+    CHECK(std::ranges::find(ids, check.id) == ids.end());
+    ids.push_back(check.id);
+    CHECK_NOTHROW(judge_check(check, machine({})));
+  }
+  CHECK(ids.size() == 27);
+}
