@@ -26,6 +26,7 @@ constexpr std::array k_probes{
     Probe{"driver_files", probe_driver_files, false},
     Probe{"torch_installation", probe_torch_installation, false},
     Probe{"python", probe_python, false},
+    Probe{"toolkit", probe_toolkit, false},
 };
 
 struct Running {

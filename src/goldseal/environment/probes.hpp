@@ -42,6 +42,7 @@ void probe_driver_files(const ProbeContext& context, const FactSink& fact);
 void probe_nvml(const ProbeContext& context, const FactSink& fact);
 void probe_cuda_driver(const ProbeContext& context, const FactSink& fact);
 void probe_torch_installation(const ProbeContext& context, const FactSink& fact);
+void probe_toolkit(const ProbeContext& context, const FactSink& fact);
 void probe_python(const ProbeContext& context, const FactSink& fact);
 
 /// `13.0` for 13000, as CUDA counts.

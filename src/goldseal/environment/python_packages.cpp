@@ -87,6 +87,20 @@ bool is_captured(std::string_view name) {
          std::ranges::any_of(k_prefixes, [&](auto prefix) { return name.starts_with(prefix); });
 }
 
+// Libraries that conda installs as packages, where pip brings them inside others.
+bool is_native_library(std::string_view name) {
+  constexpr std::array k_libraries{
+      std::string_view{"blas"},         std::string_view{"cuda-cudart"},   std::string_view{"cuda-runtime"},
+      std::string_view{"cuda-version"}, std::string_view{"cudatoolkit"},   std::string_view{"cudnn"},
+      std::string_view{"libblas"},      std::string_view{"libcublas"},     std::string_view{"libgcc"},
+      std::string_view{"libgomp"},      std::string_view{"libjpeg-turbo"}, std::string_view{"libopenblas"},
+      std::string_view{"libstdcxx"},    std::string_view{"libstdcxx-ng"},  std::string_view{"llvm-openmp"},
+      std::string_view{"openblas"},     std::string_view{"opencv"},        std::string_view{"python"},
+  };
+  static_assert(std::ranges::is_sorted(k_libraries));
+  return std::ranges::binary_search(k_libraries, name);
+}
+
 // `-py3.11` at the end of an egg's version.
 std::string_view without_series(std::string_view version) { return version.substr(0, version.find("-py")); }
 
@@ -117,6 +131,17 @@ std::optional<PythonPackage> package_of_entry(std::string_view entry) {
   return std::nullopt;
 }
 
+std::optional<PythonPackage> conda_package_of_entry(std::string_view entry) {
+  constexpr std::string_view k_suffix = ".json";
+  if (!entry.ends_with(k_suffix)) return std::nullopt;
+  entry.remove_suffix(k_suffix.size());
+  const auto build = entry.rfind('-');
+  const auto version = build == std::string_view::npos ? build : entry.rfind('-', build - 1);
+  if (build == 0 || version == std::string_view::npos || version == 0) return std::nullopt;
+  return PythonPackage{normalised_package_name(entry.substr(0, version)),
+                       std::string(entry.substr(version + 1, build - version - 1))};
+}
+
 void probe_python(const ProbeContext& context, const FactSink& fact) {
   const auto pythons = python_locations(context);
   if (pythons.empty()) return;
@@ -131,6 +156,13 @@ void probe_python(const ProbeContext& context, const FactSink& fact) {
       if (!package || !is_captured(package->name) || !seen.insert(package->name).second) continue;
       fact("python.package." + package->name, package->version, anonymous ? entry : (directory / entry).string());
     }
+  }
+  const auto conda = python.prefix / "conda-meta";
+  for (const auto& entry : context.files.list(conda)) {
+    const auto package = conda_package_of_entry(entry);
+    const bool captured = package && (is_captured(package->name) || is_native_library(package->name));
+    if (captured)
+      fact("conda.package." + package->name, package->version, anonymous ? entry : (conda / entry).string());
   }
 }
 

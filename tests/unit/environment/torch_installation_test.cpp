@@ -87,6 +87,36 @@ TEST_CASE("the first Python of the search path is the one, with its user's packa
   CHECK_FALSE(environment.has("python.package.our-secret-product"));
 }
 
+TEST_CASE("a conda environment tells its native libraries") {
+  Machine machine;
+  machine.variables("CONDA_PREFIX=/opt/conda/envs/t;")
+      .file("/opt/conda/envs/t/lib/python3.10/site-packages/torch/version.py", k_version_py)
+      .file("/opt/conda/envs/t/conda-meta/mkl-2023.1.0-h213fbdd_46344.json", "{}")
+      .file("/opt/conda/envs/t/conda-meta/libstdcxx-ng-11.2.0-h1234567_1.json", "{}")
+      .file("/opt/conda/envs/t/conda-meta/our-product-1.0-0.json", "{}")
+      .file("/opt/conda/envs/t/conda-meta/history", "");
+  const auto environment = machine.probe();
+  CHECK(environment.text("conda.package.mkl") == "2023.1.0");
+  CHECK(environment.text("conda.package.libstdcxx-ng") == "11.2.0");
+  CHECK_FALSE(environment.has("conda.package.our-product"));
+}
+
+TEST_CASE("toolkits and a cuDNN that comes before PyTorch's own") {
+  Machine machine;
+  machine.variables("LD_LIBRARY_PATH=/opt/empty::/opt/cudnn/lib;")
+      .file("/opt/cudnn/lib/libcudnn.so.8", "")
+      .file("/opt/cudnn/lib/libcudnn.so.8.0.3", "")
+      .file("/usr/lib/gcc/x86_64-linux-gnu/9/lto1", "")
+      .file("/usr/lib/gcc/x86_64-linux-gnu/12/lto1", "")
+      .file("/usr/share/cmake-3.25/x", "")
+      .file("/usr/local/cuda/version.json", R"({ "cuda" : { "name" : "CUDA SDK", "version" : "12.4.20240301" } })");
+  const auto environment = machine.probe();
+  CHECK(environment.text("toolkit.cudnn_of_library_path") == "8.0.3");
+  CHECK(environment.text("toolkit.gcc") == "12");
+  CHECK(environment.text("toolkit.cmake") == "3.25");
+  CHECK(environment.text("toolkit.cuda") == "12.4.20240301");
+}
+
 TEST_CASE("pyenv's shims lead to the version that is chosen") {
   Machine machine;
   machine.variables("PATH=/root/.pyenv/shims;")

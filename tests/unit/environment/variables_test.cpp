@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "environment/machine.hpp"
 
+#include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/variables.hpp>
 
 using namespace goldseal;  // NOLINT: a test file
@@ -50,4 +51,13 @@ TEST_CASE("an anonymous environment names no host, device, person or directory")
 TEST_CASE("UUIDs are shortened wherever they stand") {
   CHECK(without_uuids("GPU-8f3c,MIG-GPU-8f3c/1/0,2") == "GPU-...,MIG-GPU-...,2");
   CHECK(without_uuids("0,1") == "0,1");
+}
+
+TEST_CASE("what a worker told loses its directories and keeps its versions") {
+  Environment told;
+  told.set("library.libgomp.path", std::string("/home/ada/venv/lib/libgomp.so.1"), "/proc/self/maps");
+  told.set("library.libgomp.version", std::string("1"), "/home/ada/venv/lib/libgomp.so.1");
+  const auto environment = without_directories(told);
+  CHECK_FALSE(environment.has("library.libgomp.path"));
+  CHECK(environment.find("library.libgomp.version")->origin == "libgomp.so.1");
 }
