@@ -3,22 +3,24 @@
 #include <goldseal/cli/output.hpp>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace goldseal::cli {
 namespace {
 
 struct Options {
   JudgeOptions judge;
-  std::string target;
+  std::vector<std::string> targets;
 };
 
 ExitCode run(const Options& options, const CommonOptions& common) {
   check_output_options(common);
   CheckRequest request;
   options.judge.fill(request);
-  if (!options.target.empty()) request.target = options.target;
+  request.targets.assign(options.targets.begin(), options.targets.end());
   Progress progress(progress_mode(common));
-  return deliver(check(request, progress), common);
+  return deliver_all(check(request, progress), common);
 }
 
 }  // namespace
@@ -26,8 +28,8 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 Action add_check(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   options->judge.declare(app);
-  app.add_option("--target", options->target,
-                 "Judge this captured environment instead of this machine (see `goldseal probe`)")
+  app.add_option("--target", options->targets,
+                 "Judge this captured environment instead of this machine (see `goldseal probe`); any number of times")
       ->type_name("ENV.toml");
   return [options, &common] { return run(*options, common); };
 }

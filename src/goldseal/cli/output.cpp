@@ -64,6 +64,40 @@ RenderOptions render_options(const CommonOptions& common) {
   return {wants_color(common), locale_is_utf8(), common.verbose, ::isatty(STDOUT_FILENO) == 1 ? terminal_width() : 100};
 }
 
+// The findings of all targets as one report, for formats that hold one.
+Report merged(std::span<const Report> reports) {
+  Report all = reports.front();
+  all.target = fmt::format("{} targets", reports.size());
+  all.findings.clear();
+  all.stages.clear();
+  for (const auto& report : reports) {
+    for (auto finding : report.findings) {
+      finding.message = fmt::format("{}: {}", report.target, finding.message);
+      all.findings.push_back(std::move(finding));
+    }
+  }
+  return all;
+}
+
+std::string text_of_all(std::span<const Report> reports, const RenderOptions& options) {
+  std::string text;
+  std::size_t conforming = 0;
+  for (const auto& report : reports) {
+    text += find_renderer("text")->render(report, options) + '\n';
+    conforming += verdict(report) == ExitCode::conforms ? std::size_t{1} : std::size_t{0};
+  }
+  return text + fmt::format("{} of {} targets conform\n", conforming, reports.size());
+}
+
+std::string render_all(std::span<const Report> reports, std::string_view format, std::string_view option,
+                       const RenderOptions& options) {
+  const auto& renderer = renderer_named(format, option);
+  if (reports.size() == 1) return renderer.render(reports.front(), options);
+  if (format == "text") return text_of_all(reports, options);
+  if (format == "html") return render_matrix(reports);
+  return renderer.render(merged(reports), options);
+}
+
 }  // namespace
 
 void print(std::string_view text) {
@@ -76,13 +110,15 @@ void print(std::string_view text) {
   }
 }
 
-ExitCode deliver(const Report& report, const CommonOptions& common) {
+ExitCode deliver(const Report& report, const CommonOptions& common) { return deliver_all({&report, 1}, common); }
+
+ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& common) {
   for (const auto& wanted : common.reports) {
     const auto [format, path] = split_report(wanted);
-    write_file_atomically(path, renderer_named(format, "--report").render(report, {}));
+    write_file_atomically(path, render_all(reports, format, "--report", {}));
   }
-  const auto code = verdict(report);
-  if (!common.quiet) print(renderer_named(common.format, "--format").render(report, render_options(common)));
+  const auto code = reports.size() == 1 ? verdict(reports.front()) : verdict(merged(reports));
+  if (!common.quiet) print(render_all(reports, common.format, "--format", render_options(common)));
   return code;
 }
 

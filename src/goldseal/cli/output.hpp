@@ -5,6 +5,7 @@
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/verdict/report.hpp>
 
+#include <span>
 #include <string_view>
 
 namespace goldseal::cli {
@@ -15,6 +16,10 @@ void print(std::string_view text);
 /// Shows the report on standard output in the chosen format, writes the files that `--report` asks for, and gives the
 /// verdict's exit code.
 ExitCode deliver(const Report& report, const CommonOptions& common);
+
+/// The same for several targets: the worst verdict counts. Text shows one report after the other and a summary, HTML a
+/// matrix; the other formats hold the findings of all targets in one document, each with its target before its message.
+ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& common);
 
 /// Throws Error{usage} for a format, or a `--report`, that does not exist, before any work is done.
 void check_output_options(const CommonOptions& common);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/cli/output.hpp>
+#include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/worker.hpp>
@@ -40,7 +41,8 @@ Environment gather(const Options& options) {
   if (!runtime.installation.empty()) probe.torch_prefix = runtime.installation;
   auto environment = probe_machine(probe);
   Worker worker(runtime, k_worker_limit);
-  environment.merge(worker.environment());
+  const auto told = worker.environment();
+  environment.merge(options.anonymous ? without_directories(told) : told);
   worker.finish();
   return environment;
 }

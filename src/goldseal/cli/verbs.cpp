@@ -11,6 +11,7 @@ constexpr std::array k_verbs{
     Verb{"verify", "Judge everything here: files, machine, and the model run on the golden inputs", add_verify},
     Verb{"check", "Judge what can be known without running the model; needs no PyTorch", add_check},
     Verb{"probe", "Show this machine as goldseal sees it", add_probe},
+    Verb{"diff", "Show in what two machines, or the machines of two seals, differ; what matters first", add_diff},
     Verb{"inspect", "Show what is in a checkpoint, without executing anything in it", add_inspect},
     Verb{"explain", "Explain a check", add_explain},
     Verb{"report", "Show a saved JSON report again, in another format", add_report},

@@ -201,27 +201,30 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   return report;
 }
 
-Report check(const CheckRequest& request, Progress& progress) {
+std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   Stopwatch stopwatch;
   Observation observed;
   observed.sealed = load_manifest(request.seal);
-  if (request.target) {
-    observed.found = read_environment(read_text_file(*request.target, k_max_environment_bytes), request.target->string());
-    observed.asked_pytorch = observed.found.has("numerics.threads");
-    if (const auto golden = request.seal / k_golden_name; std::filesystem::exists(golden))
-      observed.golden_sha256 = sha256(MappedFile(golden).bytes());
-  } else {
+  if (request.targets.empty()) {
     progress.step("reading the files");
     FileExamination files(request, observed);
     observed.found = probe_machine({});
     files.finish();
+    progress.finish();
+    stopwatch.lap("read");
+    auto report = make_report("check", request, observed, target_of(observed));
+    report.stages = stopwatch.stages();
+    return {std::move(report)};
   }
-  progress.finish();
-  stopwatch.lap("read");
-  auto report =
-      make_report("check", request, observed, request.target ? request.target->string() : target_of(observed));
-  report.stages = stopwatch.stages();
-  return report;
+  if (const auto golden = request.seal / k_golden_name; std::filesystem::exists(golden))
+    observed.golden_sha256 = sha256(MappedFile(golden).bytes());
+  std::vector<Report> reports;
+  for (const auto& target : request.targets) {
+    observed.found = read_environment(read_text_file(target, k_max_environment_bytes), target.string());
+    observed.asked_pytorch = observed.found.has("numerics.threads");
+    reports.push_back(make_report("check", request, observed, target.string()));
+  }
+  return reports;
 }
 
 }  // namespace goldseal

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace goldseal {
 
@@ -30,14 +31,14 @@ struct VerifyRequest : JudgeRequest {
 };
 
 struct CheckRequest : JudgeRequest {
-  /// A captured environment to judge instead of this machine; the model's files are then not looked at.
-  std::optional<std::filesystem::path> target;
+  /// Captured environments to judge instead of this machine; the model's files are then not looked at.
+  std::vector<std::filesystem::path> targets;
 };
 
 /// Everything: the files, this machine, the model run here. Throws Error where the seal cannot be read.
 [[nodiscard]] Report verify(const VerifyRequest& request, Progress& progress);
 
-/// Everything that can be known without running the model.
-[[nodiscard]] Report check(const CheckRequest& request, Progress& progress);
+/// Everything that can be known without running the model: one report for each target, or one for this machine.
+[[nodiscard]] std::vector<Report> check(const CheckRequest& request, Progress& progress);
 
 }  // namespace goldseal
