@@ -23,9 +23,10 @@ namespace goldseal {
 
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
 
-/// The candidate nearest to `text` by edit distance (Levenshtein), if it is near enough to be a slip of the hand:
+/// The candidate nearest to `text` by edit distance, if it is near enough to be a slip of the hand:
 /// at most a third of the length.
 [[nodiscard]] std::optional<std::string> did_you_mean(std::string_view text, std::span<const std::string> candidates);
+/// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string alignment).
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace goldseal

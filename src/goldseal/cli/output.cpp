@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -96,6 +97,13 @@ std::string render_all(std::span<const Report> reports, std::string_view format,
   if (format == "text") return text_of_all(reports, options);
   if (format == "html") return render_matrix(reports);
   return renderer.render(merged(reports), options);
+}
+
+// GitHub shows at most ten annotations; the whole table goes to the page of the step.
+void append_step_summary(const Report& report, const CommonOptions& common) {
+  if (common.format != "github" || !is_set("GITHUB_STEP_SUMMARY")) return;
+  std::ofstream summary(std::getenv("GITHUB_STEP_SUMMARY"), std::ios::app);
+  summary << find_renderer("markdown")->render(report, {});
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ Action add_diff(CLI::App& app, const CommonOptions& common);
 Action add_inspect(CLI::App& app, const CommonOptions& common);
 Action add_explain(CLI::App& app, const CommonOptions& common);
 Action add_report(CLI::App& app, const CommonOptions& common);
+Action add_schema(CLI::App& app, const CommonOptions& common);
 Action add_runtime(CLI::App& app, const CommonOptions& common);
 
 }  // namespace goldseal::cli

@@ -15,6 +15,7 @@ constexpr std::array k_verbs{
     Verb{"inspect", "Show what is in a checkpoint, without executing anything in it", add_inspect},
     Verb{"explain", "Explain a check", add_explain},
     Verb{"report", "Show a saved JSON report again, in another format", add_report},
+    Verb{"schema", "Print the JSON Schema of reports", add_schema},
     Verb{"runtime", "List PyTorch runtimes and their workers, or build a worker", add_runtime},
 };
 

@@ -17,6 +17,7 @@
 #include <goldseal/workflow/stopwatch.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <future>
@@ -223,6 +224,10 @@ class Capture {
     m_report.facts.emplace_back("runtime", m_request.runtime.describe());
     m_report.facts.emplace_back("tensors",
                                 fmt::format("{} ({})", m_manifest.model.tensors.size(), m_checkpoint.container));
+    if (!m_match.removed_segments.empty()) {
+      m_report.facts.emplace_back("wrapper",
+                                  fmt::format("{} (removed from the keys)", fmt::join(m_match.removed_segments, ", ")));
+    }
     m_report.facts.emplace_back("golden", format_bytes(bytes.size()));
     m_report.next = fmt::format("goldseal verify {}", m_request.seal.string());
   }

@@ -39,6 +39,8 @@ TEST_CASE("a slip of the hand finds the word that was meant") {
   CHECK(did_you_mean("chek", verbs) == "check");
   CHECK_FALSE(did_you_mean("zzzzz", verbs));
   CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("jsno", "json") == 1);
+  CHECK(edit_distance("", "ab") == 2);
 }
 
 TEST_CASE("the time can be fixed for reproducible seals") {

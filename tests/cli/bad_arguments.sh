@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A slip on the command line ends with exit code 2 and the word that was meant.
+source "$(dirname "$0")/lib.sh"
+expect 2 "$GOLDSEAL"
+expect 2 "$GOLDSEAL" verfy x.seal
+says "did you mean \`goldseal verify\`?"
+expect 2 "$GOLDSEAL" verify
+says "SEAL"
+expect 2 "$GOLDSEAL" verify x.seal --policy stric
+says "did you mean strict?"
+expect 2 "$GOLDSEAL" check x.seal --format jsno
+says "did you mean json?"
+expect 2 "$GOLDSEAL" check x.seal
+says "expected a seal"
+expect 2 "$GOLDSEAL" capture x.pth --model darkent:x.cfg --input image=random:1x3x8x8
+says "did you mean darknet:…?"
+expect 2 "$GOLDSEAL" capture x.pth --model darknet:x.cfg --input image=random:1xx8
+expect 2 "$GOLDSEAL" verify x.seal --runtime libtorch=/nowhere
+says "/nowhere"
+expect 2 "$GOLDSEAL" explain golden.shadw
+says "did you mean golden.shadow?"
+expect 0 "$GOLDSEAL" --version
+expect 0 "$GOLDSEAL" --help
+expect 0 "$GOLDSEAL" verify --help
+says "--runtime"
+expect 0 "$GOLDSEAL" explain golden.shadow

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What is no checkpoint is named for what it is, with the exit code that belongs to it.
+source "$(dirname "$0")/lib.sh"
+expect 2 "$GOLDSEAL" inspect none.pth
+says "No such file"
+mkdir directory
+expect 2 "$GOLDSEAL" inspect directory
+says "directory"
+: >empty.pth
+expect 2 "$GOLDSEAL" inspect empty.pth
+says "empty"
+echo "hello, this is some text" >text.pth
+code=0
+"$GOLDSEAL" inspect text.pth >out.txt 2>err.txt || code=$?
+[[ $code == 2 || $code == 4 ]] || fail "a text file was accepted"
+out=$(<out.txt) err=$(<err.txt)
+says "text"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n' >pointer.pth
+code=0
+"$GOLDSEAL" inspect pointer.pth >out.txt 2>err.txt || code=$?
+[[ $code != 0 ]] || fail "a pointer was accepted"
+out=$(<out.txt) err=$(<err.txt)
+says "git lfs pull"

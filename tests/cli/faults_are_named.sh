@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Each way in which a model arrives damaged or changed fails with the finding that names it.
+source "$(dirname "$0")/lib.sh"
+need_torch
+seal_model
+verify() { "$GOLDSEAL" verify tiny.seal --runtime "libtorch=$TORCH_DIR" "$@"; }
+
+expect 4 verify --checkpoint flipped.pth
+says "error[tensors.file]"
+says "module_list.1.conv_1.weight"
+says "error[golden.shadow]"
+
+head -c 3000 tiny.pth >short.pth
+expect 4 verify --checkpoint short.pth
+says "cut short"
+says "3,000"
+
+sed 's/^\[net\]/[net]\nbatch_normalize_eps=0.001/' tiny.cfg >eps.cfg
+expect 1 verify --model darknet:eps.cfg
+says "error[model.configuration]"
+says "eps = 0.001"
+says "error[golden.shadow]"
+
+sed 's/classes=1$/classes=4/; s/filters=18/filters=27/' tiny.cfg >classes.cfg
+expect 1 verify --model darknet:classes.cfg
+says "error[keys.network]"
+says "number of classes"
+no_worker_left

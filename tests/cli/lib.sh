@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the scripts of this folder share. Each proves one behaviour of the command, works in a directory of its own, and leaves with 0 (proved),
+# 125 (skipped: no PyTorch at hand) or anything else (not proved). They are given:
+#   GOLDSEAL   the command          PYTHON     an interpreter with torch, or empty
+#   TORCH_DIR  a LibTorch that has a worker, or empty
+#   OTHER_TORCH_DIR  one of another version, or empty
+set -euo pipefail
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+  printf 'not proved: %s\n' "$*" >&2
+  exit 1
+}
+
+need_torch() {
+  [[ -n ${PYTHON:-} && -n ${TORCH_DIR:-} ]] || { echo "skipped: no PyTorch with a worker" >&2; exit 125; }
+}
+
+# expect CODE COMMAND...: runs it, keeps what it printed in $out and $err.
+expect() {
+  local wanted=$1 code=0
+  shift
+  "$@" >out.txt 2>err.txt || code=$?
+  out=$(<out.txt)
+  err=$(<err.txt)
+  [[ $code == "$wanted" ]] || fail "exit code $code instead of $wanted: $*"$'\n'"$out"$'\n'"$err"
+}
+
+# says TEXT: the last command's output or errors contain it. Reports are wrapped, so line breaks count as blanks.
+says() {
+  local flat
+  flat=$(printf '%s %s' "$out" "$err" | tr -s ' \n' ' ')
+  [[ $flat == *"$1"* ]] || fail "expected to read «$1» in:"$'\n'"$out"$'\n'"$err"
+}
+
+no_worker_left() { ! pgrep -f "goldseal-worker" -s 0 >/dev/null || fail "a worker was left behind"; }
+
+# A network of every part that YOLOv3 has, in miniature, and its checkpoint as DataParallel saves it.
+make_model() {
+  cat >tiny.cfg <<'CFG'
+[net]
+width=32
+height=32
+channels=3
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=1
+pad=1
+activation=leaky
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+
+[convolutional]
+size=1
+stride=1
+pad=1
+filters=18
+activation=linear
+
+[yolo]
+mask = 0,1,2
+anchors = 10,13, 16,30, 33,23
+classes=1
+CFG
+  "$PYTHON" - <<'PY'
+import torch
+from torch import nn
+
+torch.manual_seed(1)
+layers = nn.ModuleList()
+channels = 3
+for index, (filters, size, stride, normalized) in enumerate([(8, 3, 1, True), (8, 3, 2, True), (18, 1, 1, False)]):
+    block = nn.Sequential()
+    block.add_module(f"conv_{index}", nn.Conv2d(channels, filters, size, stride, size // 2, bias=not normalized))
+    if normalized:
+        block.add_module(f"batch_norm_{index}", nn.BatchNorm2d(filters))
+    layers.append(block)
+    channels = filters
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.module_list = layers
+
+
+state = nn.DataParallel(Net()).state_dict()
+for name, tensor in state.items():
+    if name.endswith("running_var"):
+        tensor.uniform_(0.05, 2)
+torch.save(state, "tiny.pth")
+flipped = dict(state)
+weight = flipped["module.module_list.1.conv_1.weight"].clone()
+weight.view(torch.int32).view(-1)[0] ^= 1
+flipped["module.module_list.1.conv_1.weight"] = weight
+torch.save(flipped, "flipped.pth")
+PY
+}
+
+seal_model() {
+  make_model
+  expect 0 "$GOLDSEAL" capture tiny.pth --model darknet:tiny.cfg --input image=random:1x3x32x32,seed=7 --runtime "libtorch=$TORCH_DIR"
+}
