@@ -11,7 +11,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
 COPY . /src
 RUN cmake --preset release -S /src -DBUILD_TESTING=OFF -DGOLDSEAL_TORCH_DIRS=/usr \
     && cmake --build /src/build/release \
-    && cmake --install /src/build/release --component command --prefix /opt/goldseal
+    && cmake --install /src/build/release --prefix /opt/goldseal --component command --strip \
+    && cmake --install /src/build/release --prefix /opt/goldseal --component workers --strip
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libtorch1.13 && rm -rf /var/lib/apt/lists/*

@@ -4,7 +4,8 @@
 #   share/goldseal/worker_libtorch/                            the workers' sources, for `goldseal runtime build`
 #   share/goldseal/policies/, share/doc/goldseal/              the policies that are built in, to read and to copy; documents
 #   include/goldseal/, lib/libgoldseal_*.a, lib/cmake/goldseal the library behind the command, for find_package(goldseal)
-# Components: `command`, the default, is what a target machine needs, `library` what a program that links goldseal needs.
+# Components: `command`, the default, needs libc alone; `workers` fit the LibTorch that they were built for; `library` is what a
+# program that links goldseal needs.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS goldseal)
