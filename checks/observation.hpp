@@ -69,8 +69,8 @@ struct Observation {
   Manifest sealed;
   Environment found;
   bool asked_pytorch = false;  ///< `found` has what only a running PyTorch knows
-  bool with_model = false;  ///< the model was to be run, not the machine judged alone
-  bool quick = false;       ///< no float64 shadow and no repetition were asked for
+  bool with_model = false;     ///< the model was to be run, not the machine judged alone
+  bool quick = false;          ///< no float64 shadow and no repetition were asked for
   std::vector<FileObservation> files;
   std::optional<Digest> golden_sha256;  ///< of golden.safetensors as found; nothing where the file is missing
   std::optional<KeyObservation> sealed_keys;

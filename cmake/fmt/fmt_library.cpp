@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debian ships fmt's headers and a shared library, but no static one. Compiled once here, it saves every other file of
-// the project three quarters of its compile time. These are the templates that fmt's headers declare as defined elsewhere.
+// the project three quarters of its compile time. These are the templates that fmt's headers declare as defined
+// elsewhere.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the project asks of fmt, to see at configure time whether fmt_library.cpp provides it with the fmt that is installed.
+// What the project asks of fmt, to see at configure time whether fmt_library.cpp provides it with the fmt that is
+// installed.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -5,7 +5,8 @@
 
 #include <iostream>
 
-// Prints the tensors of a checkpoint, and which policy would judge it: a library call from the bottom and one from the top.
+// Prints the tensors of a checkpoint, and which policy would judge it: a library call from the bottom and one from the
+// top.
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   try {
