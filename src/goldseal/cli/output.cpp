@@ -127,6 +127,7 @@ ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& commo
   }
   const auto code = reports.size() == 1 ? verdict(reports.front()) : verdict(merged(reports));
   if (!common.quiet) print(render_all(reports, common.format, "--format", render_options(common)));
+  for (const auto& report : reports) append_step_summary(report, common);
   return code;
 }
 
