@@ -11,6 +11,7 @@
 #include <goldseal/checkpoint/difference.hpp>
 #include <goldseal/checkpoint/key_table.hpp>
 #include <goldseal/checkpoint/keys.hpp>
+#include <goldseal/checkpoint/summary.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -36,6 +37,9 @@ json describe(const goldseal::Checkpoint& checkpoint, const goldseal::Digests& d
         {"storage", tensor.storage},        {"location", checkpoint.storages[tensor.storage].location},
         {"parameter", tensor.parameter},    {"sha256", to_hex(digests.tensors[i])}};
   }
+  const auto summary = summarize(checkpoint);
+  result["needs"] = summary.needs;
+  for (const auto& advice : summary.advice) result["advice"][advice.rule] = advice.message;
   result["whole"] = to_hex(digests.files.at(0).whole);
   return result;
 }

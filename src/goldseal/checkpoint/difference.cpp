@@ -99,7 +99,9 @@ Alignment align(const std::vector<Key>& a, const std::vector<Key>& b) {
 }  // namespace
 
 CheckpointDifference compare_checkpoints(const Checkpoint& a, const Checkpoint& b) {
-  const auto [match, reversed] = align(key_table(a), key_table(b));
+  const auto alignment = align(key_table(a), key_table(b));
+  const auto& match = alignment.match;
+  const bool reversed = alignment.reversed;
   CheckpointDifference result;
   result.removed_segments = match.removed_segments;
   result.removed_from_b = reversed;

@@ -253,10 +253,9 @@ Guess some_names(const Case& c) {
     const auto [missing, unexpected] = c.match.nearest.front();
     cause += fmt::format("; {} may be {}", escape_unprintable(c.have[unexpected].name),
                          escape_unprintable(c.want[missing].name));
-  } else if (!c.match.missing.empty()) {
-    cause += fmt::format("; the first one missing is {}", escape_unprintable(c.missing(0)));
   } else {
-    cause += fmt::format("; the first one unexpected is {}", escape_unprintable(c.unexpected(0)));
+    if (!c.match.missing.empty()) cause += fmt::format("; missing is {}", escape_unprintable(c.missing(0)));
+    if (!c.match.unexpected.empty()) cause += fmt::format("; unexpected is {}", escape_unprintable(c.unexpected(0)));
   }
   return Explanation{
       std::move(cause),

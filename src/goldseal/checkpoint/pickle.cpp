@@ -183,7 +183,8 @@ void Interpreter::check_protocol(unsigned protocol) {
   throw Error(
       ErrorKind::unsupported, at_byte(m_file, m_reader.offset() - 1),
       fmt::format("pickle protocol {}: torch.save writes 2, and torch.load(weights_only=True) reads 2 and 3", protocol),
-      "save it again with torch.save, without pickle_protocol");
+      "save it again with torch.save, without pickle_protocol (to read it at all, protocol 4 needs Python 3.4, 5 needs "
+      "Python 3.8)");
 }
 
 // One case an opcode: the list of what is admitted is this switch.

@@ -372,10 +372,15 @@ void StateDictReader::note_objects() {
       names.insert(fmt::format("{}.{}", global.module, global.name));
   }
   if (names.empty()) return;
-  m_checkpoint.notes.push_back(
-      {"pickle.objects", fmt::format("beside tensors the file holds {}: torch.load needs weights_only=False "
-                                     "for it since torch 2.6",
-                                     fmt::join(names, ", "))});
+  auto message =
+      fmt::format("beside tensors the file holds {}: torch.load needs weights_only=False for it since torch 2.6",
+                  fmt::join(names, ", "));
+  const auto holds = [&](std::string_view part) {
+    return std::ranges::any_of(names, [&](const std::string& name) { return name.starts_with(part); });
+  };
+  if (holds("pathlib.")) message += "; a pathlib path does not load on the other kind of system: save paths as str";
+  if (holds("numpy._core.")) message += "; numpy._core needs numpy 2 or newer where it is loaded";
+  m_checkpoint.notes.push_back({"pickle.objects", std::move(message)});
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <goldseal/checkpoint/key_table.hpp>
 #include <goldseal/checkpoint/tensor_view.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -93,6 +95,31 @@ std::string needs(const Checkpoint& checkpoint) {
   return {};
 }
 
+void advise_on_locations(CheckpointSummary& summary) {
+  std::string devices;
+  std::size_t count = 0;
+  for (const auto& [location, tensors] : summary.locations) {
+    if (location == "cpu" || location == "meta") continue;
+    devices += (devices.empty() ? "" : ", ") + escape_unprintable(location);
+    count += tensors;
+  }
+  if (count == 0) return;
+  summary.advice.push_back(
+      {"location.device",
+       fmt::format("{} tensors were saved from {}: torch.load fails where there is no such device; give "
+                   "map_location='cpu', or map_location={{'cuda:1': 'cuda:0'}} to move them",
+                   count, devices)});
+}
+
+void advise_on_precision(CheckpointSummary& summary) {
+  const auto half = summary.dtypes.find("float16");
+  if (half == summary.dtypes.end()) return;
+  summary.advice.push_back(
+      {"dtype.half", fmt::format("{} tensors are float16: on a CPU, or with float32 inputs, call .float() on the "
+                                 "model first, or `goldseal convert --dtype float32`",
+                                 half->second)});
+}
+
 NonFinite count_non_finite(const Checkpoint& checkpoint, const Tensor& tensor) {
   NonFinite result{tensor.name, 0, 0};
   std::vector<double> values;
@@ -127,6 +154,8 @@ CheckpointSummary summarize(const Checkpoint& checkpoint) {
   summary.wrapper_segments = find_wrappers(checkpoint);
   summary.naming = naming_family(key_table(checkpoint));
   summary.needs = needs(checkpoint);
+  advise_on_locations(summary);
+  advise_on_precision(summary);
   return summary;
 }
 

@@ -40,6 +40,7 @@ struct CheckpointSummary {
   std::vector<std::string> wrapper_segments;     ///< that occur in the names: `module`
   std::string naming;                            ///< the code base whose names these are; empty for none known
   std::string needs;                             ///< what it takes to load the file: `torch 1.6 or newer`
+  std::vector<Note> advice;  ///< what will trouble whoever loads the file with PyTorch, and the way around it
   ModuleNode root;
 };
 

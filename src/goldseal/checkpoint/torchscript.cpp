@@ -6,14 +6,33 @@
 //   code/…                           the program and its debug tables, compressed; never run here
 //   extra/…                          what the user gave with _extra_files
 //   version, byteorder, …            as torch.save writes them
+#include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/archive_records.hpp>
 #include <goldseal/checkpoint/readers.hpp>
 #include <goldseal/checkpoint/state_dict.hpp>
+
+#include <fmt/format.h>
 
 #include <array>
 #include <utility>
 
 namespace goldseal {
+namespace {
+
+/// Tracing and freezing write the device of that day into the program, and it is asked for wherever the file is loaded.
+void note_frozen_devices(const ZipArchive& archive, Checkpoint& checkpoint) {
+  constexpr std::string_view k_device = "torch.device(\"cuda";
+  for (const auto& entry : archive.entries) {
+    if (!entry.name.ends_with(".py") || archive.unpack(entry).find(k_device) == std::string::npos) continue;
+    checkpoint.notes.push_back(
+        {"torchscript.frozen-device",
+         fmt::format("the program names a CUDA device in {}: export it again on the device it will run on",
+                     escape_unprintable(entry.name))});
+    return;
+  }
+}
+
+}  // namespace
 
 Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive archive) {
   constexpr std::array<std::string_view, 2> k_expected{"code/", "extra/"};
@@ -28,6 +47,7 @@ Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive a
   const auto find = [&](const pickle::StorageId& id) { return records.storage("constants", id); };
   pickle::read_tensor_tuple(constants, where, find, "constants", checkpoint);
   records.finish(k_expected);
+  note_frozen_devices(records.archive(), checkpoint);
   return checkpoint;
 }
 

@@ -2,6 +2,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/cli/diff_checkpoints.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/environment/difference.hpp>
 #include <goldseal/manifest/manifest.hpp>
@@ -68,6 +69,9 @@ std::string as_json(const std::vector<DifferenceSection>& sections) {
 
 ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
+  if (names_checkpoint(options.before) && names_checkpoint(options.after)) {
+    return diff_checkpoints(options.before, options.after, common);
+  }
   auto sections = difference(machine_of(options.before), machine_of(options.after));
   if (!options.all) {
     for (auto& section : sections) std::erase_if(section.facts, [](const auto& f) { return is_incidental(f.name); });
@@ -81,7 +85,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 
 Action add_diff(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
-  app.add_option("BEFORE", options->before, "A seal, or an environment that `probe` wrote")->required();
+  app.add_option("BEFORE", options->before, "A seal, an environment that `probe` wrote, or a checkpoint")->required();
   app.add_option("AFTER", options->after, "Another")->required();
   app.add_flag("--all", options->all, "Also what differs between any two machines: names, serial numbers, free memory");
   return [options, &common] { return run(*options, common); };

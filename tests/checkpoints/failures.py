@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Failures that people report when a model saved on one machine is loaded on another: each made with PyTorch, and the
+message held against what helps."""
+import argparse
+import os
+import pathlib
+import pickle
+import sys
+import types
+
+from support import dump, numpy, run, temporary_directory, torch
+
+
+def network(classes=2):
+    torch.manual_seed(6)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, 3 * (5 + classes), 1))
+
+
+def path_of(name):
+    return os.path.join(DIRECTORY, name)
+
+
+def save(value, name="saved.pth", **options):
+    torch.save(value, path_of(name), **options)
+    return path_of(name)
+
+
+def write(data, name="saved.pth"):
+    with open(path_of(name), "wb") as file:
+        file.write(data)
+    return path_of(name)
+
+
+def match(state, wanted=None):
+    return dump("--match", save(state), save(wanted or network().state_dict(), "network.pth"))
+
+
+def error(path, kind, *parts):
+    found = dump(path).get("error")
+    assert found and found["kind"] == kind, found
+    text = found["message"] + " | " + found["remedy"]
+    for part in parts:
+        assert part in text, f"{part!r} not in {text!r}"
+
+
+def matches_after(state, *removed):
+    found = match(state)
+    assert found["complete"] and found["removed"] == list(removed), found
+    return found["saved_from"]
+
+
+def prefixed(prefix, state):
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+def explained(found, *parts):
+    assert not found["complete"], found
+    for part in parts:
+        assert part in found["cause"] + " | " + found["remedy"], found
+
+
+def data_parallel_prefix():
+    assert "DataParallel" in matches_after(torch.nn.DataParallel(network()).state_dict(), "module")
+
+
+def infix_prefix_and_names_that_only_look_like_it():
+    class Mixed(torch.nn.Module):
+        def __init__(self, wrap):
+            super().__init__()
+            self.features = wrap(torch.nn.Linear(2, 2))
+            self.mlp_module = torch.nn.Linear(2, 2)
+
+    have = Mixed(torch.nn.DataParallel).state_dict()
+    assert "features.module.weight" in have
+    found = match(have, Mixed(lambda module: module).state_dict())
+    assert found["complete"] and found["removed"] == ["module"], found
+
+
+def compiled_prefix():
+    if hasattr(torch, "compile"):
+        state = torch.compile(network()).state_dict()
+        assert next(iter(state)).startswith("_orig_mod.")
+    else:
+        state = prefixed("_orig_mod.", network().state_dict())
+    assert "torch.compile" in matches_after(state, "_orig_mod")
+    matches_after(prefixed("module.", state), "module", "_orig_mod")
+
+
+def fsdp_and_checkpoint_wrappers():
+    state = network().state_dict()
+    matches_after(prefixed("_fsdp_wrapped_module._checkpoint_wrapped_module.", state), "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+    explained(match({"_fsdp_wrapped_module._flat_param": torch.zeros(1000)}), "flat FSDP shards", "FULL_STATE_DICT")
+
+
+def lightning_checkpoint():
+    state = prefixed("model.", network().state_dict())
+    path = save({"epoch": 1, "global_step": 2, "pytorch-lightning_version": "2.0", "state_dict": state, "loops": {}, "callbacks": {},
+                 "optimizer_states": [torch.optim.Adam(network().parameters()).state_dict()], "lr_schedulers": []})
+    assert dump(path)["entry"] == "state_dict"
+    matches_after(state, "model")
+
+
+def nothing_is_loaded_partially():
+    state = network().state_dict()
+    state["0.weight.bad"] = state.pop("0.weight")
+    found = match(state)
+    assert found["missing"] == 1 and found["unexpected"] == 1, found
+    explained(found, "1 of 9 names are missing, 1 are unexpected", "missing is 0.weight; unexpected is 0.weight.bad")
+
+
+def a_broadcastable_shape_is_a_mismatch():
+    state = network().state_dict()
+    state["0.bias"] = torch.zeros(1)
+    assert match(state)["mismatched"] == 1
+
+
+def weights_beside_their_average():
+    state, average = network().state_dict(), network().state_dict()
+    error(save({"state_dict": state, "state_dict_ema": average}), "usage", "state_dict (9 tensors), state_dict_ema (9 tensors)", "--entry")
+    assert dump(save({"state_dict": state, "state_dict_ema": average}), "state_dict_ema")["entry"] == "state_dict_ema"
+    ema = {"model_ema." + name.replace(".", ""): tensor for name, tensor in state.items()}
+    explained(match(ema), "lost their dots")
+    found = dump(save({"state_dict": state, "shadow_params": [tensor for tensor in state.values()]}), "state_dict")
+    assert found["candidates"] == ["shadow_params"], found
+
+
+def a_wrapped_checkpoint_is_named():
+    path = save({"epoch": 3, "state_dict": network().state_dict(), "optimizer_states": [{"state": {}, "param_groups": []}]})
+    assert dump(path)["entry"] == "state_dict"
+
+
+def fake_class(module, name, base=object):
+    package = types.ModuleType(module)
+    created = type(name, (base,), {"__module__": module})
+    setattr(package, name, created)
+    parts = module.split(".")
+    for i in range(1, len(parts)):
+        sys.modules.setdefault(".".join(parts[:i]), types.ModuleType(".".join(parts[:i])))
+    sys.modules[module] = package
+    return created
+
+
+def a_whole_model_needs_its_code():
+    model = fake_class("models.yolo", "Model", torch.nn.Module)()
+    model.conv = torch.nn.Conv2d(3, 4, 3)
+    for value in (model, {"epoch": 1, "model": model, "ema": None}):
+        for options in ({}, {"_use_new_zipfile_serialization": False}):
+            error(save(value, **options), "unsupported", "whole model", "models.yolo.Model", "torch.nn.modules.conv.Conv2d", "state_dict()", "the code of models")
+
+
+def paths_numpy_scalars_and_namespaces_beside_the_weights():
+    state = network().state_dict()
+    found = dump(save({"state_dict": state, "where": pathlib.PosixPath("/data")}))
+    assert "save paths as str" in found["notes"]["pickle.objects"], found["notes"]
+    found = dump(save({"state_dict": state, "best": numpy.float64(0.5), "curve": numpy.arange(3)}))
+    assert "weights_only=False" in found["notes"]["pickle.objects"], found["notes"]
+    if int(numpy.__version__.split(".")[0]) >= 2:
+        assert "numpy 2 or newer" in found["notes"]["pickle.objects"], found["notes"]
+    found = dump(save({"state_dict": state, "args": argparse.Namespace(lr=0.1)}))
+    assert "argparse.Namespace" in found["notes"]["pickle.objects"], found["notes"]
+    assert "weights_only=False" in found["needs"], found["needs"]
+
+
+def objects_of_unknown_classes_are_listed():
+    config = fake_class("project.config", "Config")()
+    error(save({"state_dict": network().state_dict(), "config": config}), "unsupported", "project.config.Config", "weights_only=True")
+
+
+def pickle_protocols():
+    error(save(network().state_dict(), pickle_protocol=5), "unsupported", "protocol 5", "Python 3.8", "pickle_protocol")
+
+
+def counters_of_old_batch_norms():
+    state = network().state_dict()
+    del state["1.num_batches_tracked"]
+    explained(match(state), "num_batches_tracked", "0.4.1")
+
+
+def another_class_count():
+    explained(match(network(classes=1).state_dict(), network(classes=80).state_dict()), "[18, 4, 1, 1]", "[255, 4, 1, 1]", "1 classes", "80 classes")
+
+
+def half_precision():
+    found = match(network().half().state_dict())
+    explained(found, "half precision", "float16")
+    found = dump(save(network().half().state_dict()))
+    assert ".float()" in found["advice"]["dtype.half"], found
+
+
+def a_device_that_is_not_here():
+    before = list(torch.serialization._package_registry)
+    torch.serialization.register_package(0, lambda storage: "cuda:2", lambda storage, location: None)
+    try:
+        path = save({"w": torch.ones(2)})
+    finally:
+        torch.serialization._package_registry[:] = before
+    found = dump(path)
+    assert found["tensors"]["w"]["location"] == "cuda:2", found
+    assert "map_location='cpu'" in found["advice"]["location.device"], found["advice"]
+
+
+def pointers_and_web_pages():
+    error(write(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 248077090\n"), "unsupported", "Git LFS pointer", "248,077,090 bytes", "git lfs pull")
+    error(write(b"<!DOCTYPE html>\n<html><head>"), "unsupported", "a web page")
+
+
+def truncated_files():
+    whole = open(save({"w": torch.zeros(10_000)}), "rb").read()
+    error(write(whole[:20_000]), "malformed", "20,000 of at least 40,", "download it again")
+    whole = open(save({"w": torch.zeros(10_000)}, _use_new_zipfile_serialization=False), "rb").read()
+    error(write(whole[:20_000]), "malformed", f"20,000 of {len(whole):,} bytes")
+
+
+def pickle_dump_and_archives():
+    error(write(pickle.dumps({"w": [1.0]}, protocol=2)), "unsupported", "pickle.dump", "Invalid magic number")
+    error(write(b"\x1f\x8b\x08\x00" + b"x" * 100, "model.pth.tar"), "unsupported", "gzip", "is no archive")
+    assert dump(save(network().state_dict(), "checkpoint.pth.tar"))["container"] == "torch-zip"
+
+
+def the_torch_that_a_file_needs():
+    assert dump(save({"w": torch.ones(1)}))["needs"] == "torch 1.6 or newer"
+    assert dump(save({"w": torch.ones(1)}, _use_new_zipfile_serialization=False))["needs"] == "any torch"
+
+
+def a_device_frozen_into_torchscript():
+    class Frozen(torch.nn.Module):
+        def forward(self, x):
+            return x + torch.zeros(1, device=torch.device("cuda:0"))
+
+    torch.jit.script(Frozen()).save(path_of("frozen.pt"))
+    assert "CUDA device" in dump(path_of("frozen.pt"))["notes"].get("torchscript.frozen-device", ""), dump(path_of("frozen.pt"))
+
+
+with temporary_directory() as DIRECTORY:
+    run([
+        data_parallel_prefix, infix_prefix_and_names_that_only_look_like_it, compiled_prefix, fsdp_and_checkpoint_wrappers,
+        lightning_checkpoint, nothing_is_loaded_partially, a_broadcastable_shape_is_a_mismatch, weights_beside_their_average,
+        a_wrapped_checkpoint_is_named, a_whole_model_needs_its_code, paths_numpy_scalars_and_namespaces_beside_the_weights,
+        objects_of_unknown_classes_are_listed, pickle_protocols, counters_of_old_batch_norms, another_class_count,
+        half_precision, a_device_that_is_not_here, pointers_and_web_pages, truncated_files, pickle_dump_and_archives,
+        the_torch_that_a_file_needs, a_device_frozen_into_torchscript,
+    ])
