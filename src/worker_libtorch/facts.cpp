@@ -66,6 +66,23 @@ std::string config_line(std::string_view config, std::string_view lead) {
   return std::string(config.substr(begin, config.find('\n', begin) - begin));
 }
 
+// PyTorch 1.13 calls the kernels without vector instructions `NO AVX`, later ones `DEFAULT`.
+std::string aten_capability(std::string_view config) {
+  const auto stated = config_line(config, "CPU capability usage: ");
+  return stated == "NO AVX" ? "DEFAULT" : stated;
+}
+
+json quantized_engines() {
+  auto names = json::array();
+  for (const auto engine : at::globalContext().supportedQEngines()) {
+    if (engine == at::kNoQEngine) continue;
+    auto name = c10::toString(engine);
+    for (auto& letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 class Facts {
  public:
   void add(const std::string& name, json value, const std::string& origin) {
@@ -93,12 +110,13 @@ void add_build(Facts& facts) {
                                                                      {"torch.lapack", "LAPACK_INFO"},
                                                                      {"torch.build_type", "BUILD_TYPE"}}};
   for (const auto& [name, key] : settings) facts.add_text(name, build_setting(config, key), origin);
-  facts.add_text("cpu.aten_capability", config_line(config, "CPU capability usage: "), origin);
+  facts.add_text("cpu.aten_capability", aten_capability(config), origin);
   facts.add("torch.config", config, origin);
   facts.add("torch.cuda", at::hasCUDA(), "at::hasCUDA()");
   facts.add("torch.mkl", at::get_mkl_version(), "at::get_mkl_version()");
   facts.add("torch.onednn", at::get_mkldnn_version(), "at::get_mkldnn_version()");
   facts.add("torch.openmp", at::get_openmp_version(), "at::get_openmp_version()");
+  facts.add("torch.quantized_engines", quantized_engines(), "at::globalContext()");
   facts.add("torch.cxx_abi", _GLIBCXX_USE_CXX11_ABI, "_GLIBCXX_USE_CXX11_ABI of the worker, which linked");
 }
 

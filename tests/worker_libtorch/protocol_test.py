@@ -101,10 +101,26 @@ class RequestTest(unittest.TestCase):
         self.assertTrue(self.process.ask("environment", filler="x" * (8 << 20))["ok"])
 
 
+class OtherLibTorchTest(unittest.TestCase):
+    """A worker whose LibTorch says that it is another version; GOLDSEAL_OTHER_CONFIG is a library that makes it say so."""
+
+    @unittest.skipUnless("GOLDSEAL_OTHER_CONFIG" in os.environ, "GOLDSEAL_OTHER_CONFIG names no library")
+    def test_a_libtorch_that_the_worker_was_not_built_for_is_refused_with_both_versions(self):
+        preloaded = {"LD_PRELOAD": os.environ["GOLDSEAL_OTHER_CONFIG"]}
+        with client.worker(greet=False, environment=preloaded) as process:
+            with self.assertRaises(client.Refused) as refused:
+                process.hello()
+            self.assertEqual(refused.exception.kind, "unsupported")
+            self.assertIn("0.0.7", refused.exception.message)
+            self.assertIn("built for", refused.exception.message)
+            with self.assertRaises(client.Refused, msg="nothing is done before a greeting succeeds"):
+                process.ask("environment")
+
+
 class EnvironmentTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        with client.worker(threads=1) as process:
+        with client.worker(threads=1, environment={"ATEN_CPU_CAPABILITY": "default"}) as process:
             cls.facts = process.ask("environment")["facts"]
             cls.greeting = process.greeting
 
@@ -113,7 +129,7 @@ class EnvironmentTest(unittest.TestCase):
 
     def test_every_fact_has_a_plain_value_and_an_origin(self):
         for name, fact in self.facts.items():
-            self.assertIsInstance(fact["value"], (bool, int, float, str), name)
+            self.assertIsInstance(fact["value"], (bool, int, float, str, list), name)
             self.assertIsInstance(fact["origin"], str, name)
             self.assertTrue(fact["origin"], name)
 
@@ -122,6 +138,7 @@ class EnvironmentTest(unittest.TestCase):
 
         self.assertEqual(self.value("torch.version"), self.greeting["version"])
         self.assertEqual(self.value("numerics.threads"), 1)
+        self.assertEqual(self.value("cpu.aten_capability"), "DEFAULT")
         for name, kind in (("numerics.tf32_matmul", bool), ("numerics.tf32_cudnn", bool), ("numerics.onednn", bool),
                            ("numerics.deterministic_algorithms", bool), ("numerics.cudnn_benchmark", bool),
                            ("numerics.matmul_precision", str), ("torch.blas", str), ("torch.lapack", str), ("torch.mkl", str),
@@ -129,7 +146,11 @@ class EnvironmentTest(unittest.TestCase):
                            ("numerics.interop_threads", int), ("cpu.aten_capability", str)):
             self.assertIsInstance(self.value(name), kind, name)
         if torch.__version__.split("+")[0] == self.value("torch.version"):
-            self.assertEqual(self.value("torch.config"), torch.__config__.show())
+            without_cpu = [[line for line in text.splitlines() if "CPU capability" not in line]
+                           for text in (self.value("torch.config"), torch.__config__.show())]
+            self.assertEqual(without_cpu[0], without_cpu[1])
+            engines = [engine for engine in torch.backends.quantized.supported_engines if engine != "none"]
+            self.assertEqual(self.value("torch.quantized_engines"), engines)
             self.assertEqual(self.value("torch.git"), torch.version.git_version)
 
     def test_the_libraries_are_those_that_the_process_has_mapped(self):
@@ -188,6 +209,12 @@ class LeavingTest(unittest.TestCase):
     def test_brackets_without_end_do_not_exhaust_the_stack(self):
         for line in (b"[" * 1_000_000 + b"\n", b'{"a":' * 1_000_000 + b"\n"):
             self.assertEqual(self.leave(line)[0], 2)
+
+    def test_a_message_nested_a_million_times_is_answered(self):
+        with client.worker() as process:
+            process.last_id += 1
+            process.send_bytes(b'{"id":2,"op":"explode","x":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}\n")
+            self.assertFalse(process.receive()["ok"])
 
     def test_a_request_before_the_greeting_is_refused(self):
         with client.worker(greet=False) as process:
