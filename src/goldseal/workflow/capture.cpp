@@ -10,6 +10,7 @@
 #include <goldseal/base/utc.hpp>
 #include <goldseal/base/version.hpp>
 #include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/golden_runs.hpp>
@@ -207,7 +208,8 @@ class Capture {
     options.anonymous = m_request.anonymous;
     if (!m_request.runtime.installation.empty()) options.torch_prefix = m_request.runtime.installation;
     m_manifest.environment = probe_machine(options);
-    m_manifest.environment.merge(worker.environment());
+    const auto told = worker.environment();
+    m_manifest.environment.merge(options.anonymous ? without_directories(told) : told);
     m_stopwatch.lap("environment");
   }
 
