@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::string_view k_random = "random:";
 constexpr std::string_view k_forms =
-    "give [NAME=]FILE.npy, [NAME=]FILE.png, or [NAME=]random:1x3x416x416,seed=7 (also normal, below=1000)";
+    "give [NAME=]FILE.npy, [NAME=]FILE.png (or .jpg, .safetensors, .pt), or [NAME=]random:1x3x416x416,seed=7 (also "
+    "normal, below=1000)";
 
 [[noreturn]] void fail(std::string_view argument, const std::string& message) {
   throw Error(ErrorKind::usage, fmt::format("--input {}", escape_unprintable(argument)), message, std::string(k_forms));
