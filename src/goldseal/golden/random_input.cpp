@@ -3,6 +3,7 @@
 
 #include <goldseal/base/checked.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/golden/half.hpp>
 
 #include <fmt/format.h>
 
@@ -39,12 +40,28 @@ HostTensor draw(const RandomSource& source, DType dtype, const Draw& next) {
   return make_tensor("", dtype, source.shape, std::move(values));
 }
 
+HostTensor draw_floating(const RandomSource& source, float (*next)(std::mt19937_64&)) {
+  const auto exactly = [&](std::mt19937_64& engine) { return static_cast<double>(next(engine)); };
+  switch (source.dtype) {
+    case DType::float64:
+      return draw<double>(source, DType::float64, exactly);
+    case DType::float16:
+      return draw<std::uint16_t>(source, DType::float16,
+                                 [&](auto& engine) { return double_to_float16(exactly(engine)); });
+    case DType::bfloat16:
+      return draw<std::uint16_t>(source, DType::bfloat16,
+                                 [&](auto& engine) { return double_to_bfloat16(exactly(engine)); });
+    default:
+      return draw<float>(source, DType::float32, next);
+  }
+}
+
 }  // namespace
 
 HostTensor make_random(const RandomSource& source) {
   switch (source.kind) {
     case RandomSource::Kind::normal:
-      return draw<float>(source, DType::float32, normal);
+      return draw_floating(source, normal);
     case RandomSource::Kind::integer:
       return draw<std::int64_t>(source, DType::int64, [&](std::mt19937_64& engine) {
         return static_cast<std::int64_t>(engine() % source.below);
@@ -52,7 +69,7 @@ HostTensor make_random(const RandomSource& source) {
     case RandomSource::Kind::uniform:
       break;
   }
-  return draw<float>(source, DType::float32, uniform);
+  return draw_floating(source, uniform);
 }
 
 }  // namespace goldseal::golden

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Five small networks of different kinds, with a switch for every fault of configuration that the benchmark injects."""
+"""Small networks of different kinds, two of them of half precision, with a switch for every fault of configuration that the benchmark injects."""
 
 import dataclasses
 import pathlib
@@ -129,6 +129,7 @@ class Architecture:
     input: str
     shape: tuple
     faults: dict
+    dtype: torch.dtype = torch.float32
 
 
 ARCHITECTURES = [
@@ -147,6 +148,8 @@ ARCHITECTURES = [
         "islands", Islands, "x", (4, 3, 32, 32),
         {"eps 1e-3": {"eps": 1e-3}, "eps 1e-6": {"eps": 1e-6}, "slope": {"slope": 0.01}, "missing layer": {"skip": True}, "bf16 compute": {"low": True}},
     ),
+    Architecture("mlp-float16", Mlp, "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}}, torch.float16),
+    Architecture("mlp-bfloat16", Mlp, "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}}, torch.bfloat16),
     Architecture("yolov3-tiny", Darknet, "image", (1, 3, 224, 224), {"eps 1e-3": {"batch_normalize_eps": "1e-3"}, "eps 1e-6": {"batch_normalize_eps": "1e-6"}}),
 ]
 
@@ -169,7 +172,7 @@ def build(architecture, folder, label, **changes):
         path = folder / f"{label}.cfg"
         write_cfg(path, changes)
         return Darknet(path).eval(), f"darknet:{path}"
-    network = architecture.make(**changes).eval()
+    network = architecture.make(**changes).eval().to(architecture.dtype)
     path = folder / f"{label}.pt"
     torch.jit.script(network).save(str(path))
     return network, f"torchscript:{path}"

@@ -16,8 +16,12 @@ import sys
 import tempfile
 import time
 
-import torch
-from safetensors.torch import load_file
+try:
+    import torch
+    from safetensors.torch import load_file
+except ImportError as missing:
+    print(f"skipped: {missing}", file=sys.stderr)
+    sys.exit(125)
 
 import comparators
 from architectures import ARCHITECTURES, build, settle
@@ -121,10 +125,14 @@ class Bench:
         self.seal = folder / "weights.seal"
         size = "x".join(map(str, architecture.shape))
         kind = "" if architecture.input == "image" else ",normal"
+        if architecture.dtype != torch.float32:
+            kind += "," + str(architecture.dtype).removeprefix("torch.")
         self.commands.capture(self.checkpoint, self.model, f"random:{size},seed={seed}{kind}", self.seal)
         self.golden = load_file(self.seal / "golden.safetensors")
         self.results = folder / "results"
         for environment in environments:
+            if environment.runtime and architecture.dtype != torch.float32:
+                continue  # LibTorch 1.13 multiplies no half matrices on the CPU
             self.judge(f"{architecture.name} {seed} {environment.name}", self.checkpoint, self.model, environment, None)
         for name, state, differing in state_faults(self.state, seed):
             if keep(name):

@@ -9,7 +9,9 @@ BITS = (0, 1, 3, 6, 9, 12, 15, 17, 19, 21, 22, 23, 24, 26, 28, 30, 31)
 
 
 def flip(tensor, index, bit):
-    tensor.view(-1).view(torch.int32)[index] ^= (1 << bit) - (1 << 32 if bit == 31 else 0)
+    width = 8 * tensor.element_size()
+    words = tensor.view(-1).view({16: torch.int16, 32: torch.int32}[width])
+    words[index] ^= (1 << bit) - (1 << width if bit == width - 1 else 0)
 
 
 def weights_of(state):
@@ -36,13 +38,16 @@ def twins(state):
 def state_faults(state, seed):
     """Yields (name, faulty state dict, names of the tensors that differ)."""
     chance = random.Random(seed)
-    for bit in BITS:
+    width = 8 * state[weights_of(state)[0]].element_size()
+    for bit in BITS if width == 32 else range(width):
         changed = copy(state)
         name = chance.choice(weights_of(state))
         flip(changed[name], chance.randrange(changed[name].numel()), bit)
         yield f"bit {bit}", changed, [name]
-    yield ("float16 weights", *rounded(state, torch.float16))
-    yield ("bfloat16 weights", *rounded(state, torch.bfloat16))
+    for dtype in (torch.float16, torch.bfloat16):
+        changed, differing = rounded(state, dtype)
+        if differing:  # not of a network that is of that type itself
+            yield f"{str(dtype).removeprefix('torch.')} weights", changed, differing
     for fault in ("zero channel", "wrong channel", "NaN"):
         changed = copy(state)
         name = chance.choice(weights_of(state))

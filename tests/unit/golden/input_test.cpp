@@ -152,6 +152,17 @@ TEST_CASE("Normal values have mean 0 and deviation 1, integers stay below their 
   CHECK(largest == 6);
 }
 
+TEST_CASE("Half-precision values are the float32 ones rounded once") {
+  const auto half = make_input(parse_input("random:50,seed=3,float16"));
+  const auto full = make_input(parse_input("random:50,seed=3"));
+  CHECK(half.dtype == DType::float16);
+  for (std::size_t i = 0; i < 50; ++i) {
+    CHECK(element_as_double(half, i) == Approx(element_as_double(full, i)).epsilon(0x1p-11));
+  }
+  CHECK(make_input(parse_input("random:5,bfloat16")).dtype == DType::bfloat16);
+  CHECK(make_input(parse_input("random:5,float64")).dtype == DType::float64);
+}
+
 TEST_CASE("Another seed gives other values, the same seed the same") {
   CHECK(values(make_input(parse_input("random:8,seed=1"))) == values(make_input(parse_input("random:8,seed=1"))));
   CHECK(values(make_input(parse_input("random:8,seed=1"))) != values(make_input(parse_input("random:8,seed=2"))));
