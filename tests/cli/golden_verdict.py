@@ -45,6 +45,28 @@ class Picker(nn.Module):
         return (self.head(x).argmax(1) + self.shift) % 5
 
 
+class Deaf(nn.Module):
+    """Takes an input that it never looks at."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x, ignored):
+        return self.head(x)
+
+
+class Constant(nn.Module):
+    """Answers the same whatever it is asked, and whatever its weights are."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.head(x).ceil().clamp(7, 7)
+
+
 class Model:
     """A scripted network, its weights and its seal in a folder of their own."""
 
@@ -55,6 +77,15 @@ class Model:
         torch.save(network.state_dict(), self.checkpoint)
         self.architecture = self.script(network, "network.pt")
         command("capture", self.checkpoint, "--model", self.architecture, "--input", inputs, "-o", self.seal)
+
+    @staticmethod
+    def capture(command, folder, network, *inputs):
+        """The exit code and the findings of a capture that may refuse."""
+        folder.mkdir()
+        torch.save(network.state_dict(), folder / "weights.pth")
+        torch.jit.script(network.eval()).save(str(folder / "network.pt"))
+        options = [option for value in inputs for option in ("--input", value)]
+        return command("capture", folder / "weights.pth", "--model", f"torchscript:{folder / 'network.pt'}", *options)
 
     def script(self, network, name):
         path = self.folder / name
@@ -153,11 +184,20 @@ def names_a_drifted_input(command, folder):
     expect(drift(sealed * 255)[1]["golden.input"]["remedy"] == "divide by 255", "so is a missing division, with its cure")
 
 
+def refuses_goldens_that_prove_nothing(command, folder):
+    code, findings = Model.capture(command, folder / "deaf", Deaf(), "x=random:4x8,seed=1", "ignored=random:3,seed=2")
+    expect(code == 1 and "no output depends on the input ignored" in findings["golden.capture"]["message"],
+           "an input that no output depends on is refused")
+    code, findings = Model.capture(command, folder / "constant", Constant(), "random:4x8,seed=1")
+    expect(code == 1 and "does not respond" in findings["golden.capture"]["message"], "so is a constant output")
+    expect(not (folder / "constant" / "weights.seal").exists(), "and no seal is left behind")
+
+
 def main():
     command = Command(*sys.argv[1:3])
     with tempfile.TemporaryDirectory() as name:
         torch.manual_seed(0)
-        for test in (judges_integers_and_bools, explains_a_weight, judges_again, names_a_drifted_input):
+        for test in (judges_integers_and_bools, explains_a_weight, judges_again, names_a_drifted_input, refuses_goldens_that_prove_nothing):
             test(command, pathlib.Path(name))
 
 

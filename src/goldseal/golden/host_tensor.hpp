@@ -57,6 +57,10 @@ template <typename T>
 /// other types.
 void copy_as_double(const HostTensor& tensor, std::size_t begin, std::span<double> out);
 
+/// A tensor of a floating type of 16 bits and more, each value rounded once to it.
+[[nodiscard]] HostTensor narrowed(std::string name, DType dtype, std::vector<std::int64_t> shape,
+                                  std::span<const double> values);
+
 /// One element. For single looks only.
 [[nodiscard]] double element_as_double(const HostTensor& tensor, std::size_t index);
 

@@ -3,7 +3,6 @@
 
 #include <goldseal/base/checked.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/half.hpp>
 
 #include <fmt/format.h>
 
@@ -41,19 +40,11 @@ HostTensor draw(const RandomSource& source, DType dtype, const Draw& next) {
 }
 
 HostTensor draw_floating(const RandomSource& source, float (*next)(std::mt19937_64&)) {
-  const auto exactly = [&](std::mt19937_64& engine) { return static_cast<double>(next(engine)); };
-  switch (source.dtype) {
-    case DType::float64:
-      return draw<double>(source, DType::float64, exactly);
-    case DType::float16:
-      return draw<std::uint16_t>(source, DType::float16,
-                                 [&](auto& engine) { return double_to_float16(exactly(engine)); });
-    case DType::bfloat16:
-      return draw<std::uint16_t>(source, DType::bfloat16,
-                                 [&](auto& engine) { return double_to_bfloat16(exactly(engine)); });
-    default:
-      return draw<float>(source, DType::float32, next);
-  }
+  auto drawn = draw<float>(source, DType::float32, next);
+  if (source.dtype == DType::float32) return drawn;
+  std::vector<double> values(drawn.numel());
+  copy_as_double(drawn, 0, values);
+  return narrowed("", source.dtype, source.shape, values);
 }
 
 }  // namespace

@@ -53,6 +53,9 @@ class CaseCapture {
     }
     m_case.repeatable = repeats(native, run({}));
     object();
+    if (m_case.repeatable) {
+      for (const auto& input : m_case.tensors.inputs) require_response(input, native);
+    }
     return std::move(m_case);
   }
 
@@ -163,6 +166,28 @@ class CaseCapture {
       const auto* const again = find_tensor(second, output.name);
       return again != nullptr && golden::judge_repeat(output, *again).equal;
     });
+  }
+
+  // A golden says nothing of an input that no output depends on.
+  void require_response(const HostTensor& input, const std::vector<HostTensor>& native) {
+    const auto other = golden::disturb(input);
+    if (!other) return;
+    auto inputs = m_case.tensors.inputs;
+    *std::ranges::find(inputs, input.name, &HostTensor::name) = *other;
+    try {
+      const auto outputs = run_case(m_worker, inputs, {});
+      const bool answers = std::ranges::any_of(native, [&](const HostTensor& output) {
+        const auto* const again = find_tensor(outputs, output.name);
+        return again == nullptr || again->shape != output.shape || !golden::judge_repeat(output, *again).equal;
+      });
+      if (answers) return;
+    } catch (const Error& error) {
+      // An input that the network refuses is one that it looks at.
+      if (m_worker.failure() && m_worker.failure()->kind != WorkerFailure::Kind::raised) throw;
+      return;
+    }
+    m_case.objections.push_back({true, "", fmt::format("no output depends on the input {}", input.name),
+                                 "leave the input out of the network, or choose one on which it matters"});
   }
 
   void object() {
