@@ -20,6 +20,7 @@ namespace {
 
 std::string shown(const InputSlot& slot) {
   std::vector<std::string> sizes;
+  sizes.reserve(slot.shape.size());
   for (const auto& size : slot.shape) sizes.push_back(size ? std::to_string(*size) : "any");
   return fmt::format("[{}]", fmt::join(sizes, ", "));
 }
@@ -75,6 +76,7 @@ HostTensor tensor_in(const std::filesystem::path& path, const std::string& name)
   if (tensors.size() == 1 && (name.empty() || find_tensor(tensors, name) == nullptr)) return tensors.front();
   if (const auto* const found = find_tensor(tensors, name)) return *found;
   std::vector<std::string> names;
+  names.reserve(tensors.size());
   for (const auto& tensor : tensors) names.push_back(escape_unprintable(tensor.name));
   throw Error(ErrorKind::usage, path.string(),
               fmt::format("expected a tensor '{}' or a file of one tensor, found {}", name, fmt::join(names, ", ")),
@@ -99,6 +101,7 @@ const InputSlot* slot_of(const InputSpec& spec, std::span<const InputSlot> slots
   const auto found = std::ranges::find(slots, spec.name, &InputSlot::name);
   if (found != slots.end()) return &*found;
   std::vector<std::string> names;
+  names.reserve(slots.size());
   for (const auto& slot : slots) names.push_back(slot.name);
   const auto near = did_you_mean(spec.name, names);
   throw Error(

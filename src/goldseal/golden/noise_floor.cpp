@@ -210,7 +210,7 @@ void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor&
 std::optional<HostTensor> disturb(const HostTensor& input) {
   const std::size_t size = item_size(input.dtype);
   std::vector<std::byte> bytes(input.bytes.begin(), input.bytes.end());
-  if (bytes.size() > size) std::ranges::rotate(bytes, bytes.begin() + static_cast<std::ptrdiff_t>(size));
+  if (bytes.size() > size) std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end());
   auto moved = make_tensor(input.name, input.dtype, input.shape, std::move(bytes));
   if (is_floating(input.dtype) && converts_to_double(input.dtype)) moved = scaled(moved, k_disturbance);
   if (std::ranges::equal(moved.bytes, input.bytes)) return std::nullopt;
