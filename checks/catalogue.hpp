@@ -16,9 +16,11 @@ extern const Check k_tensors_file;
 extern const Check k_tensors_loaded;
 extern const Check k_model_configuration;
 extern const Check k_worker_run;
+extern const Check k_golden_input;
 extern const Check k_golden_structure;
 extern const Check k_golden_shadow;
 extern const Check k_golden_native;
+extern const Check k_golden_discrete;
 extern const Check k_golden_repeat;
 
 /// The checks that compare one fact of the two machines each.

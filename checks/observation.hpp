@@ -4,6 +4,8 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/keys.hpp>
 #include <goldseal/golden/comparison.hpp>
+#include <goldseal/golden/discrete.hpp>
+#include <goldseal/golden/input_drift.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/protocol.hpp>
@@ -49,7 +51,24 @@ struct OutputObservation {
   std::optional<golden::Deviation> shadow;  ///< the float64 run; nothing where it was not made
   std::optional<golden::Deviation> native;
   std::optional<golden::RepeatVerdict> repeat;
+  std::optional<golden::DiscreteVerdict> discrete;         ///< of integers and bools: the native run
+  std::optional<golden::DiscreteVerdict> discrete_shadow;  ///< the same in float64
   std::string structure;  ///< what is wrong with its name, shape or type; empty for nothing
+};
+
+/// The native run made once more with one setting changed, because it did not agree as it was.
+struct TrialObservation {
+  std::string golden_case;
+  std::string setting;  ///< `oneDNN off`
+  double severity = 0;  ///< the worst output's LaneVerdict::severity; at most 1 where the difference goes
+};
+
+/// An input that this machine's own preprocessing made, held against the sealed one.
+struct InputObservation {
+  std::string golden_case;
+  std::string input;
+  std::string source;  ///< as it was given
+  golden::InputDrift drift;
 };
 
 /// How the worker's part of the run went.
@@ -76,10 +95,13 @@ struct Observation {
   std::optional<KeyObservation> sealed_keys;
   std::optional<KeyObservation> network_keys;
   std::map<std::string, Digest> file_tensors;  ///< digests of the checkpoint's tensors by the network's names
+  std::map<std::string, std::string> weight_changes;  ///< what happened to those that are not as sealed, in words
   std::optional<std::vector<LoadedTensor>> loaded_tensors;
   std::optional<std::map<std::string, std::string>> configuration;
   std::optional<WorkerObservation> worker;
   std::vector<OutputObservation> outputs;
+  std::vector<TrialObservation> trials;
+  std::vector<InputObservation> inputs;  ///< those that were given to be compared
 };
 
 }  // namespace goldseal

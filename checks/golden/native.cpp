@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace goldseal {
 namespace {
 
@@ -16,6 +18,21 @@ golden::LaneVerdict lane_of(const OutputObservation& output, int permitted_bits)
 
 std::string precision_name(const OutputObservation& output) {
   return std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio)));
+}
+
+// What the runs with one setting changed tell: the first with which the difference goes, in words.
+std::string tell_trials(const Observation& observed, Finding& finding) {
+  if (observed.trials.empty()) return "";
+  Table table{"with one setting changed", {"case", "setting", "error/limit", "agrees"}, {}};
+  std::string cure;
+  for (const auto& trial : observed.trials) {
+    const bool agrees = trial.severity <= 1;
+    table.rows.push_back(
+        {trial.golden_case, trial.setting, fmt::format("{:.3g}", trial.severity), agrees ? "yes" : "no"});
+    if (agrees && cure.empty()) cure = trial.setting;
+  }
+  finding.tables.push_back(std::move(table));
+  return cure.empty() ? "; no single setting mends it" : fmt::format("; with {} it goes", cure);
 }
 
 Finding judge_native_outputs(const Observation& observed, const CheckSettings& settings) {
@@ -36,6 +53,7 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
       worst_lane = lane;
     }
   }
+  if (judged == 0 && only_discrete(observed)) return skipped("every output is of integers or bools: golden.discrete");
   if (judged == 0) return undecided("no output was computed that could be judged");
   if (worst == nullptr) {
     finding.message = same_bits == judged
@@ -51,6 +69,7 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
       "findings; else mend what golden.shadow names");
   failure.tables = std::move(finding.tables);
   failure.measurements = std::move(finding.measurements);
+  failure.message += tell_trials(observed, failure);
   return failure;
 }
 

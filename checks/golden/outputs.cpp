@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace goldseal {
 
 std::string output_name(const OutputObservation& output) {
@@ -15,6 +17,11 @@ std::string format_index(const std::vector<std::int64_t>& index) { return fmt::f
 Finding nothing_to_judge(const Observation& observed) {
   if (!observed.with_model) return skipped("the model was not to be run");
   return skipped("the model gave no outputs");
+}
+
+bool only_discrete(const Observation& observed) {
+  return std::ranges::all_of(observed.outputs,
+                             [](const OutputObservation& output) { return output.discrete.has_value(); });
 }
 
 void add_lane(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,

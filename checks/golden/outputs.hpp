@@ -13,6 +13,9 @@ namespace goldseal {
 /// What every golden check says where there is nothing to judge: the reason, as a skipped or undecided finding.
 [[nodiscard]] Finding nothing_to_judge(const Observation& observed);
 
+/// True where every output is of integers or bools, which golden.discrete judges.
+[[nodiscard]] bool only_discrete(const Observation& observed);
+
 /// Appends the row of one output in one lane to the finding's table, and its two ratios to the measurements.
 void add_lane(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
               const golden::LaneVerdict& lane);

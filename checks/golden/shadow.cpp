@@ -44,6 +44,7 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
       worst_lane = lane;
     }
   }
+  if (judged == 0 && only_discrete(observed)) return skipped("every output is of integers or bools: golden.discrete");
   if (judged == 0)
     return undecided("no output has a float64 run to be judged by",
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");

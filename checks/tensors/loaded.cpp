@@ -5,13 +5,26 @@
 namespace goldseal {
 namespace {
 
+// The words about the file hold for what was loaded where both are the same.
+TensorChanges changes_of(const Observation& observed, const std::map<std::string, Digest>& found) {
+  auto changes = observed.weight_changes;
+  for (const auto& [name, digest] : found) {
+    const auto in_file = observed.file_tensors.find(name);
+    if (in_file != observed.file_tensors.end() && in_file->second != digest) {
+      changes[name] = "it is not as in the file: changed while it was loaded";
+    }
+  }
+  return changes;
+}
+
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.loaded_tensors) return skipped("no weights were loaded");
   std::map<std::string, Digest> found;
   for (const auto& tensor : *observed.loaded_tensors) found.emplace(tensor.name, tensor.sha256);
   return judge_digests(
       observed.sealed, found, "as loaded into the network",
-      "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it");
+      "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it",
+      changes_of(observed, found));
 }
 
 }  // namespace

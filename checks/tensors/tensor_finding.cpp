@@ -11,19 +11,20 @@ namespace {
 constexpr std::size_t k_rows = 12;
 
 std::string what_happened(const TensorRecord& tensor, const std::map<std::string, Digest>& found,
-                          const Manifest& sealed) {
+                          const Manifest& sealed, const TensorChanges& changes) {
   const auto here = found.find(tensor.name);
   if (here == found.end()) return "missing";
   for (const auto& other : sealed.model.tensors) {
     if (other.sha256 == here->second) return fmt::format("holds the values of {}", escape_unprintable(other.name));
   }
-  return "other values";
+  const auto change = changes.find(tensor.name);
+  return change == changes.end() ? "other values" : change->second;
 }
 
 }  // namespace
 
 Finding judge_digests(const Manifest& sealed, const std::map<std::string, Digest>& found, std::string_view whose,
-                      std::string_view remedy) {
+                      std::string_view remedy, const TensorChanges& changes) {
   const auto& tensors = sealed.model.tensors;
   Table table{"tensors that differ", {"tensor", "type", "shape", "what happened"}, {}};
   std::size_t differing = 0;
@@ -31,10 +32,12 @@ Finding judge_digests(const Manifest& sealed, const std::map<std::string, Digest
   for (const auto& tensor : tensors) {
     const auto here = found.find(tensor.name);
     if (here != found.end() && here->second == tensor.sha256) continue;
-    if (differing++ == 0) first = escape_unprintable(tensor.name);
+    if (differing++ == 0) {
+      first = fmt::format("{}, {}", escape_unprintable(tensor.name), what_happened(tensor, found, sealed, changes));
+    }
     if (table.rows.size() < k_rows) {
       table.rows.push_back({escape_unprintable(tensor.name), std::string(to_string(tensor.dtype)),
-                            format_shape(tensor.shape), what_happened(tensor, found, sealed)});
+                            format_shape(tensor.shape), what_happened(tensor, found, sealed, changes)});
     }
   }
   if (differing == 0)

@@ -13,6 +13,9 @@ struct Options {
   std::string depth = "full";
   int timeout = 1800;
   int threads = 0;
+  std::vector<std::string> inputs;
+  std::string save_results;
+  std::string results;
 };
 
 ExitCode run(const Options& options, const CommonOptions& common) {
@@ -22,7 +25,13 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.quick = options.depth == "quick";
   request.limit = std::chrono::seconds(options.timeout);
   if (options.threads > 0) request.threads = options.threads;
-  request.runtime = find_runtime(options.runtime);
+  for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
+  if (!options.save_results.empty()) request.save_results = options.save_results;
+  if (options.results.empty()) {
+    request.runtime = find_runtime(options.runtime);
+  } else {
+    request.results = options.results;
+  }
   Progress progress(progress_mode(common));
   return deliver(verify(request, progress), common);
 }
@@ -47,6 +56,15 @@ Action add_verify(CLI::App& app, const CommonOptions& common) {
   app.add_option("--threads", options->threads, "Threads within an operator; PyTorch's own choice by default")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  app.add_option("--input", options->inputs,
+                 "A tensor that this machine's preprocessing made, to be held against the sealed input: [NAME=]FILE")
+      ->type_name("INPUT");
+  auto* const save =
+      app.add_option("--save-results", options->save_results, "Keep what the model's run gave, to judge it again")
+          ->type_name("DIR");
+  app.add_option("--results", options->results, "Judge results that were saved, run nothing")
+      ->type_name("DIR")
+      ->excludes(save);
   return [options, &common] { return run(*options, common); };
 }
 

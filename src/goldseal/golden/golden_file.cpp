@@ -13,6 +13,8 @@
 namespace goldseal::golden {
 namespace {
 
+constexpr std::string_view k_traces = "weights/trace";
+
 std::string place(std::string_view golden, std::string_view part, std::string_view name) {
   return fmt::format("{}/{}/{}", golden, part, name);
 }
@@ -27,6 +29,7 @@ class Gatherer {
     const auto& name = output.native.name;
     add(place(golden, "output", name), output.native);
     if (output.reference) add(place(golden, "reference", name), *output.reference);
+    if (output.stable) add(place(golden, "stable", name), *output.stable);
     if (!output.noise) return;
     const auto& noise = *output.noise;
     add(place(golden, "noise", name), noise.codes);
@@ -89,7 +92,12 @@ GoldenOutput pick_output(const Picker& picker, const GoldenCase& golden, const G
   GoldenOutput result;
   result.native = picker.pick(golden.name, "output", output.name, output.dtype, output.shape);
   const auto record = std::ranges::find(golden.noise, output.name, &NoiseRecord::output);
-  if (record == golden.noise.end()) return result;
+  if (record == golden.noise.end()) {
+    if (!is_floating(output.dtype)) {
+      result.stable = picker.pick(golden.name, "stable", output.name, DType::uint8, output.shape);
+    }
+    return result;
+  }
   result.reference = picker.pick(golden.name, "reference", output.name, DType::float64, output.shape);
   result.noise = pick_noise(picker, golden.name, *record, output);
   return result;
@@ -97,13 +105,22 @@ GoldenOutput pick_output(const Picker& picker, const GoldenCase& golden, const G
 
 }  // namespace
 
-std::string write_golden(std::span<const GoldenTensors> cases) {
+std::string write_golden(std::span<const GoldenTensors> cases, std::span<const WeightTrace> traces) {
   Gatherer gatherer;
   for (const auto& golden : cases) {
     for (const auto& input : golden.inputs) gatherer.add(place(golden.name, "input", input.name), input);
     for (const auto& output : golden.outputs) gatherer.add_output(golden.name, output);
   }
+  if (traces.empty()) return gatherer.write();
+  const auto packed = pack_traces(traces);
+  gatherer.add(std::string(k_traces), packed);
   return gatherer.write();
+}
+
+std::vector<WeightTrace> read_traces(const std::filesystem::path& path) {
+  const auto tensors = read_tensors(path);
+  const auto* const packed = find_tensor(tensors, k_traces);
+  return packed == nullptr ? std::vector<WeightTrace>{} : unpack_traces(*packed);
 }
 
 GoldenCase describe(const GoldenTensors& golden, std::span<const std::string> sources) {

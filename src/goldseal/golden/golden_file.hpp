@@ -3,6 +3,7 @@
 
 #include <goldseal/golden/host_tensor.hpp>
 #include <goldseal/golden/noise_floor.hpp>
+#include <goldseal/golden/weight_traces.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
 #include <filesystem>
@@ -18,6 +19,7 @@ struct GoldenOutput {
   HostTensor native;                    ///< as the weights compute it
   std::optional<HostTensor> reference;  ///< float64; nothing for integers, bools and networks without a float64 path
   std::optional<NoiseFloor> noise;      ///< where there is a reference
+  std::optional<HostTensor> stable;     ///< of integers and bools: which elements must be met (discrete.hpp)
 };
 
 /// The tensors of one golden case. golden.safetensors holds them as
@@ -25,6 +27,7 @@ struct GoldenOutput {
 ///   CASE/reference/NAME                     float64
 ///   CASE/noise/NAME                         uint8, the codes of NoiseFloor
 ///   CASE/noise_scale/NAME                   float64 [3]: floor, base, step
+///   CASE/stable/NAME                        uint8, of outputs that are integers or bools
 /// which is 13 bytes an output element for a float32 network. The rest of a NoiseFloor is in the manifest.
 struct GoldenTensors {
   std::string name;
@@ -32,8 +35,12 @@ struct GoldenTensors {
   std::vector<GoldenOutput> outputs;
 };
 
-/// The bytes of golden.safetensors.
-[[nodiscard]] std::string write_golden(std::span<const GoldenTensors> cases);
+/// The bytes of golden.safetensors. `traces`, if there are any, are those of the manifest's tensors in its order; they
+/// lie in the file as `weights/trace`.
+[[nodiscard]] std::string write_golden(std::span<const GoldenTensors> cases, std::span<const WeightTrace> traces = {});
+
+/// The traces in a golden.safetensors; nothing where it has none.
+[[nodiscard]] std::vector<WeightTrace> read_traces(const std::filesystem::path& path);
 
 /// What the manifest says of a case; `sources` are the inputs' texts, in their order.
 [[nodiscard]] GoldenCase describe(const GoldenTensors& golden, std::span<const std::string> sources);

@@ -53,4 +53,21 @@ namespace goldseal {
                                     16);
 }
 
+/// A float rounded to float16 and widened again: to nearest, ties to even; infinity beyond the range, NaN stays NaN.
+[[nodiscard]] inline float round_to_float16(float value) {
+  const float magnitude = std::fabs(value);
+  if (!(magnitude < 65520.0F)) return std::isnan(value) ? value : std::copysign(HUGE_VALF, value);
+  // Below the normal range the last place is 2^-24, which is that of a float between 0.5 and 1.
+  if (magnitude < 0x1p-14F) return std::copysign((magnitude + 0.75F) - 0.75F, value);
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return std::bit_cast<float>((bits + 0xFFFU + ((bits >> 13) & 1U)) & ~0x1FFFU);
+}
+
+/// The same for bfloat16.
+[[nodiscard]] inline float round_to_bfloat16(float value) {
+  if (!std::isfinite(value)) return value;
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return std::bit_cast<float>((bits + 0x7FFFU + ((bits >> 16) & 1U)) & ~0xFFFFU);
+}
+
 }  // namespace goldseal

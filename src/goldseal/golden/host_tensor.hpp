@@ -2,6 +2,7 @@
 #pragma once
 
 #include <goldseal/base/dtype.hpp>
+#include <goldseal/checkpoint/checkpoint.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -36,8 +37,15 @@ template <typename T>
   return {std::move(name), dtype, std::move(shape), std::move(owned), bytes};
 }
 
+/// A checkpoint's tensor in row-major order. Where it lies so in the file its bytes are the checkpoint's, which must
+/// then outlive it; otherwise they are copied.
+[[nodiscard]] HostTensor borrow_tensor(const Checkpoint& checkpoint, const Tensor& tensor);
+
 /// All tensors of a safetensors file, in the file's order, mapped. Throws as `open_checkpoint` does.
 [[nodiscard]] std::vector<HostTensor> read_tensors(const std::filesystem::path& path);
+
+/// All tensors of any file that open_checkpoint reads, in row-major order; those that lie so in the file are mapped.
+[[nodiscard]] std::vector<HostTensor> read_all_tensors(const std::filesystem::path& path);
 
 /// The tensor of this name; null where there is none.
 [[nodiscard]] const HostTensor* find_tensor(std::span<const HostTensor> tensors, std::string_view name);
@@ -48,6 +56,10 @@ template <typename T>
 /// Elements [begin, begin + out.size()) as doubles; integers beyond 2^53 are rounded. Throws Error{unsupported} for
 /// other types.
 void copy_as_double(const HostTensor& tensor, std::size_t begin, std::span<double> out);
+
+/// A tensor of a floating type of 16 bits and more, each value rounded once to it.
+[[nodiscard]] HostTensor narrowed(std::string name, DType dtype, std::vector<std::int64_t> shape,
+                                  std::span<const double> values);
 
 /// One element. For single looks only.
 [[nodiscard]] double element_as_double(const HostTensor& tensor, std::size_t index);

@@ -4,6 +4,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/golden/jpeg.hpp>
 #include <goldseal/golden/npy.hpp>
 #include <goldseal/golden/png.hpp>
 #include <goldseal/golden/random_input.hpp>
@@ -19,6 +20,7 @@ namespace {
 
 std::string shown(const InputSlot& slot) {
   std::vector<std::string> sizes;
+  sizes.reserve(slot.shape.size());
   for (const auto& size : slot.shape) sizes.push_back(size ? std::to_string(*size) : "any");
   return fmt::format("[{}]", fmt::join(sizes, ", "));
 }
@@ -68,17 +70,30 @@ struct Loaded {
   bool picture = false;
 };
 
-Loaded load(const FileSource& source) {
+// A file that holds tensors by name: the one of the input's name, or the only one.
+HostTensor tensor_in(const std::filesystem::path& path, const std::string& name) {
+  auto tensors = read_all_tensors(path);
+  if (tensors.size() == 1 && (name.empty() || find_tensor(tensors, name) == nullptr)) return tensors.front();
+  if (const auto* const found = find_tensor(tensors, name)) return *found;
+  std::vector<std::string> names;
+  names.reserve(tensors.size());
+  for (const auto& tensor : tensors) names.push_back(escape_unprintable(tensor.name));
+  throw Error(ErrorKind::usage, path.string(),
+              fmt::format("expected a tensor '{}' or a file of one tensor, found {}", name, fmt::join(names, ", ")),
+              "name the input as the tensor is named: --input NAME=FILE");
+}
+
+Loaded load(const FileSource& source, const std::string& input) {
   auto file = std::make_shared<const MappedFile>(source.path);
   const auto bytes = file->bytes();
   const auto name = source.path.string();
   if (is_npy(bytes)) return {read_npy(name, bytes, std::move(file)), false};
   if (is_png(bytes)) return {planes(decode_png(name, bytes)), true};
-  throw Error(ErrorKind::unsupported, name, "expected a .npy array or a PNG picture, found neither",
-              "save the input with np.save(path, array)");
+  if (is_jpeg(bytes)) return {planes(decode_jpeg(name, bytes)), true};
+  return {tensor_in(source.path, input), false};
 }
 
-Loaded load(const RandomSource& source) { return {make_random(source), false}; }
+Loaded load(const RandomSource& source, const std::string& /*input*/) { return {make_random(source), false}; }
 
 const InputSlot* slot_of(const InputSpec& spec, std::span<const InputSlot> slots) {
   if (slots.empty()) return nullptr;
@@ -86,6 +101,7 @@ const InputSlot* slot_of(const InputSpec& spec, std::span<const InputSlot> slots
   const auto found = std::ranges::find(slots, spec.name, &InputSlot::name);
   if (found != slots.end()) return &*found;
   std::vector<std::string> names;
+  names.reserve(slots.size());
   for (const auto& slot : slots) names.push_back(slot.name);
   const auto near = did_you_mean(spec.name, names);
   throw Error(
@@ -103,7 +119,7 @@ void refuse_twice(std::span<const HostTensor> tensors, const std::string& name) 
 }  // namespace
 
 HostTensor make_input(const InputSpec& spec, const InputSlot* slot) {
-  auto [tensor, picture] = std::visit([](const auto& source) { return load(source); }, spec.source);
+  auto [tensor, picture] = std::visit([&](const auto& source) { return load(source, spec.name); }, spec.source);
   if (slot != nullptr) require_fit(spec, tensor, *slot, picture);
   tensor.name = slot != nullptr ? slot->name : spec.name.empty() ? "input" : spec.name;
   return tensor;

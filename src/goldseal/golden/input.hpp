@@ -25,6 +25,7 @@ struct RandomSource {
   std::uint64_t seed = 0;
   Kind kind = Kind::uniform;
   std::uint64_t below = 2;
+  DType dtype = DType::float32;  ///< of uniform and normal values: float32, float64, float16 or bfloat16, rounded once
 };
 
 /// A file, read for what its first bytes say it is.
@@ -39,8 +40,10 @@ struct InputSpec {
   std::variant<RandomSource, FileSource> source;
 };
 
-/// Parses `[NAME=]FILE` or `[NAME=]random:1x3x416x416[,seed=7][,normal][,below=1000]` (below: integers). Throws
-/// Error{usage} that shows the form.
+/// Parses `[NAME=]FILE` — a .npy array, a PNG or JPEG picture, or any file that open_checkpoint reads (safetensors,
+/// torch.save), of which the tensor NAME or the only one is taken — or
+/// `[NAME=]random:1x3x416x416[,seed=7][,normal][,float16][,below=1000]` (below: integers). Throws Error{usage} that
+/// shows the form.
 [[nodiscard]] InputSpec parse_input(std::string_view argument);
 
 /// What a network says of one of its inputs; a size that it leaves open is nothing.

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::string_view k_random = "random:";
 constexpr std::string_view k_forms =
-    "give [NAME=]FILE.npy, [NAME=]FILE.png, or [NAME=]random:1x3x416x416,seed=7 (also normal, below=1000)";
+    "give [NAME=]FILE.npy, [NAME=]FILE.png (or .jpg, .safetensors, .pt), or [NAME=]random:1x3x416x416,seed=7 (also "
+    "normal, float16, below=1000)";
 
 [[noreturn]] void fail(std::string_view argument, const std::string& message) {
   throw Error(ErrorKind::usage, fmt::format("--input {}", escape_unprintable(argument)), message, std::string(k_forms));
@@ -52,8 +53,12 @@ void take_option(std::string_view argument, std::string_view option, RandomSourc
   const auto number = [&](std::string_view prefix) {
     return parse_number<std::uint64_t>(option.substr(prefix.size()));
   };
+  const auto dtype = parse_dtype(option);
   if (option == "normal") {
     source.kind = RandomSource::Kind::normal;
+  } else if (dtype == DType::float64 || dtype == DType::float32 || dtype == DType::float16 ||
+             dtype == DType::bfloat16) {
+    source.dtype = *dtype;
   } else if (option.starts_with("seed=")) {
     const auto seed = number("seed=");
     if (!seed) fail(argument, fmt::format("expected seed= and a number from 0 to 2^64-1, found '{}'", option));
@@ -66,7 +71,7 @@ void take_option(std::string_view argument, std::string_view option, RandomSourc
     source.kind = RandomSource::Kind::integer;
     source.below = *below;
   } else {
-    fail(argument, fmt::format("expected seed=, normal or below=, found '{}'", option));
+    fail(argument, fmt::format("expected seed=, normal, below= or a floating type, found '{}'", option));
   }
 }
 

@@ -80,9 +80,9 @@ std::string_view to_string(Precision precision) {
     case Precision::bfloat16:
       return "bfloat16";
     case Precision::none:
-      return "none";
+      return "no known precision";
   }
-  return "none";
+  return "no known precision";
 }
 
 }  // namespace goldseal::golden

@@ -95,6 +95,15 @@ double rms_over(const std::map<std::int64_t, double>& by_seed, const std::map<st
   return std::sqrt(squares);
 }
 
+constexpr double k_disturbance = 1 + 1.0 / 16;
+
+HostTensor scaled(const HostTensor& tensor, double factor) {
+  std::vector<double> values(tensor.numel());
+  copy_as_double(tensor, 0, values);
+  for (auto& value : values) value *= factor;
+  return narrowed(tensor.name, tensor.dtype, tensor.shape, values);
+}
+
 std::string percent_of(std::size_t part, std::size_t whole) { return fmt::format("{} of {} elements", part, whole); }
 
 }  // namespace
@@ -193,8 +202,19 @@ int significant_bits(DType native) {
 void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native) {
   const auto deviation = compare(native, reference, noise);
   const double coarser = std::ldexp(1.0, k_bits_float32 - significant_bits(native.dtype));
+  noise.overflows = std::max(noise.overflows, deviation.mask_mismatches);
   noise.a = std::max(noise.a, deviation.rms_ratio / coarser);
   noise.b = std::max({noise.b, noise.a, deviation.max_ratio / (k_local * coarser)});
+}
+
+std::optional<HostTensor> disturb(const HostTensor& input) {
+  const std::size_t size = item_size(input.dtype);
+  std::vector<std::byte> bytes(input.bytes.begin(), input.bytes.end());
+  if (bytes.size() > size) std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end());
+  auto moved = make_tensor(input.name, input.dtype, input.shape, std::move(bytes));
+  if (is_floating(input.dtype) && converts_to_double(input.dtype)) moved = scaled(moved, k_disturbance);
+  if (std::ranges::equal(moved.bytes, input.bytes)) return std::nullopt;
+  return moved;
 }
 
 std::vector<Objection> object_to(const HostTensor& reference, const NoiseFloor& noise, std::size_t unstable) {
@@ -214,6 +234,12 @@ std::vector<Objection> object_to(const HostTensor& reference, const NoiseFloor& 
   if (silent) {
     object(true, "does not respond to the weights or the inputs at all",
            "capture with an input that reaches the weights");
+  }
+  if (noise.overflows > 0) {
+    object(true,
+           fmt::format("is infinite or NaN in {} in a native run alone, or in float64 alone",
+                       percent_of(noise.overflows, reference.numel())),
+           "the weights' own type overflows: choose an input that keeps the network in its range");
   }
   if (!(noise.a <= k_largest_growth)) {
     object(

@@ -40,7 +40,8 @@ struct NoiseFloor {
   double a = k_least_growth;
   double b = k_least_growth;
   double linear = 1;
-  HostTensor codes;  ///< uint8, of the output's shape
+  HostTensor codes;           ///< uint8, of the output's shape
+  std::size_t overflows = 0;  ///< at capture: elements finite in y and not so in a native run, or the reverse
 
   [[nodiscard]] bool pure() const { return linear > k_linear_low && linear < k_linear_high; }
 };
@@ -93,8 +94,13 @@ struct Objection {
   std::string remedy;
 };
 
+/// Another tensor that a network which looks at this input must answer otherwise: its elements moved on by one place,
+/// floating ones by a sixteenth in size too. Nothing where that changes no bit (one repeated integer).
+[[nodiscard]] std::optional<HostTensor> disturb(const HostTensor& input);
+
 /// What is wrong with an output as evidence: nothing finite in it, some of it not finite, no response to weights and
-/// inputs, or a capturing run whose errors are larger than any sound machine's (A > 64).
+/// inputs, an overflow in the native run alone, or a capturing run whose errors are larger than any sound machine's (A
+/// > 64).
 [[nodiscard]] std::vector<Objection> object_to(const HostTensor& reference, const NoiseFloor& noise,
                                                std::size_t unstable = 0);
 

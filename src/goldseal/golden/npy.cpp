@@ -142,7 +142,7 @@ class HeaderReader {
   void expect(char wanted) {
     if (!accept(wanted)) fail(fmt::format("expected '{}'", wanted));
   }
-  [[noreturn]] void fail(std::string message) const { m_bytes.fail("the .npy header is damaged: " + message); }
+  [[noreturn]] void fail(const std::string& message) const { m_bytes.fail("the .npy header is damaged: " + message); }
 
   const ByteReader& m_bytes;
   std::string_view m_file;

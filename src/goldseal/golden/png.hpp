@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/golden/picture.hpp>
+
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
 namespace goldseal::golden {
-
-/// A picture of 8-bit RGB pixels, row by row from the top, three bytes a pixel.
-struct Picture {
-  std::uint32_t width = 0;
-  std::uint32_t height = 0;
-  std::vector<std::uint8_t> pixels;
-};
 
 /// True where `bytes` begins like a PNG file.
 [[nodiscard]] bool is_png(std::span<const std::byte> bytes);

@@ -39,12 +39,20 @@ HostTensor draw(const RandomSource& source, DType dtype, const Draw& next) {
   return make_tensor("", dtype, source.shape, std::move(values));
 }
 
+HostTensor draw_floating(const RandomSource& source, float (*next)(std::mt19937_64&)) {
+  auto drawn = draw<float>(source, DType::float32, next);
+  if (source.dtype == DType::float32) return drawn;
+  std::vector<double> values(drawn.numel());
+  copy_as_double(drawn, 0, values);
+  return narrowed("", source.dtype, source.shape, values);
+}
+
 }  // namespace
 
 HostTensor make_random(const RandomSource& source) {
   switch (source.kind) {
     case RandomSource::Kind::normal:
-      return draw<float>(source, DType::float32, normal);
+      return draw_floating(source, normal);
     case RandomSource::Kind::integer:
       return draw<std::int64_t>(source, DType::int64, [&](std::mt19937_64& engine) {
         return static_cast<std::int64_t>(engine() % source.below);
@@ -52,7 +60,7 @@ HostTensor make_random(const RandomSource& source) {
     case RandomSource::Kind::uniform:
       break;
   }
-  return draw<float>(source, DType::float32, uniform);
+  return draw_floating(source, uniform);
 }
 
 }  // namespace goldseal::golden

@@ -1,13 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/checkpoint/tensor_view.hpp>
 #include <goldseal/golden/host_tensor.hpp>
 
 #include <fmt/format.h>
 
 #include <memory>
+#include <utility>
 
 namespace goldseal {
+namespace {
+
+std::vector<HostTensor> tensors_of(const std::shared_ptr<const Checkpoint>& file) {
+  std::vector<HostTensor> tensors;
+  tensors.reserve(file->tensors.size());
+  for (const auto& tensor : file->tensors) {
+    tensors.push_back(borrow_tensor(*file, tensor));
+    if (!tensors.back().owner) tensors.back().owner = file;
+  }
+  return tensors;
+}
+
+}  // namespace
+
+HostTensor borrow_tensor(const Checkpoint& checkpoint, const Tensor& tensor) {
+  if (is_contiguous(tensor) && !checkpoint.big_endian) {
+    const auto begin = static_cast<std::size_t>(tensor.offset) * item_size(tensor.dtype);
+    const auto storage = checkpoint.bytes(checkpoint.storages.at(tensor.storage));
+    return {tensor.name, tensor.dtype, tensor.shape, nullptr, storage.subspan(begin, tensor_bytes(tensor))};
+  }
+  std::vector<std::byte> bytes;
+  for_each_piece(checkpoint, tensor, [&](auto piece) { bytes.insert(bytes.end(), piece.begin(), piece.end()); });
+  return make_tensor(tensor.name, tensor.dtype, tensor.shape, std::move(bytes));
+}
 
 std::vector<HostTensor> read_tensors(const std::filesystem::path& path) {
   const auto file = std::make_shared<const Checkpoint>(open_checkpoint(path));
@@ -16,14 +42,11 @@ std::vector<HostTensor> read_tensors(const std::filesystem::path& path) {
                 fmt::format("expected a safetensors file, found {}", file->container),
                 "save the tensors with safetensors.torch.save_file");
   }
-  std::vector<HostTensor> tensors;
-  tensors.reserve(file->tensors.size());
-  for (const auto& tensor : file->tensors) {
-    const auto storage = file->bytes(file->storages.at(tensor.storage));
-    const auto begin = static_cast<std::size_t>(tensor.offset) * item_size(tensor.dtype);
-    tensors.push_back({tensor.name, tensor.dtype, tensor.shape, file, storage.subspan(begin, tensor_bytes(tensor))});
-  }
-  return tensors;
+  return tensors_of(file);
+}
+
+std::vector<HostTensor> read_all_tensors(const std::filesystem::path& path) {
+  return tensors_of(std::make_shared<const Checkpoint>(open_checkpoint(path)));
 }
 
 }  // namespace goldseal

@@ -16,6 +16,7 @@
 #include <goldseal/workflow/golden_runs.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/stopwatch.hpp>
+#include <goldseal/workflow/weight_evidence.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -214,7 +215,7 @@ class Capture {
   }
 
   void write() {
-    const auto bytes = golden::write_golden(m_golden);
+    const auto bytes = golden::write_golden(m_golden, weight_traces(m_checkpoint, m_match));
     m_manifest.golden_sha256 = sha256(bytes);
     m_manifest.created = utc_now();
     m_manifest.goldseal = k_version;

@@ -4,6 +4,7 @@
 #include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/workflow/loading.hpp>
+#include <goldseal/workflow/weight_evidence.hpp>
 
 #include <utility>
 
@@ -99,6 +100,10 @@ void FileExamination::finish() {
     file.frame_sha256 = digests.files.front().frame;
     const auto& keys = *m_observed.sealed_keys;
     m_observed.file_tensors = digests_by_name(keys.match, keys.want, digests.tensors);
+    if (m_observed.golden_sha256 == m_observed.sealed.golden_sha256) {
+      m_observed.weight_changes = explain_weights(*m_checkpoint, keys.match, digests.tensors, m_observed.sealed.model,
+                                                  m_request.seal / k_golden_name);
+    }
     if (!m_checkpoint->files.front()->unchanged()) {
       throw Error(ErrorKind::malformed, file.path, "the file changed while it was read",
                   "verify it when nothing writes to it");

@@ -4,6 +4,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/safetensors_writer.hpp>
 #include <goldseal/golden/constants.hpp>
+#include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/golden/noise_floor.hpp>
 
@@ -42,15 +43,19 @@ class CaseCapture {
   CapturedCase capture() {
     m_progress.step(fmt::format("running {}", m_case.tensors.name), k_all_runs);
     const auto native = run({});
-    for (const auto& output : native) m_case.tensors.outputs.push_back({output, std::nullopt, std::nullopt});
+    for (const auto& output : native) add_output(output);
     if (run_reference()) {
       run_probes();
       finish_floors();
       calibrate_all(native);
       run_native_variants();
+      if (!m_stability.empty()) run_coarse_probes();
     }
     m_case.repeatable = repeats(native, run({}));
     object();
+    if (m_case.repeatable) {
+      for (const auto& input : m_case.tensors.inputs) require_response(input, native);
+    }
     return std::move(m_case);
   }
 
@@ -59,6 +64,26 @@ class CaseCapture {
     auto outputs = run_case(m_worker, m_case.tensors.inputs, std::move(request));
     m_progress.advance(++m_done);
     return outputs;
+  }
+
+  void add_output(const HostTensor& output) {
+    if (!is_floating(output.dtype)) m_stability.emplace_back(m_case.tensors.outputs.size(), output);
+    m_case.tensors.outputs.push_back({output, std::nullopt, std::nullopt, std::nullopt});
+  }
+
+  void hold_against_stability(const std::vector<HostTensor>& outputs) {
+    for (auto& [index, probe] : m_stability) probe.add(output_of(outputs, index));
+  }
+
+  // Integers and bools have no noise floor: what a sound machine's whole error leaves alone must be met.
+  void run_coarse_probes() {
+    double growth = golden::k_least_growth;
+    for (const auto& output : m_case.tensors.outputs) {
+      if (output.noise) growth = std::max(growth, output.noise->a);
+    }
+    for (std::int64_t seed = 1; seed <= golden::k_islands; ++seed) {
+      hold_against_stability(run(perturbed(seed, golden::stability_perturbation(growth))));
+    }
   }
 
   bool run_reference() {
@@ -80,7 +105,8 @@ class CaseCapture {
       output.reference = *reference;
       m_probes.emplace_back(i, golden::NoiseProbe(*reference));
     }
-    return !m_probes.empty();
+    hold_against_stability(m_reference);
+    return !m_probes.empty() || !m_stability.empty();
   }
 
   void run_probes() {
@@ -124,10 +150,15 @@ class CaseCapture {
   void run_native_variants() {
     RunRequest without_onednn;
     without_onednn.onednn = false;
-    calibrate_all(run(without_onednn));
+    take_variant(run(without_onednn));
     RunRequest channels_last;
     channels_last.channels_last = true;
-    calibrate_all(run(channels_last));
+    take_variant(run(channels_last));
+  }
+
+  void take_variant(const std::vector<HostTensor>& outputs) {
+    calibrate_all(outputs);
+    hold_against_stability(outputs);
   }
 
   static bool repeats(const std::vector<HostTensor>& first, const std::vector<HostTensor>& second) {
@@ -137,10 +168,37 @@ class CaseCapture {
     });
   }
 
+  // A golden says nothing of an input that no output depends on.
+  void require_response(const HostTensor& input, const std::vector<HostTensor>& native) {
+    const auto other = golden::disturb(input);
+    if (!other) return;
+    auto inputs = m_case.tensors.inputs;
+    *std::ranges::find(inputs, input.name, &HostTensor::name) = *other;
+    try {
+      const auto outputs = run_case(m_worker, inputs, {});
+      const bool answers = std::ranges::any_of(native, [&](const HostTensor& output) {
+        const auto* const again = find_tensor(outputs, output.name);
+        return again == nullptr || again->shape != output.shape || !golden::judge_repeat(output, *again).equal;
+      });
+      if (answers) return;
+    } catch (const Error& error) {
+      // An input that the network refuses is one that it looks at.
+      if (m_worker.failure() && m_worker.failure()->kind != WorkerFailure::Kind::raised) throw;
+      return;
+    }
+    m_case.objections.push_back({true, "", fmt::format("no output depends on the input {}", input.name),
+                                 "leave the input out of the network, or choose one on which it matters"});
+  }
+
   void object() {
     for (const auto& [index, probe] : m_probes) {
       const auto& output = m_case.tensors.outputs[index];
       const auto objections = golden::object_to(*output.reference, *output.noise, probe.unstable());
+      m_case.objections.insert(m_case.objections.end(), objections.begin(), objections.end());
+    }
+    for (const auto& [index, probe] : m_stability) {
+      m_case.tensors.outputs[index].stable = probe.stable();
+      const auto objections = probe.objections();
       m_case.objections.insert(m_case.objections.end(), objections.begin(), objections.end());
     }
   }
@@ -150,6 +208,7 @@ class CaseCapture {
   CapturedCase m_case;
   std::vector<HostTensor> m_reference;
   std::vector<std::pair<std::size_t, golden::NoiseProbe>> m_probes;
+  std::vector<std::pair<std::size_t, golden::StabilityProbe>> m_stability;
   std::uint64_t m_done = 0;
 };
 

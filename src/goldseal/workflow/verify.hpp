@@ -3,6 +3,7 @@
 
 #include <checks/policy.hpp>
 #include <goldseal/base/progress.hpp>
+#include <goldseal/golden/input.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/workflow/model_spec.hpp>
@@ -28,6 +29,9 @@ struct VerifyRequest : JudgeRequest {
   bool quick = false;  ///< D and N alone
   std::chrono::seconds limit{1800};
   std::optional<int> threads;
+  std::vector<golden::InputSpec> inputs;  ///< made by this machine's preprocessing, to be held against the sealed ones
+  std::optional<std::filesystem::path> save_results;  ///< where to keep what the run gave (saved_results.hpp)
+  std::optional<std::filesystem::path> results;       ///< judge these saved results, run nothing
 };
 
 struct CheckRequest : JudgeRequest {

@@ -71,5 +71,52 @@ TEST_CASE("a quick run says that it is less sensitive") {
   CHECK(outcome(observed) == ExitCode::conforms);
 }
 
+TEST_CASE("integers and bools must be met where rounding does not decide") {
+  auto observed = conforming();
+  CHECK(judge("golden.discrete", observed).status == Status::skipped);
+  observed.outputs[0].discrete = golden::DiscreteVerdict{true, 99, 1, 0, {}};
+  CHECK(judge("golden.discrete", observed).status == Status::pass);
+  observed.outputs[0].discrete_shadow = golden::DiscreteVerdict{false, 99, 1, 1, {7, {0, 7}, 3, 4}};
+  const auto finding = judge("golden.discrete", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.tables.front().rows.at(1).at(5) == "(0, 7)");
+  CHECK(outcome(observed) == ExitCode::fails);
+}
+
+TEST_CASE("the setting with which a native difference goes is named") {
+  auto observed = conforming();
+  observed.outputs[0].native->rms_ratio = 5e3;
+  observed.trials = {{"default", "TF32 off", 300}, {"default", "oneDNN off", 0.2}};
+  const auto finding = judge("golden.native", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message.find("with oneDNN off it goes") != std::string::npos);
+  observed.trials.pop_back();
+  CHECK(judge("golden.native", observed).message.find("no single setting mends it") != std::string::npos);
+}
+
+TEST_CASE("an input whose preprocessing drifted fails with the drift's own words") {
+  auto observed = conforming();
+  CHECK(judge("golden.input", observed).status == Status::skipped);
+  InputObservation input{"default", "image", "x.npy", {}};
+  input.drift.kind = golden::InputDrift::Kind::rounding;
+  observed.inputs = {input};
+  CHECK(judge("golden.input", observed).status == Status::pass);
+  observed.inputs[0].drift = {golden::InputDrift::Kind::order, "its colours are reversed", "reverse them", 1, 1};
+  const auto finding = judge("golden.input", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message == "the preprocessing of image drifted: its colours are reversed");
+  CHECK(finding.remedy == "reverse them");
+}
+
+TEST_CASE("a model with nothing but integers and bools is judged by them alone") {
+  auto observed = conforming();
+  observed.outputs[0].native.reset();
+  observed.outputs[0].shadow.reset();
+  CHECK(outcome(observed) == ExitCode::inconclusive);
+  observed.outputs[0].discrete = golden::DiscreteVerdict{true, 100, 0, 0, {}};
+  CHECK(judge("golden.native", observed).status == Status::skipped);
+  CHECK(outcome(observed) == ExitCode::conforms);
+}
+
 }  // namespace
 }  // namespace goldseal

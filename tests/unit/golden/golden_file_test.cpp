@@ -18,8 +18,11 @@ GoldenTensors sample(const Output& output) {
   GoldenTensors golden;
   golden.name = "default";
   golden.inputs.push_back(make_tensor("x", DType::float32, {1, 2}, std::vector<float>{0.5F, 1}));
-  golden.outputs.push_back({output.native(3.4, 1), output.reference, output.floor});
-  golden.outputs.push_back({make_tensor("ids", DType::int64, {2}, std::vector<std::int64_t>{4, 5}), {}, {}});
+  golden.outputs.push_back({output.native(3.4, 1), output.reference, output.floor, {}});
+  golden.outputs.push_back({make_tensor("ids", DType::int64, {2}, std::vector<std::int64_t>{4, 5}),
+                            {},
+                            {},
+                            make_tensor("ids", DType::uint8, {2}, std::vector<std::uint8_t>{1, 0})});
   return golden;
 }
 
@@ -45,6 +48,7 @@ TEST_CASE("What is sealed is read back, and judges alike") {
   CHECK(read[0].inputs.at(0).name == "x");
   REQUIRE(read[0].outputs.size() == 2);
   CHECK_FALSE(read[0].outputs[1].reference);
+  CHECK(element_as_double(read[0].outputs[1].stable.value(), 1) == 0);
   const auto& noise = read[0].outputs[0].noise.value();
   const auto found = output.native(8, 5);
   const auto before = compare(found, output.reference, output.floor);
@@ -58,7 +62,7 @@ TEST_CASE("The file takes 13 bytes an output element") {
   const Output output(100'000, 1e-6, 3.4, 1);
   GoldenTensors golden;
   golden.name = "default";
-  golden.outputs.push_back({output.native(3.4, 1), output.reference, output.floor});
+  golden.outputs.push_back({output.native(3.4, 1), output.reference, output.floor, {}});
   const auto bytes = write_golden({&golden, 1}).size();
   CHECK(bytes < 13 * 100'000 + 2'000);
 }
@@ -75,7 +79,21 @@ TEST_CASE("A file that lacks what the manifest promises is damage") {
   without = golden;
   without.inputs.clear();
   CHECK_THROWS_WITH(read_golden(write(directory, without), {&described, 1}), Catch::Contains("default/input/x"));
+  without = golden;
+  without.outputs[1].stable.reset();
+  CHECK_THROWS_WITH(read_golden(write(directory, without), {&described, 1}), Catch::Contains("default/stable/ids"));
   auto other = described;
   other.outputs[0].shape = {5, 2};
   CHECK_THROWS_WITH(read_golden(write(directory, golden), {&other, 1}), Catch::Contains("found float32 [10]"));
+}
+
+TEST_CASE("Weight traces travel beside the goldens") {
+  const Output output(10, 1e-6, 3.4, 1);
+  const auto golden = sample(output);
+  const std::vector<WeightTrace> traces{{1, 2, 3, 4, 5}};
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "golden.safetensors";
+  write_file_atomically(path, write_golden({&golden, 1}, traces));
+  CHECK(read_traces(path) == traces);
+  CHECK(read_traces(write(directory, golden)).empty());
 }

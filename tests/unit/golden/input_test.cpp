@@ -3,14 +3,21 @@
 
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/safetensors_writer.hpp>
 #include <goldseal/golden/input.hpp>
+#include <goldseal/golden/jpeg.hpp>
 #include <goldseal/golden/png.hpp>
 
 #include <png.h>
 
 #include <array>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
+
+#include <jpeglib.h>
 
 using namespace goldseal;
 using namespace goldseal::golden;
@@ -37,6 +44,34 @@ std::string png(std::uint32_t width, std::uint32_t height, std::uint32_t format,
   std::string bytes(size, '\0');
   REQUIRE(png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels, 0, colormap) != 0);
   bytes.resize(size);
+  return bytes;
+}
+
+// A JPEG of one level throughout, by libjpeg's writer.
+std::string jpeg(unsigned width, unsigned height, int components, std::uint8_t level) {
+  jpeg_compress_struct info{};
+  jpeg_error_mgr errors{};
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* data = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&info, &data, &size);
+  info.image_width = width;
+  info.image_height = height;
+  info.input_components = components;
+  info.in_color_space = components == 3 ? JCS_RGB : JCS_GRAYSCALE;
+  jpeg_set_defaults(&info);
+  jpeg_set_quality(&info, 100, TRUE);
+  jpeg_start_compress(&info, TRUE);
+  std::vector<std::uint8_t> row(width * static_cast<unsigned>(components), level);
+  while (info.next_scanline < info.image_height) {
+    JSAMPROW pointer = row.data();
+    jpeg_write_scanlines(&info, &pointer, 1);
+  }
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  std::string bytes(reinterpret_cast<const char*>(data), size);
+  std::free(data);
   return bytes;
 }
 
@@ -117,6 +152,17 @@ TEST_CASE("Normal values have mean 0 and deviation 1, integers stay below their 
   CHECK(largest == 6);
 }
 
+TEST_CASE("Half-precision values are the float32 ones rounded once") {
+  const auto half = make_input(parse_input("random:50,seed=3,float16"));
+  const auto full = make_input(parse_input("random:50,seed=3"));
+  CHECK(half.dtype == DType::float16);
+  for (std::size_t i = 0; i < 50; ++i) {
+    CHECK(element_as_double(half, i) == Approx(element_as_double(full, i)).epsilon(0x1p-11));
+  }
+  CHECK(make_input(parse_input("random:5,bfloat16")).dtype == DType::bfloat16);
+  CHECK(make_input(parse_input("random:5,float64")).dtype == DType::float64);
+}
+
 TEST_CASE("Another seed gives other values, the same seed the same") {
   CHECK(values(make_input(parse_input("random:8,seed=1"))) == values(make_input(parse_input("random:8,seed=1"))));
   CHECK(values(make_input(parse_input("random:8,seed=1"))) != values(make_input(parse_input("random:8,seed=2"))));
@@ -148,6 +194,35 @@ TEST_CASE("Alpha, grey, palette and 16 bits all become 8-bit RGB") {
   const std::array<std::uint16_t, 3> deep{0xFFFF, 0x1234, 0x00FF};
   const auto of_16_bits = pixels(png(1, 1, PNG_FORMAT_LINEAR_RGB, deep.data()));
   CHECK(of_16_bits == Bytes{0xFF, 0x12, 0x00});
+}
+
+TEST_CASE("A JPEG is decoded, a grey one too, and a damaged one refused") {
+  const auto whole = jpeg(16, 8, 3, 200);
+  const auto picture = decode_jpeg("p.jpg", std::as_bytes(std::span(whole)));
+  CHECK(picture.width == 16);
+  CHECK(picture.height == 8);
+  CHECK(picture.pixels == std::vector<std::uint8_t>(3 * 16 * 8, 200));
+  const auto grey = jpeg(8, 8, 1, 77);
+  CHECK(decode_jpeg("p.jpg", std::as_bytes(std::span(grey))).pixels == std::vector<std::uint8_t>(3 * 64, 77));
+  for (std::size_t length = 3; length + 2 < whole.size(); length += 7) {
+    const auto cut = whole.substr(0, length);
+    CHECK_THROWS_AS(decode_jpeg("p.jpg", std::as_bytes(std::span(cut))), Error);
+  }
+}
+
+TEST_CASE("A tensor is taken from a file of tensors by the input's name, or because it is the only one") {
+  const Folder folder;
+  const std::array<float, 2> values{1, 2};
+  const std::array<float, 1> other{5};
+  const auto bytes = [](const auto& array) { return std::as_bytes(std::span(array)); };
+  const std::vector<TensorToWrite> two{{"x", DType::float32, {1, 2}, bytes(values)},
+                                       {"y", DType::float32, {1}, bytes(other)}};
+  const auto both = folder.write("two.safetensors", write_safetensors(two));
+  CHECK(make_input(parse_input("x=" + both)).shape == std::vector<std::int64_t>{1, 2});
+  CHECK(make_input(parse_input("y=" + both)).shape == std::vector<std::int64_t>{1});
+  CHECK_THROWS_WITH(make_input(parse_input("z=" + both)), Catch::Contains("found x, y"));
+  const auto one = folder.write("one.safetensors", write_safetensors({two.data(), 1}));
+  CHECK(make_input(parse_input("z=" + one)).name == "z");
 }
 
 TEST_CASE("A damaged picture is an error that says so, at any length") {
@@ -190,6 +265,6 @@ TEST_CASE("Inputs go to the slots of their names, in the network's order") {
 
 TEST_CASE("A file that is no input is refused by its content") {
   const Folder folder;
-  CHECK_THROWS_WITH(make_input(parse_input("x=" + folder.write("x.npy", "hello"))), Catch::Contains("found neither"));
+  CHECK_THROWS_AS(make_input(parse_input("x=" + folder.write("x.npy", "hello"))), Error);
   CHECK_THROWS_AS(make_input(parse_input("x=missing.npy")), Error);
 }

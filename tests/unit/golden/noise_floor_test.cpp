@@ -146,6 +146,28 @@ TEST_CASE("Goldens that prove nothing are refused, with the reason") {
   CHECK_THAT(objections[0].message, Catch::Contains("at most 64 is believed"));
 }
 
+TEST_CASE("An output that overflows natively and not in float64 is refused") {
+  const auto reference = doubles({1, 70000});
+  NoiseProbe probe(reference);
+  probe.add_response(1, doubles({1 + 1e-7, 70000 + 1e-3}));
+  auto noise = probe.finish();
+  calibrate(noise, reference, make_tensor("y", DType::float16, {2}, std::vector<std::uint16_t>{0x3C00, 0x7C00}));
+  const auto objections = object_to(reference, noise);
+  REQUIRE(objections.size() == 1);
+  CHECK(objections[0].refuse);
+  CHECK_THAT(objections[0].message, Catch::Contains("1 of 2 elements in a native run alone"));
+}
+
+TEST_CASE("A disturbed input differs wherever it can") {
+  const auto moved = disturb(floats({1, 2, 4}));
+  REQUIRE(moved);
+  CHECK(element_as_double(*moved, 0) == 2 * 1.0625);
+  CHECK(element_as_double(*moved, 2) == 1.0625);
+  CHECK(disturb(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 4})));
+  CHECK_FALSE(disturb(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 3})));
+  CHECK_FALSE(disturb(floats({0, 0})));
+}
+
 TEST_CASE("Partly finite and unstable goldens are warned of") {
   const auto partly = doubles({1, k_infinity, 2});
   NoiseProbe probe(partly);

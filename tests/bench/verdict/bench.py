@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""False alarms and misses of goldseal's verdict, through its real commands and workers, beside other comparators.
+
+Seals each network once, verifies it in every legitimate environment, then with every fault. A fault is missed where
+`goldseal verify` exits with 0; an alarm is false where it does not. `answers only` judges by the golden outputs alone,
+as if neither the files' digests nor the architecture's were known."""
+
+import argparse
+import collections
+import json
+import logging
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+try:
+    import torch
+    from safetensors.torch import load_file
+except ImportError as missing:
+    print(f"skipped: {missing}", file=sys.stderr)
+    sys.exit(125)
+
+import comparators
+from architectures import ARCHITECTURES, build, settle
+from environments import ENVIRONMENTS
+from faults import state_faults
+
+OURS = "goldseal verify"
+ANSWERS = "goldseal, answers only"
+ANSWER_FINDINGS = ("golden.shadow", "golden.native", "golden.repeat", "golden.structure")
+
+
+class Commands:
+    """The goldseal command with its two runtimes."""
+
+    def __init__(self, arguments):
+        self.program = arguments.goldseal
+        self.runtimes = [f"libtorch={directory}" for directory in arguments.torch]
+        self.policy = arguments.policy
+
+    def capture(self, checkpoint, model, inputs, seal):
+        subprocess.run(
+            [self.program, "capture", checkpoint, "--model", model, "--input", inputs, "--runtime", self.runtimes[0], "-o", seal, "--force", "--quiet"],
+            check=True, stdout=subprocess.DEVNULL,
+        )
+
+    def verify(self, seal, checkpoint, model, results, environment):
+        command = [self.program, "verify", seal, "--checkpoint", checkpoint, "--model", model, "--policy", self.policy]
+        command += ["--runtime", self.runtimes[environment.runtime], "--save-results", results, "--format", "json"]
+        if environment.threads:
+            command += ["--threads", str(environment.threads)]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | dict(environment.variables), check=False)
+        try:
+            return done.returncode, json.loads(done.stdout)
+        except json.JSONDecodeError:
+            sys.exit(f"{' '.join(map(str, command))} gave no report (exit code {done.returncode}):\n{done.stderr}")
+
+
+class Tally:
+    def __init__(self):
+        self.false_alarms = collections.Counter()
+        self.misses = collections.Counter()
+        self.legitimate = self.faults = self.named = 0
+        self.details = []
+
+    def add(self, case, faulty, passes):
+        self.legitimate += not faulty
+        self.faults += faulty
+        for method, passed in passes.items():
+            if faulty and passed:
+                self.misses[method] += 1
+            if not faulty and not passed:
+                self.false_alarms[method] += 1
+            if method in (OURS, ANSWERS) and passed == faulty:
+                self.details.append(f"{'missed' if faulty else 'false alarm'} by {method}: {case}")
+
+
+def failing(report):
+    return {finding["id"]: finding for finding in report["findings"] if finding["status"] in ("fail", "unknown")}
+
+
+def passes(code, report, results, golden):
+    """What each method says of one verification: True for agreement."""
+    found = failing(report)
+    verdicts = {OURS: code == 0, ANSWERS: not any(name in found for name in ANSWER_FINDINGS)}
+    outputs = load_file(results / "outputs.safetensors")
+    native = {name.removeprefix("default/native/"): value for name, value in outputs.items() if name.startswith("default/native/")}
+    sealed = {name.removeprefix("default/output/"): value for name, value in golden.items() if name.startswith("default/output/")}
+    wide = {name: golden[f"default/reference/{name}"] for name in sealed}
+    for name in comparators.COMPARATORS:
+        verdicts[name] = comparators.agree(name, native, sealed, wide)
+    return verdicts
+
+
+def state_cause_named(report, differing):
+    """The tensors that differ are named, as far as the table goes, and no other is."""
+    finding = failing(report).get("tensors.loaded") or failing(report).get("tensors.file")
+    if finding is None:
+        return False
+    named = {row[0] for table in finding["tables"] for row in table["rows"]}
+    return bool(named) and named <= set(differing) and len(named) == min(len(differing), 12)
+
+
+def configuration_cause_named(report):
+    """Weights whole, and the architecture, a hyperparameter or the code is what differs."""
+    found = failing(report)
+    if any(name.startswith("tensors.") for name in found):
+        return False
+    return "model.configuration" in found or "file.architecture" in found or "configuration" in found.get("golden.shadow", {}).get("message", "")
+
+
+class Bench:
+    def __init__(self, commands, folder):
+        self.commands, self.folder, self.tally = commands, folder, Tally()
+
+    def run(self, architecture, seed, environments, keep):
+        folder = self.folder / f"{architecture.name}-{seed}"
+        folder.mkdir()
+        network, self.model = build(architecture, folder, "network")
+        self.state = settle(network, architecture.shape, seed).state_dict()
+        self.checkpoint = self.save(folder / "weights.pth", self.state)
+        self.seal = folder / "weights.seal"
+        size = "x".join(map(str, architecture.shape))
+        kind = "" if architecture.input == "image" else ",normal"
+        if architecture.dtype != torch.float32:
+            kind += "," + str(architecture.dtype).removeprefix("torch.")
+        self.commands.capture(self.checkpoint, self.model, f"random:{size},seed={seed}{kind}", self.seal)
+        self.golden = load_file(self.seal / "golden.safetensors")
+        self.results = folder / "results"
+        for environment in environments:
+            if environment.runtime and architecture.dtype != torch.float32:
+                continue  # LibTorch 1.13 multiplies no half matrices on the CPU
+            self.judge(f"{architecture.name} {seed} {environment.name}", self.checkpoint, self.model, environment, None)
+        for name, state, differing in state_faults(self.state, seed):
+            if keep(name):
+                faulty = self.save(folder / "faulty.pth", state)
+                self.judge(f"{architecture.name} {seed} {name}", faulty, self.model, ENVIRONMENTS[0], lambda report, d=differing: state_cause_named(report, d))
+        for name, changes in architecture.faults.items():
+            if keep(name):
+                _, model = build(architecture, folder, "faulty", **changes)
+                self.judge(f"{architecture.name} {seed} {name}", self.checkpoint, model, ENVIRONMENTS[0], configuration_cause_named)
+
+    @staticmethod
+    def save(path, state):
+        torch.save(state, path)
+        return path
+
+    def judge(self, case, checkpoint, model, environment, cause_named):
+        began = time.monotonic()
+        code, report = self.commands.verify(self.seal, checkpoint, model, self.results, environment)
+        faulty = cause_named is not None
+        self.tally.add(case, faulty, passes(code, report, self.results, self.golden))
+        if faulty:
+            named = cause_named(report)
+            self.tally.named += named
+            if not named:
+                self.tally.details.append(f"cause not named: {case}: {', '.join(sorted(failing(report))) or 'nothing failed'}")
+        logging.info("%s: exit code %d, %.1f s", case, code, time.monotonic() - began)
+
+
+def print_table(tally):
+    print(f"| method | false alarms of {tally.legitimate} | misses of {tally.faults} |\n|---|---|---|")
+    for method in (OURS, ANSWERS, *comparators.COMPARATORS):
+        alarms, misses = tally.false_alarms[method], tally.misses[method]
+        print(f"| {method} | {alarms} ({alarms / max(1, tally.legitimate):.1%}) | {misses} ({misses / max(1, tally.faults):.1%}) |")
+    print(f"\nThe cause was named in {tally.named} of {tally.faults} faults ({tally.named / max(1, tally.faults):.1%}).")
+    for line in tally.details:
+        print(f"- {line}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--goldseal", default="goldseal", help="the command")
+    parser.add_argument("--torch", nargs="+", required=True, metavar="DIR", help="LibTorch installations: the first captures, the second is the other environment")
+    parser.add_argument("--policy", default="deploy")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument("--architectures", nargs="+", default=[architecture.name for architecture in ARCHITECTURES])
+    parser.add_argument("--small", action="store_true", help="the fixed subset that the tests run")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("torch").setLevel(logging.CRITICAL)
+
+    environments = [e for e in ENVIRONMENTS if e.runtime < len(arguments.torch)]
+    keep = lambda name: True  # noqa: E731
+    if arguments.small:
+        arguments.seeds, arguments.architectures = [0], ["mlp", "resnet"]
+        environments = [e for e in environments if e.name in ("same", "1 thread", "ATen default", "LibTorch 1.13")]
+        keep = lambda name: name in ("bit 0", "bit 22", "bit 30", "NaN", "float16 weights", "eps 1e-6", "slope")  # noqa: E731
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Commands(arguments), pathlib.Path(folder))
+        for seed in arguments.seeds:
+            for architecture in ARCHITECTURES:
+                if architecture.name in arguments.architectures:
+                    bench.run(architecture, seed, environments, keep)
+        print_table(bench.tally)
+    alarms, misses = bench.tally.false_alarms[OURS], bench.tally.misses[OURS]
+    return 0 if alarms == 0 and misses <= 0.005 * bench.tally.faults and bench.tally.named >= 0.95 * bench.tally.faults else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the golden checks say through the real command and a real worker: `golden_verdict.py GOLDSEAL TORCH_DIR`.
+
+Exit code 125: this interpreter lacks torch, numpy or safetensors, and the test counts as skipped."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy
+    import torch
+    from safetensors.torch import load_file
+    from torch import nn
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(125)
+
+
+class Classifier(nn.Module):
+    """Scores of a picture, and what a caller would make of them: the best class and which classes are likely."""
+
+    def __init__(self, offset: float = 0.0):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3)
+        self.head = nn.Linear(16, 10)
+        self.offset = offset
+
+    def forward(self, image):
+        scores = self.head(torch.relu(self.conv(image)).mean([2, 3])) + self.offset
+        return {"scores": scores, "best": scores.argmax(1), "likely": scores > 0}
+
+
+class Picker(nn.Module):
+    """Gives nothing but integers; `shift` makes it give others."""
+
+    def __init__(self, shift: int = 0):
+        super().__init__()
+        self.head = nn.Linear(8, 5)
+        self.shift = shift
+
+    def forward(self, x):
+        return (self.head(x).argmax(1) + self.shift) % 5
+
+
+class Deaf(nn.Module):
+    """Takes an input that it never looks at."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x, ignored):
+        return self.head(x)
+
+
+class Constant(nn.Module):
+    """Answers the same whatever it is asked, and whatever its weights are."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.head(x).ceil().clamp(7, 7)
+
+
+class Model:
+    """A scripted network, its weights and its seal in a folder of their own."""
+
+    def __init__(self, command, folder, network, inputs):
+        self.command, self.folder, self.network = command, folder, network
+        folder.mkdir()
+        self.checkpoint, self.seal = folder / "weights.pth", folder / "weights.seal"
+        torch.save(network.state_dict(), self.checkpoint)
+        self.architecture = self.script(network, "network.pt")
+        command("capture", self.checkpoint, "--model", self.architecture, "--input", inputs, "-o", self.seal)
+
+    @staticmethod
+    def capture(command, folder, network, *inputs):
+        """The exit code and the findings of a capture that may refuse."""
+        folder.mkdir()
+        torch.save(network.state_dict(), folder / "weights.pth")
+        torch.jit.script(network.eval()).save(str(folder / "network.pt"))
+        options = [option for value in inputs for option in ("--input", value)]
+        return command("capture", folder / "weights.pth", "--model", f"torchscript:{folder / 'network.pt'}", *options)
+
+    def script(self, network, name):
+        path = self.folder / name
+        torch.jit.script(network.eval()).save(str(path))
+        return f"torchscript:{path}"
+
+    def verify(self, *options):
+        return self.command("verify", self.seal, *options)
+
+
+class Command:
+    def __init__(self, program, torch_directory):
+        self.program, self.runtime = program, f"libtorch={torch_directory}"
+
+    def __call__(self, *arguments):
+        """The exit code, and the findings by id."""
+        runtime = [] if "--results" in arguments else ["--runtime", self.runtime]
+        done = subprocess.run([self.program, *arguments, *runtime, "--format", "json"], capture_output=True, text=True, check=False)
+        if not done.stdout:
+            sys.exit(f"{arguments[0]} gave no report, exit code {done.returncode}: {done.stderr}")
+        return done.returncode, {finding["id"]: finding for finding in json.loads(done.stdout)["findings"]}
+
+
+def expect(condition, what, detail=""):
+    if not condition:
+        sys.exit(f"not so: {what} {detail}")
+    print(f"ok: {what}")
+
+
+def first_row(finding, column):
+    table = finding["tables"][0]
+    return table["rows"][0][table["columns"].index(column)]
+
+
+def judges_integers_and_bools(command, folder):
+    model = Model(command, folder / "classifier", Classifier(), "random:4x3x12x12,seed=3,normal")
+    code, findings = model.verify()
+    expect(code == 0, "a classifier conforms on the machine that sealed it", findings)
+    expect(findings["golden.discrete"]["status"] == "pass" and len(findings["golden.discrete"]["tables"][0]["rows"]) == 4,
+           "its classes and masks are judged, in the native and in the float64 run")
+
+    model = Model(command, folder / "picker", Picker(), "random:16x8,seed=3,normal")
+    code, findings = model.verify()
+    expect(code == 0 and findings["golden.native"]["status"] == "skipped", "a model that gives nothing but integers conforms")
+    code, findings = model.verify("--model", model.script(Picker(shift=1), "shifted.pt"))
+    expect(findings["golden.discrete"]["status"] == "fail", "and fails where it picks otherwise")
+
+
+def explains_a_weight(command, folder):
+    model = Model(command, folder / "weights", Classifier(), "random:4x3x12x12,seed=3,normal")
+    state = model.network.state_dict()
+
+    def verdict(change):
+        changed = {name: value.clone() for name, value in state.items()}
+        change(changed)
+        torch.save(changed, folder / "changed.pth")
+        code, findings = model.verify("--checkpoint", folder / "changed.pth")
+        expect(code == 4, "a changed weight breaks the seal's integrity")
+        return first_row(findings["tensors.loaded"], "what happened")
+
+    def flip(changed):
+        changed["head.weight"].view(torch.int32)[2, 5] ^= 1 << 22
+
+    expect(verdict(flip).startswith("bit 22 of element [2, 5] flipped"), "a flipped bit is named with its element")
+    expect(verdict(lambda s: s.update({"head.weight": s["head.weight"].half().float()})) == "rounded to float16",
+           "a weight that went through float16 is recognised")
+    expect(verdict(lambda s: s["head.bias"].zero_()) == "all zero: it was never loaded", "a weight that was never loaded is too")
+
+
+def judges_again(command, folder):
+    model = Model(command, folder / "again", Classifier(), "random:4x3x12x12,seed=3,normal")
+    results = folder / "results"
+    first = model.verify("--save-results", results)
+    again = model.verify("--results", results)
+    expect(first[0] == again[0] == 0, "saved results are judged as the run itself was")
+    for name, finding in first[1].items():
+        if name.startswith("golden."):
+            expect(finding["measurements"] == again[1][name]["measurements"], f"{name} measures the same in both")
+    wrong = model.verify("--model", model.script(Classifier(offset=1e-4), "wrong.pt"), "--save-results", results)
+    again = model.verify("--results", results)
+    expect(wrong[0] == again[0] == 1 and again[1]["golden.shadow"]["status"] == "fail", "and fail as the run did")
+
+
+def names_a_drifted_input(command, folder):
+    model = Model(command, folder / "input", Classifier(), "random:1x3x12x12,seed=3")
+    sealed = load_file(model.seal / "golden.safetensors")["default/input/image"]
+
+    def drift(tensor):
+        numpy.save(folder / "made.npy", tensor.contiguous().numpy())
+        return model.verify("--input", f"image={folder / 'made.npy'}")
+
+    expect(drift(sealed)[0] == 0, "the sealed input has no drift")
+    code, findings = drift(sealed[:, [2, 1, 0]])
+    expect(code == 1 and "BGR" in findings["golden.input"]["message"], "BGR for RGB is named")
+    expect(findings["golden.shadow"]["status"] == "pass", "and the model itself is judged on the sealed input")
+    expect(drift(sealed * 255)[1]["golden.input"]["remedy"] == "divide by 255", "so is a missing division, with its cure")
+
+
+def refuses_goldens_that_prove_nothing(command, folder):
+    code, findings = Model.capture(command, folder / "deaf", Deaf(), "x=random:4x8,seed=1", "ignored=random:3,seed=2")
+    expect(code == 1 and "no output depends on the input ignored" in findings["golden.capture"]["message"],
+           "an input that no output depends on is refused")
+    code, findings = Model.capture(command, folder / "constant", Constant(), "random:4x8,seed=1")
+    expect(code == 1 and "does not respond" in findings["golden.capture"]["message"], "so is a constant output")
+    expect(not (folder / "constant" / "weights.seal").exists(), "and no seal is left behind")
+
+
+def main():
+    command = Command(*sys.argv[1:3])
+    with tempfile.TemporaryDirectory() as name:
+        torch.manual_seed(0)
+        for test in (judges_integers_and_bools, explains_a_weight, judges_again, names_a_drifted_input, refuses_goldens_that_prove_nothing):
+            test(command, pathlib.Path(name))
+
+
+if __name__ == "__main__":
+    main()
