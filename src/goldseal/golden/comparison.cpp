@@ -234,7 +234,7 @@ class Comparison {
     result.max_ratio = total.max_ratio;
     result.worst = element(total.worst);
     result.worst_noise = noise_of(m_noise, total.worst, result.worst.expected);
-    result.worst_ulp = ulp_distance(result.worst.found, result.worst.expected, m_found.dtype);
+    result.worst_ulp = ulp_error(result.worst.found, result.worst.expected, m_found.dtype);
   }
 
   const HostTensor& m_found;

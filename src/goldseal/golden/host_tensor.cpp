@@ -2,6 +2,7 @@
 #include <goldseal/golden/host_tensor.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/element.hpp>
 #include <goldseal/golden/half.hpp>
 
 #include <fmt/format.h>
@@ -81,18 +82,6 @@ bool with_type(DType dtype, const Action& action) {
   }
 }
 
-// Position of a finite float among all floats of its format: neighbours differ by 1, and zero is 0.
-std::int64_t ordinal(double value, DType dtype) {
-  const double magnitude = std::fabs(value);
-  const auto position = [&]() -> std::int64_t {
-    if (dtype == DType::float16) return double_to_float16(magnitude);
-    if (dtype == DType::bfloat16) return double_to_bfloat16(magnitude);
-    if (dtype == DType::float32) return std::bit_cast<std::int32_t>(static_cast<float>(magnitude));
-    return std::bit_cast<std::int64_t>(magnitude);
-  }();
-  return std::signbit(value) ? -position : position;
-}
-
 }  // namespace
 
 const HostTensor* find_tensor(std::span<const HostTensor> tensors, std::string_view name) {
@@ -142,13 +131,11 @@ std::vector<std::int64_t> unravel(std::size_t index, std::span<const std::int64_
   return result;
 }
 
-double ulp_distance(double found, double reference, DType dtype) {
+double ulp_error(double found, double reference, DType dtype) {
   if (std::isnan(found) && std::isnan(reference)) return 0;
   if (found == reference) return 0;
   if (!std::isfinite(found) || !std::isfinite(reference)) return std::numeric_limits<double>::infinity();
-  const auto a = ordinal(found, dtype);
-  const auto b = ordinal(reference, dtype);
-  return static_cast<double>(static_cast<std::uint64_t>(std::max(a, b)) - static_cast<std::uint64_t>(std::min(a, b)));
+  return static_cast<double>(ulp_distance(found, reference, dtype).value_or(0));
 }
 
 }  // namespace goldseal

@@ -69,6 +69,6 @@ void copy_as_double(const HostTensor& tensor, std::size_t begin, std::span<doubl
 
 /// `found` and the rounding of `reference` to `dtype`, in units in the last place of that type; infinite where one is
 /// not finite and the other is. For floating types of 16 bits and more.
-[[nodiscard]] double ulp_distance(double found, double reference, DType dtype);
+[[nodiscard]] double ulp_error(double found, double reference, DType dtype);
 
 }  // namespace goldseal

@@ -92,17 +92,17 @@ TEST_CASE("Rounding to float16 picks the nearest of its neighbours") {
 
 TEST_CASE("Neighbouring floats are one unit apart, across zero too") {
   const float one_up = std::nextafter(1.0F, 2.0F);
-  CHECK(ulp_distance(static_cast<double>(one_up), 1.0, DType::float32) == 1);
-  CHECK(ulp_distance(std::nextafter(1.0, 2.0), 1.0, DType::float64) == 1);
-  CHECK(ulp_distance(1 + 0x1p-10, 1, DType::float16) == 1);
-  CHECK(ulp_distance(1 + 0x1p-7, 1, DType::bfloat16) == 1);
+  CHECK(ulp_error(static_cast<double>(one_up), 1.0, DType::float32) == 1);
+  CHECK(ulp_error(std::nextafter(1.0, 2.0), 1.0, DType::float64) == 1);
+  CHECK(ulp_error(1 + 0x1p-10, 1, DType::float16) == 1);
+  CHECK(ulp_error(1 + 0x1p-7, 1, DType::bfloat16) == 1);
   const double tiny = static_cast<double>(std::numeric_limits<float>::denorm_min());
-  CHECK(ulp_distance(tiny, -tiny, DType::float32) == 2);
-  CHECK(ulp_distance(0.0, -0.0, DType::float32) == 0);
+  CHECK(ulp_error(tiny, -tiny, DType::float32) == 2);
+  CHECK(ulp_error(0.0, -0.0, DType::float32) == 0);
   // The reference is rounded to the type first.
-  CHECK(ulp_distance(static_cast<double>(0.1F), 0.1, DType::float32) == 0);
-  CHECK(std::isinf(ulp_distance(std::numeric_limits<double>::infinity(), 1, DType::float32)));
-  CHECK(ulp_distance(std::nan(""), std::nan(""), DType::float32) == 0);
+  CHECK(ulp_error(static_cast<double>(0.1F), 0.1, DType::float32) == 0);
+  CHECK(std::isinf(ulp_error(std::numeric_limits<double>::infinity(), 1, DType::float32)));
+  CHECK(ulp_error(std::nan(""), std::nan(""), DType::float32) == 0);
 }
 
 TEST_CASE("A flat index becomes the index that Python would print") {
