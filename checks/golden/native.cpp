@@ -16,8 +16,11 @@ golden::LaneVerdict lane_of(const OutputObservation& output, int permitted_bits)
   return golden::judge_native_policy(*output.native, output.noise, permitted_bits);
 }
 
-std::string precision_name(const OutputObservation& output) {
-  return std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio)));
+// The size of an error names a precision only where nothing else is wrong: with another network it is chance.
+std::string precision_clue(const OutputObservation& output) {
+  if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return {};
+  return fmt::format("; the error is that of {}",
+                     golden::to_string(golden::precision_at_work(output.native->rms_ratio)));
 }
 
 // What the runs with one setting changed tell: the first with which the difference goes, in words.
@@ -62,8 +65,8 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
     return finding;
   }
   auto failure = failed(
-      fmt::format("{} differs from the seal by {:.3g} times what rounding can explain; the error is that of {}",
-                  output_name(*worst), worst_lane.severity(), precision_name(*worst)),
+      fmt::format("{} differs from the seal by {:.3g} times what rounding can explain{}", output_name(*worst),
+                  worst_lane.severity(), precision_clue(*worst)),
       fmt::format("error/noise at most {:.3g}", worst_lane.diffuse_limit), fmt::format("{:.3g}", worst_lane.diffuse),
       "if golden.shadow passes, the machine computes at another precision or wrongly: compare the env.numerics "
       "findings; else mend what golden.shadow names");
