@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,7 @@ class Commands:
     def verify(self, seal, checkpoint, model, results, environment):
         command = [self.program, "verify", seal, "--checkpoint", checkpoint, "--model", model, "--policy", self.policy]
         command += ["--runtime", self.runtimes[environment.runtime], "--save-results", results, "--format", "json"]
+        shutil.rmtree(results, ignore_errors=True)  # a run that fails must not be judged by the outputs of another
         if environment.threads:
             command += ["--threads", str(environment.threads)]
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | dict(environment.variables), check=False)
@@ -85,8 +87,11 @@ def failing(report):
 def passes(code, report, results, golden):
     """What each method says of one verification: True for agreement."""
     found = failing(report)
-    verdicts = {OURS: code == 0, ANSWERS: not any(name in found for name in ANSWER_FINDINGS)}
-    outputs = load_file(results / "outputs.safetensors")
+    verdicts = {OURS: code == 0, ANSWERS: not any(name in found for name in (*ANSWER_FINDINGS, "worker.run"))}
+    saved = results / "outputs.safetensors"
+    if not saved.exists():
+        return verdicts | dict.fromkeys(comparators.COMPARATORS, False)
+    outputs = load_file(saved)
     native = {name.removeprefix("default/native/"): value for name, value in outputs.items() if name.startswith("default/native/")}
     sealed = {name.removeprefix("default/output/"): value for name, value in golden.items() if name.startswith("default/output/")}
     wide = {name: golden[f"default/reference/{name}"] for name in sealed}
