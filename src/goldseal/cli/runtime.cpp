@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/output.hpp>
 #include <goldseal/worker/runtime.hpp>
+#include <goldseal/worker/worker_build.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <memory>
 
 namespace goldseal::cli {
 namespace {
@@ -33,10 +36,16 @@ std::string as_json(const std::vector<Runtime>& workers) {
 
 }  // namespace
 
-Action add_runtime(CLI::App&, const CommonOptions& common) {
-  return [&common] {
+Action add_runtime(CLI::App& app, const CommonOptions& common) {
+  const auto torch = std::make_shared<std::string>();
+  auto* const build =
+      app.add_subcommand("build", "Build a worker for a LibTorch that has none, and keep it in the cache");
+  build->add_option("--torch", *torch, "A wheel's torch directory, an unpacked LibTorch, or /usr")
+      ->type_name("DIR")
+      ->required();
+  return [torch, build, &common] {
     require_text_or_json(common);
-    const auto workers = installed_workers();
+    const auto workers = build->parsed() ? std::vector<Runtime>{build_worker(*torch)} : installed_workers();
     print(common.format == "json" ? as_json(workers) : as_text(workers));
     return ExitCode::conforms;
   };

@@ -47,9 +47,12 @@ Key slot_of(const Json& slot) {
 }
 
 DeclaredInput declared_input(const Json& input) {
-  DeclaredInput declared{input.at("name").get<std::string>(), input.value("dtype", ""), {}};
-  for (const auto& size : input.value("shape", Json::array()))
-    declared.shape.push_back(size.is_null() ? -1 : size.get<std::int64_t>());
+  // A TorchScript archive does not say its inputs' type.
+  const auto dtype = input.value("dtype", Json());
+  DeclaredInput declared{input.at("name").get<std::string>(), dtype.is_string() ? dtype.get<std::string>() : "", {}};
+  const auto shape = input.value("shape", Json());
+  if (!shape.is_array()) return declared;
+  for (const auto& size : shape) declared.shape.push_back(size.is_null() ? -1 : size.get<std::int64_t>());
   return declared;
 }
 
@@ -78,8 +81,8 @@ ChildSpec child_spec(const Runtime& runtime) {
                                                 ? runtime.library_directory.string()
                                                 : fmt::format("{}:{}", runtime.library_directory.string(), before));
   }
-  // OpenMP's threads spin while they wait. On a machine that is busy with other work (12 processes on 2 cores) that makes a
-  // run of YOLOv3 take 3 to 5 times as long. What is computed stays the same.
+  // OpenMP's threads spin while they wait. On a machine that is busy with other work (12 processes on 2 cores) that
+  // makes a run of YOLOv3 take 3 to 5 times as long. What is computed stays the same.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) changes.emplace_back("OMP_WAIT_POLICY", "passive");
   return {runtime.worker, {}, environment_with(changes)};
 }
