@@ -94,7 +94,7 @@ struct Observation {
   std::optional<Digest> golden_sha256;  ///< of golden.safetensors as found; nothing where the file is missing
   std::optional<KeyObservation> sealed_keys;
   std::optional<KeyObservation> network_keys;
-  std::map<std::string, Digest> file_tensors;  ///< digests of the checkpoint's tensors by the network's names
+  std::map<std::string, Digest> file_tensors;         ///< digests of the checkpoint's tensors by the network's names
   std::map<std::string, std::string> weight_changes;  ///< what happened to those that are not as sealed, in words
   std::optional<std::vector<LoadedTensor>> loaded_tensors;
   std::optional<std::map<std::string, std::string>> configuration;
