@@ -38,11 +38,23 @@ says() {
 
 # Other tests have workers of their own at the same time: ours carry this script's directory in their environment.
 export GOLDSEAL_TEST_DIRECTORY=$work
-no_worker_left() {
-  local pid
-  for pid in $(pgrep -f goldseal-worker || true); do
-    ! tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -qxF "GOLDSEAL_TEST_DIRECTORY=$work" || fail "a worker was left behind"
+# Workers that this test started and that live on.
+left_behind() {
+  local environment pid
+  for environment in /proc/[0-9]*/environ; do
+    pid=${environment//[!0-9]/}
+    ! { tr '\0' '\n' <"$environment" | grep -qxF "GOLDSEAL_TEST_DIRECTORY=$work"; } 2>/dev/null || [[ $(<"/proc/$pid/comm") != goldseal-worker* ]] || echo "$pid"
   done
+} 2>/dev/null
+
+# A worker that was killed takes a moment to give its memory back.
+no_worker_left() {
+  local attempt
+  for ((attempt = 0; attempt < 50; attempt++)); do
+    [[ -n $(left_behind) ]] || return 0
+    sleep 0.1
+  done
+  fail "a worker was left behind"
 }
 
 # A network of every part that YOLOv3 has, in miniature, and its checkpoint as DataParallel saves it.

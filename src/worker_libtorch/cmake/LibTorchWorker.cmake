@@ -106,6 +106,9 @@ function(goldseal_add_libtorch_worker prefix)
     GOLDSEAL_TORCH_PREFIX ${prefix})
   # Fused multiply-add would change the perturbation's bits, which are the same on every machine.
   target_compile_options(${target} PRIVATE -O2 -ffp-contract=off -Wall -Wextra $<$<BOOL:${GOLDSEAL_WERROR}>:-Werror>)
+  # PyTorch's headers put their own path into error messages; an installed worker names no directory of the machine it was built on.
+  target_compile_options(${target} PRIVATE -fmacro-prefix-map=${prefix}/include=torch
+                                           -fmacro-prefix-map=${GOLDSEAL_LIBTORCH_WORKER_DIR}=worker)
   target_link_libraries(${target} PRIVATE ${torch} Threads::Threads ${CMAKE_DL_LIBS})
   goldseal_worker_json(${target})
   set(installed ${CMAKE_INSTALL_LIBEXECDIR}/goldseal/workers/libtorch-${version})
