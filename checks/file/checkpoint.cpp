@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/file/records.hpp>
+#include <checks/tensors/tensor_finding.hpp>
 
 #include <goldseal/base/text.hpp>
 
@@ -8,14 +9,6 @@
 
 namespace goldseal {
 namespace {
-
-bool all_tensors_match(const Observation& observed) {
-  for (const auto& tensor : observed.sealed.model.tensors) {
-    const auto found = observed.file_tensors.find(tensor.name);
-    if (found == observed.file_tensors.end() || found->second != tensor.sha256) return false;
-  }
-  return true;
-}
 
 Finding with_notes(Finding finding, const FileObservation& file) {
   if (file.notes.empty()) return finding;
@@ -50,7 +43,7 @@ Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
   if (file->sha256 == record->sha256)
     return with_notes(passed(fmt::format("the checkpoint is the sealed file, {} bytes", format_count(file->bytes))),
                       *file);
-  if (!all_tensors_match(observed))
+  if (!all_as_sealed(observed.sealed.model, observed.file_tensors))
     return with_notes(skipped("another file than the sealed one; see tensors.file for what differs"), *file);
   auto finding = passed(file->frame_sha256 == record->frame_sha256
                             ? "the checkpoint differs outside its tensors"

@@ -6,7 +6,7 @@ namespace goldseal {
 namespace {
 
 // The words about the file hold for what was loaded where both are the same.
-TensorChanges changes_of(const Observation& observed, const std::map<std::string, Digest>& found) {
+TensorChanges changes_of(const Observation& observed, const TensorDigests& found) {
   auto changes = observed.weight_changes;
   for (const auto& [name, digest] : found) {
     const auto in_file = observed.file_tensors.find(name);
@@ -19,8 +19,7 @@ TensorChanges changes_of(const Observation& observed, const std::map<std::string
 
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.loaded_tensors) return skipped("no weights were loaded");
-  std::map<std::string, Digest> found;
-  for (const auto& tensor : *observed.loaded_tensors) found.emplace(tensor.name, tensor.sha256);
+  const auto found = digests_of(*observed.loaded_tensors);
   return judge_digests(
       observed.sealed, found, "as loaded into the network",
       "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it",

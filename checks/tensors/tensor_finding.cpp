@@ -5,13 +5,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace goldseal {
 namespace {
 
 constexpr std::size_t k_rows = 12;
 
-std::string what_happened(const TensorRecord& tensor, const std::map<std::string, Digest>& found,
-                          const Manifest& sealed, const TensorChanges& changes) {
+std::string what_happened(const TensorRecord& tensor, const TensorDigests& found, const Manifest& sealed,
+                          const TensorChanges& changes) {
   const auto here = found.find(tensor.name);
   if (here == found.end()) return "missing";
   for (const auto& other : sealed.model.tensors) {
@@ -23,25 +25,36 @@ std::string what_happened(const TensorRecord& tensor, const std::map<std::string
 
 }  // namespace
 
-Finding judge_digests(const Manifest& sealed, const std::map<std::string, Digest>& found, std::string_view whose,
+TensorDigests digests_of(std::span<const LoadedTensor> tensors) {
+  TensorDigests digests;
+  for (const auto& tensor : tensors) digests.emplace(tensor.name, tensor.sha256);
+  return digests;
+}
+
+bool is_as_sealed(const TensorRecord& tensor, const TensorDigests& found) {
+  const auto here = found.find(tensor.name);
+  return here != found.end() && here->second == tensor.sha256;
+}
+
+bool all_as_sealed(const ModelRecord& sealed, const TensorDigests& found) {
+  return std::ranges::all_of(sealed.tensors, [&](const TensorRecord& tensor) { return is_as_sealed(tensor, found); });
+}
+
+Finding judge_digests(const Manifest& sealed, const TensorDigests& found, std::string_view whose,
                       std::string_view remedy, const TensorChanges& changes) {
   const auto& tensors = sealed.model.tensors;
   Table table{"tensors that differ", {"tensor", "type", "shape", "what happened"}, {}};
   std::size_t differing = 0;
-  std::string first;
   for (const auto& tensor : tensors) {
-    const auto here = found.find(tensor.name);
-    if (here != found.end() && here->second == tensor.sha256) continue;
-    if (differing++ == 0) {
-      first = fmt::format("{}, {}", escape_unprintable(tensor.name), what_happened(tensor, found, sealed, changes));
-    }
-    if (table.rows.size() < k_rows) {
+    if (is_as_sealed(tensor, found)) continue;
+    if (differing++ < k_rows) {
       table.rows.push_back({escape_unprintable(tensor.name), std::string(to_string(tensor.dtype)),
                             format_shape(tensor.shape), what_happened(tensor, found, sealed, changes)});
     }
   }
   if (differing == 0)
     return passed(fmt::format("all {} tensors are bit for bit as they were sealed, {}", tensors.size(), whose));
+  const auto first = fmt::format("{}, {}", table.rows.front()[0], table.rows.front()[3]);
   auto finding = failed(fmt::format("{} of {} tensors differ from the seal {}: {}{}", differing, tensors.size(), whose,
                                     first, differing > 1 ? " …" : ""),
                         "the sealed sha256 of each tensor", fmt::format("{} differ", differing), std::string(remedy));

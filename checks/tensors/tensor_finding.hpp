@@ -4,15 +4,28 @@
 #include <checks/check.hpp>
 
 #include <map>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace goldseal {
+
+/// Tensors' digests by name.
+using TensorDigests = std::map<std::string, Digest>;
+
+/// Those that a worker took of what is in the network.
+[[nodiscard]] TensorDigests digests_of(std::span<const LoadedTensor> tensors);
+
+/// True where the tensor is among `found` with the digest that was sealed.
+[[nodiscard]] bool is_as_sealed(const TensorRecord& tensor, const TensorDigests& found);
+/// The same for every tensor of the seal.
+[[nodiscard]] bool all_as_sealed(const ModelRecord& sealed, const TensorDigests& found);
 
 /// What happened to tensors, in words, by name.
 using TensorChanges = std::map<std::string, std::string>;
 
 /// The finding on tensors' digests; `whose` says where they were taken: `in the file`, `as loaded`.
-[[nodiscard]] Finding judge_digests(const Manifest& sealed, const std::map<std::string, Digest>& found,
-                                    std::string_view whose, std::string_view remedy, const TensorChanges& changes = {});
+[[nodiscard]] Finding judge_digests(const Manifest& sealed, const TensorDigests& found, std::string_view whose,
+                                    std::string_view remedy, const TensorChanges& changes = {});
 
 }  // namespace goldseal

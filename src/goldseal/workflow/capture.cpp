@@ -147,9 +147,7 @@ class Capture {
   }
 
   bool loaded_as_read(const std::vector<LoadedTensor>& loaded) {
-    std::map<std::string, Digest> found;
-    for (const auto& tensor : loaded) found.emplace(tensor.name, tensor.sha256);
-    auto finding = judge_digests(m_manifest, found, "as loaded into the network",
+    auto finding = judge_digests(m_manifest, digests_of(loaded), "as loaded into the network",
                                  "the network changes what is put into it: seal what it computes with");
     finding.id = "tensors.loaded";
     finding.severity = Severity::integrity;

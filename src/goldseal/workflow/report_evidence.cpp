@@ -2,6 +2,7 @@
 #include <goldseal/workflow/report_evidence.hpp>
 
 #include <checks/catalogue.hpp>
+#include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/golden/lanes.hpp>
 
 #include <fmt/format.h>
@@ -59,7 +60,7 @@ class TensorStates {
       for (const auto index : keys->match.unexpected) m_unexpected.push_back(keys->have[index]);
     }
     if (observed.loaded_tensors) {
-      for (const auto& tensor : *observed.loaded_tensors) m_digests.emplace(tensor.name, tensor.sha256);
+      m_digests = digests_of(*observed.loaded_tensors);
     } else {
       m_digests = observed.file_tensors;
     }
@@ -93,7 +94,7 @@ class TensorStates {
   std::map<std::string, std::string> m_mismatched;
   std::set<std::string> m_missing;
   std::vector<Key> m_unexpected;
-  std::map<std::string, Digest> m_digests;
+  TensorDigests m_digests;
 };
 
 OutputError output_error(const OutputObservation& output, std::string run, const golden::LaneVerdict& lane,
