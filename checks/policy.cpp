@@ -47,7 +47,7 @@ class PolicyReader {
     try {
       return parse_toml(text, m_where);
     } catch (const Error& error) {
-      throw Error(ErrorKind::usage, error.where(), error.message());  // a policy is the user's own, not observed
+      throw Error(ErrorKind::usage, error.where(), error.message());  // a policy is the user's own, not evidence
     }
   }
 

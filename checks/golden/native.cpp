@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace goldseal {
@@ -38,40 +39,34 @@ std::string tell_trials(const Observation& observed, Finding& finding) {
   return cure.empty() ? "; no single setting mends it" : fmt::format("; with {} it goes", cure);
 }
 
+bool all_same_bits(const Observation& observed) {
+  return std::ranges::all_of(observed.outputs, [](const OutputObservation& output) {
+    return !output.native || output.native->same_bits.value_or(false);
+  });
+}
+
 Finding judge_native_outputs(const Observation& observed, const CheckSettings& settings) {
   if (observed.outputs.empty()) return nothing_to_judge(observed);
-  Finding finding;
-  const OutputObservation* worst = nullptr;
-  golden::LaneVerdict worst_lane;
-  std::size_t judged = 0;
-  std::size_t same_bits = 0;
-  for (const auto& output : observed.outputs) {
-    if (!output.native) continue;
-    ++judged;
-    if (output.native->same_bits.value_or(false)) ++same_bits;
-    const auto lane = lane_of(output, settings.permitted_bits);
-    add_lane(finding, output, *output.native, lane);
-    if (!lane.pass && (worst == nullptr || lane.severity() > worst_lane.severity())) {
-      worst = &output;
-      worst_lane = lane;
-    }
+  auto lanes = judge_lanes(observed, &OutputObservation::native,
+                           [&](const OutputObservation& output) { return lane_of(output, settings.permitted_bits); });
+  if (lanes.judged == 0 && only_discrete(observed))
+    return skipped("every output is of integers or bools: golden.discrete");
+  if (lanes.judged == 0) return undecided("no output was computed that could be judged");
+  if (lanes.worst == nullptr) {
+    lanes.detail.message =
+        all_same_bits(observed)
+            ? fmt::format("all {} outputs are bit for bit the sealed ones", lanes.judged)
+            : fmt::format("all {} outputs agree with the seal within the noise of rounding", lanes.judged);
+    return std::move(lanes.detail);
   }
-  if (judged == 0 && only_discrete(observed)) return skipped("every output is of integers or bools: golden.discrete");
-  if (judged == 0) return undecided("no output was computed that could be judged");
-  if (worst == nullptr) {
-    finding.message = same_bits == judged
-                          ? fmt::format("all {} outputs are bit for bit the sealed ones", judged)
-                          : fmt::format("all {} outputs agree with the seal within the noise of rounding", judged);
-    return finding;
-  }
-  auto failure = failed(
-      fmt::format("{} differs from the seal by {:.3g} times what rounding can explain{}", output_name(*worst),
-                  worst_lane.severity(), precision_clue(*worst)),
-      fmt::format("error/noise at most {:.3g}", worst_lane.diffuse_limit), fmt::format("{:.3g}", worst_lane.diffuse),
-      "if golden.shadow passes, the machine computes at another precision or wrongly: compare the env.numerics "
-      "findings; else mend what golden.shadow names");
-  failure.tables = std::move(finding.tables);
-  failure.measurements = std::move(finding.measurements);
+  auto failure =
+      failed(fmt::format("{} differs from the seal by {:.3g} times what rounding can explain{}",
+                         output_name(*lanes.worst), lanes.verdict.severity(), precision_clue(*lanes.worst)),
+             fmt::format("error/noise at most {:.3g}", lanes.verdict.diffuse_limit),
+             fmt::format("{:.3g}", lanes.verdict.diffuse),
+             "if golden.shadow passes, the machine computes at another precision or wrongly: compare the env.numerics "
+             "findings; else mend what golden.shadow names");
+  failure = with_detail(std::move(failure), std::move(lanes));
   failure.message += tell_trials(observed, failure);
   return failure;
 }

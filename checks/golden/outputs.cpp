@@ -5,25 +5,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace goldseal {
+namespace {
 
-std::string output_name(const OutputObservation& output) {
-  return fmt::format("{}/{}", output.golden_case, output.output);
-}
-
-std::string format_index(const std::vector<std::int64_t>& index) { return fmt::format("({})", fmt::join(index, ", ")); }
-
-Finding nothing_to_judge(const Observation& observed) {
-  if (!observed.with_model) return skipped("the model was not to be run");
-  return skipped("the model gave no outputs");
-}
-
-bool only_discrete(const Observation& observed) {
-  return std::ranges::all_of(observed.outputs,
-                             [](const OutputObservation& output) { return output.discrete.has_value(); });
-}
-
+// The row of one output in one lane, and its two ratios among the measurements.
 void add_lane(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
               const golden::LaneVerdict& lane) {
   const auto name = output_name(output);
@@ -41,6 +28,45 @@ void add_lane(Finding& finding, const OutputObservation& output, const golden::D
   finding.measurements.push_back({name + ".local", lane.local, lane.local_limit, "noise"});
   finding.measurements.push_back({name + ".max-abs", deviation.max_abs, std::nullopt, ""});
   finding.measurements.push_back({name + ".rms", deviation.rms, std::nullopt, ""});
+}
+
+}  // namespace
+
+std::string output_name(const OutputObservation& output) {
+  return fmt::format("{}/{}", output.golden_case, output.output);
+}
+
+std::string format_index(const std::vector<std::int64_t>& index) { return fmt::format("({})", fmt::join(index, ", ")); }
+
+Finding nothing_to_judge(const Observation& observed) {
+  if (!observed.with_model) return skipped("the model was not to be run");
+  return skipped("the model gave no outputs");
+}
+
+bool only_discrete(const Observation& observed) {
+  return std::ranges::all_of(observed.outputs,
+                             [](const OutputObservation& output) { return output.discrete.has_value(); });
+}
+
+LaneSummary judge_lanes(const Observation& observed, std::optional<golden::Deviation> OutputObservation::*run,
+                        const std::function<golden::LaneVerdict(const OutputObservation&)>& judge) {
+  LaneSummary lanes;
+  for (const auto& output : observed.outputs) {
+    if (!(output.*run)) continue;
+    ++lanes.judged;
+    const auto verdict = judge(output);
+    add_lane(lanes.detail, output, *(output.*run), verdict);
+    if (verdict.pass || (lanes.worst != nullptr && verdict.severity() <= lanes.verdict.severity())) continue;
+    lanes.worst = &output;
+    lanes.verdict = verdict;
+  }
+  return lanes;
+}
+
+Finding with_detail(Finding failure, LaneSummary lanes) {
+  failure.tables = std::move(lanes.detail.tables);
+  failure.measurements = std::move(lanes.detail.measurements);
+  return failure;
 }
 
 }  // namespace goldseal

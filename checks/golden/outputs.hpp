@@ -3,6 +3,8 @@
 
 #include <checks/check.hpp>
 
+#include <functional>
+#include <optional>
 #include <string>
 
 namespace goldseal {
@@ -16,9 +18,21 @@ namespace goldseal {
 /// True where every output is of integers or bools, which golden.discrete judges.
 [[nodiscard]] bool only_discrete(const Observation& observed);
 
-/// Appends the row of one output in one lane to the finding's table, and its two ratios to the measurements.
-void add_lane(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
-              const golden::LaneVerdict& lane);
+/// One lane of the golden verdict over all outputs.
+struct LaneSummary {
+  std::size_t judged = 0;                    ///< outputs that have the lane's run
+  const OutputObservation* worst = nullptr;  ///< the failing one of the greatest severity; null where all pass
+  golden::LaneVerdict verdict;               ///< of `worst`
+  Finding detail;  ///< a pass that holds the table and the measurements of every output judged
+};
+
+/// Judges the outputs that have this run, each by `judge`.
+[[nodiscard]] LaneSummary judge_lanes(const Observation& observed,
+                                      std::optional<golden::Deviation> OutputObservation::*run,
+                                      const std::function<golden::LaneVerdict(const OutputObservation&)>& judge);
+
+/// The failure with the summary's table and measurements behind it.
+[[nodiscard]] Finding with_detail(Finding failure, LaneSummary lanes);
 
 /// `(0, 12, 5, 3)`.
 [[nodiscard]] std::string format_index(const std::vector<std::int64_t>& index);

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/golden/outputs.hpp>
+#include <checks/tensors/tensor_finding.hpp>
 
 #include <fmt/format.h>
+
+#include <utility>
 
 namespace goldseal {
 namespace {
 
 bool digests_hold(const Observation& observed) {
-  if (!observed.loaded_tensors) return false;
-  std::map<std::string, Digest> found;
-  for (const auto& tensor : *observed.loaded_tensors) found.emplace(tensor.name, tensor.sha256);
-  for (const auto& tensor : observed.sealed.model.tensors) {
-    const auto here = found.find(tensor.name);
-    if (here == found.end() || here->second != tensor.sha256) return false;
-  }
-  return true;
+  return observed.loaded_tensors && all_as_sealed(observed.sealed.model, digests_of(*observed.loaded_tensors));
 }
 
 // The decision table: with equal weights a float64 run can differ only because the network computes something else.
@@ -30,37 +26,26 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
   if (observed.quick)
     return skipped(
         "not asked for (--depth quick): reduced sensitivity, small changes of code or configuration pass unseen");
-  Finding finding;
-  const OutputObservation* worst = nullptr;
-  golden::LaneVerdict worst_lane;
-  std::size_t judged = 0;
-  for (const auto& output : observed.outputs) {
-    if (!output.shadow) continue;
-    ++judged;
-    const auto lane = golden::judge_shadow(*output.shadow, output.noise);
-    add_lane(finding, output, *output.shadow, lane);
-    if (!lane.pass && (worst == nullptr || lane.severity() > worst_lane.severity())) {
-      worst = &output;
-      worst_lane = lane;
-    }
-  }
-  if (judged == 0 && only_discrete(observed)) return skipped("every output is of integers or bools: golden.discrete");
-  if (judged == 0)
+  auto lanes = judge_lanes(observed, &OutputObservation::shadow, [](const OutputObservation& output) {
+    return golden::judge_shadow(*output.shadow, output.noise);
+  });
+  if (lanes.judged == 0 && only_discrete(observed))
+    return skipped("every output is of integers or bools: golden.discrete");
+  if (lanes.judged == 0)
     return undecided("no output has a float64 run to be judged by",
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
-  if (worst == nullptr) {
-    finding.message = fmt::format("in float64, all {} outputs agree with the seal", judged);
-    return finding;
+  if (lanes.worst == nullptr) {
+    lanes.detail.message = fmt::format("in float64, all {} outputs agree with the seal", lanes.judged);
+    return std::move(lanes.detail);
   }
   auto failure = failed(
       fmt::format("in float64, {} differs from the seal by {:.3g} times what rounding can explain: {}",
-                  output_name(*worst), worst_lane.severity(), cause(observed)),
-      fmt::format("error/noise at most {:.3g}", worst_lane.diffuse_limit), fmt::format("{:.3g}", worst_lane.diffuse),
+                  output_name(*lanes.worst), lanes.verdict.severity(), cause(observed)),
+      fmt::format("error/noise at most {:.3g}", lanes.verdict.diffuse_limit),
+      fmt::format("{:.3g}", lanes.verdict.diffuse),
       "compare the network's description with the sealed one; model.configuration and file.architecture name what "
       "differs");
-  failure.tables = std::move(finding.tables);
-  failure.measurements = std::move(finding.measurements);
-  return failure;
+  return with_detail(std::move(failure), std::move(lanes));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ class FileExamination {
   /// Where the network's description lies here: a file's path, or the reference.
   [[nodiscard]] const ModelSpec& model() const { return m_model; }
 
-  /// Waits for the digests and completes the observed.
+  /// Waits for the digests and completes the observation.
   void finish();
 
  private:
