@@ -63,6 +63,7 @@ Channel::Channel(ChildProcess& child, std::string name, Deadline deadline)
 
 Json Channel::request(std::string_view op, Json members) {
   m_stage = op;
+  m_failure.reset();  // of an earlier request that the worker survived
   const auto id = ++m_last_id;
   members["op"] = op;
   members["id"] = id;
