@@ -36,11 +36,7 @@ std::vector<fs::path> worker_directories() {
   const auto self = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   directories.push_back(self / "workers");
   directories.push_back(self.parent_path() / "libexec/goldseal/workers");
-  if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
-    directories.push_back(fs::path(cache) / "goldseal/workers");
-  } else if (const char* const home = std::getenv("HOME")) {
-    directories.push_back(fs::path(home) / ".cache/goldseal/workers");
-  }
+  if (auto built = user_worker_directory()) directories.push_back(std::move(*built));
   return directories;
 }
 
@@ -90,6 +86,13 @@ Runtime runtime_in(const fs::path& given) {
 }
 
 }  // namespace
+
+std::optional<fs::path> user_worker_directory() {
+  if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0')
+    return fs::path(cache) / "goldseal/workers";
+  if (const char* const home = std::getenv("HOME")) return fs::path(home) / ".cache/goldseal/workers";
+  return std::nullopt;
+}
 
 std::string Runtime::describe() const {
   return installation.empty() ? fmt::format("{} {}", kind, version)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,10 @@ struct Runtime {
 /// LibTorch, or `/usr`). Throws Error{usage} for another form, Error{unsupported} where there is no such runtime or no
 /// worker for it, with what would mend it.
 [[nodiscard]] Runtime find_runtime(std::string_view spec);
+
+/// Where the workers lie that this user built: under XDG_CACHE_HOME, else in ~/.cache; nothing where the environment
+/// has neither.
+[[nodiscard]] std::optional<std::filesystem::path> user_worker_directory();
 
 /// Every LibTorch worker that is installed, by version.
 [[nodiscard]] std::vector<Runtime> installed_workers();

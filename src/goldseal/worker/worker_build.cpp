@@ -44,13 +44,6 @@ fs::path program_on_path(const std::string& name) {
               fmt::format("install {}, a C++20 compiler and nlohmann-json", name));
 }
 
-fs::path cache_directory() {
-  if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0')
-    return fs::path(cache) / "goldseal";
-  if (const char* const home = std::getenv("HOME")) return fs::path(home) / ".cache/goldseal";
-  throw Error(ErrorKind::usage, "HOME", "is not set, so there is no cache to keep the worker in", "set XDG_CACHE_HOME");
-}
-
 // Runs a program to its end; its output is kept for the error alone.
 void run_step(const fs::path& program, std::vector<std::string> arguments, const std::string& step) {
   ChildProcess child({program, std::move(arguments), environment_with({})});
@@ -72,6 +65,11 @@ void run_step(const fs::path& program, std::vector<std::string> arguments, const
 }  // namespace
 
 Runtime build_worker(const fs::path& installation) {
+  const auto workers = user_worker_directory();
+  if (!workers) {
+    throw Error(ErrorKind::usage, "HOME", "is not set, so there is no cache to keep the worker in",
+                "set XDG_CACHE_HOME");
+  }
   const auto source = sources();
   const auto cmake = program_on_path("cmake");
   const TemporaryDirectory build;
@@ -80,9 +78,8 @@ Runtime build_worker(const fs::path& installation) {
             fmt::format("-DGOLDSEAL_TORCH_DIR={}", fs::canonical(installation).string()), "-DCMAKE_BUILD_TYPE=Release"},
            "configure the worker");
   run_step(cmake, {"--build", build.path().string(), "--parallel"}, "build the worker");
-  const auto workers = cache_directory() / "workers";
-  fs::create_directories(workers);
-  fs::copy(build.path() / "workers", workers, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  fs::create_directories(*workers);
+  fs::copy(build.path() / "workers", *workers, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
   return find_runtime(fmt::format("libtorch={}", installation.string()));
 }
 
