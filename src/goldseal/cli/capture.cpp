@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/output.hpp>
+#include <goldseal/cli/run_options.hpp>
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/workflow/capture.hpp>
 
@@ -13,12 +14,10 @@ struct Options {
   std::string entry;
   std::string model;
   std::vector<std::string> inputs;
-  std::string runtime = "libtorch";
   std::string seal;
   bool force = false;
   bool anonymous = false;
-  int timeout = 3600;
-  int threads = 0;
+  RunOptions run{std::chrono::seconds(3600)};
 };
 
 ExitCode run(const Options& options, const CommonOptions& common) {
@@ -33,9 +32,8 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
   request.anonymous = options.anonymous;
-  request.limit = std::chrono::seconds(options.timeout);
-  if (options.threads > 0) request.threads = options.threads;
-  request.runtime = find_runtime(options.runtime);
+  options.run.fill(request);
+  request.runtime = find_runtime(options.run.runtime);
   Progress progress(progress_mode(common));
   return deliver(capture(request, progress), common);
 }
@@ -52,21 +50,12 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
                  "input of the network")
       ->type_name("INPUT")
       ->required();
-  app.add_option("--runtime", options->runtime, "What runs the model: libtorch, or libtorch=DIR")
-      ->type_name("RUNTIME")
-      ->capture_default_str();
+  options->run.declare(app);
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
       ->type_name("DIR.seal");
   app.add_flag("--force", options->force, "Replace a seal that exists");
   app.add_flag("--anonymous", options->anonymous, "Leave out host name and serial numbers");
-  app.add_option("--timeout", options->timeout, "Seconds for the whole run of the model")
-      ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--threads", options->threads, "Threads within an operator; PyTorch's own choice by default")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
   return [options, &common] { return run(*options, common); };
 }
 

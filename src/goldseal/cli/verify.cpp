@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/judge_options.hpp>
 #include <goldseal/cli/output.hpp>
+#include <goldseal/cli/run_options.hpp>
 
 #include <memory>
 
@@ -9,10 +10,8 @@ namespace {
 
 struct Options {
   JudgeOptions judge;
-  std::string runtime = "libtorch";
   std::string depth = "full";
-  int timeout = 1800;
-  int threads = 0;
+  RunOptions run{std::chrono::seconds(1800)};
   std::vector<std::string> inputs;
   std::string save_results;
   std::string results;
@@ -23,12 +22,11 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   VerifyRequest request;
   options.judge.fill(request);
   request.quick = options.depth == "quick";
-  request.limit = std::chrono::seconds(options.timeout);
-  if (options.threads > 0) request.threads = options.threads;
+  options.run.fill(request);
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
   if (!options.save_results.empty()) request.save_results = options.save_results;
   if (options.results.empty()) {
-    request.runtime = find_runtime(options.runtime);
+    request.runtime = find_runtime(options.run.runtime);
   } else {
     request.results = options.results;
   }
@@ -41,21 +39,12 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 Action add_verify(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   options->judge.declare(app);
-  app.add_option("--runtime", options->runtime, "What runs the model: libtorch, or libtorch=DIR")
-      ->type_name("RUNTIME")
-      ->capture_default_str();
+  options->run.declare(app);
   app.add_option("--depth", options->depth,
                  "quick: digests and one native run; full: also the float64 run and a repetition")
       ->check(CLI::IsMember({"quick", "full"}))
       ->type_name("DEPTH")
       ->capture_default_str();
-  app.add_option("--timeout", options->timeout, "Seconds for the whole run of the model")
-      ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--threads", options->threads, "Threads within an operator; PyTorch's own choice by default")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
   app.add_option("--input", options->inputs,
                  "A tensor that this machine's preprocessing made, to be held against the sealed input: [NAME=]FILE")
       ->type_name("INPUT");

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/run_options.hpp>
+
+namespace goldseal::cli {
+
+void RunOptions::declare(CLI::App& app) {
+  app.add_option("--runtime", runtime, "What runs the model: libtorch, or libtorch=DIR")
+      ->type_name("RUNTIME")
+      ->capture_default_str();
+  app.add_option("--timeout", timeout, "Seconds for the whole run of the model")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--threads", threads, "Threads within an operator; PyTorch's own choice by default")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/cli/verb.hpp>
+#include <goldseal/worker/runtime.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace goldseal::cli {
+
+/// The options of the verbs that run a model: `capture` and `verify`.
+struct RunOptions {
+  explicit RunOptions(std::chrono::seconds limit) : timeout(static_cast<int>(limit.count())) {}
+
+  std::string runtime = "libtorch";
+  int timeout;      ///< seconds
+  int threads = 0;  ///< 0: PyTorch's own choice
+
+  void declare(CLI::App& app);
+  /// Into a CaptureRequest or a VerifyRequest.
+  template <typename Request>
+  void fill(Request& request) const {
+    request.limit = std::chrono::seconds(timeout);
+    if (threads > 0) request.threads = threads;
+  }
+};
+
+}  // namespace goldseal::cli
