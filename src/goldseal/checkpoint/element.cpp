@@ -181,6 +181,7 @@ void to_doubles(std::span<const std::byte> bytes, DType dtype, std::vector<doubl
 }
 
 void from_doubles(std::span<const double> values, DType dtype, std::vector<std::byte>& out) {
+  out.reserve(out.size() + values.size() * item_size(dtype));
   switch (dtype) {
     case DType::float64:
       for (const auto value : values) append(out, value);

@@ -103,16 +103,11 @@ void copy_as_double(const HostTensor& tensor, std::size_t begin, std::span<doubl
 }
 
 HostTensor narrowed(std::string name, DType dtype, std::vector<std::int64_t> shape, std::span<const double> values) {
-  const auto convert = [&]<typename T>(T (*to)(double)) {
-    std::vector<T> result(values.size());
-    std::ranges::transform(values, result.begin(), to);
-    return make_tensor(std::move(name), dtype, std::move(shape), std::move(result));
-  };
-  if (dtype == DType::float16) return convert(double_to_float16);
-  if (dtype == DType::bfloat16) return convert(double_to_bfloat16);
-  if (dtype == DType::float32) return convert(+[](double value) { return static_cast<float>(value); });
-  if (dtype == DType::float64) return convert(+[](double value) { return value; });
-  throw Error(ErrorKind::unsupported, name, fmt::format("expected a floating type, found {}", to_string(dtype)));
+  if (!is_floating(dtype) || !converts_to_double(dtype))
+    throw Error(ErrorKind::unsupported, name, fmt::format("expected a floating type, found {}", to_string(dtype)));
+  std::vector<std::byte> bytes;
+  from_doubles(values, dtype, bytes);
+  return make_tensor(std::move(name), dtype, std::move(shape), std::move(bytes));
 }
 
 double element_as_double(const HostTensor& tensor, std::size_t index) {

@@ -2,10 +2,10 @@
 #include "synthetic.hpp"
 
 #include "catch.hpp"
+#include "halves.hpp"
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/comparison.hpp>
-#include <goldseal/golden/half.hpp>
 
 #include <rapidcheck.h>
 
@@ -148,8 +148,8 @@ TEST_CASE("A tensor of float16 or bfloat16 is compared as the values that it hol
   const std::vector<double> values{1, -2.5, 0.1, 65504, 3};
   std::vector<std::uint16_t> half;
   std::vector<std::uint16_t> brain;
-  for (const double value : values) half.push_back(double_to_float16(value));
-  for (const double value : values) brain.push_back(double_to_bfloat16(value));
+  for (const double value : values) half.push_back(half_bits(value, DType::float16));
+  for (const double value : values) brain.push_back(half_bits(value, DType::bfloat16));
   const auto noise = uniform_noise({5}, 1e-3);
   const auto as_half = compare(make_tensor("y", DType::float16, {5}, half), doubles(values), noise);
   CHECK(as_half.max_abs == Approx(std::fabs(0.0999755859375 - 0.1)));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
+#include "halves.hpp"
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/half.hpp>
@@ -61,27 +62,27 @@ TEST_CASE("float16 and bfloat16 infinities and NaN stay what they are") {
   CHECK(float16_to_float(0xFC00) < 0);
   CHECK(std::isnan(float16_to_float(0x7E00)));
   CHECK(std::isnan(bfloat16_to_float(0x7FC0)));
-  CHECK(double_to_float16(std::numeric_limits<double>::infinity()) == 0x7C00);
-  CHECK(double_to_float16(65520) == 0x7C00);  // halfway to the first value out of range
-  CHECK(double_to_float16(65519.99) == 0x7BFF);
-  CHECK(std::isnan(float16_to_float(double_to_float16(std::nan("")))));
-  CHECK(std::isnan(bfloat16_to_float(double_to_bfloat16(std::nan("")))));
+  CHECK(half_bits(std::numeric_limits<double>::infinity(), DType::float16) == 0x7C00);
+  CHECK(half_bits(65520, DType::float16) == 0x7C00);  // halfway to the first value out of range
+  CHECK(half_bits(65519.99, DType::float16) == 0x7BFF);
+  CHECK(std::isnan(float16_to_float(half_bits(std::nan(""), DType::float16))));
+  CHECK(std::isnan(bfloat16_to_float(half_bits(std::nan(""), DType::bfloat16))));
 }
 
 TEST_CASE("Every float16 comes back from its float, and every finite bfloat16") {
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
     const auto half = static_cast<std::uint16_t>(bits);
     const float value = float16_to_float(half);
-    if (!std::isnan(value)) REQUIRE(double_to_float16(static_cast<double>(value)) == half);
+    if (!std::isnan(value)) REQUIRE(half_bits(static_cast<double>(value), DType::float16) == half);
     const float brain = bfloat16_to_float(half);
-    if (!std::isnan(brain)) REQUIRE(double_to_bfloat16(static_cast<double>(brain)) == half);
+    if (!std::isnan(brain)) REQUIRE(half_bits(static_cast<double>(brain), DType::bfloat16) == half);
   }
 }
 
 TEST_CASE("Rounding to float16 picks the nearest of its neighbours") {
   rc::check("no neighbour is nearer", [] {
     const double value = *rc::gen::inRange(-6'000'000, 6'000'000) / 128.0 + *rc::gen::inRange(0, 100) * 1e-5;
-    const auto half = double_to_float16(value);
+    const auto half = half_bits(value, DType::float16);
     const double error = std::fabs(static_cast<double>(float16_to_float(half)) - value);
     for (const int step : {-1, 1}) {
       const double other = static_cast<double>(float16_to_float(static_cast<std::uint16_t>(half + step)));
