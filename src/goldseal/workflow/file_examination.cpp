@@ -39,10 +39,15 @@ std::uint64_t size_of(const fs::path& path) {
 
 }  // namespace
 
+std::optional<Digest> golden_digest(const fs::path& seal) {
+  const auto golden = seal / k_golden_name;
+  if (!fs::exists(golden)) return std::nullopt;
+  return sha256(MappedFile(golden).bytes());
+}
+
 FileExamination::FileExamination(const JudgeRequest& request, Observation& observed)
     : m_request(request), m_observed(observed), m_model(model_of(request, observed.sealed.model)) {
-  if (const auto golden = request.seal / k_golden_name; fs::exists(golden))
-    observed.golden_sha256 = sha256(MappedFile(golden).bytes());
+  observed.golden_sha256 = golden_digest(request.seal);
   if (m_model.is_file()) examine_architecture();
   examine_checkpoint(checkpoint_path(request, observed));
 }

@@ -10,6 +10,9 @@
 
 namespace goldseal {
 
+/// The sha256 of the seal's golden file as it is found; nothing where there is none.
+[[nodiscard]] std::optional<Digest> golden_digest(const std::filesystem::path& seal);
+
 /// Reads the model's files and holds them against the seal, without PyTorch. The digests, which read every byte, are
 /// computed beside whatever the caller does until `finish`.
 class FileExamination {

@@ -35,7 +35,7 @@ bool has_reference(const HostTensor& output) {
 class CaseCapture {
  public:
   CaseCapture(Worker& worker, std::string name, std::vector<HostTensor> inputs, Progress& progress)
-      : m_worker(worker), m_progress(progress) {
+      : m_worker(worker), m_progress(progress), m_runner(worker, inputs) {
     m_case.tensors.name = std::move(name);
     m_case.tensors.inputs = std::move(inputs);
   }
@@ -61,7 +61,7 @@ class CaseCapture {
 
  private:
   std::vector<HostTensor> run(RunRequest request) {
-    auto outputs = run_case(m_worker, m_case.tensors.inputs, std::move(request));
+    auto outputs = m_runner.run(std::move(request));
     m_progress.advance(++m_done);
     return outputs;
   }
@@ -175,7 +175,7 @@ class CaseCapture {
     auto inputs = m_case.tensors.inputs;
     *std::ranges::find(inputs, input.name, &HostTensor::name) = *other;
     try {
-      const auto outputs = run_case(m_worker, inputs, {});
+      const auto outputs = CaseRunner(m_worker, inputs, "disturbed").run({});
       const bool answers = std::ranges::any_of(native, [&](const HostTensor& output) {
         const auto* const again = find_tensor(outputs, output.name);
         return again == nullptr || again->shape != output.shape || !golden::judge_repeat(output, *again).equal;
@@ -205,6 +205,7 @@ class CaseCapture {
 
   Worker& m_worker;
   Progress& m_progress;
+  CaseRunner m_runner;
   CapturedCase m_case;
   std::vector<HostTensor> m_reference;
   std::vector<std::pair<std::size_t, golden::NoiseProbe>> m_probes;
@@ -214,11 +215,15 @@ class CaseCapture {
 
 }  // namespace
 
-std::vector<HostTensor> run_case(Worker& worker, const std::vector<HostTensor>& inputs, RunRequest request) {
-  request.inputs = worker.run_directory() / "inputs.safetensors";
-  request.outputs = worker.run_directory() / "outputs.safetensors";
-  write_file_atomically(request.inputs, input_file(inputs));
-  worker.run(request);
+CaseRunner::CaseRunner(Worker& worker, const std::vector<HostTensor>& inputs, std::string_view file)
+    : m_worker(worker), m_inputs(worker.run_directory() / fmt::format("{}.safetensors", file)) {
+  write_file_atomically(m_inputs, input_file(inputs));
+}
+
+std::vector<HostTensor> CaseRunner::run(RunRequest request) const {
+  request.inputs = m_inputs;
+  request.outputs = m_worker.run_directory() / "outputs.safetensors";
+  m_worker.run(request);
   auto outputs = read_tensors(request.outputs);
   std::filesystem::remove(request.outputs);
   return outputs;

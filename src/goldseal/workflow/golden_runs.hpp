@@ -6,15 +6,26 @@
 #include <goldseal/golden/input.hpp>
 #include <goldseal/worker/worker.hpp>
 
+#include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace goldseal {
 
-/// One run of a golden case in a worker: writes the inputs, runs, maps the outputs. The outputs' files are removed at
-/// once; the mappings keep them.
-[[nodiscard]] std::vector<HostTensor> run_case(Worker& worker, const std::vector<HostTensor>& inputs,
-                                               RunRequest request);
+/// The runs of one golden case in a worker. The inputs are written once, for all runs.
+class CaseRunner {
+ public:
+  /// `file` names the inputs' file in the run directory: two runners of one worker need two names.
+  CaseRunner(Worker& worker, const std::vector<HostTensor>& inputs, std::string_view file = "inputs");
+
+  /// Runs and maps the outputs. Their file is removed at once; the mappings keep it.
+  [[nodiscard]] std::vector<HostTensor> run(RunRequest request) const;
+
+ private:
+  Worker& m_worker;
+  std::filesystem::path m_inputs;
+};
 
 /// What capturing a case gives.
 struct CapturedCase {
