@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/parallel.hpp>
 #include <goldseal/checkpoint/checkpoint.hpp>
 #include <goldseal/checkpoint/crc32.hpp>
+#include <goldseal/checkpoint/digest_tasks.hpp>
 #include <goldseal/checkpoint/tensor_view.hpp>
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -68,13 +67,14 @@ Digest digest_frame(const Checkpoint& checkpoint, std::size_t file) {
 /// The whole work of a pass, cut into tasks that run in parallel.
 class Pass {
  public:
-  explicit Pass(const Checkpoint& checkpoint) : m_checkpoint(checkpoint), m_fused(checkpoint.tensors.size()) {}
+  explicit Pass(const Checkpoint& checkpoint)
+      : m_checkpoint(checkpoint), m_fused(checkpoint.tensors.size()), m_task_of(checkpoint.tensors.size()) {}
 
   void add_tensors() {
     m_result.tensors.resize(m_checkpoint.tensors.size());
     find_twins();
     for (std::size_t i = 0; i < m_checkpoint.tensors.size(); ++i) {
-      if (m_twin_of[i] == i) add(tensor_bytes(m_checkpoint.tensors[i]), [this, i] { digest_tensor(i); });
+      if (m_twin_of[i] == i) add_tensor(i);
     }
   }
 
@@ -91,6 +91,7 @@ class Pass {
       const auto found = covering.find({record.file, record.begin, record.bytes});
       if (found != covering.end()) {
         m_fused[found->second] = &record;
+        m_tasks[m_task_of[found->second]].checksum = true;
       } else {
         add(record.bytes,
             [this, &record] { check_record(m_checkpoint, record, crc32(record_bytes(m_checkpoint, record))); });
@@ -101,15 +102,14 @@ class Pass {
   void add_files() {
     m_result.files.resize(m_checkpoint.files.size());
     for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
-      add(m_checkpoint.files[i]->size(),
-          [this, i] { m_result.files[i].whole = sha256(m_checkpoint.files[i]->bytes()); });
+      add_run(m_checkpoint.files[i]->bytes(),
+              [this, i](const Digest& digest, std::uint32_t) { m_result.files[i].whole = digest; });
       add(0, [this, i] { m_result.files[i].frame = digest_frame(m_checkpoint, i); });
     }
   }
 
   Digests run() {
-    std::ranges::stable_sort(m_tasks, std::greater<>(), &Task::bytes);
-    parallel_for(m_tasks.size(), [this](std::size_t i) { m_tasks[i].work(); });
+    run_digest_tasks(std::move(m_tasks));
     for (std::size_t i = 0; i < m_twin_of.size(); ++i) m_result.tensors[i] = m_result.tensors[m_twin_of[i]];
     for (const auto& file : m_checkpoint.files) {
       if (file->unchanged()) continue;
@@ -120,12 +120,26 @@ class Pass {
   }
 
  private:
-  struct Task {
-    std::uint64_t bytes;
-    std::function<void()> work;
-  };
+  void add(std::uint64_t bytes, std::function<void()> work) {
+    m_tasks.push_back({.cost = bytes, .work = std::move(work)});
+  }
 
-  void add(std::uint64_t bytes, std::function<void()> work) { m_tasks.push_back({bytes, std::move(work)}); }
+  void add_run(std::span<const std::byte> run, std::function<void(const Digest&, std::uint32_t)> done) {
+    m_tasks.push_back({.cost = run.size(), .run = run, .done = std::move(done)});
+  }
+
+  void add_tensor(std::size_t i) {
+    const auto& tensor = m_checkpoint.tensors[i];
+    m_task_of[i] = m_tasks.size();
+    if (const auto run = as_run(m_checkpoint, tensor)) {
+      add_run(*run, [this, i](const Digest& digest, std::uint32_t checksum) {
+        m_result.tensors[i] = digest;
+        if (m_fused[i] != nullptr) check_record(m_checkpoint, *m_fused[i], checksum);
+      });
+    } else {
+      add(tensor_bytes(tensor), [this, i] { m_result.tensors[i] = digest(m_checkpoint, m_checkpoint.tensors[i]); });
+    }
+  }
 
   /// Tied tensors, whose views are the same, are digested once.
   void find_twins() {
@@ -139,23 +153,12 @@ class Pass {
     }
   }
 
-  void digest_tensor(std::size_t i) {
-    const auto* const record = m_fused[i];
-    Sha256 hash;
-    std::uint32_t checksum = 0;
-    for_each_piece(m_checkpoint, m_checkpoint.tensors[i], [&](std::span<const std::byte> piece) {
-      hash.update(piece);
-      if (record != nullptr) checksum = crc32(piece, checksum);
-    });
-    m_result.tensors[i] = hash.finish();
-    if (record != nullptr) check_record(m_checkpoint, *record, checksum);
-  }
-
   const Checkpoint& m_checkpoint;
   Digests m_result;
   std::vector<std::size_t> m_twin_of;
-  std::vector<const RecordChecksum*> m_fused;
-  std::vector<Task> m_tasks;
+  std::vector<const RecordChecksum*> m_fused;  // by tensor: the record that it covers
+  std::vector<std::size_t> m_task_of;          // by tensor
+  std::vector<DigestTask> m_tasks;
 };
 
 }  // namespace

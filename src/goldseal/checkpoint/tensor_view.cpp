@@ -54,6 +54,12 @@ std::vector<Loop> merge_loops(const Tensor& tensor) {
   return loops;
 }
 
+/// Bytes to reverse together, to make the tensor's elements little-endian.
+std::size_t swap_unit(const Checkpoint& checkpoint, const Tensor& tensor) {
+  if (!checkpoint.big_endian) return 1;
+  return item_size(tensor.dtype) / (is_complex(tensor.dtype) ? 2 : 1);
+}
+
 void swap_units(std::span<std::byte> bytes, std::size_t unit) {
   for (std::size_t i = 0; i + unit <= bytes.size(); i += unit) std::ranges::reverse(bytes.subspan(i, unit));
 }
@@ -201,16 +207,22 @@ std::pair<std::uint64_t, std::uint64_t> covered_bytes(const Tensor& tensor) {
   return {begin, begin + tensor_bytes(tensor)};
 }
 
+std::optional<std::span<const std::byte>> as_run(const Checkpoint& checkpoint, const Tensor& tensor) {
+  const auto bytes = tensor_bytes(tensor);
+  if (bytes == 0) return std::span<const std::byte>{};
+  if (!is_contiguous(tensor) || swap_unit(checkpoint, tensor) > 1) return std::nullopt;
+  const auto begin = static_cast<std::size_t>(tensor.offset) * item_size(tensor.dtype);
+  return checkpoint.bytes(checkpoint.storages[tensor.storage]).subspan(begin, bytes);
+}
+
 void for_each_piece(const Checkpoint& checkpoint, const Tensor& tensor,
                     const std::function<void(std::span<const std::byte>)>& take) {
-  const auto bytes = tensor_bytes(tensor);
-  if (bytes == 0) return;
-  const auto storage = checkpoint.bytes(checkpoint.storages[tensor.storage]);
-  const auto unit = item_size(tensor.dtype) / (is_complex(tensor.dtype) ? 2 : 1);
-  const auto swap_unit = checkpoint.big_endian ? unit : 1;
-  if (!is_contiguous(tensor) || swap_unit > 1) return Gatherer(storage, tensor, swap_unit, take).run();
-  auto rest = storage.subspan(static_cast<std::size_t>(tensor.offset) * item_size(tensor.dtype), bytes);
-  while (!rest.empty()) {
+  const auto run = as_run(checkpoint, tensor);
+  if (!run) {
+    const auto storage = checkpoint.bytes(checkpoint.storages[tensor.storage]);
+    return Gatherer(storage, tensor, swap_unit(checkpoint, tensor), take).run();
+  }
+  for (auto rest = *run; !rest.empty();) {
     const auto piece = rest.first(std::min(rest.size(), k_piece));
     take(piece);
     rest = rest.subspan(piece.size());

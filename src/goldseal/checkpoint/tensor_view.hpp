@@ -20,6 +20,9 @@ namespace goldseal {
 /// The bytes of the storage that a dense tensor covers: [first, second).
 [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> covered_bytes(const Tensor& tensor);
 
+/// The tensor's elements in row-major order and little-endian, where they lie so in the mapped file; else nothing.
+[[nodiscard]] std::optional<std::span<const std::byte>> as_run(const Checkpoint& checkpoint, const Tensor& tensor);
+
 /// Hands the tensor's elements to `take`, in row-major order and little-endian, piece by piece; a contiguous
 /// little-endian tensor comes in pieces of the mapped file itself.
 void for_each_piece(const Checkpoint& checkpoint, const Tensor& tensor,

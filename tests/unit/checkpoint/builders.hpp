@@ -41,6 +41,7 @@ class Pickle {
   Pickle& tensor(std::string_view storage_class, std::string_view key, std::int32_t count, std::int32_t offset,
                  const std::vector<std::int32_t>& shape, const std::vector<std::int32_t>& strides);
   Pickle& tuple(const std::vector<std::int32_t>& values);
+  [[nodiscard]] const std::string& body() const { return m_bytes; }
   [[nodiscard]] std::string stop() const { return "\x80\x02" + m_bytes + "."; }
 
  private:

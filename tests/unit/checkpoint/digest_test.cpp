@@ -10,6 +10,7 @@
 #include <catch.hpp>
 
 #include <numeric>
+#include <random>
 
 using namespace goldseal;
 using namespace goldseal::test;
@@ -90,4 +91,59 @@ TEST_CASE("the checksum is zip's, in one piece and continued") {
       CHECK(goldseal::crc32(tail, goldseal::crc32(head)) == expected);
     }
   }
+}
+
+TEST_CASE("the checksum is zlib's for every short length at every alignment, and for random long ones") {
+  std::mt19937_64 engine(3);
+  std::vector<std::byte> bytes(1 << 20);
+  for (auto& byte : bytes) byte = static_cast<std::byte>(engine());
+  const auto agrees = [&](std::size_t skip, std::size_t length) {
+    const auto part = std::span<const std::byte>(bytes).subspan(skip, length);
+    const auto seed = static_cast<std::uint32_t>(engine());
+    return goldseal::crc32(part, seed) == ::crc32_z(seed, reinterpret_cast<const Bytef*>(part.data()), part.size());
+  };
+  std::size_t wrong = 0;
+  for (std::size_t length = 0; length <= 320; ++length) {
+    for (std::size_t skip = 0; skip < 16; ++skip) wrong += agrees(skip, length) ? 0U : 1U;
+  }
+  for (int i = 0; i < 50; ++i) wrong += agrees(engine() % 4096, engine() % (bytes.size() - 4096)) ? 0U : 1U;
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("tensors of many sizes, digested side by side, have the digests that they have alone") {
+  std::mt19937_64 engine(4);
+  std::string opcodes = "}";
+  std::vector<std::string> storages;
+  for (std::int32_t i = 0; i < 60; ++i) {
+    const auto count = static_cast<std::int32_t>(engine() % (i % 7 == 0 ? 60'000 : 400));
+    std::string storage(static_cast<std::size_t>(count) * 4, '\0');
+    for (auto& c : storage) c = static_cast<char>(engine());
+    opcodes +=
+        Pickle().text("t" + std::to_string(i)).tensor("FloatStorage", std::to_string(i), count, 0, {count}, {1}).body();
+    opcodes += "s";
+    storages.push_back(std::move(storage));
+  }
+  const auto bytes = torch_file(Pickle().raw(opcodes).stop(), storages);
+  const TemporaryDirectory directory;
+  write_file_atomically(directory.path() / "m.pth", bytes);
+  const auto checkpoint = open_checkpoint(directory.path() / "m.pth");
+  const auto all = digest_everything(checkpoint);
+  REQUIRE(all.tensors.size() == storages.size());
+  for (std::size_t i = 0; i < storages.size(); ++i) CHECK(all.tensors[i] == sha256(std::string_view(storages[i])));
+  CHECK(all.files.at(0).whole == sha256(std::string_view(bytes)));
+}
+
+TEST_CASE("a byte changed in any of many storages is noticed while they are digested") {
+  const std::vector<std::string> names{"a", "b", "c", "d", "e"};
+  std::vector<ZipRecord> records{{"m/data.pkl", state_dict_pickle(names)}};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    records.push_back({"m/data/" + std::to_string(i), "12345678"});
+    if (i == 3) records.back().crc32 = 0x11111111;
+  }
+  records.push_back({"m/version", "3\n"});
+  const TemporaryDirectory directory;
+  write_file_atomically(directory.path() / "m.pth", zip(records));
+  const auto checkpoint = open_checkpoint(directory.path() / "m.pth");
+  CHECK(error_of([&] { (void)digest_everything(checkpoint); }).message().find("data/3 are damaged") !=
+        std::string::npos);
 }
