@@ -97,7 +97,8 @@ struct OpenOptions {
 /// copy.
 [[nodiscard]] Digest digest(const Checkpoint& checkpoint, const Tensor& tensor);
 
-/// All tensors' digests, in order, computed on every processor.
+/// All tensors' digests, in order, computed on every processor; every record is held against its checksum meanwhile.
+/// Throws as digest_everything does.
 [[nodiscard]] std::vector<Digest> digest_all(const Checkpoint& checkpoint);
 
 /// SHA-256 of one of its files: all of it, and its frame: all but the bytes that the digests of the tensors cover (of

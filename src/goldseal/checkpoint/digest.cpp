@@ -176,6 +176,7 @@ Digest digest(const Checkpoint& checkpoint, const Tensor& tensor) {
 std::vector<Digest> digest_all(const Checkpoint& checkpoint) {
   Pass pass(checkpoint);
   pass.add_tensors();
+  pass.add_records();
   return pass.run().tensors;
 }
 
