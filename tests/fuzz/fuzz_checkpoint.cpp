@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens the bytes as a checkpoint of whatever kind they are, and does with it all that the command does: digests,
-// checksums, the summary and a match with itself. An Error is a good answer; anything else that stops is a fault.
-// The first byte of the input picks a container whose frame is put around the rest, so that the fuzzer need not find
-// checksums and lengths by itself.
+// Opens bytes as a checkpoint and does with it all that the command does: digests, checksums, the summary and a match
+// with itself. An Error is a good answer; anything else that stops is a fault.
+// An input's first byte picks a reader, whose frame is put around the rest, so that the fuzzer need not find checksums
+// and lengths by itself; any other first byte is that of a whole file. A program built for one reader
+// (GOLDSEAL_FUZZ_READER) gives its inputs that byte.
+#include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/checkpoint.hpp>
@@ -15,16 +17,21 @@
 
 #include <sys/mman.h>
 #include <unistd.h>
+#include <tests/unit/checkpoint/archive_builder.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <string_view>
 
 namespace {
 
 using namespace goldseal;
+using namespace std::string_view_literals;
 
 /// A file in memory that has a name, for the readers map files.
 class MemoryFile {
@@ -86,24 +93,86 @@ void read_header(std::string_view bytes) {
   open_file(file.append(bytes));
 }
 
-}  // namespace
+/// The object, the list of storages and these, behind the three pickles that a legacy file begins with.
+void read_legacy(std::string_view bytes) {
+  constexpr auto k_head =
+      "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."
+      "\x80\x02}X\x0d\x00\x00\x00little_endian\x88s."sv;
+  open_file(std::string(k_head).append(bytes));
+}
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+void read_torch_zip(std::string_view bytes) {
+  open_file(test::zip({{"m/data.pkl", std::string(bytes)},
+                       {"m/byteorder", "little"},
+                       {"m/data/0", std::string(64, '\1')},
+                       {"m/data/1", std::string(16, '\2')},
+                       {"m/version", "3\n"}}));
+}
+
+/// The module, then the constants, with `###` between.
+void read_torchscript(std::string_view bytes) {
+  const auto cut = std::min(bytes.find("###"), bytes.size());
+  const auto constants = cut == bytes.size() ? "\x80\x02)."sv : bytes.substr(cut + 3);
+  open_file(test::zip({{"m/data.pkl", std::string(bytes.substr(0, cut))},
+                       {"m/data/0", std::string(64, '\1')},
+                       {"m/code/__torch__.py", "class M(Module):\n  pass\n"},
+                       {"m/constants.pkl", std::string(constants)},
+                       {"m/constants/0", std::string(16, '\2')},
+                       {"m/version", "3\n"}}));
+}
+
+/// The weights' description in a torch.export archive.
+void read_pt2(std::string_view bytes) {
+  open_file(test::zip({{"m/archive_format", "pt2"},
+                       {"m/models/model.json", "{}"},
+                       {"m/data/weights/model_weights_config.json", std::string(bytes)},
+                       {"m/data/weights/weight_0", std::string(64, '\1')},
+                       {"m/byteorder", "little"},
+                       {"m/version", "3\n"}}));
+}
+
+void read_npz(std::string_view bytes) { open_file(test::zip({{"x.npy", std::string(bytes)}})); }
+
+/// An index beside two shards, one of which is a web page.
+void read_index(std::string_view bytes) {
+  static const TemporaryDirectory k_directory;
+  static const bool k_prepared = [] {
+    constexpr auto k_header = R"({"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})"sv;
+    std::string shard{static_cast<char>(k_header.size())};
+    shard.resize(8, '\0');
+    std::ofstream(k_directory.path() / "a.safetensors", std::ios::binary) << shard << k_header << "12";
+    std::ofstream(k_directory.path() / "b.bin") << "<html>";
+    return true;
+  }();
+  (void)k_prepared;
+  const auto path = k_directory.path() / "model.safetensors.index.json";
+  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  use(open_checkpoint(path, {.any_entry = true}));
+}
+
+// By the first byte of an input; 0 is no frame at all.
+constexpr std::array<void (*)(std::string_view), 9> k_readers{
+    open_file, read_pickle, read_header, read_legacy, read_torch_zip, read_torchscript, read_pt2, read_npz, read_index};
+
+void run(std::size_t reader, std::string_view bytes) {
   try {
-    switch (bytes.front()) {
-      case '\1':
-        read_pickle(bytes.substr(1));
-        break;
-      case '\2':
-        read_header(bytes.substr(1));
-        break;
-      default:
-        open_file(bytes);
-    }
+    k_readers[reader](bytes);
   } catch (const Error& error) {
     if (error.message().empty()) std::abort();
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+#if defined(GOLDSEAL_FUZZ_READER)
+  run(GOLDSEAL_FUZZ_READER, bytes);
+#else
+  if (size == 0) return 0;
+  const auto first = static_cast<std::size_t>(data[0]);
+  const bool framed = first != 0 && first < k_readers.size();
+  run(framed ? first : 0, framed ? bytes.substr(1) : bytes);
+#endif
   return 0;
 }

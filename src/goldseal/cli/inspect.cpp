@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/cli/inspect_render.hpp>
 #include <goldseal/cli/output.hpp>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include <map>
 #include <memory>
+#include <utility>
 
 namespace goldseal::cli {
 namespace {
@@ -16,56 +11,17 @@ namespace {
 struct Options {
   std::string checkpoint;
   std::string entry;
+  std::size_t depth = 2;
+  bool values = false;
 };
 
-struct Totals {
-  std::uint64_t elements = 0;
-  std::uint64_t bytes = 0;
-  std::map<std::string, std::uint64_t> dtypes;
-};
-
-Totals total(const Checkpoint& checkpoint) {
-  Totals totals;
-  for (const auto& tensor : checkpoint.tensors) {
-    totals.elements += static_cast<std::uint64_t>(checked_numel(tensor.shape).value_or(0));
-    totals.bytes += tensor_bytes(tensor);
-    ++totals.dtypes[std::string(to_string(tensor.dtype))];
-  }
-  return totals;
-}
-
-std::string as_text(const Checkpoint& checkpoint) {
-  const auto totals = total(checkpoint);
-  auto text = fmt::format("{}: {}, {} tensors, {} elements, {}\n", checkpoint.files.front()->path().string(),
-                          checkpoint.container, format_count(checkpoint.tensors.size()), format_count(totals.elements),
-                          format_bytes(totals.bytes));
-  for (const auto& [dtype, count] : totals.dtypes) text += fmt::format("  {:<10} {}\n", dtype, format_count(count));
-  if (!checkpoint.entry.empty()) text += fmt::format("state dict: {}\n", escape_unprintable(checkpoint.entry));
-  for (const auto& note : checkpoint.notes)
-    text += fmt::format("note: {} ({})\n", escape_unprintable(note.message), note.rule);
-  text += '\n';
-  for (const auto& tensor : checkpoint.tensors) {
-    text += fmt::format("{:<60} {:<9} {}\n", escape_unprintable(tensor.name), to_string(tensor.dtype),
-                        format_shape(tensor.shape));
-  }
-  return text;
-}
-
-std::string as_json(const Checkpoint& checkpoint) {
-  auto tensors = nlohmann::json::array();
-  for (const auto& tensor : checkpoint.tensors) {
-    tensors.push_back({{"name", tensor.name},
-                       {"dtype", to_string(tensor.dtype)},
-                       {"shape", tensor.shape},
-                       {"bytes", tensor_bytes(tensor)},
-                       {"location", checkpoint.storages[tensor.storage].location}});
-  }
-  auto notes = nlohmann::json::array();
-  for (const auto& note : checkpoint.notes) notes.push_back({{"rule", note.rule}, {"message", note.message}});
-  const nlohmann::json document{{"schema", "goldseal.checkpoint/1"}, {"container", checkpoint.container},
-                                {"entry", checkpoint.entry},         {"tensors", std::move(tensors)},
-                                {"notes", std::move(notes)},         {"candidates", checkpoint.candidates}};
-  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+Inspection inspect(const Options& options) {
+  // Whoever looks wants to see what is there; which of several state dicts is meant is asked where it matters.
+  auto checkpoint = open_checkpoint(options.checkpoint, {.entry = options.entry, .any_entry = true});
+  auto summary = summarize(checkpoint);
+  Inspection inspection{std::move(checkpoint), std::move(summary), std::nullopt, options.depth};
+  if (options.values) inspection.non_finite = find_non_finite(inspection.checkpoint);
+  return inspection;
 }
 
 }  // namespace
@@ -74,10 +30,13 @@ Action add_inspect(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("CHECKPOINT", options->checkpoint, "The file to look into")->required();
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_flag("--values", options->values, "Read every value and name the tensors that hold NaN or infinity");
+  app.add_option("--module-depth", options->depth, "Levels of the tree of modules that are shown; 0 for none")
+      ->capture_default_str();
   return [options, &common] {
     require_text_or_json(common);
-    const auto checkpoint = open_checkpoint(options->checkpoint, {options->entry});
-    print(common.format == "json" ? as_json(checkpoint) : as_text(checkpoint));
+    const auto inspection = inspect(*options);
+    print(common.format == "json" ? inspection_json(inspection) : inspection_text(inspection));
     return ExitCode::conforms;
   };
 }

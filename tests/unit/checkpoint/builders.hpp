@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "archive_builder.hpp"
+
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/checkpoint.hpp>
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,15 +16,6 @@
 namespace goldseal::test {
 
 /// Files built on the fly, byte for byte as PyTorch writes them unless a test asks for something else.
-
-struct ZipRecord {
-  std::string name;
-  std::string data;
-  std::optional<std::uint32_t> crc32 = std::nullopt;  ///< instead of the right one
-};
-
-/// A zip archive in PyTorch's layout.
-[[nodiscard]] std::string zip(const std::vector<ZipRecord>& records);
 
 /// The opcodes of a pickle, put together by name.
 class Pickle {

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""inspect, convert and diff of checkpoints, through the command: what they say is what PyTorch finds in the same files.
+
+  checkpoint_verbs.py GOLDSEAL"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import torch
+except ImportError as reason:
+    print(f"skipped: {reason}")
+    sys.exit(125)
+
+GOLDSEAL = sys.argv[1]
+
+
+def goldseal(*arguments, code=0):
+    done = subprocess.run([GOLDSEAL, *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, f"{arguments}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def as_json(*arguments, code=0):
+    return json.loads(goldseal(*arguments, "--format", "json", code=code))
+
+
+def says(text, *parts):
+    for part in parts:
+        assert part in text, f"{part!r} not in:\n{text}"
+
+
+class Tied(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = torch.nn.Embedding(11, 7)
+        self.body = torch.nn.Sequential(torch.nn.Linear(7, 7), torch.nn.BatchNorm1d(7), torch.nn.Linear(7, 7))
+        self.head = torch.nn.Linear(7, 11, bias=False)
+        self.head.weight = self.embed.weight
+
+
+def network():
+    torch.manual_seed(8)
+    return Tied()
+
+
+def equal(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and a.contiguous().numpy().tobytes() == b.contiguous().numpy().tobytes()
+
+
+def inspect_shows_modules_types_devices_and_tied_weights():
+    state = torch.nn.DataParallel(network()).state_dict()
+    torch.save(state, "plain.pth")
+    text = goldseal("inspect", "plain.pth")
+    says(text, "torch-zip, 11 tensors", "float32 10, int64 1", "saved from  cpu 11", "wrappers    module", "needs       torch 1.6 or newer",
+         "tied        module.embed.weight, module.head.weight", "body", "module.body.0.weight", "[7, 7]")
+    found = as_json("inspect", "plain.pth")
+    assert found["elements"] == sum(tensor.numel() for tensor in state.values()), found
+    assert found["tied"] == [["module.embed.weight", "module.head.weight"]], found
+    (module,) = found["modules"]["children"]
+    assert [child["name"] for child in module["children"]] == ["embed", "body", "head"], module
+    body = module["children"][1]
+    assert body["elements"] == sum(t.numel() for name, t in state.items() if ".body." in name), body
+
+
+def inspect_lists_the_state_dicts_of_a_file():
+    state = network().state_dict()
+    optimizer = {"state": {0: {"exp_avg": torch.zeros(2)}}, "param_groups": []}
+    torch.save({"epoch": 3, "model": state, "ema": dict(state), "optimizer": optimizer}, "wrapped.pth")
+    says(goldseal("inspect", "wrapped.pth"), "state dict  model; others, for --entry: ema (11 tensors), optimizer.state (1 tensors, no weights)")
+    assert as_json("inspect", "wrapped.pth", "--entry", "ema")["entry"] == "ema"
+    entries = as_json("inspect", "wrapped.pth")["entries"]
+    assert [(row["entry"], row["plausible"]) for row in entries] == [("model", True), ("ema", True), ("optimizer.state", False)], entries
+
+
+def inspect_finds_values_that_are_no_numbers():
+    state = network().state_dict()
+    torch.save(state, "finite.pth")
+    says(goldseal("inspect", "finite.pth", "--values"), "values      all finite")
+    assert "values  " not in goldseal("inspect", "finite.pth")
+    state["body.0.weight"][0, :2] = float("nan")
+    state["body.1.running_var"][3] = float("inf")
+    torch.save(state, "broken.pth")
+    says(goldseal("inspect", "broken.pth", "--values"), "body.0.weight: 2 NaN, 0 infinite", "body.1.running_var: 0 NaN, 1 infinite")
+    assert as_json("inspect", "broken.pth", "--values")["non_finite"] == [
+        {"name": "body.0.weight", "nan": 2, "infinite": 0}, {"name": "body.1.running_var", "nan": 0, "infinite": 1}]
+
+
+def convert_makes_a_file_that_pytorch_loads_strictly():
+    model = network()
+    torch.save({"epoch": 1, "model": torch.nn.DataParallel(model).state_dict()}, "saved.pth")
+    for output in ("out.pth", "out.safetensors"):
+        says(goldseal("convert", "saved.pth", "-o", output, "--strip-prefix", "auto"), "11 tensors", "11 renamed")
+        if output.endswith(".pth"):
+            loaded = torch.load(output, weights_only=True)
+        else:
+            from safetensors.torch import load_file
+            loaded = load_file(output)
+        other = Tied()
+        other.load_state_dict(loaded, strict=True)
+        for name, tensor in model.state_dict().items():
+            assert equal(other.state_dict()[name], tensor), name
+    says(goldseal("convert", "saved.pth", "-o", "out.pth", code=2), "out.pth", "--force")
+    says(goldseal("convert", "saved.pth", "-o", "half.pth", "--strip-prefix", "auto", "--dtype", "float16"), "of another element type")
+    half = torch.load("half.pth", weights_only=True)
+    for name, tensor in model.state_dict().items():
+        assert equal(half[name], tensor.half() if tensor.is_floating_point() else tensor), name
+    assert as_json("convert", "out.pth", "-o", "again.pth")["renamed"] == 0
+
+
+def convert_damages_no_key_without_a_prefix():
+    names = {name: torch.ones(1) * i for i, name in enumerate(["mlp_module.weight", "features.0.weight", "modules.bias", "submodule"])}
+    torch.save(names, "names.pth")
+    goldseal("convert", "names.pth", "-o", "names_out.pth", "--strip-prefix", "auto")
+    loaded = torch.load("names_out.pth", weights_only=True)
+    assert list(loaded) == list(names) and all(equal(loaded[name], tensor) for name, tensor in names.items())
+
+
+def convert_refuses_a_damaged_file():
+    torch.save({"w": torch.arange(5000.0)}, "whole.pth")
+    with open("whole.pth", "rb") as file:
+        data = bytearray(file.read())
+    data[10_000] ^= 1
+    with open("damaged.pth", "wb") as file:
+        file.write(data)
+    assert torch.load("damaged.pth", weights_only=True)["w"].shape == (5000,)  # PyTorch sees nothing
+    says(goldseal("convert", "damaged.pth", "-o", "never.pth", code=4), "data/0 are damaged")
+    assert not os.path.exists("never.pth")
+
+
+def diff_tells_what_pytorch_computes():
+    a = network().state_dict()
+    b = {name: tensor.clone() for name, tensor in a.items()}
+    b["body.2.bias"] += 1e-3
+    b["body.0.weight"] = b["body.0.weight"].double()
+    b["extra"] = torch.zeros(2)
+    torch.save(a, "a.pth")
+    torch.save(torch.nn.ModuleDict().state_dict() | {f"module.{name}": tensor for name, tensor in b.items()}, "b.pth")
+    text = goldseal("diff", "a.pth", "b.pth", code=1)
+    says(text, "B: ", "only in B: module.extra", "7 of 7 values differ", "float32 [7, 7] in A, float64 [7, 7] in B")
+    found = as_json("diff", "a.pth", "b.pth", code=1)
+    (bias,) = [row for row in found["changed"] if row["name"].endswith("body.2.bias")]
+    expected = (a["body.2.bias"].double() - b["body.2.bias"].double()).abs().max().item()
+    assert abs(bias["max_absolute"] - expected) < 1e-12, bias
+    says(goldseal("diff", "a.pth", "a.pth"), "11 tensors are equal, 0 differ")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
+        os.chdir(directory)
+        for case in (inspect_shows_modules_types_devices_and_tied_weights, inspect_lists_the_state_dicts_of_a_file,
+                     inspect_finds_values_that_are_no_numbers, convert_makes_a_file_that_pytorch_loads_strictly,
+                     convert_damages_no_key_without_a_prefix, convert_refuses_a_damaged_file, diff_tells_what_pytorch_computes):
+            case()
+            print(f"ok  {case.__name__}", flush=True)
+        os.chdir("/")
