@@ -147,6 +147,26 @@ std::string count_and_first(std::size_t count, const std::string& first) {
   return std::to_string(count) + (count == 1 ? " slot: " : " slots, first ") + first;
 }
 
+// For each slot the tensor that goes there, or null.
+std::vector<const at::Tensor*> tensors_by_slot(const std::vector<Slot>& slots, const NamedTensors& tensors) {
+  std::unordered_map<std::string, std::size_t> index_of;
+  for (std::size_t i = 0; i < slots.size(); ++i) index_of.emplace(slots[i].name, i);
+  std::vector<const at::Tensor*> by_slot(slots.size(), nullptr);
+  for (const auto& [name, tensor] : tensors) {
+    const auto found = index_of.find(name);
+    if (found == index_of.end()) throw Refusal(RefusalKind::usage, "the network has no slot " + name);
+    if (by_slot[found->second]) throw Refusal(RefusalKind::usage, "slot " + name + " is given twice");
+    check_slot(slots[found->second], tensor);
+    by_slot[found->second] = &tensor;
+  }
+  return by_slot;
+}
+
+void put(Network& network, const std::vector<const at::Tensor*>& by_slot) {
+  for (std::size_t i = 0; i < by_slot.size(); ++i)
+    if (by_slot[i]) network.set(i, *by_slot[i]);
+}
+
 }  // namespace
 
 NamedTensors map_tensors(const nlohmann::json& document, const std::string& directory) {
@@ -171,17 +191,7 @@ void fill_slots(Network& network, const NamedTensors& tensors) {
     throw Refusal(RefusalKind::unsupported,
                   "the network takes no tensors: it has no weights, or they were frozen into constants of its code", {},
                   "export the module without torch.jit.freeze, or give no checkpoint beside the archive");
-  std::unordered_map<std::string, std::size_t> index_of;
-  for (std::size_t i = 0; i < slots.size(); ++i) index_of.emplace(slots[i].name, i);
-
-  std::vector<const at::Tensor*> by_slot(slots.size(), nullptr);
-  for (const auto& [name, tensor] : tensors) {
-    const auto found = index_of.find(name);
-    if (found == index_of.end()) throw Refusal(RefusalKind::usage, "the network has no slot " + name);
-    if (by_slot[found->second]) throw Refusal(RefusalKind::usage, "slot " + name + " is given twice");
-    check_slot(slots[found->second], tensor);
-    by_slot[found->second] = &tensor;
-  }
+  const auto by_slot = tensors_by_slot(slots, tensors);
 
   std::size_t missing = 0;
   std::string first;
@@ -189,8 +199,16 @@ void fill_slots(Network& network, const NamedTensors& tensors) {
     if (!by_slot[i] && slots[i].persistent && missing++ == 0) first = slots[i].name;
   if (missing != 0) throw Refusal(RefusalKind::usage, "no tensor is given for " + count_and_first(missing, first));
 
+  put(network, by_slot);
+}
+
+void fill_constants(Network& network, const NamedTensors& tensors) {
+  const auto& slots = network.slots();
+  const auto by_slot = tensors_by_slot(slots, tensors);
   for (std::size_t i = 0; i < slots.size(); ++i)
-    if (by_slot[i]) network.set(i, *by_slot[i]);
+    if (by_slot[i] && slots[i].persistent)
+      throw Refusal(RefusalKind::usage, "slot " + slots[i].name + " is no constant: a state dict holds it");
+  put(network, by_slot);
 }
 
 }  // namespace goldseal::worker

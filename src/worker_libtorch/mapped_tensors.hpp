@@ -19,4 +19,8 @@ NamedTensors map_tensors(const nlohmann::json& document, const std::string& dire
 /// shape or a dtype is not the slot's, or if a persistent slot gets no tensor.
 void fill_slots(Network& network, const NamedTensors& tensors);
 
+/// The same for tensors that belong to the architecture: only into slots that are not persistent, and those that get
+/// none stay as they are.
+void fill_constants(Network& network, const NamedTensors& tensors);
+
 }  // namespace goldseal::worker

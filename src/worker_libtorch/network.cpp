@@ -24,6 +24,7 @@ constexpr std::array k_types{
 const std::map<std::string, Builder, std::less<>>& builders() {
   static const std::map<std::string, Builder, std::less<>> k_builders{
       {"darknet", build_darknet},
+      {"export", build_export},
       {"torchscript", build_torchscript},
   };
   return k_builders;

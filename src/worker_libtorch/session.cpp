@@ -79,6 +79,12 @@ json describe(const std::string& name, const at::Tensor& tensor) {
   return {{"name", name}, {"dtype", name_of_dtype(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}};
 }
 
+json read_json_file(const std::string& path) {
+  auto document = json::parse(read_text_file(path, k_max_message_bytes), nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) throw Refusal(RefusalKind::malformed, "is not a JSON object", path);
+  return document;
+}
+
 BuildOptions read_options(const json& request) {
   BuildOptions options;
   const auto* stated = optional_field(request, "options");
@@ -196,6 +202,8 @@ Session::Reply Session::build(const json& request) {
   if (builder == builders().end()) throw Refusal(RefusalKind::unsupported, "this worker cannot build `" + name + "`");
   m_network.reset();
   m_network = builder->second(resolved(text_field(request, "source"), m_directory), read_options(request));
+  if (const auto constants = optional_text(request, "constants"))
+    fill_constants(*m_network, map_tensors(read_json_file(resolved(*constants, m_directory)), m_directory));
 
   json slots = json::array();
   for (const auto& slot : m_network->slots()) slots.push_back(describe(slot));
@@ -207,9 +215,7 @@ Session::Reply Session::build(const json& request) {
 Session::Reply Session::load(const json& request) {
   const Stopwatch watch;
   const auto path = resolved(text_field(request, "tensors"), m_directory);
-  const auto document = json::parse(read_text_file(path, k_max_message_bytes), nullptr, /*allow_exceptions=*/false);
-  if (!document.is_object()) throw Refusal(RefusalKind::malformed, "is not a JSON object", path);
-  const auto tensors = map_tensors(document, m_directory);
+  const auto tensors = map_tensors(read_json_file(path), m_directory);
   fill_slots(network(), tensors);
   return {{"loaded", tensors.size()}, {"seconds", watch.seconds()}};
 }

@@ -2,14 +2,16 @@
 // What torch.export.save writes since torch 2.8 (torch/export/pt2_archive), as records of a zip archive:
 //
 //   archive_format                              `pt2`
-//   models/NAME.json                            the program; never run here
+//   models/NAME.json                            the program; a worker runs it
 //   data/weights/NAME_weights_config.json       {"config": {FQN: {path_name, is_param, use_pickle, tensor_meta}}}
 //   data/weights/weight_N                       one storage each
-//   data/constants/…                            the same for tensors that no state dict saves
+//   data/constants/NAME_constants_config.json   the same for tensors that no state dict saves
+//   data/constants/tensor_N
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/archive_records.hpp>
+#include <goldseal/checkpoint/export_archive.hpp>
 #include <goldseal/checkpoint/readers.hpp>
 #include <goldseal/checkpoint/tensor_view.hpp>
 
@@ -63,13 +65,45 @@ class Pt2Reader {
   Pt2Reader(std::shared_ptr<const MappedFile> file, ZipArchive archive)
       : m_records(std::move(file), std::move(archive), "pt2", m_checkpoint) {}
 
-  Checkpoint run() {
-    for (const auto& entry : m_records.archive().entries) {
-      const auto name = entry.name.substr(std::min(entry.name.size(), m_records.archive().root.size() + 1));
-      if (name.starts_with("data/weights/") && name.ends_with("_weights_config.json"))
-        read_config(name, "data/weights");
-    }
+  Checkpoint weights() {
+    read_configs("data/weights", "_weights_config.json");
     if (m_checkpoint.tensors.empty() && m_left_out.empty()) refuse();
+    return finish();
+  }
+
+  Checkpoint constants() {
+    read_configs("data/constants", "_constants_config.json");
+    return finish();
+  }
+
+  std::string program() {
+    std::vector<std::string_view> names;
+    for (const auto name : record_names()) {
+      if (name.starts_with("models/") && name.ends_with(".json")) names.push_back(name);
+    }
+    if (names.size() != 1) {
+      throw Error(ErrorKind::unsupported, m_records.path(),
+                  fmt::format("expected one exported program, found {}", names.size()),
+                  "save one program with torch.export.save");
+    }
+    return std::string(as_text(m_records.small(names.front())));
+  }
+
+ private:
+  std::vector<std::string_view> record_names() const {
+    std::vector<std::string_view> names;
+    for (const auto& entry : m_records.archive().entries)
+      names.push_back(entry.name.substr(std::min(entry.name.size(), m_records.archive().root.size() + 1)));
+    return names;
+  }
+
+  void read_configs(std::string_view folder, std::string_view ending) {
+    for (const auto name : record_names()) {
+      if (name.starts_with(folder) && name.ends_with(ending)) read_config(name, folder);
+    }
+  }
+
+  Checkpoint finish() {
     if (!m_left_out.empty()) {
       m_checkpoint.notes.push_back(
           {"pt2.unsupported-tensors",
@@ -81,7 +115,6 @@ class Pt2Reader {
     return std::move(m_checkpoint);
   }
 
- private:
   [[noreturn]] void refuse() const {
     throw Error(ErrorKind::unsupported, m_records.path(),
                 "a .pt2 archive without weights (AOTInductor compiles them in)",
@@ -159,7 +192,24 @@ class Pt2Reader {
 }  // namespace
 
 Checkpoint read_pt2(std::shared_ptr<const MappedFile> file, ZipArchive archive) {
-  return Pt2Reader(std::move(file), std::move(archive)).run();
+  return Pt2Reader(std::move(file), std::move(archive)).weights();
+}
+
+ExportArchive read_export_archive(const std::filesystem::path& path) {
+  const auto file = std::make_shared<const MappedFile>(path);
+  if (!has_zip_end(file->bytes())) {
+    throw Error(ErrorKind::unsupported, path.string(), "expected an archive that torch.export.save wrote, found no zip",
+                "name the .pt2 file");
+  }
+  const auto archive = read_zip(path.string(), file->bytes());
+  if (archive.find("archive_format") == nullptr) {
+    throw Error(ErrorKind::unsupported, path.string(),
+                "expected an archive that torch.export.save wrote since torch 2.8",
+                "export it again with torch 2.8 or newer");
+  }
+  Pt2Reader reader(file, archive);
+  auto program = reader.program();
+  return {std::move(program), reader.constants()};
 }
 
 }  // namespace goldseal

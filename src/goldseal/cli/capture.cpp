@@ -25,9 +25,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   CaptureRequest request;
   request.checkpoint = options.checkpoint;
   request.entry = options.entry;
-  // Without --model the checkpoint must be an archive that carries its own code.
-  request.model =
-      options.model.empty() ? ModelSpec{"torchscript", options.checkpoint, {}} : parse_model_spec(options.model);
+  if (!options.model.empty()) request.model = parse_model_spec(options.model);
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
@@ -43,7 +41,9 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 Action add_capture(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("CHECKPOINT", options->checkpoint, "The file to seal")->required();
-  app.add_option("--model", options->model, "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt …")
+  app.add_option("--model", options->model,
+                 "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt, export:FILE.pt2 …; not needed for a "
+                 "checkpoint that is such an archive itself")
       ->type_name("FORM:SOURCE");
   app.add_option("--input", options->inputs,
                  "A golden input: [NAME=]FILE.npy, [NAME=]FILE.png, or [NAME=]random:1x3x416x416,seed=7; once for each "

@@ -150,9 +150,11 @@ Environment Worker::environment() {
 }
 
 BuiltNetwork Worker::build(std::string_view builder, std::string_view source,
-                           const std::map<std::string, std::string>& options) {
-  const auto reply =
-      m_state->channel.request("build", {{"builder", builder}, {"source", source}, {"options", options}});
+                           const std::map<std::string, std::string>& options,
+                           const std::filesystem::path& constants) {
+  Json members{{"builder", builder}, {"source", source}, {"options", options}};
+  if (!constants.empty()) members["constants"] = constants.string();
+  const auto reply = m_state->channel.request("build", std::move(members));
   return read_reply(m_state->name, "build", [&] {
     BuiltNetwork network;
     for (const auto& slot : reply.at("slots")) network.slots.push_back(slot_of(slot));

@@ -48,8 +48,10 @@ class Worker {
   [[nodiscard]] const std::filesystem::path& run_directory() const;
 
   [[nodiscard]] Environment environment();
+  /// `constants`: a file as write_placements gives it, of the tensors that the architecture brings; empty for none.
   [[nodiscard]] BuiltNetwork build(std::string_view builder, std::string_view source,
-                                   const std::map<std::string, std::string>& options);
+                                   const std::map<std::string, std::string>& options,
+                                   const std::filesystem::path& constants = {});
   void load(const Checkpoint& checkpoint, std::span<const Placement> placements);
   [[nodiscard]] std::vector<LoadedTensor> digest();
   RunReply run(const RunRequest& request);

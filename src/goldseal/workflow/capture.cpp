@@ -13,6 +13,7 @@
 #include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/architecture.hpp>
 #include <goldseal/workflow/golden_runs.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/stopwatch.hpp>
@@ -53,6 +54,7 @@ class Capture {
     start_report();
     m_progress.step("reading the checkpoint");
     m_checkpoint = open_checkpoint(m_request.checkpoint, {m_request.entry});
+    m_model = m_request.model ? *m_request.model : own_architecture(m_checkpoint);
     describe_model();
     // The digests need no worker and the worker's start needs no digests.
     auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint); });
@@ -71,7 +73,7 @@ class Capture {
  private:
   // The worker's part; true where everything is fit to be sealed.
   bool drive(Worker& worker, std::future<Digests>& digests) {
-    const auto network = worker.build(m_manifest.model.builder, source_for_worker(), m_request.model.options);
+    const auto network = build_network(worker, m_model);
     m_stopwatch.lap("build");
     if (!match(network)) return false;
     worker.load(m_checkpoint, placements_of(m_match, network.slots));
@@ -104,17 +106,12 @@ class Capture {
 
   void describe_model() {
     auto& model = m_manifest.model;
-    model.builder = m_request.model.builder;
-    model.source =
-        m_request.model.is_file() ? path_from_seal(m_request.model.source, m_request.seal) : m_request.model.source;
-    model.options = m_request.model.options;
+    model.builder = m_model.builder;
+    model.source = m_model.is_file() ? path_from_seal(m_model.source, m_request.seal) : m_model.source;
+    model.options = m_model.options;
     model.container = m_checkpoint.container;
     model.entry = m_checkpoint.entry;
-    if (m_request.model.is_file()) m_architecture = architecture_record(m_request.model, m_request.seal);
-  }
-
-  std::string source_for_worker() const {
-    return m_request.model.is_file() ? fs::absolute(m_request.model.source).string() : m_request.model.source;
+    if (m_model.is_file()) m_architecture = architecture_record(m_model, m_request.seal);
   }
 
   bool match(const BuiltNetwork& network) {
@@ -246,6 +243,7 @@ class Capture {
   Report m_report;
   Manifest m_manifest;
   Checkpoint m_checkpoint;
+  ModelSpec m_model;
   KeyMatch m_match;
   std::optional<FileRecord> m_architecture;
   std::vector<golden::GoldenTensors> m_golden;

@@ -18,7 +18,7 @@ namespace goldseal {
 struct CaptureRequest {
   std::filesystem::path checkpoint;
   std::string entry;  ///< of a wrapped checkpoint; empty: the only plausible one
-  ModelSpec model;
+  std::optional<ModelSpec> model;  ///< nothing: the checkpoint carries its own code
   std::vector<golden::InputSpec> inputs;
   Runtime runtime;
   std::filesystem::path seal;  ///< the directory to write

@@ -3,6 +3,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/lanes.hpp>
+#include <goldseal/workflow/architecture.hpp>
 #include <goldseal/workflow/golden_runs.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/output_comparison.hpp>
@@ -59,8 +60,7 @@ class ModelRun {
 
  private:
   void drive(Worker& worker) {
-    const auto& model = m_files.model();
-    const auto network = worker.build(model.builder, model.source, model.options);
+    const auto network = build_network(worker, m_files.model());
     note_network(network);
     m_stopwatch.lap("build");
     if (!m_observed.network_keys->match.complete()) return;

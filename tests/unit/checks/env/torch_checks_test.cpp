@@ -126,6 +126,9 @@ TEST_CASE("F24: a file that a PyTorch before 1.6 cannot read") {
   observed.sealed.model.container = "torch-zip";
   observed.found = machine({{"torch.version", text("1.4.0")}});
   CHECK(judge_observed(k_env_torch_container, observed).status == Status::fail);
+  observed.sealed.model.builder = "export";
+  CHECK(judge_observed(k_env_torch_container, observed).status == Status::skipped);
+  observed.sealed.model.builder.clear();
   observed.found = machine({{"torch.version", text("1.13.1")}});
   CHECK(judge_observed(k_env_torch_container, observed).status == Status::pass);
   observed.sealed.model.container = "safetensors";

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model through torch.export and through TorchScript: `exported_program.py GOLDSEAL TORCH_DIR [OTHER_TORCH_DIR]`.
+
+Exit code 125: this interpreter cannot export, and the test counts as skipped."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import torch
+    from torch import nn
+    from torch.export import export, save
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(125)
+
+if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 8):
+    print("skipped: this torch writes another archive")
+    sys.exit(125)
+
+
+class Classifier(nn.Module):
+    """A convolution, a BatchNorm whose eps matters, a buffer that no state dict holds."""
+
+    def __init__(self, eps: float = 1e-5):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(8, eps=eps)
+        self.head = nn.Linear(8, 4)
+        self.register_buffer("scale", torch.tensor([2.0]), persistent=False)
+
+    def forward(self, image):
+        maps = torch.relu(self.norm(self.conv(image)))
+        return {"scores": self.head(maps.mean([2, 3]) * self.scale)}
+
+
+def run(program, *arguments):
+    """The exit code and the report."""
+    done = subprocess.run([program, *arguments, "--format", "json"], capture_output=True, text=True, check=False)
+    if not done.stdout:
+        sys.exit(f"{arguments[0]} gave no report, exit code {done.returncode}: {done.stderr}")
+    return done.returncode, json.loads(done.stdout)
+
+
+def findings(report):
+    return {finding["id"]: finding for finding in report["findings"]}
+
+
+def expect(condition, what, detail=""):
+    if not condition:
+        sys.exit(f"not so: {what} {detail}")
+    print(f"ok: {what}")
+
+
+def main(goldseal, torch_directory, *other_directories):
+    torch.manual_seed(7)
+    network = Classifier().eval()
+    nn.init.uniform_(network.norm.running_var, 1e-3, 1e-2)
+    image = torch.randn(2, 3, 8, 8)
+    inputs = ("--input", "random:2x3x8x8,seed=3,normal")
+    here = ("--runtime", f"libtorch={torch_directory}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        program, weights, script = folder / "network.pt2", folder / "weights.pth", folder / "network.pt"
+        save(export(network, (image,)), program)
+        torch.save(network.state_dict(), weights)
+        torch.jit.script(network).save(str(script))
+
+        seal = folder / "network.seal"
+        code, report = run(goldseal, "capture", program, *inputs, *here, "-o", seal)
+        expect(code == 0, "an exported program is sealed as it is, without --model", report)
+        code, report = run(goldseal, "verify", seal, *here)
+        expect(code == 0 and findings(report)["golden.shadow"]["status"] == "pass", "and conforms, in float64 too", report)
+        for directory in other_directories:
+            code, report = run(goldseal, "verify", seal, "--runtime", f"libtorch={directory}")
+            expect(code == 0, "and conforms on another LibTorch that cannot load it itself", report)
+
+        other = Classifier(eps=1e-3).eval()
+        other.load_state_dict(network.state_dict())
+        save(export(other, (image,)), folder / "eps.pt2")
+        code, report = run(goldseal, "verify", seal, "--model", f"export:{folder / 'eps.pt2'}", *here)
+        expect(code == 1 and "batch_norm.eps" in findings(report)["model.configuration"]["message"],
+               "another eps is named, with the node that has it", report)
+
+        code, report = run(goldseal, "verify", seal, "--model", f"torchscript:{script}?non_persistent=scale", *here)
+        golden = {check: finding["status"] for check, finding in findings(report).items() if check.startswith("golden.")}
+        expect(golden["golden.shadow"] == golden["golden.native"] == "pass",
+               "the same model through TorchScript gives the same answers", report)
+
+        code, report = run(goldseal, "capture", weights, "--model", f"export:{program}", *inputs, *here, "-o",
+                           folder / "weights.seal")
+        expect(code == 0, "a state dict goes into the program as its weights", report)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
