@@ -25,6 +25,7 @@ const std::map<std::string, Builder, std::less<>>& builders() {
   static const std::map<std::string, Builder, std::less<>> k_builders{
       {"darknet", build_darknet},
       {"export", build_export},
+      {"plugin", build_plugin},
       {"torchscript", build_torchscript},
   };
   return k_builders;

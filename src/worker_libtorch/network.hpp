@@ -63,6 +63,7 @@ using Builder = std::unique_ptr<Network> (*)(const std::string& source, const Bu
 
 std::unique_ptr<Network> build_darknet(const std::string& source, const BuildOptions& options);
 std::unique_ptr<Network> build_export(const std::string& source, const BuildOptions& options);
+std::unique_ptr<Network> build_plugin(const std::string& source, const BuildOptions& options);
 std::unique_ptr<Network> build_torchscript(const std::string& source, const BuildOptions& options);
 
 /// The builders by the name that a request gives.

@@ -42,6 +42,7 @@ class ElfReader {
   void read_dynamic();
   void read_defined(ElfFile& file) const;
   void read_needed(ElfFile& file) const;
+  void read_notes(ElfFile& file) const;
   [[nodiscard]] std::optional<std::uint64_t> tag(Elf64_Sxword name) const;
 
   const std::string& m_name;
@@ -127,10 +128,33 @@ void ElfReader::read_needed(ElfFile& file) const {
   }
 }
 
+// Each note is a head, a name and a text, the last two padded to the segment's alignment.
+void ElfReader::read_notes(ElfFile& file) const {
+  for (const auto& segment : m_segments) {
+    if (segment.p_type != PT_NOTE) continue;
+    const std::uint64_t align = segment.p_align == 8 ? 8 : 4;
+    const auto padded = [&](std::uint64_t size) { return (size + align - 1) / align * align; };
+    if (!extent_fits(segment.p_offset, segment.p_filesz, m_bytes.size())) fail();
+    for (std::uint64_t at_byte = 0; at_byte + sizeof(Elf64_Nhdr) <= segment.p_filesz;) {
+      const auto head = at<Elf64_Nhdr>(segment.p_offset + at_byte);
+      const auto name = at_byte + sizeof(Elf64_Nhdr);
+      const auto text = name + padded(head.n_namesz);
+      if (text + head.n_descsz > segment.p_filesz) return;
+      const auto string = [&](std::uint64_t begin, std::uint64_t size) {
+        const auto whole = as_text(m_bytes.subspan(segment.p_offset + begin, size));
+        return std::string(whole.substr(0, whole.find('\0')));
+      };
+      file.notes.push_back({string(name, head.n_namesz), head.n_type, string(text, head.n_descsz)});
+      at_byte = text + padded(head.n_descsz);
+    }
+  }
+}
+
 ElfFile ElfReader::read() {
   read_segments();
   read_dynamic();
   ElfFile file;
+  read_notes(file);
   const auto strings = tag(DT_STRTAB);
   if (!strings) return file;  // a static program
   m_strings = file_offset(*strings);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -10,6 +11,13 @@
 
 namespace goldseal {
 
+/// A note that its builder left in it.
+struct ElfNote {
+  std::string name;  ///< whose it is
+  std::uint32_t type = 0;
+  std::string text;  ///< up to its first NUL
+};
+
 /// What the dynamic loader reads of a shared library or program.
 struct ElfFile {
   std::string soname;
@@ -17,6 +25,7 @@ struct ElfFile {
   std::vector<std::string> search_path;       ///< DT_RUNPATH, else DT_RPATH, as written: `$ORIGIN/../lib`
   std::vector<std::string> versions_defined;  ///< `GLIBCXX_3.4.30`
   std::vector<std::string> versions_needed;   ///< the same of other libraries: `GLIBC_2.28`
+  std::vector<ElfNote> notes;
 };
 
 /// A 64-bit little-endian ELF file, by its program headers (System V ABI, chapter 5; symbol versions as in the Linux

@@ -3,15 +3,20 @@
 
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/export_archive.hpp>
+#include <goldseal/environment/elf.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <vector>
 
 namespace goldseal {
 namespace {
+
+constexpr std::uint32_t k_plugin_version = 1;  // GOLDSEAL_PLUGIN_VERSION of worker_libtorch/plugin
 
 BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
   const auto archive = read_export_archive(model.source);
@@ -25,10 +30,28 @@ BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
   return worker.build(model.builder, program.string(), model.options, constants);
 }
 
+// A plugin of another LibTorch would bring that one into the worker's process: it is refused before it is opened.
+void require_plugin_for(const std::string& version, const std::string& path) {
+  const auto library = read_elf(path);
+  if (!library) throw Error(ErrorKind::unsupported, path, "expected a shared library", "name the plugin's .so file");
+  const auto note = std::ranges::find(library->notes, "goldseal", &ElfNote::name);
+  if (note == library->notes.end()) {
+    throw Error(ErrorKind::unsupported, path, "expected a goldseal plugin, found another library",
+                "name its factory with GOLDSEAL_PLUGIN(factory) from goldseal/plugin.hpp");
+  }
+  if (note->type != k_plugin_version || note->text != version) {
+    throw Error(ErrorKind::unsupported, path,
+                fmt::format("expected a plugin of version {} for LibTorch {}, found one of version {} for LibTorch {}",
+                            k_plugin_version, version, note->type, escape_unprintable(note->text)),
+                "build it against the LibTorch that is to run it, or name that one: --runtime libtorch=DIR");
+  }
+}
+
 }  // namespace
 
 BuiltNetwork build_network(Worker& worker, const ModelSpec& model) {
   if (model.builder == "export") return build_exported(worker, model);
+  if (model.builder == "plugin") require_plugin_for(worker.hello().version, model.source);
   auto source = model.is_file() ? std::filesystem::absolute(model.source).string() : model.source;
   return worker.build(model.builder, source, model.options);
 }

@@ -91,7 +91,7 @@ function(goldseal_add_libtorch_worker prefix)
   find_package(Threads REQUIRED)
 
   set(target goldseal_worker_libtorch_${version})
-  set(sources main channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program export_pytree export_symbols facts fields files libraries mapped_tensors network run_settings
+  set(sources main channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program export_pytree export_symbols facts fields files libraries mapped_tensors network plugin_network run_settings
               session sha256 tensor_digest tensor_file torchscript_network transforms)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
@@ -109,6 +109,7 @@ function(goldseal_add_libtorch_worker prefix)
   # PyTorch's headers put their own path into error messages; an installed worker names no directory of the machine it was built on.
   target_compile_options(${target} PRIVATE -fmacro-prefix-map=${prefix}/include=torch
                                            -fmacro-prefix-map=${GOLDSEAL_LIBTORCH_WORKER_DIR}=worker)
+  target_include_directories(${target} PRIVATE ${GOLDSEAL_LIBTORCH_WORKER_DIR}/plugin)
   target_link_libraries(${target} PRIVATE ${torch} Threads::Threads ${CMAKE_DL_LIBS})
   goldseal_worker_json(${target})
   set(installed ${CMAKE_INSTALL_LIBEXECDIR}/goldseal/workers/libtorch-${version})

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network from a shared library of the user's own (plugin/goldseal/plugin.hpp).
+#include "error.hpp"
+#include "files.hpp"
+#include "network.hpp"
+
+#include <goldseal/plugin.hpp>
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace goldseal::worker {
+namespace {
+
+// Opened for as long as the process lives: LibTorch may keep pointers into it.
+class Library {
+ public:
+  explicit Library(const std::string& path) : m_path(path), m_handle(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+    if (m_handle == nullptr)
+      throw Refusal(RefusalKind::unsupported, ::dlerror(), path,
+                    "build the plugin against LibTorch " TORCH_VERSION " with this machine's compiler");
+  }
+
+  template <class Function>
+  Function symbol(const char* name) const {
+    auto* const found = ::dlsym(m_handle, name);
+    if (found == nullptr)
+      throw Refusal(RefusalKind::usage, std::string("the library has no ") + name, m_path,
+                    "name its factory with GOLDSEAL_PLUGIN(factory)");
+    return reinterpret_cast<Function>(found);
+  }
+
+ private:
+  std::string m_path;
+  void* m_handle;
+};
+
+using Create = goldseal::Plugin* (*)(const goldseal::PluginOptions&);
+using Destroy = void (*)(goldseal::Plugin*);
+
+class PluginNetwork final : public Network {
+ public:
+  PluginNetwork(const std::string& path, const BuildOptions& options) : m_plugin(create(path, options)) {
+    if (!m_plugin->module || !m_plugin->forward)
+      throw Refusal(RefusalKind::usage, "the plugin's factory gave no module, or no forward function", path);
+    m_plugin->module->eval();
+    for (const auto& parameter : m_plugin->module->named_parameters()) add(parameter.key(), parameter.value(), true);
+    for (const auto& buffer : m_plugin->module->named_buffers()) add(buffer.key(), buffer.value(), false);
+    for (const auto& name : m_plugin->inputs) m_inputs.push_back({name, std::nullopt, std::nullopt});
+  }
+
+  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<InputSpec>& inputs() const override { return m_inputs; }
+  const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
+
+  void set(std::size_t index, const at::Tensor& tensor) override {
+    m_loaded[index] = tensor;
+    m_members[index].set_data(tensor);
+  }
+  at::Tensor get(std::size_t index) const override { return m_loaded[index]; }
+
+  NamedTensors run(NamedTensors inputs, const Transform& transform) override {
+    std::map<std::string, at::Tensor> by_name;
+    for (auto& [name, tensor] : inputs) {
+      if (std::find(m_plugin->inputs.begin(), m_plugin->inputs.end(), name) == m_plugin->inputs.end())
+        throw Refusal(RefusalKind::usage, "the network has no input `" + name + "`");
+      by_name.emplace(name, std::move(tensor));
+    }
+    for (const auto& name : m_plugin->inputs)
+      if (by_name.count(name) == 0) throw Refusal(RefusalKind::usage, "input `" + name + "` is missing");
+    const Substitution substitution(*this, transform);
+    return m_plugin->forward(by_name);
+  }
+
+ private:
+  // For one run the module computes with converted tensors, and with copies of its buffers, which it may write to.
+  class Substitution {
+   public:
+    Substitution(PluginNetwork& network, const Transform& transform) : m_network(network) {
+      for (std::size_t i = 0; i < network.m_slots.size(); ++i) {
+        const auto& loaded = network.m_loaded[i];
+        auto tensor = transform ? transform(network.m_slots[i].name, loaded) : loaded;
+        if (!network.m_slots[i].parameter && tensor.is_same(loaded)) tensor = loaded.clone();
+        if (!tensor.is_same(loaded)) network.m_members[i].set_data(tensor);
+      }
+    }
+    ~Substitution() {
+      for (std::size_t i = 0; i < m_network.m_slots.size(); ++i) m_network.m_members[i].set_data(m_network.m_loaded[i]);
+    }
+    Substitution(const Substitution&) = delete;
+    Substitution& operator=(const Substitution&) = delete;
+
+   private:
+    PluginNetwork& m_network;
+  };
+
+  static std::unique_ptr<goldseal::Plugin, Destroy> create(const std::string& path, const BuildOptions& options) {
+    require_file(path);
+    const Library library(path);
+    const auto destroy = library.symbol<Destroy>("goldseal_plugin_destroy");
+    return {library.symbol<Create>("goldseal_plugin_create")(options), destroy};
+  }
+
+  void add(const std::string& name, const at::Tensor& member, bool parameter) {
+    m_slots.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true});
+    m_members.push_back(member);
+    m_loaded.emplace_back();
+    // The factory's own values are of no use: a network without weights holds no memory for them.
+    m_members.back().set_data(at::empty({0}, member.options()));
+  }
+
+  std::unique_ptr<goldseal::Plugin, Destroy> m_plugin;
+  std::vector<Slot> m_slots;
+  std::vector<at::Tensor> m_members;  // the module's own, by slot
+  std::vector<at::Tensor> m_loaded;
+  std::vector<InputSpec> m_inputs;
+  std::map<std::string, std::string> m_configuration;
+};
+
+}  // namespace
+
+std::unique_ptr<Network> build_plugin(const std::string& source, const BuildOptions& options) {
+  return std::make_unique<PluginNetwork>(source, options);
+}
+
+}  // namespace goldseal::worker
