@@ -42,7 +42,8 @@ at::Tensor activated(Activation activation, at::Tensor x) {
 
 class DarknetNetwork final : public Network {
  public:
-  explicit DarknetNetwork(DarknetCfg cfg) : m_cfg(std::move(cfg)), m_last_use(m_cfg.layers.size()) {
+  DarknetNetwork(DarknetCfg cfg, bool counters)
+      : m_cfg(std::move(cfg)), m_counters(counters), m_last_use(m_cfg.layers.size()) {
     m_inputs.push_back({k_input, {{std::nullopt, m_cfg.channels, m_cfg.height, m_cfg.width}}, at::kFloat});
     m_configuration["net.channels"] = std::to_string(m_cfg.channels);
     m_configuration["net.height"] = std::to_string(m_cfg.height);
@@ -51,6 +52,8 @@ class DarknetNetwork final : public Network {
     for (std::size_t i = 0; i < m_cfg.layers.size(); ++i)
       std::visit([&](const auto& kind) { describe(i, kind); }, m_cfg.layers[i].kind);
     m_tensors.resize(m_slots.size());
+    for (std::size_t i = 0; i < m_slots.size(); ++i)
+      if (!m_slots[i].persistent) m_tensors[i] = at::zeros(m_slots[i].shape, at::TensorOptions(m_slots[i].dtype));
   }
 
   const std::vector<Slot>& slots() const override { return m_slots; }
@@ -81,8 +84,8 @@ class DarknetNetwork final : public Network {
   }
 
   std::size_t add_slot(std::string name, std::vector<std::int64_t> shape, bool parameter,
-                       at::ScalarType dtype = at::kFloat) {
-    m_slots.push_back({std::move(name), dtype, std::move(shape), parameter, /*persistent=*/true});
+                       at::ScalarType dtype = at::kFloat, bool persistent = true) {
+    m_slots.push_back({std::move(name), dtype, std::move(shape), parameter, persistent});
     return m_slots.size() - 1;
   }
 
@@ -102,7 +105,7 @@ class DarknetNetwork final : public Network {
       add_slot(norm + ".bias", {conv.filters}, true);
       add_slot(norm + ".running_mean", {conv.filters}, false);
       add_slot(norm + ".running_var", {conv.filters}, false);
-      add_slot(norm + ".num_batches_tracked", {}, false, at::kLong);
+      add_slot(norm + ".num_batches_tracked", {}, false, at::kLong, m_counters);
       m_configuration[norm + ".eps"] = text_of_number(conv.eps);
     } else {
       places.rest = add_slot(name + ".bias", {conv.filters}, true);
@@ -224,6 +227,7 @@ class DarknetNetwork final : public Network {
   }
 
   DarknetCfg m_cfg;
+  bool m_counters;  // a checkpoint holds num_batches_tracked; without, they are 0, which evaluation does not read
   std::vector<Slot> m_slots;
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;
@@ -235,9 +239,11 @@ class DarknetNetwork final : public Network {
 }  // namespace
 
 std::unique_ptr<Network> build_darknet(const std::string& source, const BuildOptions& options) {
-  if (!options.empty())
-    throw Refusal(RefusalKind::usage, "a Darknet network has no options; given `" + options.begin()->first + "`");
-  return std::make_unique<DarknetNetwork>(read_darknet_cfg(source));
+  for (const auto& [name, value] : options)
+    if (name != "counters" || value != "none")
+      throw Refusal(RefusalKind::usage,
+                    "a Darknet network takes the option `counters=none` only; given `" + name + "=" + value + "`");
+  return std::make_unique<DarknetNetwork>(read_darknet_cfg(source), options.empty());
 }
 
 }  // namespace goldseal::worker

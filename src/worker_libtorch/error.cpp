@@ -4,7 +4,6 @@
 #include <c10/util/Exception.h>
 
 #include <new>
-#include <utility>
 
 namespace goldseal::worker {
 namespace {
@@ -40,25 +39,6 @@ Refusal refusal_from_text(const std::string& text) {
 }
 
 }  // namespace
-
-const char* to_string(RefusalKind kind) {
-  switch (kind) {
-    case RefusalKind::usage:
-      return "usage";
-    case RefusalKind::malformed:
-      return "malformed";
-    case RefusalKind::unsupported:
-      return "unsupported";
-    case RefusalKind::runtime:
-      return "runtime";
-    case RefusalKind::memory:
-      return "memory";
-  }
-  return "runtime";
-}
-
-Refusal::Refusal(RefusalKind kind_, const std::string& message, std::string where_, std::string remedy_)
-    : std::runtime_error(message), kind(kind_), where(std::move(where_)), remedy(std::move(remedy_)) {}
 
 Refusal refusal_from_current_exception() {
   try {

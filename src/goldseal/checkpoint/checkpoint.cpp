@@ -80,6 +80,7 @@ Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOpt
   if (as_text(file->bytes()).starts_with(k_zip_magic)) return read_archive(std::move(file), options);
   if (is_safetensors(file->bytes())) return read_safetensors(std::move(file));
   if (is_torch_legacy(file->bytes())) return read_torch_legacy(std::move(file), options);
+  if (is_darknet_weights(file->bytes())) return read_darknet_weights(std::move(file), options.darknet_cfg);
   refuse_content(*file);
 }
 

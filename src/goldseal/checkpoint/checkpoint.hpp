@@ -80,6 +80,8 @@ struct OpenOptions {
   std::string entry = {};
   /// Where several are plausible: the largest, instead of an Error{usage} that lists them.
   bool any_entry = false;
+  /// The network that Darknet weights belong to: they are numbers without names or shapes.
+  std::filesystem::path darknet_cfg = {};
 };
 
 /// Opens a checkpoint of any kind that goldseal reads, by its content, not by its name. Throws Error: `io`, `malformed`

@@ -37,6 +37,12 @@ namespace goldseal {
 [[nodiscard]] Checkpoint read_npz(std::shared_ptr<const MappedFile> file, const ZipArchive& archive);
 [[nodiscard]] bool is_npz(const ZipArchive& archive);
 
+/// Darknet's `.weights`: the numbers of every convolution of the network that `cfg` describes, in its order.
+[[nodiscard]] Checkpoint read_darknet_weights(std::shared_ptr<const MappedFile> file, const std::filesystem::path& cfg);
+
+/// True where the file begins like Darknet weights: a version that Darknet wrote.
+[[nodiscard]] bool is_darknet_weights(std::span<const std::byte> bytes);
+
 /// Several files that an index (`*.index.json`) makes one checkpoint; the index is the last of its files.
 [[nodiscard]] Checkpoint read_sharded(std::shared_ptr<const MappedFile> index, const OpenOptions& options);
 [[nodiscard]] bool is_shard_index(std::span<const std::byte> bytes);

@@ -91,6 +91,7 @@ std::string needs(const Checkpoint& checkpoint) {
   }
   if (container == "torch-legacy") return "any torch";
   if (container == "torchscript") return "torch.jit.load of torch 1.6 or newer";
+  if (container == "darknet-weights") return "Darknet, or a script that knows the cfg (convert makes a state dict)";
   if (container == "pt2") return "torch 2.8 or newer";
   return {};
 }

@@ -35,7 +35,6 @@ namespace {
 constexpr std::uint32_t k_local_signature = 0x04034b50;
 constexpr std::uint32_t k_directory_signature = 0x02014b50;
 constexpr std::uint32_t k_descriptor_signature = 0x08074b50;
-constexpr std::uint32_t k_end_signature = 0x06054b50;
 constexpr std::uint32_t k_zip64_end_signature = 0x06064b50;
 constexpr std::uint32_t k_zip64_locator_signature = 0x07064b50;
 constexpr std::size_t k_end_size = 22;

@@ -4,6 +4,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/cli/output.hpp>
+#include <goldseal/workflow/model_spec.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@ struct Options {
   std::string input;
   std::string output;
   std::string entry;
+  std::string model;
   std::string strip_prefix;
   std::string dtype;
   bool force = false;
@@ -58,6 +60,8 @@ Action add_convert(CLI::App& app, const CommonOptions& common) {
   app.add_option("CHECKPOINT", options->input, "The file to write anew")->required();
   app.add_option("-o,--output", options->output, "OUT.safetensors, or OUT.pth for torch.save's format")->required();
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_option("--model", options->model, "Of Darknet's .weights: the network, whose names and shapes they have")
+      ->type_name("darknet:FILE.cfg");
   app.add_option("--strip-prefix", options->strip_prefix,
                  "`auto` takes wrapper segments (module, _orig_mod …) out of the names; else a prefix of your own")
       ->type_name("auto|SEGMENT");
@@ -67,7 +71,9 @@ Action add_convert(CLI::App& app, const CommonOptions& common) {
   return [options, &common] {
     require_text_or_json(common);
     const auto dtype = wanted_dtype(options->dtype);
-    const auto checkpoint = open_checkpoint(options->input, {.entry = options->entry});
+    OpenOptions open{.entry = options->entry};
+    if (!options->model.empty()) open.darknet_cfg = parse_model_spec(options->model).darknet_cfg();
+    const auto checkpoint = open_checkpoint(options->input, open);
     const auto result = convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force});
     print(common.format == "json" ? as_json(result, options->output) : as_text(result, options->output));
     return ExitCode::conforms;

@@ -53,8 +53,12 @@ class Capture {
   Report run() {
     start_report();
     m_progress.step("reading the checkpoint");
-    m_checkpoint = open_checkpoint(m_request.checkpoint, {m_request.entry});
+    m_checkpoint =
+        open_checkpoint(m_request.checkpoint,
+                        {.entry = m_request.entry,
+                         .darknet_cfg = m_request.model ? m_request.model->darknet_cfg() : std::filesystem::path()});
     m_model = m_request.model ? *m_request.model : own_architecture(m_checkpoint);
+    m_model.suit(m_checkpoint.container);
     describe_model();
     // The digests need no worker and the worker's start needs no digests.
     auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint); });

@@ -74,7 +74,9 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
   m_observed.files.push_back(std::move(file));
   if (!m_observed.files.back().present) return;
   try {
-    m_checkpoint = open_checkpoint(path, {m_observed.sealed.model.entry});
+    m_checkpoint =
+        open_checkpoint(path, {.entry = m_observed.sealed.model.entry, .darknet_cfg = m_model.darknet_cfg()});
+    m_model.suit(m_checkpoint->container);
   } catch (const Error& error) {
     note_damage(error);
     return;

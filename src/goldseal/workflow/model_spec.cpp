@@ -49,6 +49,12 @@ bool ModelSpec::is_file() const {
   return form != nullptr && form->is_file;
 }
 
+std::filesystem::path ModelSpec::darknet_cfg() const { return builder == "darknet" ? source : std::string(); }
+
+void ModelSpec::suit(std::string_view container) {
+  if (builder == "darknet" && container == "darknet-weights") options.emplace("counters", "none");
+}
+
 ModelSpec parse_model_spec(std::string_view text) {
   const auto colon = text.find(':');
   if (colon == std::string_view::npos || colon + 1 == text.size() || find_form(text.substr(0, colon)) == nullptr)

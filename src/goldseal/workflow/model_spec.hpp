@@ -16,6 +16,10 @@ struct ModelSpec {
 
   /// True where the source is a file, which is then sealed by its digest.
   [[nodiscard]] bool is_file() const;
+  /// The Darknet cfg, without which `.weights` cannot be read; empty for another form.
+  [[nodiscard]] std::filesystem::path darknet_cfg() const;
+  /// Adds the options that a checkpoint of this container needs: Darknet's weights have no `num_batches_tracked`.
+  void suit(std::string_view container);
 };
 
 /// Throws Error{usage} for a form that does not exist, with the forms that do.

@@ -91,7 +91,7 @@ function(goldseal_add_libtorch_worker prefix)
   find_package(Threads REQUIRED)
 
   set(target goldseal_worker_libtorch_${version})
-  set(sources main channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program export_pytree export_symbols facts fields files libraries mapped_tensors network plugin_network run_settings
+  set(sources main channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program export_pytree export_symbols facts fields files libraries mapped_tensors network plugin_network refusal run_settings
               session sha256 tensor_digest tensor_file torchscript_network transforms)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
