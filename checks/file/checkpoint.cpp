@@ -6,6 +6,12 @@
 #include <goldseal/base/text.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -31,6 +37,26 @@ Finding damaged(const FileRecord& record, const FileObservation& file) {
   return finding;
 }
 
+/// Files of a checkpoint of several that are not as they were sealed, by name.
+std::vector<std::string> changed_shards(const Observation& observed) {
+  const auto name_of = [](const std::string& path) { return std::filesystem::path(path).filename().string(); };
+  std::vector<std::string> changed;
+  for (const auto& record : observed.sealed.model.files) {
+    if (record.role != "shard") continue;
+    const auto same = [&](const FileObservation& file) {
+      return file.role == "shard" && name_of(file.path) == name_of(record.path) && file.sha256 == record.sha256;
+    };
+    if (std::ranges::none_of(observed.files, same)) changed.push_back(escape_unprintable(name_of(record.path)));
+  }
+  return changed;
+}
+
+std::string say_files(const Observation& observed, const FileObservation& file) {
+  const auto shards = std::ranges::count(observed.sealed.model.files, "shard", &FileRecord::role);
+  if (shards == 0) return fmt::format("the checkpoint is the sealed file, {} bytes", format_count(file.bytes));
+  return fmt::format("the checkpoint's {} files are the sealed ones", shards + 1);
+}
+
 Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
   const auto* const record = find_record(observed, "checkpoint");
   const auto* const file = find_file(observed, "checkpoint");
@@ -40,9 +66,8 @@ Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
                   "no such file", "put the checkpoint there, or name it with --checkpoint FILE");
   }
   if (!file->damage.empty()) return damaged(*record, *file);
-  if (file->sha256 == record->sha256)
-    return with_notes(passed(fmt::format("the checkpoint is the sealed file, {} bytes", format_count(file->bytes))),
-                      *file);
+  const auto changed = changed_shards(observed);
+  if (file->sha256 == record->sha256 && changed.empty()) return with_notes(passed(say_files(observed, *file)), *file);
   if (!all_as_sealed(observed.sealed.model, observed.file_tensors))
     return with_notes(skipped("another file than the sealed one; see tensors.file for what differs"), *file);
   auto finding = passed(file->frame_sha256 == record->frame_sha256
@@ -51,6 +76,7 @@ Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
   finding.status = Status::warn;
   finding.expected = "sha256 " + to_hex(record->sha256);
   finding.actual = file->sha256 ? "sha256 " + to_hex(*file->sha256) : "";
+  if (!changed.empty()) finding.actual = fmt::format("other bytes in {}", fmt::join(changed, ", "));
   return with_notes(std::move(finding), *file);
 }
 

@@ -2,6 +2,7 @@
 """Failures that people report when a model saved on one machine is loaded on another: each made with PyTorch, and the
 message held against what helps."""
 import argparse
+import json
 import os
 import pathlib
 import pickle
@@ -170,6 +171,52 @@ def pickle_protocols():
     error(save(network().state_dict(), pickle_protocol=5), "unsupported", "protocol 5", "Python 3.8", "pickle_protocol")
 
 
+def a_whole_model_also_needs_the_torch_of_its_day():
+    error(save(torch.nn.Sequential(torch.nn.Upsample(scale_factor=2))), "unsupported", "torch.nn.modules.upsampling.Upsample",
+          "'Upsample' object has no attribute 'recompute_scale_factor'", "state_dict()")
+
+
+def texts_of_python_2():
+    """Python 2 pickled its texts as byte strings: SHORT_BINSTRING, in whatever encoding."""
+    path = save({"state_dict": {"weight": torch.ones(2)}, "author": "Ren@e"}, _use_new_zipfile_serialization=False)
+    data = open(path, "rb").read()
+    unicode_text = b"X\x05\x00\x00\x00Ren@e"
+    assert unicode_text in data
+    found = dump(write(data.replace(unicode_text, b"U\x05Ren\xe9e")))
+    assert "encoding='latin1'" in found["notes"]["pickle.python2"], found["notes"]
+    assert found["order"] == ["weight"], found
+    found = dump(write(data.replace(unicode_text, b"U\x05Renee")))
+    assert found["notes"] == {}, found["notes"]
+    key = b"X\x06\x00\x00\x00weight"
+    assert key in data
+    error(write(data.replace(key, b"U\x06w\xe9ight")), "unsupported", "is not UTF-8", "encoding='latin1'")
+
+
+def tied_weights_that_were_saved_once():
+    class Language(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = torch.nn.Embedding(5, 3)
+            self.lm_head = torch.nn.Linear(3, 5, bias=False)
+            self.lm_head.weight = self.embed.weight
+
+    whole = Language().state_dict()
+    once = {"embed.weight": whole["embed.weight"]}
+    explained(match(once, whole), "lm_head.weight is tied to embed.weight", "tie")
+    explained(match(prefixed("module.", once), whole), "lm_head.weight is tied to embed.weight")
+    assert match(whole, whole)["complete"]
+
+
+def a_program_compiled_for_one_gpu():
+    """The records that AOTInductor writes (torch/_inductor/codecache.py, get_device_information)."""
+    device = {"AOTI_DEVICE_KEY": "cuda", "AOTI_PLATFORM": "linux", "AOTI_MACHINE": "x86_64", "AOTI_CPU_ISA": "AVX2", "AOTI_COMPUTE_CAPABILITY": "86"}
+    writer = torch._C.PyTorchFileWriter(path_of("aoti.pt2"))
+    for name, text in (("archive_format", "pt2"), ("data/aotinductor/model/c_wrapper_metadata.json", json.dumps(device))):
+        writer.write_record(name, text.encode(), len(text))
+    writer.write_end_of_file()
+    error(path_of("aoti.pt2"), "unsupported", "AOTInductor", "cuda of compute capability 86", "for each kind of GPU")
+
+
 def counters_of_old_batch_norms():
     state = network().state_dict()
     del state["1.num_batches_tracked"]
@@ -236,7 +283,8 @@ with temporary_directory() as DIRECTORY:
         data_parallel_prefix, infix_prefix_and_names_that_only_look_like_it, compiled_prefix, fsdp_and_checkpoint_wrappers,
         lightning_checkpoint, nothing_is_loaded_partially, a_broadcastable_shape_is_a_mismatch, weights_beside_their_average,
         a_wrapped_checkpoint_is_named, a_whole_model_needs_its_code, paths_numpy_scalars_and_namespaces_beside_the_weights,
-        objects_of_unknown_classes_are_listed, pickle_protocols, counters_of_old_batch_norms, another_class_count,
+        a_whole_model_also_needs_the_torch_of_its_day, texts_of_python_2, tied_weights_that_were_saved_once,
+        a_program_compiled_for_one_gpu, objects_of_unknown_classes_are_listed, pickle_protocols, counters_of_old_batch_norms, another_class_count,
         half_precision, a_device_that_is_not_here, pointers_and_web_pages, truncated_files, pickle_dump_and_archives,
         the_torch_that_a_file_needs, a_device_frozen_into_torchscript,
     ])

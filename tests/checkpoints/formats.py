@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The other containers: legacy torch.save, TorchScript, torch.export, safetensors, shards, numpy."""
+import io
 import json
 import os
+import pickle
 import struct
+import zipfile
 
-from support import compare, dump, numpy, run, temporary_directory, torch
+from support import compare, dump, numpy, run, sha256, temporary_directory, torch
 
 
 def network():
@@ -147,10 +150,123 @@ def numpy_archives():
     assert "compressed" in dump(path_of("small.npz"))["error"]["message"]
 
 
+def exported_programs_before_torch_2_8():
+    """As torch/export/__init__.py of 2.1 to 2.7 writes them: Python's zipfile, torch.save inside."""
+    state = network().state_dict()
+
+    def saved(value):
+        buffer = io.BytesIO()
+        torch.save(value, buffer)
+        return buffer.getvalue()
+
+    with zipfile.ZipFile(path_of("old.pt2"), "w") as archive:
+        archive.writestr("serialized_exported_program.json", "{}")
+        archive.writestr("serialized_state_dict.pt", saved(dict(state)))
+        archive.writestr("serialized_constants.pt", saved({}))
+        archive.writestr("version", "5.1")
+    found = compare(path_of("old.pt2"), state)
+    assert found["container"] == "pt2-before-2.8" and "torch 2.1" in found["needs"], found
+
+
+def distributed(value, name):
+    """Saves with torch.distributed.checkpoint in one process; False where this PyTorch has none."""
+    try:
+        import torch.distributed.checkpoint as checkpoint
+        checkpoint.save(value, checkpoint_id=path_of(name), no_dist=True)
+    except (ImportError, AttributeError, TypeError):
+        return False
+    return True
+
+
+def distributed_checkpoints():
+    state = network().state_dict()
+    if not distributed({"model": state, "optimizer": {"moment": torch.ones(3)}, "epoch": 3, "names": ["a"]}, "dcp"):
+        return
+    for path in (path_of("dcp"), os.path.join(path_of("dcp"), ".metadata")):
+        found = dump(path)
+        assert found["container"] == "distcp" and found["entry"] == "model" and found["candidates"] == ["optimizer"], found
+        assert sorted(found["order"]) == sorted(state), found["order"]
+        for name, tensor in state.items():
+            row = found["tensors"][name]
+            assert row["sha256"] == sha256(tensor) and row["shape"] == list(tensor.shape), name
+    assert dump(path_of("dcp"), "optimizer")["order"] == ["moment"]
+    assert distributed(state, "bare")
+    assert sorted(dump(path_of("bare"))["order"]) == sorted(state)
+
+
+def a_damaged_distributed_checkpoint_is_refused():
+    if not distributed({"w": torch.arange(5000.0)}, "damaged"):
+        return
+    (part,) = [os.path.join(path_of("damaged"), name) for name in os.listdir(path_of("damaged")) if name.endswith(".distcp")]
+    with open(part, "rb") as file:
+        data = bytearray(file.read())
+    data[len(data) // 2] ^= 1
+    with open(part, "wb") as file:
+        file.write(data)
+    assert "are damaged" in dump(path_of("damaged"))["error"]["message"]
+    with open(part, "wb") as file:
+        file.write(data[:len(data) // 2])
+    assert "not in the file" in dump(path_of("damaged"))["error"]["message"]
+    os.unlink(part)
+    error = dump(path_of("damaged"))["error"]
+    assert "is missing" in error["message"] and "whole directory" in error["remedy"], error
+
+
+def distributed_metadata_that_lies_is_refused():
+    if not distributed({"w": torch.arange(8.0).reshape(2, 4)}, "lies"):
+        return
+    path = os.path.join(path_of("lies"), ".metadata")
+    with open(path, "rb") as file:
+        original = file.read()
+
+    def refusal(change):
+        metadata = pickle.loads(original)
+        ((index, info),) = metadata.storage_data.items()
+        change(metadata, index, info)
+        with open(path, "wb") as file:
+            pickle.dump(metadata, file)
+        error = dump(path)["error"]
+        return error["message"] + " | " + error["remedy"]
+
+    def elsewhere(metadata, index, info):
+        info.relative_path = "../__0_0.distcp"
+
+    def too_long(metadata, index, info):
+        info.length = 2**40
+
+    def another_shape(metadata, index, info):
+        metadata.state_dict_metadata["w"].size = torch.Size((4, 2))
+
+    def in_pieces(metadata, index, info):
+        metadata.storage_data[type(index)("w", torch.Size((1, 0)), 1)] = info
+
+    def nowhere(metadata, index, info):
+        metadata.storage_data.clear()
+
+    assert "names the file '../__0_0.distcp'" in refusal(elsewhere)
+    assert "are not in the file" in refusal(too_long)
+    assert "has the shape [2, 4] in its file" in refusal(another_shape), refusal(another_shape)
+    assert "cut into 2 pieces" in refusal(in_pieces) and "dcp_to_torch" in refusal(in_pieces)
+    assert "no file holds 'w'" in refusal(nowhere)
+    with open(path, "wb") as file:
+        file.write(original)
+    assert dump(path)["order"] == ["w"]
+
+
+def a_distributed_checkpoint_whose_metadata_names_code_is_refused():
+    os.makedirs(path_of("hostile"), exist_ok=True)
+    with open(os.path.join(path_of("hostile"), ".metadata"), "wb") as file:
+        pickle.dump(os.system, file, protocol=4)
+    error = dump(path_of("hostile"))["error"]
+    assert "that is code, not weights" in error["message"], error
+
+
 with temporary_directory() as DIRECTORY:
     run([
         legacy_files, a_legacy_file_that_was_cut_says_how_much_is_there,
         a_legacy_file_with_a_storage_left_out_of_its_list_is_refused, torchscript_archives,
         frozen_torchscript_keeps_its_weights_as_constants, an_exported_program, safetensors_files, sharded_checkpoints,
-        numpy_archives,
+        numpy_archives, exported_programs_before_torch_2_8, distributed_checkpoints,
+        a_damaged_distributed_checkpoint_is_refused, distributed_metadata_that_lies_is_refused,
+        a_distributed_checkpoint_whose_metadata_names_code_is_refused,
     ])

@@ -2,8 +2,8 @@
 // Opens bytes as a checkpoint and does with it all that the command does: digests, checksums, the summary and a match
 // with itself. An Error is a good answer; anything else that stops is a fault.
 // An input's first byte picks a reader, whose frame is put around the rest, so that the fuzzer need not find checksums
-// and lengths by itself; any other first byte is that of a whole file. A program built for one reader
-// (GOLDSEAL_FUZZ_READER) gives its inputs that byte.
+// and lengths by itself; any other first byte is that of a whole file. A program for one reader
+// (reader.cpp) takes its inputs without that byte.
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
@@ -150,9 +150,30 @@ void read_index(std::string_view bytes) {
   use(open_checkpoint(path, {.any_entry = true}));
 }
 
+/// The metadata of a distributed checkpoint, whose one file holds nothing of use.
+void read_distcp(std::string_view bytes) {
+  static const TemporaryDirectory k_directory;
+  const auto path = k_directory.path() / ".metadata";
+  std::ofstream(k_directory.path() / "__0_0.distcp", std::ios::binary) << std::string(64, '\1');
+  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  use(open_checkpoint(path, {.any_entry = true}));
+}
+
+/// A cfg, beside weights of a fixed size.
+void read_darknet(std::string_view bytes) {
+  static const TemporaryDirectory k_directory;
+  constexpr auto k_header = "\0\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"sv;
+  const auto cfg = k_directory.path() / "m.cfg";
+  const auto weights = k_directory.path() / "m.weights";
+  std::ofstream(weights, std::ios::binary) << k_header << std::string(464, '\1');
+  std::ofstream(cfg, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  use(open_checkpoint(weights, {.darknet_cfg = cfg}));
+}
+
 // By the first byte of an input; 0 is no frame at all.
-constexpr std::array<void (*)(std::string_view), 9> k_readers{
-    open_file, read_pickle, read_header, read_legacy, read_torch_zip, read_torchscript, read_pt2, read_npz, read_index};
+constexpr std::array<void (*)(std::string_view), 11> k_readers{
+    open_file, read_pickle, read_header, read_legacy, read_torch_zip, read_torchscript,
+    read_pt2,  read_npz,    read_index,  read_distcp, read_darknet};
 
 void run(std::size_t reader, std::string_view bytes) {
   try {
@@ -164,15 +185,18 @@ void run(std::size_t reader, std::string_view bytes) {
 
 }  // namespace
 
+/// The reader of this program; beyond the last where each input picks its own.
+extern const std::size_t fuzzed_reader;
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-#if defined(GOLDSEAL_FUZZ_READER)
-  run(GOLDSEAL_FUZZ_READER, bytes);
-#else
+  if (fuzzed_reader < k_readers.size()) {
+    run(fuzzed_reader, bytes);
+    return 0;
+  }
   if (size == 0) return 0;
   const auto first = static_cast<std::size_t>(data[0]);
   const bool framed = first != 0 && first < k_readers.size();
   run(framed ? first : 0, framed ? bytes.substr(1) : bytes);
-#endif
   return 0;
 }

@@ -60,10 +60,8 @@ Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOption
   if (has("data.pkl") && has("constants.pkl")) return read_torchscript(std::move(file), std::move(archive));
   if (has("data.pkl")) return read_torch_zip(std::move(file), std::move(archive), options);
   if (is_npz(archive)) return read_npz(std::move(file), archive);
-  if (has("serialized_exported_program.json") || archive.by_name.contains("serialized_exported_program.json")) {
-    throw Error(ErrorKind::unsupported, path, "a torch.export archive of a torch before 2.8",
-                "load it there and save it again with torch 2.8 or newer, or save the module's state dict");
-  }
+  if (archive.by_name.contains("serialized_exported_program.json"))
+    return read_pt2_before_2_8(std::move(file), archive);
   if (has("model.json")) {
     throw Error(ErrorKind::unsupported, path, "a TorchScript archive of a torch before 1.4",
                 "load it with torch.jit.load and save it again");
@@ -85,7 +83,11 @@ Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOpt
 }
 
 Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options) {
-  auto file = std::make_shared<const MappedFile>(path);
+  std::error_code ignored;
+  const auto metadata = path / ".metadata";
+  const bool is_directory = std::filesystem::exists(metadata, ignored);
+  auto file = std::make_shared<const MappedFile>(is_directory ? metadata : path);
+  if (is_distcp_metadata(file->path())) return read_distcp(std::move(file), options);
   if (is_shard_index(file->bytes())) return read_sharded(std::move(file), options);
   return open_checkpoint_file(path, options);
 }

@@ -36,20 +36,6 @@ bool is_rebuild(Role role) {
   }
 }
 
-/// Names under which training scripts keep what is not weights.
-bool is_bookkeeping(std::string_view path) {
-  constexpr std::array<std::string_view, 7> k_words{"optim", "sched", "scaler", "rng", "callback", "loops", "amp"};
-  const auto holds = [&](std::string_view part) {
-    std::string lower(part);
-    std::ranges::transform(lower, lower.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return std::ranges::any_of(k_words, [&](std::string_view word) {
-      return word == "amp" ? lower == word : lower.find(word) != std::string::npos;
-    });
-  };
-  return std::ranges::any_of(split(path, '.'), holds);
-}
-
 class EntryFinder {
  public:
   explicit EntryFinder(const Document& document) : m_document(document) {}
@@ -166,6 +152,19 @@ const Entry& choose_named(const std::vector<Entry>& entries, const std::string& 
 }
 
 }  // namespace
+
+bool is_bookkeeping(std::string_view path) {
+  constexpr std::array<std::string_view, 7> k_words{"optim", "sched", "scaler", "rng", "callback", "loops", "amp"};
+  const auto holds = [&](std::string_view part) {
+    std::string lower(part);
+    std::ranges::transform(lower, lower.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return std::ranges::any_of(k_words, [&](std::string_view word) {
+      return word == "amp" ? lower == word : lower.find(word) != std::string::npos;
+    });
+  };
+  return std::ranges::any_of(split(path, '.'), holds);
+}
 
 bool is_tensor(const Document& document, Id id) {
   if (document.kind(id) != Kind::call) return false;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace goldseal::pickle {
@@ -18,6 +19,9 @@ struct Entry {
 
 /// True where the value is a tensor of any kind.
 [[nodiscard]] bool is_tensor(const Document& document, Id id);
+
+/// True for a name under which training scripts keep what is not weights: `optimizer`, `lr_scheduler`.
+[[nodiscard]] bool is_bookkeeping(std::string_view path);
 
 /// Every state dict of a document, outermost first. A mapping and one nested in it are never both plausible: the one
 /// with more tensors is.

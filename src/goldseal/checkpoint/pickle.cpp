@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -95,9 +96,13 @@ class Interpreter {
   }
 
   bool step();
+  bool step_protocol4(std::uint8_t opcode);
   void check_protocol(unsigned protocol);
   void push_large_integer(std::size_t size);
   void push_global();
+  void push_global(std::uint64_t at, std::string_view module, std::string_view name);
+  void push_stack_global();
+  void push_python2_text(std::size_t size);
   void push_text(std::size_t size);
   void push_persistent();
   void push_call(bool construct);
@@ -179,7 +184,7 @@ class Interpreter {
 };
 
 void Interpreter::check_protocol(unsigned protocol) {
-  if (protocol == 2 || protocol == 3) return;
+  if (protocol == 2 || protocol == 3 || (protocol == 4 && m_rules.distributed)) return;
   throw Error(
       ErrorKind::unsupported, at_byte(m_file, m_reader.offset() - 1),
       fmt::format("pickle protocol {}: torch.save writes 2, and torch.load(weights_only=True) reads 2 and 3", protocol),
@@ -228,7 +233,7 @@ bool Interpreter::step() {
       push_text(m_reader.little<std::uint32_t>());
       break;
     case op::short_bin_string:
-      push_text(m_reader.little<std::uint8_t>());
+      push_python2_text(m_reader.little<std::uint8_t>());
       break;
     case op::empty_tuple:
       push(k_empty_tuple);
@@ -300,9 +305,28 @@ bool Interpreter::step() {
       get(m_reader.little<std::uint32_t>());
       break;
     default:
-      refuse_opcode(opcode);
+      if (!m_rules.distributed || !step_protocol4(opcode)) refuse_opcode(opcode);
   }
   return true;
+}
+
+bool Interpreter::step_protocol4(std::uint8_t opcode) {
+  switch (opcode) {
+    case op::frame:
+      (void)m_reader.little<std::uint64_t>();  // how much a stream reads ahead; nothing to a file in memory
+      return true;
+    case op::memoize:
+      put(m_memo.size());
+      return true;
+    case op::short_bin_unicode:
+      push_text(m_reader.little<std::uint8_t>());
+      return true;
+    case op::stack_global:
+      push_stack_global();
+      return true;
+    default:
+      return false;
+  }
 }
 
 void Interpreter::refuse_opcode(std::uint8_t opcode) const {
@@ -336,13 +360,33 @@ void Interpreter::push_text(std::size_t size) {
   push(add(Kind::text, std::bit_cast<std::uint64_t>(text.data()), static_cast<std::uint32_t>(text.size())));
 }
 
+void Interpreter::push_python2_text(std::size_t size) {
+  push_text(size);
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (!std::ranges::all_of(m_document.text(m_stack.back()), is_ascii)) m_document.m_python2_text = true;
+}
+
 void Interpreter::push_global() {
   const auto at = m_reader.offset();
   const auto module = m_reader.line(k_line_limit);
-  const auto name = m_reader.line(k_line_limit);
+  push_global(at - 1, module, m_reader.line(k_line_limit));
+}
+
+void Interpreter::push_stack_global() {
+  const auto at = m_reader.offset() - 1;
+  const auto name = pop();
+  const auto module = pop();
+  if (m_document.kind(name) != Kind::text || m_document.kind(module) != Kind::text)
+    fail_at(at, "the pickle names a class by values that are no text");
+  push_global(at, m_document.text(module), m_document.text(name));
+}
+
+void Interpreter::push_global(std::uint64_t at, std::string_view module, std::string_view name) {
   Global global{module, name, find_global(module, name)};
-  const bool of_torchscript = m_rules.torchscript && (module == "__torch__" || module.starts_with("__torch__."));
-  if (global.known == nullptr && !of_torchscript) refuse_globals(at - 1);
+  const bool admitted =
+      (m_rules.torchscript && (module == "__torch__" || module.starts_with("__torch__."))) ||
+      (m_rules.distributed && module.starts_with("torch.distributed.") && name.find('.') == std::string_view::npos);
+  if (global.known == nullptr && !admitted) refuse_globals(at);
   auto& globals = m_document.m_globals;
   globals.push_back(global);
   push(add(Kind::global, globals.size() - 1));

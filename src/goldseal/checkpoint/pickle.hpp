@@ -53,6 +53,8 @@ class Document {
   /// Every persistent id, in the order of the file.
   [[nodiscard]] std::span<const Id> persistents() const { return m_persistents; }
   [[nodiscard]] std::span<const Global> globals() const { return m_globals; }
+  /// True where it holds a byte string of Python 2 that is not ASCII.
+  [[nodiscard]] bool has_python2_text() const { return m_python2_text; }
   /// True where the value is a call of a global in that role.
   [[nodiscard]] bool is_call(Id id, Role role) const {
     return kind(id) == Kind::call && global(callee(id)).known != nullptr && global(callee(id)).known->role == role;
@@ -82,11 +84,13 @@ class Document {
   std::vector<Global> m_globals;
   std::vector<Id> m_persistents;
   Id m_root = 0;
+  bool m_python2_text = false;
 };
 
 /// What a reader admits beyond tensors.
 struct Rules {
   bool torchscript = false;  ///< classes under `__torch__`, built by NEWOBJ, as TorchScript archives hold
+  bool distributed = false;  ///< protocol 4, and classes of torch.distributed, as its checkpoints' metadata holds
 };
 
 /// Reads one pickle up to its STOP and leaves the reader behind it. Throws Error{malformed} where it breaks the format

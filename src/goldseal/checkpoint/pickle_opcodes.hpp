@@ -46,6 +46,11 @@ inline constexpr std::uint8_t tuple3 = 0x87;
 inline constexpr std::uint8_t new_true = 0x88;
 inline constexpr std::uint8_t new_false = 0x89;
 inline constexpr std::uint8_t long1 = 0x8a;
+// Of protocol 4, only in the metadata of torch.distributed.checkpoint.
+inline constexpr std::uint8_t short_bin_unicode = 0x8c;
+inline constexpr std::uint8_t stack_global = 0x93;
+inline constexpr std::uint8_t memoize = 0x94;
+inline constexpr std::uint8_t frame = 0x95;
 }  // namespace op
 
 /// Python's name of any opcode, `STACK_GLOBAL`; empty where the code is none.

@@ -62,12 +62,16 @@ Error refuse_module(std::string where, std::span<const Pair> globals, std::span<
   const auto own = packages(globals);
   const auto code =
       own.empty() ? std::string("PyTorch of the same version") : fmt::format("the code of {}", join_some(own));
-  return {ErrorKind::unsupported, std::move(where),
-          fmt::format("a whole model was pickled, not its state dict; to load it Python needs {}", join_some(names)),
-          fmt::format("where it was made, with {} at hand: "
-                      "torch.save(torch.load(FILE, weights_only=False).state_dict(), OUT) (in a wrapped checkpoint the "
-                      "model is one of its entries: ['model'] or ['ema'])",
-                      code)};
+  return {
+      ErrorKind::unsupported, std::move(where),
+      fmt::format("a whole model was pickled, not its state dict; to load it Python needs {}, all as they were when it "
+                  "was saved: a newer PyTorch or model looks for attributes that the pickle lacks (\"'Upsample' "
+                  "object has no attribute 'recompute_scale_factor'\")",
+                  join_some(names)),
+      fmt::format("where it was made, with {} at hand: "
+                  "torch.save(torch.load(FILE, weights_only=False).state_dict(), OUT) (in a wrapped checkpoint the "
+                  "model is one of its entries: ['model'] or ['ema'])",
+                  code)};
 }
 
 Error refuse_objects(std::string where, std::span<const std::string> names) {

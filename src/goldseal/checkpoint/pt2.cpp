@@ -11,6 +11,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/archive_records.hpp>
+#include <goldseal/checkpoint/embedded.hpp>
 #include <goldseal/checkpoint/export_archive.hpp>
 #include <goldseal/checkpoint/readers.hpp>
 #include <goldseal/checkpoint/tensor_view.hpp>
@@ -116,9 +117,32 @@ class Pt2Reader {
   }
 
   [[noreturn]] void refuse() const {
+    const auto made_for = compiled_for();
     throw Error(ErrorKind::unsupported, m_records.path(),
-                "a .pt2 archive without weights (AOTInductor compiles them in)",
-                "name it as the model: --model aoti:FILE");
+                fmt::format("a .pt2 archive without weights (AOTInductor compiles them in){}{}",
+                            made_for.empty() ? "" : ", compiled for ", made_for),
+                made_for.empty() ? "name it as the model: --model aoti:FILE"
+                                 : "name it as the model: --model aoti:FILE; it runs on that kind of device only: "
+                                   "compile a .pt2 for each kind of GPU");
+  }
+
+  /// What AOTInductor wrote about the device (torch/_inductor/codecache.py, get_device_information): empty for none.
+  std::string compiled_for() const {
+    for (const auto& entry : m_records.archive().entries) {
+      if (!entry.name.ends_with("_metadata.json") || entry.deflated || entry.size > k_config_limit) continue;
+      const auto device = json::parse(as_text(m_records.archive().stored(entry)), nullptr, false);
+      if (!device.is_object() || !device.contains("AOTI_DEVICE_KEY")) continue;
+      auto text = escape_unprintable(text_of(device, "AOTI_DEVICE_KEY"));
+      const auto capability = text_of(device, "AOTI_COMPUTE_CAPABILITY");
+      if (!capability.empty()) text += fmt::format(" of compute capability {}", escape_unprintable(capability));
+      return text;
+    }
+    return {};
+  }
+
+  static std::string text_of(const json& object, const char* name) {
+    const auto found = object.find(name);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
   }
 
   void read_config(std::string_view name, std::string_view folder) {
@@ -190,6 +214,30 @@ class Pt2Reader {
 };
 
 }  // namespace
+
+// torch.export.save of torch 2.1 to 2.7 (torch/export/__init__.py), by Python's zipfile and without a root directory:
+//
+//   serialized_exported_program.json      the program; never run here
+//   serialized_state_dict.pt              a torch.save file: the state dict
+//   serialized_constants.pt, serialized_example_inputs.pt, version
+Checkpoint read_pt2_before_2_8(std::shared_ptr<const MappedFile> file, const ZipArchive& archive) {
+  const auto path = file->path().string();
+  const auto found = archive.by_name.find("serialized_state_dict.pt");
+  if (found == archive.by_name.end()) {
+    throw Error(ErrorKind::unsupported, path, "a torch.export archive without a serialized_state_dict.pt",
+                "load it with the torch that wrote it and save the module's state dict");
+  }
+  const auto& entry = archive.entries[found->second];
+  archive.verify(entry);
+  const auto packed = archive.stored(entry).size();
+  auto checkpoint = read_embedded({std::move(file)}, {0, entry.begin, packed, path + ", serialized_state_dict.pt"}, {});
+  checkpoint.container = "pt2-before-2.8";
+  for (const auto& other : archive.entries) {
+    if (&other != &entry && !other.deflated && archive.has_checksums)
+      checkpoint.records.push_back({0, other.begin, other.size, other.crc32, std::string(other.name)});
+  }
+  return checkpoint;
+}
 
 Checkpoint read_pt2(std::shared_ptr<const MappedFile> file, ZipArchive archive) {
   return Pt2Reader(std::move(file), std::move(archive)).weights();

@@ -43,6 +43,13 @@ namespace goldseal {
 /// True where the file begins like Darknet weights: a version that Darknet wrote.
 [[nodiscard]] bool is_darknet_weights(std::span<const std::byte> bytes);
 
+/// A directory of torch.distributed.checkpoint by its `.metadata`, which is the last of its files.
+[[nodiscard]] Checkpoint read_distcp(std::shared_ptr<const MappedFile> metadata, const OpenOptions& options);
+[[nodiscard]] bool is_distcp_metadata(const std::filesystem::path& path);
+
+/// The weights in a torch.export archive (.pt2) of torch 2.1 to 2.7.
+[[nodiscard]] Checkpoint read_pt2_before_2_8(std::shared_ptr<const MappedFile> file, const ZipArchive& archive);
+
 /// Several files that an index (`*.index.json`) makes one checkpoint; the index is the last of its files.
 [[nodiscard]] Checkpoint read_sharded(std::shared_ptr<const MappedFile> index, const OpenOptions& options);
 [[nodiscard]] bool is_shard_index(std::span<const std::byte> bytes);

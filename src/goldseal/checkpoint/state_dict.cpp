@@ -224,7 +224,13 @@ std::string StateDictReader::name_of(Id key) const {
   if (m_document.kind(key) == Kind::integer) return std::to_string(m_document.integer(key));
   if (m_document.kind(key) != Kind::text) fail("a key of the state dict is neither text nor a number");
   const auto text = m_document.text(key);
-  if (!is_utf8(text)) fail(fmt::format("the key '{}' is not UTF-8", escape_unprintable(text)));
+  if (!is_utf8(text)) {
+    throw Error(m_document.has_python2_text() ? ErrorKind::unsupported : ErrorKind::malformed, m_where,
+                fmt::format("the key '{}' is not UTF-8", escape_unprintable(text)),
+                m_document.has_python2_text()
+                    ? "a Python 2 wrote it: torch.save(torch.load(FILE, encoding='latin1', weights_only=False), OUT)"
+                    : "take the file from its source again");
+  }
   return std::string(text);
 }
 
@@ -366,6 +372,11 @@ std::size_t StateDictReader::use(StorageRow& row) {
 }
 
 void StateDictReader::note_objects() {
+  if (m_document.has_python2_text()) {
+    m_checkpoint.notes.push_back({"pickle.python2",
+                                  "a Python 2 wrote texts into the file that are not ASCII: where torch.load says "
+                                  "UnicodeDecodeError: 'ascii' codec, give it encoding='latin1'"});
+  }
   std::set<std::string> names;
   for (const auto& global : m_document.globals()) {
     if (global.known != nullptr && !global.known->weights_only)

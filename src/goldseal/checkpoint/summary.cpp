@@ -92,6 +92,8 @@ std::string needs(const Checkpoint& checkpoint) {
   if (container == "torch-legacy") return "any torch";
   if (container == "torchscript") return "torch.jit.load of torch 1.6 or newer";
   if (container == "darknet-weights") return "Darknet, or a script that knows the cfg (convert makes a state dict)";
+  if (container == "pt2-before-2.8") return "torch.export.load of torch 2.1 or newer";
+  if (container == "distcp") return "torch.distributed.checkpoint of torch 2.0 or newer";
   if (container == "pt2") return "torch 2.8 or newer";
   return {};
 }

@@ -38,8 +38,10 @@ FileRecord architecture_record(const ModelSpec& model, const fs::path& seal) {
   return {"architecture", path_from_seal(model.source, seal), file.size(), sha256(file.bytes()), std::nullopt};
 }
 
-FileRecord checkpoint_record(const MappedFile& file, const FileDigests& digests, const fs::path& seal) {
-  return {"checkpoint", path_from_seal(file.path(), seal), file.size(), digests.whole, digests.frame};
+// Of a checkpoint of several files, the last is the index that names the others.
+FileRecord checkpoint_record(std::string role, const MappedFile& file, const FileDigests& digests,
+                             const fs::path& seal) {
+  return {std::move(role), path_from_seal(file.path(), seal), file.size(), digests.whole, digests.frame};
 }
 
 class Capture {
@@ -139,7 +141,9 @@ class Capture {
         throw Error(ErrorKind::io, m_checkpoint.files[i]->path().string(), "the file changed while it was read",
                     "seal it when nothing writes to it");
       }
-      model.files.push_back(checkpoint_record(*m_checkpoint.files[i], digests.files[i], m_request.seal));
+      const bool index = i + 1 == m_checkpoint.files.size();
+      model.files.push_back(
+          checkpoint_record(index ? "checkpoint" : "shard", *m_checkpoint.files[i], digests.files[i], m_request.seal));
     }
     if (m_architecture) model.files.push_back(*m_architecture);
     for (const auto& note : m_checkpoint.notes) {

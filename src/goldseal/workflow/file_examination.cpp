@@ -31,6 +31,28 @@ fs::path checkpoint_path(const JudgeRequest& request, const Observation& observe
   return record == nullptr ? fs::path() : resolve_from_seal(record->path, request.seal);
 }
 
+/// A file that was named instead of the sealed one may hold the state dict elsewhere, at the top for one.
+Checkpoint open_like_sealed(const JudgeRequest& request, const fs::path& path, OpenOptions options) {
+  try {
+    return open_checkpoint(path, options);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::usage || !request.checkpoint || options.entry.empty()) throw;
+    options.entry.clear();
+    return open_checkpoint(path, options);
+  }
+}
+
+FileObservation shard_observation(const MappedFile& file, const FileDigests& digests) {
+  FileObservation shard;
+  shard.role = "shard";
+  shard.path = file.path().string();
+  shard.present = true;
+  shard.bytes = file.size();
+  shard.sha256 = digests.whole;
+  shard.frame_sha256 = digests.frame;
+  return shard;
+}
+
 std::uint64_t size_of(const fs::path& path) {
   std::error_code ignored;
   const auto size = fs::file_size(path, ignored);
@@ -74,14 +96,15 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
   m_observed.files.push_back(std::move(file));
   if (!m_observed.files.back().present) return;
   try {
-    m_checkpoint =
-        open_checkpoint(path, {.entry = m_observed.sealed.model.entry, .darknet_cfg = m_model.darknet_cfg()});
+    m_checkpoint = open_like_sealed(m_request, path,
+                                    {.entry = m_observed.sealed.model.entry, .darknet_cfg = m_model.darknet_cfg()});
     m_model.suit(m_checkpoint->container);
   } catch (const Error& error) {
     note_damage(error);
     return;
   }
   m_observed.files.back().container = m_checkpoint->container;
+  m_observed.files.back().bytes = m_checkpoint->files.back()->size();
   KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
   keys.match = match_keys(keys.have, keys.want);
   m_observed.sealed_keys = std::move(keys);
@@ -101,18 +124,22 @@ bool FileExamination::keys_match() const { return m_observed.sealed_keys && m_ob
 void FileExamination::finish() {
   if (!m_digests.valid()) return;
   auto& file = m_observed.files.back();
+  std::vector<FileObservation> shards;
   try {
     const auto digests = m_digests.get();
-    file.sha256 = digests.files.front().whole;
-    file.frame_sha256 = digests.files.front().frame;
+    file.sha256 = digests.files.back().whole;
+    file.frame_sha256 = digests.files.back().frame;
+    for (std::size_t i = 0; i + 1 < digests.files.size(); ++i)
+      shards.push_back(shard_observation(*m_checkpoint->files[i], digests.files[i]));
     const auto& keys = *m_observed.sealed_keys;
     m_observed.file_tensors = digests_by_name(keys.match, keys.want, digests.tensors);
     if (m_observed.golden_sha256 == m_observed.sealed.golden_sha256) {
       m_observed.weight_changes = explain_weights(*m_checkpoint, keys.match, digests.tensors, m_observed.sealed.model,
                                                   m_request.seal / k_golden_name);
     }
-    if (!m_checkpoint->files.front()->unchanged()) {
-      throw Error(ErrorKind::malformed, file.path, "the file changed while it was read",
+    for (const auto& part : m_checkpoint->files) {
+      if (part->unchanged()) continue;
+      throw Error(ErrorKind::malformed, part->path().string(), "the file changed while it was read",
                   "verify it when nothing writes to it");
     }
   } catch (const Error& error) {
@@ -120,6 +147,7 @@ void FileExamination::finish() {
     note_damage(error);
   }
   for (const auto& note : m_checkpoint->notes) file.notes.emplace_back(note.rule, note.message);
+  m_observed.files.insert(m_observed.files.end(), shards.begin(), shards.end());
 }
 
 }  // namespace goldseal

@@ -29,7 +29,8 @@ std::vector<Key> keys_of(const Checkpoint& checkpoint) {
 std::vector<Key> keys_of(const ModelRecord& model) {
   std::vector<Key> keys;
   keys.reserve(model.tensors.size());
-  for (const auto& tensor : model.tensors) keys.push_back({tensor.name, tensor.dtype, tensor.shape, true});
+  for (const auto& tensor : model.tensors)
+    keys.push_back({tensor.name, tensor.dtype, tensor.shape, true, tensor.alias_of});
   return keys;
 }
 
