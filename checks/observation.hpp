@@ -79,6 +79,7 @@ struct WorkerObservation {
   std::string refusal;  ///< the worker's own words where it declined
   std::string refusal_where;
   std::string refusal_remedy;
+  std::string sandbox;  ///< how it was confined, in words; empty where none was started
 };
 
 /// Everything that the checks may look at: what was sealed, and what was found here. Plain values, so that every check

@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -89,6 +91,29 @@ void exhaust_memory() {
   for (;;) blocks.emplace_back(16U << 20U, 'x');
 }
 
+std::string attempt(const std::string& what, bool done) {
+  return "{\"name\":\"" + what + "\",\"dtype\":\"" + (done ? "done" : std::strerror(errno)) + "\",\"shape\":[]}";
+}
+
+bool writes(const std::string& path) {
+  const int file = ::open(path.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
+  if (file >= 0) ::close(file);
+  return file >= 0;
+}
+
+// What a model's code might try; each attempt is named like an output, with what came of it in the place of its type.
+std::string trespasses() {
+  const std::string outside = std::getenv("FAKE_WORKER_OUTSIDE");
+  const std::string inside = std::getenv("TMPDIR");
+  return attempt("write inside", writes(inside + "/file")) + ',' + attempt("write outside", writes(outside + "/new")) +
+         ',' + attempt("truncate", writes(outside + "/kept")) + ',' +
+         attempt("remove", ::unlink((outside + "/kept").c_str()) == 0) + ',' +
+         attempt("internet", ::socket(AF_INET, SOCK_STREAM, 0) >= 0) + ',' +
+         attempt("internet 6", ::socket(AF_INET6, SOCK_DGRAM, 0) >= 0) + ',' +
+         attempt("local socket", ::socket(AF_UNIX, SOCK_STREAM, 0) >= 0) + ',' +
+         attempt("read outside", ::open((outside + "/kept").c_str(), O_RDONLY) >= 0);
+}
+
 void misbehave(const std::string& what, long id) {
   const std::map<std::string, std::function<void()>> behaviours{
       {"hang", [] { sleep_for_ever(); }},
@@ -161,6 +186,7 @@ void misbehave(const std::string& what, long id) {
          leave_behind(true);
          sleep_for_ever();
        }},
+      {"trespass", [&] { send_text(reply(id, ",\"outputs\":[" + trespasses() + "],\"seconds\":0")); }},
       {"exhaust-memory", [] { exhaust_memory(); }},
       {"raise",
        [&] {

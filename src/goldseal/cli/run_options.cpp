@@ -14,6 +14,7 @@ void RunOptions::declare(CLI::App& app) {
   app.add_option("--threads", threads, "Threads within an operator; PyTorch's own choice by default")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--no-sandbox", no_sandbox, "Let the model's code use the network and write anywhere");
 }
 
 }  // namespace goldseal::cli

@@ -3,6 +3,7 @@
 
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/worker/runtime.hpp>
+#include <goldseal/worker/worker.hpp>
 
 #include <chrono>
 #include <optional>
@@ -17,6 +18,7 @@ struct RunOptions {
   std::string runtime = "libtorch";
   int timeout;      ///< seconds
   int threads = 0;  ///< 0: PyTorch's own choice
+  bool no_sandbox = false;
 
   void declare(CLI::App& app);
   /// Into a CaptureRequest or a VerifyRequest.
@@ -24,6 +26,7 @@ struct RunOptions {
   void fill(Request& request) const {
     request.limit = std::chrono::seconds(timeout);
     if (threads > 0) request.threads = threads;
+    if (no_sandbox) request.confinement = Confinement::none;
   }
 };
 

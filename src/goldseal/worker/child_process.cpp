@@ -6,6 +6,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/interrupt.hpp>
 #include <goldseal/worker/process_sweep.hpp>
+#include <goldseal/worker/sandbox.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/process/v2.hpp>
@@ -46,10 +47,12 @@ struct ChildSetup {
   int null;
   pid_t parent;
   const char* const* environment;  ///< ended by a null pointer
+  const Sandbox* sandbox;
 
   template <typename Launcher>
   bp::error_code on_setup(Launcher& launcher, const bp::filesystem::path&, const char* const*&) const {
     launcher.fd_whitelist.push_back(k_channel_descriptor);
+    if (sandbox != nullptr && sandbox->descriptor() >= 0) launcher.fd_whitelist.push_back(sandbox->descriptor());
     launcher.env = environment;
     return {};
   }
@@ -71,6 +74,7 @@ struct ChildSetup {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (sandbox != nullptr && !sandbox->enter()) return last_error();
     return {};
   }
 
@@ -148,8 +152,8 @@ ChildProcess::ChildProcess(const ChildSpec& spec) {
   std::vector<const char*> variables;
   for (const auto& variable : spec.environment) variables.push_back(variable.c_str());
   variables.push_back(nullptr);
-  m_pid =
-      launch(spec, {channel_child.get(), out_child.get(), err_child.get(), null.get(), ::getpid(), variables.data()});
+  m_pid = launch(spec, {channel_child.get(), out_child.get(), err_child.get(), null.get(), ::getpid(), variables.data(),
+                        spec.sandbox});
   m_pidfd = static_cast<int>(::syscall(SYS_pidfd_open, m_pid, 0));
   m_channel = channel.release();
   m_out = out.release();

@@ -19,8 +19,9 @@ inline constexpr int k_channel_descriptor = 3;
 
 struct ChildSpec {
   std::filesystem::path executable;
-  std::vector<std::string> arguments;    ///< without the program's own name
-  std::vector<std::string> environment;  ///< `NAME=value`, all of it
+  std::vector<std::string> arguments;      ///< without the program's own name
+  std::vector<std::string> environment;    ///< `NAME=value`, all of it
+  const class Sandbox* sandbox = nullptr;  ///< what confines it; null for nothing
 };
 
 /// How a process ended.

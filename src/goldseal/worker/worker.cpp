@@ -3,6 +3,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/worker/channel.hpp>
+#include <goldseal/worker/sandbox.hpp>
 
 #include <fmt/format.h>
 
@@ -73,8 +74,9 @@ Json settings_of(const RunRequest& request) {
   return settings;
 }
 
-ChildSpec child_spec(const Runtime& runtime) {
-  std::vector<std::pair<std::string, std::string>> changes;
+ChildSpec child_spec(const Runtime& runtime, const std::filesystem::path& directory, const Sandbox* sandbox) {
+  // What a model's code writes as temporary files is removed with the run.
+  std::vector<std::pair<std::string, std::string>> changes{{"TMPDIR", directory.string()}};
   if (!runtime.library_directory.empty()) {
     const char* const before = std::getenv("LD_LIBRARY_PATH");
     changes.emplace_back("LD_LIBRARY_PATH", before == nullptr
@@ -84,7 +86,7 @@ ChildSpec child_spec(const Runtime& runtime) {
   // OpenMP's threads spin while they wait. On a machine that is busy with other work (12 processes on 2 cores) that
   // makes a run of YOLOv3 take 3 to 5 times as long. What is computed stays the same.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) changes.emplace_back("OMP_WAIT_POLICY", "passive");
-  return {runtime.worker, {}, environment_with(changes)};
+  return {runtime.worker, {}, environment_with(changes), sandbox};
 }
 
 }  // namespace
@@ -108,18 +110,26 @@ std::string_view to_string(WorkerFailure::Kind kind) {
 }
 
 struct Worker::State {
-  State(const Runtime& runtime, Deadline deadline)
-      : child(child_spec(runtime)), channel(child, runtime.describe(), deadline), name(runtime.describe()) {}
+  State(const Runtime& runtime, Deadline deadline, Confinement confinement)
+      : child(child_spec(runtime, directory.path(), confine(confinement))),
+        channel(child, runtime.describe(), deadline),
+        name(runtime.describe()) {}
+
+  const Sandbox* confine(Confinement confinement) {
+    return confinement == Confinement::none ? nullptr : &sandbox.emplace(directory.path());
+  }
 
   TemporaryDirectory directory;
+  std::optional<Sandbox> sandbox;
   ChildProcess child;
   Channel channel;
   std::string name;
   Hello hello;
 };
 
-Worker::Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::optional<int> threads)
-    : m_state(std::make_unique<State>(runtime, std::chrono::steady_clock::now() + limit)) {
+Worker::Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::optional<int> threads,
+               Confinement confinement)
+    : m_state(std::make_unique<State>(runtime, std::chrono::steady_clock::now() + limit, confinement)) {
   Json members{{"nonce", m_state->channel.nonce()},
                {"protocol", k_protocol_version},
                {"run_directory", m_state->directory.path().string()}};
@@ -136,6 +146,7 @@ Worker::~Worker() = default;
 
 const Hello& Worker::hello() const { return m_state->hello; }
 const std::filesystem::path& Worker::run_directory() const { return m_state->directory.path(); }
+std::string Worker::sandbox() const { return m_state->sandbox ? m_state->sandbox->level() : "none"; }
 const std::optional<WorkerFailure>& Worker::failure() const { return m_state->channel.failure(); }
 
 Environment Worker::environment() {
@@ -150,8 +161,7 @@ Environment Worker::environment() {
 }
 
 BuiltNetwork Worker::build(std::string_view builder, std::string_view source,
-                           const std::map<std::string, std::string>& options,
-                           const std::filesystem::path& constants) {
+                           const std::map<std::string, std::string>& options, const std::filesystem::path& constants) {
   Json members{{"builder", builder}, {"source", source}, {"options", options}};
   if (!constants.empty()) members["constants"] = constants.string();
   const auto reply = m_state->channel.request("build", std::move(members));

@@ -32,13 +32,17 @@ struct WorkerFailure {
 
 [[nodiscard]] std::string_view to_string(WorkerFailure::Kind kind);
 
+/// Whether a worker is kept from the network and from files that are none of its business (sandbox.hpp).
+enum class Confinement { none, sandbox };
+
 /// A worker at work: each member function is one request of the protocol. They throw Error{worker} where it crashed,
 /// hung, broke the protocol or raised — `failure()` then tells more — and Error{usage, malformed, unsupported} where it
 /// refused with that kind.
 class Worker {
  public:
   /// Starts the runtime's worker and greets it. `limit` is the time for everything until the object's end.
-  Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::optional<int> threads = {});
+  Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::optional<int> threads = {},
+         Confinement confinement = Confinement::sandbox);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -46,6 +50,8 @@ class Worker {
   [[nodiscard]] const Hello& hello() const;
   /// Private to this run; removed with the object.
   [[nodiscard]] const std::filesystem::path& run_directory() const;
+  /// How it is confined, in words (Sandbox::level).
+  [[nodiscard]] std::string sandbox() const;
 
   [[nodiscard]] Environment environment();
   /// `constants`: a file as write_placements gives it, of the tensors that the architecture brings; empty for none.

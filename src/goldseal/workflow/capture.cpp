@@ -67,7 +67,7 @@ class Capture {
     std::optional<Worker> worker;
     try {
       m_progress.step("starting PyTorch");
-      worker.emplace(m_request.runtime, m_request.limit, m_request.threads);
+      worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
       if (drive(*worker, digests)) write();
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::worker || !worker || !worker->failure()) throw;
@@ -96,7 +96,7 @@ class Capture {
   void note_failure(const WorkerFailure& failure) {
     Observation observed;
     observed.with_model = true;
-    observed.worker = WorkerObservation{m_request.runtime.describe(), false, failure, {}, {}, {}};
+    observed.worker = WorkerObservation{m_request.runtime.describe(), false, failure, {}, {}, {}, {}};
     auto finding = k_worker_run.judge(observed, {});
     finding.id = k_worker_run.id;
     finding.severity = k_worker_run.severity;
@@ -212,6 +212,7 @@ class Capture {
     options.anonymous = m_request.anonymous;
     if (!m_request.runtime.installation.empty()) options.torch_prefix = m_request.runtime.installation;
     m_manifest.environment = probe_machine(options);
+    m_sandbox = worker.sandbox();
     const auto told = worker.environment();
     m_manifest.environment.merge(options.anonymous ? without_directories(told) : told);
     m_stopwatch.lap("environment");
@@ -228,6 +229,7 @@ class Capture {
     m_stopwatch.lap("write");
     m_report.facts.emplace_back("seal", m_request.seal.string());
     m_report.facts.emplace_back("runtime", m_request.runtime.describe());
+    m_report.facts.emplace_back("sandbox", m_sandbox);
     m_report.facts.emplace_back("tensors",
                                 fmt::format("{} ({})", m_manifest.model.tensors.size(), m_checkpoint.container));
     if (!m_match.removed_segments.empty()) {
@@ -250,6 +252,7 @@ class Capture {
   Stopwatch m_stopwatch;
   Report m_report;
   Manifest m_manifest;
+  std::string m_sandbox;
   Checkpoint m_checkpoint;
   ModelSpec m_model;
   KeyMatch m_match;

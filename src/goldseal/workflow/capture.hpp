@@ -5,6 +5,7 @@
 #include <goldseal/golden/input.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/worker/runtime.hpp>
+#include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/model_spec.hpp>
 
 #include <chrono>
@@ -17,7 +18,7 @@ namespace goldseal {
 
 struct CaptureRequest {
   std::filesystem::path checkpoint;
-  std::string entry;  ///< of a wrapped checkpoint; empty: the only plausible one
+  std::string entry;               ///< of a wrapped checkpoint; empty: the only plausible one
   std::optional<ModelSpec> model;  ///< nothing: the checkpoint carries its own code
   std::vector<golden::InputSpec> inputs;
   Runtime runtime;
@@ -26,6 +27,7 @@ struct CaptureRequest {
   bool anonymous = false;
   std::chrono::seconds limit{3600};
   std::optional<int> threads;
+  Confinement confinement = Confinement::sandbox;
 };
 
 /// Seals a checkpoint: reads it, runs it, measures its noise, and writes the seal. The report tells what was sealed;

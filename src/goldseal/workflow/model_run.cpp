@@ -26,14 +26,15 @@ class ModelRun {
       : m_request(request), m_files(files), m_observed(observed), m_progress(progress), m_stopwatch(stopwatch) {}
 
   void run() {
-    m_observed.worker = WorkerObservation{m_request.runtime.describe(), false, {}, {}, {}, {}};
+    m_observed.worker = WorkerObservation{m_request.runtime.describe(), false, {}, {}, {}, {}, {}};
     std::optional<Worker> worker;
     try {
       m_progress.step("starting PyTorch");
-      worker.emplace(m_request.runtime, m_request.limit, m_request.threads);
+      worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
       m_stopwatch.lap("start");
       m_observed.found.merge(worker->environment());
       m_observed.asked_pytorch = true;
+      m_observed.worker->sandbox = worker->sandbox();
       drive(*worker);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
@@ -48,7 +49,7 @@ class ModelRun {
       throw Error(ErrorKind::usage, directory.string(), "expected results of this seal, found those of another",
                   "name the seal that they were saved for");
     }
-    m_observed.worker = WorkerObservation{results.runtime + ", saved", true, {}, {}, {}, {}};
+    m_observed.worker = WorkerObservation{results.runtime + ", saved", true, {}, {}, {}, {}, {}};
     m_observed.found = std::move(results.environment);
     note_network({results.slots, {}, results.configuration});
     m_observed.loaded_tensors = std::move(results.tensors);

@@ -93,6 +93,8 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   stopwatch.lap("digest the file");
   auto report = make_report("verify", request, observed, target_of(observed));
   report.facts.emplace_back("runtime", observed.worker ? observed.worker->runtime : request.runtime.describe());
+  if (observed.worker && !observed.worker->sandbox.empty())
+    report.facts.emplace_back("sandbox", observed.worker->sandbox);
   report.stages = stopwatch.stages();
   return report;
 }

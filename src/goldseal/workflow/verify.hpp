@@ -6,6 +6,7 @@
 #include <goldseal/golden/input.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/worker/runtime.hpp>
+#include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/model_spec.hpp>
 
 #include <chrono>
@@ -29,6 +30,7 @@ struct VerifyRequest : JudgeRequest {
   bool quick = false;  ///< D and N alone
   std::chrono::seconds limit{1800};
   std::optional<int> threads;
+  Confinement confinement = Confinement::sandbox;
   std::vector<golden::InputSpec> inputs;  ///< made by this machine's preprocessing, to be held against the sealed ones
   std::optional<std::filesystem::path> save_results;  ///< where to keep what the run gave (saved_results.hpp)
   std::optional<std::filesystem::path> results;       ///< judge these saved results, run nothing

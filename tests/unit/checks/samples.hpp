@@ -45,7 +45,7 @@ inline Observation conforming() {
   observed.loaded_tensors = std::vector<LoadedTensor>{{"a.weight", "float32", {2, 3}, sha256("a")},
                                                       {"b.weight", "float32", {2, 3}, sha256("b")}};
   observed.configuration = observed.sealed.model.configuration;
-  observed.worker = WorkerObservation{"libtorch 2.13.0", true, {}, {}, {}, {}};
+  observed.worker = WorkerObservation{"libtorch 2.13.0", true, {}, {}, {}, {}, {}};
   OutputObservation output;
   output.golden_case = "default";
   output.output = "out";

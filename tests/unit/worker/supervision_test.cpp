@@ -2,12 +2,14 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/worker/worker.hpp>
 
+#include <fmt/format.h>
 #include <catch.hpp>
 
 #include <dirent.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -149,8 +151,7 @@ TEST_CASE("every misbehaviour before the greeting is an error too") {
 
 TEST_CASE("a grandchild does not outlive the worker, also one that left its session") {
   const auto what = GENERATE("grandchild", "setsid-grandchild", "setsid-grandchild-and-hang");
-  const TemporaryDirectory directory;
-  const auto pids = directory.path() / "pids";
+  const auto pids = std::filesystem::path("/dev/shm") / fmt::format("goldseal-test-{}", ::getpid());  // writable to all
   ::setenv("FAKE_WORKER_PIDS", pids.c_str(), 1);
   const auto outcome = provoke(what, "run", 800ms);
   ::unsetenv("FAKE_WORKER_PIDS");
@@ -159,7 +160,39 @@ TEST_CASE("a grandchild does not outlive the worker, also one that left its sess
   int pid = 0;
   std::ifstream list(pids);
   REQUIRE(list >> pid);
+  std::filesystem::remove(pids);
   CHECK_FALSE(is_alive(pid));
+}
+
+TEST_CASE("a model's code reaches neither the network nor files outside its directory, and can be let to") {
+  const auto confinement = GENERATE(Confinement::sandbox, Confinement::none);
+  const TemporaryDirectory outside;
+  std::ofstream(outside.path() / "kept") << "something";
+  ::setenv("FAKE_WORKER_OUTSIDE", outside.path().c_str(), 1);
+  const Behaviour behaviour("trespass", "run");
+  Worker worker(fake_runtime(), 20s, std::nullopt, confinement);
+  const auto reply = worker.run({"in", "out", false, {}, {}, {}, {}, {}, {}});
+  ::unsetenv("FAKE_WORKER_OUTSIDE");
+  const auto done = [&](const std::string& what) {
+    return std::ranges::find(reply.outputs, what, &RunOutput::name)->dtype == "done";
+  };
+  CHECK(done("write inside"));
+  CHECK(done("local socket"));
+  if (confinement == Confinement::none) {
+    CHECK(worker.sandbox() == "none");
+    CHECK(done("write outside"));
+    CHECK(done("internet"));
+    return;
+  }
+  // Only what the kernel can do is promised.
+  const bool writes = worker.sandbox().find("writes only") != std::string::npos;
+  const bool network = worker.sandbox().find("no network") != std::string::npos;
+  CHECK(done("write outside") == !writes);
+  CHECK(done("truncate") == !writes);
+  CHECK(done("remove") == !writes);
+  CHECK(done("read outside") == writes);
+  CHECK(done("internet") == !network);
+  CHECK(done("internet 6") == !network);
 }
 
 TEST_CASE("a program that cannot be started is an error with the command that builds one") {
