@@ -7,6 +7,7 @@
 #include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/input_drift.hpp>
 #include <goldseal/golden/lanes.hpp>
+#include <goldseal/golden/layers.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/worker.hpp>
@@ -63,6 +64,13 @@ struct TrialObservation {
   double severity = 0;  ///< the worst output's LaneVerdict::severity; at most 1 where the difference goes
 };
 
+/// A run that did not agree, followed along the sealed layers.
+struct LayerObservation {
+  std::string golden_case;
+  golden::LayerRun run = golden::LayerRun::float64;
+  golden::LayerTrail trail;
+};
+
 /// An input that this machine's own preprocessing made, held against the sealed one.
 struct InputObservation {
   std::string golden_case;
@@ -102,6 +110,7 @@ struct Observation {
   std::optional<WorkerObservation> worker;
   std::vector<OutputObservation> outputs;
   std::vector<TrialObservation> trials;
+  std::vector<LayerObservation> layers;  ///< of the cases whose answers differ with the sealed weights
   std::vector<InputObservation> inputs;  ///< those that were given to be compared
 };
 

@@ -66,7 +66,9 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
              fmt::format("{:.3g}", lanes.verdict.diffuse),
              "if golden.shadow passes, the machine computes at another precision or wrongly: compare the env.numerics "
              "findings; else mend what golden.shadow names");
+  const auto& golden_case = lanes.worst->golden_case;
   failure = with_detail(std::move(failure), std::move(lanes));
+  failure.message += tell_layers(observed, golden_case, golden::LayerRun::native, failure);
   failure.message += tell_trials(observed, failure);
   return failure;
 }

@@ -34,6 +34,11 @@ struct LaneSummary {
 /// The failure with the summary's table and measurements behind it.
 [[nodiscard]] Finding with_detail(Finding failure, LaneSummary lanes);
 
+/// Where a run's layers part from the sealed ones: a phrase for the message, with a table in `failure`. Empty where
+/// the run was not followed; says so where the seal has no sketches.
+[[nodiscard]] std::string tell_layers(const Observation& observed, const std::string& golden_case, golden::LayerRun run,
+                                      Finding& failure);
+
 /// `(0, 12, 5, 3)`.
 [[nodiscard]] std::string format_index(const std::vector<std::int64_t>& index);
 

@@ -45,7 +45,10 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
       fmt::format("{:.3g}", lanes.verdict.diffuse),
       "compare the network's description with the sealed one; model.configuration and file.architecture name what "
       "differs");
-  return with_detail(std::move(failure), std::move(lanes));
+  const auto& golden_case = lanes.worst->golden_case;
+  failure = with_detail(std::move(failure), std::move(lanes));
+  failure.message += tell_layers(observed, golden_case, golden::LayerRun::float64, failure);
+  return failure;
 }
 
 }  // namespace

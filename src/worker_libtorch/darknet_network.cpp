@@ -22,6 +22,12 @@ struct ConvolutionSlots {
   std::size_t rest;  // the bias, or the first of BatchNorm's five
 };
 
+// What computes with the slots' tensors, and who is told of the results.
+struct Watched {
+  const Transform& transform;
+  const LayerTap& tap;
+};
+
 at::Tensor activated(Activation activation, at::Tensor x) {
   switch (activation) {
     case Activation::linear:
@@ -62,13 +68,17 @@ class DarknetNetwork final : public Network {
   void set(std::size_t index, const at::Tensor& tensor) override { m_tensors[index] = tensor; }
   at::Tensor get(std::size_t index) const override { return m_tensors[index]; }
 
-  NamedTensors run(NamedTensors inputs, const Transform& transform) override {
+  NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override {
     auto x = take_input(std::move(inputs));
     std::vector<at::Tensor> outputs(m_cfg.layers.size());
     NamedTensors heads;
     for (std::size_t i = 0; i < m_cfg.layers.size(); ++i) {
       const auto& kind = m_cfg.layers[i].kind;
-      x = std::visit([&](const auto& layer) { return forward(i, layer, std::move(x), outputs, transform); }, kind);
+      x = std::visit(
+          [&](const auto& layer) {
+            return forward(i, layer, std::move(x), outputs, {transform, tap});
+          },
+          kind);
       if (std::holds_alternative<Yolo>(kind)) heads.emplace_back("yolo_" + std::to_string(i), x);
       if (m_last_use[i] > i) outputs[i] = x;
       for (std::size_t j = 0; j < i; ++j)
@@ -181,48 +191,70 @@ class DarknetNetwork final : public Network {
     return transform ? transform(m_slots[slot].name, m_tensors[slot]) : m_tensors[slot];
   }
 
+  void tell(const Watched& watched, std::size_t i, const char* kind, const char* op, const at::Tensor& result) const {
+    if (watched.tap) watched.tap(module(i, kind), op, result);
+  }
+
+  at::Tensor activate(std::size_t i, Activation activation, at::Tensor x, const Watched& watched) const {
+    if (activation == Activation::linear) return x;
+    x = activated(activation, std::move(x));
+    tell(watched, i, to_string(activation), to_string(activation), x);
+    return x;
+  }
+
   at::Tensor forward(std::size_t i, const Convolution& conv, at::Tensor x, const std::vector<at::Tensor>&,
-                     const Transform& transform) const {
+                     const Watched& watched) const {
     const auto places = m_convolutions[i];
-    const auto bias = conv.batch_normalize ? at::Tensor() : tensor(places.rest, transform);
-    x = at::conv2d(x, tensor(places.weight, transform), bias, conv.stride, conv.padding, /*dilation=*/1, conv.groups);
+    const auto bias = conv.batch_normalize ? at::Tensor() : tensor(places.rest, watched.transform);
+    x = at::conv2d(x, tensor(places.weight, watched.transform), bias, conv.stride, conv.padding, /*dilation=*/1,
+                   conv.groups);
+    tell(watched, i, "conv", "conv2d", x);
     if (conv.batch_normalize) {
-      const auto norm = [&](std::size_t k) { return tensor(places.rest + k, transform); };
+      const auto norm = [&](std::size_t k) { return tensor(places.rest + k, watched.transform); };
       x = at::batch_norm(x, norm(0), norm(1), norm(2), norm(3), /*training=*/false, k_momentum, conv.eps,
                          at::globalContext().userEnabledCuDNN());
+      tell(watched, i, "batch_norm", "batch_norm", x);
     }
-    return activated(conv.activation, std::move(x));
+    return activate(i, conv.activation, std::move(x), watched);
   }
 
-  at::Tensor forward(std::size_t, const Shortcut& shortcut, at::Tensor x, const std::vector<at::Tensor>& outputs,
-                     const Transform&) const {
-    return activated(shortcut.activation, at::add(x, outputs[shortcut.from]));
+  at::Tensor forward(std::size_t i, const Shortcut& shortcut, at::Tensor x, const std::vector<at::Tensor>& outputs,
+                     const Watched& watched) const {
+    x = at::add(x, outputs[shortcut.from]);
+    tell(watched, i, "shortcut", "add", x);
+    return activate(i, shortcut.activation, std::move(x), watched);
   }
 
-  at::Tensor forward(std::size_t, const Route& route, at::Tensor, const std::vector<at::Tensor>& outputs,
-                     const Transform&) const {
+  at::Tensor forward(std::size_t i, const Route& route, at::Tensor, const std::vector<at::Tensor>& outputs,
+                     const Watched& watched) const {
     std::vector<at::Tensor> parts;
     for (const auto from : route.layers) {
       const auto part = outputs[from].size(1) / route.groups;
       parts.push_back(route.groups == 1 ? outputs[from] : outputs[from].narrow(1, route.group_id * part, part));
     }
-    return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
+    const auto x = parts.size() == 1 ? parts[0] : at::cat(parts, 1);
+    tell(watched, i, "route", "cat", x);
+    return x;
   }
 
-  at::Tensor forward(std::size_t, const Upsample& upsample, at::Tensor x, const std::vector<at::Tensor>&,
-                     const Transform&) const {
+  at::Tensor forward(std::size_t i, const Upsample& upsample, at::Tensor x, const std::vector<at::Tensor>&,
+                     const Watched& watched) const {
     const auto scale = static_cast<double>(upsample.stride);
     const std::vector<double> factors{scale, scale};
-    return at::upsample_nearest2d(x, at::OptionalIntArrayRef(), factors);
+    x = at::upsample_nearest2d(x, at::OptionalIntArrayRef(), factors);
+    tell(watched, i, "upsample", "upsample_nearest2d", x);
+    return x;
   }
 
-  at::Tensor forward(std::size_t, const MaxPool& pool, at::Tensor x, const std::vector<at::Tensor>&,
-                     const Transform&) const {
+  at::Tensor forward(std::size_t i, const MaxPool& pool, at::Tensor x, const std::vector<at::Tensor>&,
+                     const Watched& watched) const {
     if (pool.pad_right_bottom) x = at::constant_pad_nd(x, {0, 1, 0, 1}, 0);
-    return at::max_pool2d(x, pool.size, pool.stride, pool.padding);
+    x = at::max_pool2d(x, pool.size, pool.stride, pool.padding);
+    tell(watched, i, "maxpool", "max_pool2d", x);
+    return x;
   }
 
-  at::Tensor forward(std::size_t, const Yolo&, at::Tensor x, const std::vector<at::Tensor>&, const Transform&) const {
+  at::Tensor forward(std::size_t, const Yolo&, at::Tensor x, const std::vector<at::Tensor>&, const Watched&) const {
     return x;
   }
 

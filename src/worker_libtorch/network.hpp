@@ -37,6 +37,10 @@ using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 /// one (converted, perturbed, on another device). An empty Transform leaves every tensor as it is.
 using Transform = std::function<at::Tensor(const std::string& name, const at::Tensor& tensor)>;
 
+/// Told of each layer's output as it is computed: the module's path, the operator, the result. It must not keep the
+/// result, which may be overwritten. An empty one is not called.
+using LayerTap = std::function<void(const std::string& module, const std::string& op, const at::Tensor& result)>;
+
 /// A network that was built: its slots are empty until set() fills them.
 class Network {
  public:
@@ -53,7 +57,7 @@ class Network {
   virtual at::Tensor get(std::size_t index) const = 0;
 
   /// One forward pass in evaluation mode. Slots are never written. Every input that the network takes must be there.
-  virtual NamedTensors run(NamedTensors inputs, const Transform& transform) = 0;
+  virtual NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) = 0;
 };
 
 using BuildOptions = std::map<std::string, std::string>;

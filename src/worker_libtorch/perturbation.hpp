@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
+#include <string>
 #include <string_view>
 
 namespace goldseal::worker {
@@ -10,6 +12,9 @@ namespace goldseal::worker {
 struct Perturbation {
   std::uint64_t seed;
   double relative;
+  std::set<std::string, std::less<>> only;  // the tensors that are moved; all of them where it is empty
+
+  bool moves(std::string_view tensor_name) const { return only.empty() || only.find(tensor_name) != only.end(); }
 };
 
 /// SplitMix64's finaliser (Steele, Lea, Flood 2014).

@@ -5,6 +5,8 @@
 #include "facts.hpp"
 #include "fields.hpp"
 #include "files.hpp"
+#include "gradients.hpp"
+#include "layer_recorder.hpp"
 #include "mapped_tensors.hpp"
 #include "paths.hpp"
 #include "run_settings.hpp"
@@ -103,7 +105,12 @@ std::optional<Perturbation> read_perturbation(const json& request) {
   const auto& relative = field(*stated, "relative");
   if (!relative.is_number() || !std::isfinite(relative.get<double>()))
     throw Refusal(RefusalKind::usage, "`relative` is a finite number");
-  return Perturbation{natural_field(*stated, "seed"), relative.get<double>()};
+  Perturbation perturbation{natural_field(*stated, "seed"), relative.get<double>(), {}};
+  if (const auto* only = optional_field(*stated, "only")) {
+    if (!only->is_array()) throw Refusal(RefusalKind::usage, "`only` is a list of names");
+    for (const auto& name : *only) perturbation.only.insert(name.get<std::string>());
+  }
+  return perturbation;
 }
 
 Conversion read_conversion(const json& request, const RunSettings& settings) {
@@ -114,8 +121,6 @@ Conversion read_conversion(const json& request, const RunSettings& settings) {
   conversion.float64 = compute == "float64";
   conversion.perturbation = read_perturbation(request);
   conversion.device = settings.device;
-  if (conversion.perturbation && !conversion.float64)
-    throw Refusal(RefusalKind::usage, "`perturb` goes with compute: float64 only");
   return conversion;
 }
 
@@ -135,9 +140,10 @@ void fetch(NamedTensors& outputs) {
 }  // namespace
 
 const Session::Operation Session::k_operations[] = {
-    {"hello", &Session::hello}, {"environment", &Session::environment}, {"build", &Session::build},
-    {"load", &Session::load},   {"digest", &Session::digest},           {"run", &Session::run},
-    {"bye", &Session::bye},
+    {"hello", &Session::hello},         {"environment", &Session::environment},
+    {"build", &Session::build},         {"load", &Session::load},
+    {"digest", &Session::digest},       {"run", &Session::run},
+    {"gradients", &Session::gradients}, {"bye", &Session::bye},
 };
 
 Session::Session(Channel& channel, std::string gpu_library_error)
@@ -248,19 +254,48 @@ Session::Reply Session::run(const json& request) {
   const auto transform = make_transform(conversion);
   auto inputs = read_tensor_file(resolved(text_field(request, "inputs"), m_directory));
   const auto outputs_path = resolved(text_field(request, "outputs"), m_directory);
+  const auto layers_path = optional_text(request, "layers");
+  LayerRecorder recorder;
+  LayerTap tap;
+  if (layers_path)
+    tap = [&](const std::string& module, const std::string& op, const at::Tensor& result) {
+      recorder.add(module, op, result);
+    };
 
   const SettingsGuard guard(settings);
   const at::NoGradGuard no_grad;
   inputs = prepare_inputs(std::move(inputs), transform, settings.channels_last.value_or(false));
   const Stopwatch watch;
-  auto outputs = network().run(std::move(inputs), transform);
+  auto outputs = network().run(std::move(inputs), transform, tap);
   fetch(outputs);
   const auto seconds = watch.seconds();
 
   write_tensor_file(outputs_path, outputs);
   json entries = json::array();
   for (const auto& [name, tensor] : outputs) entries.push_back(describe(name, tensor));
-  return {{"outputs", std::move(entries)}, {"seconds", seconds}};
+  json reply{{"outputs", std::move(entries)}, {"seconds", seconds}};
+  if (!layers_path) return reply;
+  write_tensor_file(resolved(*layers_path, m_directory), {{"sketch", recorder.table()}});
+  auto& layers = reply["layers"] = json::array();
+  for (const auto& layer : recorder.layers())
+    layers.push_back({{"module", layer.module}, {"op", layer.op}, {"shape", layer.shape}});
+  return reply;
+}
+
+Session::Reply Session::gradients(const json& request) {
+  require_filled();
+  const auto conversion = read_conversion(request, read_settings(json::object()));
+  const auto transform = make_transform(conversion);
+  auto inputs = read_tensor_file(resolved(text_field(request, "inputs"), m_directory));
+  NamedTensors leaves;
+  const at::AutoGradMode with_gradients(true);
+  inputs = prepare_inputs(std::move(inputs), transform, /*channels_last=*/false);
+  const auto outputs = network().run(std::move(inputs), make_leaves(transform, leaves), {});
+  const auto reached = reached_elements(outputs, leaves);
+  json entries = json::array();
+  for (std::size_t i = 0; i < leaves.size(); ++i)
+    entries.push_back({{"name", leaves[i].first}, {"elements", leaves[i].second.numel()}, {"reached", reached[i]}});
+  return {{"tensors", std::move(entries)}};
 }
 
 Session::Reply Session::bye(const json&) {

@@ -36,6 +36,7 @@ class Session {
   Reply load(const nlohmann::json& request);
   Reply digest(const nlohmann::json& request);
   Reply run(const nlohmann::json& request);
+  Reply gradients(const nlohmann::json& request);
   Reply bye(const nlohmann::json& request);
 
   Network& network() const;

@@ -5,6 +5,8 @@
 #include "error.hpp"
 #include "files.hpp"
 #include "network.hpp"
+#include "operator_watch.hpp"
+#include "script_place.hpp"
 
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/script.h>
@@ -148,17 +150,47 @@ class TorchScriptNetwork final : public Network {
     return m_places[index].object->getSlot(m_places[index].attribute).toTensor();
   }
 
-  NamedTensors run(NamedTensors inputs, const Transform& transform) override {
+  NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override {
     if (transform && m_slots.empty() && has_floating_constants(*m_module.get_method("forward").graph()->block()))
       throw Refusal(RefusalKind::unsupported,
                     "a frozen archive computes with the weights as they were frozen; it cannot be converted", {},
                     "export the module without torch.jit.freeze");
     auto module = transform ? torch::jit::Module(transformed(m_module._ivalue(), "", transform)) : m_module;
     const auto method = module.get_method("forward");
+    std::optional<OperatorWatch> watch;
+    if (tap)
+      watch.emplace(slot_names(module), [&](const std::string& op, const std::string& slot, const auto& result) {
+        tap(slot.empty() ? script_place(module.type()) : module_of(slot), op, result);
+      });
     return Flattener::flatten(method(bind(method.function().getSchema(), std::move(inputs))));
   }
 
  private:
+  // The tensors that `module` computes with, by their slots.
+  std::unordered_map<const void*, std::string> slot_names(const torch::jit::Module& module) const {
+    std::unordered_map<const void*, std::string> names;
+    collect_names(module._ivalue(), "", names);
+    return names;
+  }
+
+  static void collect_names(const ObjectPtr& object, const std::string& prefix,
+                            std::unordered_map<const void*, std::string>& names) {
+    const auto type = object->type();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto name = prefix + type->getAttributeName(i);
+      const auto& value = object->getSlot(i);
+      if (is_module(type, i))
+        collect_names(value.toObject(), name + ".", names);
+      else if (value.isTensor() && value.toTensor().defined())
+        names.emplace(value.toTensor().unsafeGetTensorImpl(), name);
+    }
+  }
+
+  static std::string module_of(const std::string& slot) {
+    const auto dot = slot.rfind('.');
+    return dot == std::string::npos ? std::string() : slot.substr(0, dot);
+  }
+
   struct Place {
     ObjectPtr object;
     std::size_t attribute;

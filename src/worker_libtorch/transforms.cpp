@@ -48,14 +48,34 @@ bool is_plain_floating(at::ScalarType type) {
 at::Tensor to_float64(const at::Tensor& tensor, const std::string& name,
                       const std::optional<Perturbation>& perturbation) {
   if (!is_plain_floating(tensor.scalar_type())) return tensor;
-  if (perturbation) return perturbed(tensor, PerturbationFactors(*perturbation, name));
+  if (perturbation && perturbation->moves(name)) return perturbed(tensor, PerturbationFactors(*perturbation, name));
   return tensor.to(at::kDouble);
 }
 
+at::Tensor perturbed_in_own_type(const at::Tensor& tensor, const std::string& name, const Perturbation& perturbation) {
+  if (!is_plain_floating(tensor.scalar_type()) || !perturbation.moves(name)) return tensor;
+  return perturbed(tensor, PerturbationFactors(perturbation, name)).to(tensor.scalar_type());
+}
+
+Transform make_leaves(const Transform& transform, NamedTensors& leaves) {
+  return [&transform, &leaves](const std::string& name, const at::Tensor& tensor) {
+    const auto computed = transform ? transform(name, tensor) : tensor;
+    if (!is_plain_floating(computed.scalar_type())) return computed;
+    auto leaf = computed.detach();
+    leaf.set_requires_grad(true);
+    leaves.emplace_back(name, leaf);
+    return leaf;
+  };
+}
+
 Transform make_transform(const Conversion& conversion) {
-  if (!conversion.float64 && conversion.device.is_cpu()) return {};
+  if (!conversion.float64 && !conversion.perturbation && conversion.device.is_cpu()) return {};
   return [conversion](const std::string& name, const at::Tensor& tensor) {
-    const auto converted = conversion.float64 ? to_float64(tensor, name, conversion.perturbation) : tensor;
+    auto converted = tensor;
+    if (conversion.float64)
+      converted = to_float64(tensor, name, conversion.perturbation);
+    else if (conversion.perturbation)
+      converted = perturbed_in_own_type(tensor, name, *conversion.perturbation);
     return converted.to(conversion.device);
   };
 }

@@ -3,6 +3,7 @@
 
 Exit code 125: this interpreter lacks torch, numpy or safetensors, and the test counts as skipped."""
 
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -155,6 +156,49 @@ def explains_a_weight(command, folder):
     expect(verdict(lambda s: s["head.bias"].zero_()) == "all zero: it was never loaded", "a weight that was never loaded is too")
 
 
+class Stack(nn.Module):
+    """Two blocks and a head; the second block's epsilon, and whether it is there at all, can be others."""
+
+    def __init__(self, eps: float = 1e-5, skip: bool = False):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)
+        self.norm1, self.norm2 = nn.BatchNorm2d(8), nn.BatchNorm2d(8, eps=eps)
+        self.head = nn.Linear(8, 4)
+        self.skip = skip
+
+    def forward(self, image):
+        x = torch.relu(self.norm1(self.first(image)))
+        if not self.skip:
+            x = torch.relu(self.norm2(self.second(x)))
+        return self.head(x.mean([2, 3]))
+
+
+def names_the_first_layer(command, folder):
+    model = Model(command, folder / "layers", Stack(), "random:2x3x12x12,seed=3,normal")
+    code, findings = model.verify()
+    expect(code == 0 and len(findings["golden.shadow"]["tables"]) == 1, "a network that agrees is not followed layer by layer")
+
+    other = model.script(Stack(eps=1e-3), "eps.pt")
+    code, findings = model.verify("--model", other, "--save-results", folder / "eps-results")
+    message = findings["golden.shadow"]["message"]
+    expect(code == 1 and "the first layer that differs is norm2 (batch_norm)" in message, "another epsilon is found in its layer", message)
+    again = model.verify("--results", folder / "eps-results")[1]["golden.shadow"]
+    expect(again["message"] == message, "and again from saved results", again["message"])
+    message = model.verify("--model", model.script(Stack(skip=True), "skip.pt"))[1]["golden.shadow"]["message"]
+    expect("the network lacks second (conv2d)" in message, "a missing layer is named", message)
+
+    manifest = model.seal / "manifest.toml"
+    text = manifest.read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("layers = ")]
+    expect(len(lines) == len(text.splitlines()) - 1, "the seal counts its layers")
+    blank = "\n".join('digest = ""' if line.startswith("digest = ") else line for line in lines) + "\n"
+    digest = hashlib.sha256(blank.encode()).hexdigest()
+    manifest.write_text(blank.replace('digest = ""', f'digest = "{digest}"', 1))
+    code, findings = model.verify("--model", other)
+    expect(code == 1 and "the seal has no sketches of the layers" in findings["golden.shadow"]["message"],
+           "a seal of before there were sketches is read, and says that it has none", findings["golden.shadow"])
+
+
 def judges_again(command, folder):
     model = Model(command, folder / "again", Classifier(), "random:4x3x12x12,seed=3,normal")
     results = folder / "results"
@@ -197,7 +241,7 @@ def main():
     command = Command(*sys.argv[1:3])
     with tempfile.TemporaryDirectory() as name:
         torch.manual_seed(0)
-        for test in (judges_integers_and_bools, explains_a_weight, judges_again, names_a_drifted_input, refuses_goldens_that_prove_nothing):
+        for test in (judges_integers_and_bools, explains_a_weight, names_the_first_layer, judges_again, names_a_drifted_input, refuses_goldens_that_prove_nothing):
             test(command, pathlib.Path(name))
 
 

@@ -128,10 +128,19 @@ class PerturbationTest(unittest.TestCase):
         self.assertEqual(found["x"].dtype, np.dtype("i8"))
         self.assertEqual(found["x"].tolist(), [3, 4])
 
-    def test_a_native_run_is_not_perturbed(self):
-        with self.assertRaises(client.Refused) as refused:
-            self.process.run({"x": np.ones(1, "f4")}, compute="native", perturb={"seed": 1, "relative": 0.5})
-        self.assertEqual(refused.exception.kind, "usage")
+    def test_a_native_run_is_perturbed_and_rounded_once_to_its_own_type(self):
+        x = np.linspace(1, 2, 64).astype("f4")
+        found, _ = self.process.run({"x": x}, compute="native", perturb={"seed": 1, "relative": 0.5})
+        moved = found[str(len(self.tensors))]  # the input, given back last
+        self.assertEqual(moved.dtype, np.dtype("f4"))
+        self.assertEqual(moved.tobytes(), (x.astype("f8") * factors("input/x", 1, 0.5, (64,))).astype("f4").tobytes())
+
+    def test_only_the_tensors_that_are_named_are_moved(self):
+        found = self.run_with({"x": np.ones(1, "f4")}, perturb={"seed": 1, "relative": 0.5, "only": ["large"]})
+        self.assertNotEqual(found["large"].tobytes(), self.tensors["large"].astype("f8").tobytes())
+        for name, array in self.tensors.items():
+            if name != "large" and array.dtype.kind == "f":
+                self.assertEqual(found[name].tobytes(), array.astype("f8").tobytes(), name)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,12 @@ class Gatherer {
     m_scales.push_back(make_tensor("", DType::float64, {3}, std::vector<double>{noise.floor, noise.base, noise.step}));
     add(place(golden, "noise_scale", name), m_scales.back());
   }
+  void add_layers(const std::string& golden, std::span<const SealedLayer> layers) {
+    for (auto& tensor : pack_sealed_layers(layers)) {
+      m_scales.push_back(std::move(tensor));
+      add(place(golden, "layers", m_scales.back().name), m_scales.back());
+    }
+  }
   [[nodiscard]] std::string write() const { return write_safetensors(m_tensors); }
 
  private:
@@ -60,6 +66,17 @@ class Picker {
     auto result = *tensor;
     result.name = name;
     return result;
+  }
+  // All tensors of a part, under their own names.
+  [[nodiscard]] std::vector<HostTensor> pick_all(const std::string& golden, std::string_view part) const {
+    const auto prefix = place(golden, part, "");
+    std::vector<HostTensor> found;
+    for (const auto& tensor : m_tensors) {
+      if (!tensor.name.starts_with(prefix)) continue;
+      found.push_back(tensor);
+      found.back().name = tensor.name.substr(prefix.size());
+    }
+    return found;
   }
   [[nodiscard]] Error damaged(std::string message) const {
     return {ErrorKind::malformed, m_file, std::move(message),
@@ -103,13 +120,27 @@ GoldenOutput pick_output(const Picker& picker, const GoldenCase& golden, const G
   return result;
 }
 
+std::vector<SealedLayer> pick_layers(const Picker& picker, const GoldenCase& golden) {
+  auto layers = unpack_sealed_layers(picker.pick_all(golden.name, "layers"));
+  if (static_cast<std::int64_t>(layers.size()) != golden.layers)
+    throw picker.damaged(fmt::format("expected {} layers, found {}", golden.layers, layers.size()));
+  return layers;
+}
+
 }  // namespace
+
+int significant_bits(const GoldenTensors& golden) {
+  int bits = k_bits_float32;
+  for (const auto& output : golden.outputs) bits = std::min(bits, significant_bits(output.native.dtype));
+  return bits;
+}
 
 std::string write_golden(std::span<const GoldenTensors> cases, std::span<const WeightTrace> traces) {
   Gatherer gatherer;
   for (const auto& golden : cases) {
     for (const auto& input : golden.inputs) gatherer.add(place(golden.name, "input", input.name), input);
     for (const auto& output : golden.outputs) gatherer.add_output(golden.name, output);
+    if (!golden.layers.empty()) gatherer.add_layers(golden.name, golden.layers);
   }
   if (traces.empty()) return gatherer.write();
   const auto packed = pack_traces(traces);
@@ -126,6 +157,7 @@ std::vector<WeightTrace> read_traces(const std::filesystem::path& path) {
 GoldenCase describe(const GoldenTensors& golden, std::span<const std::string> sources) {
   GoldenCase result;
   result.name = golden.name;
+  result.layers = static_cast<std::int64_t>(golden.layers.size());
   for (std::size_t i = 0; i < golden.inputs.size(); ++i) {
     const auto& input = golden.inputs[i];
     result.inputs.push_back({input.name, input.dtype, input.shape, i < sources.size() ? sources[i] : std::string()});
@@ -147,6 +179,7 @@ std::vector<GoldenTensors> read_golden(const std::filesystem::path& path, std::s
       tensors.inputs.push_back(picker.pick(golden.name, "input", input.name, input.dtype, input.shape));
     }
     for (const auto& output : golden.outputs) tensors.outputs.push_back(pick_output(picker, golden, output));
+    if (golden.layers > 0) tensors.layers = pick_layers(picker, golden);
     result.push_back(std::move(tensors));
   }
   return result;

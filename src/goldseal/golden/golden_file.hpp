@@ -2,6 +2,7 @@
 #pragma once
 
 #include <goldseal/golden/host_tensor.hpp>
+#include <goldseal/golden/layers.hpp>
 #include <goldseal/golden/noise_floor.hpp>
 #include <goldseal/golden/weight_traces.hpp>
 #include <goldseal/manifest/manifest.hpp>
@@ -28,12 +29,17 @@ struct GoldenOutput {
 ///   CASE/noise/NAME                         uint8, the codes of NoiseFloor
 ///   CASE/noise_scale/NAME                   float64 [3]: floor, base, step
 ///   CASE/stable/NAME                        uint8, of outputs that are integers or bools
+///   CASE/layers/names, sketch, noise        as pack_sealed_layers gives them, where the manifest counts layers
 /// which is 13 bytes an output element for a float32 network. The rest of a NoiseFloor is in the manifest.
 struct GoldenTensors {
   std::string name;
   std::vector<HostTensor> inputs;
   std::vector<GoldenOutput> outputs;
+  std::vector<SealedLayer> layers;  ///< empty in seals of before, and where they vary from run to run
 };
+
+/// Significant bits of the least precise floating output: those of the network's own type.
+[[nodiscard]] int significant_bits(const GoldenTensors& golden);
 
 /// The bytes of golden.safetensors. `traces`, if there are any, are those of the manifest's tensors in its order; they
 /// lie in the file as `weights/trace`.

@@ -79,6 +79,7 @@ struct GoldenCase {
   bool repeatable = true;   ///< two runs at capture agreed in every bit
   std::int64_t probes = 0;  ///< K
   std::vector<std::int64_t> seeds;
+  std::int64_t layers = 0;  ///< sketched ones (golden/layers.hpp); 0 in seals of before, and where they vary
 };
 
 struct Manifest {

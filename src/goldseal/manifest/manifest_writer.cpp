@@ -61,8 +61,10 @@ std::string noise_line(const NoiseRecord& noise) {
 }
 
 std::string golden_table(const GoldenCase& golden) {
-  auto text = fmt::format("\n[[golden]]\nname = {}\nrepeatable = {}\nprobes = {}\nseeds = {}\ninput = [\n",
+  auto text = fmt::format("\n[[golden]]\nname = {}\nrepeatable = {}\nprobes = {}\nseeds = {}\n",
                           toml_string(golden.name), golden.repeatable, golden.probes, toml_integers(golden.seeds));
+  if (golden.layers > 0) text += fmt::format("layers = {}\n", golden.layers);
+  text += "input = [\n";
   for (const auto& input : golden.inputs) text += golden_tensor_line(input);
   text += "]\noutput = [\n";
   for (const auto& output : golden.outputs) text += golden_tensor_line(output);

@@ -107,7 +107,9 @@ void write(JsonWriter& json, const LayerError& layer) {
   json.member("golden", layer.golden);
   json.member("limit", layer.limit);
   json.member("name", layer.name);
+  json.member("op", layer.op);
   json.member("ratio", layer.ratio);
+  json.member("run", layer.run);
   json.end_object();
 }
 

@@ -161,7 +161,8 @@ OutputError output_error(const Node& node) {
 }
 
 LayerError layer_error(const Node& node) {
-  return {node.text("golden"), node.text("name"), node.at("ratio").number(), node.number("limit")};
+  return {node.text("golden"),  node.text("name"), node.at("ratio").number(),
+          node.number("limit"), node.text("op"),   node.text("run")};
 }
 
 Picture picture(const Node& node) { return {node.text("title"), node.text("media_type"), node.text("base64")}; }

@@ -131,8 +131,10 @@ std::string_view report_schema() {
       "properties": {
         "golden": {"type": "string"},
         "name": {"type": "string"},
-        "ratio": {"$ref": "#/$defs/number"},
-        "limit": {"$ref": "#/$defs/number"}
+        "ratio": {"$ref": "#/$defs/number", "description": "Error over noise; inf where one side has no such layer"},
+        "limit": {"$ref": "#/$defs/number"},
+        "op": {"type": "string", "description": "The operator"},
+        "run": {"type": "string", "description": "float64 or native"}
       }
     },
     "picture": {

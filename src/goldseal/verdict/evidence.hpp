@@ -60,8 +60,10 @@ struct OutputError {
 struct LayerError {
   std::string golden;
   std::string name;
-  double ratio = 0;
+  double ratio = 0;  ///< infinite where one side has no such layer
   double limit = 0;
+  std::string op = {};   ///< the operator: `conv2d`
+  std::string run = {};  ///< `float64` or `native`
   friend bool operator==(const LayerError&, const LayerError&) = default;
 };
 

@@ -66,6 +66,7 @@ struct RunRequest {
   std::optional<bool> channels_last;
   std::optional<bool> tf32;
   std::optional<std::string> device;
+  std::filesystem::path layers;  ///< where to write the layers' sketches; empty for none
 };
 
 struct RunOutput {
@@ -74,8 +75,16 @@ struct RunOutput {
   std::vector<std::int64_t> shape;
 };
 
+/// An operator whose output was sketched.
+struct RunLayer {
+  std::string module;
+  std::string op;
+  std::vector<std::int64_t> shape;
+};
+
 struct RunReply {
   std::vector<RunOutput> outputs;
+  std::vector<RunLayer> layers;  ///< in the order of their rows in the sketches' file; empty where none were asked for
   double seconds = 0;
 };
 

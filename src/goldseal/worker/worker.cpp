@@ -195,6 +195,7 @@ RunReply Worker::run(const RunRequest& request) {
                {"compute", request.float64 ? "float64" : "native"},
                {"settings", settings_of(request)}};
   if (request.perturb) members["perturb"] = {{"seed", request.perturb->seed}, {"relative", request.perturb->relative}};
+  if (!request.layers.empty()) members["layers"] = request.layers.string();
   const auto reply = m_state->channel.request("run", std::move(members));
   return read_reply(m_state->name, "run", [&] {
     RunReply result;
@@ -202,6 +203,10 @@ RunReply Worker::run(const RunRequest& request) {
     for (const auto& output : reply.at("outputs")) {
       result.outputs.push_back({output.at("name").get<std::string>(), output.at("dtype").get<std::string>(),
                                 output.at("shape").get<std::vector<std::int64_t>>()});
+    }
+    for (const auto& layer : reply.value("layers", Json::array())) {
+      result.layers.push_back({layer.at("module").get<std::string>(), layer.at("op").get<std::string>(),
+                               layer.at("shape").get<std::vector<std::int64_t>>()});
     }
     return result;
   });

@@ -42,13 +42,15 @@ class CaseCapture {
 
   CapturedCase capture() {
     m_progress.step(fmt::format("running {}", m_case.tensors.name), k_all_runs);
-    const auto native = run({});
+    const auto first = run_layered({});
+    const auto& native = first.outputs;
     for (const auto& output : native) add_output(output);
     if (run_reference()) {
       run_probes();
       finish_floors();
-      calibrate_all(native);
+      calibrate_all(first);
       run_native_variants();
+      m_case.tensors.layers = m_layers.finish();
       if (!m_stability.empty()) run_coarse_probes();
     }
     m_case.repeatable = repeats(native, run({}));
@@ -60,6 +62,12 @@ class CaseCapture {
   }
 
  private:
+  LayeredRun run_layered(RunRequest request) {
+    auto result = m_runner.run_layered(std::move(request));
+    m_progress.advance(++m_done);
+    return result;
+  }
+
   std::vector<HostTensor> run(RunRequest request) {
     auto outputs = m_runner.run(std::move(request));
     m_progress.advance(++m_done);
@@ -90,7 +98,9 @@ class CaseCapture {
     RunRequest request;
     request.float64 = true;
     try {
-      m_reference = run(request);
+      auto result = run_layered(request);
+      m_reference = std::move(result.outputs);
+      m_layers.set_reference(std::move(result.layers));
     } catch (const Error& error) {
       const auto raised = m_worker.failure() && m_worker.failure()->kind == WorkerFailure::Kind::raised;
       if (!raised && error.kind() != ErrorKind::unsupported) throw;
@@ -112,12 +122,14 @@ class CaseCapture {
   void run_probes() {
     for (std::int64_t seed = 1; seed <= golden::k_probes; ++seed) {
       m_case.seeds.push_back(seed);
-      const auto outputs = run(perturbed(seed, golden::k_rounding));
-      for (auto& [index, probe] : m_probes) probe.add_response(seed, output_of(outputs, index));
+      const auto result = run_layered(perturbed(seed, golden::k_rounding));
+      for (auto& [index, probe] : m_probes) probe.add_response(seed, output_of(result.outputs, index));
+      m_layers.add_response(seed, result.layers);
     }
     for (std::int64_t seed = 1; seed <= golden::k_islands; ++seed) {
-      const auto outputs = run(perturbed(seed, golden::k_island_rounding));
-      for (auto& [index, probe] : m_probes) probe.add_island(seed, output_of(outputs, index));
+      const auto result = run_layered(perturbed(seed, golden::k_island_rounding));
+      for (auto& [index, probe] : m_probes) probe.add_island(seed, output_of(result.outputs, index));
+      m_layers.add_island(seed, result.layers);
     }
   }
 
@@ -140,25 +152,26 @@ class CaseCapture {
     for (auto& [index, probe] : m_probes) m_case.tensors.outputs[index].noise = probe.finish();
   }
 
-  void calibrate_all(const std::vector<HostTensor>& outputs) {
+  void calibrate_all(const LayeredRun& native) {
     for (auto& [index, probe] : m_probes) {
       auto& output = m_case.tensors.outputs[index];
-      golden::calibrate(*output.noise, *output.reference, output_of(outputs, index));
+      golden::calibrate(*output.noise, *output.reference, output_of(native.outputs, index));
     }
+    m_layers.calibrate(native.layers, golden::significant_bits(m_case.tensors));
   }
 
   void run_native_variants() {
     RunRequest without_onednn;
     without_onednn.onednn = false;
-    take_variant(run(without_onednn));
+    take_variant(run_layered(without_onednn));
     RunRequest channels_last;
     channels_last.channels_last = true;
-    take_variant(run(channels_last));
+    take_variant(run_layered(channels_last));
   }
 
-  void take_variant(const std::vector<HostTensor>& outputs) {
-    calibrate_all(outputs);
-    hold_against_stability(outputs);
+  void take_variant(const LayeredRun& native) {
+    calibrate_all(native);
+    hold_against_stability(native.outputs);
   }
 
   static bool repeats(const std::vector<HostTensor>& first, const std::vector<HostTensor>& second) {
@@ -208,10 +221,20 @@ class CaseCapture {
   CaseRunner m_runner;
   CapturedCase m_case;
   std::vector<HostTensor> m_reference;
+  golden::LayerProbe m_layers;
   std::vector<std::pair<std::size_t, golden::NoiseProbe>> m_probes;
   std::vector<std::pair<std::size_t, golden::StabilityProbe>> m_stability;
   std::uint64_t m_done = 0;
 };
+
+std::vector<golden::LayerSketch> sketches(const std::vector<RunLayer>& layers, const std::vector<HostTensor>& file) {
+  std::vector<golden::LayerSketch> result;
+  for (const auto& layer : layers) result.push_back({layer.module, layer.op, layer.shape, {}, 0, 0});
+  const auto* const table = find_tensor(file, "sketch");
+  if (table == nullptr) throw Error(ErrorKind::worker, "worker", "the sketches of the layers have no table `sketch`");
+  golden::fill_sketches(*table, result);
+  return result;
+}
 
 }  // namespace
 
@@ -220,13 +243,23 @@ CaseRunner::CaseRunner(Worker& worker, const std::vector<HostTensor>& inputs, st
   write_file_atomically(m_inputs, input_file(inputs));
 }
 
-std::vector<HostTensor> CaseRunner::run(RunRequest request) const {
+std::vector<HostTensor> CaseRunner::run(RunRequest request) const { return run_once(request).outputs; }
+
+LayeredRun CaseRunner::run_layered(RunRequest request) const {
+  request.layers = m_worker.run_directory() / "layers.safetensors";
+  return run_once(request);
+}
+
+LayeredRun CaseRunner::run_once(RunRequest& request) const {
   request.inputs = m_inputs;
   request.outputs = m_worker.run_directory() / "outputs.safetensors";
-  m_worker.run(request);
-  auto outputs = read_tensors(request.outputs);
+  const auto reply = m_worker.run(request);
+  LayeredRun result{read_tensors(request.outputs), {}};
   std::filesystem::remove(request.outputs);
-  return outputs;
+  if (reply.layers.empty()) return result;
+  result.layers = sketches(reply.layers, read_tensors(request.layers));
+  std::filesystem::remove(request.layers);
+  return result;
 }
 
 CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs, Progress& progress) {

@@ -13,6 +13,12 @@
 
 namespace goldseal {
 
+/// What a run gave that was followed layer by layer.
+struct LayeredRun {
+  std::vector<HostTensor> outputs;
+  std::vector<golden::LayerSketch> layers;  ///< empty where the worker does not sketch layers
+};
+
 /// The runs of one golden case in a worker. The inputs are written once, for all runs.
 class CaseRunner {
  public:
@@ -21,8 +27,12 @@ class CaseRunner {
 
   /// Runs and maps the outputs. Their file is removed at once; the mappings keep it.
   [[nodiscard]] std::vector<HostTensor> run(RunRequest request) const;
+  /// The same, with a sketch of each layer's output.
+  [[nodiscard]] LayeredRun run_layered(RunRequest request) const;
 
  private:
+  [[nodiscard]] LayeredRun run_once(RunRequest& request) const;
+
   Worker& m_worker;
   std::filesystem::path m_inputs;
 };

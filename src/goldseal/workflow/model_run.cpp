@@ -55,7 +55,7 @@ class ModelRun {
     m_observed.loaded_tensors = std::move(results.tensors);
     for (const auto& golden : sealed_cases()) {
       const auto found = std::ranges::find(results.cases, golden.name, &CaseResults::golden_case);
-      observe(golden, found == results.cases.end() ? CaseResults{golden.name, {}, {}, {}} : *found);
+      observe_saved(golden, found == results.cases.end() ? CaseResults{golden.name, {}, {}, {}, {}, {}} : *found);
     }
   }
 
@@ -73,6 +73,7 @@ class ModelRun {
       const CaseRunner runner(worker, golden.inputs);
       m_results.push_back(run_golden(runner, golden));
       observe(golden, m_results.back());
+      follow_layers(runner, golden, m_results.back());
       try_settings(worker, runner, golden);
     }
     worker.finish();
@@ -112,6 +113,35 @@ class ModelRun {
   void observe(const golden::GoldenTensors& sealed, const CaseResults& results) {
     std::ranges::move(compare_outputs(sealed, results), std::back_inserter(m_observed.outputs));
     m_stopwatch.lap("compare");
+  }
+
+  void observe_saved(const golden::GoldenTensors& sealed, const CaseResults& results) {
+    observe(sealed, results);
+    for (const auto run : {golden::LayerRun::float64, golden::LayerRun::native}) {
+      const auto& layers = run == golden::LayerRun::float64 ? results.float64_layers : results.native_layers;
+      if (!layers.empty()) observe_layers(sealed, run, golden::unpack_layers(layers));
+    }
+  }
+
+  // Where the weights are the sealed ones and the answers are not, the run is made once more, layer by layer. A run
+  // that cannot be followed leaves the verdict as it is.
+  void follow_layers(const CaseRunner& runner, const golden::GoldenTensors& sealed, CaseResults& results) {
+    const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name);
+    if (!run) return;
+    m_progress.step(fmt::format("following the layers of {}", sealed.name));
+    RunRequest request;
+    request.float64 = *run == golden::LayerRun::float64;
+    const auto layers = runner.run_layered(request).layers;
+    m_stopwatch.lap("layers");
+    if (layers.empty()) return;
+    (request.float64 ? results.float64_layers : results.native_layers) = golden::pack_layers(layers);
+    observe_layers(sealed, *run, layers);
+  }
+
+  void observe_layers(const golden::GoldenTensors& sealed, golden::LayerRun run,
+                      const std::vector<golden::LayerSketch>& layers) {
+    m_observed.layers.push_back(
+        {sealed.name, run, golden::follow_layers(sealed.layers, layers, run, golden::significant_bits(sealed))});
   }
 
   // Where the float64 run agrees and the native one does not, one setting after the other is changed until it does. A

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/output_comparison.hpp>
 
+#include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/golden/comparison.hpp>
 #include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/lanes.hpp>
@@ -70,6 +71,19 @@ std::vector<OutputObservation> compare_outputs(const golden::GoldenTensors& seal
     compared.push_back(std::move(observed));
   }
   return compared;
+}
+
+std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case) {
+  if (!observed.loaded_tensors || !all_as_sealed(observed.sealed.model, digests_of(*observed.loaded_tensors)))
+    return {};
+  bool native_differs = false;
+  for (const auto& output : observed.outputs) {
+    if (output.golden_case != golden_case) continue;
+    if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return golden::LayerRun::float64;
+    native_differs = native_differs ||
+                     (output.native && !golden::judge_native(*output.native, output.noise, output.native_dtype).pass);
+  }
+  return native_differs ? std::optional(golden::LayerRun::native) : std::nullopt;
 }
 
 double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& native) {

@@ -5,6 +5,8 @@
 #include <goldseal/golden/golden_file.hpp>
 #include <goldseal/workflow/saved_results.hpp>
 
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace goldseal {
@@ -13,6 +15,11 @@ namespace goldseal {
 /// the seal does not have.
 [[nodiscard]] std::vector<OutputObservation> compare_outputs(const golden::GoldenTensors& sealed,
                                                              const CaseResults& results);
+
+/// The run of a case that differs from the seal although the weights are the sealed ones: the float64 one if that one
+/// differs, else the native one; nothing where neither does.
+[[nodiscard]] std::optional<golden::LayerRun> differing_run(const Observation& observed,
+                                                            const std::string& golden_case);
 
 /// By how much a native run exceeds what rounding can explain: the greatest severity of its outputs, over 1 where one
 /// fails.

@@ -116,6 +116,16 @@ std::vector<OutputError> output_errors(const Observation& observed) {
   return errors;
 }
 
+std::vector<LayerError> layer_errors(const Observation& observed) {
+  std::vector<LayerError> errors;
+  for (const auto& layers : observed.layers) {
+    const std::string run = layers.run == golden::LayerRun::float64 ? "float64" : "native";
+    for (const auto& step : layers.trail.steps)
+      errors.push_back({layers.golden_case, step.label, step.ratio, step.limit, step.op, run});
+  }
+  return errors;
+}
+
 }  // namespace
 
 Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings) {
@@ -123,6 +133,7 @@ Evidence report_evidence(const Observation& observed, const std::vector<Finding>
   evidence.environment = environment_rows(observed, findings);
   evidence.tensors = TensorStates(observed).rows();
   evidence.outputs = output_errors(observed);
+  evidence.layers = layer_errors(observed);
   return evidence;
 }
 

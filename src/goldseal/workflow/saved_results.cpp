@@ -27,7 +27,9 @@ constexpr std::uint64_t k_largest_text = 64U << 20U;
 constexpr std::array k_runs{
     std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"native", &CaseResults::native},
     std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"again", &CaseResults::again},
-    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"float64", &CaseResults::float64}};
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"float64", &CaseResults::float64},
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"float64_layers", &CaseResults::float64_layers},
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"native_layers", &CaseResults::native_layers}};
 
 Json describe(const Key& key) {
   return {{"name", key.name}, {"dtype", to_string(key.dtype)}, {"shape", key.shape}, {"required", key.required}};

@@ -91,8 +91,10 @@ function(goldseal_add_libtorch_worker prefix)
   find_package(Threads REQUIRED)
 
   set(target goldseal_worker_libtorch_${version})
-  set(sources main channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program export_pytree export_symbols facts fields files libraries mapped_tensors network plugin_network refusal run_settings
-              session sha256 tensor_digest tensor_file torchscript_network transforms)
+  set(sources main channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program
+              export_pytree export_symbols facts fields files gradients layer_recorder layer_sketch libraries mapped_tensors
+              network operator_watch plugin_network refusal run_settings script_place session sha256 tensor_digest
+              tensor_file torchscript_network transforms)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
   add_executable(${target} ${sources})

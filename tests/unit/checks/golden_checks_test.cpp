@@ -118,5 +118,24 @@ TEST_CASE("a model with nothing but integers and bools is judged by them alone")
   CHECK(outcome(observed) == ExitCode::conforms);
 }
 
+TEST_CASE("the first layer that differs stands in the message, with its neighbours in a table") {
+  auto observed = conforming();
+  observed.outputs[0].shadow->rms_ratio = 1;
+  CHECK(judge("golden.shadow", observed).message.find("no sketches of the layers") != std::string::npos);
+  observed.sealed.golden[0].layers = 4;
+  golden::LayerTrail trail;
+  trail.steps = {{"a (conv2d)", "conv2d", 1e-9, 5e-7},
+                 {"b (conv2d)", "conv2d", 1e-9, 5e-7},
+                 {"c (relu)", "relu", 1e-3, 5e-7},
+                 {"d (linear)", "linear", 1e-2, 5e-7}};
+  trail.first = 2;
+  observed.layers = {{"default", golden::LayerRun::float64, trail}};
+  const auto finding = judge("golden.shadow", observed);
+  CHECK(finding.message.find("the first layer that differs is c (relu), by 2e+03 times") != std::string::npos);
+  REQUIRE(finding.tables.size() == 2);
+  CHECK(finding.tables[1].rows.size() == 4);
+  CHECK(finding.tables[1].rows[2][3] == "first that differs");
+}
+
 }  // namespace
 }  // namespace goldseal

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/golden/outputs.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace goldseal {
+namespace {
+
+// Rows before and after the first layer that differs: enough to see a step, short enough to read.
+constexpr std::size_t k_before = 2;
+constexpr std::size_t k_after = 5;
+
+std::string shown_ratio(double ratio) { return std::isinf(ratio) ? "not comparable" : fmt::format("{:.3g}", ratio); }
+
+Table table_of(const golden::LayerTrail& trail) {
+  Table table{"layers", {"layer", "error/noise", "limit", ""}, {}};
+  const auto first = *trail.first;
+  const auto begin = first - std::min(first, k_before);
+  const auto end = std::min(trail.steps.size(), first + k_after);
+  for (auto i = begin; i < end; ++i) {
+    const auto& step = trail.steps[i];
+    table.rows.push_back({step.label, shown_ratio(step.ratio), fmt::format("{:.3g}", step.limit),
+                          i == first ? "first that differs" : ""});
+  }
+  return table;
+}
+
+bool sealed_with_layers(const Observation& observed, const std::string& golden_case) {
+  return std::ranges::any_of(observed.sealed.golden,
+                             [&](const GoldenCase& golden) { return golden.name == golden_case && golden.layers > 0; });
+}
+
+std::string phrase_of(const golden::LayerTrail& trail) {
+  if (!trail.first) return "; each of its layers agrees on the whole: it differs in few elements, or behind the last";
+  const auto& step = trail.steps[*trail.first];
+  if (std::isinf(step.ratio) && !trail.departure.empty()) return fmt::format("; the layers part: {}", trail.departure);
+  return fmt::format("; the first layer that differs is {}, by {:.3g} times what rounding can explain", step.label,
+                     step.ratio / step.limit);
+}
+
+}  // namespace
+
+std::string tell_layers(const Observation& observed, const std::string& golden_case, golden::LayerRun run,
+                        Finding& failure) {
+  const auto found = std::ranges::find_if(observed.layers, [&](const LayerObservation& layers) {
+    return layers.golden_case == golden_case && layers.run == run;
+  });
+  if (found == observed.layers.end()) {
+    return sealed_with_layers(observed, golden_case)
+               ? ""
+               : "; the seal has no sketches of the layers, so the first one that differs cannot be named";
+  }
+  if (found->trail.first) failure.tables.push_back(table_of(found->trail));
+  return phrase_of(found->trail);
+}
+
+}  // namespace goldseal

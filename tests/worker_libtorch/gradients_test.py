@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which weights the answers depend on."""
+import unittest
+
+import client
+import numpy as np
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    torch = None
+    client.main()
+
+
+class Partly(nn.Module):
+    """Uses one row of its table, its head, and not its spare."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(10, 4)
+        self.head = nn.Linear(4, 3)
+        self.spare = nn.Linear(4, 3)
+
+    def forward(self, index):
+        return self.head(self.table(index)), index + 1
+
+
+class GradientsTest(unittest.TestCase):
+    def ask(self, compute):
+        with client.worker() as process:
+            model = Partly().eval()
+            torch.jit.script(model).save(process.path("net.pt"))
+            process.ask("build", builder="torchscript", source="net.pt", options={})
+            process.load({name: value.numpy() for name, value in model.state_dict().items()})
+            client.write_safetensors(process.path("inputs.safetensors"), {"index": np.array([3], "i8")})
+            before = process.ask("digest")["tensors"]
+            reply = process.ask("gradients", inputs="inputs.safetensors", compute=compute)
+            self.assertEqual(process.ask("digest")["tensors"], before)
+            return {tensor["name"]: (tensor["reached"], tensor["elements"]) for tensor in reply["tensors"]}
+
+    def test_what_the_outputs_depend_on_is_counted(self):
+        for compute in ("native", "float64"):
+            self.assertEqual(self.ask(compute), {"table.weight": (4, 40), "head.weight": (12, 12), "head.bias": (3, 3),
+                                                 "spare.weight": (0, 12), "spare.bias": (0, 3)})
+
+
+if __name__ == "__main__":
+    client.main()

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sketches of a run's layers: which layers, under which names, and what a sketch holds."""
+import unittest
+
+import client
+import numpy as np
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    torch = None
+    client.main()
+
+
+def signs(count):
+    """sigma of PROTOCOL.md, computed with Python's integers: bit k of byte (j mod 8) of the hash of j // 8."""
+    def mix(z):
+        z ^= z >> 30
+        z = z * 0xBF58476D1CE4E5B9 % 2**64
+        z ^= z >> 27
+        z = z * 0x94D049BB133111EB % 2**64
+        return z ^ (z >> 31)
+
+    result = np.empty((count, 8))
+    for j in range(count):
+        byte = mix((j // 8 + 1) * 0x9E3779B97F4A7C15 % 2**64) >> (8 * (j % 8)) & 0xFF
+        result[j] = [1.0 if byte >> k & 1 else -1.0 for k in range(8)]
+    return result
+
+
+def sketch(values):
+    values = np.asarray(values, np.float64).reshape(-1)
+    finite = np.where(np.isfinite(values), values, 0.0)
+    projections = signs(len(values)).T @ finite / np.sqrt(len(values))
+    return [*projections, np.sqrt(np.mean(finite**2)), np.sum(~np.isfinite(values))]
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        return torch.relu_(self.norm(self.conv(x)))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([Block(), Block()])
+        self.head = nn.Linear(3 * 5 * 5, 4)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = x + block(x)
+        return self.head(x.transpose(2, 3).reshape(x.shape[0], -1).to(x.dtype))
+
+
+LAYERS = [("blocks.0.conv", "aten::conv2d"), ("blocks.0.norm", "aten::batch_norm"), ("blocks.0", "aten::relu_"), ("", "aten::add"),
+          ("blocks.1.conv", "aten::conv2d"), ("blocks.1.norm", "aten::batch_norm"), ("blocks.1", "aten::relu_"), ("", "aten::add"),
+          ("head", "aten::linear")]
+
+
+class LayersTest(unittest.TestCase):
+    def setUp(self):
+        self.process = client.worker()
+        torch.manual_seed(1)
+        self.model = Net().eval()
+        torch.jit.script(self.model).save(self.process.path("net.pt"))
+        self.process.ask("build", builder="torchscript", source="net.pt", options={})
+        self.process.load({name: value.numpy() for name, value in self.model.state_dict().items()})
+        self.image = torch.rand(2, 3, 5, 5)
+
+    def tearDown(self):
+        self.process.close()
+
+    def run_layers(self, **members):
+        outputs, reply = self.process.run({"x": self.image.numpy()}, layers="layers.safetensors", **members)
+        return outputs, reply["layers"], client.read_safetensors(self.process.path("layers.safetensors"))["sketch"]
+
+    def test_modules_and_operators_are_named_in_the_order_of_computation(self):
+        _, layers, table = self.run_layers()
+        self.assertEqual([(layer["module"], layer["op"]) for layer in layers], LAYERS)
+        self.assertEqual(layers[0]["shape"], [2, 3, 5, 5])
+        self.assertEqual(table.shape, (len(LAYERS), 10))
+
+    def test_a_sketch_is_what_the_protocol_says(self):
+        outputs, _, table = self.run_layers(compute="float64")
+        np.testing.assert_allclose(table[-1], sketch(outputs["output"]), rtol=1e-13, atol=1e-13)
+        double = self.model.double()
+        with torch.no_grad():
+            first = double.blocks[0].conv(self.image.double())
+        np.testing.assert_allclose(table[0], sketch(first.numpy()), rtol=1e-11, atol=1e-12)
+
+    def test_an_operation_in_place_leaves_the_layer_before_it_as_it_was(self):
+        _, _, table = self.run_layers(compute="float64")
+        double = self.model.double()
+        with torch.no_grad():
+            normed = double.blocks[0].norm(double.blocks[0].conv(self.image.double()))
+        np.testing.assert_allclose(table[1], sketch(normed.numpy()), rtol=1e-10, atol=1e-11)
+        np.testing.assert_allclose(table[2], sketch(normed.relu().numpy()), rtol=1e-10, atol=1e-11)
+
+    def test_sketches_change_no_answer_and_are_the_same_again(self):
+        plain, _ = self.process.run({"x": self.image.numpy()})
+        watched, _, first = self.run_layers()
+        _, _, second = self.run_layers()
+        self.assertEqual(plain["output"].tobytes(), watched["output"].tobytes())
+        self.assertEqual(first.tobytes(), second.tobytes())
+
+    def test_elements_that_are_not_finite_are_counted(self):
+        self.image[0, 0, 0, 0] = float("nan")
+        _, _, table = self.run_layers()
+        self.assertGreater(table[0][-1], 0)
+        self.assertTrue(np.isfinite(table).all())
+
+
+if __name__ == "__main__":
+    client.main()
