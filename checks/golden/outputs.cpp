@@ -48,6 +48,10 @@ bool only_discrete(const Observation& observed) {
                              [](const OutputObservation& output) { return output.discrete.has_value(); });
 }
 
+bool any_without_float64(const Observation& observed) {
+  return std::ranges::any_of(observed.outputs, [](const OutputObservation& output) { return output.noise.native; });
+}
+
 LaneSummary judge_lanes(const Observation& observed, std::optional<golden::Deviation> OutputObservation::*run,
                         const std::function<golden::LaneVerdict(const OutputObservation&)>& judge) {
   LaneSummary lanes;

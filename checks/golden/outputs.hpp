@@ -18,6 +18,9 @@ namespace goldseal {
 /// True where every output is of integers or bools, which golden.discrete judges.
 [[nodiscard]] bool only_discrete(const Observation& observed);
 
+/// True where an output's noise is of native runs, because its network has no float64 path.
+[[nodiscard]] bool any_without_float64(const Observation& observed);
+
 /// One lane of the golden verdict over all outputs.
 struct LaneSummary {
   std::size_t judged = 0;                    ///< outputs that have the lane's run

@@ -31,6 +31,8 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
   });
   if (lanes.judged == 0 && only_discrete(observed))
     return skipped("every output is of integers or bools: golden.discrete");
+  if (lanes.judged == 0 && any_without_float64(observed))
+    return skipped("the network has no float64 path: golden.native and the digests judge, at reduced sensitivity");
   if (lanes.judged == 0)
     return undecided("no output has a float64 run to be judged by",
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");

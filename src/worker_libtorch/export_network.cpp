@@ -5,6 +5,7 @@
 #include "export_operand.hpp"
 #include "export_program.hpp"
 #include "export_symbols.hpp"
+#include "operator_watch.hpp"
 
 #include <ATen/ScalarOps.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -103,7 +104,7 @@ class ExportNetwork final : public Network {
   void set(std::size_t index, const at::Tensor& tensor) override { m_tensors[index] = tensor; }
   at::Tensor get(std::size_t index) const override { return m_tensors[index]; }
 
-  NamedTensors run(NamedTensors inputs, const Transform& transform) override;
+  NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override;
 
  private:
   class Run;
@@ -212,8 +213,15 @@ class ExportNetwork::Run {
     for (std::size_t i = 0; i < network.m_slots.size(); ++i) m_slot_of.emplace(network.m_program.slots[i].value, i);
   }
 
-  NamedTensors outputs() {
+  NamedTensors outputs(const LayerTap& tap) {
+    const std::string* module = nullptr;
+    std::optional<OperatorWatch> watch;
+    if (tap)
+      watch.emplace(
+          std::unordered_map<const void*, std::string>(),
+          [&](const std::string& op, const std::string&, const at::Tensor& result) { tap(*module, op, result); });
     for (const auto& call : m_network.m_calls) {
+      module = &call.node->module;
       try {
         make(call);
       } catch (const c10::Error&) {
@@ -358,10 +366,10 @@ class ExportNetwork::Run {
   at::Device m_device = at::kCPU;
 };
 
-NamedTensors ExportNetwork::run(NamedTensors inputs, const Transform& transform) {
+NamedTensors ExportNetwork::run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) {
   for (;;) {
     try {
-      return Run(*this, inputs, transform).outputs();
+      return Run(*this, inputs, transform).outputs(tap);
     } catch (const WouldWrite& found) {
       m_copied.insert(found.slots.begin(), found.slots.end());
     }

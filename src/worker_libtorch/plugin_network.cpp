@@ -3,12 +3,15 @@
 #include "error.hpp"
 #include "files.hpp"
 #include "network.hpp"
+#include "operator_watch.hpp"
 
 #include <goldseal/plugin.hpp>
 
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <optional>
+#include <unordered_map>
 #include <utility>
 
 namespace goldseal::worker {
@@ -61,7 +64,7 @@ class PluginNetwork final : public Network {
   }
   at::Tensor get(std::size_t index) const override { return m_loaded[index]; }
 
-  NamedTensors run(NamedTensors inputs, const Transform& transform) override {
+  NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override {
     std::map<std::string, at::Tensor> by_name;
     for (auto& [name, tensor] : inputs) {
       if (std::find(m_plugin->inputs.begin(), m_plugin->inputs.end(), name) == m_plugin->inputs.end())
@@ -71,10 +74,22 @@ class PluginNetwork final : public Network {
     for (const auto& name : m_plugin->inputs)
       if (by_name.count(name) == 0) throw Refusal(RefusalKind::usage, "input `" + name + "` is missing");
     const Substitution substitution(*this, transform);
+    std::optional<OperatorWatch> watch;
+    if (tap)
+      watch.emplace(member_names(), [&](const std::string& op, const std::string& slot, const at::Tensor& result) {
+        const auto dot = slot.rfind('.');
+        tap(dot == std::string::npos ? std::string() : slot.substr(0, dot), op, result);
+      });
     return m_plugin->forward(by_name);
   }
 
  private:
+  std::unordered_map<const void*, std::string> member_names() const {
+    std::unordered_map<const void*, std::string> names;
+    for (std::size_t i = 0; i < m_slots.size(); ++i) names.emplace(m_members[i].unsafeGetTensorImpl(), m_slots[i].name);
+    return names;
+  }
+
   // For one run the module computes with converted tensors, and with copies of its buffers, which it may write to.
   class Substitution {
    public:

@@ -199,6 +199,32 @@ def names_the_first_layer(command, folder):
            "a seal of before there were sketches is read, and says that it has none", findings["golden.shadow"])
 
 
+class Spare(nn.Module):
+    """Has a layer that it never calls, one whose result it throws away, and a table of which one row is looked up."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(50, 8)
+        self.head, self.spare, self.ignored, self.chooser = nn.Linear(8, 4), nn.Linear(8, 4), nn.Linear(8, 4), nn.Linear(8, 4)
+
+    def forward(self, index):
+        x = self.table(index)
+        best = self.chooser(x).argmax(1, keepdim=True)
+        scores = self.head(x)
+        return scores, scores.gather(1, best) + 0 * self.ignored(x).sum()
+
+
+def names_what_no_case_exercises(command, folder):
+    code, findings = Model.capture(command, folder / "spare", Spare(), "random:6,seed=1,below=3")
+    blind = findings["golden.blind"]
+    expect(code == 0 and blind["status"] == "warn", "tensors that no case exercises are warned of", blind)
+    reached = {row[0]: int(row[2]) for row in blind["tables"][0]["rows"]}
+    looked_up = reached.pop("table.weight")
+    expect(0 < looked_up <= 24, "how much of a table is reached is counted", looked_up)
+    expect(reached == {"spare.weight": 0, "spare.bias": 0, "ignored.weight": 0, "ignored.bias": 0},
+           "those that are not called or not used are named; one that picks an index is not blind", reached)
+
+
 def judges_again(command, folder):
     model = Model(command, folder / "again", Classifier(), "random:4x3x12x12,seed=3,normal")
     results = folder / "results"
@@ -228,6 +254,86 @@ def names_a_drifted_input(command, folder):
     expect(drift(sealed * 255)[1]["golden.input"]["remedy"] == "divide by 255", "so is a missing division, with its cure")
 
 
+class Narrow(nn.Module):
+    """Computes in float32 or not at all, as a network with operators of its own does."""
+
+    def __init__(self, slope: float = 0.1):
+        super().__init__()
+        self.first, self.last = nn.Linear(16, 64), nn.Linear(64, 8)
+        self.slope = slope
+
+    def forward(self, x):
+        if x.dtype != torch.float32:
+            raise ValueError("float32 only")
+        return self.last(nn.functional.leaky_relu(self.first(x), self.slope))
+
+
+def judges_without_float64(command, folder):
+    model = Model(command, folder / "narrow", Narrow(), "random:8x16,seed=3,normal")
+    code, findings = model.verify()
+    expect(code == 0 and "reduced sensitivity" in findings["golden.native"]["message"], "a network without a float64 path is judged natively, and says so", findings["golden.native"])
+    expect(findings["golden.shadow"]["status"] == "skipped", "and not in float64")
+    expect(model.verify("--set", "onednn=off")[0] == 0, "another backend agrees")
+    code, findings = model.verify("--model", model.script(Narrow(slope=0.101), "slope.pt"))
+    expect(code == 1 and findings["golden.native"]["status"] == "fail", "another slope is still seen", findings["golden.native"])
+
+
+def seals_several_cases(command, folder):
+    cases = folder / "cases"
+    (cases / "third").mkdir(parents=True)
+    generator = torch.Generator().manual_seed(1)
+    images = [torch.rand(1, 3, 12, 12, generator=generator) for _ in range(3)]
+    numpy.save(cases / "first.npy", images[0].numpy())
+    numpy.savez(cases / "second.npz", image=images[1].numpy())
+    torch.save({"image": images[2]}, cases / "third" / "image.pt")
+    folder = folder / "several"
+    folder.mkdir()
+    network = Classifier().eval()
+    torch.save(network.state_dict(), folder / "weights.pth")
+    torch.jit.script(network).save(str(folder / "network.pt"))
+    code, findings = command("capture", folder / "weights.pth", "--model", f"torchscript:{folder / 'network.pt'}", "--cases", cases)
+    expect(code == 0, "a directory of cases is sealed", findings)
+    sealed = load_file(folder / "weights.seal" / "golden.safetensors")
+    for name, image in zip(("first", "second", "third"), images):
+        expect(torch.equal(sealed[f"{name}/input/image"], image), f"the case {name} has its own input")
+    code, findings = command("verify", folder / "weights.seal")
+    rows = [row[0] for row in findings["golden.native"]["tables"][0]["rows"]]
+    expect(code == 0 and rows == ["first/scores", "second/scores", "third/scores"], "and each case is judged", rows)
+
+
+def tells_steps_of_a_preprocessing(command, folder):
+    from PIL import Image
+
+    folder = folder / "picture"
+    folder.mkdir()
+    grid = torch.arange(90).float()
+    channels = [(grid[None, :60, None] * 0 + 40 + 60 * torch.sin((c + 1) * grid[:60, None] / 9) * torch.cos(grid[None, :] / (7 + c)) + 70 * ((grid[None, :] // 11) % 2)) for c in range(3)]
+    pixels = torch.cat([channel.reshape(60, 90, 1) for channel in channels], 2).clamp(0, 255).byte().numpy()
+    Image.fromarray(pixels).save(folder / "scene.png")
+    network = Classifier().eval()
+    torch.save(network.state_dict(), folder / "weights.pth")
+    torch.jit.script(network).save(str(folder / "network.pt"))
+    code, findings = command("capture", folder / "weights.pth", "--model", f"torchscript:{folder / 'network.pt'}", "--input", f"image={folder / 'scene.png'}",
+                             "--preprocess", "size=32x24,resize=bilinear-antialias,mean=0.485/0.456/0.406,std=0.229/0.224/0.225")
+    expect(code == 0, "a picture is sealed with its preprocessing", findings)
+    expect(command("verify", folder / "weights.seal", "--input", f"image={folder / 'scene.png'}")[0] == 0, "the same picture gives the sealed input")
+    mean, deviation = (numpy.array(values, numpy.float32) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+    def made(resample, reverse=False):
+        picture = numpy.asarray(Image.open(folder / "scene.png").resize((32, 24), resample), numpy.float32)
+        picture = picture[..., ::-1] if reverse else picture
+        numpy.save(folder / "made.npy", numpy.ascontiguousarray(((picture / 255 - mean) / deviation).transpose(2, 0, 1)[None]))
+        code, findings = command("verify", folder / "weights.seal", "--input", f"image={folder / 'made.npy'}")
+        return code, findings["golden.input"]["message"]
+
+    code, message = made(Image.BILINEAR)
+    expect(code == 0, "PIL's own pipeline agrees within a grey level", message)
+    code, message = made(Image.NEAREST)
+    expect(code == 1 and "it is resized by nearest-exact, not by bilinear-antialias as declared" in message, "another resize is named", message)
+    code, message = made(Image.BILINEAR, reverse=True)
+    expect(code == 1 and "its channels are BGR, not RGB as declared" in message, "so are swapped channels", message)
+
+
 def refuses_goldens_that_prove_nothing(command, folder):
     code, findings = Model.capture(command, folder / "deaf", Deaf(), "x=random:4x8,seed=1", "ignored=random:3,seed=2")
     expect(code == 1 and "no output depends on the input ignored" in findings["golden.capture"]["message"],
@@ -241,7 +347,7 @@ def main():
     command = Command(*sys.argv[1:3])
     with tempfile.TemporaryDirectory() as name:
         torch.manual_seed(0)
-        for test in (judges_integers_and_bools, explains_a_weight, names_the_first_layer, judges_again, names_a_drifted_input, refuses_goldens_that_prove_nothing):
+        for test in (judges_integers_and_bools, explains_a_weight, names_the_first_layer, names_what_no_case_exercises, judges_without_float64, seals_several_cases, tells_steps_of_a_preprocessing, judges_again, names_a_drifted_input, refuses_goldens_that_prove_nothing):
             test(command, pathlib.Path(name))
 
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/error.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/run_options.hpp>
 #include <goldseal/cli/verb.hpp>
@@ -14,11 +15,19 @@ struct Options {
   std::string entry;
   std::string model;
   std::vector<std::string> inputs;
+  std::string cases;
+  std::string preprocess;
   std::string seal;
   bool force = false;
   bool anonymous = false;
   RunOptions run{std::chrono::seconds(3600)};
 };
+
+void require_inputs(const CaptureRequest& request) {
+  if (!request.inputs.empty() || request.cases) return;
+  throw Error(ErrorKind::usage, "capture", "expected a golden input, found none",
+              "give --input NAME=FILE for each input of the network, or --cases DIR");
+}
 
 ExitCode run(const Options& options, const CommonOptions& common) {
   check_output_options(common);
@@ -27,6 +36,9 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.entry = options.entry;
   if (!options.model.empty()) request.model = parse_model_spec(options.model);
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
+  if (!options.cases.empty()) request.cases = options.cases;
+  if (!options.preprocess.empty()) request.preprocessing = golden::parse_preprocessing(options.preprocess);
+  require_inputs(request);
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
   request.anonymous = options.anonymous;
@@ -48,8 +60,16 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   app.add_option("--input", options->inputs,
                  "A golden input: [NAME=]FILE.npy, [NAME=]FILE.png, or [NAME=]random:1x3x416x416,seed=7; once for each "
                  "input of the network")
-      ->type_name("INPUT")
-      ->required();
+      ->type_name("INPUT");
+  app.add_option("--cases", options->cases,
+                 "A directory of golden cases: each file is one (.npy, a picture; .npz, .safetensors or .pt with all "
+                 "inputs by name), and each sub-directory one, with a file for each input")
+      ->type_name("DIR");
+  app.add_option(
+         "--preprocess", options->preprocess,
+         "How pictures become inputs: size=416x416,resize=bilinear,letterbox=114,order=rgb,scale=255,mean=R/G/B,"
+         "std=R/G/B,tolerance=1")
+      ->type_name("STEPS");
   options->run.declare(app);
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")

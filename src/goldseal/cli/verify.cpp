@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/error.hpp>
 #include <goldseal/cli/judge_options.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/run_options.hpp>
@@ -15,13 +16,41 @@ struct Options {
   std::vector<std::string> inputs;
   std::string save_results;
   std::string results;
+  std::vector<std::string> settings;
 };
+
+bool switched_on(const std::string& setting, std::string_view name) {
+  const auto value = std::string_view(setting).substr(name.size());
+  if (value == "=on") return true;
+  if (value == "=off") return false;
+  throw Error(ErrorKind::usage, "--set " + setting, "expected NAME=on or NAME=off, found another value",
+              "write for example --set onednn=off");
+}
+
+RunRequest settings_of(const std::vector<std::string>& settings) {
+  RunRequest request;
+  for (const auto& setting : settings) {
+    const auto name = setting.substr(0, setting.find('='));
+    if (name == "onednn") {
+      request.onednn = switched_on(setting, name);
+    } else if (name == "channels_last") {
+      request.channels_last = switched_on(setting, name);
+    } else if (name == "tf32") {
+      request.tf32 = switched_on(setting, name);
+    } else {
+      throw Error(ErrorKind::usage, "--set " + setting, "expected onednn, channels_last or tf32, found another setting",
+                  "write for example --set onednn=off");
+    }
+  }
+  return request;
+}
 
 ExitCode run(const Options& options, const CommonOptions& common) {
   check_output_options(common);
   VerifyRequest request;
   options.judge.fill(request);
   request.quick = options.depth == "quick";
+  request.settings = settings_of(options.settings);
   options.run.fill(request);
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
   if (!options.save_results.empty()) request.save_results = options.save_results;
@@ -54,6 +83,10 @@ Action add_verify(CLI::App& app, const CommonOptions& common) {
   app.add_option("--results", options->results, "Judge results that were saved, run nothing")
       ->type_name("DIR")
       ->excludes(save);
+  app.add_option("--set", options->settings,
+                 "How the model is run natively here, where that is not the default: onednn=off, channels_last=on, "
+                 "tf32=on")
+      ->type_name("NAME=on|off");
   return [options, &common] { return run(*options, common); };
 }
 

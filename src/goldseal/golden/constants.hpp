@@ -20,6 +20,13 @@ inline constexpr double k_island_rounding = 0x1p-44;
 inline constexpr double k_linear_low = 0.5;
 inline constexpr double k_linear_high = 2;
 
+/// Of a network without a float64 path: the perturbation of its native runs, in roundings of its own type, and the
+/// factor by which it is raised while half of an output's elements do not move (the steps of a quantized network
+/// swallow small changes), up to half a step of 8 bits.
+inline constexpr double k_native_roundings = 4;
+inline constexpr double k_native_raise = 16;
+inline constexpr double k_native_largest = 0x1p-9;
+
 /// Perturbed runs at capture, K, and those of the second probe.
 inline constexpr std::int64_t k_probes = 8;
 inline constexpr std::int64_t k_islands = 4;

@@ -101,6 +101,7 @@ NoiseFloor pick_noise(const Picker& picker, const std::string& golden, const Noi
   noise.a = record.a;
   noise.b = record.b;
   noise.linear = record.linear;
+  noise.native = record.native;
   return noise;
 }
 
@@ -139,6 +140,7 @@ std::string write_golden(std::span<const GoldenTensors> cases, std::span<const W
   Gatherer gatherer;
   for (const auto& golden : cases) {
     for (const auto& input : golden.inputs) gatherer.add(place(golden.name, "input", input.name), input);
+    for (const auto& file : golden.encoded) gatherer.add(place(golden.name, "encoded", file.name), file);
     for (const auto& output : golden.outputs) gatherer.add_output(golden.name, output);
     if (!golden.layers.empty()) gatherer.add_layers(golden.name, golden.layers);
   }
@@ -154,13 +156,15 @@ std::vector<WeightTrace> read_traces(const std::filesystem::path& path) {
   return packed == nullptr ? std::vector<WeightTrace>{} : unpack_traces(*packed);
 }
 
-GoldenCase describe(const GoldenTensors& golden, std::span<const std::string> sources) {
+GoldenCase describe(const GoldenTensors& golden, std::span<const InputOrigin> origins) {
   GoldenCase result;
   result.name = golden.name;
   result.layers = static_cast<std::int64_t>(golden.layers.size());
   for (std::size_t i = 0; i < golden.inputs.size(); ++i) {
     const auto& input = golden.inputs[i];
-    result.inputs.push_back({input.name, input.dtype, input.shape, i < sources.size() ? sources[i] : std::string()});
+    result.inputs.push_back({input.name, input.dtype, input.shape, "", ""});
+    if (i < origins.size()) result.inputs.back().source = origins[i].source;
+    if (i < origins.size()) result.inputs.back().preprocess = origins[i].preprocess;
   }
   for (const auto& output : golden.outputs) {
     result.outputs.push_back({output.native.name, output.native.dtype, output.native.shape, {}});
@@ -179,6 +183,7 @@ std::vector<GoldenTensors> read_golden(const std::filesystem::path& path, std::s
       tensors.inputs.push_back(picker.pick(golden.name, "input", input.name, input.dtype, input.shape));
     }
     for (const auto& output : golden.outputs) tensors.outputs.push_back(pick_output(picker, golden, output));
+    tensors.encoded = picker.pick_all(golden.name, "encoded");
     if (golden.layers > 0) tensors.layers = pick_layers(picker, golden);
     result.push_back(std::move(tensors));
   }

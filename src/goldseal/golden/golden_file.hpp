@@ -29,11 +29,13 @@ struct GoldenOutput {
 ///   CASE/noise/NAME                         uint8, the codes of NoiseFloor
 ///   CASE/noise_scale/NAME                   float64 [3]: floor, base, step
 ///   CASE/stable/NAME                        uint8, of outputs that are integers or bools
+///   CASE/encoded/NAME                       uint8, the picture's file, of inputs with a declared preprocessing
 ///   CASE/layers/names, sketch, noise        as pack_sealed_layers gives them, where the manifest counts layers
 /// which is 13 bytes an output element for a float32 network. The rest of a NoiseFloor is in the manifest.
 struct GoldenTensors {
   std::string name;
   std::vector<HostTensor> inputs;
+  std::vector<HostTensor> encoded;  ///< of inputs with a declared preprocessing, under their names
   std::vector<GoldenOutput> outputs;
   std::vector<SealedLayer> layers;  ///< empty in seals of before, and where they vary from run to run
 };
@@ -48,8 +50,14 @@ struct GoldenTensors {
 /// The traces in a golden.safetensors; nothing where it has none.
 [[nodiscard]] std::vector<WeightTrace> read_traces(const std::filesystem::path& path);
 
-/// What the manifest says of a case; `sources` are the inputs' texts, in their order.
-[[nodiscard]] GoldenCase describe(const GoldenTensors& golden, std::span<const std::string> sources);
+/// How an input was given, and the text of its declared preprocessing.
+struct InputOrigin {
+  std::string source;
+  std::string preprocess = {};
+};
+
+/// What the manifest says of a case; `origins` are those of the inputs, in their order.
+[[nodiscard]] GoldenCase describe(const GoldenTensors& golden, std::span<const InputOrigin> origins);
 
 /// Reads golden.safetensors for the cases of a manifest, mapped. Throws Error{malformed} where a tensor is missing or
 /// is not of the dtype and shape that the manifest says.

@@ -53,18 +53,6 @@ void require_fit(const InputSpec& spec, const HostTensor& tensor, const InputSlo
   }
 }
 
-// float32 1x3xHxW: one plane a colour, value/255 rounded once, as torchvision's to_tensor and `x.float() / 255` give.
-HostTensor planes(const Picture& picture) {
-  const std::size_t area = std::size_t{picture.width} * picture.height;
-  std::vector<float> values(3 * area);
-  for (std::size_t i = 0; i < area; ++i) {
-    for (std::size_t colour = 0; colour < 3; ++colour) {
-      values[colour * area + i] = static_cast<float>(picture.pixels[3 * i + colour]) / 255.0F;
-    }
-  }
-  return make_tensor("", DType::float32, {1, 3, picture.height, picture.width}, std::move(values));
-}
-
 struct Loaded {
   HostTensor tensor;
   bool picture = false;
@@ -83,17 +71,19 @@ HostTensor tensor_in(const std::filesystem::path& path, const std::string& name)
               "name the input as the tensor is named: --input NAME=FILE");
 }
 
-Loaded load(const FileSource& source, const std::string& input) {
+bool is_picture(std::span<const std::byte> bytes) { return is_png(bytes) || is_jpeg(bytes); }
+
+Loaded load(const FileSource& source, const InputSpec& spec) {
   auto file = std::make_shared<const MappedFile>(source.path);
   const auto bytes = file->bytes();
   const auto name = source.path.string();
   if (is_npy(bytes)) return {read_npy(name, bytes, std::move(file)), false};
-  if (is_png(bytes)) return {planes(decode_png(name, bytes)), true};
-  if (is_jpeg(bytes)) return {planes(decode_jpeg(name, bytes)), true};
-  return {tensor_in(source.path, input), false};
+  if (is_picture(bytes))
+    return {preprocess(decode_picture(name, bytes), spec.preprocessing.value_or(Preprocessing{})), true};
+  return {tensor_in(source.path, spec.name), false};
 }
 
-Loaded load(const RandomSource& source, const std::string& /*input*/) { return {make_random(source), false}; }
+Loaded load(const RandomSource& source, const InputSpec& /*spec*/) { return {make_random(source), false}; }
 
 const InputSlot* slot_of(const InputSpec& spec, std::span<const InputSlot> slots) {
   if (slots.empty()) return nullptr;
@@ -118,8 +108,21 @@ void refuse_twice(std::span<const HostTensor> tensors, const std::string& name) 
 
 }  // namespace
 
+Picture decode_picture(const std::string& name, std::span<const std::byte> bytes) {
+  return is_jpeg(bytes) ? decode_jpeg(name, bytes) : decode_png(name, bytes);
+}
+
+std::optional<HostTensor> encoded_picture(const InputSpec& spec) {
+  const auto* const source = std::get_if<FileSource>(&spec.source);
+  if (source == nullptr) return std::nullopt;
+  auto file = std::make_shared<const MappedFile>(source->path);
+  const auto bytes = file->bytes();
+  if (!is_picture(bytes)) return std::nullopt;
+  return HostTensor{spec.name, DType::uint8, {static_cast<std::int64_t>(bytes.size())}, std::move(file), bytes};
+}
+
 HostTensor make_input(const InputSpec& spec, const InputSlot* slot) {
-  auto [tensor, picture] = std::visit([&](const auto& source) { return load(source, spec.name); }, spec.source);
+  auto [tensor, picture] = std::visit([&](const auto& source) { return load(source, spec); }, spec.source);
   if (slot != nullptr) require_fit(spec, tensor, *slot, picture);
   tensor.name = slot != nullptr ? slot->name : spec.name.empty() ? "input" : spec.name;
   return tensor;

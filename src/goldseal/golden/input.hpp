@@ -2,6 +2,7 @@
 #pragma once
 
 #include <goldseal/golden/host_tensor.hpp>
+#include <goldseal/golden/preprocess.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -38,7 +39,14 @@ struct InputSpec {
   std::string name;  ///< empty: the network's only input
   std::string text;  ///< as given, without the name; GoldenTensor::source keeps it
   std::variant<RandomSource, FileSource> source;
+  std::optional<Preprocessing> preprocessing = {};  ///< of a picture; nothing: RGB over 255, as large as it is
 };
+
+/// The file of a spec where it is an encoded picture, as uint8; nothing for other specs.
+[[nodiscard]] std::optional<HostTensor> encoded_picture(const InputSpec& spec);
+
+/// Decodes a PNG or JPEG. `name` stands in errors. Throws Error{malformed, unsupported}.
+[[nodiscard]] Picture decode_picture(const std::string& name, std::span<const std::byte> bytes);
 
 /// Parses `[NAME=]FILE` — a .npy array, a PNG or JPEG picture, or any file that open_checkpoint reads (safetensors,
 /// torch.save), of which the tensor NAME or the only one is taken — or
@@ -53,8 +61,9 @@ struct InputSlot {
   std::optional<DType> dtype;
 };
 
-/// Makes the tensor of one input and holds it against the network's slot, if that is known. Images become float32
-/// 1x3xHxW, RGB, 8 bit over 255. Throws Error with what was expected, found, and how to convert.
+/// Makes the tensor of one input and holds it against the network's slot, if that is known. Pictures become float32
+/// 1x3xHxW by the spec's preprocessing; without one RGB, 8 bit over 255. Throws Error with what was expected, found,
+/// and how to convert.
 [[nodiscard]] HostTensor make_input(const InputSpec& spec, const InputSlot* slot = nullptr);
 
 /// All inputs of one case: each spec goes to the slot of its name, in the slots' order where there are any. Throws

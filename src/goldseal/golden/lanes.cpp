@@ -45,7 +45,7 @@ LaneVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& no
 }
 
 LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise, DType weights) {
-  const int bits = significant_bits(weights);
+  const int bits = noise.native ? k_bits_float32 : significant_bits(weights);
   return bits < k_bits_float32 ? judge_native_policy(deviation, noise, bits) : judge_native_strict(deviation, noise);
 }
 

@@ -33,7 +33,7 @@ struct LaneVerdict {
 /// whose weights are of that type it is the native lane.
 [[nodiscard]] LaneVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits);
 
-/// The native lane for weights of this type.
+/// The native lane for weights of this type; the strict one where the noise itself is of native runs.
 [[nodiscard]] LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise, DType weights);
 
 /// R: two runs on the same machine, bit by bit.

@@ -124,7 +124,7 @@ double noise_of(const NoiseFloor& noise, std::size_t index, double reference) {
 }
 
 NoiseRecord to_record(const NoiseFloor& noise, const std::string& output) {
-  return {output, noise.s0, noise.a, noise.b, noise.linear, noise.pure()};
+  return {output, noise.s0, noise.a, noise.b, noise.linear, noise.pure(), noise.native};
 }
 
 NoiseProbe::NoiseProbe(HostTensor reference) : m_reference(std::move(reference)) {
@@ -193,6 +193,14 @@ NoiseFloor NoiseProbe::finish() const {
   return noise;
 }
 
+NoiseFloor native_floor(const NoiseProbe& probe) {
+  auto noise = probe.finish();
+  noise.native = true;
+  noise.linear = 0;
+  noise.floor = std::max(noise.floor, noise.s0);
+  return noise;
+}
+
 int significant_bits(DType native) {
   if (native == DType::float16) return k_bits_float16;
   if (native == DType::bfloat16) return k_bits_bfloat16;
@@ -201,7 +209,7 @@ int significant_bits(DType native) {
 
 void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native) {
   const auto deviation = compare(native, reference, noise);
-  const double coarser = std::ldexp(1.0, k_bits_float32 - significant_bits(native.dtype));
+  const double coarser = noise.native ? 1 : std::ldexp(1.0, k_bits_float32 - significant_bits(native.dtype));
   noise.overflows = std::max(noise.overflows, deviation.mask_mismatches);
   noise.a = std::max(noise.a, deviation.rms_ratio / coarser);
   noise.b = std::max({noise.b, noise.a, deviation.max_ratio / (k_local * coarser)});

@@ -40,6 +40,7 @@ struct NoiseFloor {
   double a = k_least_growth;
   double b = k_least_growth;
   double linear = 1;
+  bool native = false;        ///< y and s are of native runs: the network has no float64 path
   HostTensor codes;           ///< uint8, of the output's shape
   std::size_t overflows = 0;  ///< at capture: elements finite in y and not so in a native run, or the reverse
 
@@ -81,6 +82,11 @@ class NoiseProbe {
 
 /// Significant bits of a network's own type: 24 for float32 and wider, 11 for float16, 8 for bfloat16; 24 for others.
 [[nodiscard]] int significant_bits(DType native);
+
+/// The floor of an output whose network has no float64 path, from native runs perturbed in their own type: y is the
+/// sealed native output. An element may move by what the others do (φ is at least S0), since steps make it a matter of
+/// chance which of them move.
+[[nodiscard]] NoiseFloor native_floor(const NoiseProbe& probe);
 
 /// Widens A and B by a native run. For a network of fewer significant bits than float32 the run's error is first
 /// divided by 2^(24-p).

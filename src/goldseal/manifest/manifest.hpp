@@ -55,17 +55,19 @@ struct GoldenTensor {
   std::string name;
   DType dtype = DType::float32;
   std::vector<std::int64_t> shape;
-  std::string source;  ///< of an input: how it was given, `random:1x3x416x416,seed=7`
+  std::string source;           ///< of an input: how it was given, `random:1x3x416x416,seed=7`
+  std::string preprocess = {};  ///< of an input from a picture: the declared steps (golden/preprocess.hpp)
 };
 
 /// The noise floor of one output (golden/noise_floor.hpp defines the quantities).
 struct NoiseRecord {
   std::string output;
-  double s0 = 0;      ///< S0, in the output's own unit
-  double a = 0;       ///< A, a ratio
-  double b = 0;       ///< B, a ratio
-  double linear = 1;  ///< lin: 1 for a network that is float64 throughout
-  bool pure = true;   ///< 0.5 < lin < 2
+  double s0 = 0;        ///< S0, in the output's own unit
+  double a = 0;         ///< A, a ratio
+  double b = 0;         ///< B, a ratio
+  double linear = 1;    ///< lin: 1 for a network that is float64 throughout
+  bool pure = true;     ///< 0.5 < lin < 2
+  bool native = false;  ///< measured on native runs, for want of a float64 path
 };
 
 /// A named set of inputs and the outputs they must give. The tensors are in golden.safetensors as `CASE/input/NAME`,

@@ -117,7 +117,8 @@ class ManifestReader {
 
   GoldenTensor read_golden_tensor(const toml::table& table, std::string path) {
     TomlReader reader(table, std::move(path), m_where);
-    GoldenTensor tensor{reader.text("name"), read_dtype(reader), read_shape(reader), reader.text_or("source", "")};
+    GoldenTensor tensor{reader.text("name"), read_dtype(reader), read_shape(reader), reader.text_or("source", ""),
+                        reader.text_or("preprocess", "")};
     reader.collect_unknown(m_manifest.unknown_keys);
     return tensor;
   }
@@ -126,6 +127,7 @@ class ManifestReader {
     TomlReader reader(table, "golden.noise.", m_where);
     NoiseRecord noise{reader.text("output"), reader.number("s0"),     reader.number("a"),
                       reader.number("b"),    reader.number("linear"), reader.boolean("pure")};
+    if (table.contains("native")) noise.native = reader.boolean("native");
     reader.collect_unknown(m_manifest.unknown_keys);
     return noise;
   }

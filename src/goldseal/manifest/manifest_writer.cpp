@@ -50,14 +50,15 @@ std::string model_table(const ModelRecord& model) {
 
 std::string golden_tensor_line(const GoldenTensor& tensor) {
   const auto source = tensor.source.empty() ? "" : fmt::format(", source = {}", toml_string(tensor.source));
-  return fmt::format("  {{ name = {}, dtype = \"{}\", shape = {}{} }},\n", toml_string(tensor.name),
-                     to_string(tensor.dtype), toml_integers(tensor.shape), source);
+  const auto steps = tensor.preprocess.empty() ? "" : fmt::format(", preprocess = {}", toml_string(tensor.preprocess));
+  return fmt::format("  {{ name = {}, dtype = \"{}\", shape = {}{}{} }},\n", toml_string(tensor.name),
+                     to_string(tensor.dtype), toml_integers(tensor.shape), source, steps);
 }
 
 std::string noise_line(const NoiseRecord& noise) {
-  return fmt::format("  {{ output = {}, s0 = {}, a = {}, b = {}, linear = {}, pure = {} }},\n",
+  return fmt::format("  {{ output = {}, s0 = {}, a = {}, b = {}, linear = {}, pure = {}{} }},\n",
                      toml_string(noise.output), toml_number(noise.s0), toml_number(noise.a), toml_number(noise.b),
-                     toml_number(noise.linear), noise.pure);
+                     toml_number(noise.linear), noise.pure, noise.native ? ", native = true" : "");
 }
 
 std::string golden_table(const GoldenCase& golden) {

@@ -53,6 +53,7 @@ struct LoadedTensor {
 struct Perturbation {
   std::uint64_t seed = 0;
   double relative = 0;
+  std::vector<std::string> only = {};  ///< the slots that are moved; empty: every slot and input
 };
 
 /// One run of the network. Settings that are absent stay as the worker started with.
@@ -86,6 +87,13 @@ struct RunReply {
   std::vector<RunOutput> outputs;
   std::vector<RunLayer> layers;  ///< in the order of their rows in the sketches' file; empty where none were asked for
   double seconds = 0;
+};
+
+/// How many elements of a floating slot the answers depend on.
+struct TensorReach {
+  std::string name;
+  std::int64_t elements = 0;
+  std::int64_t reached = 0;
 };
 
 /// A tensor of the checkpoint and the slot that it goes to.

@@ -195,6 +195,7 @@ RunReply Worker::run(const RunRequest& request) {
                {"compute", request.float64 ? "float64" : "native"},
                {"settings", settings_of(request)}};
   if (request.perturb) members["perturb"] = {{"seed", request.perturb->seed}, {"relative", request.perturb->relative}};
+  if (request.perturb && !request.perturb->only.empty()) members["perturb"]["only"] = request.perturb->only;
   if (!request.layers.empty()) members["layers"] = request.layers.string();
   const auto reply = m_state->channel.request("run", std::move(members));
   return read_reply(m_state->name, "run", [&] {
@@ -209,6 +210,18 @@ RunReply Worker::run(const RunRequest& request) {
                                layer.at("shape").get<std::vector<std::int64_t>>()});
     }
     return result;
+  });
+}
+
+std::vector<TensorReach> Worker::gradients(const std::filesystem::path& inputs, bool float64) {
+  const auto reply =
+      m_state->channel.request("gradients", {{"inputs", inputs.string()}, {"compute", float64 ? "float64" : "native"}});
+  return read_reply(m_state->name, "gradients", [&] {
+    std::vector<TensorReach> reach;
+    for (const auto& tensor : reply.at("tensors"))
+      reach.push_back({tensor.at("name").get<std::string>(), tensor.at("elements").get<std::int64_t>(),
+                       tensor.at("reached").get<std::int64_t>()});
+    return reach;
   });
 }
 

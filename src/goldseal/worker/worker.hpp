@@ -61,6 +61,8 @@ class Worker {
   void load(const Checkpoint& checkpoint, std::span<const Placement> placements);
   [[nodiscard]] std::vector<LoadedTensor> digest();
   RunReply run(const RunRequest& request);
+  /// One backward pass through the network on these inputs; in the weights' own types, or in float64.
+  [[nodiscard]] std::vector<TensorReach> gradients(const std::filesystem::path& inputs, bool float64);
   void finish();
 
   [[nodiscard]] const std::optional<WorkerFailure>& failure() const;

@@ -12,10 +12,12 @@
 #include <goldseal/checkpoint/checkpoint.hpp>
 #include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe.hpp>
+#include <goldseal/golden/cases.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/architecture.hpp>
 #include <goldseal/workflow/golden_runs.hpp>
 #include <goldseal/workflow/loading.hpp>
+#include <goldseal/workflow/reach.hpp>
 #include <goldseal/workflow/stopwatch.hpp>
 #include <goldseal/workflow/weight_evidence.hpp>
 
@@ -24,6 +26,7 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 #include <utility>
 
 namespace goldseal {
@@ -87,6 +90,7 @@ class Capture {
     m_stopwatch.lap("load");
     if (!loaded_as_read(worker.digest())) return false;
     run_golden(worker, network);
+    m_report.findings.push_back(judge_reach(reach_of_all()));
     if (verdict(m_report) != ExitCode::conforms) return false;
     record_environment(worker);
     worker.finish();
@@ -163,23 +167,55 @@ class Capture {
   }
 
   void run_golden(Worker& worker, const BuiltNetwork& network) {
-    auto inputs = golden::make_inputs(m_request.inputs, input_slots(network));
-    std::vector<std::string> sources;
-    for (const auto& input : inputs) sources.push_back(source_of(input.name));
-    auto captured = capture_case(worker, std::string(k_case_name), std::move(inputs), m_progress);
+    const auto slots = input_slots(network);
+    std::vector<golden::CaseSpec> cases;
+    if (!m_request.inputs.empty()) cases.push_back({std::string(k_case_name), m_request.inputs});
+    if (m_request.cases) std::ranges::move(golden::find_cases(*m_request.cases, slots), std::back_inserter(cases));
+    for (auto& golden : cases) {
+      for (auto& input : golden.inputs) input.preprocessing = m_request.preprocessing;
+      run_case(worker, golden, slots);
+    }
+  }
+
+  void run_case(Worker& worker, const golden::CaseSpec& golden, const std::vector<golden::InputSlot>& slots) {
+    auto inputs = golden::make_inputs(golden.inputs, slots);
+    std::vector<golden::InputOrigin> origins;
+    std::vector<HostTensor> pictures;
+    for (const auto& input : inputs) origins.push_back(origin_of(golden.inputs, input.name, pictures));
+    auto captured = capture_case(worker, golden.name, std::move(inputs), m_progress);
+    captured.tensors.encoded = std::move(pictures);
     m_stopwatch.lap("golden");
-    auto record = golden::describe(captured.tensors, sources);
+    auto record = golden::describe(captured.tensors, origins);
     record.repeatable = captured.repeatable;
     record.seeds = captured.seeds;
     record.probes = static_cast<std::int64_t>(captured.seeds.size());
     m_report.findings.push_back(judge_golden(captured));
+    m_reach.push_back(std::move(captured.reach));
     m_manifest.golden.push_back(std::move(record));
     m_golden.push_back(std::move(captured.tensors));
   }
 
-  std::string source_of(const std::string& name) const {
-    const auto found = std::ranges::find(m_request.inputs, name, &golden::InputSpec::name);
-    return (found == m_request.inputs.end() ? m_request.inputs.front() : *found).text;
+  // Nothing where a case could not be measured: what it reaches might be what the others leave out.
+  std::optional<std::vector<TensorReach>> reach_of_all() const {
+    std::optional<std::vector<TensorReach>> all;
+    for (const auto& reach : m_reach) {
+      if (!reach) return std::nullopt;
+      all = all ? farthest(std::move(*all), *reach) : *reach;
+    }
+    return all;
+  }
+
+  // Where an input came from; its picture goes to `pictures` where a preprocessing was declared for it.
+  static golden::InputOrigin origin_of(const std::vector<golden::InputSpec>& specs, const std::string& name,
+                                       std::vector<HostTensor>& pictures) {
+    const auto found = std::ranges::find(specs, name, &golden::InputSpec::name);
+    const auto& spec = found == specs.end() ? specs.front() : *found;
+    if (!spec.preprocessing) return {spec.text};
+    auto picture = golden::encoded_picture(spec);
+    if (!picture) return {spec.text};
+    picture->name = name;
+    pictures.push_back(std::move(*picture));
+    return {spec.text, golden::to_text(*spec.preprocessing)};
   }
 
   static Finding judge_golden(const CapturedCase& captured) {
@@ -258,6 +294,7 @@ class Capture {
   KeyMatch m_match;
   std::optional<FileRecord> m_architecture;
   std::vector<golden::GoldenTensors> m_golden;
+  std::vector<std::optional<std::vector<TensorReach>>> m_reach;  // by case
 };
 
 }  // namespace

@@ -18,9 +18,11 @@ namespace goldseal {
 
 struct CaptureRequest {
   std::filesystem::path checkpoint;
-  std::string entry;               ///< of a wrapped checkpoint; empty: the only plausible one
-  std::optional<ModelSpec> model;  ///< nothing: the checkpoint carries its own code
-  std::vector<golden::InputSpec> inputs;
+  std::string entry;                                   ///< of a wrapped checkpoint; empty: the only plausible one
+  std::optional<ModelSpec> model;                      ///< nothing: the checkpoint carries its own code
+  std::vector<golden::InputSpec> inputs;               ///< of the case `default`; may be empty where there are `cases`
+  std::optional<std::filesystem::path> cases;          ///< a directory of further cases (golden/cases.hpp)
+  std::optional<golden::Preprocessing> preprocessing;  ///< of every input that is a picture
   Runtime runtime;
   std::filesystem::path seal;  ///< the directory to write
   bool force = false;

@@ -7,10 +7,12 @@
 #include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/golden/noise_floor.hpp>
+#include <goldseal/workflow/reach.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -52,9 +54,17 @@ class CaseCapture {
       run_native_variants();
       m_case.tensors.layers = m_layers.finish();
       if (!m_stability.empty()) run_coarse_probes();
+    } else if (m_reference.empty()) {
+      probe_natively(native);
+      run_native_variants();
     }
     m_case.repeatable = repeats(native, run({}));
     object();
+    if (m_case.repeatable && !m_reference.empty()) {
+      m_progress.step(fmt::format("looking for what {} leaves out", m_case.tensors.name));
+      m_case.reach = measure_reach(m_worker, m_runner, m_reference,
+                                   golden::significant_bits(m_case.tensors) < golden::k_bits_float32);
+    }
     if (m_case.repeatable) {
       for (const auto& input : m_case.tensors.inputs) require_response(input, native);
     }
@@ -105,7 +115,7 @@ class CaseCapture {
       const auto raised = m_worker.failure() && m_worker.failure()->kind == WorkerFailure::Kind::raised;
       if (!raised && error.kind() != ErrorKind::unsupported) throw;
       m_case.objections.push_back({false, "", fmt::format("the network cannot run in float64: {}", error.message()),
-                                   "the seal holds native outputs alone, and small changes pass unseen"});
+                                   "its outputs are judged by the noise of native runs, at reduced sensitivity"});
       return false;
     }
     for (std::size_t i = 0; i < m_case.tensors.outputs.size(); ++i) {
@@ -131,6 +141,41 @@ class CaseCapture {
       for (auto& [index, probe] : m_probes) probe.add_island(seed, output_of(result.outputs, index));
       m_layers.add_island(seed, result.layers);
     }
+  }
+
+  // For want of a float64 run, native ones tell what small changes do to the outputs.
+  void probe_natively(const std::vector<HostTensor>& native) {
+    double relative = std::ldexp(golden::k_native_roundings, -golden::significant_bits(m_case.tensors));
+    for (;; relative = std::min(relative * golden::k_native_raise, golden::k_native_largest)) {
+      m_probes.clear();
+      m_case.seeds.clear();
+      for (std::size_t i = 0; i < native.size(); ++i)
+        if (has_reference(native[i])) m_probes.emplace_back(i, golden::NoiseProbe(widened(native[i])));
+      for (std::int64_t seed = 1; seed <= golden::k_probes; ++seed) add_native_response(seed, relative);
+      const bool moves =
+          std::ranges::all_of(m_probes, [](const auto& probe) { return probe.second.finish().floor > 0; });
+      if (moves || relative >= golden::k_native_largest) break;
+    }
+    for (auto& [index, probe] : m_probes) {
+      auto& output = m_case.tensors.outputs[index];
+      output.reference = widened(output.native);
+      output.noise = golden::native_floor(probe);
+    }
+  }
+
+  void add_native_response(std::int64_t seed, double relative) {
+    auto request = perturbed(seed, relative);
+    request.float64 = false;
+    m_case.seeds.push_back(seed);
+    const auto outputs = run(request);
+    for (auto& [index, probe] : m_probes) probe.add_response(seed, widened(output_of(outputs, index)));
+    hold_against_stability(outputs);
+  }
+
+  static HostTensor widened(const HostTensor& tensor) {
+    std::vector<double> values(tensor.numel());
+    copy_as_double(tensor, 0, values);
+    return make_tensor(tensor.name, DType::float64, tensor.shape, std::move(values));
   }
 
   static RunRequest perturbed(std::int64_t seed, double relative) {

@@ -7,6 +7,7 @@
 #include <goldseal/worker/worker.hpp>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,8 @@ class CaseRunner {
   /// The same, with a sketch of each layer's output.
   [[nodiscard]] LayeredRun run_layered(RunRequest request) const;
 
+  [[nodiscard]] const std::filesystem::path& inputs() const { return m_inputs; }
+
  private:
   [[nodiscard]] LayeredRun run_once(RunRequest& request) const;
 
@@ -43,6 +46,7 @@ struct CapturedCase {
   bool repeatable = true;
   std::vector<std::int64_t> seeds;
   std::vector<golden::Objection> objections;
+  std::optional<std::vector<TensorReach>> reach;  ///< nothing where it cannot be measured (reach.hpp)
 };
 
 /// The runs that a capture makes of one case: the float64 reference, the perturbed ones, the native ones. The worker

@@ -96,11 +96,11 @@ class ModelRun {
     m_progress.step(fmt::format("running {}", sealed.name), m_request.quick ? 1 : 3);
     CaseResults results;
     results.golden_case = sealed.name;
-    results.native = runner.run({});
+    results.native = runner.run(m_request.settings);
     m_progress.advance(1);
     m_stopwatch.lap("native run");
     if (m_request.quick) return results;
-    results.again = runner.run({});
+    results.again = runner.run(m_request.settings);
     m_progress.advance(2);
     m_stopwatch.lap("repeated run");
     RunRequest float64;
@@ -129,7 +129,7 @@ class ModelRun {
     const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name);
     if (!run) return;
     m_progress.step(fmt::format("following the layers of {}", sealed.name));
-    RunRequest request;
+    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_request.settings;
     request.float64 = *run == golden::LayerRun::float64;
     const auto layers = runner.run_layered(request).layers;
     m_stopwatch.lap("layers");
@@ -192,7 +192,8 @@ class ModelRun {
   }
 
   static bool has_reference(const golden::GoldenTensors& sealed) {
-    return std::ranges::any_of(sealed.outputs, [](const auto& output) { return output.reference.has_value(); });
+    return std::ranges::any_of(sealed.outputs,
+                               [](const auto& output) { return output.noise && !output.noise->native; });
   }
 
   void note_failure(const Error& error, const std::optional<Worker>& worker) {

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace goldseal {
@@ -35,6 +36,18 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   return report;
 }
 
+// A picture goes through the sealed preprocessing; a tensor was made by this machine's own.
+golden::InputDrift diagnose(golden::InputSpec spec, const golden::GoldenTensors& golden, const HostTensor& sealed,
+                            const Manifest& manifest) {
+  const auto record = std::ranges::find(manifest.golden, golden.name, &GoldenCase::name);
+  const auto input = std::ranges::find(record->inputs, sealed.name, &GoldenTensor::name);
+  const auto* const picture = find_tensor(golden.encoded, sealed.name);
+  if (picture == nullptr || input->preprocess.empty()) return golden::diagnose_input(golden::make_input(spec), sealed);
+  spec.preprocessing = golden::parse_preprocessing(input->preprocess);
+  const auto decoded = golden::decode_picture(fmt::format("the sealed picture of {}", sealed.name), picture->bytes);
+  return golden::diagnose_declared(golden::make_input(spec), sealed, decoded, *spec.preprocessing);
+}
+
 // Of the first case that has an input of that name; an unnamed one is the only input of the first case.
 void observe_input(const golden::InputSpec& spec, const std::vector<golden::GoldenTensors>& cases,
                    Observation& observed) {
@@ -42,8 +55,7 @@ void observe_input(const golden::InputSpec& spec, const std::vector<golden::Gold
     const bool only = spec.name.empty() && golden.inputs.size() == 1;
     const auto* const sealed = only ? &golden.inputs.front() : find_tensor(golden.inputs, spec.name);
     if (sealed == nullptr) continue;
-    const auto made = golden::make_input(spec);
-    observed.inputs.push_back({golden.name, sealed->name, spec.text, golden::diagnose_input(made, *sealed)});
+    observed.inputs.push_back({golden.name, sealed->name, spec.text, diagnose(spec, golden, *sealed, observed.sealed)});
     return;
   }
   std::vector<std::string> names;

@@ -2,8 +2,11 @@
 """Small networks of different kinds, two of them of half precision, with a switch for every fault of configuration that the benchmark injects."""
 
 import dataclasses
+import functools
+import math
 import pathlib
 import sys
+import typing
 from typing import Optional
 
 import torch
@@ -30,22 +33,56 @@ def convolve(x: torch.Tensor, weight: torch.Tensor, bias: Optional[torch.Tensor]
     return F.conv2d(x, weight, bias, padding=1)
 
 
+def flip_bit(value: float, bit: int) -> float:
+    """`value`, a normal float32 or 0, with one bit of it turned."""
+    if bit == 31:
+        return -value
+    mantissa, exponent = math.frexp(abs(value))  # value = mantissa * 2^exponent, 0.5 <= mantissa < 1
+    whole, biased = int(math.ldexp(mantissa, 24)), exponent + 126
+    if value == 0:
+        whole, biased = 0, 0
+    if bit < 23:
+        return math.copysign(math.ldexp(float(whole ^ (1 << bit)), max(biased, 1) - 150), value)
+    turned = biased ^ (1 << (bit - 23))
+    if turned == 255:
+        return math.copysign(math.inf, value)
+    return math.copysign(math.ldexp(float(whole | (1 << 23)), turned - 150), value)
+
+
+def flipped(x: torch.Tensor, place: int, bit: int) -> torch.Tensor:
+    """One bit of one element, as a fault of the hardware turns it; a float64 run has another fault, which is not simulated."""
+    if x.dtype != torch.float32:
+        return x
+    x = x.contiguous().clone()
+    flat = x.view(-1)
+    index = place % flat.numel()
+    flat[index] = flip_bit(float(flat[index]), bit)
+    return x
+
+
 class Mlp(nn.Module):
-    def __init__(self, slope: float = 0.1, skip: bool = False, low: bool = False):
+    def __init__(self, slope: float = 0.1, skip: bool = False, low: bool = False, flip: int = -1, place: int = 0, narrow: bool = False):
         super().__init__()
+        self.flip, self.place, self.calls, self.narrow = flip, place, 0, narrow
         self.first, self.second, self.last = nn.Linear(64, 256), nn.Linear(256, 256), nn.Linear(256, 10)
         self.slope, self.skip, self.low = slope, skip, low
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.narrow and x.dtype == torch.float64:
+            raise ValueError("this network has no float64 path")
         x = F.leaky_relu(linear(x, self.first.weight, self.first.bias, self.low), self.slope)
+        self.calls += 1
+        if self.flip >= 0 and self.calls == 1:
+            x = flipped(x, self.place, self.flip)
         if not self.skip:
             x = F.leaky_relu(linear(x, self.second.weight, self.second.bias, self.low), self.slope)
         return linear(x, self.last.weight, self.last.bias, self.low)
 
 
 class Residual(nn.Module):
-    def __init__(self, eps: float = 1e-5, train: bool = False, skip: bool = False, low: bool = False):
+    def __init__(self, eps: float = 1e-5, train: bool = False, skip: bool = False, low: bool = False, flip: int = -1, place: int = 0):
         super().__init__()
+        self.flip, self.place, self.calls = flip, place, 0
         self.stem = nn.Conv2d(3, 32, 3, padding=1, bias=False)
         self.bn0, self.bn1, self.bn2 = (nn.BatchNorm2d(32) for _ in range(3))
         self.conv1, self.conv2 = (nn.Conv2d(32, 32, 3, padding=1, bias=False) for _ in range(2))
@@ -59,6 +96,9 @@ class Residual(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.relu(self.norm(self.bn0, convolve(x, self.stem.weight, None, self.low)))
+        self.calls += 1
+        if self.flip >= 0 and self.calls == 1:
+            x = flipped(x, self.place, self.flip)
         y = F.relu(self.norm(self.bn1, convolve(x, self.conv1.weight, None, self.low)))
         y = self.norm(self.bn2, convolve(y, self.conv2.weight, None, self.low))
         x = F.relu(y if self.skip else x + y)
@@ -125,19 +165,25 @@ class Architecture:
     """`make` builds the network, faulty where keywords say so; `faults` are the keywords of each fault."""
 
     name: str
-    make: type
+    make: typing.Callable
     input: str
     shape: tuple
     faults: dict
     dtype: torch.dtype = torch.float32
+    flips: bool = False  # the network can simulate a flipped bit of an activation
+
+    @property
+    def is_picture(self):
+        return self.input == "image"
 
 
 ARCHITECTURES = [
-    Architecture("mlp", Mlp, "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}, "bf16 compute": {"low": True}}),
+    Architecture("mlp", Mlp, "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}, "bf16 compute": {"low": True}}, flips=True),
     Architecture(
         "resnet", Residual, "x", (4, 3, 32, 32),
         {"eps 1e-3": {"eps": 1e-3}, "eps 1e-6": {"eps": 1e-6}, "train mode": {"train": True}, "missing layer": {"skip": True},
          "bf16 compute": {"low": True}},
+        flips=True,
     ),
     Architecture(
         "transformer", Transformer, "x", (2, 24, 64),
@@ -148,6 +194,7 @@ ARCHITECTURES = [
         "islands", Islands, "x", (4, 3, 32, 32),
         {"eps 1e-3": {"eps": 1e-3}, "eps 1e-6": {"eps": 1e-6}, "slope": {"slope": 0.01}, "missing layer": {"skip": True}, "bf16 compute": {"low": True}},
     ),
+    Architecture("mlp-float32-only", functools.partial(Mlp, narrow=True), "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}, "bf16 compute": {"low": True}}),
     Architecture("mlp-float16", Mlp, "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}}, torch.float16),
     Architecture("mlp-bfloat16", Mlp, "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}}, torch.bfloat16),
     Architecture("yolov3-tiny", Darknet, "image", (1, 3, 224, 224), {"eps 1e-3": {"batch_normalize_eps": "1e-3"}, "eps 1e-6": {"batch_normalize_eps": "1e-6"}}),

@@ -18,6 +18,7 @@ import tempfile
 import time
 
 try:
+    import numpy
     import torch
     from safetensors.torch import load_file
 except ImportError as missing:
@@ -27,7 +28,7 @@ except ImportError as missing:
 import comparators
 from architectures import ARCHITECTURES, build, settle
 from environments import ENVIRONMENTS
-from faults import state_faults
+from faults import activation_flips, preprocessing_faults, state_faults
 
 OURS = "goldseal verify"
 ANSWERS = "goldseal, answers only"
@@ -48,10 +49,14 @@ class Commands:
             check=True, stdout=subprocess.DEVNULL,
         )
 
-    def verify(self, seal, checkpoint, model, results, environment):
+    def verify(self, seal, checkpoint, model, results, environment, made=None):
         command = [self.program, "verify", seal, "--checkpoint", checkpoint, "--model", model, "--policy", self.policy]
         command += ["--runtime", self.runtimes[environment.runtime], "--save-results", results, "--format", "json"]
         shutil.rmtree(results, ignore_errors=True)  # a run that fails must not be judged by the outputs of another
+        for setting in environment.settings:
+            command += ["--set", setting]
+        if made is not None:
+            command += ["--input", made]
         if environment.threads:
             command += ["--threads", str(environment.threads)]
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | dict(environment.variables), check=False)
@@ -65,13 +70,21 @@ class Tally:
     def __init__(self):
         self.false_alarms = collections.Counter()
         self.misses = collections.Counter()
-        self.legitimate = self.faults = self.named = 0
+        self.legitimate = self.faults = self.named = self.followed = self.layers = self.without_effect = 0
+        self.judged = collections.Counter()
         self.details = []
+
+    def add_layers(self, named, case):
+        self.followed += 1
+        self.layers += named
+        if not named:
+            self.details.append(f"first layer not named: {case}")
 
     def add(self, case, faulty, passes):
         self.legitimate += not faulty
         self.faults += faulty
         for method, passed in passes.items():
+            self.judged[method, faulty] += 1
             if faulty and passed:
                 self.misses[method] += 1
             if not faulty and not passed:
@@ -117,6 +130,22 @@ def configuration_cause_named(report):
     return "model.configuration" in found or "file.architecture" in found or "configuration" in found.get("golden.shadow", {}).get("message", "")
 
 
+def flip_cause_named(report):
+    """The machine is suspected: it does not agree with itself, or in float64 it does and natively not."""
+    found = failing(report)
+    return "golden.shadow" not in found and ("golden.repeat" in found or "golden.native" in found)
+
+
+def input_cause_named(report, kind):
+    finding = failing(report).get("golden.input")
+    return finding is not None and finding["tables"][0]["rows"][0][1] == kind
+
+
+def layer_named(report):
+    """The first layer that differs is named where the answers differ with the sealed weights."""
+    return any("the first layer that differs is" in finding["message"] or "the layers part" in finding["message"] for finding in failing(report).values())
+
+
 class Bench:
     def __init__(self, commands, folder):
         self.commands, self.folder, self.tally = commands, folder, Tally()
@@ -147,17 +176,42 @@ class Bench:
             if keep(name):
                 _, model = build(architecture, folder, "faulty", **changes)
                 self.judge(f"{architecture.name} {seed} {name}", self.checkpoint, model, ENVIRONMENTS[0], configuration_cause_named)
+        if architecture.flips:
+            for name, changes in activation_flips(seed):
+                if keep(name):
+                    _, model = build(architecture, folder, "faulty", **changes)
+                    self.judge(f"{architecture.name} {seed} {name}", self.checkpoint, model, ENVIRONMENTS[0], flip_cause_named, by_answers=True)
+        if architecture.is_picture:
+            image = self.golden[f"default/input/{architecture.input}"]
+            for name, made, kind in preprocessing_faults(image):
+                if keep(name):
+                    numpy.save(folder / "made.npy", made.contiguous().numpy())
+                    self.judge(f"{architecture.name} {seed} {name}", self.checkpoint, self.model, ENVIRONMENTS[0],
+                               lambda report, k=kind: input_cause_named(report, k), made=folder / "made.npy")
+            numpy.save(folder / "made.npy", ((image * 255) * (1 / 255)).numpy())  # the same in another order of arithmetic
+            self.judge(f"{architecture.name} {seed} preprocessed in another order", self.checkpoint, self.model, ENVIRONMENTS[0], None, made=folder / "made.npy")
 
     @staticmethod
     def save(path, state):
         torch.save(state, path)
         return path
 
-    def judge(self, case, checkpoint, model, environment, cause_named):
+    def judge(self, case, checkpoint, model, environment, cause_named, made=None, by_answers=False):
+        """`by_answers`: the fault is simulated by another archive, which must not count as what was noticed."""
         began = time.monotonic()
-        code, report = self.commands.verify(self.seal, checkpoint, model, self.results, environment)
+        code, report = self.commands.verify(self.seal, checkpoint, model, self.results, environment, made)
         faulty = cause_named is not None
-        self.tally.add(case, faulty, passes(code, report, self.results, self.golden))
+        verdicts = passes(code, report, self.results, self.golden)
+        if by_answers:
+            if verdicts["bitwise"]:  # no answer changed: there is nothing to notice
+                self.tally.without_effect += 1
+                return
+            verdicts[OURS] = verdicts[ANSWERS]
+        if made is not None:  # the model was run on the sealed input: the answers alone judge nothing
+            verdicts = {OURS: verdicts[OURS]}
+        self.tally.add(case, faulty, verdicts)
+        if faulty and cause_named is configuration_cause_named:
+            self.tally.add_layers(layer_named(report), case)
         if faulty:
             named = cause_named(report)
             self.tally.named += named
@@ -167,11 +221,14 @@ class Bench:
 
 
 def print_table(tally):
-    print(f"| method | false alarms of {tally.legitimate} | misses of {tally.faults} |\n|---|---|---|")
+    print("| method | false alarms | misses |\n|---|---|---|")
     for method in (OURS, ANSWERS, *comparators.COMPARATORS):
         alarms, misses = tally.false_alarms[method], tally.misses[method]
-        print(f"| {method} | {alarms} ({alarms / max(1, tally.legitimate):.1%}) | {misses} ({misses / max(1, tally.faults):.1%}) |")
+        legitimate, faults = max(1, tally.judged[method, False]), max(1, tally.judged[method, True])
+        print(f"| {method} | {alarms} of {legitimate} ({alarms / legitimate:.1%}) | {misses} of {faults} ({misses / faults:.1%}) |")
     print(f"\nThe cause was named in {tally.named} of {tally.faults} faults ({tally.named / max(1, tally.faults):.1%}).")
+    print(f"The first layer that differs was named in {tally.layers} of {tally.followed} faults of configuration.")
+    print(f"{tally.without_effect} flipped bits of activations changed no bit of any answer and are not counted.")
     for line in tally.details:
         print(f"- {line}")
 
@@ -200,6 +257,8 @@ def main():
             for architecture in ARCHITECTURES:
                 if architecture.name in arguments.architectures:
                     bench.run(architecture, seed, environments, keep)
+            logging.info("after seed %d: %d of %d legitimate runs failed, %d of %d faults missed, %d causes named", seed,
+                         bench.tally.false_alarms[OURS], bench.tally.legitimate, bench.tally.misses[OURS], bench.tally.faults, bench.tally.named)
         print_table(bench.tally)
     alarms, misses = bench.tally.false_alarms[OURS], bench.tally.misses[OURS]
     return 0 if alarms == 0 and misses <= 0.005 * bench.tally.faults and bench.tally.named >= 0.95 * bench.tally.faults else 1

@@ -10,6 +10,7 @@ class Environment:
     runtime: int = 0  # 0: the one that captured, 1: the other
     threads: int = 0
     variables: tuple = ()
+    settings: tuple = ()  # of `verify --set`
 
 
 ENVIRONMENTS = [
@@ -23,9 +24,13 @@ ENVIRONMENTS = [
     Environment("oneDNN AVX2", variables=(("ONEDNN_MAX_CPU_ISA", "AVX2"),)),
     Environment("MKL compatible", variables=(("MKL_CBWR", "COMPATIBLE"),)),
     Environment("MKL AVX2", variables=(("MKL_CBWR", "AVX2"),)),
+    Environment("oneDNN off", settings=("onednn=off",)),
+    Environment("oneDNN off, 1 thread", threads=1, settings=("onednn=off",)),
+    Environment("channels last", settings=("channels_last=on",)),
     Environment("all old", threads=1, variables=(("ATEN_CPU_CAPABILITY", "default"), ("ONEDNN_MAX_CPU_ISA", "SSE41"), ("MKL_CBWR", "COMPATIBLE"))),
     Environment("LibTorch 1.13", runtime=1),
     Environment("LibTorch 1.13, 1 thread", runtime=1, threads=1),
+    Environment("LibTorch 1.13, oneDNN off", runtime=1, settings=("onednn=off",)),
     Environment("LibTorch 1.13, ATen default", runtime=1, variables=(("ATEN_CPU_CAPABILITY", "default"),)),
     Environment("LibTorch 1.13, oneDNN SSE4.1", runtime=1, variables=(("DNNL_MAX_CPU_ISA", "SSE41"), ("ONEDNN_MAX_CPU_ISA", "SSE41"))),
 ]

@@ -35,6 +35,32 @@ def twins(state):
     return next((names[:2] for names in by_shape.values() if len(names) > 1), None)
 
 
+FLIPS = (0, 4, 8, 12, 16, 20, 24, 28, 30, 31)
+
+
+def activation_flips(seed):
+    """Yields (name, keywords of the network): a bit of an activation that turns in the first run alone."""
+    chance = random.Random(seed)
+    for bit in FLIPS:
+        yield f"activation bit {bit}", {"flip": bit, "place": chance.randrange(1 << 20)}
+
+
+def preprocessing_faults(image):
+    """Yields (name, the input that a faulty preprocessing made, the kind that must be named) of a picture in [0, 1], [1, 3, H, W]."""
+    levels = (image * 255).round()
+    shift = torch.zeros_like(image)
+    shift[..., 1:] = image[..., :-1]
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    noise = torch.randint(-2, 3, image.shape, generator=torch.Generator().manual_seed(1))
+    yield "BGR", image.flip(1).contiguous(), "order"
+    yield "not divided by 255", image * 255, "scale"
+    yield "divided by 256", levels / 256, "scale"
+    yield "normalised", (image - mean) / deviation, "normalise"
+    yield "mirrored", image.flip(3).contiguous(), "mirror"
+    yield "shifted", shift, "shift"
+    yield "another decoder", (levels + noise).clamp(0, 255) / 255, "decoder"
+
+
 def state_faults(state, seed):
     """Yields (name, faulty state dict, names of the tensors that differ)."""
     chance = random.Random(seed)

@@ -37,7 +37,7 @@ std::filesystem::path write(const TemporaryDirectory& directory, const GoldenTen
 TEST_CASE("What is sealed is read back, and judges alike") {
   const Output output(1000, 1e-6, 3.4, 1);
   const auto golden = sample(output);
-  const std::vector<std::string> sources{"random:1x2"};
+  const std::vector<InputOrigin> sources{{"random:1x2"}};
   const auto described = describe(golden, sources);
   CHECK(described.inputs.at(0).source == "random:1x2");
   CHECK(described.noise.size() == 1);
