@@ -53,8 +53,10 @@ std::vector<std::vector<std::string>> find_tied(const Checkpoint& checkpoint) {
   using View = std::tuple<std::size_t, std::int64_t, std::vector<std::int64_t>>;
   std::map<View, std::vector<std::string>> groups;
   std::vector<View> order;
+  std::vector<std::size_t> sharers(checkpoint.storages.size());
+  for (const auto& tensor : checkpoint.tensors) ++sharers[tensor.storage];
   for (const auto& tensor : checkpoint.tensors) {
-    if (tensor_bytes(tensor) == 0) continue;
+    if (sharers[tensor.storage] < 2 || tensor_bytes(tensor) == 0) continue;
     View view{tensor.storage, tensor.offset, tensor.shape};
     auto& names = groups[view];
     names.push_back(tensor.name);
