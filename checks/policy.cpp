@@ -10,6 +10,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -26,41 +28,31 @@ const std::map<std::string, int, std::less<>>& precisions() {
   return names;
 }
 
+std::string meant(std::string_view found, const auto& names) {
+  const auto near = did_you_mean(found, std::vector<std::string>(names.begin(), names.end()));
+  return near ? fmt::format("did you mean {}?", *near) : std::string();
+}
+
 class PolicyReader {
  public:
   PolicyReader(const std::string& where, int depth) : m_where(where), m_depth(depth) {}
 
   Policy read(std::string_view text) {
-    const auto document = parse(text);
+    const auto document = parse_toml(text, m_where);
     TomlReader top(document, "", m_where);
     const auto* const head = top.table("policy");
     if (head == nullptr) refuse(document, "expected a [policy] table, found none");
     read_head(*head);
     if (const auto* const checks = top.table("checks")) read_checks(*checks);
     for (const auto* const waiver : top.tables("waiver")) read_waiver(*waiver);
-    refuse_unknown(document, top);
+    top.refuse_unknown();
     return std::move(m_policy);
   }
 
  private:
-  toml::table parse(std::string_view text) const {
-    try {
-      return parse_toml(text, m_where);
-    } catch (const Error& error) {
-      throw Error(ErrorKind::usage, error.where(), error.message());  // a policy is the user's own, not evidence
-    }
-  }
-
   [[noreturn]] void refuse(const toml::node& node, std::string message, std::string remedy = {}) const {
     throw Error(ErrorKind::usage, fmt::format("{}:{}", m_where, node.source().begin.line), std::move(message),
                 std::move(remedy));
-  }
-
-  void refuse_unknown(const toml::table& table, const TomlReader& reader) const {
-    std::vector<std::string> unknown;
-    reader.collect_unknown(unknown);
-    if (!unknown.empty())
-      refuse(*table.begin()->second.as_table(), fmt::format("unknown key {}", escape_unprintable(unknown.front())));
   }
 
   void read_head(const toml::table& table) {
@@ -78,13 +70,7 @@ class PolicyReader {
                            escape_unprintable(precision)));
       m_policy.permitted_bits = found->second;
     }
-    refuse_unknown_member(table, head);
-  }
-
-  void refuse_unknown_member(const toml::table& table, const TomlReader& reader) const {
-    std::vector<std::string> unknown;
-    reader.collect_unknown(unknown);
-    if (!unknown.empty()) refuse(table, fmt::format("unknown key {}", escape_unprintable(unknown.front())));
+    head.refuse_unknown();
   }
 
   void extend(const toml::table& table, const std::string& base) {
@@ -120,8 +106,10 @@ class PolicyReader {
     if (const auto rule = reader.text_or("rule", ""); !rule.empty()) {
       const auto kind = parse_rule_kind(rule);
       if (!kind)
-        refuse(table, fmt::format("{}rule: expected one of {}, found {}", reader.path(), fmt::join(rule_names(), ", "),
-                                  escape_unprintable(rule)));
+        refuse(*table.get("rule"),
+               fmt::format("{}rule: expected one of {}, found {}", reader.path(), fmt::join(rule_names(), ", "),
+                           escape_unprintable(rule)),
+               meant(rule, rule_names()));
       check.rule = Rule{*kind, {}};
     }
     if (auto values = reader.strings_or_empty("values"); !values.empty()) {
@@ -131,10 +119,12 @@ class PolicyReader {
     if (const auto severity = reader.text_or("severity", ""); !severity.empty()) {
       check.severity = parse_severity(severity);
       if (!check.severity)
-        refuse(table, fmt::format("{}severity: expected info, warn, fail, required or integrity, found {}",
-                                  reader.path(), escape_unprintable(severity)));
+        refuse(*table.get("severity"),
+               fmt::format("{}severity: expected info, warn, fail, required or integrity, found {}", reader.path(),
+                           escape_unprintable(severity)),
+               meant(severity, std::array{"info", "warn", "fail", "required", "integrity"}));
     }
-    refuse_unknown_member(table, reader);
+    reader.refuse_unknown();
   }
 
   [[noreturn]] void refuse_check(const toml::node& node, const std::string& id) const {
@@ -149,19 +139,26 @@ class PolicyReader {
     TomlReader reader(table, "waiver.", m_where);
     Waiver waiver{reader.text("check"), reader.text("reason"), reader.text("until")};
     if (find_check(waiver.check) == nullptr) refuse_check(table, waiver.check);
-    if (waiver.reason.empty()) refuse(table, "waiver.reason: expected why the check is waived, found nothing");
+    if (waiver.reason.empty())
+      refuse(*table.get("reason"), "waiver.reason: expected why the check is waived, found nothing");
     if (!is_date(waiver.until))
-      refuse(table, fmt::format("waiver.until: expected a day such as \"2026-12-31\", found {}",
-                                escape_unprintable(waiver.until)));
-    refuse_unknown_member(table, reader);
+      refuse(*table.get("until"), fmt::format("waiver.until: expected a day such as \"2026-12-31\", found {}",
+                                              escape_unprintable(waiver.until)));
+    reader.refuse_unknown();
     m_policy.waivers.push_back(std::move(waiver));
   }
 
   static bool is_date(std::string_view text) {
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
     if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
-    return std::ranges::all_of(text.substr(0, 4), digit) && std::ranges::all_of(text.substr(5, 2), digit) &&
-           std::ranges::all_of(text.substr(8), digit);
+    if (std::ranges::count_if(text, digit) != 8) return false;
+    const auto number = [&](std::size_t at, std::size_t length) {
+      return std::stoi(std::string(text.substr(at, length)));
+    };
+    return std::chrono::year_month_day(std::chrono::year(number(0, 4)),
+                                       std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                       std::chrono::day(static_cast<unsigned>(number(8, 2))))
+        .ok();
   }
 
   const std::string& m_where;
@@ -171,7 +168,13 @@ class PolicyReader {
 
 }  // namespace
 
-Policy read_policy(std::string_view text, const std::string& where) { return PolicyReader(where, 0).read(text); }
+Policy read_policy(std::string_view text, const std::string& where) {
+  try {
+    return PolicyReader(where, 0).read(text);
+  } catch (const Error& error) {
+    throw as_usage(error);  // a policy is the user's own, not evidence
+  }
+}
 
 Policy load_policy(const std::string& name_or_file) {
   const auto shipped = std::ranges::find(shipped_policies(), name_or_file, &ShippedPolicy::name);

@@ -19,9 +19,14 @@ Status weigh(Status status, Severity severity) {
   return severity == Severity::info ? Status::pass : Status::fail;
 }
 
+// A waiver that has ended lets nothing pass: what it spoke of fails, also where the policy would only warn, since
+// someone promised that it would be mended by then.
 void apply_waiver(Finding& finding, const Waiver& waiver, const std::string& today) {
-  if (finding.status != Status::fail && finding.status != Status::unknown) return;
+  const bool breached =
+      finding.status == Status::fail || finding.status == Status::unknown || finding.status == Status::warn;
+  if (!breached) return;
   if (waiver.until < today) {
+    if (finding.status == Status::warn) finding.status = Status::fail;
     finding.message += fmt::format(" (a waiver for it ended on {}: {})", waiver.until, waiver.reason);
     return;
   }

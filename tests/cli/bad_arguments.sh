@@ -11,6 +11,12 @@ expect 2 "$GOLDSEAL" verify x.seal --policy stric
 says "did you mean strict?"
 expect 2 "$GOLDSEAL" check x.seal --format jsno
 says "did you mean json?"
+expect 2 "$GOLDSEAL" check x.seal --polciy strict
+says "did you mean --policy?"
+expect 2 "$GOLDSEAL" check x.seal --tagret=a.toml
+says "did you mean --target?"
+expect 2 "$GOLDSEAL" verify x.seal --timeout 0
+says "expected a whole number of at least 1, found 0"
 expect 2 "$GOLDSEAL" check x.seal
 says "expected a seal"
 expect 2 "$GOLDSEAL" capture x.pth --model darkent:x.cfg --input image=random:1x3x8x8

@@ -22,3 +22,13 @@ code=0
 [[ $code != 0 ]] || fail "a pointer was accepted"
 out=$(<out.txt) err=$(<err.txt)
 says "git lfs pull"
+seal=$(dirname "$(realpath "$0")")/../../examples/ci_gate/models/detector.seal
+printf 'a = [1\n' >broken.toml
+expect 2 "$GOLDSEAL" check "$seal" --target broken.toml
+says "broken.toml:1: not valid TOML"
+printf 'a = 1\n' >other.toml
+expect 2 "$GOLDSEAL" check "$seal" --target other.toml
+says "expected an [environment] table"
+says "goldseal probe -o FILE"
+expect 2 "$GOLDSEAL" diff broken.toml broken.toml
+says "broken.toml:1"

@@ -38,4 +38,9 @@ Error system_error(std::string where, std::string_view action, int errno_value, 
           fmt::format("cannot {}: {}", action, std::generic_category().message(errno_value)), std::move(remedy)};
 }
 
+Error as_usage(const Error& error) {
+  const auto kind = error.kind() == ErrorKind::malformed ? ErrorKind::usage : error.kind();
+  return {kind, error.where(), error.message(), error.remedy()};
+}
+
 }  // namespace goldseal

@@ -42,4 +42,8 @@ class Error : public std::exception {
 /// An io error that carries the text of `errno_value`: "cannot open: No such file or directory".
 [[nodiscard]] Error system_error(std::string where, std::string_view action, int errno_value, std::string remedy = {});
 
+/// The same error as one of usage, where the file that is malformed is the user's own word (a policy, a captured
+/// machine, settings) and no evidence that was damaged. Errors of other kinds stay as they are.
+[[nodiscard]] Error as_usage(const Error& error);
+
 }  // namespace goldseal

@@ -16,8 +16,6 @@
 namespace goldseal::cli {
 namespace {
 
-constexpr std::uint64_t k_max_environment_bytes = 4U << 20U;
-
 struct Options {
   std::string before;
   std::string after;
@@ -27,7 +25,7 @@ struct Options {
 /// The machine of a seal (a directory), or of a file that `probe` wrote.
 Environment machine_of(const std::filesystem::path& place) {
   if (std::filesystem::is_directory(place)) return load_manifest(place).environment;
-  return read_environment(read_text_file(place, k_max_environment_bytes), place.string());
+  return load_environment(place);
 }
 
 std::string shown(const std::optional<std::string>& value) {

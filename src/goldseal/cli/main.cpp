@@ -4,13 +4,16 @@
 #include <goldseal/base/text.hpp>
 #include <goldseal/base/version.hpp>
 #include <goldseal/cli/output.hpp>
+#include <goldseal/cli/settings.hpp>
 #include <goldseal/cli/verb.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <optional>
 
 namespace goldseal::cli {
 namespace {
@@ -23,36 +26,56 @@ constexpr const char* k_footer =
     "3 inconclusive (a required check could not be judged); 4 integrity (a file is damaged or was\n"
     "changed); 101 a defect of goldseal.";
 
-void add_common(CLI::App& app, CommonOptions& common) {
-  app.add_option("--format", common.format, "What standard output gets: text, json …")
-      ->type_name("FORMAT")
-      ->capture_default_str();
-  app.add_option("--report", common.reports, "Also write a report to a file; as often as you like")
-      ->type_name("FORMAT=PATH");
-  app.add_option("--color", common.color, "auto, always or never")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
-      ->type_name("WHEN")
-      ->capture_default_str();
-  app.add_flag("-q,--quiet", common.quiet, "Print nothing but errors; the exit code tells");
-  app.add_flag("-v,--verbose", common.verbose, "Also list what passed, and the time of each stage");
-}
-
 int complain(std::string_view where, std::string_view message, std::string_view remedy, ExitCode code) {
   fmt::print(stderr, "error: {}{}{}\n", escape_unprintable(where), where.empty() ? "" : ": ", message);
   if (!remedy.empty()) fmt::print(stderr, "  fix  {}\n", remedy);
   return static_cast<int>(code);
 }
 
+// The flags of a verb, `--timeout`, and those of the command itself.
+std::vector<std::string> flags_of(const CLI::App& app) {
+  std::vector<std::string> flags;
+  for (const auto* const option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  return flags;
+}
+
+// The flag that was meant by the first that does not exist.
+std::optional<std::string> meant_flag(const CLI::App& app, int argc, char** argv) {
+  const auto verb = app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == argv[1]; });
+  if (verb.empty()) return std::nullopt;
+  const auto flags = flags_of(*verb.front());
+  for (int i = 2; i < argc; ++i) {
+    const std::string_view argument(argv[i]);
+    const auto name = argument.substr(0, argument.find('='));
+    if (name.starts_with("--") && std::ranges::find(flags, name) == flags.end()) return did_you_mean(name, flags);
+  }
+  return std::nullopt;
+}
+
 // CLI11 reports an unknown verb only as an argument too many.
-std::string usage_remedy(int argc, char** argv) {
+std::string usage_remedy(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> names;
   for (const auto& verb : verbs()) names.emplace_back(verb.name);
   if (argc > 1 && std::ranges::find(names, std::string_view(argv[1])) == names.end()) {
     if (const auto near = did_you_mean(argv[1], names)) return fmt::format("did you mean `goldseal {}`?", *near);
     return "`goldseal --help` lists the verbs";
   }
+  if (argc > 2) {
+    if (const auto near = meant_flag(app, argc, argv)) return fmt::format("did you mean {}?", *near);
+  }
   return argc > 1 ? fmt::format("`goldseal {} --help` shows what it takes", argv[1])
                   : "`goldseal --help` lists the verbs";
+}
+
+// What is wrong with a flag that was set elsewhere is to be mended there.
+Error with_origin(const Error& error, const std::map<std::string, std::string>& origins) {
+  if (!error.where().starts_with("--")) return error;
+  const auto flag = error.where().substr(2);
+  const auto origin = origins.find(flag.substr(0, flag.find(' ')));
+  if (origin == origins.end()) return error;
+  return {error.kind(), fmt::format("{}: {}", origin->second, flag), error.message(), error.remedy()};
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -76,9 +99,15 @@ int parse_and_run(int argc, char** argv) {
     print(fmt::format("goldseal {}\n", k_version));
     return 0;
   } catch (const CLI::ParseError& error) {
-    return complain("", error.what(), usage_remedy(argc, argv), ExitCode::no_verdict);
+    return complain("", error.what(), usage_remedy(app, argc, argv), ExitCode::no_verdict);
   }
-  return static_cast<int>(actions.at(app.get_subcommands().front())());
+  auto* const verb = app.get_subcommands().front();
+  const auto origins = apply_settings(*verb, Settings::gather(common.settings));
+  try {
+    return static_cast<int>(actions.at(verb)());
+  } catch (const Error& error) {
+    throw with_origin(error, origins);
+  }
 }
 
 }  // namespace

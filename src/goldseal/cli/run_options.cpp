@@ -9,11 +9,11 @@ void RunOptions::declare(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--timeout", timeout, "Seconds for the whole run of the model")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_integer())
       ->capture_default_str();
   app.add_option("--threads", threads, "Threads within an operator; PyTorch's own choice by default")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_integer());
   app.add_flag("--no-sandbox", no_sandbox, "Let the model's code use the network and write anywhere");
 }
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -13,6 +14,13 @@
 
 namespace goldseal::cli {
 
+/// Where settings may come from; the command line says it.
+struct SettingsSource {
+  bool use_file = true;                   ///< false after --no-config
+  std::filesystem::path file;             ///< of --config; empty: the nearest goldseal.toml
+  std::filesystem::path directory = ".";  ///< where the search for it begins
+};
+
 /// What every verb takes.
 struct CommonOptions {
   std::string format = "text";
@@ -20,7 +28,14 @@ struct CommonOptions {
   std::string color = "auto";
   bool quiet = false;
   bool verbose = false;
+  SettingsSource settings;
 };
+
+/// Of a flag that takes a whole number of at least one.
+[[nodiscard]] CLI::Validator positive_integer();
+
+/// Declares what every verb takes.
+void add_common(CLI::App& app, CommonOptions& common);
 
 /// What the chosen verb will do once the command line is known to be sound.
 using Action = std::function<ExitCode()>;
@@ -31,6 +46,7 @@ struct Verb {
   std::string_view name;
   std::string_view summary;
   Action (*add)(CLI::App& app, const CommonOptions& common);
+  bool judges = false;  ///< its result is a report, in any format; else it is text or JSON
 };
 
 /// All verbs, in the order of the help.
@@ -47,5 +63,6 @@ Action add_explain(CLI::App& app, const CommonOptions& common);
 Action add_report(CLI::App& app, const CommonOptions& common);
 Action add_schema(CLI::App& app, const CommonOptions& common);
 Action add_runtime(CLI::App& app, const CommonOptions& common);
+Action add_config(CLI::App& app, const CommonOptions& common);
 
 }  // namespace goldseal::cli

@@ -7,16 +7,18 @@ namespace goldseal::cli {
 namespace {
 
 constexpr std::array k_verbs{
-    Verb{"capture", "Seal a checkpoint: its tensors, this machine, and golden inputs with their outputs", add_capture},
-    Verb{"verify", "Judge everything here: files, machine, and the model run on the golden inputs", add_verify},
-    Verb{"check", "Judge what can be known without running the model; needs no PyTorch", add_check},
+    Verb{"capture", "Seal a checkpoint: its tensors, this machine, and golden inputs with their outputs", add_capture,
+         true},
+    Verb{"verify", "Judge everything here: files, machine, and the model run on the golden inputs", add_verify, true},
+    Verb{"check", "Judge what can be known without running the model; needs no PyTorch", add_check, true},
     Verb{"probe", "Show this machine as goldseal sees it", add_probe},
     Verb{"diff", "Show in what two machines, seals or checkpoints differ; what matters first", add_diff},
     Verb{"inspect", "Show what is in a checkpoint, without executing anything in it", add_inspect},
     Verb{"convert", "Write a checkpoint anew: as safetensors or .pth, without wrapper prefixes", add_convert},
     Verb{"explain", "Explain a check", add_explain},
-    Verb{"report", "Show a saved JSON report again, in another format", add_report},
+    Verb{"report", "Show a saved JSON report again, in another format", add_report, true},
     Verb{"schema", "Print the JSON Schema of reports", add_schema},
+    Verb{"config", "Show every setting with its value, and where that comes from", add_config},
     Verb{"runtime", "List PyTorch runtimes and their workers, or build a worker", add_runtime},
 };
 

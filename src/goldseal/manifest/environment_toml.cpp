@@ -11,6 +11,7 @@
 #include <goldseal/manifest/toml_text.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/mapped_file.hpp>
 
 #include <fmt/format.h>
 
@@ -22,6 +23,7 @@ namespace goldseal {
 namespace {
 
 constexpr std::string_view k_origin_table = "origin";
+constexpr std::uint64_t k_max_environment_bytes = 4U << 20U;
 
 struct NameParts {
   std::string table;
@@ -138,6 +140,15 @@ Environment read_environment(std::string_view text, const std::string& where) {
                 "write the file with `goldseal probe -o FILE` on the machine in question");
   }
   return read_environment_table(*node->as_table(), where);
+}
+
+Environment load_environment(const std::filesystem::path& file) {
+  const auto text = read_text_file(file, k_max_environment_bytes);
+  try {
+    return read_environment(text, file.string());
+  } catch (const Error& error) {
+    throw as_usage(error);
+  }
 }
 
 }  // namespace goldseal

@@ -112,5 +112,8 @@ inline constexpr std::string_view k_golden_name = "golden.safetensors";
 /// An environment alone, as `goldseal probe` writes it, and back.
 [[nodiscard]] std::string write_environment(const Environment& environment);
 [[nodiscard]] Environment read_environment(std::string_view text, const std::string& where);
+/// A file that `goldseal probe` wrote. Throws Error{io} where it cannot be read, Error{usage} where it is none: it
+/// stands for a machine, it is no sealed evidence.
+[[nodiscard]] Environment load_environment(const std::filesystem::path& file);
 
 }  // namespace goldseal

@@ -210,4 +210,15 @@ void TomlReader::collect_unknown(std::vector<std::string>& unknown) const {
   }
 }
 
+void TomlReader::refuse_unknown() const {
+  for (const auto& [key, node] : m_table) {
+    if (std::ranges::find(m_asked, key.str()) != m_asked.end()) continue;
+    const auto near = did_you_mean(key.str(), m_asked);
+    throw Error(
+        ErrorKind::malformed, position(m_where, key.source()),
+        fmt::format("unknown key {}{}", m_path, escape_unprintable(key.str())),
+        near ? fmt::format("did you mean {}?", *near) : fmt::format("expected one of {}", fmt::join(m_asked, ", ")));
+  }
+}
+
 }  // namespace goldseal

@@ -47,6 +47,8 @@ class TomlReader {
 
   /// Keys of the table that were never asked for, with the path in front.
   void collect_unknown(std::vector<std::string>& unknown) const;
+  /// Throws Error{malformed} with the line of the first key that was never asked for, and the nearest that was.
+  void refuse_unknown() const;
   [[nodiscard]] const std::string& path() const { return m_path; }
   [[noreturn]] void fail(std::string_view key, std::string_view expected) const;
 

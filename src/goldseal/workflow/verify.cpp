@@ -21,8 +21,6 @@
 namespace goldseal {
 namespace {
 
-constexpr std::uint64_t k_max_environment_bytes = 4U << 20U;
-
 Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target) {
   Report report;
   report.verb = std::move(verb);
@@ -129,7 +127,7 @@ std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   observed.golden_sha256 = golden_digest(request.seal);
   std::vector<Report> reports;
   for (const auto& target : request.targets) {
-    observed.found = read_environment(read_text_file(target, k_max_environment_bytes), target.string());
+    observed.found = load_environment(target);
     observed.asked_pytorch = observed.found.has("numerics.threads");
     reports.push_back(make_report("check", request, observed, target.string()));
   }

@@ -49,6 +49,38 @@ TEST_CASE("a policy's slips are refused by key") {
   CHECK(refusal("[[waiver]]\n").message().find("[policy]") != std::string::npos);
 }
 
+TEST_CASE("a policy's slips name their own line, and what was meant") {
+  const auto key = refusal("[policy]\nname='x'\nextends='deploy'\nprecison='tf32'\n");
+  CHECK(key.where() == "p.toml:4");
+  CHECK(key.remedy() == "did you mean precision?");
+  const auto rule = refusal("[policy]\nname='x'\n[checks]\n'env.cpu.isa'={severity='warn',rule='supreset'}\n");
+  CHECK(rule.where() == "p.toml:4");
+  CHECK(rule.remedy() == "did you mean superset?");
+  const auto severity = refusal("[policy]\nname='x'\n[checks]\n\n'env.cpu.isa'={severity='wran'}\n");
+  CHECK(severity.where() == "p.toml:5");
+  CHECK(severity.remedy() == "did you mean warn?");
+  const auto member = refusal("[policy]\nname='x'\n[checks]\n'env.cpu.isa'={severty='warn'}\n");
+  CHECK(member.message() == "unknown key checks.\"env.cpu.isa\".severty");
+  CHECK(member.remedy() == "did you mean severity?");
+  const auto table = refusal("[policy]\nname='x'\n\n[cheks]\n");
+  CHECK(table.where() == "p.toml:4");
+  CHECK(table.remedy() == "did you mean checks?");
+}
+
+TEST_CASE("a policy that is no TOML, or has a value of another type, is the user's slip and no damage") {
+  CHECK(refusal("[policy\n").kind() == ErrorKind::usage);
+  const auto error = refusal("[policy]\nname=3\n");
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(error.where() == "p.toml:2");
+}
+
+TEST_CASE("a waiver's last day is a day of the calendar") {
+  const std::string head = "[policy]\nname='x'\n[[waiver]]\ncheck='env.cpu.isa'\nreason='r'\n";
+  CHECK(refusal(head + "until='2026-02-29'\n").where() == "p.toml:6");
+  CHECK(refusal(head + "until='2026-13-01'\n").message().find("2026-13-01") != std::string::npos);
+  CHECK(read_policy(head + "until='2028-02-29'\n", "p.toml").waivers.front().until == "2028-02-29");
+}
+
 TEST_CASE("a waiver needs a check, a reason and a day") {
   const std::string head = "[policy]\nname='x'\n[[waiver]]\n";
   CHECK(refusal(head + "check='env.cpu.isa'\nreason='r'\nuntil='tomorrow'\n").message().find("waiver.until") !=

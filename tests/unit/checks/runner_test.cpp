@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch.hpp>
 
+#include <algorithm>
+
 #include <set>
 
 #include "samples.hpp"
@@ -60,6 +62,17 @@ TEST_CASE("a waiver turns a failure into a warning until its day has passed") {
   CHECK(finding_on("2026-05-31").status == Status::warn);
   CHECK(finding_on("2026-06-01").status == Status::fail);
   CHECK(finding_on("2026-06-01").message.find("ended on 2026-05-31") != std::string::npos);
+}
+
+TEST_CASE("a waiver that has ended fails where the policy alone would warn") {
+  auto policy = load_policy("deploy");
+  policy.waivers = {{"env.torch.version", "the fleet moves in May", "2026-05-31"}};
+  const auto status_on = [&](const std::string& day) {
+    const auto findings = run_checks(with_other_torch(), policy, day);
+    return std::ranges::find(findings, "env.torch.version", &Finding::id)->status;
+  };
+  CHECK(status_on("2026-05-31") == Status::warn);
+  CHECK(status_on("2026-06-01") == Status::fail);
 }
 
 }  // namespace

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/settings.hpp>
+#include <goldseal/cli/verb.hpp>
+
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace goldseal::cli {
+
+CLI::Validator positive_integer() {
+  return {[](const std::string& text) {
+            int value = 0;
+            const auto* const end = text.data() + text.size();
+            const auto result = std::from_chars(text.data(), end, value);
+            if (result.ec == std::errc() && result.ptr == end && value > 0) return std::string();
+            return fmt::format("expected a whole number of at least 1, found {}", escape_unprintable(text));
+          },
+          ""};
+}
+
+void add_common(CLI::App& app, CommonOptions& common) {
+  app.add_option("--format", common.format, "What standard output gets: text, json …")
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  app.add_option("--report", common.reports, "Also write a report to a file; as often as you like")
+      ->type_name("FORMAT=PATH");
+  app.add_option("--color", common.color, "auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN")
+      ->capture_default_str();
+  app.add_flag("-q,--quiet", common.quiet, "Print nothing but errors; the exit code tells");
+  app.add_flag("-v,--verbose", common.verbose, "Also list what passed, and the time of each stage");
+  declare_settings_source(app, common.settings);
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/settings.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/manifest/toml_text.hpp>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+namespace goldseal::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t k_max_settings_bytes = 1U << 20U;
+constexpr std::string_view k_variable_prefix = "GOLDSEAL_";
+
+enum class Kind { text, flag, number, list };
+
+struct Setting {
+  std::string_view key;
+  Kind kind;
+  bool path;  ///< a path in it is relative to the file that sets it
+};
+
+constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting{"report", Kind::list, true},
+                                Setting{"color", Kind::text, false},     Setting{"quiet", Kind::flag, false},
+                                Setting{"verbose", Kind::flag, false},   Setting{"policy", Kind::text, true},
+                                Setting{"target", Kind::list, true},     Setting{"runtime", Kind::text, true},
+                                Setting{"depth", Kind::text, false},     Setting{"timeout", Kind::number, false},
+                                Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false}};
+
+// Variables that goldseal or its tests read and that stand for no flag.
+constexpr std::array<std::string_view, 3> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG",
+                                                            "GOLDSEAL_TEST_DIRECTORY"};
+
+const Setting* find_setting(std::string_view key) {
+  const auto* const found = std::ranges::find(k_settings, key, &Setting::key);
+  return found == k_settings.end() ? nullptr : found;
+}
+
+std::vector<std::string> verb_names() {
+  std::vector<std::string> names;
+  for (const auto& verb : verbs()) names.emplace_back(verb.name);
+  return names;
+}
+
+bool is_verb(std::string_view name) {
+  return std::ranges::any_of(verbs(), [&](const Verb& verb) { return verb.name == name; });
+}
+
+std::string meant(std::string_view text, std::vector<std::string> candidates) {
+  const auto near = did_you_mean(text, candidates);
+  return near ? fmt::format("did you mean {}?", *near) : "`goldseal config` lists the settings";
+}
+
+std::vector<std::string> setting_names() {
+  std::vector<std::string> names;
+  for (const auto& setting : k_settings) names.emplace_back(setting.key);
+  return names;
+}
+
+// `deploy` is a policy that ships with goldseal and `libtorch` a runtime; what has a slash or an end is a path.
+std::string resolved(const std::string& value, const fs::path& directory) {
+  const auto equals = value.find('=');
+  const auto begin = equals == std::string::npos ? 0 : equals + 1;
+  const fs::path path = value.substr(begin);
+  const bool bare = equals == std::string::npos && !path.has_parent_path() && !path.has_extension();
+  if (bare || path.empty() || path.is_absolute()) return value;
+  return value.substr(0, begin) + (directory / path).lexically_normal().string();
+}
+
+class FileReader {
+ public:
+  FileReader(fs::path file, std::vector<SetValue>& values)
+      : m_file(std::move(file)), m_where(m_file.string()), m_values(values) {}
+
+  void read() {
+    try {
+      const auto document = parse_toml(read_text_file(m_file, k_max_settings_bytes), m_where);
+      read_table(document, "");
+    } catch (const Error& error) {
+      throw as_usage(error);
+    }
+  }
+
+ private:
+  void read_table(const toml::table& table, const std::string& verb) {
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      if (const auto* const inner = node.as_table(); inner != nullptr && verb.empty()) {
+        if (!is_verb(name))
+          refuse(node, fmt::format("there is no verb {}", escape_unprintable(name)), meant(name, verb_names()));
+        read_table(*inner, name);
+        continue;
+      }
+      const auto* const setting = find_setting(name);
+      const auto shown = verb.empty() ? name : fmt::format("{}.{}", verb, name);
+      if (setting == nullptr)
+        refuse(node, fmt::format("unknown key {}", escape_unprintable(shown)), meant(name, setting_names()));
+      m_values.push_back({verb, name, values_of(*setting, node, shown), position(node)});
+    }
+  }
+
+  std::vector<std::string> values_of(const Setting& setting, const toml::node& node, const std::string& shown) const {
+    std::vector<std::string> values;
+    const auto text = [&](const toml::node& item) {
+      const auto value = item.value_exact<std::string>();
+      if (!value) return false;
+      values.push_back(setting.path ? resolved(*value, m_file.parent_path()) : *value);
+      return true;
+    };
+    bool fits = false;
+    if (setting.kind == Kind::flag) {
+      const auto value = node.value_exact<bool>();
+      if ((fits = value.has_value())) values.emplace_back(*value ? "true" : "false");
+    } else if (setting.kind == Kind::number) {
+      const auto value = node.value_exact<std::int64_t>();
+      if ((fits = value.has_value())) values.push_back(fmt::format("{}", *value));
+    } else if (const auto* const array = node.as_array(); array != nullptr && setting.kind == Kind::list) {
+      fits = std::ranges::all_of(*array, text);
+    } else {
+      fits = text(node);
+    }
+    if (!fits) refuse(node, fmt::format("{}: expected {}", shown, expected(setting.kind)), "");
+    return values;
+  }
+
+  static std::string_view expected(Kind kind) {
+    switch (kind) {
+      case Kind::flag:
+        return "true or false";
+      case Kind::number:
+        return "an integer";
+      case Kind::list:
+        return "a string or a list of strings";
+      case Kind::text:
+        break;
+    }
+    return "a string";
+  }
+
+  std::string position(const toml::node& node) const { return fmt::format("{}:{}", m_where, node.source().begin.line); }
+
+  [[noreturn]] void refuse(const toml::node& node, std::string message, std::string remedy) const {
+    throw Error(ErrorKind::usage, position(node), std::move(message), std::move(remedy));
+  }
+
+  fs::path m_file;
+  std::string m_where;
+  std::vector<SetValue>& m_values;
+};
+
+std::string variable_name(std::string_view verb, std::string_view key) {
+  std::string name(k_variable_prefix);
+  if (!verb.empty()) name += fmt::format("{}_", verb);
+  name += key;
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  });
+  return name;
+}
+
+// Variables for all verbs first: those for one verb come later, and win.
+void read_variables(std::vector<SetValue>& values) {
+  auto verbs_and_all = verb_names();
+  verbs_and_all.insert(verbs_and_all.begin(), "");
+  for (const auto& verb : verbs_and_all) {
+    for (const auto& setting : k_settings) {
+      const auto name = variable_name(verb, setting.key);
+      const char* const value = std::getenv(name.c_str());
+      if (value == nullptr || *value == '\0') continue;
+      SetValue set{verb, std::string(setting.key), {}, name};
+      if (setting.kind == Kind::list) {
+        for (const auto part : split(value, ',')) set.values.emplace_back(part);
+      } else {
+        set.values.emplace_back(value);
+      }
+      values.push_back(std::move(set));
+    }
+  }
+}
+
+// A format that is set for all verbs is meant for those that have one; `probe` and its like know text and JSON alone.
+bool is_meant_for(const SetValue& set, std::string_view verb) {
+  if (!set.verb.empty()) return set.verb == verb;
+  if (set.key != "format" || set.values.front() == "text" || set.values.front() == "json") return true;
+  return std::ranges::any_of(verbs(), [&](const Verb& v) { return v.name == verb && v.judges; });
+}
+
+bool is_known_variable(std::string_view name) {
+  if (std::ranges::find(k_other_variables, name) != k_other_variables.end()) return true;
+  auto verbs_and_all = verb_names();
+  verbs_and_all.emplace_back();
+  return std::ranges::any_of(verbs_and_all, [&](const std::string& verb) {
+    return std::ranges::any_of(k_settings, [&](const Setting& s) { return variable_name(verb, s.key) == name; });
+  });
+}
+
+std::vector<std::string> stray_variables() {
+  std::vector<std::string> strays;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto name = text.substr(0, text.find('='));
+    if (name.starts_with(k_variable_prefix) && !is_known_variable(name)) strays.emplace_back(name);
+  }
+  std::ranges::sort(strays);
+  return strays;
+}
+
+std::optional<fs::path> nearest_file(const fs::path& from) {
+  std::error_code error;
+  const auto start = fs::absolute(from, error);
+  for (auto directory = start.lexically_normal();; directory = directory.parent_path()) {
+    const auto file = directory / k_settings_file;
+    if (fs::is_regular_file(file, error)) return fs::proximate(file, start, error);
+    if (directory == directory.parent_path()) return std::nullopt;
+  }
+}
+
+std::optional<fs::path> chosen_file(const SettingsSource& source) {
+  if (!source.use_file) return std::nullopt;
+  if (!source.file.empty()) return source.file;
+  if (const char* const given = std::getenv("GOLDSEAL_CONFIG"); given != nullptr && *given != '\0') return given;
+  return nearest_file(source.directory);
+}
+
+}  // namespace
+
+bool is_setting(std::string_view key) { return find_setting(key) != nullptr; }
+
+Settings Settings::gather(const SettingsSource& source) {
+  Settings settings;
+  settings.m_file = chosen_file(source);
+  if (settings.m_file) FileReader(*settings.m_file, settings.m_values).read();
+  // Within the file too, what is for one verb wins.
+  std::ranges::stable_partition(settings.m_values, [](const SetValue& v) { return v.verb.empty(); });
+  read_variables(settings.m_values);
+  settings.m_strays = stray_variables();
+  return settings;
+}
+
+const SetValue* Settings::find(std::string_view verb, std::string_view key) const {
+  const SetValue* found = nullptr;
+  for (const auto& value : m_values) {
+    if (value.key == key && is_meant_for(value, verb)) found = &value;
+  }
+  return found;
+}
+
+std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings& settings) {
+  std::map<std::string, std::string> origins;
+  for (auto* const option : verb.get_options()) {
+    if (option->count() > 0 || option->get_lnames().empty()) continue;
+    const auto* const set = settings.find(verb.get_name(), option->get_lnames().front());
+    if (set == nullptr) continue;
+    try {
+      option->add_result(set->values);
+      option->run_callback();
+      origins.emplace(set->key, set->origin);
+    } catch (const CLI::ParseError& error) {
+      throw Error(ErrorKind::usage, set->origin, error.what(),
+                  fmt::format("`goldseal {} --help` says what --{} takes", verb.get_name(), set->key));
+    }
+  }
+  return origins;
+}
+
+void declare_settings_source(CLI::App& verb, SettingsSource& source) {
+  auto* const file = verb.add_option_function<std::string>(
+      "--config", [&source](const std::string& path) { source.file = path; },
+      "Settings from this file instead of the nearest goldseal.toml");
+  file->type_name("FILE");
+  verb.add_flag_callback(
+          "--no-config", [&source] { source.use_file = false; }, "Read no goldseal.toml")
+      ->excludes(file);
+}
+
+}  // namespace goldseal::cli
