@@ -10,6 +10,7 @@ another one every line is a command. Comments before a block say more, and reade
     <!-- setup: COMMAND -->     run this first; `$PAGE_ROOT` is the top of the source tree
     <!-- file: NAME -->         the next block is the content of this file
     <!-- skip: REASON -->       the next block is not run
+    <!-- excerpt: FILE -->      the next block stands so in this file of the source tree
     <!-- needs: torch -->       the page needs a PyTorch with a worker; `other-torch`: the next block needs a second one
 
 Outputs are compared loosely. Each line that the page shows must be found, in order; other lines may stand between. Blanks and
@@ -50,6 +51,7 @@ class Step:
     commands: list = field(default_factory=list)
     file: str = ""
     content: str = ""
+    excerpt: str = ""
     needs: set = field(default_factory=set)
 
 
@@ -88,7 +90,7 @@ def steps_of(text):
     steps, notes, page_needs = [], {}, set()
     block, language, start = None, "", 0
     for number, line in enumerate(text.splitlines(), 1):
-        note = re.fullmatch(r"<!-- *(setup|file|skip|needs): *(.*?) *-->", line.strip())
+        note = re.fullmatch(r"<!-- *(setup|file|skip|needs|excerpt): *(.*?) *-->", line.strip())
         if block is None and note:
             kind, value = note.groups()
             if kind == "setup":
@@ -102,7 +104,10 @@ def steps_of(text):
         elif block is not None and line.startswith("```"):
             step = Step(start, needs={notes["needs"]} if "needs" in notes else set())
             runs = language in COMMAND_LANGUAGES or (not language and bool(block) and block[0].startswith("$ "))
-            if "file" in notes:
+            if "excerpt" in notes:
+                step.excerpt, step.content = notes["excerpt"], "\n".join(block)
+                steps.append(step)
+            elif "file" in notes:
                 step.file, step.content = notes["file"], "\n".join(block) + "\n"
                 steps.append(step)
             elif runs and "skip" not in notes:
@@ -217,6 +222,9 @@ def main():
         for step in steps:
             if "other-torch" in step.needs and not arguments.other_torch:
                 continue
+            if step.excerpt and step.content not in (ROOT / step.excerpt).read_text(encoding="utf-8"):
+                print(f"{os.path.relpath(page, ROOT)}:{step.line}: {step.excerpt} does not read so")
+                return 1
             if step.file:
                 (directory / step.file).parent.mkdir(parents=True, exist_ok=True)
                 (directory / step.file).write_text(step.content, encoding="utf-8")

@@ -60,6 +60,11 @@ class Pages(unittest.TestCase):
     def test_a_file_of_the_page_is_there_for_its_commands(self):
         self.assertEqual(run_page("<!-- file: a/b.txt -->\n```toml\nkey = 1\n```\n\n```console\n$ cat a/b.txt\nkey = 1\n```\n")[0], 0)
 
+    def test_an_excerpt_that_no_longer_stands_in_its_file_is_noticed(self):
+        page = "<!-- excerpt: CMakeLists.txt -->\n```cmake\n{}\n```\n"
+        self.assertEqual(run_page(page.format("include(CTest)"))[0], 0)
+        self.assertEqual(run_page(page.format("include(Nothing)"))[0], 1)
+
     def test_what_is_skipped_or_no_command_is_not_run(self):
         self.assertEqual(run_page("<!-- skip: needs root -->\n```bash\nfalse\n```\n\n```python\nraise\n```\n\n```\nfalse\n```\n")[0], 0)
 
