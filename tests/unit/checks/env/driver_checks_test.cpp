@@ -108,11 +108,17 @@ TEST_CASE("the tables read whole, and answer by release") {
   CHECK(least_driver_of_major(12) == "525.60.13");
   CHECK(newest_cuda(*parse_version("535.161.08")) == "12.2");
   CHECK_FALSE(newest_cuda(*parse_version("100.0")));
+  CHECK(least_driver(*parse_version("11.7")) == "515.43.04");
+  CHECK(least_driver(*parse_version("12.8")) == "570.26");
+  CHECK(least_driver(*parse_version("13.2")) == "595.45.04");
+  CHECK(newest_cuda(*parse_version("595.45.04")) == "13.2");
   CHECK(wheel_arch_list(*parse_version("2.13.1"), *parse_version("13.0"), "aarch64")->size() == 5);
   CHECK_FALSE(wheel_arch_list(*parse_version("2.13.0"), *parse_version("11.8"), "x86_64"));
   CHECK(listed_cuda_builds(*parse_version("2.13.0"), "x86_64") ==
         std::vector<std::string>{"12.6", "12.9", "13.0", "13.2"});
   CHECK(torchvision_for(*parse_version("1.13.1")) == "0.14");
+  CHECK(torchvision_for(*parse_version("2.13.0+cu130")) == "0.28");
+  CHECK(wheel_arch_list(*parse_version("2.6.0"), *parse_version("12.4"), "x86_64")->back() == "sm_90");
   CHECK(allocator_option_since("expandable_segments") == "2.1");
   CHECK_FALSE(allocator_option_since("expandable_segment"));
   CHECK(allocator_new_name_since() == "2.9");
