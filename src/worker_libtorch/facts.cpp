@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "facts.hpp"
 
+#include "arch_list.hpp"
 #include "libraries.hpp"
 
 #include <ATen/Context.h>
@@ -12,6 +13,7 @@
 
 #include <array>
 #include <cctype>
+#include <map>
 #include <string_view>
 #include <type_traits>
 
@@ -113,6 +115,8 @@ void add_build(Facts& facts) {
   facts.add_text("cpu.aten_capability", aten_capability(config), origin);
   facts.add("torch.config", config, origin);
   facts.add("torch.cuda", at::hasCUDA(), "at::hasCUDA()");
+  if (auto list = arch_list(config_line(config, "NVCC architecture flags: ")); !list.empty())
+    facts.add("torch.arch_list", std::move(list), origin);
   facts.add("torch.mkl", at::get_mkl_version(), "at::get_mkl_version()");
   facts.add("torch.onednn", at::get_mkldnn_version(), "at::get_mkldnn_version()");
   facts.add("torch.openmp", at::get_openmp_version(), "at::get_openmp_version()");
@@ -151,6 +155,7 @@ void add_bf16_reduction(Facts& facts, const Context& context, const std::string&
 void add_numerics(Facts& facts) {
   const auto& context = at::globalContext();
   const std::string origin = "at::globalContext()";
+  facts.add("numerics.device", "cpu", "the worker, which runs there unless a request names a device");
   facts.add("numerics.threads", at::get_num_threads(), "at::get_num_threads()");
   facts.add("numerics.interop_threads", at::get_num_interop_threads(), "at::get_num_interop_threads()");
   facts.add("numerics.tf32_matmul", context.allowTF32CuBLAS(), origin);
@@ -208,10 +213,22 @@ std::string asked_version(const LoadedLibrary& library) {
   return {};
 }
 
+// Two files of one name in one process: a wheel's libgomp-a34b3233 beside the system's libgomp, a cuDNN of
+// LD_LIBRARY_PATH beside the wheel's, two LibTorches.
+void add_copies(Facts& facts, const std::map<std::string, json>& paths) {
+  for (const auto& [name, copies] : paths) {
+    if (copies.size() > 1) facts.add("library." + name + ".copies", copies, "/proc/self/maps");
+  }
+}
+
 void add_libraries(Facts& facts) {
+  std::map<std::string, json> paths;
   for (const auto& library : loaded_libraries()) {
     const auto name = without_wheel_hash(library.name);
     if (!is_listed(name)) continue;
+    auto& copies = paths.try_emplace(name, json::array()).first->second;
+    copies.push_back(library.path);
+    if (copies.size() > 1) continue;  // the first one's symbols are those that are found
     const auto prefix = "library." + name;
     facts.add(prefix + ".path", library.path, "/proc/self/maps");
     const auto asked = asked_version(library);
@@ -220,6 +237,7 @@ void add_libraries(Facts& facts) {
     else
       facts.add_text(prefix + ".version", library.version, "name of the file");
   }
+  add_copies(facts, paths);
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 """The transport: greeting, ids and nonces, refusals, and how a worker leaves."""
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 import client
@@ -132,6 +134,20 @@ class EnvironmentTest(unittest.TestCase):
             self.assertIsInstance(fact["value"], (bool, int, float, str, list), name)
             self.assertIsInstance(fact["origin"], str, name)
             self.assertTrue(fact["origin"], name)
+
+    def test_the_device_is_told_and_no_library_is_loaded_twice(self):
+        self.assertEqual(self.value("numerics.device"), "cpu")
+        self.assertEqual([name for name in self.facts if name.endswith(".copies")], [])
+
+    @unittest.skipUnless(shutil.which("cc"), "no C compiler")
+    def test_a_library_of_two_files_is_told_with_both(self):
+        own = self.value("library.libgomp.path")
+        with tempfile.TemporaryDirectory() as directory:
+            second = os.path.join(directory, "libgomp-0123abcd.so.1")  # as wheels rename theirs
+            subprocess.run(["cc", "-shared", "-xc", os.devnull, "-o", second], check=True)
+            with client.worker(threads=1, environment={"LD_PRELOAD": second}) as process:
+                facts = process.ask("environment")["facts"]
+        self.assertEqual(sorted(facts["library.libgomp.copies"]["value"]), sorted([own, second]))
 
     def test_versions_and_switches_are_pytorchs_own(self):
         import torch

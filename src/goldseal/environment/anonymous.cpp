@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/environment/anonymous.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -24,6 +26,8 @@ Environment without_directories(const Environment& environment) {
     if (name.ends_with(".path")) continue;
     auto value = fact.value;
     if (auto* const text = std::get_if<std::string>(&value)) *text = file_name(*text);
+    if (auto* const list = std::get_if<std::vector<std::string>>(&value))
+      std::ranges::transform(*list, list->begin(), file_name);
     result.set(name, std::move(value), file_name(fact.origin));
   }
   return result;

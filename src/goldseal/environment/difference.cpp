@@ -97,8 +97,8 @@ Strings all_names(const Environment& before, const Environment& after) {
 }  // namespace
 
 bool is_incidental(std::string_view name) {
-  constexpr std::array<std::string_view, 7> k_endings{".uuid",       ".bus_id",         ".path", ".prefix",
-                                                      "_free_bytes", "available_bytes", ".vbios"};
+  constexpr std::array<std::string_view, 8> k_endings{".uuid",   ".bus_id",     ".path",           ".copies",
+                                                      ".prefix", "_free_bytes", "available_bytes", ".vbios"};
   constexpr std::array<std::string_view, 4> k_names{"host.name", "torch.installed", "variable.LD_LIBRARY_PATH",
                                                     "variable.PYTHONPATH"};
   return std::ranges::find(k_names, name) != k_names.end() ||

@@ -91,7 +91,7 @@ function(goldseal_add_libtorch_worker prefix)
   find_package(Threads REQUIRED)
 
   set(target goldseal_worker_libtorch_${version})
-  set(sources main channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program
+  set(sources main arch_list channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program
               export_pytree export_symbols facts fields files gradients layer_recorder layer_sketch libraries mapped_tensors
               network operator_watch plugin_network refusal run_settings script_place session sha256 tensor_digest
               tensor_file torchscript_network transforms)

@@ -57,7 +57,12 @@ TEST_CASE("what a worker told loses its directories and keeps its versions") {
   Environment told;
   told.set("library.libgomp.path", std::string("/home/ada/venv/lib/libgomp.so.1"), "/proc/self/maps");
   told.set("library.libgomp.version", std::string("1"), "/home/ada/venv/lib/libgomp.so.1");
+  told.set("library.libgomp.copies",
+           std::vector<std::string>{"/usr/lib/libgomp.so.1", "/home/ada/venv/lib/libgomp-a34b3233.so.1"},
+           "/proc/self/maps");
   const auto environment = without_directories(told);
   CHECK_FALSE(environment.has("library.libgomp.path"));
   CHECK(environment.find("library.libgomp.version")->origin == "libgomp.so.1");
+  CHECK(environment.list("library.libgomp.copies") ==
+        std::vector<std::string>{"libgomp.so.1", "libgomp-a34b3233.so.1"});
 }

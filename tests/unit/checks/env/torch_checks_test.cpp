@@ -2,6 +2,9 @@
 #include "catch.hpp"
 #include "checks/env/judging.hpp"
 
+#include <checks/catalogue.hpp>
+#include <checks/fact_check.hpp>
+
 #include <algorithm>
 
 using namespace goldseal;        // NOLINT: a test file
@@ -210,6 +213,39 @@ TEST_CASE("F50: two BLAS or two OpenMP libraries in one process") {
   found.set("library.libiomp5.path", text("/n/libiomp5.so"), "");
   CHECK(judge_check(k_env_library_duplicates, found).status == Status::fail);
   CHECK(judge_check(k_env_library_duplicates, machine({})).status == Status::skipped);
+}
+
+TEST_CASE("F50: one library of two files in one process") {
+  auto found = machine({{"library.libtorch_cpu.path", text("/t/libtorch_cpu.so")},
+                        {"library.libgomp.path", text("/t/libgomp-a34b3233.so.1")},
+                        {"library.libgomp.copies", texts({"/t/libgomp-a34b3233.so.1", "/usr/lib/libgomp.so.1"})}});
+  const auto one = judge_check(k_env_library_duplicates, found);
+  CHECK(one.status == Status::fail);
+  CHECK(one.message.starts_with("libgomp is loaded twice"));
+  CHECK(one.actual == "/t/libgomp-a34b3233.so.1 and /usr/lib/libgomp.so.1");
+  found.set("library.libcudnn.copies", texts({"/t/libcudnn.so.9", "/opt/libcudnn.so.9"}), "");
+  const auto two = judge_check(k_env_library_duplicates, found);
+  CHECK(two.message.starts_with("2 libraries are loaded twice"));
+  REQUIRE(two.tables.size() == 1);
+  CHECK(two.tables.front().rows.size() == 2);
+}
+
+TEST_CASE("F36: a quantized engine that the target's PyTorch lacks") {
+  const auto* const check = find_check("env.torch.quantized-engines");
+  REQUIRE(check != nullptr);
+  const auto judge = [&](std::vector<std::string> here) {
+    Observation observed;
+    observed.sealed.environment = machine({{"torch.quantized_engines", texts({"fbgemm", "qnnpack"})}});
+    observed.found = machine({{"torch.quantized_engines", texts(std::move(here))}});
+    return compare_fact(*check, observed, {check->rule, check->severity, 24});
+  };
+  const auto none = judge({});
+  CHECK(none.status == Status::fail);
+  CHECK(none.expected.find("fbgemm") != std::string::npos);
+  CHECK(none.remedy.find("torch.backends.quantized.engine") != std::string::npos);
+  CHECK(judge({"qnnpack"}).status == Status::fail);
+  CHECK(judge({"qnnpack", "x86", "fbgemm"}).status == Status::pass);
+  CHECK(check->explanation.find("Didn't find engine") != std::string::npos);
 }
 
 TEST_CASE("F51: benchmark over deterministic, and a cuBLAS workspace that PyTorch refuses") {
