@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 
 namespace goldseal::cli {
 namespace {
@@ -24,8 +25,8 @@ struct Row {
 // The verbs as the command declares them, so that a default is told by the flag that has it.
 std::vector<Row> rows_of(const Settings& settings) {
   std::vector<Row> rows;
-  CommonOptions unused;
   for (const auto& verb : verbs()) {
+    CommonOptions unused;
     CLI::App app(std::string(verb.summary), std::string(verb.name));
     static_cast<void>(verb.add(app, unused));
     add_common(app, unused);
@@ -57,7 +58,7 @@ std::vector<Row> folded(const std::vector<Row>& rows) {
     if (!uniform || std::ranges::none_of(result, [&](const Row& r) { return r.key == row.key; }))
       result.push_back(std::move(shown));
   }
-  std::ranges::stable_sort(result, {}, &Row::verb);
+  std::ranges::sort(result, {}, [](const Row& row) { return std::tie(row.verb, row.key); });
   return result;
 }
 

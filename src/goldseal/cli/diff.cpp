@@ -6,12 +6,15 @@
 #include <goldseal/cli/output.hpp>
 #include <goldseal/environment/difference.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/seal_difference.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <span>
 
 namespace goldseal::cli {
 namespace {
@@ -21,6 +24,9 @@ struct Options {
   std::string after;
   bool all = false;
 };
+
+// A reader of the terminal is told that much of a section; JSON has all.
+constexpr std::size_t k_shown = 40;
 
 /// The machine of a seal (a directory), or of a file that `probe` wrote.
 Environment machine_of(const std::filesystem::path& place) {
@@ -37,11 +43,15 @@ std::string as_text(const std::vector<DifferenceSection>& sections, const Option
   std::string text = fmt::format("- {}\n+ {}\n", options.before, options.after);
   for (const auto& section : sections) {
     text += fmt::format("\n{}\n", section.title);
-    for (const auto& fact : section.facts) {
-      text += fmt::format("  {}{}\n", fact.name, fact.detail.empty() ? "" : fmt::format("  ({})", fact.detail));
+    const auto count = options.all ? section.facts.size() : std::min(section.facts.size(), k_shown);
+    for (const auto& fact : std::span(section.facts).first(count)) {
+      text += fmt::format("  {}{}\n", escape_unprintable(fact.name),
+                          fact.detail.empty() ? "" : fmt::format("  ({})", fact.detail));
       if (fact.before) text += fmt::format("    - {}\n", shown(fact.before));
       if (fact.after) text += fmt::format("    + {}\n", shown(fact.after));
     }
+    if (count < section.facts.size())
+      text += fmt::format("  … and {} more (--all shows them)\n", format_count(section.facts.size() - count));
   }
   return text;
 }
@@ -65,12 +75,24 @@ std::string as_json(const std::vector<DifferenceSection>& sections) {
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
+/// Of two seals everything, of two machines the machines.
+std::vector<DifferenceSection> sections_of(const Options& options) {
+  if (!std::filesystem::is_directory(options.before) || !std::filesystem::is_directory(options.after))
+    return difference(machine_of(options.before), machine_of(options.after));
+  const auto before = load_manifest(options.before);
+  const auto after = load_manifest(options.after);
+  auto sections = seal_difference(before, after);
+  auto machines = difference(before.environment, after.environment);
+  sections.insert(sections.end(), machines.begin(), machines.end());
+  return sections;
+}
+
 ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
   if (names_checkpoint(options.before) && names_checkpoint(options.after)) {
     return diff_checkpoints(options.before, options.after, common);
   }
-  auto sections = difference(machine_of(options.before), machine_of(options.after));
+  auto sections = sections_of(options);
   if (!options.all) {
     for (auto& section : sections) std::erase_if(section.facts, [](const auto& f) { return is_incidental(f.name); });
     std::erase_if(sections, [](const auto& section) { return section.facts.empty(); });
