@@ -2,6 +2,7 @@
 # What `cmake --install` lays down, relocatable as a whole: the command finds its workers from where it lies itself.
 #   bin/goldseal, libexec/goldseal/workers/libtorch-VERSION/   the command and the workers that were built
 #   share/goldseal/worker_libtorch/                            the workers' sources, for `goldseal runtime build`
+#   share/goldseal/python/                                     the Python worker and package, for `--runtime python`
 #   share/goldseal/policies/, share/doc/goldseal/              the policies that are built in, to read and to copy; documents
 #   include/goldseal/, lib/libgoldseal_*.a, lib/cmake/goldseal the library behind the command, for find_package(goldseal)
 # Components: `command`, the default, needs libc alone; `workers` fit the LibTorch that they were built for; `library` is what a
@@ -10,6 +11,8 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS goldseal)
 install(DIRECTORY src/worker_libtorch/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/worker_libtorch)
+install(DIRECTORY src/python/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/python
+        FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
 install(DIRECTORY checks/policies/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/policies)
 foreach(document README.md ARCHITECTURE.md CHANGELOG.md LICENSE manifests/FORMAT.md)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${document})

@@ -28,7 +28,7 @@ std::string advice(const WorkerFailure& failure) {
     case WorkerFailure::Kind::memory:
       return "free memory, or run on a machine with more";
     case WorkerFailure::Kind::raised:
-      return "PyTorch itself refused; its words are above";
+      return "PyTorch, or the model's own code, raised; its words are above";
     case WorkerFailure::Kind::crashed:
       return failure.summary.find("SIGILL") != std::string::npos
                  ? "this processor, or its virtual machine, lacks an instruction that this PyTorch build uses: install "

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -20,7 +21,7 @@ NUMPY_TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", 
 TORCH_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
                "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"}
 
-WORKER = None  # the program that is tested; main() sets it
+WORKER = None  # the program that is tested and its arguments; main() sets it
 
 
 class Refused(Exception):
@@ -38,7 +39,7 @@ class Refused(Exception):
 class Worker:
     """One worker process with its run directory; a context manager that leaves neither behind."""
 
-    def __init__(self, path, greet=True, environment=None, **hello):
+    def __init__(self, command, greet=True, environment=None, **hello):
         self.directory = tempfile.mkdtemp(prefix="goldseal-test-")
         self.nonce = secrets.token_hex(8)
         self.last_id = 0
@@ -47,7 +48,7 @@ class Worker:
         actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                    (os.POSIX_SPAWN_OPEN, 2, self.stderr_path, os.O_WRONLY | os.O_CREAT, 0o600),
                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
-        self.pid = os.posix_spawn(path, [path], dict(os.environ, **(environment or {})), file_actions=actions)
+        self.pid = os.posix_spawn(command[0], command, dict(os.environ, **(environment or {})), file_actions=actions)
         theirs.close()
         self.socket = ours
         self.reader = ours.makefile("rb")
@@ -181,12 +182,12 @@ def worker(**members):
 
 
 def main():
-    """Runs the calling script's unittest cases: SCRIPT WORKER. Exit code 125, skipped, if this Python has no torch."""
+    """Runs the calling script's unittest cases: SCRIPT "WORKER [ARGUMENT...]". Exit code 125, skipped, if this Python has no torch."""
     global WORKER
     try:
         import torch  # noqa: F401
     except ImportError:
         print("skipped: this Python has no torch")
         sys.exit(125)
-    WORKER = os.path.abspath(sys.argv.pop(1))
+    WORKER = shlex.split(sys.argv.pop(1))
     unittest.main(module="__main__")

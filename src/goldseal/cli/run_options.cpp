@@ -4,9 +4,10 @@
 namespace goldseal::cli {
 
 void RunOptions::declare(CLI::App& app) {
-  app.add_option("--runtime", runtime, "What runs the model: libtorch, or libtorch=DIR")
-      ->type_name("RUNTIME")
-      ->capture_default_str();
+  app.add_option("--runtime", runtime,
+                 "What runs the model: libtorch[=DIR] or python[=INTERPRETER]; by default python for python: models, "
+                 "else libtorch")
+      ->type_name("RUNTIME");
   app.add_option("--timeout", timeout, "Seconds for the whole run of the model")
       ->type_name("SECONDS")
       ->check(positive_integer())

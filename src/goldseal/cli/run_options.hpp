@@ -15,9 +15,9 @@ namespace goldseal::cli {
 struct RunOptions {
   explicit RunOptions(std::chrono::seconds limit) : timeout(static_cast<int>(limit.count())) {}
 
-  std::string runtime = "libtorch";
-  int timeout;      ///< seconds
-  int threads = 0;  ///< 0: PyTorch's own choice
+  std::string runtime;  ///< empty: what fits the network
+  int timeout;          ///< seconds
+  int threads = 0;      ///< 0: PyTorch's own choice
   bool no_sandbox = false;
 
   void declare(CLI::App& app);

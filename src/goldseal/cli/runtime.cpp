@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/output.hpp>
-#include <goldseal/worker/runtime.hpp>
+#include <goldseal/worker/python_runtime.hpp>
 #include <goldseal/worker/worker_build.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 
 namespace goldseal::cli {
 namespace {
 
 std::string as_text(const std::vector<Runtime>& workers) {
-  if (workers.empty()) return "no LibTorch worker is installed\n";
+  if (workers.empty()) return "no LibTorch worker is installed, and no Python with torch was found\n";
   std::string text;
   for (const auto& worker : workers) {
+    if (worker.kind == "python") {
+      text += fmt::format("python   {:<10} {}\n  worker {}\n", worker.version, worker.worker.string(),
+                          worker.arguments.front());
+      continue;
+    }
     text += fmt::format(
         "libtorch {:<10} {}\n  worker {}\n", worker.version,
         worker.installation.empty() ? "(give its directory: --runtime libtorch=DIR)" : worker.installation.string(),
@@ -34,6 +41,12 @@ std::string as_json(const std::vector<Runtime>& workers) {
   return nlohmann::json{{"schema", "goldseal.runtimes/1"}, {"runtimes", std::move(list)}}.dump(2) + '\n';
 }
 
+std::vector<Runtime> all_runtimes() {
+  auto runtimes = installed_workers();
+  std::ranges::move(python_runtimes(), std::back_inserter(runtimes));
+  return runtimes;
+}
+
 }  // namespace
 
 Action add_runtime(CLI::App& app, const CommonOptions& common) {
@@ -45,7 +58,7 @@ Action add_runtime(CLI::App& app, const CommonOptions& common) {
       ->required();
   return [torch, build, &common] {
     require_text_or_json(common);
-    const auto workers = build->parsed() ? std::vector<Runtime>{build_worker(*torch)} : installed_workers();
+    const auto workers = build->parsed() ? std::vector<Runtime>{build_worker(*torch)} : all_runtimes();
     print(common.format == "json" ? as_json(workers) : as_text(workers));
     return ExitCode::conforms;
   };

@@ -3,6 +3,7 @@
 #include <goldseal/cli/judge_options.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/run_options.hpp>
+#include <goldseal/manifest/manifest.hpp>
 
 #include <memory>
 
@@ -45,6 +46,12 @@ RunRequest settings_of(const std::vector<std::string>& settings) {
   return request;
 }
 
+// Decides the runtime where none is named.
+std::string builder_of(const Options& options, const VerifyRequest& request) {
+  if (!options.run.runtime.empty()) return {};
+  return request.model ? request.model->builder : load_manifest(request.seal).model.builder;
+}
+
 ExitCode run(const Options& options, const CommonOptions& common) {
   check_output_options(common);
   VerifyRequest request;
@@ -55,7 +62,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
   if (!options.save_results.empty()) request.save_results = options.save_results;
   if (options.results.empty()) {
-    request.runtime = find_runtime(options.run.runtime);
+    request.runtime = find_runtime(options.run.runtime, builder_of(options, request));
   } else {
     request.results = options.results;
   }

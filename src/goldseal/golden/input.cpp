@@ -87,7 +87,8 @@ Loaded load(const RandomSource& source, const InputSpec& /*spec*/) { return {mak
 
 const InputSlot* slot_of(const InputSpec& spec, std::span<const InputSlot> slots) {
   if (slots.empty()) return nullptr;
-  if (spec.name.empty() && slots.size() == 1) return &slots.front();
+  if (spec.name.empty() && std::ranges::count(slots, true, &InputSlot::required) == 1)
+    return &*std::ranges::find(slots, true, &InputSlot::required);
   const auto found = std::ranges::find(slots, spec.name, &InputSlot::name);
   if (found != slots.end()) return &*found;
   std::vector<std::string> names;
@@ -139,6 +140,7 @@ std::vector<HostTensor> make_inputs(std::span<const InputSpec> specs, std::span<
   std::vector<HostTensor> ordered;
   for (const auto& slot : slots) {
     const auto* const tensor = find_tensor(made, slot.name);
+    if (tensor == nullptr && !slot.required) continue;
     if (tensor == nullptr) {
       throw Error(ErrorKind::usage, "--input",
                   fmt::format("expected an input for '{}' {}, found none", slot.name, shown(slot)),

@@ -59,6 +59,7 @@ struct InputSlot {
   std::string name;
   std::vector<std::optional<std::int64_t>> shape;
   std::optional<DType> dtype;
+  bool required = true;
 };
 
 /// Makes the tensor of one input and holds it against the network's slot, if that is known. Pictures become float32

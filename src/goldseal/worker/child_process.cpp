@@ -161,6 +161,11 @@ ChildProcess::ChildProcess(const ChildSpec& spec) {
   for (const int descriptor : {m_channel, m_out, m_err}) set_nonblocking(descriptor);
 }
 
+ChildProcess::ChildProcess(int channel) : m_channel(channel) {
+  if (::fcntl(channel, F_SETFD, FD_CLOEXEC) != 0) throw system_error("--runtime attached", "use its channel", errno);
+  set_nonblocking(channel);
+}
+
 ChildProcess::~ChildProcess() {
   stop();
   close_all();
@@ -210,7 +215,7 @@ Ending ChildProcess::stop() {
   if (m_ending) return *m_ending;
   // The end of its channel tells a healthy worker to leave.
   ::close(std::exchange(m_channel, -1));
-  m_ending = kill_and_reap(m_pid);
+  m_ending = m_pid < 0 ? Ending{} : kill_and_reap(m_pid);
   drain(m_out, m_output);
   drain(m_err, m_errors);
   return *m_ending;

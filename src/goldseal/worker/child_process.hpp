@@ -52,6 +52,9 @@ class ChildProcess {
  public:
   /// Starts it. Throws Error{worker} where it cannot be executed.
   explicit ChildProcess(const ChildSpec& spec);
+  /// No process of ours: one that started this program and speaks over that descriptor. It is not ended with the
+  /// object.
+  explicit ChildProcess(int channel);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;

@@ -34,6 +34,7 @@ struct DeclaredInput {
   std::string name;
   std::string dtype;
   std::vector<std::int64_t> shape;
+  bool required = true;  ///< false: the network has a default for it
 };
 
 /// A network as built, before it has weights.

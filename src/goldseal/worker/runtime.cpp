@@ -5,6 +5,7 @@
 #include <goldseal/base/text.hpp>
 #include <goldseal/environment/file_root.hpp>
 #include <goldseal/environment/torch_installation.hpp>
+#include <goldseal/worker/python_runtime.hpp>
 
 #include <fmt/format.h>
 
@@ -85,6 +86,12 @@ Runtime runtime_in(const fs::path& given) {
               "give a wheel's directory (site-packages/torch), an unpacked LibTorch, or /usr for the distribution's");
 }
 
+std::optional<Runtime> first_libtorch() {
+  const auto workers = installed_workers();
+  const auto found = std::ranges::find_if(workers, [](const Runtime& w) { return !w.installation.empty(); });
+  return found == workers.end() ? std::nullopt : std::optional(*found);
+}
+
 }  // namespace
 
 std::optional<fs::path> user_worker_directory() {
@@ -95,6 +102,8 @@ std::optional<fs::path> user_worker_directory() {
 }
 
 std::string Runtime::describe() const {
+  if (channel) return fmt::format("{} {} (the calling process)", kind, version);
+  if (kind == "python") return fmt::format("python {}({})", version.empty() ? "" : version + " ", worker.string());
   return installation.empty() ? fmt::format("{} {}", kind, version)
                               : fmt::format("{} {} ({})", kind, version, installation.string());
 }
@@ -119,18 +128,27 @@ std::vector<Runtime> installed_workers() {
 
 Runtime find_runtime(std::string_view spec) {
   const auto kind = spec.substr(0, spec.find('='));
+  if (kind == "python" || kind == "attached") return find_python_runtime(spec);
   if (kind != "libtorch") {
     throw Error(ErrorKind::usage, "--runtime",
-                fmt::format("expected libtorch or libtorch=DIR, found {}", escape_unprintable(spec)));
+                fmt::format("expected libtorch, libtorch=DIR, python or python=INTERPRETER, found {}",
+                            escape_unprintable(spec)));
   }
   if (kind.size() < spec.size()) return runtime_in(spec.substr(kind.size() + 1));
   if (const char* const given = std::getenv("GOLDSEAL_TORCH_DIR"); given != nullptr && *given != '\0')
     return runtime_in(given);
-  const auto workers = installed_workers();
-  const auto found = std::ranges::find_if(workers, [](const Runtime& w) { return !w.installation.empty(); });
-  if (found != workers.end()) return *found;
+  if (const auto found = first_libtorch()) return *found;
   throw Error(ErrorKind::unsupported, "--runtime", "no LibTorch with a worker was found on this machine",
-              "name one with `--runtime libtorch=DIR`, and build its worker with `goldseal runtime build --torch DIR`");
+              "name one with `--runtime libtorch=DIR`, and build its worker with `goldseal runtime build --torch DIR`; "
+              "`--runtime python` runs TorchScript and python: models without one");
+}
+
+Runtime find_runtime(std::string_view spec, std::string_view builder) {
+  if (!spec.empty()) return find_runtime(spec);
+  if (builder == "python") return find_runtime("python");
+  const bool libtorch = std::getenv("GOLDSEAL_TORCH_DIR") != nullptr || first_libtorch();
+  if (builder == "torchscript" && !libtorch && !python_runtimes().empty()) return find_runtime("python");
+  return find_runtime("libtorch");
 }
 
 }  // namespace goldseal

@@ -12,21 +12,27 @@ namespace goldseal {
 
 /// Something that runs models, and the worker that drives it.
 struct Runtime {
-  std::string kind;  ///< `libtorch`
+  std::string kind;  ///< `libtorch`, `python`
   std::filesystem::path
       installation;     ///< the directory that holds `lib` and `include`; empty: where the worker itself finds it
   std::string version;  ///< of PyTorch, as its headers say
   std::filesystem::path library_directory;
-  std::filesystem::path worker;  ///< the worker's program
+  std::filesystem::path worker;             ///< the worker's program: for `python` the interpreter
+  std::vector<std::string> arguments = {};  ///< of that program
+  std::optional<int> channel = {};  ///< the caller is the worker, and this descriptor its channel: none is started
 
-  /// `libtorch 2.13.0 (/opt/libtorch)`.
+  /// `libtorch 2.13.0 (/opt/libtorch)`, `python 2.13.0 (/venv/bin/python3)`.
   [[nodiscard]] std::string describe() const;
 };
 
-/// `--runtime`: `libtorch` (the first that is found) or `libtorch=DIR` (a wheel's `torch` directory, an unpacked
-/// LibTorch, or `/usr`). Throws Error{usage} for another form, Error{unsupported} where there is no such runtime or no
-/// worker for it, with what would mend it.
+/// `--runtime`: `libtorch` (the first that is found), `libtorch=DIR` (a wheel's `torch` directory, an unpacked
+/// LibTorch, or `/usr`), or what find_python_runtime takes. Throws Error{usage} for another form, Error{unsupported}
+/// where there is no such runtime or no worker for it, with what would mend it.
 [[nodiscard]] Runtime find_runtime(std::string_view spec);
+
+/// The same; for an empty spec the one that fits how the network is built: `python` for `python:…`, else a LibTorch,
+/// and Python for TorchScript where no LibTorch has a worker.
+[[nodiscard]] Runtime find_runtime(std::string_view spec, std::string_view builder);
 
 /// Where the workers lie that this user built: under XDG_CACHE_HOME, else in ~/.cache; nothing where the environment
 /// has neither.

@@ -50,7 +50,10 @@ Key slot_of(const Json& slot) {
 DeclaredInput declared_input(const Json& input) {
   // A TorchScript archive does not say its inputs' type.
   const auto dtype = input.value("dtype", Json());
-  DeclaredInput declared{input.at("name").get<std::string>(), dtype.is_string() ? dtype.get<std::string>() : "", {}};
+  DeclaredInput declared{input.at("name").get<std::string>(),
+                         dtype.is_string() ? dtype.get<std::string>() : "",
+                         {},
+                         input.value("required", true)};
   const auto shape = input.value("shape", Json());
   if (!shape.is_array()) return declared;
   for (const auto& size : shape) declared.shape.push_back(size.is_null() ? -1 : size.get<std::int64_t>());
@@ -86,7 +89,11 @@ ChildSpec child_spec(const Runtime& runtime, const std::filesystem::path& direct
   // OpenMP's threads spin while they wait. On a machine that is busy with other work (12 processes on 2 cores) that
   // makes a run of YOLOv3 take 3 to 5 times as long. What is computed stays the same.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) changes.emplace_back("OMP_WAIT_POLICY", "passive");
-  return {runtime.worker, {}, environment_with(changes), sandbox};
+  return {runtime.worker, runtime.arguments, environment_with(changes), sandbox};
+}
+
+ChildProcess worker_process(const Runtime& runtime, const std::filesystem::path& directory, const Sandbox* sandbox) {
+  return runtime.channel ? ChildProcess(*runtime.channel) : ChildProcess(child_spec(runtime, directory, sandbox));
 }
 
 }  // namespace
@@ -111,7 +118,7 @@ std::string_view to_string(WorkerFailure::Kind kind) {
 
 struct Worker::State {
   State(const Runtime& runtime, Deadline deadline, Confinement confinement)
-      : child(child_spec(runtime, directory.path(), confine(confinement))),
+      : child(worker_process(runtime, directory.path(), confine(runtime.channel ? Confinement::none : confinement))),
         channel(child, runtime.describe(), deadline),
         name(runtime.describe()) {}
 

@@ -314,7 +314,7 @@ CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<H
 std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network) {
   std::vector<golden::InputSlot> slots;
   for (const auto& input : network.inputs) {
-    golden::InputSlot slot{input.name, {}, parse_dtype(input.dtype)};
+    golden::InputSlot slot{input.name, {}, parse_dtype(input.dtype), input.required};
     for (const auto size : input.shape) slot.shape.push_back(size < 0 ? std::nullopt : std::optional(size));
     slots.push_back(std::move(slot));
   }

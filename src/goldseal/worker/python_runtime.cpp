@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/worker/python_runtime.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/environment/python_locations.hpp>
+#include <goldseal/environment/torch_installation.hpp>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <map>
+#include <string>
+
+namespace goldseal {
+namespace {
+
+namespace fs = std::filesystem;
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+bool is_program(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored) && ::access(path.c_str(), X_OK) == 0;
+}
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+// Beside the command as installed, or in the source tree of the build tree that the command lies in.
+fs::path worker_main() {
+  std::error_code ignored;
+  const auto self = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  for (const auto& place : {self.parent_path() / "share/goldseal/python", self / "../../src/python"}) {
+    const auto main = place / "goldseal/worker/__main__.py";
+    if (fs::exists(main, ignored)) return fs::canonical(main);
+  }
+  throw Error(ErrorKind::unsupported, self.string(), "the Python worker is not beside the command",
+              "install goldseal with `pip install` or `cmake --install`, or copy share/goldseal too");
+}
+
+std::vector<PythonLocation> locations(const Variables& variables) {
+  const ProbeOptions options;
+  const FileRoot files("/");
+  return python_locations({options, files, variables});
+}
+
+// Without torch where none is seen among its files: the worker then tells whether it can be imported.
+Runtime runtime_of(const fs::path& interpreter, const PythonLocation* python) {
+  Runtime runtime{"python", {}, "", {}, interpreter, {worker_main().string()}, {}};
+  if (python == nullptr) return runtime;
+  for (const auto& directory : python->package_dirs) {
+    const auto torch = read_torch_installation(FileRoot("/"), directory / "torch");
+    if (!torch) continue;
+    runtime.installation = directory / "torch";
+    runtime.version = torch->version;
+    return runtime;
+  }
+  return runtime;
+}
+
+Runtime runtime_at(const fs::path& interpreter) {
+  // A virtual environment's interpreter is a link; its packages lie where the link does.
+  const auto absolute = fs::absolute(interpreter).lexically_normal();
+  const auto found =
+      locations({{"VIRTUAL_ENV", absolute.parent_path().parent_path().string()}, {"HOME", variable("HOME")}});
+  return runtime_of(absolute, found.empty() ? nullptr : &found.front());
+}
+
+fs::path program_on_path(const std::string& name) {
+  const auto path = variable("PATH");
+  for (const auto part : split(path, ':')) {
+    auto candidate = fs::path(part) / name;
+    if (!part.empty() && is_program(candidate)) return candidate;
+  }
+  return {};
+}
+
+fs::path interpreter_of(const std::string& given) {
+  for (const auto& place : {fs::path(given), fs::path(given) / "bin/python3", fs::path(given) / "bin/python"}) {
+    if (is_program(place)) return place;
+  }
+  const auto found = given.find('/') == std::string::npos ? program_on_path(given) : fs::path();
+  if (!found.empty()) return found;
+  throw Error(ErrorKind::usage, "--runtime", fmt::format("expected a Python interpreter, found none at {}", given),
+              "give its path, such as --runtime python=/venv/bin/python");
+}
+
+Runtime attached(std::string_view text) {
+  const auto colon = text.find(':');
+  const auto number = text.substr(0, colon);
+  int descriptor = -1;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), descriptor);
+  if (error != std::errc() || end != number.data() + number.size() || descriptor < 0)
+    throw Error(ErrorKind::usage, "--runtime", fmt::format("expected attached=DESCRIPTOR, found {}", text));
+  Runtime runtime{"python", {}, "", {}, {}, {}, descriptor};
+  if (colon == std::string_view::npos) return runtime;
+  runtime.installation = text.substr(colon + 1);
+  if (const auto torch = read_torch_installation(FileRoot("/"), runtime.installation)) runtime.version = torch->version;
+  return runtime;
+}
+
+Runtime first_python() {
+  auto found = python_runtimes();
+  if (!found.empty()) return std::move(found.front());
+  if (const auto any = program_on_path("python3"); !any.empty()) return runtime_at(any);
+  throw Error(ErrorKind::unsupported, "--runtime", "no Python with torch was found on this machine",
+              "name one with `--runtime python=PATH`, or activate its environment");
+}
+
+}  // namespace
+
+std::vector<Runtime> python_runtimes() {
+  std::vector<Runtime> runtimes;
+  Variables variables;
+  for (const char* name : {"HOME", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONNOUSERSITE"}) {
+    if (auto value = variable(name); !value.empty()) variables.emplace(name, std::move(value));
+  }
+  for (const auto& python : locations(variables)) {
+    const auto interpreter = python.prefix / "bin/python3";
+    if (!is_program(interpreter)) continue;
+    auto runtime = runtime_of(interpreter, &python);
+    if (!runtime.installation.empty()) runtimes.push_back(std::move(runtime));
+  }
+  return runtimes;
+}
+
+Runtime find_python_runtime(std::string_view spec) {
+  const auto equals = spec.find('=');
+  if (spec.starts_with("attached")) return attached(equals == std::string_view::npos ? "" : spec.substr(equals + 1));
+  if (equals == std::string_view::npos) return first_python();
+  return runtime_at(interpreter_of(std::string(spec.substr(equals + 1))));
+}
+
+}  // namespace goldseal

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that the goldseal command starts: `PYTHON …/goldseal/worker/__main__.py`, its channel on descriptor 3."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+
+CHANNEL_DESCRIPTOR = 3
+
+
+def open_channel() -> socket.socket:
+    """Programs that a model's code starts do not get the channel."""
+    try:
+        os.set_inheritable(CHANNEL_DESCRIPTOR, False)
+        return socket.socket(fileno=CHANNEL_DESCRIPTOR)
+    except OSError:
+        print(
+            "goldseal-worker-python is started by goldseal, with its channel as file descriptor 3.", file=sys.stderr
+        )
+        sys.exit(2)
+
+
+def find_users_code() -> None:
+    """Modules are looked for as `python -m` does, from the current directory on, and not in this file's directory."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [place for place in sys.path if os.path.abspath(place or os.curdir) != here]
+    current = os.getcwd()
+    if current not in sys.path:
+        sys.path.insert(0, current)
+
+
+def import_session() -> type:
+    """This file's own package, whatever other goldseal the interpreter may have installed."""
+    package_parent = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path.insert(0, package_parent)
+    try:
+        from goldseal.worker.channel import Channel
+        from goldseal.worker.session import Session
+    finally:
+        sys.path.remove(package_parent)
+    return lambda connection: Session(Channel(connection))
+
+
+def decline(connection: socket.socket, error: ImportError) -> int:
+    """Answers the greeting where this interpreter has no torch that can be imported."""
+    with connection.makefile("rwb") as stream:
+        greeting = json.loads(stream.readline() or b"{}")
+        refusal = {
+            "kind": "unsupported",
+            "message": f"{sys.executable} cannot import torch: {error}",
+            "remedy": "install torch there, or name an interpreter that has it: --runtime python=PATH",
+        }
+        answer = {"id": greeting.get("id"), "nonce": greeting.get("nonce"), "ok": False, "error": refusal}
+        stream.write(json.dumps(answer).encode() + b"\n")
+    return 2
+
+
+def main() -> int:
+    connection = open_channel()
+    find_users_code()
+    try:
+        make_session = import_session()
+    except ImportError as error:
+        return decline(connection, error)
+    try:
+        make_session(connection).serve()
+    except Exception as error:
+        # A line that cannot be answered ends the run: nothing after it can be trusted.
+        print(f"goldseal-worker-python: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # PyTorch's own teardown takes time and serves nobody: the process ends here.
+    os._exit(status)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Named tensors to the arguments of a forward pass, and what it returns to named tensors."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import inspect
+from typing import Any, Callable, Iterator
+
+import torch
+
+from .refusal import Refusal
+
+_KINDS_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_NOT_TENSORS = (bool, int, float, str, "bool", "int", "float", "str")
+_MAX_DEPTH = 64
+
+
+def declared_inputs(forward: Callable[..., Any]) -> list[dict[str, Any]]:
+    """The arguments that can be given as tensors, as PROTOCOL.md's `inputs`."""
+    inputs = []
+    for parameter in inspect.signature(forward).parameters.values():
+        named = parameter.kind in _KINDS_BY_PLACE or parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        if named and parameter.annotation not in _NOT_TENSORS:
+            inputs.append({"name": parameter.name, "required": parameter.default is inspect.Parameter.empty})
+    return inputs
+
+
+def bind(forward: Callable[..., Any], inputs: dict[str, torch.Tensor]) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments. What `*args` takes is named by its place: `0`, `1` …"""
+    left = dict(inputs)
+    positional: list[Any] = []
+    keywords: dict[str, Any] = {}
+    for parameter in inspect.signature(forward).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            while str(len(positional)) in left:
+                positional.append(left.pop(str(len(positional))))
+        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            keywords.update(left)
+            left.clear()
+        elif parameter.name in left:
+            value = left.pop(parameter.name)
+            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+                positional.append(value)
+            else:
+                keywords[parameter.name] = value
+        elif parameter.default is inspect.Parameter.empty:
+            raise Refusal("usage", f"input `{parameter.name}` is missing")
+    if left:
+        raise Refusal("usage", f"the network has no input `{next(iter(left))}`")
+    return positional, keywords
+
+
+def flatten(value: Any) -> dict[str, torch.Tensor]:
+    """Every tensor and number by its place in tuples, lists, dicts and dataclasses, joined by dots (`0`, `1.scores`); a
+    lone one is `output`, None is left out."""
+    outputs: dict[str, torch.Tensor] = {}
+    for name, tensor in _leaves(value, "", 0):
+        if name in outputs:
+            raise Refusal("unsupported", f"two outputs are called `{name}`")
+        outputs[name] = tensor
+    return outputs
+
+
+def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, torch.Tensor]]:
+    if depth > _MAX_DEPTH:
+        raise Refusal("unsupported", "the outputs are nested too deeply")
+    if value is None:
+        return
+    if isinstance(value, torch.Tensor):
+        yield name or "output", value
+    elif isinstance(value, (bool, int, float)):
+        dtype = torch.bool if isinstance(value, bool) else torch.int64 if isinstance(value, int) else torch.float64
+        yield name or "output", torch.tensor(value, dtype=dtype)
+    else:
+        for part, entry in _parts(value, name):
+            yield from _leaves(entry, f"{name}.{part}" if name else part, depth + 1)
+
+
+def _parts(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, collections.abc.Mapping):
+        for key, entry in value.items():
+            if not isinstance(key, (str, int)):
+                raise Refusal(
+                    "unsupported", "an output's dict has keys that are neither strings nor whole numbers"
+                )
+            yield str(key), entry
+    elif isinstance(value, (tuple, list)):
+        for index, entry in enumerate(value):
+            yield str(index), entry
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield field.name, getattr(value, field.name)
+    else:
+        raise Refusal(
+            "unsupported",
+            f"output `{name or 'output'}` is a {type(value).__name__}; known are tensors, numbers, and tuples, lists "
+            "and dicts of them",
+            remedy="build the network by a callable whose module returns the tensors that are to be compared",
+        )

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this process's PyTorch is, as facts by the names of manifests/FORMAT.md: the same that the LibTorch worker tells."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from typing import Any, Iterator, NamedTuple, Optional
+
+import torch
+
+# The libraries whose versions change what a model computes or whether it runs. A name that ends in '*' is a beginning.
+_LIBRARIES = (
+    "libtorch_cpu libtorch_cuda* libtorch_hip libc10* libcudart* libcuda libnvidia-ml libcudnn* libcublas* libcufft* "
+    "libcusparse* libcusolver* libcurand* libnvrtc* libnvJitLink* libnccl* libmkl* libdnnl* libgomp* libiomp5* libomp* "
+    "libopenblas* libblas* liblapack* libgfortran* libstdc++ libgcc_s* libnvtx* libcupti* libonnxruntime*"
+).split()
+
+
+def build_setting(config: str, key: str) -> str:
+    """The value of KEY=… in the build settings that torch.__config__.show() prints, separated by commas."""
+    found = re.search(rf"[,:] {re.escape(key)}=([^,\n]*)", config)
+    return found.group(1).strip() if found else ""
+
+
+def loaded_version() -> str:
+    """Of the libtorch that is loaded, as the LibTorch worker reads it."""
+    return build_setting(torch.__config__.show(), "TORCH_VERSION") or torch.__version__.partition("+")[0]
+
+
+def _config_line(config: str, lead: str) -> str:
+    found = re.search(rf"{re.escape(lead)}(.*)", config)
+    return found.group(1) if found else ""
+
+
+class _Facts:
+    def __init__(self) -> None:
+        self.all: dict[str, dict[str, Any]] = {}
+
+    def add(self, name: str, value: Any, origin: str) -> None:
+        if value != "" and value is not None:
+            self.all[name] = {"value": value, "origin": origin}
+
+
+def _add_build(facts: _Facts) -> None:
+    config = torch.__config__.show()
+    origin = "torch.__config__.show()"
+    for name, key in (
+        ("torch.version", "TORCH_VERSION"),
+        ("torch.git", "COMMIT_SHA"),
+        ("torch.cuda_build", "CUDA_VERSION"),
+        ("torch.cudnn_build", "CUDNN_VERSION"),
+        ("torch.blas", "BLAS_INFO"),
+        ("torch.lapack", "LAPACK_INFO"),
+        ("torch.build_type", "BUILD_TYPE"),
+    ):
+        facts.add(name, build_setting(config, key), origin)
+    capability = _config_line(config, "CPU capability usage: ")
+    # PyTorch 1.13 calls the kernels without vector instructions `NO AVX`, later ones `DEFAULT`.
+    facts.add("cpu.aten_capability", "DEFAULT" if capability == "NO AVX" else capability, origin)
+    facts.add("torch.config", config, origin)
+    facts.add("torch.cuda", torch.backends.cuda.is_built(), "torch.backends.cuda.is_built()")
+    mkl = re.search(r"Intel\(R\) (?:oneAPI )?Math Kernel Library.*", config)
+    facts.add("torch.mkl", mkl.group(0) if mkl else "MKL not found", origin)
+    onednn = re.search(r"Intel\(R\) MKL-DNN.*", config)
+    facts.add("torch.onednn", onednn.group(0) if onednn else "MKLDNN not found", origin)
+    openmp = re.search(r"OpenMP \d.*", config)
+    facts.add("torch.openmp", openmp.group(0) if openmp else "OpenMP not found", origin)
+    engines = [engine for engine in torch.backends.quantized.supported_engines if engine != "none"]
+    facts.add("torch.quantized_engines", engines, "torch.backends.quantized")
+    abi = int(getattr(torch._C, "_GLIBCXX_USE_CXX11_ABI", True))
+    facts.add("torch.cxx_abi", abi, "torch._C._GLIBCXX_USE_CXX11_ABI")
+
+
+def _add_numerics(facts: _Facts) -> None:
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    facts.add("numerics.threads", torch.get_num_threads(), "torch.get_num_threads()")
+    facts.add("numerics.interop_threads", torch.get_num_interop_threads(), "torch.get_num_interop_threads()")
+    facts.add("numerics.tf32_matmul", cuda.allow_tf32, "torch.backends.cuda.matmul")
+    facts.add("numerics.tf32_cudnn", cudnn.allow_tf32, "torch.backends.cudnn")
+    facts.add("numerics.cudnn_benchmark", cudnn.benchmark, "torch.backends.cudnn")
+    facts.add("numerics.cudnn_deterministic", cudnn.deterministic, "torch.backends.cudnn")
+    facts.add("numerics.cudnn", cudnn.enabled, "torch.backends.cudnn")
+    facts.add("numerics.deterministic_algorithms", torch.are_deterministic_algorithms_enabled(), "torch")
+    facts.add("numerics.matmul_precision", torch.get_float32_matmul_precision(), "torch")
+    facts.add("numerics.fp16_reduction", bool(cuda.allow_fp16_reduced_precision_reduction), "torch.backends.cuda.matmul")
+    if hasattr(torch._C, "_get_cublas_allow_bf16_reduced_precision_reduction"):
+        bf16 = bool(cuda.allow_bf16_reduced_precision_reduction)
+        facts.add("numerics.bf16_reduction", bf16, "torch.backends.cuda.matmul")
+    facts.add("numerics.onednn", torch._C._get_mkldnn_enabled(), "torch.backends.mkldnn")
+
+
+class _Library(NamedTuple):
+    name: str
+    path: str
+    version: str  # of the file's name: `libfoo.so.1.2` states 1.2
+
+
+def _mapped_libraries() -> Iterator[_Library]:
+    seen = set()
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        for line in maps:
+            path = line[line.find("/") :].rstrip("\n") if "/" in line else ""
+            if ".so" not in path or path in seen:
+                continue
+            seen.add(path)
+            stem, _, version = os.path.basename(path).partition(".so")
+            # Wheels rename the libraries that they carry: libgomp-a34b3233.so.1.
+            yield _Library(re.sub(r"-[0-9a-fA-F]{8}$", "", stem), path, version.lstrip("."))
+
+
+def _is_listed(name: str) -> bool:
+    return any(name.startswith(p[:-1]) if p.endswith("*") else name == p for p in _LIBRARIES)
+
+
+class _VersionFunction(NamedTuple):
+    """CUDA's libraries state their versions as one number, in which `major` and `minor` are worth so much."""
+
+    function: str
+    returns_it: bool  # else it writes to an int* and returns a status
+    major: int
+    minor: int
+
+
+_VERSION_FUNCTIONS = {
+    "libcudart": _VersionFunction("cudaRuntimeGetVersion", False, 1000, 10),
+    "libcudnn": _VersionFunction("cudnnGetVersion", True, 0, 100),
+    "libcublasLt": _VersionFunction("cublasLtGetVersion", True, 10000, 100),
+    "libnccl": _VersionFunction("ncclGetVersion", False, 10000, 100),
+}
+
+
+def _asked_version(library: _Library) -> Optional[str]:
+    known = _VERSION_FUNCTIONS.get(library.name)
+    if known is None:
+        return None
+    try:
+        function = getattr(ctypes.CDLL(library.path, mode=os.RTLD_NOW | os.RTLD_NOLOAD), known.function)
+    except (OSError, AttributeError):
+        return None
+    if known.returns_it:
+        function.restype = ctypes.c_size_t
+        number = function()
+    else:
+        written = ctypes.c_int(0)
+        number = written.value if function(ctypes.byref(written)) == 0 else 0
+    if number <= 0:
+        return None
+    # cuDNN 9 counts a major version as 10000, those before as 1000.
+    major = known.major or (10000 if number >= 90000 else 1000)
+    rest = number % major
+    return f"{number // major}.{rest // known.minor}.{rest % known.minor}"
+
+
+def _add_libraries(facts: _Facts) -> None:
+    for library in _mapped_libraries():
+        if not _is_listed(library.name):
+            continue
+        facts.add(f"library.{library.name}.path", library.path, "/proc/self/maps")
+        asked = _asked_version(library)
+        version, origin = (asked, library.path) if asked else (library.version, "name of the file")
+        facts.add(f"library.{library.name}.version", version, origin)
+
+
+def environment_facts() -> dict[str, dict[str, Any]]:
+    facts = _Facts()
+    _add_build(facts)
+    _add_numerics(facts)
+    _add_libraries(facts)
+    return facts.all
+
+
+def device_names() -> list[str]:
+    return ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+
+
+def interpreter() -> str:
+    return sys.executable

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checkpoint's tensors as views of its mapped files: nothing is copied, and tied tensors stay tied."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple
+
+import torch
+
+from . import fields
+from .channel import MAX_MESSAGE_BYTES
+from .dtypes import dtype_of, size_of
+from .mapped_file import map_file, read_text
+from .refusal import Refusal
+
+MAX_DIMENSIONS = 64
+
+
+class Placement(NamedTuple):
+    """A tensor of a file and the slot that it goes to. `begin` and `bytes` delimit its storage in the file; `offset` and
+    `strides` count elements in it."""
+
+    slot: str
+    file: int
+    begin: int
+    bytes: int
+    dtype: torch.dtype
+    shape: list[int]
+    strides: list[int]
+    offset: int
+
+    def elements(self) -> int:
+        """From the storage's begin to the end of the tensor's last element."""
+        if 0 in self.shape:
+            return self.offset
+        return self.offset + 1 + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
+
+
+def _read_placement(entry: Any) -> Placement:
+    return Placement(
+        fields.text(entry, "slot"),
+        fields.natural(entry, "file"),
+        fields.natural(entry, "begin"),
+        fields.natural(entry, "bytes"),
+        dtype_of(fields.text(entry, "dtype")),
+        fields.sizes(entry, "shape"),
+        fields.sizes(entry, "strides"),
+        fields.natural(entry, "offset"),
+    )
+
+
+def _check(placement: Placement, path: str, file_bytes: int) -> None:
+    where = f"{path}, tensor {placement.slot}"
+    if len(placement.shape) != len(placement.strides) or len(placement.shape) > MAX_DIMENSIONS:
+        raise Refusal("usage", "a tensor has one stride for each of at most 64 dimensions", where)
+    if placement.begin + placement.bytes > file_bytes:
+        raise Refusal(
+            "malformed",
+            f"the storage ends at byte {placement.begin}+{placement.bytes}, the file at {file_bytes}",
+            where,
+            "fetch the file again: it is cut short, or another one than goldseal read",
+        )
+    if placement.elements() * size_of(placement.dtype) > placement.bytes:
+        raise Refusal("malformed", f"the tensor reaches beyond its storage of {placement.bytes} bytes", where)
+
+
+class _Storages:
+    """One flat tensor for each distinct storage and element type."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int, int, torch.dtype], torch.Tensor] = {}
+
+    def view(self, content: Any, placement: Placement) -> torch.Tensor:
+        key = (placement.file, placement.begin, placement.bytes, placement.dtype)
+        if key not in self._known:
+            self._known[key] = self._map(content, placement)
+        return torch.as_strided(self._known[key], placement.shape, placement.strides, placement.offset)
+
+    @staticmethod
+    def _map(content: Any, placement: Placement) -> torch.Tensor:
+        count = placement.bytes // size_of(placement.dtype)
+        if count == 0:
+            return torch.empty(0, dtype=placement.dtype)
+        flat = torch.frombuffer(content, dtype=torch.uint8, count=placement.bytes, offset=placement.begin)
+        flat = flat[: count * size_of(placement.dtype)]
+        # Kernels may read elements at their natural alignment only.
+        if flat.data_ptr() % size_of(placement.dtype) != 0:
+            flat = flat.clone()
+        return flat.view(placement.dtype)
+
+
+def map_tensors(path: str, directory: str) -> dict[str, torch.Tensor]:
+    """The tensors that the table at `path` (PROTOCOL.md, load) names, by their slots. `directory` is where relative
+    names begin."""
+    try:
+        table = json.loads(read_text(path, MAX_MESSAGE_BYTES))
+    except (ValueError, RecursionError):
+        table = None
+    if not isinstance(table, dict):
+        raise Refusal("malformed", "is not a JSON object", path)
+    names = fields.items(table, "files")
+    if not all(isinstance(name, str) for name in names):
+        raise Refusal("usage", "`files` is a list of strings")
+    paths = [os.path.join(directory, name) for name in names]
+    contents = [map_file(path) for path in paths]
+    storages = _Storages()
+    tensors: dict[str, torch.Tensor] = {}
+    for entry in fields.items(table, "tensors"):
+        placement = _read_placement(entry)
+        if placement.file >= len(contents):
+            raise Refusal("usage", f"slot {placement.slot} is in file {placement.file} of {len(contents)}")
+        if placement.slot in tensors:
+            raise Refusal("usage", f"slot {placement.slot} is given twice")
+        _check(placement, paths[placement.file], len(contents[placement.file]))
+        tensors[placement.slot] = storages.view(contents[placement.file], placement)
+    return tensors

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A torch.nn.Module as the protocol sees it: slots that take tensors, and a forward pass over named tensors."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Iterator, NamedTuple, Optional
+
+import torch
+from torch import nn
+
+from .binding import bind, declared_inputs, flatten
+from .dtypes import name_of
+from .perturbation import Transform
+from .refusal import Refusal
+
+_MAX_DEPTH = 256
+
+# Hyperparameters that a state dict does not hold and answers depend on, under the names that torch.nn gives them. Only
+# names that every PyTorch from 1.13 on has: a name that one version lacks would look like a difference.
+_HYPERPARAMETERS = frozenset(
+    "affine align_corners alpha anchors approximate batch_first beta bidirectional ceil_mode count_include_pad dilation "
+    "dim embedding_dim end_dim eps groups head_dim hidden_size input_size kernel_size lower max_norm max_val min_val mode "
+    "negative_slope norm_first norm_type normalized_shape num_groups num_heads num_layers output_padding output_size "
+    "padding padding_idx padding_mode proj_size return_indices scale_factor size start_dim stride threshold "
+    "track_running_stats upper upscale_factor value".split()
+)
+
+
+class Place(NamedTuple):
+    """Where a module keeps a tensor: one of its dictionaries."""
+
+    module: nn.Module
+    table: str  # `_parameters`, `_buffers`, or `__dict__` for a tensor that is registered as nothing
+    attribute: str
+
+    def get(self) -> torch.Tensor:
+        return getattr(self.module, self.table)[self.attribute]
+
+    def set(self, tensor: torch.Tensor) -> None:
+        getattr(self.module, self.table)[self.attribute] = tensor
+
+
+class ScriptPlace(Place):
+    """A TorchScript module's attribute; assigning it in Python would refuse another element type."""
+
+    def get(self) -> torch.Tensor:
+        return getattr(self.module, self.attribute)
+
+    def set(self, tensor: torch.Tensor) -> None:
+        self.module._c.setattr(self.attribute, tensor)
+
+
+class Slot(NamedTuple):
+    """A place of the network that takes a tensor."""
+
+    name: str
+    place: Place
+    persistent: bool
+
+    @property
+    def is_parameter(self) -> bool:
+        return self.place.table == "_parameters"
+
+    def describe(self) -> dict[str, Any]:
+        tensor = self.place.get()
+        return {
+            "name": self.name,
+            "dtype": name_of(tensor.dtype),
+            "shape": list(tensor.shape),
+            "kind": "parameter" if self.is_parameter else "buffer",
+            "persistent": self.persistent,
+        }
+
+
+def _tables(module: nn.Module) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "_parameters", module._parameters
+    yield "_buffers", module._buffers
+    yield "__dict__", vars(module)
+
+
+def find_slots(module: nn.Module, prefix: str = "", depth: int = 0) -> Iterator[Slot]:
+    """In the order of a state dict: of each module its parameters, its buffers, then its submodules. A submodule that
+    stands in two places is met twice, as in a state dict."""
+    if depth > _MAX_DEPTH:
+        raise Refusal("unsupported", "the modules are nested too deeply")
+    kind = ScriptPlace if isinstance(module, torch.jit.ScriptModule) else Place
+    for table, tensors in _tables(module):
+        for attribute, tensor in tensors.items():
+            if isinstance(tensor, torch.Tensor):
+                persistent = table != "__dict__" and attribute not in module._non_persistent_buffers_set
+                yield Slot(prefix + attribute, kind(module, table, attribute), persistent)
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from find_slots(child, f"{prefix}{name}.", depth + 1)
+
+
+def _refresh_flat_weights(module: nn.Module) -> None:
+    """Recurrent layers keep a list of their weights beside the parameters."""
+    for part in module.modules():
+        names = getattr(part, "_flat_weights_names", None)
+        if names is not None and not isinstance(part, torch.jit.ScriptModule):
+            part._flat_weights = [getattr(part, name, None) for name in names]
+
+
+class Network:
+    """A module whose persistent slots are filled by `load`."""
+
+    _remedy_for_lost = "no state dict holds this one, and it was built on the meta device: give it its value when built"
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.slots = self._find_slots()
+        self._refuse_renamed()
+
+    def _find_slots(self) -> list[Slot]:
+        return list(find_slots(self.module))
+
+    def _refuse_renamed(self) -> None:
+        names = {slot.name for slot in self.slots}
+        for name, value in self.module.state_dict().items():
+            if isinstance(value, torch.Tensor) and name not in names:
+                raise Refusal(
+                    "unsupported",
+                    f"the state dict names a tensor {name} that no parameter and no buffer has",
+                    type(self.module).__qualname__,
+                    "a module whose state_dict() renames its tensors cannot be filled by name",
+                )
+
+    @property
+    def home(self) -> Optional[torch.device]:
+        """Where inputs go in a run that names no device; None: they stay on the CPU."""
+        return None
+
+    def inputs(self) -> list[dict[str, Any]]:
+        return declared_inputs(self.module.forward)
+
+    def configuration(self) -> dict[str, str]:
+        """The hyperparameters by their dotted paths; numbers as the shortest decimal that reads back exactly."""
+        found = {}
+        for prefix, part in self.module.named_modules():
+            for name, value in vars(part).items():
+                if name in _HYPERPARAMETERS and _is_plain(value):
+                    found[f"{prefix}.{name}" if prefix else name] = str(value)
+        return found
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Puts the tensors in without a copy, or refuses and changes nothing."""
+        self.check_fit(tensors)
+        for slot in self.slots:
+            if slot.name in tensors:
+                slot.place.set(self._as_held(slot, tensors[slot.name]))
+        _refresh_flat_weights(self.module)
+
+    @staticmethod
+    def _as_held(slot: Slot, tensor: torch.Tensor) -> torch.Tensor:
+        return nn.Parameter(tensor, requires_grad=False) if slot.is_parameter else tensor
+
+    def check_fit(self, tensors: dict[str, torch.Tensor]) -> None:
+        by_name = {slot.name: slot for slot in self.slots}
+        if tensors and not by_name:
+            raise Refusal(
+                "unsupported",
+                "the network takes no tensors: it has no weights, or they were frozen into constants of its code",
+                remedy="export the module without torch.jit.freeze, or give no checkpoint beside the archive",
+            )
+        for name, tensor in tensors.items():
+            if name not in by_name:
+                raise Refusal("usage", f"the network has no slot {name}")
+            wanted = by_name[name].place.get()
+            if (tensor.dtype, tensor.shape) != (wanted.dtype, wanted.shape):
+                raise Refusal(
+                    "usage",
+                    f"slot {name} takes {name_of(wanted.dtype)} {list(wanted.shape)}; "
+                    f"given {name_of(tensor.dtype)} {list(tensor.shape)}",
+                )
+        missing = [slot.name for slot in self.slots if slot.persistent and slot.name not in tensors]
+        if missing:
+            count = "1 slot: " if len(missing) == 1 else f"{len(missing)} slots, first "
+            raise Refusal("usage", f"no tensor is given for {count}{missing[0]}")
+
+    def require_filled(self) -> None:
+        for slot in self.slots:
+            if not _has_memory(slot.place.get()):
+                remedy = "load every slot before a run" if slot.persistent else self._remedy_for_lost
+                raise Refusal("usage", f"slot {slot.name} holds no tensor", remedy=remedy)
+
+    def run(self, inputs: dict[str, torch.Tensor], transform: Optional[Transform]) -> dict[str, torch.Tensor]:
+        """One forward pass. The slots are never written: a transform's tensors take their places for its time."""
+        with self.computing_with(transform):
+            return flatten(self.call(inputs))
+
+    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
+        positional, keywords = bind(self.module.forward, inputs)
+        return self.module(*positional, **keywords)
+
+    @contextlib.contextmanager
+    def computing_with(self, transform: Optional[Transform]) -> Iterator[None]:
+        if transform is None:
+            yield
+            return
+        replaced: dict[tuple[int, str], tuple[Place, torch.Tensor]] = {}
+        try:
+            for slot in self.slots:
+                key = (id(slot.place.module), slot.place.attribute)
+                # A module that stands in two places is one: its first name counts.
+                if key not in replaced:
+                    before = slot.place.get()
+                    replaced[key] = (slot.place, before)
+                    slot.place.set(transform(slot.name, before.detach()))
+            _refresh_flat_weights(self.module)
+            yield
+        finally:
+            for place, tensor in replaced.values():
+                place.set(tensor)
+            _refresh_flat_weights(self.module)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(_is_plain(entry) for entry in value)
+    return isinstance(value, (bool, int, float, str))
+
+
+def _has_memory(tensor: torch.Tensor) -> bool:
+    # PyTorch 1.13 makes of a meta tensor that an archive puts on the CPU one without memory.
+    return not tensor.is_meta and (tensor.numel() == 0 or tensor.data_ptr() != 0)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`--model python:package.module:callable?key=value`: the network that a callable of the user's returns."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from typing import Any, Callable
+
+import torch
+from torch import nn
+
+from .network import Network, find_slots
+from .refusal import Refusal, place_of, refusal_of
+
+
+def build_python(source: str, options: dict[str, str]) -> Network:
+    """Built on the meta device, without memory for its weights, where PyTorch (2.0 on) and the module allow it."""
+    function = _find(source)
+    arguments = {name: _literal(text) for name, text in options.items()}
+    module = _build_on_meta(function, arguments)
+    if module is None:
+        module = _call(function, arguments, source)
+    return Network(unwrapped(require_module(module, source)).eval())
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Without DataParallel, DistributedDataParallel and torch.compile around it."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)  # torch.compile
+        if inner is None and isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner
+
+
+def require_module(value: Any, source: str) -> nn.Module:
+    if isinstance(value, nn.Module):
+        return value
+    raise Refusal(
+        "unsupported",
+        f"expected a torch.nn.Module from {source}, found {type(value).__module__}.{type(value).__qualname__}",
+        source,
+        "name a callable that returns the module, such as its class",
+    )
+
+
+def _literal(text: str) -> Any:
+    """`8`, `0.5`, `True`, `None`, `(1, 2)` as Python reads them; anything else is a string."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _find(source: str) -> Callable[..., Any]:
+    module_name, _, attribute = source.partition(":")
+    if not module_name or not attribute:
+        raise Refusal("usage", f"expected python:package.module:callable, found python:{source}")
+    module = _import(module_name)
+    found: Any = module
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        raise Refusal(
+            "unsupported",
+            f"the module {module_name} has no {attribute}",
+            str(getattr(module, "__file__", module_name)),
+            "name a function or class of that module",
+        )
+    if not callable(found):
+        raise Refusal("unsupported", f"{source} is a {type(found).__name__}, which cannot be called", source)
+    return found
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        if name == missing or name.startswith(missing + "."):
+            raise Refusal(
+                "unsupported",
+                f"there is no module {missing} for {sys.executable}",
+                f"python:{name}",
+                f"run goldseal where {missing.partition('.')[0]} lies, or put its directory on PYTHONPATH",
+            ) from None
+        raise Refusal(
+            "unsupported",
+            f"importing {name} needs the module {missing}, which {sys.executable} does not have",
+            place_of(error),
+            f"install it: {sys.executable} -m pip install {missing.partition('.')[0]}",
+        ) from None
+    except BaseException as error:
+        raise _raised(error, f"importing {name}") from None
+
+
+def _raised(error: BaseException, doing: str) -> Refusal:
+    """The traceback goes to standard error, whose end goldseal shows beside the finding."""
+    traceback.print_exception(type(error), error, error.__traceback__)
+    sys.stderr.flush()
+    refusal = refusal_of(error)
+    return Refusal(refusal.kind, f"{doing} raised {refusal.message}", refusal.where)
+
+
+def _call(function: Callable[..., Any], arguments: dict[str, Any], source: str) -> Any:
+    # Values that a constructor draws and no state dict holds are the same in each build.
+    torch.manual_seed(0)
+    try:
+        return function(**arguments)
+    except BaseException as error:
+        raise _raised(error, source) from None
+
+
+def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """None where the module needs values to be built, or holds values that no state dict has: rotary tables, masks."""
+    if not hasattr(torch.device, "__enter__"):
+        return None
+    with open(os.devnull, "w", encoding="utf-8") as silence, contextlib.redirect_stderr(silence):
+        try:
+            with torch.device("meta"):
+                module = function(**arguments)
+            if not isinstance(module, nn.Module):
+                return module
+            lacking = (slot for slot in find_slots(module) if not slot.persistent and slot.place.get().is_meta)
+            hidden = (part for part in module.modules() if _hides_meta(list(vars(part).values())))
+            return None if next(lacking, None) or next(hidden, None) else module
+        except BaseException:
+            return None
+
+
+def _hides_meta(value: Any, depth: int = 0) -> bool:
+    """A meta tensor in an attribute's lists, tuples and dicts."""
+    if isinstance(value, torch.Tensor):
+        return value.is_meta and depth > 1
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (list, tuple)) or depth > 3:
+        return False
+    return any(_hides_meta(entry, depth + 1) for entry in value)

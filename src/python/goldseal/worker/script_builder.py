@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`--model torchscript:FILE.pt`: an archive, run by this interpreter's PyTorch where there is no LibTorch worker."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import torch
+
+from .mapped_file import map_file
+from .network import Network, Slot, _has_memory, find_slots
+from .perturbation import Transform
+from .refusal import Refusal, refusal_of
+
+_NEWER = ("Unknown builtin op", "Unknown type name", "object has no attribute or method", "maximum supported version")
+_DAMAGED = ("PytorchStreamReader", "failed finding", "not a ZIP archive", "constants.pkl")
+
+
+def _load(path: str) -> Any:
+    map_file(path)  # says what is no file before PyTorch does
+    try:
+        return torch.jit.load(path, map_location="cpu")
+    except Exception as error:
+        refusal = refusal_of(error)
+        text = str(error)
+        if any(part in text for part in _NEWER):
+            remedy = f"the archive needs a newer PyTorch than {torch.__version__}: use the version that wrote it"
+            raise Refusal("unsupported", refusal.message, path, remedy) from None
+        if any(part in text for part in _DAMAGED):
+            remedy = "this is no TorchScript archive, or a damaged one"
+            raise Refusal("malformed", refusal.message, path, remedy) from None
+        raise Refusal(refusal.kind, refusal.message, path) from None
+
+
+def _has_floating_constants(block: Any) -> bool:
+    """torch.jit.freeze turns weights into constants of the code."""
+    for node in block.nodes():
+        if any(_has_floating_constants(inner) for inner in node.blocks()):
+            return True
+        if node.kind() == "prim::Constant" and node.hasAttribute("value") and node.kindOf("value") == "t":
+            if node.t("value").is_floating_point():
+                return True
+    return False
+
+
+class ScriptNetwork(Network):
+    """Its weights are dropped when it is built: what runs are the tensors that `load` puts in."""
+
+    _remedy_for_lost = (
+        "no state dict holds this one, and the archive was saved on the meta device: export the module with its weights"
+    )
+
+    def __init__(self, module: Any, non_persistent: frozenset[str]) -> None:
+        self._non_persistent = non_persistent
+        super().__init__(module)
+        unknown = sorted(non_persistent - {slot.name for slot in self.slots})
+        if unknown:
+            raise Refusal("usage", f"option non_persistent names `{unknown[0]}`, which the archive has not")
+        for slot in self.slots:
+            tensor = slot.place.get()
+            if slot.persistent or not _has_memory(tensor):
+                slot.place.set(torch.empty(tensor.shape, dtype=tensor.dtype, device="meta"))
+
+    def _find_slots(self) -> list[Slot]:
+        return [
+            Slot(slot.name, slot.place, slot.name not in self._non_persistent) for slot in find_slots(self.module)
+        ]
+
+    def _refuse_renamed(self) -> None:
+        """An archive's state dict is what its slots are."""
+
+    @staticmethod
+    def _as_held(slot: Slot, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor
+
+    def configuration(self) -> dict[str, str]:
+        return {}
+
+    def _arguments(self) -> list[Any]:
+        return self.module._c._get_method("forward").schema.arguments[1:]
+
+    def inputs(self) -> list[dict[str, Any]]:
+        return [{"name": argument.name} for argument in self._arguments() if str(argument.type) == "Tensor"]
+
+    def run(self, inputs: dict[str, torch.Tensor], transform: Optional[Transform]) -> dict[str, torch.Tensor]:
+        graph = self.module._c._get_method("forward").graph
+        if transform and not self.slots and _has_floating_constants(graph):
+            raise Refusal(
+                "unsupported",
+                "a frozen archive computes with the weights as they were frozen; it cannot be converted",
+                remedy="export the module without torch.jit.freeze",
+            )
+        return super().run(inputs, transform)
+
+    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
+        left = dict(inputs)
+        keywords = {}
+        for argument in self._arguments():
+            takes_tensor = str(argument.type) in ("Tensor", "Optional[Tensor]")
+            if argument.name in left:
+                if not takes_tensor:
+                    raise Refusal("unsupported", f"input `{argument.name}` is a {argument.type}, not a tensor")
+                keywords[argument.name] = left.pop(argument.name)
+            elif not argument.has_default_value():
+                if takes_tensor:
+                    raise Refusal("usage", f"input `{argument.name}` is missing")
+                raise Refusal(
+                    "unsupported",
+                    f"forward() takes `{argument.name}`, a {argument.type} without a default; only tensors can be given",
+                )
+        if left:
+            raise Refusal("usage", f"the network has no input `{next(iter(left))}`")
+        return self.module(**keywords)
+
+
+def build_torchscript(source: str, options: dict[str, str]) -> Network:
+    for name in options:
+        if name != "non_persistent":
+            raise Refusal("usage", f"a TorchScript archive has no option `{name}`")
+    # Run the operators one by one as they are written: the same in the first run and in later ones.
+    torch._C._jit_set_profiling_mode(False)
+    torch._C._jit_set_profiling_executor(True)
+    torch._C._set_graph_executor_optimize(False)
+    names = options.get("non_persistent", "").split(",")
+    return ScriptNetwork(_load(source).eval(), frozenset(name for name in names if name))

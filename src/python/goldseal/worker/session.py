@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers the requests of PROTOCOL.md, one method each."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import math
+import os
+import time
+from typing import Any, Callable, Optional
+
+import torch
+
+from . import fields
+from .channel import Channel
+from .dtypes import host_bytes, name_of
+from .facts import device_names, environment_facts, loaded_version
+from .mapped_tensors import map_tensors
+from .network import Network
+from .perturbation import Perturbation, Transform, make_transform
+from .python_builder import build_python
+from .refusal import Refusal, refusal_of
+from .script_builder import build_torchscript
+from .settings import RunSettings, in_force, read_settings, read_threads
+from .tensor_file import read_tensors, write_tensors
+
+PROTOCOL = 1
+MAX_NONCE = 256
+
+Message = dict
+Builder = Callable[[str, "dict[str, str]"], Network]
+
+
+def _describe(name: str, tensor: torch.Tensor) -> dict[str, Any]:
+    return {"name": name, "dtype": name_of(tensor.dtype), "shape": list(tensor.shape)}
+
+
+def sha256_of(tensor: torch.Tensor) -> str:
+    """Over the elements in row-major order, little-endian."""
+    buffer, _held = host_bytes(tensor)
+    return hashlib.sha256(buffer).hexdigest()
+
+
+def _read_perturbation(request: Message) -> Optional[Perturbation]:
+    stated = fields.optional(request, "perturb")
+    if stated is None:
+        return None
+    relative = fields.required(stated, "relative")
+    if isinstance(relative, bool) or not isinstance(relative, (int, float)) or not math.isfinite(relative):
+        raise Refusal("usage", "`relative` is a finite number")
+    return Perturbation(fields.natural(stated, "seed"), float(relative))
+
+
+def _read_transform(request: Message, settings: RunSettings) -> Optional[Transform]:
+    compute = fields.text(request, "compute")
+    if compute not in ("native", "float64"):
+        raise Refusal("usage", f"`compute` is native or float64; found `{compute}`")
+    perturbation = _read_perturbation(request)
+    if perturbation and compute != "float64":
+        raise Refusal("usage", "`perturb` goes with compute: float64 only")
+    return make_transform(compute == "float64", perturbation, settings.device)
+
+
+class Session:
+    """One run's conversation."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._directory = ""
+        self._greeted = False
+        self._finished = False
+        self._network: Optional[Network] = None
+        self.builders: dict[str, Builder] = {"python": build_python, "torchscript": self._build_archive}
+        self._operations: dict[str, Callable[[Message], Message]] = {
+            "hello": self.hello,
+            "environment": self.environment,
+            "build": self.build,
+            "load": self.load,
+            "digest": self.digest,
+            "run": self.run,
+            "bye": self.bye,
+        }
+
+    def serve(self) -> None:
+        """Until `bye` or the end of the socket. Raises Refusal for a line that cannot be answered."""
+        last_id = 0
+        while not self._finished:
+            request = self._channel.receive()
+            if request is None:
+                return
+            number = fields.natural(request, "id")
+            if number <= last_id:
+                raise Refusal("usage", "`id` does not rise")
+            last_id = number
+            if not self._channel.send({**self._answer(request), "id": number}):
+                return
+
+    def _answer(self, request: Message) -> Message:
+        try:
+            return {**self._dispatch(request), "ok": True}
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also a model's sys.exit() is answered
+            return {"ok": False, "error": refusal_of(error).as_error()}
+
+    def _dispatch(self, request: Message) -> Message:
+        name = fields.text(request, "op")
+        if not self._greeted and name != "hello":
+            raise Refusal("usage", "the first request is hello")
+        if name not in self._operations:
+            raise Refusal("usage", f"op `{name}` is not known")
+        return self._operations[name](request)
+
+    def hello(self, request: Message) -> Message:
+        if self._greeted:
+            raise Refusal("usage", "hello comes once")
+        nonce = fields.text(request, "nonce")
+        if not 1 <= len(nonce) <= MAX_NONCE:
+            raise Refusal("usage", "`nonce` has 1 to 256 characters")
+        self._channel.nonce = nonce
+        if fields.natural(request, "protocol") != PROTOCOL:
+            raise Refusal("unsupported", f"this worker speaks protocol {PROTOCOL}")
+        self._directory = fields.text(request, "run_directory")
+        threads = read_threads(request)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._greeted = True
+        version = loaded_version()
+        return {
+            "protocol": PROTOCOL,
+            "runtime": "python",
+            "version": version,
+            "built_for": version,
+            "devices": device_names(),
+            "builders": sorted(self.builders),
+        }
+
+    def environment(self, request: Message) -> Message:
+        return {"facts": environment_facts()}
+
+    def build(self, request: Message) -> Message:
+        name = fields.text(request, "builder")
+        if name not in self.builders:
+            raise Refusal("unsupported", f"this worker cannot build `{name}`")
+        source = fields.text(request, "source")
+        options = fields.strings(request, "options")
+        self._network = None
+        self._network = self.builders[name](source, options)
+        return {
+            "slots": [slot.describe() for slot in self._network.slots],
+            "inputs": self._network.inputs(),
+            "configuration": self._network.configuration(),
+        }
+
+    def load(self, request: Message) -> Message:
+        start = time.perf_counter()
+        path = self._resolved(fields.text(request, "tensors"))
+        network = self.network
+        tensors = map_tensors(path, self._directory)
+        network.load(tensors)
+        return {"loaded": len(tensors), "seconds": time.perf_counter() - start}
+
+    def digest(self, request: Message) -> Message:
+        self.network.require_filled()
+        tensors = {slot.name: slot.place.get() for slot in self.network.slots if slot.persistent}
+        # hashlib lets other threads run while it hashes.
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            digests = list(pool.map(sha256_of, tensors.values()))
+        entries = [
+            {**_describe(name, tensor), "sha256": digest} for (name, tensor), digest in zip(tensors.items(), digests)
+        ]
+        return {"tensors": entries}
+
+    def run(self, request: Message) -> Message:
+        network = self.network
+        network.require_filled()
+        stated = fields.optional(request, "settings")
+        settings = read_settings({} if stated is None else stated)
+        transform = _read_transform(request, settings)
+        inputs = read_tensors(self._resolved(fields.text(request, "inputs")))
+        path = self._resolved(fields.text(request, "outputs"))
+        with in_force(settings), torch.no_grad():
+            inputs = self._prepared(inputs, transform, settings)
+            start = time.perf_counter()
+            outputs = {name: tensor.cpu() for name, tensor in network.run(inputs, transform).items()}
+            seconds = time.perf_counter() - start
+        write_tensors(path, outputs)
+        return {"outputs": [_describe(name, tensor) for name, tensor in outputs.items()], "seconds": seconds}
+
+    def bye(self, request: Message) -> Message:
+        self._finished = True
+        return {}
+
+    @property
+    def network(self) -> Network:
+        if self._network is None:
+            raise Refusal("usage", "no network has been built")
+        return self._network
+
+    def _prepared(
+        self, inputs: dict[str, torch.Tensor], transform: Optional[Transform], settings: RunSettings
+    ) -> dict[str, torch.Tensor]:
+        """Converted first and laid out last, so that every layout computes with the same values."""
+        prepared = {}
+        for name, tensor in inputs.items():
+            if transform:
+                tensor = transform("input/" + name, tensor)
+            if settings.device is None and self.network.home is not None:
+                tensor = tensor.to(self.network.home)
+            if settings.channels_last and tensor.dim() == 4:
+                tensor = tensor.contiguous(memory_format=torch.channels_last)
+            prepared[name] = tensor
+        return prepared
+
+    def _build_archive(self, source: str, options: dict[str, str]) -> Network:
+        return build_torchscript(self._resolved(source), options)
+
+    def _resolved(self, name: str) -> str:
+        return os.path.join(self._directory, name)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that a Python callable builds: how they are found, filled, run and refused."""
+import hashlib
+import os
+import unittest
+
+import client
+import numpy as np
+
+try:
+    import networks
+    import torch
+except ImportError:
+    client.main()
+
+IMAGE = np.random.default_rng(1).random((2, 3, 8, 8), dtype="f4")
+
+
+def state_of(module, seed=1):
+    """A state dict of random values as numpy arrays."""
+    torch.manual_seed(seed)
+    return {
+        name: (torch.rand_like(tensor) + 0.1 if tensor.is_floating_point() else tensor).numpy()
+        for name, tensor in module.state_dict().items()
+    }
+
+
+class ModulesTest(unittest.TestCase):
+    def setUp(self):
+        self.process = client.worker()
+
+    def tearDown(self):
+        self.process.close()
+
+    def build(self, name, **options):
+        return self.process.ask("build", builder="python", source=name, options=options)
+
+    def refused(self, name, **options):
+        with self.assertRaises(client.Refused) as refused:
+            self.build(name, **options)
+        return refused.exception
+
+    def reference(self, module, state):
+        module.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in state.items()})
+        return module.eval()
+
+    def test_what_it_computes_is_what_pytorch_computes_bit_for_bit(self):
+        self.build("networks:Net")
+        state = state_of(networks.Net())
+        self.process.load(state)
+        outputs, _ = self.process.run({"image": IMAGE})
+        with torch.no_grad():
+            expected = self.reference(networks.Net(), state)(torch.from_numpy(IMAGE))
+        self.assertEqual(list(outputs), ["maps", "logits"])
+        for name, array in outputs.items():
+            self.assertEqual(array.tobytes(), expected[name].numpy().tobytes(), name)
+
+    def test_a_float64_run_is_pytorchs_own_and_leaves_the_native_one_as_it_was(self):
+        for name, module, inputs in (
+            ("networks:Net", networks.Net(), {"image": IMAGE}),
+            ("networks:Recurrent", networks.Recurrent(), {"x": IMAGE[0, :, :, :3]}),
+            ("networks:Shared", networks.Shared(), {"x": IMAGE[0, 0, :, :3]}),
+        ):
+            self.build(name)
+            state = state_of(module)
+            state = {key: state.get("first.weight", array) for key, array in state.items()}
+            self.process.load(state)
+            before, _ = self.process.run(inputs)
+            double, _ = self.process.run(inputs, compute="float64")
+            again, _ = self.process.run(inputs)
+            with torch.no_grad():
+                value = self.reference(module, state).double()(*(torch.from_numpy(x).double() for x in inputs.values()))
+            expected = value["logits"] if isinstance(value, dict) else value[0] if isinstance(value, tuple) else value
+            found = double.get("logits", double.get("0", double.get("output")))
+            self.assertEqual(found.tobytes(), expected.numpy().tobytes(), name)
+            for output in before:
+                self.assertEqual(before[output].tobytes(), again[output].tobytes(), name)
+
+    def test_slots_are_those_of_the_state_dict_in_its_order(self):
+        for name in ("Net", "Recurrent", "Shared", "Rotary"):
+            slots = self.build("networks:" + name)["slots"]
+            state = getattr(networks, name)().state_dict()
+            self.assertEqual([slot["name"] for slot in slots if slot["persistent"]], list(state), name)
+            for slot in slots:
+                if slot["persistent"]:
+                    self.assertEqual(slot["shape"], list(state[slot["name"]].shape))
+                    self.assertEqual("torch." + slot["dtype"], str(state[slot["name"]].dtype))
+
+    def test_weights_are_mapped_and_not_copied(self):
+        """An operation in place changes the network, and the file not."""
+        self.build("networks:Counter")
+        self.process.load({"count": np.zeros(1, "f4")})
+        self.process.run({"x": np.zeros(1, "f4")})
+        digest = self.process.ask("digest")["tensors"][0]["sha256"]
+        self.assertEqual(digest, hashlib.sha256(np.ones(1, "f4").tobytes()).hexdigest())
+        with open(self.process.path("weights.bin"), "rb") as file:
+            self.assertEqual(file.read(), bytes(4))
+
+    def test_values_that_no_state_dict_holds_are_there(self):
+        self.build("networks:Rotary")
+        self.process.load({"scale": np.full(4, 2, "f4")})
+        outputs, _ = self.process.run({"x": np.ones(4, "f4")})
+        self.assertEqual(outputs["output"].tolist(), [2, 3, 4, 5])
+
+    def test_a_module_that_looks_at_values_when_built_is_built_all_the_same(self):
+        self.build("networks:Stubborn")
+        self.process.load({"linear.weight": np.eye(3, dtype="f4"), "linear.bias": np.zeros(3, "f4")})
+        outputs, _ = self.process.run({"x": np.ones((1, 3), "f4")})
+        self.assertEqual(outputs["output"].tolist(), [[0.5, 0.5, 0.5]])
+
+    def test_options_are_the_callables_arguments(self):
+        reply = self.build("networks:Net", width="4", eps="0.001")
+        self.assertEqual(reply["slots"][0]["shape"], [4, 3, 3, 3])
+        self.assertEqual(reply["configuration"]["norm.eps"], "0.001")
+        self.assertEqual(reply["configuration"]["conv.padding"], "(1, 1)")
+        self.assertIn("unexpected keyword", self.refused("networks:Net", depth="3").message)
+
+    def test_a_wrapper_is_looked_through(self):
+        self.assertEqual(self.build("networks:wrapped")["slots"][0]["name"], "conv.weight")
+
+    def test_arguments_are_bound_by_name_and_nested_outputs_named_by_their_places(self):
+        inputs = self.build("networks:Arguments")["inputs"]
+        self.assertEqual([(entry["name"], entry["required"]) for entry in inputs], [("left", True), ("right", False), ("scale", False)])
+        self.process.load({"weight": np.ones(2, "f4")})
+        two = np.array([2, 4], "f4")
+        outputs, _ = self.process.run({"left": two, "right": two / 2, "scale": np.array(3, "f4"), "other": two})
+        self.assertEqual({name: array.tolist() for name, array in outputs.items()},
+                         {"0": [3, 6], "1.0.boxes": [4, 7], "1.0.count": 7, "2.more": [2, 4]})
+        with self.assertRaises(client.Refused) as refused:
+            self.process.run({"right": two})
+        self.assertIn("`left` is missing", refused.exception.message)
+
+    def test_what_a_star_takes_is_named_by_its_place(self):
+        self.build("networks:Places")
+        self.process.load({})
+        outputs, _ = self.process.run({"1": np.ones(1, "f4"), "0": np.full(1, 3, "f4")})
+        self.assertEqual(outputs["output"].tolist(), [2])
+        with self.assertRaises(client.Refused) as refused:
+            self.process.run({"x": np.ones(1, "f4")})
+        self.assertIn("no input `x`", refused.exception.message)
+
+    def test_an_output_that_is_no_tensor_is_refused_by_name(self):
+        self.build("networks:Odd")
+        self.process.load({"weight": np.ones(1, "f4")})
+        with self.assertRaises(client.Refused) as refused:
+            self.process.run({"x": np.ones(1, "f4")})
+        self.assertEqual(refused.exception.kind, "unsupported")
+        self.assertIn("`odd` is a object", refused.exception.message)
+
+    def test_a_state_dict_that_renames_is_refused(self):
+        self.assertIn("renamed.linear.weight", self.refused("networks:Renaming").message)
+
+    def test_what_cannot_be_built_is_said(self):
+        for source, kind, part in (
+            ("absent_module:Net", "unsupported", "no module absent_module"),
+            ("networks:Absent", "unsupported", "has no Absent"),
+            ("networks:number", "unsupported", "cannot be called"),
+            ("networks:dictionary", "unsupported", "expected a torch.nn.Module from networks:dictionary, found builtins.dict"),
+            ("networks:raises", "runtime", "ValueError: no such width"),
+            ("networks:leaves", "runtime", "SystemExit: 3"),
+            ("networks", "usage", "package.module:callable"),
+        ):
+            refusal = self.refused(source)
+            self.assertEqual(refusal.kind, kind, source)
+            self.assertIn(part, refusal.message)
+        self.assertTrue(self.build("networks:Net")["ok"], "the worker goes on")
+
+    def test_the_traceback_is_on_standard_error(self):
+        self.refused("networks:raises")
+        self.process.ask("bye")
+        _, text = self.process.wait()
+        self.assertIn('raise ValueError("no such width")', text)
+        self.process = client.worker()
+
+    def test_a_module_that_lacks_a_dependency_names_it(self):
+        with open(self.process.path("needy.py"), "w", encoding="utf-8") as file:
+            file.write("import absent_dependency.part\n")
+        with client.worker(environment={"PYTHONPATH": self.process.directory}) as process:
+            with self.assertRaises(client.Refused) as refused:
+                process.ask("build", builder="python", source="needy:Net")
+        self.assertIn("absent_dependency", refused.exception.message)
+        self.assertIn("pip install absent_dependency", refused.exception.remedy)
+        self.assertTrue(refused.exception.where.endswith("needy.py:1"), refused.exception.where)
+
+    def test_modules_of_the_worker_do_not_shadow_the_users(self):
+        with open(self.process.path("network.py"), "w", encoding="utf-8") as file:
+            file.write("from networks import Net\n")
+        path = os.pathsep.join([self.process.directory, os.environ["PYTHONPATH"]])
+        with client.worker(environment={"PYTHONPATH": path}) as process:
+            self.assertTrue(process.ask("build", builder="python", source="network:Net")["ok"])
+
+
+class WithoutTorchTest(unittest.TestCase):
+    def test_an_interpreter_without_torch_says_so_in_its_greeting(self):
+        with client.Worker([client.WORKER[0], "-I", "-S", *client.WORKER[1:]], greet=False) as process:
+            with self.assertRaises(client.Refused) as refused:
+                process.hello()
+        self.assertEqual(refused.exception.kind, "unsupported")
+        self.assertIn("cannot import torch", refused.exception.message)
+
+
+if __name__ == "__main__":
+    client.main()

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that the tests build by name: `python:networks:Net`."""
+import dataclasses
+import math
+
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    """A little of everything: convolution, BatchNorm, dropout, a linear layer."""
+
+    def __init__(self, width=8, eps=1e-5):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3, padding=1)
+        self.norm = nn.BatchNorm2d(width, eps=eps)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(width, 5)
+
+    def forward(self, image):
+        maps = torch.relu(self.norm(self.conv(image)))
+        return {"maps": maps, "logits": self.head(self.drop(maps.mean((2, 3))))}
+
+
+class Rotary(nn.Module):
+    """Holds values that no state dict has: a table, a list of tensors, a tensor that is registered as nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("table", torch.arange(4, dtype=torch.float32), persistent=False)
+        self.plain = torch.full((4,), 0.5)
+        self.offsets = [torch.ones(4)]
+        self.scale = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return x * self.scale * self.plain + self.table + self.offsets[0]
+
+
+class Stubborn(nn.Module):
+    """Cannot be built on the meta device: it looks at values."""
+
+    def __init__(self):
+        super().__init__()
+        self.rates = torch.linspace(0, 1, 3).tolist()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.linear(x) * self.rates[1]
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(3, 4, num_layers=2, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)
+
+
+class Shared(nn.Module):
+    """One module in two places, and one parameter in two modules."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 3, bias=False)
+        self.second = self.first
+        self.tied = nn.Linear(3, 3, bias=False)
+        self.tied.weight = self.first.weight
+
+    def forward(self, x):
+        return self.tied(self.second(self.first(x)))
+
+
+@dataclasses.dataclass
+class Answer:
+    boxes: torch.Tensor
+    count: int
+    nothing: None = None
+
+
+class Arguments(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2))
+
+    def forward(self, left, right=None, *, scale=1.0, flag: bool = False, **more):
+        value = (left - (0 if right is None else right)) * self.weight * scale
+        return (value, [Answer(value + 1, 7)], {"more": sum(more.values())} if more else None)
+
+
+class Places(nn.Module):
+    def forward(self, *parts):
+        return parts[0] - parts[1]
+
+
+class Counter(nn.Module):
+    """Counts its runs in a buffer, in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(1))
+
+    def forward(self, x):
+        self.count += 1
+        return x + self.count
+
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return {"good": x, "odd": object()}
+
+
+class Renaming(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+
+    def state_dict(self, *args, **kwargs):
+        return {"renamed." + name: value for name, value in super().state_dict(*args, **kwargs).items()}
+
+
+def wrapped():
+    return nn.DataParallel(Net())
+
+
+def raises():
+    print("said before it failed")
+    raise ValueError("no such width")
+
+
+def leaves():
+    raise SystemExit(3)
+
+
+def dictionary():
+    return {"conv.weight": torch.zeros(1)}
+
+
+number = math.pi

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The same model has the same verdict through Python, through TorchScript in LibTorch and TorchScript in Python, and in
+# another PyTorch; a fault is found through each.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1
+
+fail() {
+  printf 'not proved: %s\n' "$*" >&2
+  exit 1
+}
+
+# judged CODE ARGUMENT...: `goldseal ARGUMENT... --format json` ends with that code; the report is in $report.
+judged() {
+  local wanted=$1 code=0
+  shift
+  report=$("$GOLDSEAL" "$@" --format json 2>err.txt) || code=$?
+  [[ $code == "$wanted" ]] || fail "exit code $code instead of $wanted: $* $report $(<err.txt)"
+}
+
+# The findings that rest on the model, as "id status" lines.
+of_the_model() {
+  "$PYTHON" -c 'import json, sys
+for finding in json.load(sys.stdin)["findings"]:
+    if finding["id"].split(".")[0] in ("tensors", "keys", "golden", "worker"): print(finding["id"], finding["status"])' <<<"$report"
+}
+
+"$PYTHON" - <<'PY'
+import networks, torch
+
+torch.manual_seed(3)
+model = networks.Net()
+model(torch.rand(8, 3, 16, 16))
+torch.save(torch.nn.DataParallel(model).state_dict(), "net.pth")
+torch.jit.trace(model.eval(), torch.rand(1, 3, 16, 16), strict=False).save("net.pt")
+state = model.state_dict()
+state["conv.weight"].view(torch.int32).view(-1)[0] ^= 1 << 8
+torch.save(state, "flipped.pth")
+PY
+
+python=(--runtime "python=$PYTHON")
+judged 0 capture net.pth --model python:networks:Net "${python[@]}" --input random:1x3x16x16,seed=1 -o python.seal
+judged 0 capture net.pth --model torchscript:net.pt --input random:1x3x16x16,seed=1 -o script.seal
+
+judged 0 verify python.seal "${python[@]}"
+verdict=$(of_the_model)
+[[ $verdict == *"golden.shadow pass"* && $verdict == *"golden.repeat pass"* ]] || fail "$verdict"
+for arguments in "--model torchscript:net.pt --runtime libtorch" "--model torchscript:net.pt ${python[*]}"; do
+  # shellcheck disable=SC2086
+  judged 0 verify python.seal $arguments
+  [[ $(of_the_model) == "$verdict" ]] || fail "through $arguments: $(of_the_model)"
+done
+judged 0 verify script.seal --model python:networks:Net "${python[@]}"
+[[ $(of_the_model) == "$verdict" ]] || fail "sealed through TorchScript: $(of_the_model)"
+
+if [[ -n ${OTHER_PYTHON:-} ]]; then
+  judged 0 verify python.seal --runtime "python=$OTHER_PYTHON"
+  [[ $(of_the_model) == "$verdict" ]] || fail "in another PyTorch: $(of_the_model)"
+fi
+
+# A network with another eps takes the weights and is found out, by name and by its answers.
+judged 1 verify python.seal --model 'python:networks:Net?eps=0.001' "${python[@]}"
+[[ $report == *'"model.configuration"'* && $(of_the_model) == *"golden.shadow fail"* ]] || fail "$report"
+# A changed weight is found.
+judged 4 verify python.seal --checkpoint flipped.pth "${python[@]}"
+[[ $(of_the_model) == *"tensors.file fail"* ]] || fail "$report"
+# A factory that raises fails the check, with the traceback.
+judged 1 verify python.seal --model python:networks:raises "${python[@]}"
+[[ $report == *"no such width"* && $report == *"worker.run"* ]] || fail "$report"
+
+"$GOLDSEAL" runtime | grep -q "^python .*$(dirname "$PYTHON")" ||
+  PATH=$(dirname "$PYTHON"):$PATH "$GOLDSEAL" runtime | grep -q '^python ' || fail "no Python is listed"
