@@ -4,6 +4,7 @@
 #   share/goldseal/worker_libtorch/                            the workers' sources, for `goldseal runtime build`
 #   share/goldseal/python/                                     the Python worker and package, for `--runtime python`
 #   share/goldseal/policies/, share/doc/goldseal/              the policies that are built in, to read and to copy; documents
+#   share/man/man1/, share/bash-completion/ and the like      manual pages and completions
 #   include/goldseal/, lib/libgoldseal_*.a, lib/cmake/goldseal the library behind the command, for find_package(goldseal)
 # Components: `command`, the default, needs libc alone; `workers` fit the LibTorch that they were built for; `library` is what a
 # program that links goldseal needs.
@@ -19,6 +20,12 @@ foreach(document README.md ARCHITECTURE.md CHANGELOG.md LICENSE manifests/FORMAT
     install(FILES ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR})
   endif()
 endforeach()
+
+install(DIRECTORY ${PROJECT_BINARY_DIR}/documents/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+install(FILES ${PROJECT_BINARY_DIR}/documents/completions/goldseal DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${PROJECT_BINARY_DIR}/documents/completions/_goldseal DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${PROJECT_BINARY_DIR}/documents/completions/goldseal.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
 get_property(libraries GLOBAL PROPERTY GOLDSEAL_LIBRARIES)
 add_library(goldseal_library INTERFACE)

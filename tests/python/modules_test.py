@@ -80,11 +80,26 @@ class ModulesTest(unittest.TestCase):
         for name in ("Net", "Recurrent", "Shared", "Rotary"):
             slots = self.build("networks:" + name)["slots"]
             state = getattr(networks, name)().state_dict()
-            self.assertEqual([slot["name"] for slot in slots if slot["persistent"]], list(state), name)
+            self.assertEqual([slot["name"] for slot in slots if slot["name"] in state], list(state), name)
             for slot in slots:
                 if slot["persistent"]:
                     self.assertEqual(slot["shape"], list(state[slot["name"]].shape))
                     self.assertEqual("torch." + slot["dtype"], str(state[slot["name"]].dtype))
+
+    def test_of_tied_tensors_one_suffices_and_all_given_are_digested(self):
+        slots = self.build("networks:Shared")["slots"]
+        self.assertEqual([slot["name"] for slot in slots if slot["persistent"]], ["first.weight"])
+        weight = np.random.default_rng(2).random((3, 3), dtype="f4")
+        x = {"x": np.ones((1, 3), "f4")}
+        answers = []
+        for names in (["first.weight"], ["first.weight", "second.weight", "tied.weight"]):
+            self.process.load({name: weight for name in names})
+            self.assertEqual([entry["name"] for entry in self.process.ask("digest")["tensors"]], names)
+            answers.append(self.process.run(x)[0]["output"].tobytes())
+        self.assertEqual(answers[0], answers[1])
+        with self.assertRaises(client.Refused) as refused:
+            self.process.load({"tied.weight": weight})
+        self.assertIn("first.weight", refused.exception.message)
 
     def test_weights_are_mapped_and_not_copied(self):
         """An operation in place changes the network, and the file not."""

@@ -43,7 +43,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.force = options.force;
   request.anonymous = options.anonymous;
   options.run.fill(request);
-  request.runtime = find_runtime(options.run.runtime, request.model.builder);
+  request.runtime = find_runtime(options.run.runtime, request.model ? request.model->builder : "torchscript");
   Progress progress(progress_mode(common));
   return deliver(capture(request, progress), common);
 }

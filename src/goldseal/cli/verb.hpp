@@ -64,5 +64,7 @@ Action add_report(CLI::App& app, const CommonOptions& common);
 Action add_schema(CLI::App& app, const CommonOptions& common);
 Action add_runtime(CLI::App& app, const CommonOptions& common);
 Action add_config(CLI::App& app, const CommonOptions& common);
+Action add_completion(CLI::App& app, const CommonOptions& common);
+Action add_manual(CLI::App& app, const CommonOptions& common);
 
 }  // namespace goldseal::cli

@@ -20,6 +20,8 @@ constexpr std::array k_verbs{
     Verb{"schema", "Print the JSON Schema of reports", add_schema},
     Verb{"config", "Show every setting with its value, and where that comes from", add_config},
     Verb{"runtime", "List PyTorch runtimes and their workers, or build a worker", add_runtime},
+    Verb{"completion", "Print the completions of a shell, for packages", add_completion},
+    Verb{"manual", "Write the manual pages, for packages", add_manual},
 };
 
 }  // namespace

@@ -104,6 +104,7 @@ Runtime attached(std::string_view text) {
 }
 
 Runtime first_python() {
+  if (const auto given = variable("GOLDSEAL_PYTHON"); !given.empty()) return runtime_at(interpreter_of(given));
   auto found = python_runtimes();
   if (!found.empty()) return std::move(found.front());
   if (const auto any = program_on_path("python3"); !any.empty()) return runtime_at(any);

@@ -1,2 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seals PyTorch checkpoints when they are saved, and verifies that a model gives the same answers elsewhere."""
+"""Seals PyTorch checkpoints when they are saved, and verifies that a model gives the same answers elsewhere.
+
+    goldseal.save(model.state_dict(), "model.pth", model=model, inputs=batch, factory="networks:Net")
+    goldseal.verify("model.seal")
+
+The work is the `goldseal` command's: this package hands it the live model, over the protocol that its workers speak, so
+that a seal written here is the same that `goldseal capture` writes. docs/training.md tells more.
+"""
+
+from __future__ import annotations
+
+from .errors import GoldsealError, GoldsealWarning
+from .hook import load, save, seal, verify
+from .report import Finding, Report
+
+__all__ = ["Finding", "GoldsealError", "GoldsealWarning", "Report", "load", "save", "seal", "verify"]

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+from typing import Any, Callable
 
 CHANNEL_DESCRIPTOR = 3
 
@@ -17,9 +18,7 @@ def open_channel() -> socket.socket:
         os.set_inheritable(CHANNEL_DESCRIPTOR, False)
         return socket.socket(fileno=CHANNEL_DESCRIPTOR)
     except OSError:
-        print(
-            "goldseal-worker-python is started by goldseal, with its channel as file descriptor 3.", file=sys.stderr
-        )
+        print("goldseal-worker-python is started by goldseal, with its channel as file descriptor 3.", file=sys.stderr)
         sys.exit(2)
 
 
@@ -32,7 +31,7 @@ def find_users_code() -> None:
         sys.path.insert(0, current)
 
 
-def import_session() -> type:
+def import_session() -> Callable[[socket.socket], Any]:
     """This file's own package, whatever other goldseal the interpreter may have installed."""
     package_parent = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path.insert(0, package_parent)

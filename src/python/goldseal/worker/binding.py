@@ -82,9 +82,7 @@ def _parts(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, collections.abc.Mapping):
         for key, entry in value.items():
             if not isinstance(key, (str, int)):
-                raise Refusal(
-                    "unsupported", "an output's dict has keys that are neither strings nor whole numbers"
-                )
+                raise Refusal("unsupported", "an output's dict has keys that are neither strings nor whole numbers")
             yield str(key), entry
     elif isinstance(value, (tuple, list)):
         for index, entry in enumerate(value):

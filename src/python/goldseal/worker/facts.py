@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import sys
 from typing import Any, Iterator, NamedTuple, Optional
 
 import torch
@@ -85,7 +84,9 @@ def _add_numerics(facts: _Facts) -> None:
     facts.add("numerics.cudnn", cudnn.enabled, "torch.backends.cudnn")
     facts.add("numerics.deterministic_algorithms", torch.are_deterministic_algorithms_enabled(), "torch")
     facts.add("numerics.matmul_precision", torch.get_float32_matmul_precision(), "torch")
-    facts.add("numerics.fp16_reduction", bool(cuda.allow_fp16_reduced_precision_reduction), "torch.backends.cuda.matmul")
+    facts.add(
+        "numerics.fp16_reduction", bool(cuda.allow_fp16_reduced_precision_reduction), "torch.backends.cuda.matmul"
+    )
     if hasattr(torch._C, "_get_cublas_allow_bf16_reduced_precision_reduction"):
         bf16 = bool(cuda.allow_bf16_reduced_precision_reduction)
         facts.add("numerics.bf16_reduction", bf16, "torch.backends.cuda.matmul")
@@ -174,7 +175,3 @@ def environment_facts() -> dict[str, dict[str, Any]]:
 
 def device_names() -> list[str]:
     return ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-
-
-def interpreter() -> str:
-    return sys.executable

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any, Iterator, NamedTuple, Optional
 
 import torch
@@ -48,7 +49,7 @@ class ScriptPlace(Place):
         return getattr(self.module, self.attribute)
 
     def set(self, tensor: torch.Tensor) -> None:
-        self.module._c.setattr(self.attribute, tensor)
+        self.module._c.setattr(self.attribute, tensor)  # type: ignore[operator,union-attr]
 
 
 class Slot(NamedTuple):
@@ -95,12 +96,37 @@ def find_slots(module: nn.Module, prefix: str = "", depth: int = 0) -> Iterator[
             yield from find_slots(child, f"{prefix}{name}.", depth + 1)
 
 
+def _names_left_out(module: nn.Module) -> tuple[str, ...]:
+    """The ends of the names that transformers leaves out of a file, since they are tied to others."""
+    ends: list[str] = []
+    for prefix, part in module.named_modules():
+        for name in getattr(part, "_tied_weights_keys", None) or ():
+            ends.append((f"{prefix}." if prefix else "") + str(name))
+    return tuple(ends)
+
+
+def _tied_to(slots: list[Slot], left_out: tuple[str, ...]) -> dict[str, str]:
+    """Each slot whose parameter stands in another slot too, with the slot that is to hold it: the first, or the first that
+    is not left out of files."""
+    groups: dict[int, list[str]] = {}
+    for slot in slots:
+        if slot.is_parameter and slot.persistent:
+            groups.setdefault(id(slot.place.get()), []).append(slot.name)
+    tied: dict[str, str] = {}
+    for names in groups.values():
+        kept = next(
+            (name for name in names if not any(re.search(f"(^|\\.){end}$", name) for end in left_out)), names[0]
+        )
+        tied.update({name: kept for name in names if name != kept})
+    return tied
+
+
 def _refresh_flat_weights(module: nn.Module) -> None:
     """Recurrent layers keep a list of their weights beside the parameters."""
     for part in module.modules():
         names = getattr(part, "_flat_weights_names", None)
         if names is not None and not isinstance(part, torch.jit.ScriptModule):
-            part._flat_weights = [getattr(part, name, None) for name in names]
+            part._flat_weights = [getattr(part, name, None) for name in names]  # type: ignore[assignment]
 
 
 class Network:
@@ -110,11 +136,20 @@ class Network:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
+        self.tied: dict[str, str] = {}
+        self.loaded: frozenset[str] = frozenset()
         self.slots = self._find_slots()
         self._refuse_renamed()
 
     def _find_slots(self) -> list[Slot]:
-        return list(find_slots(self.module))
+        slots = list(find_slots(self.module))
+        copies = self.tied = _tied_to(slots, _names_left_out(self.module))
+        # A file may hold one of tied tensors alone; what it holds of the others is loaded and digested too.
+        return [slot._replace(persistent=False) if slot.name in copies else slot for slot in slots]
+
+    def digested(self) -> list[Slot]:
+        """The slots of the state dict that were loaded under their own names."""
+        return [slot for slot in self.slots if slot.persistent or slot.name in self.loaded]
 
     def _refuse_renamed(self) -> None:
         names = {slot.name for slot in self.slots}
@@ -147,9 +182,11 @@ class Network:
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Puts the tensors in without a copy, or refuses and changes nothing."""
         self.check_fit(tensors)
+        self.loaded = frozenset(tensors)
         for slot in self.slots:
-            if slot.name in tensors:
-                slot.place.set(self._as_held(slot, tensors[slot.name]))
+            name = slot.name if slot.name in tensors else self.tied.get(slot.name)
+            if name is not None:
+                slot.place.set(self._as_held(slot, tensors[name]))
         _refresh_flat_weights(self.module)
 
     @staticmethod
@@ -181,7 +218,7 @@ class Network:
 
     def require_filled(self) -> None:
         for slot in self.slots:
-            if not _has_memory(slot.place.get()):
+            if not has_memory(slot.place.get()):
                 remedy = "load every slot before a run" if slot.persistent else self._remedy_for_lost
                 raise Refusal("usage", f"slot {slot.name} holds no tensor", remedy=remedy)
 
@@ -222,6 +259,6 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, (bool, int, float, str))
 
 
-def _has_memory(tensor: torch.Tensor) -> bool:
+def has_memory(tensor: torch.Tensor) -> bool:
     # PyTorch 1.13 makes of a meta tensor that an archive puts on the CPU one without memory.
     return not tensor.is_meta and (tensor.numel() == 0 or tensor.data_ptr() != 0)

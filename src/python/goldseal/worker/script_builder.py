@@ -8,7 +8,7 @@ from typing import Any, Optional
 import torch
 
 from .mapped_file import map_file
-from .network import Network, Slot, _has_memory, find_slots
+from .network import Network, Slot, find_slots, has_memory
 from .perturbation import Transform
 from .refusal import Refusal, refusal_of
 
@@ -50,6 +50,8 @@ class ScriptNetwork(Network):
         "no state dict holds this one, and the archive was saved on the meta device: export the module with its weights"
     )
 
+    module: Any  # its C++ half, `_c`, has no types
+
     def __init__(self, module: Any, non_persistent: frozenset[str]) -> None:
         self._non_persistent = non_persistent
         super().__init__(module)
@@ -58,13 +60,11 @@ class ScriptNetwork(Network):
             raise Refusal("usage", f"option non_persistent names `{unknown[0]}`, which the archive has not")
         for slot in self.slots:
             tensor = slot.place.get()
-            if slot.persistent or not _has_memory(tensor):
+            if slot.persistent or not has_memory(tensor):
                 slot.place.set(torch.empty(tensor.shape, dtype=tensor.dtype, device="meta"))
 
     def _find_slots(self) -> list[Slot]:
-        return [
-            Slot(slot.name, slot.place, slot.name not in self._non_persistent) for slot in find_slots(self.module)
-        ]
+        return [Slot(slot.name, slot.place, slot.name not in self._non_persistent) for slot in find_slots(self.module)]
 
     def _refuse_renamed(self) -> None:
         """An archive's state dict is what its slots are."""

@@ -163,7 +163,7 @@ class Session:
 
     def digest(self, request: Message) -> Message:
         self.network.require_filled()
-        tensors = {slot.name: slot.place.get() for slot in self.network.slots if slot.persistent}
+        tensors = {slot.name: slot.place.get() for slot in self.network.digested()}
         # hashlib lets other threads run while it hashes.
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             digests = list(pool.map(sha256_of, tensors.values()))

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Completions for three shells from the table of options. A value without choices is completed as a file's name.
+#include <goldseal/cli/command_table.hpp>
+#include <goldseal/cli/output.hpp>
+#include <goldseal/cli/verb.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+namespace goldseal::cli {
+namespace {
+
+// Inside single quotes, for a shell.
+std::string shell_quoted(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) {
+    if (c == '\'')
+      result += "'\\''";
+    else
+      result += c;
+  }
+  return result + "'";
+}
+
+std::vector<VerbText> without_nested(std::vector<VerbText> verbs) {
+  std::erase_if(verbs, [](const VerbText& verb) { return verb.name.find(' ') != std::string::npos; });
+  return verbs;
+}
+
+// What may follow `goldseal VERB` besides its options.
+std::vector<std::string> nested_names(const std::vector<VerbText>& all, const std::string& verb) {
+  std::vector<std::string> names;
+  for (const auto& other : all) {
+    if (other.name.starts_with(verb + " ")) names.push_back(other.name.substr(verb.size() + 1));
+  }
+  return names;
+}
+
+std::vector<std::string> dashed_names(const VerbText& verb) {
+  std::vector<std::string> names;
+  for (const auto& option : verb.options) {
+    if (!option.positional) names.insert(names.end(), option.names.begin(), option.names.end());
+  }
+  return names;
+}
+
+std::string bash_values(const VerbText& verb) {
+  std::string cases;
+  for (const auto& option : verb.options) {
+    if (option.value.empty()) continue;
+    const auto reply = option.choices.empty()
+                           ? std::string("compopt -o filenames; COMPREPLY=($(compgen -f -- \"$word\"))")
+                           : fmt::format("COMPREPLY=($(compgen -W '{}' -- \"$word\"))", fmt::join(option.choices, " "));
+    cases += fmt::format("        {}) {}; return ;;\n", fmt::join(option.names, "|"), reply);
+  }
+  return cases;
+}
+
+std::string bash(const std::vector<VerbText>& all) {
+  std::string names;
+  std::string cases;
+  for (const auto& verb : without_nested(all)) {
+    names += (names.empty() ? "" : " ") + verb.name;
+    cases += fmt::format("    {})\n      case $before in\n{}      esac\n      words='{}'\n      options='{}' ;;\n",
+                         verb.name, bash_values(verb), fmt::join(nested_names(all, verb.name), " "),
+                         fmt::join(dashed_names(verb), " "));
+  }
+  return fmt::format(R"(# bash completion for goldseal
+_goldseal() {{
+  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} words='' options=''
+  if ((COMP_CWORD == 1)); then
+    COMPREPLY=($(compgen -W '{0} --help --version' -- "$word"))
+    return
+  fi
+  case ${{COMP_WORDS[1]}} in
+{1}  esac
+  if [[ $word == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$word"))
+  else
+    compopt -o filenames
+    COMPREPLY=($(compgen -W "$words" -- "$word") $(compgen -f -- "$word"))
+  fi
+}}
+complete -F _goldseal goldseal
+)",
+                     names, cases);
+}
+
+// Inside [brackets] of a zsh specification.
+std::string zsh_text(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '[' || c == ']' || c == ':' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result;
+}
+
+std::string zsh_option(const OptionText& option) {
+  const auto values =
+      option.choices.empty() ? std::string("_files") : fmt::format("({})", fmt::join(option.choices, " "));
+  if (option.positional) return " " + shell_quoted(fmt::format("*:{}:{}", zsh_text(option.names.front()), values));
+  std::string text;
+  for (const auto& name : option.names) {
+    auto specification = fmt::format("*{}[{}]", name, zsh_text(option.description));
+    if (!option.value.empty()) specification += fmt::format(":{}:{}", zsh_text(option.value), values);
+    text += " " + shell_quoted(specification);
+  }
+  return text;
+}
+
+std::string zsh(const std::vector<VerbText>& all) {
+  std::string names;
+  std::string cases;
+  for (const auto& verb : without_nested(all)) {
+    names += fmt::format("    {}\n", shell_quoted(verb.name + ":" + zsh_text(verb.summary)));
+    std::string options;
+    for (const auto& option : verb.options) options += zsh_option(option);
+    const auto nested = nested_names(all, verb.name);
+    if (!nested.empty()) options += " " + shell_quoted(fmt::format("1:verb:({})", fmt::join(nested, " ")));
+    cases += fmt::format("    {}) _arguments{} ;;\n", verb.name, options);
+  }
+  return fmt::format(R"(#compdef goldseal
+_goldseal() {{
+  local -a verbs=(
+{}  )
+  if ((CURRENT == 2)); then
+    _describe verb verbs
+    return
+  fi
+  local verb=$words[2]
+  words=("${{(@)words[2,-1]}}")
+  ((CURRENT--))
+  case $verb in
+{}  esac
+}}
+if [[ $funcstack[1] == _goldseal ]]; then _goldseal "$@"; else compdef _goldseal goldseal; fi
+)",
+                     names, cases);
+}
+
+std::string fish_option(const VerbText& verb, const OptionText& option) {
+  if (option.positional) return {};
+  auto line = fmt::format("complete -c goldseal -n '__fish_seen_subcommand_from {}'", verb.name);
+  for (const auto& name : option.names) {
+    line += name.starts_with("--") ? fmt::format(" -l {}", name.substr(2)) : fmt::format(" -s {}", name.substr(1));
+  }
+  if (!option.value.empty()) {
+    line += option.choices.empty()
+                ? std::string(" -r -F")
+                : fmt::format(" -x -a {}", shell_quoted(fmt::format("{}", fmt::join(option.choices, " "))));
+  }
+  return fmt::format("{} -d {}\n", line, shell_quoted(option.description));
+}
+
+std::string fish(const std::vector<VerbText>& all) {
+  std::string text = "# fish completion for goldseal\n";
+  for (const auto& verb : without_nested(all)) {
+    text += fmt::format("complete -c goldseal -n __fish_use_subcommand -f -a {} -d {}\n", verb.name,
+                        shell_quoted(verb.summary));
+    for (const auto& option : verb.options) text += fish_option(verb, option);
+    for (const auto& nested : nested_names(all, verb.name))
+      text += fmt::format("complete -c goldseal -n '__fish_seen_subcommand_from {}' -a {}\n", verb.name, nested);
+  }
+  return text;
+}
+
+}  // namespace
+
+Action add_completion(CLI::App& app, const CommonOptions& /*common*/) {
+  const auto shell = std::make_shared<std::string>();
+  app.group("");
+  app.add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  return [shell, &app] {
+    const auto table = command_table(*app.get_parent());
+    print(*shell == "bash" ? bash(table) : *shell == "zsh" ? zsh(table) : fish(table));
+    return ExitCode::conforms;
+  };
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The goldseal command: where it is and how it is run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Callable, Optional, Sequence
+
+from .errors import GoldsealError
+from .report import Report
+
+_WITH_REPORT = (0, 1, 3, 4)
+
+
+def find_command() -> str:
+    """GOLDSEAL_COMMAND, the one that was installed with this package, or the one on the PATH."""
+    here = Path(__file__).resolve()
+    candidates = [
+        os.environ.get("GOLDSEAL_COMMAND"),
+        os.path.join(sysconfig.get_path("scripts"), "goldseal"),
+        # share/goldseal/python/goldseal/command.py of an installed tree
+        str(here.parents[4] / "bin" / "goldseal") if len(here.parents) > 4 else None,
+        shutil.which("goldseal"),
+    ]
+    for candidate in candidates:
+        if candidate and os.access(candidate, os.X_OK):
+            return candidate
+    raise GoldsealError("the goldseal command was not found: install the package with pip, or set GOLDSEAL_COMMAND")
+
+
+def run(
+    arguments: Sequence[str],
+    directory: Optional[str] = None,
+    timeout: Optional[float] = None,
+    pass_descriptors: Sequence[int] = (),
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Report:
+    """Runs the command in `directory` and returns its report. `meanwhile` is called once it has started.
+
+    Raises GoldsealError where the command made no report, with what it said.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [find_command(), *arguments, "--format", "json"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            cwd=directory,
+            # Where it builds a network by itself, this interpreter runs it.
+            env={"GOLDSEAL_PYTHON": sys.executable, **os.environ},
+            pass_fds=pass_descriptors,
+        )
+        try:
+            meanwhile()
+            code = process.wait(timeout)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        output.seek(0)
+        errors.seek(0)
+        text = output.read().decode("utf-8", "replace")
+        said = errors.read().decode("utf-8", "replace").strip()
+    if code not in _WITH_REPORT or not text.strip():
+        raise GoldsealError(said or f"goldseal ended with exit code {code} and said nothing")
+    return Report.from_json(text, code)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a training script and a deployment call: save, seal, verify, load."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+
+from . import command
+from .errors import GoldsealError, GoldsealWarning
+from .factory import Factory, model_spec
+from .report import Report
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PathLike = Union[str, "os.PathLike[str]"]
+_TIMEOUT = 600.0
+
+
+def save(
+    obj: Any,
+    path: PathLike,
+    *,
+    model: Optional[nn.Module] = None,
+    inputs: Any = None,
+    factory: Optional[Factory] = None,
+    on_error: str = "warn",
+    seal_options: Optional[dict[str, Any]] = None,
+    **torch_save: Any,
+) -> Optional[Path]:
+    """`torch.save(obj, path)`, then a seal beside it. Returns the seal's path; None where none was written.
+
+    `obj` is what torch.save takes: a state dict, or a dict that holds one. `model`, `inputs`, `factory` and `on_error`
+    are those of `seal`, `seal_options` its other arguments; further keywords go to torch.save, whose errors are raised
+    as ever.
+    """
+    import torch
+
+    torch.save(obj, path, **torch_save)
+    if model is None or inputs is None:
+        _deal_with(GoldsealError("save: model= and inputs= are needed to seal what was saved"), on_error)
+        return None
+    return seal(model, path, inputs=inputs, factory=factory, on_error=on_error, **(seal_options or {}))
+
+
+def seal(
+    model: nn.Module,
+    path: PathLike,
+    *,
+    inputs: Any,
+    factory: Optional[Factory] = None,
+    seal: Optional[PathLike] = None,
+    entry: Optional[str] = None,
+    outputs: Optional[Callable[[Any], Any]] = None,
+    anonymous: bool = False,
+    timeout: float = _TIMEOUT,
+    on_error: str = "warn",
+) -> Optional[Path]:
+    """Seals the checkpoint at `path`, which holds the weights of `model` as they are, by running the golden inputs in this
+    process. Returns the seal's path: `seal`, or the checkpoint's name with `.seal`, replaced where it exists.
+
+    model      in any mode, on any device, also under DataParallel, DistributedDataParallel or torch.compile; its modes,
+               buffers, gradients and all random generators are left as they were
+    inputs     a tensor, a tuple of them, or a dict by forward()'s argument names; few samples suffice
+    factory    what builds the network elsewhere: "package.module:callable?key=value", a function or class of a module,
+               a functools.partial, or (callable, keyword arguments); the model's class by default
+    entry      which state dict of a checkpoint that holds several
+    outputs    picks from what forward() returns, where not all of it is tensors; the factory's module must do the same
+    anonymous  leaves out host name and serial numbers
+    on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
+
+    Only rank zero of a distributed run seals; the others return None at once.
+    """
+    _check_on_error(on_error)
+    if _rank() != 0:
+        return None
+    try:
+        return _seal(model, Path(path), inputs, factory, seal, entry, outputs, anonymous, timeout)
+    except Exception as error:
+        _deal_with(error, on_error)
+        return None
+
+
+def _seal(
+    model: nn.Module,
+    path: Path,
+    inputs: Any,
+    factory: Optional[Factory],
+    seal_path: Optional[PathLike],
+    entry: Optional[str],
+    outputs: Optional[Callable[[Any], Any]],
+    anonymous: bool,
+    timeout: float,
+) -> Path:
+    from .attached import LiveNetwork, run_attached, unwrap
+    from .inputs import input_arguments
+
+    module = unwrap(model)
+    network = LiveNetwork(module, outputs)
+    target = Path(seal_path) if seal_path is not None else path.with_suffix(".seal")
+    with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
+        arguments = ["capture", os.path.abspath(path), "--model", model_spec(factory, module)]
+        arguments += input_arguments(inputs, network, directory)
+        arguments += ["--output", os.path.abspath(target), "--force", "--timeout", str(max(1, int(timeout)))]
+        arguments += ["--entry", entry] if entry else []
+        arguments += ["--anonymous"] if anonymous else []
+        report = run_attached(arguments, network, directory, timeout)
+    if not report:
+        raise GoldsealError(f"{path} was not sealed:\n{report}", report)
+    return target
+
+
+def verify(
+    seal: PathLike,
+    model: Optional[nn.Module] = None,
+    *,
+    checkpoint: Optional[PathLike] = None,
+    factory: Optional[Factory] = None,
+    outputs: Optional[Callable[[Any], Any]] = None,
+    policy: Optional[str] = None,
+    quick: bool = False,
+    runtime: Optional[str] = None,
+    timeout: float = _TIMEOUT,
+) -> Report:
+    """Judges everything about a seal here: files, machine, and the model run on the golden inputs. The report is true only
+    where all of it holds.
+
+    With `model`, that live module is what is judged, with the weights that it has. Without, the network is built as the
+    seal or `factory` says, in a process of its own: by `runtime`, or what fits the network. Raises GoldsealError where no
+    verdict can be reached: no such seal, an unknown policy.
+    """
+    arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout)
+    if factory is not None:
+        arguments += ["--model", model_spec(factory, model)]
+    if model is None:
+        arguments += ["--runtime", runtime] if runtime else []
+        return command.run(arguments, timeout=timeout + 30)
+    from .attached import LiveNetwork, run_attached, unwrap
+
+    return run_attached(arguments, LiveNetwork(unwrap(model), outputs), timeout=timeout)
+
+
+def load(
+    seal: PathLike,
+    model: nn.Module,
+    *,
+    checkpoint: Optional[PathLike] = None,
+    outputs: Optional[Callable[[Any], Any]] = None,
+    policy: Optional[str] = None,
+    quick: bool = False,
+    timeout: float = _TIMEOUT,
+) -> Report:
+    """Loads the sealed checkpoint into `model` after everything about it was verified with that very model: every key
+    matches, every digest, and the golden outputs. Raises GoldsealError where a check fails; the model is then untouched.
+    """
+    from .attached import LiveNetwork, run_attached, unwrap
+
+    network = LiveNetwork(unwrap(model), outputs, replace=True)
+    report = None
+    try:
+        report = run_attached(_verify_arguments(seal, checkpoint, policy, quick, timeout), network, timeout=timeout)
+    finally:
+        network.give_back(adopt=bool(report))
+    if not report:
+        raise GoldsealError(f"{seal} does not conform, nothing was loaded:\n{report}", report)
+    return report
+
+
+def _verify_arguments(
+    seal: PathLike, checkpoint: Optional[PathLike], policy: Optional[str], quick: bool, timeout: float
+) -> list[str]:
+    arguments = ["verify", os.fspath(seal), "--timeout", str(max(1, int(timeout)))]
+    arguments += ["--checkpoint", os.fspath(checkpoint)] if checkpoint is not None else []
+    arguments += ["--policy", policy] if policy else []
+    return arguments + (["--depth", "quick"] if quick else [])
+
+
+def _rank() -> int:
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank()
+    return int(os.environ.get("RANK") or 0)
+
+
+def _check_on_error(on_error: str) -> None:
+    if on_error not in ("warn", "raise", "ignore"):
+        raise ValueError(f"on_error: expected warn, raise or ignore, found {on_error!r}")
+
+
+def _deal_with(error: Exception, on_error: str) -> None:
+    _check_on_error(on_error)
+    if on_error == "raise":
+        raise error
+    if on_error == "warn":
+        warnings.warn(f"goldseal: {error}", GoldsealWarning, stacklevel=3)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hugging Face transformers: every checkpoint of a Trainer is sealed inside its directory.
+
+    trainer = Trainer(model, ..., callbacks=[SealCallback(inputs=tokenizer("golden words", return_tensors="pt"))])
+    goldseal.verify("out/checkpoint-500/model.seal")
+
+`Trainer.save_model()` calls no callback: use `seal_pretrained` after it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Mapping, Optional
+
+import transformers
+from torch import nn
+
+from .errors import GoldsealError
+from .factory import Factory
+from .hook import PathLike, _deal_with, seal
+
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")
+
+
+def network(directory: str, architecture: str = "") -> nn.Module:
+    """The factory of such a seal: the architecture that config.json in `directory` names, with no weights yet."""
+    config = transformers.AutoConfig.from_pretrained(directory)
+    config.use_cache = False
+    name = architecture or (config.architectures or [""])[0]
+    kind = getattr(transformers, name, None)
+    if kind is None:
+        raise GoldsealError(f"{directory}/config.json names no architecture of transformers (found {name!r})")
+    return kind(config)
+
+
+def seal_pretrained(
+    model: Any,
+    directory: PathLike,
+    inputs: Any = None,
+    factory: Optional[Factory] = None,
+    on_error: str = "warn",
+    **options: Any,
+) -> Optional[Path]:
+    """Seals what `save_pretrained(directory)` wrote, as `directory/model.seal`. `inputs` are the model's `dummy_inputs` by
+    default, the rest is as in goldseal.seal. What `forward` returns is compared, without caches."""
+    found = [name for name in _WEIGHTS if os.path.exists(os.path.join(directory, name))]
+    if not found:
+        _deal_with(
+            GoldsealError(f"{os.fspath(directory)}: expected one of {', '.join(_WEIGHTS)}, found none"), on_error
+        )
+        return None
+    inputs = getattr(model, "dummy_inputs", None) if inputs is None else inputs
+    factory = (network, {"directory": os.fspath(directory)}) if factory is None else factory
+    options.setdefault("outputs", _without_caches)
+    return seal(model, Path(directory) / found[0], inputs=inputs, factory=factory, on_error=on_error, **options)
+
+
+def _without_caches(answer: Any) -> Any:
+    if isinstance(answer, Mapping):
+        return {key: value for key, value in answer.items() if key not in _CACHES}
+    return answer
+
+
+class SealCallback(transformers.TrainerCallback):
+    """Seals each checkpoint after the Trainer has written it. The Trainer's rotation removes a seal with its directory."""
+
+    def __init__(
+        self, inputs: Any = None, factory: Optional[Factory] = None, on_error: str = "warn", **options: Any
+    ) -> None:
+        self._inputs = inputs
+        self._factory = factory
+        self._on_error = on_error
+        self._options = options
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        directory = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
+        if state.is_world_process_zero:
+            model = kwargs.get("model")
+            seal_pretrained(model, directory, self._inputs, self._factory, self._on_error, **self._options)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lightning: every checkpoint that a Trainer writes is sealed, and a seal goes with its checkpoint.
+
+trainer = Trainer(plugins=[SealIO(model, inputs=batch, factory="networks:Net")])
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Optional
+
+try:
+    from lightning.pytorch.plugins.io import TorchCheckpointIO
+except ImportError:
+    from pytorch_lightning.plugins.io import TorchCheckpointIO  # type: ignore[assignment,no-redef]
+
+from .errors import GoldsealError
+from .factory import Factory
+from .hook import _deal_with, seal
+
+
+class SealIO(TorchCheckpointIO):
+    """A TorchCheckpointIO that seals what it saves and removes the seals of checkpoints that it removes.
+
+    `model` is the LightningModule that is trained. `inputs` are its golden inputs, its `example_input_array` by default;
+    the other arguments are those of goldseal.seal.
+    """
+
+    def __init__(
+        self, model: Any, inputs: Any = None, factory: Optional[Factory] = None, on_error: str = "warn", **options: Any
+    ) -> None:
+        super().__init__()
+        self._model = model
+        self._inputs = inputs
+        self._factory = factory
+        self._on_error = on_error
+        self._options = options
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Optional[Any] = None) -> None:
+        super().save_checkpoint(checkpoint, path, storage_options)
+        model = self._model
+        inputs = getattr(model, "example_input_array", None) if self._inputs is None else self._inputs
+        if inputs is None:
+            _deal_with(GoldsealError("SealIO: give inputs=, or set the module's example_input_array"), self._on_error)
+            return
+        options = {"entry": "state_dict", **self._options}
+        seal(model, path, inputs=inputs, factory=self._factory, on_error=self._on_error, **options)
+
+    def remove_checkpoint(self, path: Any) -> None:
+        super().remove_checkpoint(path)
+        sealed = Path(path).with_suffix(".seal")
+        if (sealed / "manifest.toml").is_file():
+            shutil.rmtree(sealed, ignore_errors=True)

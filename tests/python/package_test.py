@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python package: what save, seal, verify and load promise, with the command that GOLDSEAL_COMMAND names."""
+import copy
+import functools
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+import warnings
+
+try:
+    import numpy as np
+    import torch
+except ImportError:
+    print("skipped: this Python has no torch, or no numpy")
+    sys.exit(125)
+
+import goldseal
+import networks
+
+
+def trained(**arguments):
+    """A network in training mode with gradients and statistics of its own."""
+    torch.manual_seed(7)
+    model = networks.Net(**arguments)
+    model(torch.rand(4, 3, 8, 8))["logits"].sum().backward()
+    return model
+
+
+IMAGE = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def bits(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+class PackageTest(unittest.TestCase):
+    def setUp(self):
+        self._directory = tempfile.TemporaryDirectory()
+        self.before = os.getcwd()
+        os.chdir(self._directory.name)
+        warnings.simplefilter("error", goldseal.GoldsealWarning)
+
+    def tearDown(self):
+        os.chdir(self.before)
+        self._directory.cleanup()
+
+    def sealed(self, model=None, **arguments):
+        model = trained() if model is None else model
+        torch.save(model.state_dict(), "net.pth")
+        return goldseal.seal(model, "net.pth", inputs={"image": IMAGE}, on_error="raise", **arguments)
+
+    # --- sealing -------------------------------------------------------------------------------------------------------------
+
+    def test_save_saves_as_torch_does_and_seals(self):
+        model = trained()
+        path = goldseal.save(model.state_dict(), "net.pth", model=model, inputs=IMAGE, on_error="raise")
+        self.assertEqual(str(path), "net.seal")
+        loaded = torch.load("net.pth")
+        self.assertEqual(list(loaded), list(model.state_dict()))
+        report = goldseal.verify("net.seal")
+        self.assertTrue(report, report)
+        self.assertIn(("golden.shadow", "pass"), [(finding.id, finding.status) for finding in report.findings])
+
+    def test_the_seal_is_the_one_that_the_command_writes(self):
+        self.sealed(factory=networks.Net)
+        command = [os.environ["GOLDSEAL_COMMAND"], "capture", "net.pth", "--model", "python:networks:Net", "--runtime",
+                   "python=" + sys.executable, "--input", "image=image.npy", "-o", "command.seal"]
+        np.save("image.npy", IMAGE.numpy())
+        subprocess.run(command, check=True, capture_output=True)
+
+        def lines(seal):
+            with open(os.path.join(seal, "manifest.toml"), encoding="utf-8") as file:
+                # Not what names the moment, the text of the input, or what this test's process has loaded besides.
+                other = ("created", "digest", "available_bytes", "image", "library")
+                return [line for line in file if not any(part in line for part in other)]
+
+        self.assertEqual([line for line in lines("net.seal") if line not in lines("command.seal")], [])
+        with open("net.seal/golden.safetensors", "rb") as one, open("command.seal/golden.safetensors", "rb") as other:
+            self.assertEqual(one.read(), other.read())
+
+    def test_the_model_and_every_generator_are_left_as_they_were(self):
+        model = trained()
+        model.drop.eval()
+        torch.save(model.state_dict(), "net.pth")
+        random.seed(3)
+        np.random.seed(4)
+        torch.manual_seed(5)
+        parameters = {name: parameter for name, parameter in model.named_parameters()}
+        gradients = {name: parameter.grad.clone() for name, parameter in parameters.items() if parameter.grad is not None}
+        before = bits(model), [part.training for part in model.modules()]
+        threads = torch.get_num_threads()
+        drawn = random.Random(3).random(), np.random.RandomState(4).rand(), torch.rand(1, generator=torch.Generator().manual_seed(5))
+
+        self.assertIsNotNone(goldseal.seal(model, "net.pth", inputs=IMAGE, on_error="raise"))
+
+        self.assertEqual([part.training for part in model.modules()], before[1])
+        self.assertTrue(torch.is_grad_enabled())
+        self.assertEqual(torch.get_num_threads(), threads)
+        for name, tensor in model.state_dict().items():
+            self.assertTrue(torch.equal(tensor, before[0][name]), name)
+        for name, parameter in model.named_parameters():
+            self.assertIs(parameter, parameters[name])
+            self.assertTrue(parameter.requires_grad)
+            if name in gradients:
+                self.assertTrue(torch.equal(parameter.grad, gradients[name]))
+        self.assertEqual(random.random(), drawn[0])
+        self.assertEqual(np.random.rand(), drawn[1])
+        self.assertEqual(torch.rand(1), drawn[2])
+
+    def test_a_buffer_that_a_forward_pass_changes_is_left_as_it_was(self):
+        class Counting(networks.Counter):
+            def forward(self, x):
+                return super().forward(x) * 0 + x * 2
+
+        model = Counting()
+        torch.save(model.state_dict(), "net.pth")
+        goldseal.seal(model, "net.pth", inputs=torch.rand(3), factory="networks:Counter", on_error="raise")
+        self.assertEqual(model.count.item(), 0)
+
+    def test_training_goes_on_with_the_same_bits(self):
+        def train(with_seal):
+            model = trained()
+            optimizer = torch.optim.SGD(model.parameters(), 0.1)
+            for step in range(3):
+                optimizer.zero_grad()
+                model(torch.rand(2, 3, 8, 8))["logits"].square().sum().backward()
+                optimizer.step()
+                if with_seal:
+                    goldseal.save(model.state_dict(), f"{step}.pth", model=model, inputs=IMAGE, on_error="raise")
+            return bits(model)
+
+        plain, sealing = train(False), train(True)
+        for name, tensor in plain.items():
+            self.assertTrue(torch.equal(tensor, sealing[name]), name)
+
+    def test_wrappers_are_looked_through(self):
+        model = trained()
+        self.sealed(torch.nn.DataParallel(model))
+        self.assertTrue(goldseal.verify("net.seal"))
+        if hasattr(torch, "compile"):
+            self.sealed(torch.compile(model))
+            self.assertTrue(goldseal.verify("net.seal"))
+
+    @unittest.skipUnless(torch.distributed.is_available(), "this PyTorch has no torch.distributed")
+    def test_distributed_data_parallel_is_looked_through_and_other_ranks_seal_nothing(self):
+        torch.distributed.init_process_group("gloo", init_method="file://" + os.path.abspath("store"), rank=0, world_size=1)
+        try:
+            self.sealed(torch.nn.parallel.DistributedDataParallel(trained()))
+        finally:
+            torch.distributed.destroy_process_group()
+        self.assertTrue(goldseal.verify("net.seal"))
+        os.environ["RANK"] = "1"
+        try:
+            self.assertIsNone(self.sealed(seal="other.seal"))
+        finally:
+            del os.environ["RANK"]
+        self.assertFalse(os.path.exists("other.seal"))
+
+    def test_a_checkpoint_that_holds_more_than_the_model_is_sealed(self):
+        model = trained()
+        optimizer = torch.optim.Adam(model.parameters())
+        optimizer.step()
+        goldseal.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}, "whole.pt", model=model,
+                      inputs=IMAGE, on_error="raise")
+        self.assertTrue(goldseal.verify("whole.seal"))
+
+    def test_factories_of_each_form_build_the_network_again(self):
+        model = trained(width=4)
+        for factory in ("networks:Net?width=4", "python:networks:Net?width=4", functools.partial(networks.Net, width=4),
+                        (networks.Net, {"width": 4})):
+            self.sealed(model, factory=factory)
+            self.assertTrue(goldseal.verify("net.seal", quick=True), factory)
+
+    def test_outputs_that_are_no_tensors_are_picked_from(self):
+        model = networks.Odd()
+        torch.save(model.state_dict(), "odd.pth")
+        with self.assertRaises(goldseal.GoldsealError) as raised:
+            goldseal.seal(model, "odd.pth", inputs=torch.rand(3), on_error="raise")
+        self.assertIn("`odd` is a object", str(raised.exception))
+        goldseal.seal(model, "odd.pth", inputs=torch.rand(3), outputs=lambda out: out["good"] * model.weight, on_error="raise")
+
+    # --- failures ------------------------------------------------------------------------------------------------------------
+
+    def failure(self, **arguments):
+        """A failure to seal as each on_error deals with it; its text."""
+        model = arguments.pop("model", None) or trained()
+        path = arguments.pop("path", "net.pth")
+        arguments.setdefault("inputs", IMAGE)
+        torch.save(trained().state_dict(), "net.pth")
+        with self.assertRaises(goldseal.GoldsealError) as raised:
+            goldseal.seal(model, path, on_error="raise", **arguments)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.assertIsNone(goldseal.seal(model, path, **arguments))
+            self.assertEqual([entry.category for entry in caught], [goldseal.GoldsealWarning])
+            self.assertIsNone(goldseal.seal(model, path, on_error="ignore", **arguments))
+            self.assertEqual(len(caught), 1)
+        return str(raised.exception)
+
+    def test_a_failure_to_seal_is_a_warning_that_names_it(self):
+        self.assertIn("absent.pth", self.failure(path="absent.pth"))
+        self.assertIn("expected a torch.nn.Module", self.failure(model={"a": 1}))
+        self.assertIn("found 'picture'", self.failure(inputs={"picture": IMAGE}))
+        self.assertIn("at least one tensor", self.failure(inputs={}))
+        self.assertIn("no name that another process can import", self.failure(factory=lambda: None))
+
+    def test_weights_that_changed_since_they_were_saved_are_not_sealed(self):
+        other = trained()
+        with torch.no_grad():
+            other.conv.weight[0, 0, 0, 0] += 1
+        self.assertIn("conv.weight", self.failure(model=other))
+        self.assertFalse(os.path.exists("net.seal"))
+
+    def test_a_model_that_raises_is_told_and_left_as_it_was(self):
+        model = trained()
+
+        def fail(*_):
+            raise ValueError("a message of its own")
+
+        handle = model.head.register_forward_hook(fail)
+        self.assertIn("a message of its own", self.failure(model=model))
+        handle.remove()
+        self.assertTrue(model.training and model.conv.weight.requires_grad)
+
+    def test_another_on_error_is_an_error(self):
+        with self.assertRaises(ValueError):
+            goldseal.seal(trained(), "net.pth", inputs=IMAGE, on_error="explode")
+
+    # --- verifying and loading -----------------------------------------------------------------------------------------------
+
+    def test_a_report_is_true_only_where_everything_holds(self):
+        self.sealed()
+        good = goldseal.verify("net.seal")
+        self.assertTrue(good)
+        self.assertEqual(good.verdict, "PASS")
+        bad = goldseal.verify("net.seal", factory="networks:Net?eps=0.001")
+        self.assertFalse(bad)
+        self.assertEqual(bad.verdict, "FAIL")
+        self.assertEqual(bad.findings[0].status, "fail")
+        self.assertIn("golden.shadow", [finding.id for finding in bad.failures])
+        self.assertIn("fail[golden.shadow]", str(bad))
+        page = bad._repr_html_()
+        self.assertIn("golden.shadow", page)
+        self.assertEqual(page.count("<tr>"), page.count("</tr>"))
+
+    def test_a_live_model_is_judged_with_the_weights_that_it_has(self):
+        model = trained()
+        self.sealed(model)
+        self.assertTrue(goldseal.verify("net.seal", model))
+        with torch.no_grad():
+            model.head.bias[0] += 1e-6
+        report = goldseal.verify("net.seal", model)
+        self.assertFalse(report)
+        self.assertIn("tensors.loaded", [finding.id for finding in report.failures])
+
+    def test_load_fills_the_model_after_the_check(self):
+        model = trained()
+        self.sealed(model)
+        other = networks.Net()
+        parameters = dict(other.named_parameters())
+        self.assertTrue(goldseal.load("net.seal", other))
+        for name, tensor in other.state_dict().items():
+            self.assertTrue(torch.equal(tensor, model.state_dict()[name]), name)
+        for name, parameter in other.named_parameters():
+            self.assertIs(parameter, parameters[name])
+        self.assertTrue(other.training)
+
+    def test_load_leaves_the_model_untouched_where_a_check_fails(self):
+        self.sealed()
+        for other in (networks.Net(eps=1e-3), networks.Net(width=9)):
+            before = copy.deepcopy(other.state_dict())
+            with self.assertRaises(goldseal.GoldsealError) as raised:
+                goldseal.load("net.seal", other)
+            self.assertFalse(raised.exception.report)
+            for name, tensor in other.state_dict().items():
+                self.assertTrue(torch.equal(tensor, before[name]), name)
+
+    def test_what_is_no_seal_is_an_error_and_no_report(self):
+        with self.assertRaises(goldseal.GoldsealError) as raised:
+            goldseal.verify("absent.seal")
+        self.assertIn("absent.seal", str(raised.exception))
+
+
+if __name__ == "__main__":
+    unittest.main()
