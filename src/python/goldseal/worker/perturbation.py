@@ -23,6 +23,10 @@ _CHUNK = 1 << 16  # elements whose six temporaries stay in the processor's cache
 class Perturbation(NamedTuple):
     seed: int
     relative: float
+    only: Optional[frozenset[str]] = None  # names; None: every floating tensor
+
+    def reaches(self, name: str) -> bool:
+        return self.only is None or name in self.only
 
 
 def _signed(value: int) -> int:
@@ -80,12 +84,16 @@ def make_transform(
     float64: bool, perturbation: Optional[Perturbation], device: Optional[torch.device]
 ) -> Optional[Transform]:
     """None where a run computes with the tensors as they are."""
-    if not float64 and device is None:
+    if not float64 and device is None and perturbation is None:
         return None
 
     def transform(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        if float64 and tensor.dtype in FLOATING:
-            tensor = perturbed(tensor, name, perturbation) if perturbation else tensor.to(torch.float64)
+        if tensor.dtype in FLOATING:
+            own = tensor.dtype
+            if perturbation and perturbation.reaches(name):
+                tensor = perturbed(tensor, name, perturbation)
+            # A native run's perturbed tensors are rounded to their own type.
+            tensor = tensor.to(torch.float64 if float64 else own)
         return tensor if device is None else tensor.to(device)
 
     return transform

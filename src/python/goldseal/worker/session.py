@@ -49,7 +49,11 @@ def _read_perturbation(request: Message) -> Optional[Perturbation]:
     relative = fields.required(stated, "relative")
     if isinstance(relative, bool) or not isinstance(relative, (int, float)) or not math.isfinite(relative):
         raise Refusal("usage", "`relative` is a finite number")
-    return Perturbation(fields.natural(stated, "seed"), float(relative))
+    only = fields.optional(stated, "only")
+    if only is not None and not (isinstance(only, list) and all(isinstance(name, str) for name in only)):
+        raise Refusal("usage", "`only` is a list of names")
+    names = None if only is None else frozenset(only)
+    return Perturbation(fields.natural(stated, "seed"), float(relative), names)
 
 
 def _read_transform(request: Message, settings: RunSettings) -> Optional[Transform]:
@@ -57,8 +61,6 @@ def _read_transform(request: Message, settings: RunSettings) -> Optional[Transfo
     if compute not in ("native", "float64"):
         raise Refusal("usage", f"`compute` is native or float64; found `{compute}`")
     perturbation = _read_perturbation(request)
-    if perturbation and compute != "float64":
-        raise Refusal("usage", "`perturb` goes with compute: float64 only")
     return make_transform(compute == "float64", perturbation, settings.device)
 
 
