@@ -38,8 +38,8 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false}};
 
 // Variables that goldseal or its tests read and that stand for no flag.
-constexpr std::array<std::string_view, 3> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG",
-                                                            "GOLDSEAL_TEST_DIRECTORY"};
+constexpr std::array<std::string_view, 5> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",
+                                                            "GOLDSEAL_COMMAND", "GOLDSEAL_TEST_DIRECTORY"};
 
 const Setting* find_setting(std::string_view key) {
   const auto* const found = std::ranges::find(k_settings, key, &Setting::key);
