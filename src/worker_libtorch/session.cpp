@@ -23,6 +23,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <set>
 #include <utility>
 
 namespace goldseal::worker {
@@ -290,7 +291,17 @@ Session::Reply Session::gradients(const json& request) {
   NamedTensors leaves;
   const at::AutoGradMode with_gradients(true);
   inputs = prepare_inputs(std::move(inputs), transform, /*channels_last=*/false);
-  const auto outputs = network().run(std::move(inputs), make_leaves(transform, leaves), {});
+  // Buffers have no gradient in some operators (the running mean of a normalisation), so only parameters are asked.
+  std::set<std::string> parameters;
+  for (const auto& slot : network().slots())
+    if (slot.parameter) parameters.insert(slot.name);
+  const auto leaf = make_leaves(transform, leaves);
+  const auto outputs = network().run(std::move(inputs),
+                                     [&](const std::string& name, const at::Tensor& tensor) {
+                                       if (parameters.count(name) != 0) return leaf(name, tensor);
+                                       return transform ? transform(name, tensor) : tensor;
+                                     },
+                                     {});
   const auto reached = reached_elements(outputs, leaves);
   json entries = json::array();
   for (std::size_t i = 0; i < leaves.size(); ++i)
