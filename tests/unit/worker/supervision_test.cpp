@@ -23,6 +23,13 @@ using namespace std::chrono_literals;
 
 Runtime fake_runtime() { return {"libtorch", "", "fake", "", FAKE_WORKER_PROGRAM}; }
 
+RunRequest some_run() {
+  RunRequest request;
+  request.inputs = "in";
+  request.outputs = "out";
+  return request;
+}
+
 class Behaviour {
  public:
   Behaviour(const std::string& what, const std::string& stage) {
@@ -50,7 +57,7 @@ Outcome provoke(const std::string& what, const std::string& stage, std::chrono::
     std::optional<Worker> worker;
     try {
       worker.emplace(fake_runtime(), limit);
-      worker->run({"in", "out", false, {}, {}, {}, {}, {}, {}});
+      worker->run(some_run());
     } catch (const Error& error) {
       outcome.message = error.what();
       if (worker) outcome.failure = worker->failure();
@@ -83,7 +90,7 @@ bool is_alive(int pid) {
 TEST_CASE("a well-behaved worker greets, runs and leaves; progress notes are skipped") {
   Worker worker(fake_runtime(), 20s);
   CHECK(worker.hello().runtime == "fake");
-  CHECK(worker.run({"in", "out", false, {}, {}, {}, {}, {}, {}}).seconds == 0.5);
+  CHECK(worker.run(some_run()).seconds == 0.5);
   CHECK_NOTHROW(worker.finish());
 }
 
@@ -171,7 +178,7 @@ TEST_CASE("a model's code reaches neither the network nor files outside its dire
   ::setenv("FAKE_WORKER_OUTSIDE", outside.path().c_str(), 1);
   const Behaviour behaviour("trespass", "run");
   Worker worker(fake_runtime(), 20s, std::nullopt, confinement);
-  const auto reply = worker.run({"in", "out", false, {}, {}, {}, {}, {}, {}});
+  const auto reply = worker.run(some_run());
   ::unsetenv("FAKE_WORKER_OUTSIDE");
   const auto done = [&](const std::string& what) {
     return std::ranges::find(reply.outputs, what, &RunOutput::name)->dtype == "done";
