@@ -127,7 +127,7 @@ std::string_view report_schema() {
     },
     "layer_error": {
       "type": "object",
-      "required": ["golden", "name", "ratio", "limit"],
+      "required": ["golden", "name", "ratio", "limit", "op", "run"],
       "properties": {
         "golden": {"type": "string"},
         "name": {"type": "string"},

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace goldseal {
@@ -30,15 +31,20 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-// Beside the command as installed, or in the source tree of the build tree that the command lies in.
-fs::path worker_main() {
+// Beside the command as installed, or in the source tree of the build tree that the command lies in; nothing where the
+// command was copied alone.
+std::optional<fs::path> worker_main() {
   std::error_code ignored;
   const auto self = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   for (const auto& place : {self.parent_path() / "share/goldseal/python", self / "../../src/python"}) {
     const auto main = place / "goldseal/worker/__main__.py";
     if (fs::exists(main, ignored)) return fs::canonical(main);
   }
-  throw Error(ErrorKind::unsupported, self.string(), "the Python worker is not beside the command",
+  return std::nullopt;
+}
+
+[[noreturn]] void refuse_without_worker() {
+  throw Error(ErrorKind::unsupported, "--runtime python", "the Python worker is not beside the command",
               "install goldseal with `pip install` or `cmake --install`, or copy share/goldseal too");
 }
 
@@ -50,7 +56,9 @@ std::vector<PythonLocation> locations(const Variables& variables) {
 
 // Without torch where none is seen among its files: the worker then tells whether it can be imported.
 Runtime runtime_of(const fs::path& interpreter, const PythonLocation* python) {
-  Runtime runtime{"python", {}, "", {}, interpreter, {worker_main().string()}, {}};
+  const auto main = worker_main();
+  if (!main) refuse_without_worker();
+  Runtime runtime{"python", {}, "", {}, interpreter, {main->string()}, {}};
   if (python == nullptr) return runtime;
   for (const auto& directory : python->package_dirs) {
     const auto torch = read_torch_installation(FileRoot("/"), directory / "torch");
@@ -116,6 +124,7 @@ Runtime first_python() {
 
 std::vector<Runtime> python_runtimes() {
   std::vector<Runtime> runtimes;
+  if (!worker_main()) return runtimes;
   Variables variables;
   for (const char* name : {"HOME", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONNOUSERSITE"}) {
     if (auto value = variable(name); !value.empty()) variables.emplace(name, std::move(value));

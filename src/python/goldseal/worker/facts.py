@@ -91,6 +91,7 @@ def _add_numerics(facts: _Facts) -> None:
         bf16 = bool(cuda.allow_bf16_reduced_precision_reduction)
         facts.add("numerics.bf16_reduction", bf16, "torch.backends.cuda.matmul")
     facts.add("numerics.onednn", torch._C._get_mkldnn_enabled(), "torch.backends.mkldnn")
+    facts.add("numerics.device", "cpu", "the worker, which runs there unless a request names a device")
 
 
 class _Library(NamedTuple):
@@ -156,13 +157,21 @@ def _asked_version(library: _Library) -> Optional[str]:
 
 
 def _add_libraries(facts: _Facts) -> None:
+    paths: dict[str, list[str]] = {}
     for library in _mapped_libraries():
         if not _is_listed(library.name):
             continue
+        copies = paths.setdefault(library.name, [])
+        copies.append(library.path)
+        if len(copies) > 1:
+            continue  # the first one's symbols are those that are found
         facts.add(f"library.{library.name}.path", library.path, "/proc/self/maps")
         asked = _asked_version(library)
         version, origin = (asked, library.path) if asked else (library.version, "name of the file")
         facts.add(f"library.{library.name}.version", version, origin)
+    for name, copies in paths.items():
+        if len(copies) > 1:
+            facts.add(f"library.{name}.copies", copies, "/proc/self/maps")
 
 
 def environment_facts() -> dict[str, dict[str, Any]]:
