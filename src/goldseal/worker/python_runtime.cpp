@@ -5,9 +5,9 @@
 #include <goldseal/base/text.hpp>
 #include <goldseal/environment/python_locations.hpp>
 #include <goldseal/environment/torch_installation.hpp>
+#include <goldseal/worker/places.hpp>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -21,26 +21,11 @@ namespace {
 namespace fs = std::filesystem;
 using Variables = std::map<std::string, std::string, std::less<>>;
 
-bool is_program(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored) && ::access(path.c_str(), X_OK) == 0;
-}
+constexpr std::string_view k_worker_main = "python/goldseal/worker/__main__.py";
 
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
-}
-
-// Beside the command as installed, or in the source tree of the build tree that the command lies in; nothing where the
-// command was copied alone.
-std::optional<fs::path> worker_main() {
-  std::error_code ignored;
-  const auto self = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  for (const auto& place : {self.parent_path() / "share/goldseal/python", self / "../../src/python"}) {
-    const auto main = place / "goldseal/worker/__main__.py";
-    if (fs::exists(main, ignored)) return fs::canonical(main);
-  }
-  return std::nullopt;
 }
 
 [[noreturn]] void refuse_without_worker() {
@@ -56,7 +41,7 @@ std::vector<PythonLocation> locations(const Variables& variables) {
 
 // Without torch where none is seen among its files: the worker then tells whether it can be imported.
 Runtime runtime_of(const fs::path& interpreter, const PythonLocation* python) {
-  const auto main = worker_main();
+  const auto main = find_shipped(k_worker_main);
   if (!main) refuse_without_worker();
   Runtime runtime{"python", {}, "", {}, interpreter, {main->string()}, {}};
   if (python == nullptr) return runtime;
@@ -78,21 +63,13 @@ Runtime runtime_at(const fs::path& interpreter) {
   return runtime_of(absolute, found.empty() ? nullptr : &found.front());
 }
 
-fs::path program_on_path(const std::string& name) {
-  const auto path = variable("PATH");
-  for (const auto part : split(path, ':')) {
-    auto candidate = fs::path(part) / name;
-    if (!part.empty() && is_program(candidate)) return candidate;
-  }
-  return {};
-}
-
 fs::path interpreter_of(const std::string& given) {
   for (const auto& place : {fs::path(given), fs::path(given) / "bin/python3", fs::path(given) / "bin/python"}) {
     if (is_program(place)) return place;
   }
-  const auto found = given.find('/') == std::string::npos ? program_on_path(given) : fs::path();
-  if (!found.empty()) return found;
+  if (given.find('/') == std::string::npos) {
+    if (auto found = find_program(given)) return std::move(*found);
+  }
   throw Error(ErrorKind::usage, "--runtime", fmt::format("expected a Python interpreter, found none at {}", given),
               "give its path, such as --runtime python=/venv/bin/python");
 }
@@ -115,7 +92,7 @@ Runtime first_python() {
   if (const auto given = variable("GOLDSEAL_PYTHON"); !given.empty()) return runtime_at(interpreter_of(given));
   auto found = python_runtimes();
   if (!found.empty()) return std::move(found.front());
-  if (const auto any = program_on_path("python3"); !any.empty()) return runtime_at(any);
+  if (const auto any = find_program("python3")) return runtime_at(*any);
   throw Error(ErrorKind::unsupported, "--runtime", "no Python with torch was found on this machine",
               "name one with `--runtime python=PATH`, or activate its environment");
 }
@@ -124,7 +101,7 @@ Runtime first_python() {
 
 std::vector<Runtime> python_runtimes() {
   std::vector<Runtime> runtimes;
-  if (!worker_main()) return runtimes;
+  if (!find_shipped(k_worker_main)) return runtimes;
   Variables variables;
   for (const char* name : {"HOME", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONNOUSERSITE"}) {
     if (auto value = variable(name); !value.empty()) variables.emplace(name, std::move(value));

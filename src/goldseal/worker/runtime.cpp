@@ -5,6 +5,7 @@
 #include <goldseal/base/text.hpp>
 #include <goldseal/environment/file_root.hpp>
 #include <goldseal/environment/torch_installation.hpp>
+#include <goldseal/worker/places.hpp>
 #include <goldseal/worker/python_runtime.hpp>
 
 #include <fmt/format.h>
@@ -33,8 +34,7 @@ std::vector<fs::path> worker_directories() {
   if (const char* const given = std::getenv("GOLDSEAL_WORKERS")) {
     for (const auto part : split(given, ':')) directories.emplace_back(part);
   }
-  std::error_code ignored;
-  const auto self = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  const auto self = command_directory();
   directories.push_back(self / "workers");
   directories.push_back(self.parent_path() / "libexec/goldseal/workers");
   if (auto built = user_worker_directory()) directories.push_back(std::move(*built));
@@ -146,9 +146,10 @@ Runtime find_runtime(std::string_view spec) {
 Runtime find_runtime(std::string_view spec, std::string_view builder) {
   if (!spec.empty()) return find_runtime(spec);
   if (builder == "python") return find_runtime("python");
-  const bool libtorch = std::getenv("GOLDSEAL_TORCH_DIR") != nullptr || first_libtorch();
-  if (builder == "torchscript" && !libtorch && !python_runtimes().empty()) return find_runtime("python");
-  return find_runtime("libtorch");
+  if (std::getenv("GOLDSEAL_TORCH_DIR") != nullptr) return find_runtime("libtorch");
+  if (auto found = first_libtorch()) return std::move(*found);
+  if (builder == "torchscript" && !python_runtimes().empty()) return find_runtime("python");
+  return find_runtime("libtorch");  // tells what is missing
 }
 
 }  // namespace goldseal

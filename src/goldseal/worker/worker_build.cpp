@@ -6,10 +6,10 @@
 #include <goldseal/base/interrupt.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/worker/child_process.hpp>
+#include <goldseal/worker/places.hpp>
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,24 +22,13 @@ namespace fs = std::filesystem;
 constexpr std::chrono::minutes k_build_limit{30};
 
 fs::path sources() {
-  std::error_code ignored;
-  const auto self = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  const std::vector<fs::path> places{self.parent_path() / "share/goldseal/worker_libtorch",
-                                     self / "../../src/worker_libtorch"};
-  for (const auto& place : places) {
-    if (fs::exists(place / "PROTOCOL.md", ignored)) return fs::canonical(place);
-  }
-  throw Error(ErrorKind::unsupported, self.string(), "the worker's sources are not beside the command",
+  if (const auto protocol = find_shipped("worker_libtorch/PROTOCOL.md")) return protocol->parent_path();
+  throw Error(ErrorKind::unsupported, command_directory().string(), "the worker's sources are not beside the command",
               "install goldseal with `cmake --install`, or copy share/goldseal too");
 }
 
-fs::path program_on_path(const std::string& name) {
-  const char* const path = std::getenv("PATH");
-  std::error_code ignored;
-  for (const auto part : split(path == nullptr ? "" : path, ':')) {
-    auto candidate = fs::path(part) / name;
-    if (!part.empty() && fs::is_regular_file(candidate, ignored)) return candidate;
-  }
+fs::path require_program(const std::string& name) {
+  if (auto found = find_program(name)) return std::move(*found);
   throw Error(ErrorKind::unsupported, "PATH", fmt::format("{} was not found", name),
               fmt::format("install {}, a C++20 compiler and nlohmann-json", name));
 }
@@ -71,7 +60,7 @@ Runtime build_worker(const fs::path& installation) {
                 "set XDG_CACHE_HOME");
   }
   const auto source = sources();
-  const auto cmake = program_on_path("cmake");
+  const auto cmake = require_program("cmake");
   const TemporaryDirectory build;
   run_step(cmake,
            {"-S", source.string(), "-B", build.path().string(),
