@@ -25,14 +25,6 @@ using c10::IValue;
 constexpr std::size_t k_never = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t k_max_settings = 20'000;
 
-bool begins(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
-// What torch.export inserts to guard its assumptions. They give nothing, and some hold the types of the export against
-// those of a float64 run. Whether inputs fit is checked before a run.
-bool is_assertion(std::string_view target) {
-  return begins(target, "torch.ops.aten._assert") || begins(target, "torch.ops.aten.sym_constrain_range");
-}
-
 // Sizes are asked for directly: the operators for it differ between PyTorch's versions.
 using SizeQuery = IValue (*)(const at::Tensor& tensor, std::int64_t dimension);
 
@@ -53,7 +45,7 @@ c10::OperatorHandle find_operator(const std::string& target) {
   constexpr std::string_view k_prefix = "torch.ops.";
   const auto overload = target.rfind('.');
   const auto name = target.rfind('.', overload - 1);
-  if (!begins(target, k_prefix) || name == std::string::npos || name < k_prefix.size())
+  if (!target.starts_with(k_prefix) || name == std::string::npos || name < k_prefix.size())
     throw Refusal(RefusalKind::unsupported, "the program calls " + target + ", which is not known here");
   const auto space = target.substr(k_prefix.size(), name - k_prefix.size());
   const auto overload_name = target.substr(overload + 1);
@@ -91,8 +83,7 @@ class ExportNetwork final : public Network {
       m_tensors.emplace_back();
     }
     for (const auto& input : m_program.inputs) m_inputs.push_back(input.spec);
-    for (const auto& node : m_program.nodes)
-      if (!is_assertion(node.target)) m_calls.push_back(bind(node));
+    for (const auto& node : m_program.nodes) m_calls.push_back(bind(node));
     for (const auto& call : m_calls) m_writes = m_writes || !call.written.empty();
     plan_releases();
     describe();
@@ -114,7 +105,7 @@ class ExportNetwork final : public Network {
     call.symbolic = find_symbolic_operator(node.target);
     call.query = find_size_query(node.target);
     if (call.symbolic || call.query) {
-      for (const auto& [name, argument] : node.arguments) call.operands.push_back(read_operand(argument, node.names));
+      for (const auto& [name, argument] : node.arguments) call.operands.push_back(argument);
       return call;
     }
     call.handle = find_operator(node.target);
@@ -123,13 +114,12 @@ class ExportNetwork final : public Network {
   }
 
   static void bind_to_schema(Call& call) {
-    std::unordered_map<std::string_view, const nlohmann::json*> given;
+    std::unordered_map<std::string_view, const Operand*> given;
     for (const auto& [name, argument] : call.node->arguments) given.emplace(name, &argument);
     const auto& arguments = call.handle->schema().arguments();
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       const auto found = given.find(arguments[i].name());
-      call.operands.push_back(found == given.end() ? default_of(arguments[i], *call.node)
-                                                   : read_operand(*found->second, call.node->names));
+      call.operands.push_back(found == given.end() ? default_of(arguments[i], *call.node) : *found->second);
       if (found != given.end()) given.erase(found);
       refuse_training(arguments[i], call.operands.back(), *call.node);
       if (arguments[i].alias_info() && arguments[i].alias_info()->isWrite()) call.written.push_back(i);

@@ -18,9 +18,7 @@ using nlohmann::json;
 Operand constant(IValue value) { return {Operand::Kind::constant, std::move(value), 0, {}}; }
 
 Operand reference(const std::string& name, const ValueNames& names) {
-  const auto found = names.find(name);
-  if (found == names.end()) throw Refusal(RefusalKind::malformed, "the program uses `" + name + "`, which it lacks");
-  return {Operand::Kind::value, {}, found->second, {}};
+  return {Operand::Kind::value, {}, value_named(names, name), {}};
 }
 
 // JSON has no infinities: they are written as texts.
@@ -134,6 +132,22 @@ IValue fit(IValue value, const c10::TypePtr& type, const std::optional<std::int3
 
 }  // namespace
 
+std::size_t value_named(const ValueNames& names, const std::string& name) {
+  const auto found = names.find(name);
+  if (found == names.end()) throw Refusal(RefusalKind::malformed, "the program uses `" + name + "`, which it lacks");
+  return found->second;
+}
+
+std::optional<at::ScalarType> export_scalar_type(std::int64_t number) {
+  static const std::map<std::int64_t, at::ScalarType> k_types{
+      {1, at::kByte},           {2, at::kChar},  {3, at::kShort},    {4, at::kInt},         {5, at::kLong},
+      {6, at::kHalf},           {7, at::kFloat}, {8, at::kDouble},   {9, at::kComplexHalf}, {10, at::kComplexFloat},
+      {11, at::kComplexDouble}, {12, at::kBool}, {13, at::kBFloat16}};
+  const auto found = k_types.find(number);
+  if (found == k_types.end()) return std::nullopt;
+  return found->second;
+}
+
 Operand read_operand(const json& argument, const ValueNames& names) {
   const auto& kind = argument.begin().key();
   const auto& body = argument.begin().value();
@@ -160,6 +174,9 @@ Operand read_operand(const json& argument, const ValueNames& names) {
   if (kind == "as_memory_format") return constant(memory_format(body.get<std::int64_t>()));
   if (kind == "as_layout") return constant(layout(body.get<std::int64_t>()));
   if (kind == "as_device") return {Operand::Kind::device, {}, 0, {}};
+  if (kind == "as_custom_obj")
+    throw Refusal(RefusalKind::unsupported,
+                  "the program uses an object of class " + body.at("class_fqn").get<std::string>());
   throw Refusal(RefusalKind::unsupported,
                 "the program gives an operator an argument `" + kind + "`, which is not interpreted here");
 }

@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "export_program.hpp"
-
 #include <ATen/core/function_schema.h>
 #include <ATen/core/ivalue.h>
+#include <nlohmann/json.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace goldseal::worker {
+
+/// The values of a program by the names that its nodes use. A value's index is its place in a run's frame.
+using ValueNames = std::map<std::string, std::size_t, std::less<>>;
+
+/// The value of that name. Throws Refusal (`malformed`) where the program has none.
+std::size_t value_named(const ValueNames& names, const std::string& name);
+
+/// torch.export's own numbers for element types (torch/_export/serde/schema.py, ScalarType).
+std::optional<at::ScalarType> export_scalar_type(std::int64_t number);
 
 /// An argument of a call: a constant, a value that the program has computed by then, or a list of such.
 struct Operand {

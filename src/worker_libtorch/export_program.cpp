@@ -41,6 +41,12 @@ std::string module_of(const json& node) {
   return path == "_empty_nn_module_stack_from_metadata_hook" ? std::string() : path;
 }
 
+// What torch.export inserts to guard its assumptions. They give nothing, and some hold the types of the export against
+// those of a float64 run. Whether inputs fit is checked before a run.
+bool is_assertion(std::string_view target) {
+  return target.starts_with("torch.ops.aten._assert") || target.starts_with("torch.ops.aten.sym_constrain_range");
+}
+
 class ProgramReader {
  public:
   explicit ProgramReader(const json& document) : m_document(document) {}
@@ -63,12 +69,6 @@ class ProgramReader {
     if (!names.emplace(name, value).second)
       throw Refusal(RefusalKind::malformed, "the program defines `" + name + "` twice");
     return value;
-  }
-
-  static std::size_t find(const ValueNames& names, const std::string& name) {
-    const auto found = names.find(name);
-    if (found == names.end()) throw Refusal(RefusalKind::malformed, "the program uses `" + name + "`, which it lacks");
-    return found->second;
   }
 
   void read_inputs(const json& specs, const json& graph, const json& call, ValueNames& names) {
@@ -134,7 +134,7 @@ class ProgramReader {
       const auto target = node.at("target").get<std::string>();
       if (target == k_no_grad)
         read_nested(node, names);
-      else
+      else if (!is_assertion(target))
         read_node(node, target, names);
     }
   }
@@ -146,13 +146,13 @@ class ProgramReader {
     const auto& inputs = nested.at("inputs");
     ValueNames inner;
     for (std::size_t i = 0; i < inputs.size(); ++i)
-      inner.emplace(name_in(inputs[i]), find(names, name_in(arguments.at(i + 2).at("arg"))));
+      inner.emplace(name_in(inputs[i]), value_named(names, name_in(arguments.at(i + 2).at("arg"))));
     read_nodes(nested, inner);
     std::vector<std::string> results;
     for (const auto& output : node.at("outputs")) append_names(output, results);
     const auto& outputs = nested.at("outputs");
     for (std::size_t i = 0; i < results.size(); ++i)
-      if (!names.emplace(results[i], find(inner, name_in(outputs.at(i)))).second)
+      if (!names.emplace(results[i], value_named(inner, name_in(outputs.at(i)))).second)
         throw Refusal(RefusalKind::malformed, "the program defines `" + results[i] + "` twice");
   }
 
@@ -169,17 +169,15 @@ class ProgramReader {
   }
 
   void read_node(const json& node, const std::string& target, ValueNames& names) {
-    if (target.rfind("torch.ops.higher_order.", 0) == 0)
+    if (target.starts_with("torch.ops.higher_order."))
       throw Refusal(RefusalKind::unsupported,
                     "the program uses " + target + ", an operator on graphs that is not interpreted here", {},
                     "export a model without it (torch.cond, while_loop, autocast and the like), or use TorchScript");
     if (m_program.nodes.size() >= k_max_nodes) throw Refusal(RefusalKind::unsupported, "the program is too long");
-    ExportNode read{node.value("name", target), target, module_of(node), {}, {}, {}};
+    ExportNode read{node.value("name", target), target, module_of(node), {}, {}};
     if (read.name.empty()) read.name = target;
-    for (const auto& input : node.at("inputs")) {
-      read.arguments.emplace_back(input.at("name").get<std::string>(), input.at("arg"));
-      note_names(read.arguments.back().second, names, read.names);
-    }
+    for (const auto& input : node.at("inputs"))
+      read.arguments.emplace_back(input.at("name").get<std::string>(), read_operand(input.at("arg"), names));
     for (const auto& output : node.at("outputs")) {
       const auto [kind, body] = only_member(output);
       if (kind == "as_none")
@@ -196,21 +194,6 @@ class ProgramReader {
     const auto first = m_program.values;
     for (const auto& tensor : tensors) define(names, tensor.at("name").get<std::string>());
     return first;
-  }
-
-  // Every name in an argument, however deep, that is a value of the program.
-  static void note_names(const json& argument, const ValueNames& names, ValueNames& used) {
-    if (!argument.is_structured()) return;
-    if (argument.is_object() && argument.contains("class_fqn"))
-      throw Refusal(RefusalKind::unsupported,
-                    "the program uses an object of class " + argument.at("class_fqn").get<std::string>());
-    for (const auto& [key, part] : argument.items()) {
-      const bool named = argument.is_object() && (key == "name" || key == "as_name") && part.is_string();
-      if (named)
-        used.emplace(part.get<std::string>(), find(names, part.get<std::string>()));
-      else
-        note_names(part, names, used);
-    }
   }
 
   void read_outputs(const json& specs, const json& call, const ValueNames& names) {
@@ -236,7 +219,7 @@ class ProgramReader {
     else if (kind == "as_bool")
       output.constant = at::scalar_tensor(body.get<bool>(), at::kBool);
     else if (kind == "as_tensor" || body.contains("as_name"))
-      output.value = find(names, name_in(argument));
+      output.value = value_named(names, name_in(argument));
     else
       throw Refusal(RefusalKind::unsupported, "output `" + name + "` of the program is neither tensor nor number");
     m_program.outputs.push_back(std::move(output));
@@ -247,16 +230,6 @@ class ProgramReader {
 };
 
 }  // namespace
-
-std::optional<at::ScalarType> export_scalar_type(std::int64_t number) {
-  static const std::map<std::int64_t, at::ScalarType> k_types{
-      {1, at::kByte},           {2, at::kChar},  {3, at::kShort},    {4, at::kInt},         {5, at::kLong},
-      {6, at::kHalf},           {7, at::kFloat}, {8, at::kDouble},   {9, at::kComplexHalf}, {10, at::kComplexFloat},
-      {11, at::kComplexDouble}, {12, at::kBool}, {13, at::kBFloat16}};
-  const auto found = k_types.find(number);
-  if (found == k_types.end()) return std::nullopt;
-  return found->second;
-}
 
 ExportProgram read_export_program(const std::string& path) {
   const auto document = json::parse(read_text_file(path, k_max_bytes), nullptr, /*allow_exceptions=*/false);

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "export_operand.hpp"
 #include "network.hpp"
 
-#include <nlohmann/json.hpp>
-
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace goldseal::worker {
-
-/// The values of a program by the names that its nodes use. A value's index is its place in a run's frame.
-using ValueNames = std::map<std::string, std::size_t, std::less<>>;
 
 /// Where a result of an operator goes: one value, or a list of tensors to `count` values that follow each other.
 struct ExportResult {
@@ -27,9 +22,8 @@ struct ExportNode {
   std::string name;    ///< `conv2d_3`
   std::string target;  ///< `torch.ops.aten.conv2d.default`, `_operator.mul`
   std::string module;  ///< the dotted path of the module that called it; empty for the outermost
-  std::vector<std::pair<std::string, nlohmann::json>> arguments;  ///< by the operator's own names
-  ValueNames names;                                               ///< of the values that the arguments refer to
-  std::vector<ExportResult> results;                              ///< in the operator's order
+  std::vector<std::pair<std::string, Operand>> arguments;  ///< by the operator's own names
+  std::vector<ExportResult> results;                       ///< in the operator's order
 };
 
 struct ExportSlot {
@@ -63,8 +57,5 @@ struct ExportProgram {
 /// Throws Refusal: `malformed` for what is no such program, `unsupported` for one that uses what is not known here
 /// (operators on graphs, objects as inputs), with its name.
 ExportProgram read_export_program(const std::string& path);
-
-/// torch.export's own numbers for element types (torch/_export/serde/schema.py, ScalarType).
-std::optional<at::ScalarType> export_scalar_type(std::int64_t number);
 
 }  // namespace goldseal::worker
