@@ -5,7 +5,6 @@ import importlib.util
 import os
 import subprocess
 import sys
-import tempfile
 import unittest
 import warnings
 
@@ -16,6 +15,7 @@ except ImportError:
     sys.exit(125)
 
 import goldseal
+from in_directory import InDirectory
 
 warnings.filterwarnings("ignore", module="lightning|pytorch_lightning|transformers")
 
@@ -27,22 +27,6 @@ def has(name):
 if not any(has(name) for name in ("lightning", "transformers", "pytest")):
     print("skipped: this Python has neither lightning, transformers nor pytest")
     sys.exit(125)
-
-
-class InDirectory(unittest.TestCase):
-    def setUp(self):
-        self._directory = tempfile.TemporaryDirectory()
-        self.before = os.getcwd()
-        os.chdir(self._directory.name)
-        warnings.simplefilter("error", goldseal.GoldsealWarning)
-
-    def tearDown(self):
-        os.chdir(self.before)
-        self._directory.cleanup()
-
-    @staticmethod
-    def seals():
-        return sorted(os.path.join(root, name) for root, names, _ in os.walk(".") for name in names if name.endswith(".seal"))
 
 
 @unittest.skipUnless(has("lightning"), "lightning is not installed")

@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import unittest
 import warnings
 
@@ -19,6 +18,7 @@ except ImportError:
 
 import goldseal
 import networks
+from in_directory import InDirectory
 
 
 def trained(**arguments):
@@ -36,17 +36,7 @@ def bits(model):
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
-class PackageTest(unittest.TestCase):
-    def setUp(self):
-        self._directory = tempfile.TemporaryDirectory()
-        self.before = os.getcwd()
-        os.chdir(self._directory.name)
-        warnings.simplefilter("error", goldseal.GoldsealWarning)
-
-    def tearDown(self):
-        os.chdir(self.before)
-        self._directory.cleanup()
-
+class PackageTest(InDirectory):
     def sealed(self, model=None, **arguments):
         model = trained() if model is None else model
         torch.save(model.state_dict(), "net.pth")

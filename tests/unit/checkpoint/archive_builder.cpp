@@ -3,19 +3,7 @@
 
 #include <zlib.h>
 
-#include <cstring>
-
 namespace goldseal::test {
-namespace {
-
-template <class T>
-void put(std::string& out, T value) {
-  char raw[sizeof(T)];
-  std::memcpy(raw, &value, sizeof(T));
-  out.append(raw, sizeof(T));
-}
-
-}  // namespace
 
 std::string zip(const std::vector<ZipRecord>& records) {
   std::string out;

@@ -2,11 +2,20 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace goldseal::test {
+
+/// Appends the bytes of a number as they lie in memory.
+template <class T>
+void put(std::string& out, T value) {
+  char raw[sizeof(T)];
+  std::memcpy(raw, &value, sizeof(T));
+  out.append(raw, sizeof(T));
+}
 
 struct ZipRecord {
   std::string name;

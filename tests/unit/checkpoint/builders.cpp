@@ -3,21 +3,10 @@
 
 #include <catch.hpp>
 
-#include <cstring>
 #include <fstream>
 #include <stdexcept>
 
 namespace goldseal::test {
-namespace {
-
-template <class T>
-void put(std::string& out, T value) {
-  char raw[sizeof(T)];
-  std::memcpy(raw, &value, sizeof(T));
-  out.append(raw, sizeof(T));
-}
-
-}  // namespace
 
 Pickle& Pickle::text(std::string_view value) {
   m_bytes += 'X';
