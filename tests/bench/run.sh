@@ -17,4 +17,4 @@ cp -- "$example/yolov3.cfg" .
 "$GOLDSEAL_BUILD/goldseal" capture yolov3.pth --model darknet:yolov3.cfg --input image=scene.png \
   --runtime "libtorch=$GOLDSEAL_TORCH_DIR" -o yolov3.seal --force --quiet
 exec "$GOLDSEAL_PYTHON" "$GOLDSEAL_ROOT/tests/bench/speed.py" --goldseal "$GOLDSEAL_BUILD/goldseal" \
-  --example "$example" --torch "$GOLDSEAL_TORCH_DIR" "$@"
+  --bench-report "$GOLDSEAL_BUILD/tests/unit/report/bench_report" --example "$example" --torch "$GOLDSEAL_TORCH_DIR" "$@"

@@ -3,7 +3,9 @@
 
 Exit code 125: this interpreter lacks torch, numpy or safetensors, and the test counts as skipped."""
 
+import base64
 import hashlib
+import io
 import json
 import pathlib
 import subprocess
@@ -107,7 +109,9 @@ class Command:
         done = subprocess.run([self.program, *arguments, *runtime, "--format", "json"], capture_output=True, text=True, check=False)
         if not done.stdout:
             sys.exit(f"{arguments[0]} gave no report, exit code {done.returncode}: {done.stderr}")
-        return done.returncode, {finding["id"]: finding for finding in json.loads(done.stdout)["findings"]}
+        report = json.loads(done.stdout)
+        self.evidence = report["evidence"]  # of the last run
+        return done.returncode, {finding["id"]: finding for finding in report["findings"]}
 
 
 def expect(condition, what, detail=""):
@@ -301,6 +305,20 @@ def seals_several_cases(command, folder):
     expect(code == 0 and rows == ["first/scores", "second/scores", "third/scores"], "and each case is judged", rows)
 
 
+def shows_what_was_sealed_and_made(evidence):
+    from PIL import Image
+
+    pictures = {entry["title"]: Image.open(io.BytesIO(base64.b64decode(entry["base64"]))) for entry in evidence["pictures"]}
+    file, given, made = (next(pictures[title] for title in pictures if words in title)
+                         for words in ("the sealed picture", "what the network was given", "made here from"))
+    expect(file.size == (90, 60) and given.size == made.size == (32, 24), "a report holds the sealed picture, its decoded form and the one made here")
+    difference = numpy.abs(numpy.asarray(given, float) - numpy.asarray(made, float)).mean()
+    expect(difference < 8, "and the last two look alike", difference)
+    for output in evidence["outputs"]:
+        counted = sum(entry["count"] for entry in output["distribution"])
+        expect(counted == 10 and output["worst"] <= output["worst_limit"], f"the spread of the errors of the {output['run']} run counts each element once", output)
+
+
 def tells_steps_of_a_preprocessing(command, folder):
     from PIL import Image
 
@@ -328,6 +346,7 @@ def tells_steps_of_a_preprocessing(command, folder):
 
     code, message = made(Image.BILINEAR)
     expect(code == 0, "PIL's own pipeline agrees within a grey level", message)
+    shows_what_was_sealed_and_made(command.evidence)
     code, message = made(Image.NEAREST)
     expect(code == 1 and "it is resized by nearest-exact, not by bilinear-antialias as declared" in message, "another resize is named", message)
     code, message = made(Image.BILINEAR, reverse=True)

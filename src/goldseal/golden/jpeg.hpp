@@ -4,8 +4,10 @@
 #include <goldseal/golden/picture.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace goldseal::golden {
 
@@ -16,5 +18,8 @@ namespace goldseal::golden {
 /// PIL and OpenCV too; grey becomes RGB, the orientation tag is left alone. Other decoders may differ by a few grey
 /// levels. Throws Error{malformed}, Error{unsupported} for CMYK.
 [[nodiscard]] Picture decode_jpeg(const std::string& file, std::span<const std::byte> bytes);
+
+/// The file of a picture of at least one pixel, for people to look at: lossy. `quality` is libjpeg's, 1 to 100.
+[[nodiscard]] std::vector<std::uint8_t> encode_jpeg(const Picture& picture, int quality);
 
 }  // namespace goldseal::golden

@@ -99,6 +99,8 @@ void write(JsonWriter& json, const OutputError& output) {
   json.member("ratio", output.ratio);
   json.member("remark", output.remark);
   json.member("run", output.run);
+  json.member("worst", output.worst);
+  json.member("worst_limit", output.worst_limit);
   json.end_object();
 }
 

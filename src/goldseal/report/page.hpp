@@ -22,12 +22,17 @@ void write_findings(std::string& out, const Report& report, std::string_view pre
 void write_environment(std::string& out, const Report& report, std::string_view prefix);
 /// Error over noise of each output on a log axis with its limit, and how the errors of the elements are spread.
 void write_outputs(std::string& out, const Report& report, std::string_view prefix);
+void write_distributions(std::string& out, const std::vector<OutputError>& outputs);
 /// Error over noise along the layers, the first one over its limit marked.
 void write_layers(std::string& out, const Report& report, std::string_view prefix);
 /// The tensors by module, coloured by state, and a table of those that are not as they should be.
 void write_tensors(std::string& out, const Report& report, std::string_view prefix);
 void write_pictures(std::string& out, const Report& report, std::string_view prefix);
 void write_stages(std::string& out, const Report& report, std::string_view prefix);
+
+/// True where the whole or one element is over its limit; NaN is over every limit.
+[[nodiscard]] bool is_over(const OutputError& output);
+[[nodiscard]] std::string shown_ratio(double ratio);
 
 /// An HTML table; columns of numbers to the right.
 void write_table(std::string& out, const Table& table);

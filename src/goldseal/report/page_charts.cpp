@@ -20,11 +20,6 @@ using Out = std::back_insert_iterator<std::string>;
 // NaN is over every limit.
 bool is_over(double ratio, double limit) { return !(ratio <= limit); }
 
-std::string shown_ratio(double ratio) {
-  if (std::isnan(ratio)) return "NaN";
-  return std::isinf(ratio) ? "∞" : shown_number(ratio);
-}
-
 void write_vertical_grid(std::string& out, const LogAxis& axis) {
   for (int decade = axis.first_decade(); decade <= axis.last_decade(); ++decade)
     fmt::format_to(Out(out), R"(<line class="grid" x1="{0:.2f}%" x2="{0:.2f}%" y1="0" y2="100%"/>)",
@@ -42,8 +37,19 @@ LogAxis axis_of(const std::vector<OutputError>& outputs) {
   return LogAxis(values);
 }
 
+// The whole can lie within its limit while one element does not.
+std::string remarks_on(const OutputError& output) {
+  std::string text;
+  if (!is_over(output.ratio, output.limit) && is_over(output.worst, output.worst_limit))
+    text += std::isinf(output.worst) ? std::string(" <span class=\"soft\">NaN or infinities at other places</span>")
+                                     : fmt::format(" <span class=\"soft\">one element <b>{}</b> over {}</span>",
+                                                   shown_ratio(output.worst), shown_ratio(output.worst_limit));
+  if (!output.remark.empty()) text += fmt::format(" <span class=\"soft\">{}</span>", escape_markup(output.remark));
+  return text;
+}
+
 void write_output(std::string& out, const OutputError& output, const LogAxis& axis) {
-  const bool over = is_over(output.ratio, output.limit);
+  const bool over = is_over(output);
   const auto x = axis.position(output.ratio);
   const auto limit = axis.position(output.limit);
   fmt::format_to(Out(out), R"(<li class="{}"><span class="name">{}</span><svg height="26" aria-hidden="true">)",
@@ -55,10 +61,8 @@ void write_output(std::string& out, const OutputError& output, const LogAxis& ax
       R"(<line class="limit" x1="{0:.2f}%" x2="{0:.2f}%" y1="0" y2="100%"/>)"
       R"(<line class="stem" x1="0" x2="{1:.2f}%" y1="13" y2="13"/><circle class="dot" cx="{1:.2f}%" cy="13" r="5.5"/></svg>)",
       limit, x);
-  fmt::format_to(
-      Out(out), R"(<span class="value"><b>{}</b> {} {}{}</span></li>)", shown_ratio(output.ratio), over ? "over" : "of",
-      shown_number(output.limit),
-      output.remark.empty() ? "" : fmt::format(R"( <span class="soft">{}</span>)", escape_markup(output.remark)));
+  fmt::format_to(Out(out), R"(<span class="value"><b>{}</b> {} {}{}</span></li>)", shown_ratio(output.ratio),
+                 is_over(output.ratio, output.limit) ? "over" : "of", shown_number(output.limit), remarks_on(output));
   out += '\n';
 }
 
@@ -72,55 +76,6 @@ void write_axis(std::string& out, const LogAxis& axis) {
                                                   : "middle",
                    decade_label(decade));
   out += "</svg><span class=\"soft\">error / noise</span></li>";
-}
-
-// --- how the errors of the elements are spread -----------------------------------------------------------------------
-
-void write_distribution(std::string& out, const OutputError& output, std::int64_t first, std::int64_t last) {
-  constexpr double k_height = 56;
-  std::uint64_t most = 1;
-  for (const auto& bin : output.distribution) most = std::max(most, bin.count);
-  const auto width = 100.0 / static_cast<double>(last - first + 1);
-  const auto x = [&](std::int64_t decade) { return width * static_cast<double>(decade - first); };
-  fmt::format_to(Out(out), R"(<figure class="{}"><svg height="76" role="img" aria-label="{}">)",
-                 is_over(output.ratio, output.limit) ? "fail" : "pass",
-                 escape_markup(fmt::format("{}, {}: elements by error over noise", output.output, output.run)));
-  for (const auto& bin : output.distribution) {
-    const auto height = k_height * std::log1p(static_cast<double>(bin.count)) / std::log1p(static_cast<double>(most));
-    fmt::format_to(
-        Out(out),
-        R"(<rect class="bar" x="{:.2f}%" width="{:.2f}%" y="{:.1f}" height="{:.1f}"><title>{} to {}: {} elements</title></rect>)",
-        x(bin.decade) + width * 0.06, width * 0.88, k_height - height, height,
-        decade_label(static_cast<int>(bin.decade)), decade_label(static_cast<int>(bin.decade) + 1),
-        format_count(bin.count));
-  }
-  fmt::format_to(Out(out), R"(<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>)", k_height);
-  for (auto decade = first; decade <= last; ++decade)
-    fmt::format_to(Out(out), R"(<text x="{:.2f}%" y="71" text-anchor="{}">{}</text>)", x(decade),
-                   decade == first ? "start" : "middle", decade_label(static_cast<int>(decade)));
-  fmt::format_to(Out(out), "</svg><figcaption>{} {}, {}</figcaption></figure>\n", escape_markup(output.golden),
-                 escape_markup(output.output), escape_markup(output.run));
-}
-
-void write_distributions(std::string& out, const std::vector<OutputError>& outputs) {
-  std::int64_t first = 0;
-  std::int64_t last = 0;
-  bool any = false;
-  for (const auto& output : outputs) {
-    for (const auto& bin : output.distribution) {
-      first = any ? std::min(first, bin.decade) : bin.decade;
-      last = any ? std::max(last, bin.decade) : bin.decade;
-      any = true;
-    }
-  }
-  // Decades of a double; what lies beyond them was not measured.
-  if (!any || first < -400 || last > 400) return;
-  out +=
-      "<h3>How the errors are spread</h3><p class=\"soft\">Elements by their error over noise; the height grows with "
-      "the logarithm of their number.</p><div class=\"multiples\">";
-  for (const auto& output : outputs)
-    if (!output.distribution.empty()) write_distribution(out, output, first, last);
-  out += "</div>";
 }
 
 // --- along the layers ------------------------------------------------------------------------------------------------
@@ -159,9 +114,9 @@ void write_layer_bars(std::string& out, const Layers& layers, const LogAxis& axi
     const auto y = std::min(y_of(axis, layer.ratio), k_plot - 1);
     fmt::format_to(
         Out(out),
-        R"(<rect class="bar {}" x="{:.3f}%" width="{:.3f}%" y="{:.1f}" height="{:.1f}"><title>{}: {}</title></rect>)",
+        R"(<rect class="bar {}" x="{:.3f}%" width="{:.3f}%" y="{:.1f}" height="{:.1f}"><title>{}{}{}: {}</title></rect>)",
         is_over(layer.ratio, layer.limit) ? "fail" : "pass", step * static_cast<double>(i), step * 0.8, y, k_plot - y,
-        escape_markup(layer.name), shown_ratio(layer.ratio));
+        escape_markup(layer.name), layer.op.empty() ? "" : ", ", escape_markup(layer.op), shown_ratio(layer.ratio));
   }
 }
 
@@ -173,15 +128,16 @@ void write_first_bad(std::string& out, const Layers& layers, std::size_t first) 
                  x, k_plot, x < 50 ? "start" : "end", escape_markup(layers[first]->name));
 }
 
-void write_layer_chart(std::string& out, const std::string& golden, const Layers& layers) {
+// Some layers of one run; `name` says of which.
+void write_layer_chart(std::string& out, const std::string& name, const Layers& layers) {
   std::vector<double> values;
   for (const auto* layer : layers) values.insert(values.end(), {layer->ratio, layer->limit * 2});
   const LogAxis axis(values);
   const auto bad = std::ranges::find_if(layers, [](const auto* l) { return is_over(l->ratio, l->limit); });
   const auto said =
       bad == layers.end()
-          ? fmt::format("{}: all {} layers lie within their limits", golden, layers.size())
-          : fmt::format("{}: {} of {} layers lie over their limits, the first is {} at {} (limit {})", golden,
+          ? fmt::format("{}: all {} layers lie within their limits", name, layers.size())
+          : fmt::format("{}: {} of {} layers lie over their limits, the first is {} at {} (limit {})", name,
                         std::ranges::count_if(layers, [](const auto* l) { return is_over(l->ratio, l->limit); }),
                         layers.size(), (*bad)->name, shown_ratio((*bad)->ratio), shown_number((*bad)->limit));
   out += "<figure class=\"layers\">";
@@ -197,6 +153,15 @@ void write_layer_chart(std::string& out, const std::string& golden, const Layers
 }
 
 }  // namespace
+
+bool is_over(const OutputError& output) {
+  return is_over(output.ratio, output.limit) || is_over(output.worst, output.worst_limit);
+}
+
+std::string shown_ratio(double ratio) {
+  if (std::isnan(ratio)) return "NaN";
+  return std::isinf(ratio) ? "∞" : shown_number(ratio);
+}
 
 void write_outputs(std::string& out, const Report& report, std::string_view prefix) {
   const auto& outputs = report.evidence.outputs;
@@ -232,8 +197,11 @@ void write_layers(std::string& out, const Report& report, std::string_view prefi
   for (std::size_t begin = 0; begin < all.size();) {
     Layers layers;
     std::size_t end = begin;
-    for (; end < all.size() && all[end].golden == all[begin].golden; ++end) layers.push_back(&all[end]);
-    write_layer_chart(out, all[begin].golden, layers);
+    const auto& first = all[begin];
+    for (; end < all.size() && all[end].golden == first.golden && all[end].run == first.run; ++end)
+      layers.push_back(&all[end]);
+    write_layer_chart(out, first.run.empty() ? first.golden : fmt::format("{}, {} run", first.golden, first.run),
+                      layers);
     begin = end;
   }
   out += "</section>\n";

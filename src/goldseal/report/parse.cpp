@@ -157,7 +157,9 @@ OutputError output_error(const Node& node) {
           node.at("ratio").number(),
           node.number("limit"),
           node.text("remark"),
-          node.list("distribution", error_bin)};
+          node.list("distribution", error_bin),
+          node.number("worst"),
+          node.number("worst_limit")};
 }
 
 LayerError layer_error(const Node& node) {

@@ -110,7 +110,7 @@ std::string_view report_schema() {
     },
     "output_error": {
       "type": "object",
-      "required": ["golden", "output", "run", "ratio", "limit", "remark", "distribution"],
+      "required": ["golden", "output", "run", "ratio", "limit", "remark", "distribution", "worst", "worst_limit"],
       "properties": {
         "golden": {"type": "string"},
         "output": {"type": "string"},
@@ -119,10 +119,12 @@ std::string_view report_schema() {
         "limit": {"$ref": "#/$defs/number"},
         "remark": {"type": "string"},
         "distribution": {
-          "description": "Elements whose error is 10^decade to 10^(decade+1) times their noise",
+          "description": "Elements whose error is 10^decade to 10^(decade+1) times their noise; -12 counts smaller errors and none, 12 greater ones",
           "type": "array",
           "items": {"type": "object", "required": ["decade", "count"], "properties": {"decade": {"type": "integer"}, "count": {"type": "integer", "minimum": 0}}}
-        }
+        },
+        "worst": {"$ref": "#/$defs/number", "description": "Error over noise of the worst element; inf where NaN or infinities stand at other places"},
+        "worst_limit": {"$ref": "#/$defs/number"}
       }
     },
     "layer_error": {

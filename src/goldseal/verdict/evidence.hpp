@@ -37,6 +37,11 @@ struct TensorRow {
   friend bool operator==(const TensorRow&, const TensorRow&) = default;
 };
 
+/// The decades beyond which an ErrorBin tells nothing more: a smaller error, and none, counts as of the first; a
+/// greater one as of the last.
+inline constexpr std::int64_t k_first_decade = -12;
+inline constexpr std::int64_t k_last_decade = 12;
+
 /// How many elements have an error of 10^decade to 10^(decade + 1) times their noise.
 struct ErrorBin {
   std::int64_t decade = 0;
@@ -53,6 +58,8 @@ struct OutputError {
   double limit = 0;                    ///< a greater ratio fails
   std::string remark;                  ///< what the ratio tells of: `TF32 or float16`; may be empty
   std::vector<ErrorBin> distribution;  ///< ascending; empty where it was not measured
+  double worst = 0;                    ///< of one element; infinite where NaN or infinities stand at other places
+  double worst_limit = 0;              ///< a greater `worst` fails; both 0 where it was not measured
   friend bool operator==(const OutputError&, const OutputError&) = default;
 };
 

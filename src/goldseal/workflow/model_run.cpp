@@ -21,9 +21,14 @@ namespace {
 
 class ModelRun {
  public:
-  ModelRun(const VerifyRequest& request, const FileExamination& files, Observation& observed, Progress& progress,
-           Stopwatch& stopwatch)
-      : m_request(request), m_files(files), m_observed(observed), m_progress(progress), m_stopwatch(stopwatch) {}
+  ModelRun(const VerifyRequest& request, const FileExamination& files, Observation& observed, RunEvidence& evidence,
+           Progress& progress, Stopwatch& stopwatch)
+      : m_request(request),
+        m_files(files),
+        m_observed(observed),
+        m_evidence(evidence),
+        m_progress(progress),
+        m_stopwatch(stopwatch) {}
 
   void run() {
     m_observed.worker = WorkerObservation{m_request.runtime.describe(), false, {}, {}, {}, {}, {}};
@@ -112,6 +117,7 @@ class ModelRun {
 
   void observe(const golden::GoldenTensors& sealed, const CaseResults& results) {
     std::ranges::move(compare_outputs(sealed, results), std::back_inserter(m_observed.outputs));
+    note_distributions(sealed, results, m_evidence);
     m_stopwatch.lap("compare");
   }
 
@@ -210,6 +216,7 @@ class ModelRun {
   const VerifyRequest& m_request;
   const FileExamination& m_files;
   Observation& m_observed;
+  RunEvidence& m_evidence;
   Progress& m_progress;
   Stopwatch& m_stopwatch;
   std::vector<CaseResults> m_results;
@@ -217,14 +224,14 @@ class ModelRun {
 
 }  // namespace
 
-void run_model(const VerifyRequest& request, const FileExamination& files, Observation& observed, Progress& progress,
-               Stopwatch& stopwatch) {
-  ModelRun(request, files, observed, progress, stopwatch).run();
+void run_model(const VerifyRequest& request, const FileExamination& files, Observation& observed, RunEvidence& evidence,
+               Progress& progress, Stopwatch& stopwatch) {
+  ModelRun(request, files, observed, evidence, progress, stopwatch).run();
 }
 
 void judge_again(const std::filesystem::path& results, const VerifyRequest& request, const FileExamination& files,
-                 Observation& observed, Progress& progress, Stopwatch& stopwatch) {
-  ModelRun(request, files, observed, progress, stopwatch).judge_again(results);
+                 Observation& observed, RunEvidence& evidence, Progress& progress, Stopwatch& stopwatch) {
+  ModelRun(request, files, observed, evidence, progress, stopwatch).judge_again(results);
 }
 
 }  // namespace goldseal

@@ -4,6 +4,7 @@
 #include <checks/observation.hpp>
 #include <goldseal/base/progress.hpp>
 #include <goldseal/workflow/file_examination.hpp>
+#include <goldseal/workflow/run_evidence.hpp>
 #include <goldseal/workflow/stopwatch.hpp>
 #include <goldseal/workflow/verify.hpp>
 
@@ -13,11 +14,11 @@ namespace goldseal {
 
 /// The worker's part of a verification: build, load, digest, run. What it learns goes into the observation; how it
 /// fails too. `files` must hold a checkpoint.
-void run_model(const VerifyRequest& request, const FileExamination& files, Observation& observed, Progress& progress,
-               Stopwatch& stopwatch);
+void run_model(const VerifyRequest& request, const FileExamination& files, Observation& observed, RunEvidence& evidence,
+               Progress& progress, Stopwatch& stopwatch);
 
 /// Saved results of an earlier run take the worker's place. Throws Error{usage} for results of another seal.
 void judge_again(const std::filesystem::path& results, const VerifyRequest& request, const FileExamination& files,
-                 Observation& observed, Progress& progress, Stopwatch& stopwatch);
+                 Observation& observed, RunEvidence& evidence, Progress& progress, Stopwatch& stopwatch);
 
 }  // namespace goldseal

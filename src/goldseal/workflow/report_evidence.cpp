@@ -8,8 +8,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace goldseal {
 namespace {
@@ -97,21 +99,36 @@ class TensorStates {
   TensorDigests m_digests;
 };
 
+// `growth` is what the lane divided the worst element's error by (1, or B of the noise floor): a report shows it over
+// the noise, as the distribution does.
 OutputError output_error(const OutputObservation& output, std::string run, const golden::LaneVerdict& lane,
-                         std::string remark) {
-  return {output.golden_case, output.output, std::move(run), lane.diffuse, lane.diffuse_limit, std::move(remark), {}};
+                         double growth, std::string remark) {
+  return {output.golden_case,
+          output.output,
+          std::move(run),
+          lane.diffuse,
+          lane.diffuse_limit,
+          std::move(remark),
+          {},
+          lane.mask_differs ? std::numeric_limits<double>::infinity() : lane.local * growth,
+          lane.local_limit * growth};
 }
 
-std::vector<OutputError> output_errors(const Observation& observed) {
+std::vector<OutputError> output_errors(const Observation& observed, const RunEvidence& run) {
   std::vector<OutputError> errors;
   for (const auto& output : observed.outputs) {
     if (output.native) {
       const auto lane = golden::judge_native(*output.native, output.noise, output.native_dtype);
-      errors.push_back(output_error(
-          output, "native", lane, std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio)))));
+      errors.push_back(
+          output_error(output, "native", lane, output.noise.b,
+                       std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio)))));
     }
     if (output.shadow)
-      errors.push_back(output_error(output, "float64", golden::judge_shadow(*output.shadow, output.noise), ""));
+      errors.push_back(output_error(output, "float64", golden::judge_shadow(*output.shadow, output.noise), 1, ""));
+  }
+  for (auto& error : errors) {
+    const auto spread = run.distributions.find({error.golden, error.output, error.run});
+    if (spread != run.distributions.end()) error.distribution = spread->second;
   }
   return errors;
 }
@@ -128,11 +145,12 @@ std::vector<LayerError> layer_errors(const Observation& observed) {
 
 }  // namespace
 
-Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings) {
+Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings, RunEvidence run) {
   Evidence evidence;
   evidence.environment = environment_rows(observed, findings);
   evidence.tensors = TensorStates(observed).rows();
-  evidence.outputs = output_errors(observed);
+  evidence.outputs = output_errors(observed, run);
+  evidence.pictures = std::move(run.pictures);
   evidence.layers = layer_errors(observed);
   return evidence;
 }

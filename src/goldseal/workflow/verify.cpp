@@ -2,26 +2,23 @@
 #include <goldseal/workflow/verify.hpp>
 
 #include <checks/runner.hpp>
-#include <goldseal/base/error.hpp>
 #include <goldseal/base/utc.hpp>
 #include <goldseal/base/version.hpp>
 #include <goldseal/environment/probe.hpp>
 #include <goldseal/golden/golden_file.hpp>
 #include <goldseal/workflow/file_examination.hpp>
+#include <goldseal/workflow/input_observation.hpp>
 #include <goldseal/workflow/model_run.hpp>
 #include <goldseal/workflow/report_evidence.hpp>
 #include <goldseal/workflow/stopwatch.hpp>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
 #include <utility>
 
 namespace goldseal {
 namespace {
 
-Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target) {
+Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target,
+                   RunEvidence evidence = {}) {
   Report report;
   report.verb = std::move(verb);
   report.subject = request.seal.string();
@@ -30,39 +27,8 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   report.version = k_version;
   report.started = utc_now();
   report.findings = run_checks(observed, request.policy, utc_today());
-  report.evidence = report_evidence(observed, report.findings);
+  report.evidence = report_evidence(observed, report.findings, std::move(evidence));
   return report;
-}
-
-// A picture goes through the sealed preprocessing; a tensor was made by this machine's own.
-golden::InputDrift diagnose(golden::InputSpec spec, const golden::GoldenTensors& golden, const HostTensor& sealed,
-                            const Manifest& manifest) {
-  const auto record = std::ranges::find(manifest.golden, golden.name, &GoldenCase::name);
-  const auto input = std::ranges::find(record->inputs, sealed.name, &GoldenTensor::name);
-  const auto* const picture = find_tensor(golden.encoded, sealed.name);
-  if (picture == nullptr || input->preprocess.empty()) return golden::diagnose_input(golden::make_input(spec), sealed);
-  spec.preprocessing = golden::parse_preprocessing(input->preprocess);
-  const auto decoded = golden::decode_picture(fmt::format("the sealed picture of {}", sealed.name), picture->bytes);
-  return golden::diagnose_declared(golden::make_input(spec), sealed, decoded, *spec.preprocessing);
-}
-
-// Of the first case that has an input of that name; an unnamed one is the only input of the first case.
-void observe_input(const golden::InputSpec& spec, const std::vector<golden::GoldenTensors>& cases,
-                   Observation& observed) {
-  for (const auto& golden : cases) {
-    const bool only = spec.name.empty() && golden.inputs.size() == 1;
-    const auto* const sealed = only ? &golden.inputs.front() : find_tensor(golden.inputs, spec.name);
-    if (sealed == nullptr) continue;
-    observed.inputs.push_back({golden.name, sealed->name, spec.text, diagnose(spec, golden, *sealed, observed.sealed)});
-    return;
-  }
-  std::vector<std::string> names;
-  for (const auto& golden : cases) {
-    for (const auto& input : golden.inputs) names.push_back(input.name);
-  }
-  throw Error(ErrorKind::usage, fmt::format("--input {}", spec.text),
-              fmt::format("expected the name of a sealed input ({}), found '{}'", fmt::join(names, ", "), spec.name),
-              fmt::format("write {}={}", names.empty() ? "NAME" : names.front(), spec.text));
 }
 
 bool golden_is_whole(const Observation& observed) { return observed.golden_sha256 == observed.sealed.golden_sha256; }
@@ -80,11 +46,12 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   observed.sealed = load_manifest(request.seal);
   observed.with_model = true;
   observed.quick = request.quick;
+  RunEvidence evidence;
   progress.step("reading the files");
   FileExamination files(request, observed);
-  if (!request.inputs.empty() && golden_is_whole(observed)) {
+  if (golden_is_whole(observed)) {
     const auto cases = golden::read_golden(request.seal / k_golden_name, observed.sealed.golden);
-    for (const auto& input : request.inputs) observe_input(input, cases, observed);
+    observe_inputs(request.inputs, cases, observed, evidence);
   }
   ProbeOptions probe;
   if (!request.runtime.installation.empty()) probe.torch_prefix = request.runtime.installation;
@@ -93,15 +60,15 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   // A seal or file that is damaged, or keys that do not match, are a verdict already; the model would only blur it.
   if (files.checkpoint() && files.keys_match() && golden_is_whole(observed)) {
     if (request.results) {
-      judge_again(*request.results, request, files, observed, progress, stopwatch);
+      judge_again(*request.results, request, files, observed, evidence, progress, stopwatch);
     } else {
-      run_model(request, files, observed, progress, stopwatch);
+      run_model(request, files, observed, evidence, progress, stopwatch);
     }
   }
   files.finish();
   progress.finish();
   stopwatch.lap("digest the file");
-  auto report = make_report("verify", request, observed, target_of(observed));
+  auto report = make_report("verify", request, observed, target_of(observed), std::move(evidence));
   report.facts.emplace_back("runtime", observed.worker ? observed.worker->runtime : request.runtime.describe());
   if (observed.worker && !observed.worker->sandbox.empty())
     report.facts.emplace_back("sandbox", observed.worker->sandbox);

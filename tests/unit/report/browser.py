@@ -264,6 +264,24 @@ class Pages(unittest.TestCase):
                 self.assertEqual(self.browser.evaluate(
                     "[...document.querySelectorAll('a')].filter(a => !document.getElementById(a.hash.slice(1))).length"), 0)
 
+    def test_the_spread_of_errors_is_drawn_with_its_limit(self):
+        self.browser.open("numeric.html")
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('.multiples figure').length"), 6)
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('.multiples .limit').length"), 6)
+        # Only the native run has elements over the limit; every bar lies within its chart.
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('.multiples .pass rect.fail').length"), 0)
+        self.assertGreater(self.browser.evaluate("document.querySelectorAll('.multiples .fail rect.fail').length"), 0)
+        for page in ("numeric.html", "hostile.html"):
+            self.browser.open(page)
+            self.assertEqual(self.browser.evaluate("""[...document.querySelectorAll('.multiples rect')].filter(bar => {
+                const b = bar.getBoundingClientRect(), s = bar.closest('svg').getBoundingClientRect();
+                return b.left < s.left - 1 || b.right > s.right + 1 || b.bottom > s.bottom || b.height < 1; }).length"""), 0)
+
+    def test_sealed_picture_and_the_one_made_here_are_drawn(self):
+        self.browser.open("numeric.html")
+        self.assertEqual(self.browser.evaluate("[...document.images].map(i => i.naturalWidth)"), [48, 48, 48])
+        self.assertTrue(self.browser.evaluate("[...document.images].every(i => i.alt)"))
+
     def test_without_script_everything_is_there(self):
         self.browser.open("matrix.html", script=False)
         self.browser.call("Emulation.setScriptExecutionDisabled", value=False)
@@ -273,7 +291,7 @@ class Pages(unittest.TestCase):
     def test_texts_from_files_stay_texts(self):
         self.browser.open("hostile.html")
         self.assertEqual(self.browser.evaluate("document.querySelectorAll('script').length"), 1)
-        self.assertEqual(self.browser.evaluate("document.querySelectorAll('img,iframe,b:not(h1 b,.value b)').length"), 0)
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('img,iframe,b:not(h1 b,.value b,figcaption b)').length"), 0)
         self.assertIn("<img src=x", self.browser.evaluate("document.querySelector('h1').textContent"))
         self.assertEqual(self.browser.complaints(), [])
 

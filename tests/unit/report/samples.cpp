@@ -79,12 +79,34 @@ std::vector<LayerError> layers(int bad, double ratio) {
   return rows;
 }
 
+// 48 by 32 pixels, and the same with red and blue changed round.
+constexpr std::string_view k_picture =
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8"
+    "ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKT/wAAR"
+    "CAAgADADASIAAhEBAxEB/8QAFwABAQEBAAAAAAAAAAAAAAAAAwECBP/EABUQAQEAAAAAAAAAAAAAAAAAAAEA/8QAFwEBAAMAAAAAAAAAAAAA"
+    "AAAAAwECBP/EABYRAQEBAAAAAAAAAAAAAAAAAAABEf/aAAwDAQACEQMRAD8ARKJIlEs2tFokokiUSto7RpZSRKJTorXUllJUspDpbRpRJEsp"
+    "W0do0okiUSnRWv/Z";
+constexpr std::string_view k_recoloured =
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8"
+    "ybqmx5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKT/wAAR"
+    "CAAgADADASIAAhEBAxEB/8QAFwABAQEBAAAAAAAAAAAAAAAAAgABA//EABUQAQEAAAAAAAAAAAAAAAAAAAAR/8QAFwEBAQEBAAAAAAAAAAAA"
+    "AAAAAwEEAP/EABYRAQEBAAAAAAAAAAAAAAAAAAABEf/aAAwDAQACEQMRAD8AyMhxRptZ9CMhxQdq65xQ4oK1ddYocZDWi0IocZB2u0IocZBW"
+    "rr//2Q==";
+
 std::vector<OutputError> outputs(double native, std::string remark) {
   std::vector<OutputError> rows;
   const double scale = native / 6.2;
   for (const auto* output : {"boxes_13", "boxes_26", "boxes_52"}) {
     const double spread = output[6] == '1' ? 1 : output[6] == '2' ? 0.8 : 0.6;
-    rows.push_back({"street", output, "float64", 11.0 * spread, 256, "", {{-1, 3100}, {0, 31200}, {1, 8800}}});
+    rows.push_back({"street",
+                    output,
+                    "float64",
+                    1.1e-8 * spread,
+                    4.8e-7,
+                    "",
+                    {{k_first_decade, 15}, {-10, 3100}, {-9, 31200}, {-8, 8800}},
+                    9.2e-8 * spread,
+                    7.6e-6});
     const auto shift = static_cast<std::int64_t>(scale > 10 ? 3 : 0);
     rows.push_back({"street",
                     output,
@@ -92,7 +114,9 @@ std::vector<OutputError> outputs(double native, std::string remark) {
                     native * spread,
                     68.8,
                     remark,
-                    {{-2 + shift, 420}, {-1 + shift, 11400}, {0 + shift, 30150}, {1 + shift, 1100}}});
+                    {{-2 + shift, 420}, {-1 + shift, 11400}, {0 + shift, 30150}, {1 + shift, 1100}},
+                    4.2 * native * spread,
+                    1101});
   }
   return rows;
 }
@@ -264,7 +288,10 @@ Report numeric_failure() {
   report.evidence.layers = layers(4, 3000);
   report.evidence.outputs = outputs(6340, "TF32 or float16");
   for (const auto* output : {"boxes_13", "boxes_26", "boxes_52"})
-    report.evidence.outputs.push_back({"street", output, "native, TF32 off", 6.4, 68.8, "float32", {}});
+    report.evidence.outputs.push_back({"street", output, "native, TF32 off", 6.4, 68.8, "float32", {}, 27, 1101});
+  report.evidence.pictures = {{"street/image: the sealed picture", "image/jpeg", std::string(k_picture)},
+                              {"street/image: what the network was given", "image/jpeg", std::string(k_picture)},
+                              {"street/image: made here from made.npy", "image/jpeg", std::string(k_recoloured)}};
   report.next = "goldseal verify yolov3.seal --tf32 off";
   return report;
 }
@@ -308,7 +335,15 @@ Report hostile_report() {
   report.next = "rm\n-rf";
   report.evidence.environment = {{"</td>", "<script>", "\x1b", Status::fail}};
   report.evidence.tensors = {{"<i>.\xff", "float32", {1}, TensorState::changed, "\"'>"}};
-  report.evidence.outputs = {{"</svg>", "&", "\x02", std::numeric_limits<double>::infinity(), 16, "<", {}}};
+  report.evidence.outputs = {{"</svg>",
+                              "&",
+                              "\x02",
+                              std::numeric_limits<double>::infinity(),
+                              16,
+                              "<",
+                              {{-9'000'000'000, 7}, {9'000'000'000, 7}},
+                              std::numeric_limits<double>::quiet_NaN(),
+                              1e300}};
   report.evidence.layers = {{"g", "</text>", std::numeric_limits<double>::quiet_NaN(), 256}};
   report.evidence.pictures = {{"\"", "text/html", "PHNjcmlwdD4="}};
   return report;

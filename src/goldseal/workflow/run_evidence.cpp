@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/run_evidence.hpp>
+
+#include <goldseal/base/base64.hpp>
+#include <goldseal/golden/error_distribution.hpp>
+#include <goldseal/golden/jpeg.hpp>
+#include <goldseal/golden/thumbnail.hpp>
+
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+constexpr int k_quality = 88;  // a photograph of 240 pixels takes about 15 kB
+
+bool comparable(const HostTensor* found, const HostTensor& reference) {
+  return found != nullptr && found->shape == reference.shape && converts_to_double(found->dtype);
+}
+
+}  // namespace
+
+void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, RunEvidence& evidence) {
+  const auto note = [&](const golden::GoldenOutput& output, const std::vector<HostTensor>& run, const char* name) {
+    const auto* const found = find_tensor(run, output.native.name);
+    if (!comparable(found, *output.reference)) return;
+    evidence.distributions[{results.golden_case, output.native.name, name}] =
+        golden::error_distribution(*found, *output.reference, *output.noise);
+  };
+  for (const auto& output : sealed.outputs) {
+    if (!output.reference || !output.noise) continue;
+    note(output, results.native, "native");
+    note(output, results.float64, "float64");
+  }
+}
+
+void note_picture(const HostTensor& tensor, std::string title, RunEvidence& evidence) {
+  const auto picture = golden::thumbnail_of(tensor);
+  if (!picture) return;
+  evidence.pictures.push_back({std::move(title), "image/jpeg", base64(golden::encode_jpeg(*picture, k_quality))});
+}
+
+void note_picture(const golden::Picture& picture, std::string title, RunEvidence& evidence) {
+  note_picture(make_tensor("picture", DType::uint8, {picture.height, picture.width, 3}, picture.pixels),
+               std::move(title), evidence);
+}
+
+}  // namespace goldseal
