@@ -8,6 +8,7 @@ namespace goldseal {
 
 extern const Check k_seal_manifest;
 extern const Check k_seal_golden_file;
+extern const Check k_seal_architecture;
 extern const Check k_file_checkpoint;
 extern const Check k_file_architecture;
 extern const Check k_keys_sealed;

@@ -20,6 +20,7 @@ struct Options {
   std::string seal;
   bool force = false;
   bool anonymous = false;
+  bool enclose = false;
   RunOptions run{std::chrono::seconds(3600)};
 };
 
@@ -42,6 +43,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
   request.anonymous = options.anonymous;
+  request.enclose = options.enclose;
   options.run.fill(request);
   request.runtime = find_runtime(options.run.runtime, request.model ? request.model->builder : "torchscript");
   Progress progress(progress_mode(common));
@@ -75,6 +77,9 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
       ->type_name("DIR.seal");
   app.add_flag("--force", options->force, "Replace a seal that exists");
+  app.add_flag("--enclose", options->enclose,
+               "Put the network's architecture, without its weights, into the seal, so that a target needs the "
+               "checkpoint alone (darknet:, torchscript:, export:)");
   app.add_flag("--anonymous", options->anonymous, "Leave out host name and serial numbers");
   return [options, &common] { return run(*options, common); };
 }

@@ -35,7 +35,8 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"verbose", Kind::flag, false},   Setting{"policy", Kind::text, true},
                                 Setting{"target", Kind::list, true},     Setting{"runtime", Kind::text, true},
                                 Setting{"depth", Kind::text, false},     Setting{"timeout", Kind::number, false},
-                                Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false}};
+                                Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false},
+                                Setting{"enclose", Kind::flag, false}};
 
 // Variables that goldseal or its tests read and that stand for no flag.
 constexpr std::array<std::string_view, 5> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",

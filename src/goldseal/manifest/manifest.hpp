@@ -18,10 +18,13 @@ namespace goldseal {
 /// The format that this version writes. Every older one is read; a newer one is refused.
 inline constexpr std::int64_t k_manifest_format = 1;
 
+/// The role of an architecture that lies in the seal itself.
+inline constexpr std::string_view k_enclosed_role = "enclosed";
+
 /// A file that the model consists of.
 struct FileRecord {
-  std::string role;  ///< `checkpoint` or `architecture`
-  std::string path;  ///< relative to the seal's directory where that is possible, with `/`
+  std::string role;  ///< `checkpoint`, `shard`, `architecture`, or `enclosed`: a file of the seal
+  std::string path;  ///< relative to the seal's directory where that is possible, with `/`; of `enclosed` a bare name
   std::uint64_t bytes = 0;
   Digest sha256;
   std::optional<Digest> frame_sha256;  ///< of a checkpoint: the file with the tensors' bytes left out

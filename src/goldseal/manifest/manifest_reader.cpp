@@ -106,6 +106,8 @@ class ManifestReader {
     FileRecord file;
     file.role = reader.text("role");
     file.path = reader.text("path");
+    if (file.role == k_enclosed_role && file.path.find_first_of("/\\") != std::string::npos)
+      reader.fail("path", "the name of a file in the seal");
     const auto bytes = reader.integer("bytes");
     if (bytes < 0) reader.fail("bytes", "a size of 0 or more");
     file.bytes = static_cast<std::uint64_t>(bytes);

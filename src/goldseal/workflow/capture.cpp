@@ -15,6 +15,7 @@
 #include <goldseal/golden/cases.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/architecture.hpp>
+#include <goldseal/workflow/enclosure.hpp>
 #include <goldseal/workflow/golden_runs.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/reach.hpp>
@@ -64,6 +65,7 @@ class Capture {
                          .darknet_cfg = m_request.model ? m_request.model->darknet_cfg() : std::filesystem::path()});
     m_model = m_request.model ? *m_request.model : own_architecture(m_checkpoint);
     m_model.suit(m_checkpoint.container);
+    if (m_request.enclose) static_cast<void>(enclosed_name(m_model));  // refuses what cannot be, before any work
     describe_model();
     // The digests need no worker and the worker's start needs no digests.
     auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint); });
@@ -91,10 +93,21 @@ class Capture {
     if (!loaded_as_read(worker.digest())) return false;
     run_golden(worker, network);
     m_report.findings.push_back(judge_reach(reach_of_all()));
+    if (m_request.enclose) enclose_network(worker, network);
     if (verdict(m_report) != ExitCode::conforms) return false;
     record_environment(worker);
     worker.finish();
     return true;
+  }
+
+  void enclose_network(Worker& worker, const BuiltNetwork& network) {
+    m_progress.step("enclosing the architecture");
+    m_enclosed = enclose(m_model, network, m_directory.staging());
+    m_manifest.model.files.push_back(*m_enclosed);
+    auto enclosed = m_model;
+    enclosed.source = (m_directory.staging() / m_enclosed->path).string();
+    m_report.findings.push_back(judge_enclosed(worker, enclosed, m_checkpoint, m_match, m_golden, m_manifest.golden));
+    m_stopwatch.lap("enclose");
   }
 
   void note_failure(const WorkerFailure& failure) {
@@ -273,6 +286,9 @@ class Capture {
                                   fmt::format("{} (removed from the keys)", fmt::join(m_match.removed_segments, ", ")));
     }
     m_report.facts.emplace_back("golden", format_bytes(bytes.size()));
+    if (m_enclosed)
+      m_report.facts.emplace_back("enclosed",
+                                  fmt::format("{} ({})", m_enclosed->path, format_bytes(m_enclosed->bytes)));
     m_report.next = fmt::format("goldseal verify {}", m_request.seal.string());
   }
 
@@ -293,6 +309,7 @@ class Capture {
   ModelSpec m_model;
   KeyMatch m_match;
   std::optional<FileRecord> m_architecture;
+  std::optional<FileRecord> m_enclosed;
   std::vector<golden::GoldenTensors> m_golden;
   std::vector<std::optional<std::vector<TensorReach>>> m_reach;  // by case
 };

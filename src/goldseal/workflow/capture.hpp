@@ -27,6 +27,7 @@ struct CaptureRequest {
   std::filesystem::path seal;  ///< the directory to write
   bool force = false;
   bool anonymous = false;
+  bool enclose = false;  ///< put the architecture without its weights into the seal (enclosure.hpp)
   std::chrono::seconds limit{3600};
   std::optional<int> threads;
   Confinement confinement = Confinement::sandbox;

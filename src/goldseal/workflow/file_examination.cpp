@@ -3,6 +3,7 @@
 
 #include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/workflow/enclosure.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/weight_evidence.hpp>
 
@@ -13,14 +14,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-ModelSpec model_of(const JudgeRequest& request, const ModelRecord& sealed) {
+ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   if (request.model) {
     auto model = *request.model;
     // The worker has a directory of its own.
     if (model.is_file()) model.source = fs::absolute(model.source).string();
     return model;
   }
+  const auto& sealed = manifest.model;
   ModelSpec model{sealed.builder, sealed.source, sealed.options};
+  if (const auto* const enclosed = find_enclosed(manifest)) {
+    model.source = fs::absolute(request.seal / enclosed->path).string();
+    return model;
+  }
   if (model.is_file()) model.source = resolve_from_seal(model.source, request.seal).string();
   return model;
 }
@@ -68,9 +74,13 @@ std::optional<Digest> golden_digest(const fs::path& seal) {
 }
 
 FileExamination::FileExamination(const JudgeRequest& request, Observation& observed)
-    : m_request(request), m_observed(observed), m_model(model_of(request, observed.sealed.model)) {
+    : m_request(request),
+      m_observed(observed),
+      m_model(model_of(request, observed.sealed)),
+      m_from_seal(!request.model && find_enclosed(observed.sealed) != nullptr) {
   observed.golden_sha256 = golden_digest(request.seal);
-  if (m_model.is_file()) examine_architecture();
+  if (auto enclosed = observe_enclosed(observed.sealed, request.seal)) m_observed.files.push_back(std::move(*enclosed));
+  if (m_model.is_file() && !m_from_seal) examine_architecture();
   examine_checkpoint(checkpoint_path(request, observed));
 }
 

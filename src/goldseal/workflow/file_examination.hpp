@@ -26,6 +26,9 @@ class FileExamination {
   /// Where the network's description lies here: a file's path, or the reference.
   [[nodiscard]] const ModelSpec& model() const { return m_model; }
 
+  /// The network is built from the architecture that the seal encloses.
+  [[nodiscard]] bool builds_from_seal() const { return m_from_seal; }
+
   /// Waits for the digests and completes the observation.
   void finish();
 
@@ -37,6 +40,7 @@ class FileExamination {
   const JudgeRequest& m_request;
   Observation& m_observed;
   ModelSpec m_model;
+  bool m_from_seal;
   std::optional<Checkpoint> m_checkpoint;
   std::future<Digests> m_digests;
 };

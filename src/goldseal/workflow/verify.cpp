@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/verify.hpp>
 
+#include <checks/file/records.hpp>
 #include <checks/runner.hpp>
 #include <goldseal/base/utc.hpp>
 #include <goldseal/base/version.hpp>
 #include <goldseal/environment/probe.hpp>
 #include <goldseal/golden/golden_file.hpp>
+#include <goldseal/workflow/enclosure.hpp>
 #include <goldseal/workflow/file_examination.hpp>
 #include <goldseal/workflow/input_observation.hpp>
 #include <goldseal/workflow/model_run.hpp>
 #include <goldseal/workflow/report_evidence.hpp>
 #include <goldseal/workflow/stopwatch.hpp>
 
+#include <fmt/format.h>
+
 #include <future>
 #include <utility>
 
 namespace goldseal {
 namespace {
+
+namespace fs = std::filesystem;
 
 Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target,
                    RunEvidence evidence = {}) {
@@ -33,6 +39,12 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
 }
 
 bool golden_is_whole(const Observation& observed) { return observed.golden_sha256 == observed.sealed.golden_sha256; }
+
+bool enclosed_is_whole(const Observation& observed) {
+  const auto* const record = find_record(observed, k_enclosed_role);
+  const auto* const file = find_file(observed, k_enclosed_role);
+  return record == nullptr || (file != nullptr && file->sha256 == record->sha256);
+}
 
 std::string target_of(const Observation& observed) {
   auto name = observed.found.shown("host.name");
@@ -59,7 +71,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   observed.found = probe_machine(probe);
   stopwatch.lap("read");
   // A seal or file that is damaged, or keys that do not match, are a verdict already; the model would only blur it.
-  if (files.checkpoint() && files.keys_match() && golden_is_whole(observed)) {
+  if (files.checkpoint() && files.keys_match() && golden_is_whole(observed) && enclosed_is_whole(observed)) {
     if (request.results) {
       judge_again(*request.results, request, files, observed, evidence, progress, stopwatch);
     } else {
@@ -73,6 +85,9 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   report.facts.emplace_back("runtime", observed.worker ? observed.worker->runtime : request.runtime.describe());
   if (observed.worker && !observed.worker->sandbox.empty())
     report.facts.emplace_back("sandbox", observed.worker->sandbox);
+  if (files.builds_from_seal())
+    report.facts.emplace_back("network", fmt::format("{}, enclosed in the seal: {}", files.model().builder,
+                                                     fs::path(files.model().source).filename().string()));
   report.stages = stopwatch.stages();
   return report;
 }
@@ -87,6 +102,7 @@ std::vector<Report> check_targets(const CheckRequest& request) {
   std::vector<Environment> targets;
   for (const auto& target : request.targets) targets.push_back(load_environment(target));
   observed.golden_sha256 = golden.get();
+  if (auto enclosed = observe_enclosed(observed.sealed, request.seal)) observed.files.push_back(std::move(*enclosed));
   std::vector<Report> reports;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     observed.found = std::move(targets[i]);

@@ -3,7 +3,9 @@
 
 #include "builders.hpp"
 
+#include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/byte_reader.hpp>
+#include <goldseal/checkpoint/zip_writer.hpp>
 
 #include <catch.hpp>
 
@@ -109,4 +111,23 @@ TEST_CASE("every byte outside the data is checked: any that is changed is refuse
       CHECK_FALSE(error.message().empty());
     }
   }
+}
+
+TEST_CASE("zeros are written compressed, in PyTorch's layout, and unpack to what they were") {
+  const TemporaryDirectory directory;
+  OutputFile file(directory.path() / "zeros.pt", false);
+  ZipWriter writer(file);
+  constexpr std::size_t k_size = (5U << 20U) + 3;
+  writer.add_zeros("m/data/0", k_size);
+  writer.add_zeros("m/none", 0);
+  writer.add("m/text", "abc");
+  writer.finish();
+  file.commit();
+  const MappedFile mapped(directory.path() / "zeros.pt");
+  const auto archive = read_zip("zeros.pt", mapped.bytes());
+  CHECK(archive.notes.empty());
+  CHECK(archive.unpack(*archive.find("data/0")) == std::string(k_size, '\0'));
+  CHECK(archive.find("none")->size == 0);
+  CHECK(as_text(archive.stored(*archive.find("text"))) == "abc");
+  CHECK(mapped.size() < k_size / 500);
 }

@@ -100,6 +100,14 @@ TEST_CASE("a member of the wrong type is named with its line") {
   }
 }
 
+TEST_CASE("an enclosed file lies in the seal itself: a path that leads elsewhere is refused") {
+  auto manifest = sample();
+  manifest.model.files.push_back({std::string(k_enclosed_role), "architecture.cfg", 3, sha256("cfg"), std::nullopt});
+  CHECK(read_manifest(write_manifest(manifest), "m").model.files.back().path == "architecture.cfg");
+  manifest.model.files.back().path = "../architecture.cfg";
+  CHECK_THROWS_AS(read_manifest(write_manifest(manifest), "m"), Error);
+}
+
 TEST_CASE("a key of a hundred thousand parts is refused before the parser recurses on it") {
   std::string bomb = "a";
   for (int i = 0; i < 100'000; ++i) bomb += ".a";

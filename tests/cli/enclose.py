@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`capture --enclose`: what the seal holds is enough for a target: `enclose.py GOLDSEAL TORCH_DIR [OTHER_TORCH_DIR]`.
+
+Exit code 125: this interpreter has no torch, and the test counts as skipped."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+try:
+    import torch
+    from torch import nn
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(125)
+
+CFG = """[net]
+width=16
+height=16
+channels=3
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=1
+pad=1
+activation=leaky
+
+[convolutional]
+size=1
+stride=1
+pad=1
+filters=18
+activation=linear
+
+[yolo]
+mask = 0,1,2
+anchors = 10,13, 16,30, 33,23
+classes=1
+"""
+INPUT = ("--input", "image=random:1x3x16x16,seed=7")
+
+
+class Classifier(nn.Module):
+    """Weights that would show in a file's size, and a buffer that no state dict holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(64)
+        self.wide = nn.Linear(64, 512)
+        self.register_buffer("scale", torch.tensor([2.0]), persistent=False)
+
+    def forward(self, image):
+        maps = torch.relu(self.norm(self.conv(image)))
+        return self.wide(maps.mean([2, 3]) * self.scale)
+
+
+def darknet_state():
+    layers = {"module_list.0.conv_0": nn.Conv2d(3, 8, 3, bias=False), "module_list.0.batch_norm_0": nn.BatchNorm2d(8),
+              "module_list.1.conv_1": nn.Conv2d(8, 18, 1)}
+    return {f"{place}.{name}": tensor for place, layer in layers.items() for name, tensor in layer.state_dict().items()}
+
+
+def run(program, *arguments, folder=None):
+    """The exit code, the report (none where nothing was judged) and the errors."""
+    done = subprocess.run([program, *arguments, "--format", "json"], capture_output=True, text=True, check=False, cwd=folder)
+    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+def findings(report):
+    return {finding["id"]: finding for finding in report["findings"]}
+
+
+def facts(report):
+    return json.dumps(report.get("facts"))
+
+
+def expect(condition, what, *detail):
+    if not condition:
+        sys.exit(f"not so: {what} {detail}")
+    print(f"ok: {what}")
+
+
+def architectures(folder):
+    """The form, the file it names, the options behind it, and the state dict that goes into it."""
+    network = Classifier().eval()
+    script = folder / "network.pt"
+    torch.jit.script(network).save(str(script))
+    yield "darknet", folder / "network.cfg", "", darknet_state()
+    yield "torchscript", script, "?non_persistent=scale", network.state_dict()
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8):
+        torch.export.save(torch.export.export(network, (torch.ones(1, 3, 16, 16),)), folder / "network.pt2")
+        yield "export", folder / "network.pt2", "", network.state_dict()
+
+
+def prove(goldseal, folder, form, file, options, state, here, others):
+    home = folder / form
+    home.mkdir()
+    shutil.copy(file, home / file.name)
+    torch.save(state, home / "weights.pth")
+    model = f"{form}:{home / file.name}{options}"
+    code, report, error = run(goldseal, "capture", home / "weights.pth", "--model", model, *INPUT, *here, "--enclose")
+    expect(code == 0 and findings(report)["seal.architecture"]["status"] == "pass", f"{form}: an architecture is enclosed", report, error)
+    seal = home / "weights.seal"
+    enclosed = seal / f"architecture{file.suffix}"
+    record = [r for r in tomllib.loads((seal / "manifest.toml").read_text())["model"]["file"] if r["role"] == "enclosed"]
+    expect(len(record) == 1 and record[0]["path"] == enclosed.name and record[0]["bytes"] == enclosed.stat().st_size,
+           f"{form}: the manifest names it", record)
+    weights = state["wide.weight"].numel() * 4 if "wide.weight" in state else 1 << 30
+    expect(enclosed.stat().st_size < weights / 4, f"{form}: it holds no weights", enclosed.stat().st_size)
+
+    target = folder / f"{form}-target"
+    target.mkdir()
+    shutil.copytree(seal, target / "weights.seal")
+    shutil.copy(home / "weights.pth", target / "elsewhere.pth")
+    call = ("verify", "weights.seal", "--checkpoint", "elsewhere.pth")
+    interpreter = [("--runtime", f"python={sys.executable}")] if form == "torchscript" else []
+    for runtime in (here, *others, *interpreter):
+        code, report, error = run(goldseal, *call, *runtime, folder=target)
+        expect(code == 0 and enclosed.name in facts(report) and findings(report)["golden.shadow"]["status"] == "pass",
+               f"{form}: a target needs the seal and the checkpoint alone ({runtime[1]})", report, error)
+
+    code, report, error = run(goldseal, *call, "--model", model, *here, folder=target)
+    expect(code == 0 and enclosed.name not in facts(report) and findings(report)["file.architecture"]["status"] == "pass",
+           f"{form}: a --model that is given wins", report, error)
+
+    copy = target / "weights.seal" / enclosed.name
+    damaged = bytearray(copy.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    copy.write_bytes(damaged)
+    code, report, error = run(goldseal, *call, *here, folder=target)
+    expect(code == 4 and "changed" in findings(report)["seal.architecture"]["message"] and findings(report)["worker.run"]["status"] == "skipped",
+           f"{form}: one that was changed is damage, and nothing is built from it", report, error)
+    copy.unlink()
+    code, report, error = run(goldseal, "check", "weights.seal", "--checkpoint", "elsewhere.pth", folder=target)
+    expect(code == 4 and "missing" in findings(report)["seal.architecture"]["message"], f"{form}: one that is missing too", report, error)
+
+
+def main(goldseal, torch_directory, *other_directories):
+    torch.manual_seed(7)
+    here = ("--runtime", f"libtorch={torch_directory}")
+    others = [("--runtime", f"libtorch={directory}") for directory in other_directories]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "network.cfg").write_text(CFG)
+        for form, file, options, state in architectures(folder):
+            prove(goldseal, folder, form, file, options, state, here, others)
+
+        if hasattr(torch, "get_default_device"):
+            with torch.device("meta"):
+                empty = nn.Linear(768, 4)
+            torch.jit.script(empty).save(str(folder / "meta.pt"))
+            torch.save(nn.Linear(768, 4).state_dict(), folder / "linear.pth")
+            code, report, error = run(goldseal, "capture", folder / "linear.pth", "--model", f"torchscript:{folder / 'meta.pt'}",
+                                      "--input", "random:1x768,seed=7", *here, "--enclose")
+            expect(code == 0, "an archive of the meta device is enclosed as it is", report, error)
+
+        whole = torch.jit.script(Classifier().eval())
+        whole.save(str(folder / "whole.pt"))
+        code, report, error = run(goldseal, "capture", folder / "whole.pt", *INPUT, *here, "--enclose", "-o", folder / "whole.seal")
+        expect(code == 0, "a checkpoint that is its own architecture is enclosed too", report, error)
+        (folder / "moved").mkdir()
+        (folder / "whole.pt").rename(folder / "moved" / "whole.pt")
+        code, report, error = run(goldseal, "verify", folder / "whole.seal", "--checkpoint", folder / "moved" / "whole.pt", *here)
+        expect(code == 0, "and verified where it lies elsewhere", report, error)
+
+        code, report, error = run(goldseal, "capture", folder / "linear.pth", "--model", "python:torch.nn:Linear?in_features=768&out_features=4",
+                                  "--input", "random:1x768,seed=7", "--runtime", f"python={sys.executable}", "--enclose", "-o", folder / "code.seal")
+        expect(code == 2 and "torch.jit.script" in error and report is None, "code of the user's is refused, with what to do", report, error)
+        expect(not (folder / "code.seal").exists(), "and nothing is written")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
