@@ -6,6 +6,7 @@
 namespace goldseal {
 namespace {
 
+// Titles of checks of one fact are nouns in the singular, so that they can begin these sentences.
 std::string describe_breach(const Check& check, const RuleResult& result) {
   if (result.detail.empty() || result.detail == "differs") return fmt::format("{} differs", check.title);
   return fmt::format("{} differs: {}", check.title, result.detail);
@@ -23,7 +24,7 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
   Finding finding;
   switch (result.outcome) {
     case RuleOutcome::holds:
-      finding = passed(fmt::format("{} {}", check.title, result.actual));
+      finding = passed(fmt::format("{}: {}", check.title, result.actual));
       break;
     case RuleOutcome::broken:
       finding = failed(describe_breach(check, result), result.expected, result.actual, std::string(check.remedy));
@@ -33,10 +34,10 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
     case RuleOutcome::missing:
       if (!observed.asked_pytorch)
         return skipped(fmt::format("{}: known only where PyTorch runs (verify, or probe --runtime)", check.title));
-      finding = undecided(fmt::format("{}: not known of this machine", check.title));
+      finding = undecided(fmt::format("{} is not known of this machine", check.title));
       break;
     case RuleOutcome::incomparable:
-      finding = undecided(fmt::format("{}: cannot be compared: {}", check.title, result.detail));
+      finding = undecided(fmt::format("{} cannot be compared: {}", check.title, result.detail));
       break;
   }
   finding.expected = result.expected;

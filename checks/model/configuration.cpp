@@ -39,6 +39,13 @@ std::vector<Difference> differences(const Configuration& sealed, const Configura
 // The last segment: what the value is called, whatever layer it belongs to.
 std::string_view setting(std::string_view key) { return key.substr(key.rfind('.') + 1); }
 
+// `eps of module_list.0.batch_norm_0`
+std::string described(std::string_view key) {
+  const auto dot = key.rfind('.');
+  if (dot == std::string_view::npos) return escape_unprintable(key);
+  return fmt::format("{} of {}", escape_unprintable(setting(key)), escape_unprintable(key.substr(0, dot)));
+}
+
 Finding judge_configuration(const Observation& observed, const CheckSettings&) {
   if (!observed.configuration) return skipped("no network was built");
   const auto& sealed = observed.sealed.model.configuration;
@@ -49,11 +56,11 @@ Finding judge_configuration(const Observation& observed, const CheckSettings&) {
   const auto& first = differing.front();
   const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";
   auto finding = failed(
-      fmt::format("the network is configured otherwise: {} of {}{}", setting(first.key), escape_unprintable(first.key),
-                  more),
+      fmt::format("the network is configured otherwise: {}{}", described(first.key), more),
       fmt::format("{} = {}", setting(first.key), first.sealed), fmt::format("{} = {}", setting(first.key), first.found),
       "build the network from the sealed description; the weights load into this one, and the answers differ");
   Table table{"hyperparameters that differ", {"where", "sealed", "here"}, {}};
+  if (differing.size() > k_rows) table.title += fmt::format(": {} of {}", k_rows, differing.size());
   for (std::size_t i = 0; i < std::min(k_rows, differing.size()); ++i) {
     table.rows.push_back({escape_unprintable(differing[i].key), differing[i].sealed, differing[i].found});
   }

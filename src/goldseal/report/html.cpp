@@ -176,6 +176,14 @@ void write_matrix(std::string& out, std::span<const Report> reports) {
       "report.</p></section>\n";
 }
 
+// What the reports are of: one seal on several targets, or several seals.
+std::string subject_of(std::span<const Report> reports) {
+  const auto& first = reports.front().subject;
+  if (std::ranges::any_of(reports, [&](const Report& report) { return report.subject != first; }))
+    return fmt::format("{} reports", reports.size());
+  return fmt::format("{} on {} {}", first, reports.size(), reports.size() == 1 ? "target" : "targets");
+}
+
 std::string matrix_summary(std::span<const Report> reports) {
   std::string text;
   for (const auto code : {ExitCode::integrity, ExitCode::fails, ExitCode::inconclusive, ExitCode::conforms}) {
@@ -224,13 +232,14 @@ std::string render_matrix(std::span<const Report> reports) {
   });
   const auto worst = verdict(code);
   std::string out;
-  begin_page(out, fmt::format("{}: {} reports", headline(worst), reports.size()));
+  const auto title = subject_of(reports);
+  begin_page(out, fmt::format("{}: {}", headline(worst), title));
   fmt::format_to(std::back_inserter(out),
                  R"(<main><header class="verdict {}"><svg viewBox="0 0 50 50" fill="none" stroke-width="4" )"
                  R"(stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><circle cx="25" cy="25" r="21"/>)"
-                 R"(<path d="{}"/></svg><h1><b>{}</b> {} reports</h1><p>{}</p></header>)"
+                 R"(<path d="{}"/></svg><h1><b>{}</b> {}</h1><p>{}</p></header>)"
                  "\n",
-                 color_of(worst), emblem(worst), headline(worst), reports.size(), matrix_summary(reports));
+                 color_of(worst), emblem(worst), headline(worst), escape_markup(title), matrix_summary(reports));
   write_matrix(out, reports);
   for (std::size_t r = 0; r < reports.size(); ++r) {
     const auto prefix = fmt::format("r{}-", r);

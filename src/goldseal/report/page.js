@@ -6,6 +6,7 @@ for (const panel of document.querySelectorAll('.findings')) {
   const boxes = [...panel.querySelectorAll('input[type=checkbox]')];
   const said = panel.querySelector('[role=status]');
   const items = [...panel.querySelectorAll('.finding')].map(node => ({node, text: node.textContent.toLowerCase()}));
+  const groups = [...panel.querySelectorAll('details.group')];
   const apply = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = new Set(boxes.filter(box => box.checked).map(box => box.value));
@@ -14,8 +15,13 @@ for (const panel of document.querySelectorAll('.findings')) {
       node.hidden = !(wanted.has(node.dataset.status) && words.every(word => text.includes(word)));
       shown += !node.hidden;
     }
+    for (const group of groups) {
+      group.hidden = !group.querySelector('.finding:not([hidden])');
+      if (words.length) group.open = true;
+    }
     said.textContent = `${shown} of ${items.length} shown`;
   };
+  for (const group of groups) group.open = false;
   search.addEventListener('input', apply);
   search.addEventListener('keydown', event => {
     if (event.key === 'Escape') { search.value = ''; apply(); }
@@ -23,7 +29,8 @@ for (const panel of document.querySelectorAll('.findings')) {
   for (const box of boxes) box.addEventListener('change', apply);
   for (const button of panel.querySelectorAll('button'))
     button.addEventListener('click', () => {
-      for (const {node} of items) if (!node.hidden) node.open = button.value === 'open';
+      for (const node of [...groups, ...items.map(item => item.node)])
+        if (!node.hidden) node.open = button.value === 'open';
     });
   apply();
 }
@@ -33,6 +40,13 @@ for (const box of document.querySelectorAll('.matrix-tools input')) {
   box.addEventListener('change', apply);
   apply();
 }
+// On paper nothing can be opened.
+let folded = [];
+addEventListener('beforeprint', () => {
+  folded = [...document.querySelectorAll('details.group:not([open])')];
+  for (const group of folded) group.open = true;
+});
+addEventListener('afterprint', () => { for (const group of folded) group.open = false; });
 const articles = [...document.querySelectorAll('article')];
 const follow = () => {
   const target = location.hash.length > 1 ? document.getElementById(location.hash.slice(1)) : null;

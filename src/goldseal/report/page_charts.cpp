@@ -10,7 +10,8 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <tuple>
+#include <map>
+#include <utility>
 
 namespace goldseal {
 namespace {
@@ -19,6 +20,12 @@ using Out = std::back_insert_iterator<std::string>;
 
 // NaN is over every limit.
 bool is_over(double ratio, double limit) { return !(ratio <= limit); }
+
+// Every how many decades there is room for a label.
+int label_step(const LogAxis& axis) {
+  constexpr int k_most_labels = 7;
+  return 1 + (axis.last_decade() - axis.first_decade()) / (k_most_labels + 1);
+}
 
 void write_vertical_grid(std::string& out, const LogAxis& axis) {
   for (int decade = axis.first_decade(); decade <= axis.last_decade(); ++decade)
@@ -48,6 +55,16 @@ std::string remarks_on(const OutputError& output) {
   return text;
 }
 
+// All runs of one output beside each other, outputs in the order in which they first occur.
+std::vector<const OutputError*> by_output(const std::vector<OutputError>& outputs) {
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> places;
+  for (const auto& output : outputs) places.try_emplace({output.golden, output.output}, places.size());
+  std::vector<const OutputError*> sorted;
+  for (const auto& output : outputs) sorted.push_back(&output);
+  std::ranges::stable_sort(sorted, {}, [&](const auto* o) { return places.at({o->golden, o->output}); });
+  return sorted;
+}
+
 void write_output(std::string& out, const OutputError& output, const LogAxis& axis) {
   const bool over = is_over(output);
   const auto x = axis.position(output.ratio);
@@ -68,7 +85,7 @@ void write_output(std::string& out, const OutputError& output, const LogAxis& ax
 
 void write_axis(std::string& out, const LogAxis& axis) {
   out += R"(<li><span></span><svg height="20" aria-hidden="true">)";
-  for (int decade = axis.first_decade(); decade <= axis.last_decade(); ++decade)
+  for (int decade = axis.first_decade(); decade <= axis.last_decade(); decade += label_step(axis))
     fmt::format_to(Out(out), R"(<text x="{:.2f}%" y="14" text-anchor="{}">{}</text>)",
                    axis.position(std::pow(10.0, decade)),
                    decade == axis.first_decade()  ? "start"
@@ -88,7 +105,7 @@ using Layers = std::vector<const LayerError*>;
 
 void write_layer_axis(std::string& out, const LogAxis& axis) {
   fmt::format_to(Out(out), R"(<svg height="{}" aria-hidden="true">)", k_plot);
-  for (int decade = axis.first_decade(); decade <= axis.last_decade(); ++decade)
+  for (int decade = axis.first_decade(); decade <= axis.last_decade(); decade += label_step(axis))
     fmt::format_to(Out(out), R"(<text x="85%" y="{:.1f}" text-anchor="end">{}</text>)",
                    y_of(axis, std::pow(10.0, decade)) + 4, decade_label(decade));
   out += "</svg>";
@@ -149,7 +166,10 @@ void write_layer_chart(std::string& out, const std::string& name, const Layers& 
   write_layer_bars(out, layers, axis);
   write_layer_limits(out, layers, axis);
   if (bad != layers.end()) write_first_bad(out, layers, static_cast<std::size_t>(bad - layers.begin()));
-  fmt::format_to(Out(out), "</svg><figcaption>{}</figcaption></figure>\n", escape_markup(said));
+  fmt::format_to(Out(out),
+                 "</svg><figcaption>{}. Error over noise, from {} to {} in the order of execution; the dashed "
+                 "line is the limit.</figcaption></figure>\n",
+                 escape_markup(said), escape_markup(layers.front()->name), escape_markup(layers.back()->name));
 }
 
 }  // namespace
@@ -173,11 +193,8 @@ void write_outputs(std::string& out, const Report& report, std::string_view pref
       "the sealed one, in units of the noise that float32 leaves there. The dashed line is the limit.</p><ul "
       "class=\"plot\">",
       prefix);
-  std::vector<const OutputError*> sorted;
-  for (const auto& output : outputs) sorted.push_back(&output);
-  std::ranges::stable_sort(sorted, {}, [](const auto* o) { return std::tie(o->golden, o->output); });
   const OutputError* before = nullptr;
-  for (const auto* output : sorted) {
+  for (const auto* output : by_output(outputs)) {
     if (before == nullptr || before->golden != output->golden || before->output != output->output)
       fmt::format_to(Out(out), "<li class=\"group\"><span>{} <span class=\"mono\">{}</span></span></li>\n",
                      escape_markup(output->golden), escape_markup(output->output));

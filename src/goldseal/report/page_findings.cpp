@@ -13,6 +13,7 @@ namespace goldseal {
 namespace {
 
 constexpr std::size_t k_most_others = 6;
+constexpr std::size_t k_most_measurements = 6;
 
 void write_fact(std::string& out, std::string_view name, std::string_view value, std::string_view style = {}) {
   if (value.empty()) return;
@@ -42,9 +43,15 @@ Table measurements_of(const Finding& finding) {
   return table;
 }
 
+// Many measurements beside a table say the same at more length.
 void write_numbers(std::string& out, const Finding& finding) {
-  if (!finding.measurements.empty()) write_table(out, measurements_of(finding));
+  const bool fold = finding.measurements.size() > k_most_measurements && !finding.tables.empty();
   for (const auto& table : finding.tables) write_table(out, table);
+  if (fold)
+    fmt::format_to(std::back_inserter(out), "<details class=\"more\"><summary>{} measurements</summary>",
+                   format_count(finding.measurements.size()));
+  if (!finding.measurements.empty()) write_table(out, measurements_of(finding));
+  if (fold) out += "</details>";
 }
 
 void write_finding(std::string& out, const Finding& finding, std::size_t index, std::string_view prefix, bool open) {
@@ -72,6 +79,12 @@ void write_tools(std::string& out, const Report& report) {
   out +=
       R"(<span><button type="button" value="open">open all</button> <button type="button" value="close">close all</button></span>)"
       R"(<span class="soft" role="status"></span></div>)";
+}
+
+// What passed or was skipped; page.js folds it, so that without script all of it can be read.
+void begin_group(std::string& out, const Report& report, Status status) {
+  fmt::format_to(std::back_inserter(out), "<details class=\"group\" open><summary>{} {}</summary>\n",
+                 format_count(count(report, status)), status == Status::pass ? "passed" : "skipped");
 }
 
 std::size_t index_in(const Report& report, const Finding& finding) {
@@ -162,9 +175,17 @@ void write_findings(std::string& out, const Report& report, std::string_view pre
   write_tools(out, report);
   // The cause stands in full above.
   const auto* const above = cause(report);
-  for (const auto* finding : by_gravity(report))
-    write_finding(out, *finding, index_in(report, *finding), prefix,
-                  finding != above && gravity(*finding) <= Gravity::undecided);
+  auto group = Gravity::damaged;
+  for (const auto* finding : by_gravity(report)) {
+    const auto grave = gravity(*finding);
+    if (grave != group && grave >= Gravity::passed) {
+      if (group >= Gravity::passed) out += "</details>\n";
+      begin_group(out, report, finding->status);
+    }
+    group = grave;
+    write_finding(out, *finding, index_in(report, *finding), prefix, finding != above && grave <= Gravity::undecided);
+  }
+  if (group >= Gravity::passed) out += "</details>\n";
   out += "</section>\n";
 }
 

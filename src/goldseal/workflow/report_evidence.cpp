@@ -66,10 +66,13 @@ class TensorStates {
     } else {
       m_digests = observed.file_tensors;
     }
+    m_known = keys || !m_digests.empty();
   }
 
+  // Empty where no checkpoint was read, as for the environment of another machine.
   std::vector<TensorRow> rows() const {
     std::vector<TensorRow> rows;
+    if (!m_known) return rows;
     for (const auto& tensor : m_observed.sealed.model.tensors) rows.push_back(row_of(tensor));
     for (const auto& key : m_unexpected) {
       rows.push_back({key.name, std::string(to_string(key.dtype)), key.shape, TensorState::unexpected, ""});
@@ -93,6 +96,7 @@ class TensorStates {
   }
 
   const Observation& m_observed;
+  bool m_known = false;
   std::map<std::string, std::string> m_mismatched;
   std::set<std::string> m_missing;
   std::vector<Key> m_unexpected;
@@ -117,11 +121,13 @@ OutputError output_error(const OutputObservation& output, std::string run, const
 std::vector<OutputError> output_errors(const Observation& observed, const RunEvidence& run) {
   std::vector<OutputError> errors;
   for (const auto& output : observed.outputs) {
+    const bool computes_alike = !output.shadow || golden::judge_shadow(*output.shadow, output.noise).pass;
     if (output.native) {
       const auto lane = golden::judge_native(*output.native, output.noise, output.native_dtype);
-      errors.push_back(
-          output_error(output, "native", lane, output.noise.b,
-                       std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio)))));
+      errors.push_back(output_error(
+          output, "native", lane, output.noise.b,
+          // Where another function is computed, the ratio tells of no precision.
+          computes_alike ? std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio))) : ""));
     }
     if (output.shadow)
       errors.push_back(output_error(output, "float64", golden::judge_shadow(*output.shadow, output.noise), 1, ""));

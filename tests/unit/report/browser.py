@@ -198,6 +198,20 @@ class Pages(unittest.TestCase):
         self.assertEqual(self.shown(), everything)
         self.assertEqual(self.browser.complaints(), [])
 
+    def test_what_passed_is_folded_until_it_is_wanted(self):
+        self.browser.open("numeric.html")
+        groups = "[...document.querySelectorAll('details.group')].filter(g => !g.hidden).map(g => g.open)"
+        self.assertEqual(self.browser.evaluate(groups), [False, False])
+        self.browser.evaluate("dispatchEvent(new Event('beforeprint'))")
+        self.assertEqual(self.browser.evaluate(groups), [True, True])
+        self.browser.evaluate("dispatchEvent(new Event('afterprint'))")
+        self.assertEqual(self.browser.evaluate(groups), [False, False])
+        self.browser.key("/")
+        self.browser.type("one to one")
+        self.assertEqual(self.browser.evaluate(groups), [True])
+        self.browser.open("numeric.html", "#f0")
+        self.assertTrue(self.browser.evaluate("document.getElementById('f0').closest('.group').open"))
+
     def test_the_cause_leads_to_its_finding_and_opens_it(self):
         self.browser.open("numeric.html")
         self.browser.evaluate("document.querySelector('.cause a').click()")
