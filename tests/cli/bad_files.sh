@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is no checkpoint is named for what it is, with the exit code that belongs to it.
 source "$(dirname "$0")/lib.sh"
-expect 2 "$GOLDSEAL" inspect none.pth
-says "No such file"
+seal=$(dirname "$(realpath "$0")")/../../examples/ci_gate/models/detector.seal
+# A checkpoint that does not exist is no damaged one, whichever verb is asked.
+for arguments in "inspect none.pth" "diff none.pth none.pth" "convert none.pth -o out.pth" "check $seal --checkpoint none.pth"; do
+  expect 2 "$GOLDSEAL" $arguments
+  says "none.pth: "
+  says "such file"
+done
 mkdir directory
 expect 2 "$GOLDSEAL" inspect directory
 says "directory"
@@ -22,7 +27,6 @@ code=0
 [[ $code != 0 ]] || fail "a pointer was accepted"
 out=$(<out.txt) err=$(<err.txt)
 says "git lfs pull"
-seal=$(dirname "$(realpath "$0")")/../../examples/ci_gate/models/detector.seal
 printf 'a = [1\n' >broken.toml
 expect 2 "$GOLDSEAL" check "$seal" --target broken.toml
 says "broken.toml:1: not valid TOML"

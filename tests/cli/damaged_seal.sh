@@ -22,5 +22,11 @@ expect 2 verify
 says "expected a seal"
 rm tiny.pth
 fresh
-expect 4 verify
-says "the checkpoint is missing"
+expect 2 verify
+says "tiny.pth: the checkpoint is missing"
+says "name it with --checkpoint FILE"
+expect 2 "$GOLDSEAL" check copy.seal
+says "tiny.pth: the checkpoint is missing"
+expect 2 "$GOLDSEAL" capture tiny.pth --model darknet:tiny.cfg --input image=random:1x3x32x32,seed=7 --runtime "libtorch=$TORCH_DIR" --force
+says "tiny.pth: "
+says "such file"

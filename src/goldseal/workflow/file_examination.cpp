@@ -98,13 +98,18 @@ void FileExamination::examine_architecture() {
 }
 
 void FileExamination::examine_checkpoint(const fs::path& path) {
+  if (path.empty()) return;
+  if (!fs::exists(path)) {
+    throw Error(ErrorKind::io, path.string(), "the checkpoint is missing: no such file",
+                m_request.checkpoint ? "name the checkpoint that was sealed, or a copy of it"
+                                     : "put the checkpoint there, or name it with --checkpoint FILE");
+  }
   FileObservation file;
   file.role = "checkpoint";
   file.path = path.string();
-  file.present = fs::exists(path);
+  file.present = true;
   file.bytes = size_of(path);
   m_observed.files.push_back(std::move(file));
-  if (!m_observed.files.back().present) return;
   try {
     m_checkpoint = open_like_sealed(m_request, path,
                                     {.entry = m_observed.sealed.model.entry, .darknet_cfg = m_model.darknet_cfg()});
