@@ -69,11 +69,25 @@ def inspect_shows_modules_types_devices_and_tied_weights():
 def inspect_lists_the_state_dicts_of_a_file():
     state = network().state_dict()
     optimizer = {"state": {0: {"exp_avg": torch.zeros(2)}}, "param_groups": []}
-    torch.save({"epoch": 3, "model": state, "ema": dict(state), "optimizer": optimizer}, "wrapped.pth")
+    torch.save({"epoch": 3, "model": state, "ema": {name: t.clone() for name, t in state.items()}, "optimizer": optimizer}, "wrapped.pth")
     says(goldseal("inspect", "wrapped.pth"), "state dict  model; others, for --entry: ema (11 tensors), optimizer.state (1 tensors, no weights)")
     assert as_json("inspect", "wrapped.pth", "--entry", "ema")["entry"] == "ema"
     entries = as_json("inspect", "wrapped.pth")["entries"]
     assert [(row["entry"], row["plausible"]) for row in entries] == [("model", True), ("ema", True), ("optimizer.state", False)], entries
+
+
+def inspect_says_which_state_dicts_are_the_same():
+    state = network().state_dict()
+    for name, other in (("once", state), ("copied", dict(state)), ("taken_again", {key: value[:] for key, value in state.items() if value.dim()})):
+        model = state if name != "taken_again" else {key: value for key, value in state.items() if value.dim()}
+        torch.save({"model": model, "ema": other}, "same.pth")
+        says(goldseal("inspect", "same.pth"), "state dict  model; others, for --entry: ema (", "in the storages of model)")
+        first, second = as_json("inspect", "same.pth")["entries"]
+        assert (second["entry"], second["same_as"], second["tensors"]) == ("ema", "model", first["tensors"]), (name, second)
+        assert as_json("inspect", "same.pth", "--entry", "ema")["tensors"] == as_json("inspect", "same.pth", "--entry", "model")["tensors"]
+    moved = {key: value if value.dim() != 1 else value.flip(0) for key, value in state.items()}
+    torch.save({"model": state, "ema": moved}, "moved.pth")
+    assert all("same_as" not in row for row in as_json("inspect", "moved.pth")["entries"])
 
 
 def inspect_finds_values_that_are_no_numbers():
@@ -151,7 +165,7 @@ def diff_tells_what_pytorch_computes():
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
         os.chdir(directory)
-        for case in (inspect_shows_modules_types_devices_and_tied_weights, inspect_lists_the_state_dicts_of_a_file,
+        for case in (inspect_shows_modules_types_devices_and_tied_weights, inspect_lists_the_state_dicts_of_a_file, inspect_says_which_state_dicts_are_the_same,
                      inspect_finds_values_that_are_no_numbers, convert_makes_a_file_that_pytorch_loads_strictly,
                      convert_damages_no_key_without_a_prefix, convert_refuses_a_damaged_file, diff_tells_what_pytorch_computes):
             case()

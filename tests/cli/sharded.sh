@@ -46,3 +46,45 @@ expect 0 "$GOLDSEAL" capture wrapped.pth --model darknet:tiny.cfg --input image=
 expect 0 "$GOLDSEAL" check wrapped.seal
 expect 0 "$GOLDSEAL" check wrapped.seal --checkpoint tiny.pth
 says "written anew"
+
+# What several ranks saved in pieces is put together for the worker, and for `convert`. Here two halves of each tensor that has rows to share.
+"$PYTHON" -W ignore - <<'PY' || { [[ $? == 125 ]] && exit 0; exit 1; }
+import pickle
+import sys
+
+import torch
+
+try:
+    import torch.distributed.checkpoint as checkpoint
+    from torch.distributed.checkpoint.metadata import ChunkStorageMetadata, MetadataIndex
+except ImportError:
+    sys.exit(125)
+state = torch.load("tiny.pth", weights_only=True)
+cut = {name: tensor.dim() - 1 if tensor.dim() == 1 else 1 for name, tensor in state.items() if tensor.dim() and tensor.shape[min(1, tensor.dim() - 1)] > 1}
+parts = {f"{name}.part{i}": part.clone() for name, dim in cut.items() for i, part in enumerate(state[name].tensor_split(2, dim))}
+checkpoint.save({**{name: tensor for name, tensor in state.items() if name not in cut}, **parts}, checkpoint_id="pieces", no_dist=True)
+with open("pieces/.metadata", "rb") as file:
+    metadata = pickle.load(file)
+for name, dim in cut.items():
+    chunks, start = [], 0
+    for i in range(2):
+        described = metadata.state_dict_metadata.pop(f"{name}.part{i}")
+        place = metadata.storage_data.pop(MetadataIndex(f"{name}.part{i}", torch.Size([0] * state[name].dim()), 0))
+        at = torch.Size(start if d == dim else 0 for d in range(state[name].dim()))
+        chunks.append(ChunkStorageMetadata(at, described.size))
+        metadata.storage_data[MetadataIndex(name, at, i)] = place
+        start += described.size[dim]
+    described.size, described.chunks = state[name].shape, chunks
+    metadata.state_dict_metadata[name] = described
+metadata.planner_data = {name: (name,) for name in state}
+with open("pieces/.metadata", "wb") as file:
+    pickle.dump(metadata, file, protocol=4)
+PY
+expect 0 "$GOLDSEAL" inspect pieces
+says "in pieces"
+expect 0 "$GOLDSEAL" diff pieces tiny.pth
+expect 0 "$GOLDSEAL" capture pieces --model darknet:tiny.cfg --input image=random:1x3x32x32,seed=7 --runtime "libtorch=$TORCH_DIR" -o pieces.seal
+expect 0 "$GOLDSEAL" verify pieces.seal --runtime "libtorch=$TORCH_DIR"
+expect 0 "$GOLDSEAL" verify pieces.seal --runtime "libtorch=$TORCH_DIR" --checkpoint tiny.pth
+expect 0 "$GOLDSEAL" convert pieces -o joined.safetensors
+expect 0 "$GOLDSEAL" check pieces.seal --checkpoint joined.safetensors

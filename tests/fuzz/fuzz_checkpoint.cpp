@@ -150,11 +150,26 @@ void read_index(std::string_view bytes) {
   use(open_checkpoint(path, {.any_entry = true}));
 }
 
-/// The metadata of a distributed checkpoint, whose one file holds nothing of use.
+/// What torch.save makes of a tensor [2, 2].
+std::string saved_tensor() {
+  constexpr auto k_pickle =
+      "\x80\x02"
+      "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00"
+      "0X\x03\x00\x00\x00"
+      "cpuK\x04tQK\x00K\x02K\x02\x86K\x02K\x01\x86\x89"
+      "ccollections\nOrderedDict\n)RtR."sv;
+  return test::zip({{"t/data.pkl", std::string(k_pickle)}, {"t/data/0", std::string(16, '\1')}, {"t/version", "3\n"}});
+}
+
+/// The metadata of a distributed checkpoint, whose one file holds two pieces of a tensor, one after the other.
 void read_distcp(std::string_view bytes) {
   static const TemporaryDirectory k_directory;
+  static const bool k_prepared = [] {
+    std::ofstream(k_directory.path() / "__0_0.distcp", std::ios::binary) << saved_tensor() << saved_tensor();
+    return true;
+  }();
+  (void)k_prepared;
   const auto path = k_directory.path() / ".metadata";
-  std::ofstream(k_directory.path() / "__0_0.distcp", std::ios::binary) << std::string(64, '\1');
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   use(open_checkpoint(path, {.any_entry = true}));
 }

@@ -24,6 +24,15 @@ struct Storage {
   std::string location;  ///< as saved, never interpreted: `cpu`, `cuda:0`; empty where the format has none
 };
 
+/// A part of a tensor that several ranks saved in pieces: a box of its elements, in a storage of its own.
+struct Chunk {
+  std::vector<std::int64_t> at;     ///< in the tensor, of the box's first element
+  std::vector<std::int64_t> shape;  ///< of the box
+  std::vector<std::int64_t> strides;
+  std::int64_t offset = 0;
+  std::size_t storage = 0;  ///< as strides and offset, like a tensor's
+};
+
 /// A tensor as the file describes it. Extents have been checked against the storage, and the storage against the file.
 struct Tensor {
   std::string name;  ///< the key in the file
@@ -33,6 +42,9 @@ struct Tensor {
   std::int64_t offset = 0;            ///< in elements, from the start of the storage
   std::size_t storage = 0;            ///< index into Checkpoint::storages; equal for tied tensors
   bool parameter = false;             ///< saved as nn.Parameter
+  /// That hold each element once; empty for a tensor in one piece. Where there are any, `strides` are those of the
+  /// whole, `offset` is 0, and `storage` is that of the first.
+  std::vector<Chunk> chunks = {};
 };
 
 /// Something about a file worth telling that does not make it unusable.
@@ -53,9 +65,10 @@ struct RecordChecksum {
 
 /// A state dict among several in one file.
 struct Candidate {
-  std::string entry;        ///< its path, `model` or `optimizer.state`; `.` for the top level
-  std::size_t tensors = 0;  ///< that it holds
-  bool plausible = false;   ///< may be a network's weights, not an optimizer's moments or a seed
+  std::string entry;         ///< its path, `model` or `optimizer.state`; `.` for the top level
+  std::size_t tensors = 0;   ///< that it holds
+  bool plausible = false;    ///< may be a network's weights, not an optimizer's moments or a seed; once, if there twice
+  std::string same_as = {};  ///< an entry before it with the same names for the same parts of the same storages
 };
 
 /// A checkpoint: a table of named tensors over mapped files. Nothing in it was executed.

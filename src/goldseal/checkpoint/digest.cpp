@@ -2,6 +2,7 @@
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/checkpoint/chunks.hpp>
 #include <goldseal/checkpoint/crc32.hpp>
 #include <goldseal/checkpoint/digest_tasks.hpp>
 #include <goldseal/checkpoint/tensor_view.hpp>
@@ -30,8 +31,12 @@ void check_record(const Checkpoint& checkpoint, const RecordChecksum& record, st
 /// For each storage, whether the dense tensors fill it without a gap.
 std::vector<bool> filled_storages(const Checkpoint& checkpoint) {
   std::vector<std::vector<Range>> ranges(checkpoint.storages.size());
+  const auto add = [&](const Tensor& view) {
+    if (is_dense(view)) ranges[view.storage].push_back(covered_bytes(view));
+  };
   for (const auto& tensor : checkpoint.tensors) {
-    if (is_dense(tensor)) ranges[tensor.storage].push_back(covered_bytes(tensor));
+    if (tensor.chunks.empty()) add(tensor);
+    for (const auto& chunk : tensor.chunks) add(view_of(tensor, chunk));
   }
   std::vector<bool> filled(ranges.size());
   for (std::size_t i = 0; i < ranges.size(); ++i) {
@@ -83,7 +88,8 @@ class Pass {
     for (std::size_t i = 0; i < m_twin_of.size(); ++i) {
       const auto& tensor = m_checkpoint.tensors[i];
       const auto& storage = m_checkpoint.storages[tensor.storage];
-      const bool covers = is_contiguous(tensor) && covered_bytes(tensor) == Range{0, storage.bytes};
+      const bool covers =
+          tensor.chunks.empty() && is_contiguous(tensor) && covered_bytes(tensor) == Range{0, storage.bytes};
       if (covers && m_twin_of[i] == i && !m_checkpoint.big_endian)
         covering.emplace(std::tuple{storage.file, storage.begin, storage.bytes}, i);
     }

@@ -7,18 +7,22 @@
 //                    storage_data: {MetadataIndex{fqn, …}: _StorageInfo{relative_path, offset, length}}}
 //   __R_N.distcp     torch.save files one after the other, each of one chunk of a tensor, or of another value
 //
-// A tensor in one chunk is a view of the file like any other. One in several chunks lies in pieces, which goldseal does
-// not put together.
+// A tensor in one chunk is a view of the file like any other. One in several (offsets and sizes of each in the
+// metadata) is a table of them; ranks that hold none of it have chunks of no elements.
 #include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/checked.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/chunks.hpp>
 #include <goldseal/checkpoint/embedded.hpp>
 #include <goldseal/checkpoint/entries.hpp>
 #include <goldseal/checkpoint/pickle.hpp>
 #include <goldseal/checkpoint/readers.hpp>
+#include <goldseal/checkpoint/tensor_view.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -32,10 +36,19 @@ using pickle::Kind;
 
 constexpr std::size_t k_file_limit = 100'000;
 
-struct Chunk {
+using Sizes = std::vector<std::int64_t>;
+
+/// Where a chunk is.
+struct Place {
   std::string file;
   std::uint64_t begin = 0;
   std::uint64_t bytes = 0;
+};
+
+/// What a chunk is.
+struct Box {
+  Sizes at;
+  Sizes shape;
 };
 
 class DistcpReader {
@@ -93,12 +106,12 @@ class DistcpReader {
     return m_document.items(id);
   }
   /// torch.Size((2, 3))
-  std::vector<std::int64_t> size(Id id) const {
+  Sizes size(Id id) const {
     if (m_document.kind(id) != Kind::call || m_document.items(m_document.arguments(id)).size() != 1)
       fail("the metadata holds a size that is none");
     const auto tuple = m_document.items(m_document.arguments(id))[0];
     if (m_document.kind(tuple) != Kind::tuple) fail("the metadata holds a size that is no tuple");
-    std::vector<std::int64_t> result;
+    Sizes result;
     for (const auto item : m_document.items(tuple)) result.push_back(static_cast<std::int64_t>(number(item)));
     return result;
   }
@@ -113,8 +126,13 @@ class DistcpReader {
                     "save them without transforms, or convert them with dcp_to_torch_save (below torch.distributed."
                     "checkpoint.format_utils)");
       }
-      m_places[text(require(items[i], "fqn"))].push_back(
-          {text(require(info, "relative_path")), number(require(info, "offset")), number(require(info, "length"))});
+      const auto name = text(require(items[i], "fqn"));
+      const auto offset = field(items[i], "offset");
+      const bool is_tensor = offset && m_document.kind(*offset) != Kind::none;
+      Place place{text(require(info, "relative_path")), number(require(info, "offset")),
+                  number(require(info, "length"))};
+      if (!m_places[name].emplace(is_tensor ? size(*offset) : Sizes{}, std::move(place)).second)
+        fail(fmt::format("two files hold the same piece of '{}'", escape_unprintable(name)));
     }
   }
 
@@ -157,25 +175,98 @@ class DistcpReader {
   }
 
   void add(const std::string& fqn, Id described) {
-    const auto place = m_places.find(fqn);
-    if (place == m_places.end()) fail(fmt::format("no file holds '{}'", escape_unprintable(fqn)));
-    if (place->second.size() != 1) refuse_chunks(fqn, place->second.size());
-    const auto& chunk = place->second.front();
-    const auto file = open(chunk.file);
-    auto part = read_embedded(m_checkpoint.files,
-                              {file, chunk.begin, chunk.bytes, m_checkpoint.files[file]->path().string()}, {});
+    const auto shape = size(require(described, "size"));
+    const auto boxes = read_boxes(fqn, shape, require(described, "chunks"));
+    auto tensor = read_chunk(fqn, boxes.front());
+    tensor.name = name_of(fqn);
+    if (boxes.size() > 1) {
+      put_together(fqn, tensor, shape, boxes);
+    } else if (tensor.shape != shape) {
+      fail(fmt::format("'{}' has the shape {} in its only piece, and {} in the metadata", escape_unprintable(fqn),
+                       format_shape(tensor.shape), format_shape(shape)));
+    }
+    m_checkpoint.tensors.push_back(std::move(tensor));
+  }
+
+  /// The chunks that hold elements; of a tensor without any, the first.
+  std::vector<Box> read_boxes(const std::string& fqn, const Sizes& whole, Id chunks) const {
+    if (m_document.kind(chunks) != Kind::list) fail("the metadata holds no list of pieces");
+    std::vector<Box> boxes;
+    for (const auto item : m_document.items(chunks)) {
+      Box box{size(require(item, "offsets")), size(require(item, "sizes"))};
+      bool inside = box.at.size() == whole.size() && box.shape.size() == whole.size();
+      bool empty = false;
+      for (std::size_t i = 0; inside && i < whole.size(); ++i) {
+        inside = box.at[i] <= whole[i] && box.shape[i] <= whole[i] - box.at[i];
+        empty = empty || box.shape[i] == 0;
+      }
+      if (!inside) fail(fmt::format("a piece of '{}' lies outside of it", escape_unprintable(fqn)));
+      if (!empty || boxes.empty()) boxes.push_back(std::move(box));
+    }
+    if (boxes.size() > 1 && std::ranges::find(boxes.front().shape, 0) != boxes.front().shape.end())
+      boxes.erase(boxes.begin());
+    if (boxes.empty()) fail(fmt::format("'{}' has no piece", escape_unprintable(fqn)));
+    return boxes;
+  }
+
+  void put_together(const std::string& fqn, Tensor& tensor, const Sizes& shape, const std::vector<Box>& boxes) {
+    const auto numel = checked_numel(shape);
+    if (!numel || !checked_multiply(*numel, static_cast<std::int64_t>(item_size(tensor.dtype))))
+      fail(fmt::format("'{}' is larger than any memory", escape_unprintable(fqn)));
+    if (tensor.dtype == DType::quint4x2 || tensor.dtype == DType::quint2x4) {
+      throw Error(ErrorKind::unsupported, m_path,
+                  fmt::format("'{}' is in pieces, and packs several elements into a byte", escape_unprintable(fqn)),
+                  "gather it before it is saved");
+    }
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      auto part = i == 0 ? tensor : read_chunk(fqn, boxes[i]);
+      if (part.dtype != tensor.dtype) {
+        fail(fmt::format("'{}' has pieces of {} and {}", escape_unprintable(fqn), to_string(tensor.dtype),
+                         to_string(part.dtype)));
+      }
+      tensor.chunks.push_back({boxes[i].at, boxes[i].shape, std::move(part.strides), part.offset, part.storage});
+    }
+    tensor.shape = shape;
+    tensor.strides = contiguous_strides(shape);
+    tensor.offset = 0;
+    require_tiling(m_checkpoint, tensor, m_path);
+  }
+
+  /// A chunk, which is a file of torch.save by itself; its storage joins those of the checkpoint.
+  Tensor read_chunk(const std::string& fqn, const Box& box) {
+    const auto& place = place_of(fqn, box);
+    const auto file = open(place.file);
+    auto part = read_embedded({m_checkpoint.files[file]},
+                              {0, place.begin, place.bytes, m_checkpoint.files[file]->path().string()}, {});
     if (part.tensors.size() != 1) fail(fmt::format("the file of '{}' holds no single tensor", escape_unprintable(fqn)));
     if (part.big_endian) fail("a big-endian part");
-    auto& tensor = part.tensors.front();
-    if (tensor.shape != size(require(described, "size"))) {
+    auto tensor = std::move(part.tensors.front());
+    if (tensor.shape != box.shape) {
       fail(fmt::format("'{}' has the shape {} in its file, and another in the metadata", escape_unprintable(fqn),
                        format_shape(tensor.shape)));
     }
-    tensor.name = name_of(fqn);
+    part.storages.at(0).file = file;
     tensor.storage = m_checkpoint.storages.size();
-    m_checkpoint.storages.push_back(part.storages.at(0));
-    m_checkpoint.tensors.push_back(std::move(tensor));
-    for (auto& record : part.records) m_checkpoint.records.push_back(std::move(record));
+    m_checkpoint.storages.push_back(std::move(part.storages.front()));
+    for (auto& record : part.records) {
+      record.file = file;
+      m_checkpoint.records.push_back(std::move(record));
+    }
+    for (auto& note : part.notes) {
+      // One of a kind: what a writer does, it does in every piece.
+      if (std::ranges::find(m_checkpoint.notes, note.rule, &Note::rule) == m_checkpoint.notes.end())
+        m_checkpoint.notes.push_back(std::move(note));
+    }
+    return tensor;
+  }
+
+  const Place& place_of(const std::string& fqn, const Box& box) const {
+    const auto places = m_places.find(fqn);
+    if (places == m_places.end()) fail(fmt::format("no file holds '{}'", escape_unprintable(fqn)));
+    const auto found = places->second.find(box.at);
+    if (found != places->second.end()) return found->second;
+    fail(fmt::format("no file holds the piece of '{}' that begins at {}", escape_unprintable(fqn),
+                     format_shape(box.at)));
   }
 
   std::string name_of(const std::string& fqn) const {
@@ -203,15 +294,6 @@ class DistcpReader {
     return found->second;
   }
 
-  [[noreturn]] void refuse_chunks(const std::string& fqn, std::size_t count) const {
-    throw Error(
-        ErrorKind::unsupported, m_path,
-        fmt::format("tensor '{}' is cut into {} pieces, one for each of several ranks", escape_unprintable(fqn), count),
-        fmt::format("put the pieces together: python -m torch.distributed.checkpoint.format_utils dcp_to_torch "
-                    "{} OUT.pth",
-                    escape_unprintable(m_metadata->path().parent_path().string())));
-  }
-
   [[noreturn]] void fail(std::string message) const {
     throw Error(ErrorKind::malformed, m_path, std::move(message), "take the directory from its source again");
   }
@@ -220,7 +302,7 @@ class DistcpReader {
   std::shared_ptr<const MappedFile> m_metadata;
   std::string m_path;
   Document m_document;
-  std::map<std::string, std::vector<Chunk>> m_places;
+  std::map<std::string, std::map<Sizes, Place>> m_places;  // by the name, and where in the tensor
   std::map<std::string, std::vector<std::string>> m_paths;
   std::vector<std::pair<std::string, Id>> m_chosen;
   std::map<std::string, std::size_t> m_files;

@@ -35,7 +35,8 @@ Checkpoint read_embedded(std::vector<std::shared_ptr<const MappedFile>> files, c
   const auto whole = checkpoint.files[embedded.file]->bytes();
   if (embedded.begin > whole.size() || embedded.bytes > whole.size() - embedded.begin)
     fail(embedded, fmt::format("{} bytes from there on are not in the file", embedded.bytes));
-  const auto archive = read_zip(embedded.name, whole.subspan(embedded.begin, embedded.bytes));
+  auto archive = read_zip(embedded.name, whole.subspan(embedded.begin, embedded.bytes));
+  checkpoint.notes = std::move(archive.notes);
   if (const auto* const order = archive.find("byteorder"); order != nullptr) {
     archive.verify(*order);
     checkpoint.big_endian = as_text(archive.stored(*order)) == "big";

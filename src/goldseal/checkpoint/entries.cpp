@@ -3,6 +3,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/same_tensors.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -17,6 +18,7 @@ namespace goldseal::pickle {
 namespace {
 
 constexpr int k_depth_limit = 16;
+constexpr std::size_t k_repeat_limit = 64;  // of one dict: a file of real use has two or three
 
 bool is_rebuild(Role role) {
   switch (role) {
@@ -42,6 +44,7 @@ class EntryFinder {
 
   std::vector<Entry> run() {
     visit(m_document.root(), "", 0);
+    mark_same_weights();
     return std::move(m_entries);
   }
 
@@ -52,6 +55,8 @@ class EntryFinder {
   std::size_t count_direct(Id id) const;
   std::size_t count_all(Id id, int depth);
   bool has_numbered_groups(Id id) const;
+  void add_repeated(Id id, const std::string& path);
+  void mark_same_weights();
 
   bool is_mapping(Id id) const { return m_document.is_mapping(id); }
   bool is_container(Id id) const { return is_mapping(id) || m_document.kind(id) == Kind::list; }
@@ -62,6 +67,7 @@ class EntryFinder {
   const Document& m_document;
   std::vector<Entry> m_entries;
   std::unordered_set<Id> m_seen;
+  std::size_t m_repeated = 0;
 };
 
 std::size_t EntryFinder::count_direct(Id id) const {
@@ -106,7 +112,10 @@ std::size_t EntryFinder::visit(Id id, const std::string& path, int depth) {
       m_entries.push_back({{path.empty() ? "." : path, all, false}, id});
     return 0;
   }
-  if (!m_seen.insert(id).second) return 0;
+  if (!m_seen.insert(id).second) {
+    add_repeated(id, path);
+    return 0;
+  }
   const auto direct = count_direct(id);
   const auto place = m_entries.size();
   if (direct > 0) m_entries.push_back({{path.empty() ? "." : path, direct, !is_bookkeeping(path)}, id});
@@ -127,6 +136,30 @@ std::size_t EntryFinder::visit_children(Id id, const std::string& path, int dept
     largest = std::max(largest, visit(value(id, i), child_path(id, path, i), depth + 1));
   }
   return largest;
+}
+
+/// The very same dict under another name.
+void EntryFinder::add_repeated(Id id, const std::string& path) {
+  const auto first = std::ranges::find(m_entries, id, &Entry::id);
+  if (first == m_entries.end() || ++m_repeated > k_repeat_limit) return;
+  m_entries.push_back({{path, first->candidate.tensors, false, first->candidate.entry}, id});
+}
+
+/// Another dict of the same tensors: which of the two is opened makes no difference.
+void EntryFinder::mark_same_weights() {
+  std::vector<Entry*> weights;
+  for (auto& entry : m_entries) {
+    if (!entry.candidate.plausible) continue;
+    const auto same = std::ranges::find_if(weights, [&](const Entry* other) {
+      return other->candidate.tensors == entry.candidate.tensors && same_tensors(m_document, other->id, entry.id);
+    });
+    if (same != weights.end()) {
+      entry.candidate.plausible = false;
+      entry.candidate.same_as = (*same)->candidate.entry;
+    } else if (weights.size() < k_repeat_limit) {
+      weights.push_back(&entry);
+    }
+  }
 }
 
 std::string describe(const std::vector<Entry>& entries, bool plausible_only) {

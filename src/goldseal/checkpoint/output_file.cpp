@@ -50,11 +50,13 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 
 void OutputFile::write(std::string_view bytes) { write(as_bytes(bytes)); }
 
-void OutputFile::commit() {
-  if (::fsync(m_descriptor) != 0) throw system_error(m_path.string(), "sync the file", errno);
+void OutputFile::commit(Durability durability) {
+  const bool sync = durability == Durability::synced;
+  if (sync && ::fsync(m_descriptor) != 0) throw system_error(m_path.string(), "sync the file", errno);
   if (::rename(m_temporary.c_str(), m_path.c_str()) != 0)
     throw system_error(m_path.string(), "put the file in its place", errno);
   ::close(std::exchange(m_descriptor, -1));
+  if (!sync) return;
   // The rename itself lasts only when its directory is on the disk; where that cannot be synced, it is as safe as can
   // be.
   const int directory = ::open(parent_of(m_path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -9,8 +9,11 @@
 
 namespace goldseal {
 
+/// Whether a file must survive a loss of power.
+enum class Durability { none, synced };
+
 /// A file that is written piece by piece and appears whole, or not at all: it lies under another name beside its place
-/// until `commit` syncs and renames it. An object destroyed before that removes what it wrote.
+/// until `commit` renames it. An object destroyed before that removes what it wrote.
 class OutputFile {
  public:
   /// Throws Error{usage} where the file exists and may not be replaced, Error{io} where it cannot be created.
@@ -22,7 +25,7 @@ class OutputFile {
   void write(std::span<const std::byte> bytes);
   void write(std::string_view bytes);
   [[nodiscard]] std::uint64_t size() const { return m_size; }
-  void commit();
+  void commit(Durability durability = Durability::synced);
 
  private:
   std::filesystem::path m_path;

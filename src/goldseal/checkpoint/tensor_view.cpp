@@ -2,16 +2,14 @@
 #include <goldseal/checkpoint/tensor_view.hpp>
 
 #include <goldseal/base/checked.hpp>
+#include <goldseal/checkpoint/chunks.hpp>
+#include <goldseal/checkpoint/gatherer.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <numeric>
 
 namespace goldseal {
 namespace {
-
-constexpr std::size_t k_piece = std::size_t{1} << 18;  // fits in a core's second-level cache
 
 /// Elements in a byte of the packed types; 1 for all others.
 std::int64_t elements_per_byte(DType dtype) {
@@ -32,115 +30,11 @@ bool is_complex(DType dtype) {
   return dtype == DType::complex128 || dtype == DType::complex64 || dtype == DType::complex32;
 }
 
-/// Size and stride of a loop over the elements, in elements.
-struct Loop {
-  std::int64_t size;
-  std::int64_t stride;
-};
-
-/// The tensor's dimensions from the outermost in, those that run on without a gap made one.
-std::vector<Loop> merge_loops(const Tensor& tensor) {
-  std::vector<Loop> loops;
-  for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
-    const Loop loop{tensor.shape[i], tensor.strides[i]};
-    if (loop.size == 1) continue;
-    if (!loops.empty() && loops.back().stride == loop.stride * loop.size) {
-      loops.back() = {loops.back().size * loop.size, loop.stride};
-    } else {
-      loops.push_back(loop);
-    }
-  }
-  if (loops.empty()) loops.push_back({1, 1});
-  return loops;
-}
-
 /// Bytes to reverse together, to make the tensor's elements little-endian.
 std::size_t swap_unit(const Checkpoint& checkpoint, const Tensor& tensor) {
   if (!checkpoint.big_endian) return 1;
   return item_size(tensor.dtype) / (is_complex(tensor.dtype) ? 2 : 1);
 }
-
-void swap_units(std::span<std::byte> bytes, std::size_t unit) {
-  for (std::size_t i = 0; i + unit <= bytes.size(); i += unit) std::ranges::reverse(bytes.subspan(i, unit));
-}
-
-template <std::size_t Size>
-void copy_strided(std::byte* out, const std::byte* in, std::int64_t count, std::int64_t stride) {
-  const auto step = stride * static_cast<std::int64_t>(Size);
-  for (std::int64_t i = 0; i < count; ++i, out += Size, in += step) std::memcpy(out, in, Size);
-}
-
-void copy_row(std::byte* out, const std::byte* in, std::int64_t count, std::int64_t stride, std::size_t item) {
-  if (stride == 1) {
-    std::memcpy(out, in, static_cast<std::size_t>(count) * item);
-    return;
-  }
-  switch (item) {
-    case 1:
-      return copy_strided<1>(out, in, count, stride);
-    case 2:
-      return copy_strided<2>(out, in, count, stride);
-    case 4:
-      return copy_strided<4>(out, in, count, stride);
-    case 8:
-      return copy_strided<8>(out, in, count, stride);
-    default:
-      return copy_strided<16>(out, in, count, stride);
-  }
-}
-
-/// Copies a strided view through a buffer of fixed size.
-class Gatherer {
- public:
-  Gatherer(std::span<const std::byte> storage, const Tensor& tensor, std::size_t swap_unit,
-           const std::function<void(std::span<const std::byte>)>& take)
-      : m_item(item_size(tensor.dtype)),
-        m_swap_unit(swap_unit),
-        m_loops(merge_loops(tensor)),
-        m_origin(storage.data() + static_cast<std::size_t>(tensor.offset) * m_item),
-        m_take(take),
-        m_buffer(k_piece) {}
-
-  void run() {
-    walk(0, m_origin);
-    flush();
-  }
-
- private:
-  void walk(std::size_t depth, const std::byte* at) {
-    const auto& loop = m_loops[depth];
-    if (depth + 1 == m_loops.size()) return copy(at, loop);
-    for (std::int64_t i = 0; i < loop.size; ++i)
-      walk(depth + 1, at + i * loop.stride * static_cast<std::int64_t>(m_item));
-  }
-
-  void copy(const std::byte* at, const Loop& loop) {
-    for (std::int64_t done = 0; done < loop.size;) {
-      if (m_used == m_buffer.size()) flush();
-      const auto room = static_cast<std::int64_t>((m_buffer.size() - m_used) / m_item);
-      const auto count = std::min(room, loop.size - done);
-      copy_row(m_buffer.data() + m_used, at + done * loop.stride * static_cast<std::int64_t>(m_item), count,
-               loop.stride, m_item);
-      m_used += static_cast<std::size_t>(count) * m_item;
-      done += count;
-    }
-  }
-
-  void flush() {
-    const std::span bytes(m_buffer.data(), m_used);
-    if (m_swap_unit > 1) swap_units(bytes, m_swap_unit);
-    if (m_used > 0) m_take(bytes);
-    m_used = 0;
-  }
-
-  std::size_t m_item;
-  std::size_t m_swap_unit;
-  std::vector<Loop> m_loops;
-  const std::byte* m_origin;
-  const std::function<void(std::span<const std::byte>)>& m_take;
-  std::vector<std::byte> m_buffer;
-  std::size_t m_used = 0;
-};
 
 }  // namespace
 
@@ -210,23 +104,24 @@ std::pair<std::uint64_t, std::uint64_t> covered_bytes(const Tensor& tensor) {
 std::optional<std::span<const std::byte>> as_run(const Checkpoint& checkpoint, const Tensor& tensor) {
   const auto bytes = tensor_bytes(tensor);
   if (bytes == 0) return std::span<const std::byte>{};
-  if (!is_contiguous(tensor) || swap_unit(checkpoint, tensor) > 1) return std::nullopt;
+  if (!tensor.chunks.empty() || !is_contiguous(tensor) || swap_unit(checkpoint, tensor) > 1) return std::nullopt;
   const auto begin = static_cast<std::size_t>(tensor.offset) * item_size(tensor.dtype);
   return checkpoint.bytes(checkpoint.storages[tensor.storage]).subspan(begin, bytes);
 }
 
 void for_each_piece(const Checkpoint& checkpoint, const Tensor& tensor,
                     const std::function<void(std::span<const std::byte>)>& take) {
-  const auto run = as_run(checkpoint, tensor);
-  if (!run) {
+  Gatherer gatherer(item_size(tensor.dtype), swap_unit(checkpoint, tensor), take);
+  if (const auto run = as_run(checkpoint, tensor)) {
+    gatherer.add_run(*run);
+  } else if (!tensor.chunks.empty()) {
+    gather_chunks(checkpoint, tensor, gatherer);
+  } else {
     const auto storage = checkpoint.bytes(checkpoint.storages[tensor.storage]);
-    return Gatherer(storage, tensor, swap_unit(checkpoint, tensor), take).run();
+    gatherer.add(storage.data() + static_cast<std::size_t>(tensor.offset) * item_size(tensor.dtype),
+                 merge_loops(tensor.shape, tensor.strides));
   }
-  for (auto rest = *run; !rest.empty();) {
-    const auto piece = rest.first(std::min(rest.size(), k_piece));
-    take(piece);
-    rest = rest.subspan(piece.size());
-  }
+  gatherer.flush();
 }
 
 }  // namespace goldseal

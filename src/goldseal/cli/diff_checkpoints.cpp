@@ -85,6 +85,7 @@ std::string as_json(const CheckpointDifference& difference, const Checkpoint& a,
 bool names_checkpoint(const std::string& path) {
   const std::filesystem::path file(path);
   std::error_code ignored;
+  if (std::filesystem::exists(file / ".metadata", ignored)) return true;  // of torch.distributed.checkpoint
   return file.extension() != ".toml" && std::filesystem::is_regular_file(file, ignored);
 }
 

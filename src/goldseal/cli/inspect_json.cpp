@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace goldseal::cli {
@@ -19,6 +20,7 @@ json tensor_rows(const Checkpoint& checkpoint) {
                     {"strides", tensor.strides},
                     {"offset", tensor.offset},
                     {"storage", tensor.storage},
+                    {"pieces", std::max<std::size_t>(tensor.chunks.size(), 1)},
                     {"parameter", tensor.parameter},
                     {"bytes", tensor_bytes(tensor)},
                     {"location", checkpoint.storages[tensor.storage].location}});
@@ -44,8 +46,10 @@ json module_tree(const ModuleNode& node) {
 
 json entry_rows(const Checkpoint& checkpoint) {
   auto rows = json::array();
-  for (const auto& [entry, tensors, plausible] : checkpoint.entries)
+  for (const auto& [entry, tensors, plausible, same_as] : checkpoint.entries) {
     rows.push_back({{"entry", entry}, {"tensors", tensors}, {"plausible", plausible}});
+    if (!same_as.empty()) rows.back()["same_as"] = same_as;
+  }
   return rows;
 }
 

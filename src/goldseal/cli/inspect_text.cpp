@@ -34,8 +34,12 @@ std::string state_dicts(const Checkpoint& checkpoint) {
   const std::string opened = checkpoint.entry.empty() ? "." : checkpoint.entry;
   for (const auto& candidate : checkpoint.entries) {
     if (candidate.entry == opened) continue;
-    others.push_back(fmt::format("{} ({} tensors{})", escape_unprintable(candidate.entry),
-                                 format_count(candidate.tensors), candidate.plausible ? "" : ", no weights"));
+    const auto what = !candidate.same_as.empty()
+                          ? fmt::format(", in the storages of {}", escape_unprintable(candidate.same_as))
+                      : candidate.plausible ? ""
+                                            : ", no weights";
+    others.push_back(
+        fmt::format("{} ({} tensors{})", escape_unprintable(candidate.entry), format_count(candidate.tensors), what));
   }
   if (others.empty()) return escape_unprintable(opened);
   return fmt::format("{}; others, for --entry: {}", escape_unprintable(opened), fmt::join(others, ", "));
@@ -61,6 +65,12 @@ void add_tied(std::string& text, const CheckpointSummary& summary) {
   for (const auto& names : summary.tied) line(text, "tied", escaped(names));
   const auto shared = summary.bytes > summary.storage_bytes ? summary.bytes - summary.storage_bytes : 0;
   if (shared > 0) line(text, "shared", format_bytes(shared) + " of the tensors lie in storages of others");
+}
+
+void add_pieces(std::string& text, const Checkpoint& checkpoint) {
+  const auto in_pieces = [](const Tensor& tensor) { return !tensor.chunks.empty(); };
+  const auto count = std::ranges::count_if(checkpoint.tensors, in_pieces);
+  if (count > 0) line(text, "in pieces", fmt::format("{} tensors, over several ranks' files", count));
 }
 
 void add_values(std::string& text, const std::vector<NonFinite>& rows) {
@@ -93,6 +103,7 @@ std::string inspection_text(const Inspection& inspection) {
   line(text, "needs", summary.needs);
   if (checkpoint.big_endian) line(text, "byte order", "big");
   if (checkpoint.files.size() > 1) line(text, "files", format_count(checkpoint.files.size()));
+  add_pieces(text, checkpoint);
   add_tied(text, summary);
   if (non_finite) add_values(text, *non_finite);
   add_notes(text, "note", checkpoint.notes);

@@ -25,11 +25,7 @@ std::vector<HostTensor> tensors_of(const std::shared_ptr<const Checkpoint>& file
 }  // namespace
 
 HostTensor borrow_tensor(const Checkpoint& checkpoint, const Tensor& tensor) {
-  if (is_contiguous(tensor) && !checkpoint.big_endian) {
-    const auto begin = static_cast<std::size_t>(tensor.offset) * item_size(tensor.dtype);
-    const auto storage = checkpoint.bytes(checkpoint.storages.at(tensor.storage));
-    return {tensor.name, tensor.dtype, tensor.shape, nullptr, storage.subspan(begin, tensor_bytes(tensor))};
-  }
+  if (const auto run = as_run(checkpoint, tensor)) return {tensor.name, tensor.dtype, tensor.shape, nullptr, *run};
   std::vector<std::byte> bytes;
   for_each_piece(checkpoint, tensor, [&](auto piece) { bytes.insert(bytes.end(), piece.begin(), piece.end()); });
   return make_tensor(tensor.name, tensor.dtype, tensor.shape, std::move(bytes));

@@ -2,6 +2,7 @@
 #include <goldseal/worker/worker.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/chunks.hpp>
 #include <goldseal/worker/channel.hpp>
 #include <goldseal/worker/sandbox.hpp>
 
@@ -183,7 +184,9 @@ BuiltNetwork Worker::build(std::string_view builder, std::string_view source,
 
 void Worker::load(const Checkpoint& checkpoint, std::span<const Placement> placements) {
   const auto table = run_directory() / "tensors.json";
-  write_file_atomically(table, write_placements(checkpoint, placements));
+  // A worker takes tensors that lie in one place.
+  const auto joined = join_chunks(checkpoint, run_directory() / "joined.bin");
+  write_file_atomically(table, write_placements(joined ? *joined : checkpoint, placements));
   m_state->channel.request("load", {{"tensors", table.string()}});
 }
 
