@@ -21,6 +21,7 @@ extern const Check k_golden_input;
 extern const Check k_golden_structure;
 extern const Check k_golden_shadow;
 extern const Check k_golden_native;
+extern const Check k_golden_detections;
 extern const Check k_golden_discrete;
 extern const Check k_golden_repeat;
 

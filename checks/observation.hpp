@@ -4,6 +4,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/keys.hpp>
 #include <goldseal/golden/comparison.hpp>
+#include <goldseal/golden/detections.hpp>
 #include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/input_drift.hpp>
 #include <goldseal/golden/lanes.hpp>
@@ -55,6 +56,14 @@ struct OutputObservation {
   std::optional<golden::DiscreteVerdict> discrete;         ///< of integers and bools: the native run
   std::optional<golden::DiscreteVerdict> discrete_shadow;  ///< the same in float64
   std::string structure;  ///< what is wrong with its name, shape or type; empty for nothing
+};
+
+/// The objects that one run found beside the sealed ones.
+struct DetectionObservation {
+  std::string golden_case;
+  std::string outputs;  ///< `boxes, scores, labels`
+  std::string run;      ///< `native` or `float64`
+  golden::DetectionVerdict verdict;
 };
 
 /// The native run made once more with one setting changed, because it did not agree as it was.
@@ -109,6 +118,7 @@ struct Observation {
   std::optional<std::map<std::string, std::string>> configuration;
   std::optional<WorkerObservation> worker;
   std::vector<OutputObservation> outputs;
+  std::vector<DetectionObservation> detections;
   std::vector<TrialObservation> trials;
   std::vector<LayerObservation> layers;  ///< of the cases whose answers differ with the sealed weights
   std::vector<InputObservation> inputs;  ///< those that were given to be compared

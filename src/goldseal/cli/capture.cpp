@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/run_options.hpp>
 #include <goldseal/cli/verb.hpp>
@@ -17,6 +18,7 @@ struct Options {
   std::vector<std::string> inputs;
   std::string cases;
   std::string preprocess;
+  std::vector<std::string> detections;
   std::string seal;
   bool force = false;
   bool anonymous = false;
@@ -39,6 +41,10 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
   if (!options.cases.empty()) request.cases = options.cases;
   if (!options.preprocess.empty()) request.preprocessing = golden::parse_preprocessing(options.preprocess);
+  for (const auto& group : options.detections) {
+    const auto names = split(group, ',');
+    request.detections.emplace_back(names.begin(), names.end());
+  }
   require_inputs(request);
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
@@ -72,6 +78,10 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
          "How pictures become inputs: size=416x416,resize=bilinear,letterbox=114,order=rgb,scale=255,mean=R/G/B,"
          "std=R/G/B,tolerance=1")
       ->type_name("STEPS");
+  app.add_option("--detections", options->detections,
+                 "Outputs that hold one row for each object found, such as `boxes,scores,labels`; once for each group. "
+                 "Outputs called boxes and scores are known to be such")
+      ->type_name("OUTPUT,…");
   options->run.declare(app);
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")

@@ -30,6 +30,9 @@ inline constexpr double k_native_largest = 0x1p-9;
 /// Perturbed runs at capture, K, and those of the second probe.
 inline constexpr std::int64_t k_probes = 8;
 inline constexpr std::int64_t k_islands = 4;
+/// Runs moved by a sound machine's whole error, which find what rounding decides: what such a machine tips is missed by
+/// all of them about once in 2^8 times.
+inline constexpr std::int64_t k_coarse = 8;
 
 /// An element's noise is taken to be at least this share of the output's median noise: eight samples can come out
 /// small by chance.

@@ -121,6 +121,25 @@ GoldenOutput pick_output(const Picker& picker, const GoldenCase& golden, const G
   return result;
 }
 
+SealedDetections pick_detections(const Picker& picker, const GoldenCase& golden, const DetectionRecord& record) {
+  SealedDetections detections{record.outputs, {}, {}, record.ordered};
+  if (record.outputs.empty()) throw picker.damaged("expected detections to name their outputs, found none");
+  for (const auto& name : record.outputs) {
+    const auto output = std::ranges::find(golden.outputs, name, &GoldenTensor::name);
+    if (output == golden.outputs.end() || output->shape.empty())
+      throw picker.damaged(fmt::format("expected the output '{}' with rows, found none", name));
+    for (const auto row : record.unsettled) {
+      if (row >= 0 && row < output->shape.front()) continue;
+      throw picker.damaged(fmt::format("expected rows of '{}' up to {}, found {}", name, output->shape.front(), row));
+    }
+    auto shape = output->shape;
+    shape.front() = record.others;
+    if (record.others > 0) detections.others.push_back(picker.pick(golden.name, "others", name, output->dtype, shape));
+  }
+  detections.unsettled.assign(record.unsettled.begin(), record.unsettled.end());
+  return detections;
+}
+
 std::vector<SealedLayer> pick_layers(const Picker& picker, const GoldenCase& golden) {
   auto layers = unpack_sealed_layers(picker.pick_all(golden.name, "layers"));
   if (static_cast<std::int64_t>(layers.size()) != golden.layers)
@@ -142,6 +161,8 @@ std::string write_golden(std::span<const GoldenTensors> cases, std::span<const W
     for (const auto& input : golden.inputs) gatherer.add(place(golden.name, "input", input.name), input);
     for (const auto& file : golden.encoded) gatherer.add(place(golden.name, "encoded", file.name), file);
     for (const auto& output : golden.outputs) gatherer.add_output(golden.name, output);
+    for (const auto& detections : golden.detections)
+      for (const auto& rows : detections.others) gatherer.add(place(golden.name, "others", rows.name), rows);
     if (!golden.layers.empty()) gatherer.add_layers(golden.name, golden.layers);
   }
   if (traces.empty()) return gatherer.write();
@@ -170,6 +191,11 @@ GoldenCase describe(const GoldenTensors& golden, std::span<const InputOrigin> or
     result.outputs.push_back({output.native.name, output.native.dtype, output.native.shape, {}});
     if (output.noise) result.noise.push_back(to_record(*output.noise, output.native.name));
   }
+  for (const auto& detections : golden.detections) {
+    const auto others = detections.others.empty() ? 0 : detections.others.front().shape.front();
+    result.detections.push_back(
+        {detections.outputs, {detections.unsettled.begin(), detections.unsettled.end()}, others, detections.ordered});
+  }
   return result;
 }
 
@@ -183,6 +209,7 @@ std::vector<GoldenTensors> read_golden(const std::filesystem::path& path, std::s
       tensors.inputs.push_back(picker.pick(golden.name, "input", input.name, input.dtype, input.shape));
     }
     for (const auto& output : golden.outputs) tensors.outputs.push_back(pick_output(picker, golden, output));
+    for (const auto& record : golden.detections) tensors.detections.push_back(pick_detections(picker, golden, record));
     tensors.encoded = picker.pick_all(golden.name, "encoded");
     if (golden.layers > 0) tensors.layers = pick_layers(picker, golden);
     result.push_back(std::move(tensors));

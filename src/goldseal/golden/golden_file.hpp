@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/golden/detections.hpp>
 #include <goldseal/golden/host_tensor.hpp>
 #include <goldseal/golden/layers.hpp>
 #include <goldseal/golden/noise_floor.hpp>
@@ -29,6 +30,7 @@ struct GoldenOutput {
 ///   CASE/noise/NAME                         uint8, the codes of NoiseFloor
 ///   CASE/noise_scale/NAME                   float64 [3]: floor, base, step
 ///   CASE/stable/NAME                        uint8, of outputs that are integers or bools
+///   CASE/others/NAME                        of outputs that hold detections: rows that only other runs gave
 ///   CASE/encoded/NAME                       uint8, the picture's file, of inputs with a declared preprocessing
 ///   CASE/layers/names, sketch, noise        as pack_sealed_layers gives them, where the manifest counts layers
 /// which is 13 bytes an output element for a float32 network. The rest of a NoiseFloor is in the manifest.
@@ -37,6 +39,7 @@ struct GoldenTensors {
   std::vector<HostTensor> inputs;
   std::vector<HostTensor> encoded;  ///< of inputs with a declared preprocessing, under their names
   std::vector<GoldenOutput> outputs;
+  std::vector<SealedDetections> detections;
   std::vector<SealedLayer> layers;  ///< empty in seals of before, and where they vary from run to run
 };
 

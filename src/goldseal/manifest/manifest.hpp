@@ -73,6 +73,15 @@ struct NoiseRecord {
   bool native = false;  ///< measured on native runs, for want of a float64 path
 };
 
+/// Outputs of a case whose rows are objects found (golden/detections.hpp). The other rows are in golden.safetensors as
+/// `CASE/others/NAME`.
+struct DetectionRecord {
+  std::vector<std::string> outputs;
+  std::vector<std::int64_t> unsettled;  ///< rows that rounding decides
+  std::int64_t others = 0;              ///< rows that only other runs at capture gave
+  bool ordered = true;
+};
+
 /// A named set of inputs and the outputs they must give. The tensors are in golden.safetensors as `CASE/input/NAME`,
 /// `CASE/output/NAME` (as the weights compute it), `CASE/reference/NAME` (float64) and `CASE/noise/NAME` (see
 /// golden/noise_floor.hpp).
@@ -85,6 +94,7 @@ struct GoldenCase {
   std::int64_t probes = 0;  ///< K
   std::vector<std::int64_t> seeds;
   std::int64_t layers = 0;  ///< sketched ones (golden/layers.hpp); 0 in seals of before, and where they vary
+  std::vector<DetectionRecord> detections = {};
 };
 
 struct Manifest {

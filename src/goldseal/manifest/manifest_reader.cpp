@@ -134,6 +134,14 @@ class ManifestReader {
     return noise;
   }
 
+  DetectionRecord read_detections(const toml::table& table) {
+    TomlReader reader(table, "golden.detections.", m_where);
+    DetectionRecord detections{reader.strings_or_empty("outputs"), reader.integers("unsettled"),
+                               reader.integer("others"), reader.boolean("ordered")};
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return detections;
+  }
+
   GoldenCase read_golden(const toml::table& table) {
     TomlReader reader(table, "golden.", m_where);
     GoldenCase golden;
@@ -146,6 +154,7 @@ class ManifestReader {
     for (const auto* const t : reader.tables("output"))
       golden.outputs.push_back(read_golden_tensor(*t, "golden.output."));
     for (const auto* const t : reader.tables("noise")) golden.noise.push_back(read_noise(*t));
+    for (const auto* const t : reader.tables("detections")) golden.detections.push_back(read_detections(*t));
     reader.collect_unknown(m_manifest.unknown_keys);
     return golden;
   }

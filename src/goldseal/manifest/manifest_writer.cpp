@@ -61,6 +61,12 @@ std::string noise_line(const NoiseRecord& noise) {
                      toml_number(noise.linear), noise.pure, noise.native ? ", native = true" : "");
 }
 
+std::string detection_line(const DetectionRecord& detections) {
+  return fmt::format("  {{ outputs = {}, unsettled = {}, others = {}, ordered = {} }},\n",
+                     toml_strings(detections.outputs), toml_integers(detections.unsettled), detections.others,
+                     detections.ordered);
+}
+
 std::string golden_table(const GoldenCase& golden) {
   auto text = fmt::format("\n[[golden]]\nname = {}\nrepeatable = {}\nprobes = {}\nseeds = {}\n",
                           toml_string(golden.name), golden.repeatable, golden.probes, toml_integers(golden.seeds));
@@ -71,6 +77,10 @@ std::string golden_table(const GoldenCase& golden) {
   for (const auto& output : golden.outputs) text += golden_tensor_line(output);
   text += "]\nnoise = [\n";
   for (const auto& noise : golden.noise) text += noise_line(noise);
+  text += "]\n";
+  if (golden.detections.empty()) return text;
+  text += "detections = [\n";
+  for (const auto& detections : golden.detections) text += detection_line(detections);
   return text + "]\n";
 }
 

@@ -195,7 +195,7 @@ class Capture {
     std::vector<golden::InputOrigin> origins;
     std::vector<HostTensor> pictures;
     for (const auto& input : inputs) origins.push_back(origin_of(golden.inputs, input.name, pictures));
-    auto captured = capture_case(worker, golden.name, std::move(inputs), m_progress);
+    auto captured = capture_case(worker, golden.name, std::move(inputs), m_request.detections, m_progress);
     captured.tensors.encoded = std::move(pictures);
     m_stopwatch.lap("golden");
     auto record = golden::describe(captured.tensors, origins);

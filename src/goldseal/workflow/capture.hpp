@@ -23,6 +23,7 @@ struct CaptureRequest {
   std::vector<golden::InputSpec> inputs;               ///< of the case `default`; may be empty where there are `cases`
   std::optional<std::filesystem::path> cases;          ///< a directory of further cases (golden/cases.hpp)
   std::optional<golden::Preprocessing> preprocessing;  ///< of every input that is a picture
+  std::vector<std::vector<std::string>> detections;    ///< outputs of one row an object; empty: as their names tell
   Runtime runtime;
   std::filesystem::path seal;  ///< the directory to write
   bool force = false;

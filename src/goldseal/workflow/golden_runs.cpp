@@ -4,6 +4,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/safetensors_writer.hpp>
 #include <goldseal/golden/constants.hpp>
+#include <goldseal/golden/detection_probe.hpp>
 #include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/golden/noise_floor.hpp>
@@ -18,6 +19,8 @@
 
 namespace goldseal {
 namespace {
+
+using DetectionRun = golden::DetectionProbe::Run;
 
 // Steps of the progress: reference, probes, islands, and four native runs.
 constexpr std::uint64_t k_native_runs = 4;
@@ -36,25 +39,30 @@ bool has_reference(const HostTensor& output) {
 // The runs of one case, one after the other, in the order that capture needs them.
 class CaseCapture {
  public:
-  CaseCapture(Worker& worker, std::string name, std::vector<HostTensor> inputs, Progress& progress)
-      : m_worker(worker), m_progress(progress), m_runner(worker, inputs) {
+  CaseCapture(Worker& worker, std::string name, std::vector<HostTensor> inputs,
+              const std::vector<std::vector<std::string>>& detections, Progress& progress)
+      : m_worker(worker), m_progress(progress), m_declared(detections), m_runner(worker, inputs) {
     m_case.tensors.name = std::move(name);
     m_case.tensors.inputs = std::move(inputs);
   }
 
   CapturedCase capture() {
     m_progress.step(fmt::format("running {}", m_case.tensors.name), k_all_runs);
-    const auto first = run_layered({});
-    const auto& native = first.outputs;
+    auto first = run_layered({});
+    const auto native = first.outputs;
     for (const auto& output : native) add_output(output);
+    find_detections(native);
     if (run_reference()) {
       run_probes();
       finish_floors();
-      calibrate_all(first);
+      take_variant(first);
       run_native_variants();
+      settle_detections();
       m_case.tensors.layers = m_layers.finish();
-      if (!m_stability.empty()) run_coarse_probes();
+      if (!m_stability.empty() || !m_detections.empty()) run_coarse_probes();
+      settle_detections();
     } else if (m_reference.empty()) {
+      forget_detections();
       probe_natively(native);
       run_native_variants();
     }
@@ -84,6 +92,34 @@ class CaseCapture {
     return outputs;
   }
 
+  // Those that are declared, or else those that the field's names tell.
+  void find_detections(const std::vector<HostTensor>& native) {
+    for (auto& group : m_declared.empty() ? golden::find_detections(native) : m_declared)
+      m_detections.emplace_back(group, native);
+  }
+
+  // The run's detections in the sealed order, before anything else looks at them.
+  void align(DetectionRun run, std::int64_t seed, std::vector<HostTensor>& outputs) {
+    for (auto& probe : m_detections) probe.add(run, seed, outputs);
+  }
+
+  void settle_detections() {
+    for (const auto& [index, probe] : m_stability) m_case.tensors.outputs[index].stable = probe.stable();
+    for (const auto& probe : m_detections) probe.settle(m_case.tensors);
+  }
+
+  // Which rows rounding decides is asked in float64.
+  void forget_detections() {
+    if (m_detections.empty()) return;
+    m_detections.clear();
+    m_case.objections.push_back({false, "", "its detections are compared place by place, for want of a float64 run",
+                                 "expect a failure where rounding tips which objects are found, or their order"});
+  }
+
+  [[nodiscard]] bool is_detection(const std::string& output) const {
+    return std::ranges::any_of(m_detections, [&](const auto& probe) { return probe.holds(output); });
+  }
+
   void add_output(const HostTensor& output) {
     if (!is_floating(output.dtype)) m_stability.emplace_back(m_case.tensors.outputs.size(), output);
     m_case.tensors.outputs.push_back({output, std::nullopt, std::nullopt, std::nullopt});
@@ -99,8 +135,10 @@ class CaseCapture {
     for (const auto& output : m_case.tensors.outputs) {
       if (output.noise) growth = std::max(growth, output.noise->a);
     }
-    for (std::int64_t seed = 1; seed <= golden::k_islands; ++seed) {
-      hold_against_stability(run(perturbed(seed, golden::stability_perturbation(growth))));
+    for (std::int64_t seed = 1; seed <= golden::k_coarse; ++seed) {
+      auto outputs = run(perturbed(seed, golden::stability_perturbation(growth)));
+      align(DetectionRun::coarse, seed, outputs);
+      hold_against_stability(outputs);
     }
   }
 
@@ -118,26 +156,30 @@ class CaseCapture {
                                    "its outputs are judged by the noise of native runs, at reduced sensitivity"});
       return false;
     }
+    auto outputs = m_reference;
+    align(DetectionRun::reference, 0, outputs);
     for (std::size_t i = 0; i < m_case.tensors.outputs.size(); ++i) {
       auto& output = m_case.tensors.outputs[i];
-      const auto* const reference = find_tensor(m_reference, output.native.name);
-      if (reference == nullptr || !has_reference(output.native)) continue;
+      const auto* const reference = find_tensor(outputs, output.native.name);
+      if (reference == nullptr || !has_reference(output.native) || is_detection(output.native.name)) continue;
       output.reference = *reference;
       m_probes.emplace_back(i, golden::NoiseProbe(*reference));
     }
-    hold_against_stability(m_reference);
-    return !m_probes.empty() || !m_stability.empty();
+    hold_against_stability(outputs);
+    return !m_probes.empty() || !m_stability.empty() || !m_detections.empty();
   }
 
   void run_probes() {
     for (std::int64_t seed = 1; seed <= golden::k_probes; ++seed) {
       m_case.seeds.push_back(seed);
-      const auto result = run_layered(perturbed(seed, golden::k_rounding));
+      auto result = run_layered(perturbed(seed, golden::k_rounding));
+      align(DetectionRun::response, seed, result.outputs);
       for (auto& [index, probe] : m_probes) probe.add_response(seed, output_of(result.outputs, index));
       m_layers.add_response(seed, result.layers);
     }
     for (std::int64_t seed = 1; seed <= golden::k_islands; ++seed) {
-      const auto result = run_layered(perturbed(seed, golden::k_island_rounding));
+      auto result = run_layered(perturbed(seed, golden::k_island_rounding));
+      align(DetectionRun::island, seed, result.outputs);
       for (auto& [index, probe] : m_probes) probe.add_island(seed, output_of(result.outputs, index));
       m_layers.add_island(seed, result.layers);
     }
@@ -214,7 +256,8 @@ class CaseCapture {
     take_variant(run_layered(channels_last));
   }
 
-  void take_variant(const LayeredRun& native) {
+  void take_variant(LayeredRun native) {
+    align(DetectionRun::native, 0, native.outputs);
     calibrate_all(native);
     hold_against_stability(native.outputs);
   }
@@ -222,7 +265,7 @@ class CaseCapture {
   static bool repeats(const std::vector<HostTensor>& first, const std::vector<HostTensor>& second) {
     return std::ranges::all_of(first, [&](const HostTensor& output) {
       const auto* const again = find_tensor(second, output.name);
-      return again != nullptr && golden::judge_repeat(output, *again).equal;
+      return again != nullptr && again->shape == output.shape && golden::judge_repeat(output, *again).equal;
     });
   }
 
@@ -255,20 +298,29 @@ class CaseCapture {
       m_case.objections.insert(m_case.objections.end(), objections.begin(), objections.end());
     }
     for (const auto& [index, probe] : m_stability) {
-      m_case.tensors.outputs[index].stable = probe.stable();
+      auto& output = m_case.tensors.outputs[index];
+      if (is_detection(output.native.name)) continue;
+      output.stable = probe.stable();
       const auto objections = probe.objections();
       m_case.objections.insert(m_case.objections.end(), objections.begin(), objections.end());
+    }
+    for (const auto& probe : m_detections) {
+      const auto objections = probe.objections(m_case.tensors);
+      m_case.objections.insert(m_case.objections.end(), objections.begin(), objections.end());
+      m_case.tensors.detections.push_back(probe.finish());
     }
   }
 
   Worker& m_worker;
   Progress& m_progress;
+  const std::vector<std::vector<std::string>>& m_declared;
   CaseRunner m_runner;
   CapturedCase m_case;
   std::vector<HostTensor> m_reference;
   golden::LayerProbe m_layers;
   std::vector<std::pair<std::size_t, golden::NoiseProbe>> m_probes;
   std::vector<std::pair<std::size_t, golden::StabilityProbe>> m_stability;
+  std::vector<golden::DetectionProbe> m_detections;
   std::uint64_t m_done = 0;
 };
 
@@ -307,8 +359,9 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   return result;
 }
 
-CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs, Progress& progress) {
-  return CaseCapture(worker, name, std::move(inputs), progress).capture();
+CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
+                          const std::vector<std::vector<std::string>>& detections, Progress& progress) {
+  return CaseCapture(worker, name, std::move(inputs), detections, progress).capture();
 }
 
 std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network) {

@@ -51,9 +51,10 @@ struct CapturedCase {
 
 /// The runs that a capture makes of one case: the float64 reference, the perturbed ones, the native ones. The worker
 /// holds the loaded network. A network without a float64 path gives outputs without reference, with an objection that
-/// says so.
+/// says so. `detections` are groups of outputs whose rows are objects found (golden/detections.hpp); empty: those that
+/// their names tell. Throws Error{usage} where they are no outputs of one number of rows.
 [[nodiscard]] CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
-                                        Progress& progress);
+                                        const std::vector<std::vector<std::string>>& detections, Progress& progress);
 
 /// The network's inputs, as far as it declares them.
 [[nodiscard]] std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network);

@@ -117,6 +117,7 @@ class ModelRun {
 
   void observe(const golden::GoldenTensors& sealed, const CaseResults& results) {
     std::ranges::move(compare_outputs(sealed, results), std::back_inserter(m_observed.outputs));
+    std::ranges::move(compare_detections(sealed, results), std::back_inserter(m_observed.detections));
     note_distributions(sealed, results, m_evidence);
     m_stopwatch.lap("compare");
   }

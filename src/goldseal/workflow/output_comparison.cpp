@@ -5,8 +5,10 @@
 #include <goldseal/golden/comparison.hpp>
 #include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/lanes.hpp>
+#include <goldseal/workflow/aligned_run.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string>
@@ -24,32 +26,37 @@ std::string structure_fault(const HostTensor* found, const HostTensor& sealed) {
   return {};
 }
 
-void compare_discrete(const golden::GoldenOutput& sealed, const HostTensor& native, const HostTensor* wide,
+void compare_discrete(const golden::GoldenOutput& sealed, const AlignedRun& native, const AlignedRun& wide,
                       OutputObservation& observed) {
-  observed.discrete = golden::judge_discrete(native, sealed.native, *sealed.stable);
-  if (wide != nullptr) observed.discrete_shadow = golden::judge_discrete(*wide, sealed.native, *sealed.stable);
+  const auto& name = sealed.native.name;
+  observed.discrete = golden::judge_discrete(*native.find(name), sealed.native, *native.binding(sealed).stable);
+  if (const auto* const found = wide.find(name))
+    observed.discrete_shadow = golden::judge_discrete(*found, sealed.native, *wide.binding(sealed).stable);
 }
 
-void compare_floating(const golden::GoldenOutput& sealed, const HostTensor& native, const HostTensor* wide,
+void compare_floating(const golden::GoldenOutput& sealed, const AlignedRun& native, const AlignedRun& wide,
                       OutputObservation& observed) {
+  const auto& name = sealed.native.name;
   observed.noise = *sealed.noise;
-  observed.native = golden::compare(native, *sealed.reference, *sealed.noise, &sealed.native);
-  if (wide != nullptr) observed.shadow = golden::compare(*wide, *sealed.reference, *sealed.noise);
+  const auto binding = native.binding(sealed);
+  observed.native = golden::compare(*native.find(name), *binding.reference, *sealed.noise, &binding.native);
+  if (const auto* const found = wide.find(name))
+    observed.shadow = golden::compare(*found, *wide.binding(sealed).reference, *sealed.noise);
 }
 
-OutputObservation compare_output(const golden::GoldenOutput& sealed, const CaseResults& results) {
+OutputObservation compare_output(const golden::GoldenOutput& sealed, const CaseResults& results,
+                                 const AlignedRun& native, const AlignedRun& wide) {
   OutputObservation observed;
   observed.golden_case = results.golden_case;
   observed.output = sealed.native.name;
   observed.native_dtype = sealed.native.dtype;
-  const auto* const native = find_tensor(results.native, sealed.native.name);
-  observed.structure = structure_fault(native, sealed.native);
+  observed.structure = structure_fault(native.find(sealed.native.name), sealed.native);
   if (!observed.structure.empty()) return observed;
+  const auto* const first = find_tensor(results.native, sealed.native.name);
   if (const auto* const again = find_tensor(results.again, sealed.native.name))
-    observed.repeat = golden::judge_repeat(*native, *again);
-  const auto* const wide = find_tensor(results.float64, sealed.native.name);
-  if (sealed.stable) compare_discrete(sealed, *native, wide, observed);
-  if (sealed.reference && sealed.noise) compare_floating(sealed, *native, wide, observed);
+    observed.repeat = golden::judge_repeat(*first, *again);
+  if (sealed.stable) compare_discrete(sealed, native, wide, observed);
+  if (sealed.reference && sealed.noise) compare_floating(sealed, native, wide, observed);
   return observed;
 }
 
@@ -61,7 +68,9 @@ bool is_sealed(const golden::GoldenTensors& sealed, const HostTensor& output) {
 
 std::vector<OutputObservation> compare_outputs(const golden::GoldenTensors& sealed, const CaseResults& results) {
   std::vector<OutputObservation> compared;
-  for (const auto& output : sealed.outputs) compared.push_back(compare_output(output, results));
+  const AlignedRun native(sealed, results.native);
+  const AlignedRun wide(sealed, results.float64);
+  for (const auto& output : sealed.outputs) compared.push_back(compare_output(output, results, native, wide));
   for (const auto& output : results.native) {
     if (is_sealed(sealed, output)) continue;
     OutputObservation observed;
@@ -69,6 +78,22 @@ std::vector<OutputObservation> compare_outputs(const golden::GoldenTensors& seal
     observed.output = output.name;
     observed.structure = "the seal does not have it";
     compared.push_back(std::move(observed));
+  }
+  return compared;
+}
+
+std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors& sealed, const CaseResults& results) {
+  std::vector<DetectionObservation> compared;
+  for (const auto& detections : sealed.detections) {
+    const auto rows = sealed_rows(sealed, detections);
+    for (const auto& [run, outputs] : {std::pair("native", &results.native), std::pair("float64", &results.float64)}) {
+      const auto found = golden::select(*outputs, detections.outputs);
+      const auto aligned = found ? golden::align_detections(rows, *found) : std::nullopt;
+      // Outputs that are missing or of another form are told of by golden.structure.
+      if (!aligned) continue;
+      compared.push_back({results.golden_case, fmt::format("{}", fmt::join(detections.outputs, ", ")), run,
+                          golden::judge_detections(detections, rows, *found, *aligned)});
+    }
   }
   return compared;
 }
@@ -88,10 +113,11 @@ std::optional<golden::LayerRun> differing_run(const Observation& observed, const
 
 double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& native) {
   double worst = 0;
+  const AlignedRun run(sealed, native);
   for (const auto& output : sealed.outputs) {
-    const auto* const found = find_tensor(native, output.native.name);
+    const auto* const found = run.find(output.native.name);
     if (!output.noise || found == nullptr) continue;
-    const auto deviation = golden::compare(*found, *output.reference, *output.noise);
+    const auto deviation = golden::compare(*found, *run.binding(output).reference, *output.noise);
     const auto lane = golden::judge_native(deviation, *output.noise, output.native.dtype);
     const double severity = lane.pass ? lane.severity() : std::max(lane.severity(), 2.0);
     worst = std::max(worst, severity);

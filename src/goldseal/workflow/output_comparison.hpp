@@ -16,6 +16,10 @@ namespace goldseal {
 [[nodiscard]] std::vector<OutputObservation> compare_outputs(const golden::GoldenTensors& sealed,
                                                              const CaseResults& results);
 
+/// For each group of detections of a case, what each run found beside the sealed objects.
+[[nodiscard]] std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors& sealed,
+                                                                   const CaseResults& results);
+
 /// The run of a case that differs from the seal although the weights are the sealed ones: the float64 one if that one
 /// differs, else the native one; nothing where neither does.
 [[nodiscard]] std::optional<golden::LayerRun> differing_run(const Observation& observed,

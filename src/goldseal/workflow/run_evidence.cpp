@@ -5,6 +5,7 @@
 #include <goldseal/golden/error_distribution.hpp>
 #include <goldseal/golden/jpeg.hpp>
 #include <goldseal/golden/thumbnail.hpp>
+#include <goldseal/workflow/aligned_run.hpp>
 
 #include <utility>
 
@@ -20,16 +21,18 @@ bool comparable(const HostTensor* found, const HostTensor& reference) {
 }  // namespace
 
 void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, RunEvidence& evidence) {
-  const auto note = [&](const golden::GoldenOutput& output, const std::vector<HostTensor>& run, const char* name) {
-    const auto* const found = find_tensor(run, output.native.name);
+  const auto note = [&](const golden::GoldenOutput& output, const AlignedRun& run, const char* name) {
+    const auto* const found = run.find(output.native.name);
     if (!comparable(found, *output.reference)) return;
     evidence.distributions[{results.golden_case, output.native.name, name}] =
         golden::error_distribution(*found, *output.reference, *output.noise);
   };
+  const AlignedRun native(sealed, results.native);
+  const AlignedRun wide(sealed, results.float64);
   for (const auto& output : sealed.outputs) {
     if (!output.reference || !output.noise) continue;
-    note(output, results.native, "native");
-    note(output, results.float64, "float64");
+    note(output, native, "native");
+    note(output, wide, "float64");
   }
 }
 

@@ -83,6 +83,30 @@ TEST_CASE("integers and bools must be met where rounding does not decide") {
   CHECK(outcome(observed) == ExitCode::fails);
 }
 
+TEST_CASE("objects that are missing, strange or in another order fail, and are named") {
+  auto observed = conforming();
+  CHECK(judge("golden.detections", observed).status == Status::skipped);
+  DetectionObservation native{"default", "boxes, scores, labels", "native", {11, 1, 12, {}, {}, false}};
+  observed.detections = {native, native};
+  observed.detections[1].run = "float64";
+  const auto pass = judge("golden.detections", observed);
+  CHECK(pass.status == Status::pass);
+  CHECK(pass.message == "every one of the 11 objects that rounding does not decide is found again; 1 is left to it");
+
+  observed.detections[1].verdict.missing = {"boxes (1, 2, 3, 4), scores 0.9, labels 3"};
+  auto finding = judge("golden.detections", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message == "the float64 run of default finds other objects: 1 missing, 0 that no run at capture found");
+  CHECK(finding.tables.at(0).rows.at(0).at(3) == "boxes (1, 2, 3, 4), scores 0.9, labels 3");
+  CHECK(outcome(observed) == ExitCode::fails);
+
+  observed.detections[1].verdict.missing.clear();
+  observed.detections[0].verdict.out_of_order = true;
+  finding = judge("golden.detections", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message.find("the same objects in another order") != std::string::npos);
+}
+
 TEST_CASE("the setting with which a native difference goes is named") {
   auto observed = conforming();
   observed.outputs[0].native->rms_ratio = 5e3;

@@ -38,6 +38,7 @@ Manifest sample() {
                     false,
                     8,
                     {1, 2, 3}};
+  golden.detections = {{{"boxes", "scores"}, {3, 17}, 2, false}};
   manifest.golden = {golden};
   return manifest;
 }
@@ -57,6 +58,8 @@ TEST_CASE("a manifest reads back as it was written") {
   CHECK(read.model.tensors == sample().model.tensors);
   CHECK(read.environment == sample().environment);
   CHECK(read.golden.at(0).noise.at(0).s0 == 1.25e-7);
+  CHECK(read.golden.at(0).detections.at(0).unsettled == std::vector<std::int64_t>{3, 17});
+  CHECK(read.golden.at(0).detections.at(0).others == 2);
 }
 
 TEST_CASE("a tensor takes one line, so that two seals can be compared line by line") {
