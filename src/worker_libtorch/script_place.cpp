@@ -15,7 +15,8 @@ std::optional<std::string> member_of(const std::string& step) {
   const auto paren = step.find('(');
   if (paren == std::string::npos || paren == 0) return std::nullopt;
   auto name = step.substr(0, paren);
-  if (name == "TOP" || name == "SELF" || name == "CALL_FUNCTION" || name == "INSTANCE_NAME_UNKNOWN")
+  // `CALL_FUNCTION::interpolate`
+  if (name == "TOP" || name == "SELF" || name == "INSTANCE_NAME_UNKNOWN" || name.rfind("CALL_FUNCTION", 0) == 0)
     return std::nullopt;
   return name;
 }

@@ -145,6 +145,37 @@ class ModulesTest(unittest.TestCase):
             self.process.run({"right": two})
         self.assertIn("`left` is missing", refused.exception.message)
 
+    def test_layers_that_cannot_be_followed_are_left_out_and_the_answers_are_there(self):
+        self.build("networks:Force")
+        state = state_of(networks.Force())
+        self.process.load(state)
+        x = {"x": IMAGE[0, 0, :, :3]}
+        plain, _ = self.process.run(x)
+        answers, reply = self.process.run(x, layers="layers.safetensors")
+        self.assertNotIn("layers", reply)
+        self.assertEqual(answers["output"].tobytes(), plain["output"].tobytes())
+        self.assertTrue(answers["output"].any())
+
+    def test_a_layer_of_a_module_in_two_places_has_its_first_name(self):
+        self.build("networks:Shared")
+        self.process.load({"first.weight": np.eye(3, dtype="f4")})
+        _, reply = self.process.run({"x": IMAGE[0, 0, :, :3]}, compute="float64", layers="layers.safetensors")
+        self.assertEqual([(layer["module"], layer["op"]) for layer in reply["layers"]],
+                         [("first", "aten::linear"), ("first", "aten::linear"), ("tied", "aten::linear")])
+
+    def test_gradients_reach_through_recurrent_layers_and_change_no_buffer(self):
+        self.build("networks:Recurrent")
+        self.process.load(state_of(networks.Recurrent()))
+        client.write_safetensors(self.process.path("inputs.safetensors"), {"x": IMAGE[0, :, :, :3]})
+        for tensor in self.process.ask("gradients", inputs="inputs.safetensors", compute="float64")["tensors"]:
+            self.assertEqual(tensor["reached"], tensor["elements"], tensor["name"])
+        self.build("networks:Counter")
+        self.process.load({"count": np.zeros(1, "f4")})
+        before = self.process.ask("digest")["tensors"]
+        client.write_safetensors(self.process.path("inputs.safetensors"), {"x": np.zeros(1, "f4")})
+        self.assertEqual(self.process.ask("gradients", inputs="inputs.safetensors", compute="native")["tensors"], [])
+        self.assertEqual(self.process.ask("digest")["tensors"], before)
+
     def test_what_a_star_takes_is_named_by_its_place(self):
         self.build("networks:Places")
         self.process.load({})

@@ -105,6 +105,19 @@ class Counter(nn.Module):
         return x + self.count
 
 
+class Force(nn.Module):
+    """Differentiates inside its forward pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.energy = nn.Linear(3, 1)
+
+    def forward(self, x):
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            return torch.autograd.grad(torch.tanh(self.energy(x)).sum(), x)[0]
+
+
 class Odd(nn.Module):
     def __init__(self):
         super().__init__()

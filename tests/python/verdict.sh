@@ -38,6 +38,9 @@ model = networks.Net()
 model(torch.rand(8, 3, 16, 16))
 torch.save(torch.nn.DataParallel(model).state_dict(), "net.pth")
 torch.jit.trace(model.eval(), torch.rand(1, 3, 16, 16), strict=False).save("net.pt")
+other = networks.Net(eps=1e-3)
+other.load_state_dict(model.state_dict())
+torch.jit.trace(other.eval(), torch.rand(1, 3, 16, 16), strict=False).save("eps.pt")
 state = model.state_dict()
 state["conv.weight"].view(torch.int32).view(-1)[0] ^= 1 << 8
 torch.save(state, "flipped.pth")
@@ -63,9 +66,15 @@ if [[ -n ${OTHER_PYTHON:-} ]]; then
   [[ $(of_the_model) == "$verdict" ]] || fail "in another PyTorch: $(of_the_model)"
 fi
 
-# A network with another eps takes the weights and is found out, by name and by its answers.
+# A network with another eps takes the weights and is found out, by name, by its answers and by its first layer that differs,
+# whichever worker sealed and whichever verifies.
+located='the first layer that differs is norm (batch_norm)'
 judged 1 verify python.seal --model 'python:networks:Net?eps=0.001' "${python[@]}"
-[[ $report == *'"model.configuration"'* && $(of_the_model) == *"golden.shadow fail"* ]] || fail "$report"
+[[ $report == *'"model.configuration"'* && $(of_the_model) == *"golden.shadow fail"* && $report == *$located* ]] || fail "$report"
+judged 1 verify python.seal --model torchscript:eps.pt --runtime libtorch
+[[ $report == *$located* ]] || fail "through LibTorch: $report"
+judged 1 verify script.seal --model 'python:networks:Net?eps=0.001' "${python[@]}"
+[[ $report == *$located* ]] || fail "sealed through TorchScript: $report"
 # A changed weight is found.
 judged 4 verify python.seal --checkpoint flipped.pth "${python[@]}"
 [[ $(of_the_model) == *"tensors.file fail"* ]] || fail "$report"

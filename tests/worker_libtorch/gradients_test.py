@@ -6,33 +6,17 @@ import client
 import numpy as np
 
 try:
-    import torch
-    from torch import nn
+    import modules
 except ImportError:
-    torch = None
     client.main()
-
-
-class Partly(nn.Module):
-    """Uses one row of its table, its head, and not its spare."""
-
-    def __init__(self):
-        super().__init__()
-        self.table = nn.Embedding(10, 4)
-        self.head = nn.Linear(4, 3)
-        self.spare = nn.Linear(4, 3)
-
-    def forward(self, index):
-        return self.head(self.table(index)), index + 1
 
 
 class GradientsTest(unittest.TestCase):
     def ask(self, compute):
         with client.worker() as process:
-            model = Partly().eval()
-            torch.jit.script(model).save(process.path("net.pt"))
-            process.ask("build", builder="torchscript", source="net.pt", options={})
-            process.load({name: value.numpy() for name, value in model.state_dict().items()})
+            model = modules.Partly().eval()
+            client.build(process, model)
+            process.load(modules.state_of(model))
             client.write_safetensors(process.path("inputs.safetensors"), {"index": np.array([3], "i8")})
             before = process.ask("digest")["tensors"]
             reply = process.ask("gradients", inputs="inputs.safetensors", compute=compute)

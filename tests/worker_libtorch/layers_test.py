@@ -6,10 +6,9 @@ import client
 import numpy as np
 
 try:
+    import modules
     import torch
-    from torch import nn
 except ImportError:
-    torch = None
     client.main()
 
 
@@ -36,41 +35,18 @@ def sketch(values):
     return [*projections, np.sqrt(np.mean(finite**2)), np.sum(~np.isfinite(values))]
 
 
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 3, 3, padding=1)
-        self.norm = nn.BatchNorm2d(3)
-
-    def forward(self, x):
-        return torch.relu_(self.norm(self.conv(x)))
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.blocks = nn.ModuleList([Block(), Block()])
-        self.head = nn.Linear(3 * 5 * 5, 4)
-
-    def forward(self, x):
-        for block in self.blocks:
-            x = x + block(x)
-        return self.head(x.transpose(2, 3).reshape(x.shape[0], -1).to(x.dtype))
-
-
 LAYERS = [("blocks.0.conv", "aten::conv2d"), ("blocks.0.norm", "aten::batch_norm"), ("blocks.0", "aten::relu_"), ("", "aten::add"),
           ("blocks.1.conv", "aten::conv2d"), ("blocks.1.norm", "aten::batch_norm"), ("blocks.1", "aten::relu_"), ("", "aten::add"),
-          ("head", "aten::linear")]
+          ("soft", "aten::tanh"), ("head", "aten::linear")]
 
 
 class LayersTest(unittest.TestCase):
     def setUp(self):
         self.process = client.worker()
         torch.manual_seed(1)
-        self.model = Net().eval()
-        torch.jit.script(self.model).save(self.process.path("net.pt"))
-        self.process.ask("build", builder="torchscript", source="net.pt", options={})
-        self.process.load({name: value.numpy() for name, value in self.model.state_dict().items()})
+        self.model = modules.Layered().eval()
+        client.build(self.process, self.model)
+        self.process.load(modules.state_of(self.model))
         self.image = torch.rand(2, 3, 5, 5)
 
     def tearDown(self):

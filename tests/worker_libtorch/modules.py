@@ -62,6 +62,55 @@ class Plain(nn.Module):
         return self.norm(self.conv(image))
 
 
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        return torch.relu_(self.norm(self.conv(x)))
+
+
+def softened(x):
+    return torch.tanh(x)
+
+
+class Softened(nn.Module):
+    def forward(self, x):
+        return softened(x)
+
+
+class Layered(nn.Module):
+    """Operators of submodules, of a submodule's own code and of a function that it calls, and of the network's own, an
+    operation in place, views and a conversion."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([Residual(), Residual()])
+        self.soft = Softened()
+        self.head = nn.Linear(3 * 5 * 5, 4)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = x + block(x)
+        x = self.soft(x)[:, :, :5, :5]
+        return self.head(x.transpose(2, 3).reshape(x.shape[0], -1).to(x.dtype))
+
+
+class Partly(nn.Module):
+    """Uses one row of its table, its head, and not its spare."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(10, 4)
+        self.head = nn.Linear(4, 3)
+        self.spare = nn.Linear(4, 3)
+
+    def forward(self, index):
+        return self.head(self.table(index)), index + 1
+
+
 def randomized(module, seed):
     """The module in evaluation mode, with statistics that are not BatchNorm's initial ones."""
     torch.manual_seed(seed)

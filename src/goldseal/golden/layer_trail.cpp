@@ -17,8 +17,15 @@ namespace {
 // How many operators a network may have more, fewer or otherwise before the two are taken to have parted for good.
 constexpr std::size_t k_window = 64;
 
+// A traced archive calls `_convolution` where the code that was traced calls `conv2d`.
+bool same_op(const std::string& a, const std::string& b) {
+  constexpr std::string_view k_traced = "aten::_convolution";
+  constexpr std::string_view k_convolution = "aten::conv";
+  return a == b || (a == k_traced && b.starts_with(k_convolution)) || (b == k_traced && a.starts_with(k_convolution));
+}
+
 bool same_layer(const LayerSketch& a, const LayerSketch& b) {
-  return a.module == b.module && a.op == b.op && a.shape == b.shape;
+  return a.module == b.module && a.shape == b.shape && same_op(a.op, b.op);
 }
 
 std::string shown_op(const std::string& op) {

@@ -16,8 +16,8 @@ from torch import nn
 from . import command
 from .errors import GoldsealError
 from .report import Report
-from .worker.binding import flatten
 from .worker.channel import Channel
+from .worker.layer_watch import LayerRecorder
 from .worker.network import Network, Slot
 from .worker.perturbation import Transform
 from .worker.python_builder import unwrapped
@@ -65,18 +65,27 @@ class LiveNetwork(Network):
                 for own, value in loaded:
                     own.copy_(value)
 
-    def run(self, inputs: dict[str, torch.Tensor], transform: Optional[Transform]) -> dict[str, torch.Tensor]:
-        # An operation in place on a buffer must not reach the caller's.
-        with self.computing_with(transform or self._copied_buffers):
-            answer = self.call(inputs)
-            return flatten(self._outputs(answer) if self._outputs else answer)
+    def run(
+        self,
+        inputs: dict[str, torch.Tensor],
+        transform: Optional[Transform],
+        recorder: Optional[LayerRecorder] = None,
+    ) -> dict[str, torch.Tensor]:
+        return super().run(inputs, self._on_copies(transform), recorder)
 
-    def _copied_buffers(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor if name in self._parameter_names else tensor.clone()
+    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
+        answer = super().call(inputs)
+        return self._outputs(answer) if self._outputs else answer
 
-    @property
-    def _parameter_names(self) -> set[str]:
-        return {slot.name for slot in self.slots if slot.is_parameter}
+    def _on_copies(self, transform: Optional[Transform]) -> Transform:
+        """An operation in place on a buffer must not reach the caller's."""
+        parameters = {slot.name for slot in self.slots if slot.is_parameter}
+
+        def isolated(name: str, tensor: torch.Tensor) -> torch.Tensor:
+            computed = transform(name, tensor) if transform else tensor
+            return computed.clone() if computed is tensor and name not in parameters else computed
+
+        return isolated
 
 
 class AttachedSession(Session):
@@ -128,16 +137,10 @@ def _random_states() -> list[Callable[[], None]]:
 
 
 def unwrap(model: Any) -> nn.Module:
-    """Without DataParallel, DistributedDataParallel, torch.compile. Raises GoldsealError for what cannot be run alone."""
+    """Without DataParallel, DistributedDataParallel, torch.compile. Raises GoldsealError for what is no module."""
     if not isinstance(model, nn.Module):
         raise GoldsealError(f"model: expected a torch.nn.Module, found {type(model).__qualname__}")
-    module = unwrapped(model)
-    for part in module.modules():
-        if type(part).__name__ in ("FullyShardedDataParallel", "FSDPModule"):
-            raise GoldsealError(
-                "model: a sharded (FSDP) model has no whole weights on one rank; seal the gathered checkpoint"
-            )
-    return module
+    return unwrapped(model)
 
 
 def run_attached(

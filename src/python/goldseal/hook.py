@@ -36,11 +36,18 @@ def save(
 
     `obj` is what torch.save takes: a state dict, or a dict that holds one. `model`, `inputs`, `factory` and `on_error`
     are those of `seal`, `seal_options` its other arguments; further keywords go to torch.save, whose errors are raised
-    as ever.
+    as ever. Of a model that is sharded over ranks `obj` is gathered where it is not whole, and rank zero alone writes it.
     """
     import torch
 
-    torch.save(obj, path, **torch_save)
+    if model is not None and _is_sharded(model):
+        from .sharded import whole_tensors
+
+        obj = whole_tensors(obj)
+        if _rank() == 0:
+            torch.save(obj, path, **torch_save)
+    else:
+        torch.save(obj, path, **torch_save)
     if model is None or inputs is None:
         _deal_with(GoldsealError("save: model= and inputs= are needed to seal what was saved"), on_error)
         return None
@@ -63,8 +70,8 @@ def seal(
     """Seals the checkpoint at `path`, which holds the weights of `model` as they are, by running the golden inputs in this
     process. Returns the seal's path: `seal`, or the checkpoint's name with `.seal`, replaced where it exists.
 
-    model      in any mode, on any device, also under DataParallel, DistributedDataParallel or torch.compile; its modes,
-               buffers, gradients and all random generators are left as they were
+    model      in any mode, on any device, also under DataParallel, DistributedDataParallel, FullyShardedDataParallel,
+               fully_shard or torch.compile; its modes, buffers, gradients and all random generators are left as they were
     inputs     a tensor, a tuple of them, or a dict by forward()'s argument names; few samples suffice
     factory    what builds the network elsewhere: "package.module:callable?key=value", a function or class of a module,
                a functools.partial, or (callable, keyword arguments); the model's class by default
@@ -73,20 +80,40 @@ def seal(
     anonymous  leaves out host name and serial numbers
     on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
 
-    Only rank zero of a distributed run seals; the others return None at once.
+    Only rank zero of a distributed run seals; the others return None at once. Of a sharded model every rank calls this: the
+    weights are gathered first, and rank zero runs the golden inputs in a plain copy that holds them.
     """
     _check_on_error(on_error)
-    if _rank() != 0:
-        return None
     try:
-        return _seal(model, Path(path), inputs, factory, seal, entry, outputs, anonymous, timeout)
+        module = _module_of_rank_zero(model)
+        if module is None:
+            return None
+        return _seal(module, Path(path), inputs, factory, seal, entry, outputs, anonymous, timeout)
     except Exception as error:
         _deal_with(error, on_error)
         return None
 
 
+def _is_sharded(model: Any) -> bool:
+    from torch import nn
+
+    from .sharded import is_sharded
+
+    return isinstance(model, nn.Module) and is_sharded(model)
+
+
+def _module_of_rank_zero(model: Any) -> Optional[nn.Module]:
+    """What the golden inputs run in; None on the other ranks."""
+    from .attached import unwrap
+    from .sharded import whole_copy
+
+    if _is_sharded(model):
+        return whole_copy(model)
+    return unwrap(model) if _rank() == 0 else None
+
+
 def _seal(
-    model: nn.Module,
+    module: nn.Module,
     path: Path,
     inputs: Any,
     factory: Optional[Factory],
@@ -96,10 +123,9 @@ def _seal(
     anonymous: bool,
     timeout: float,
 ) -> Path:
-    from .attached import LiveNetwork, run_attached, unwrap
+    from .attached import LiveNetwork, run_attached
     from .inputs import input_arguments
 
-    module = unwrap(model)
     network = LiveNetwork(module, outputs)
     target = Path(seal_path) if seal_path is not None else path.with_suffix(".seal")
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
@@ -131,7 +157,7 @@ def verify(
 
     With `model`, that live module is what is judged, with the weights that it has. Without, the network is built as the
     seal or `factory` says, in a process of its own: by `runtime`, or what fits the network. Raises GoldsealError where no
-    verdict can be reached: no such seal, an unknown policy.
+    verdict can be reached: no such seal, an unknown policy. Of a sharded model every rank calls this, and has the report.
     """
     arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout)
     if factory is not None:
@@ -141,6 +167,10 @@ def verify(
         return command.run(arguments, timeout=timeout + 30)
     from .attached import LiveNetwork, run_attached, unwrap
 
+    if _is_sharded(model):
+        from .sharded import on_rank_zero
+
+        return on_rank_zero(model, lambda copy: run_attached(arguments, LiveNetwork(copy, outputs), timeout=timeout))
     return run_attached(arguments, LiveNetwork(unwrap(model), outputs), timeout=timeout)
 
 
@@ -159,6 +189,8 @@ def load(
     """
     from .attached import LiveNetwork, run_attached, unwrap
 
+    if _is_sharded(model):
+        raise GoldsealError("model: it is sharded over ranks; load it before it is wrapped, and shard it then")
     network = LiveNetwork(unwrap(model), outputs, replace=True)
     report = None
     try:

@@ -121,6 +121,19 @@ TEST_CASE("A layer that the network lacks, has besides, or has otherwise is wher
         "4]");
 }
 
+TEST_CASE("A traced convolution is the one that the code calls") {
+  Chain chain;
+  auto traced = chain.with(0x1p-27);
+  for (auto& layer : traced)
+    if (layer.op == "aten::conv2d") layer.op = "aten::_convolution";
+  const auto trail = follow64(chain, traced);
+  CHECK(trail.departure.empty());
+  CHECK(!trail.first);
+  traced[2].op = "aten::_convolution";
+  CHECK(follow64(chain, traced).departure ==
+        "the network computes block.norm (_convolution) where the seal has block.norm (batch_norm)");
+}
+
 TEST_CASE("NaN where the seal has none differs, and equally many are left out") {
   Chain chain;
   auto found = chain.with(0);

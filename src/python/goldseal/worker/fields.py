@@ -42,6 +42,10 @@ def text(mapping: Any, key: str) -> str:
     return value
 
 
+def optional_text(mapping: Any, key: str) -> Optional[str]:
+    return None if optional(mapping, key) is None else text(mapping, key)
+
+
 def natural(mapping: Any, key: str) -> int:
     return _natural(required(mapping, key), key)
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
+from .layer_watch import LayerRecorder, watching
 from .perturbation import Transform
 from .refusal import Refusal
 
@@ -121,7 +122,7 @@ def _tied_to(slots: list[Slot], left_out: tuple[str, ...]) -> dict[str, str]:
     return tied
 
 
-def _refresh_flat_weights(module: nn.Module) -> None:
+def refresh_flat_weights(module: nn.Module) -> None:
     """Recurrent layers keep a list of their weights beside the parameters."""
     for part in module.modules():
         names = getattr(part, "_flat_weights_names", None)
@@ -187,7 +188,7 @@ class Network:
             name = slot.name if slot.name in tensors else self.tied.get(slot.name)
             if name is not None:
                 slot.place.set(self._as_held(slot, tensors[name]))
-        _refresh_flat_weights(self.module)
+        refresh_flat_weights(self.module)
 
     @staticmethod
     def _as_held(slot: Slot, tensor: torch.Tensor) -> torch.Tensor:
@@ -222,10 +223,20 @@ class Network:
                 remedy = "load every slot before a run" if slot.persistent else self._remedy_for_lost
                 raise Refusal("usage", f"slot {slot.name} holds no tensor", remedy=remedy)
 
-    def run(self, inputs: dict[str, torch.Tensor], transform: Optional[Transform]) -> dict[str, torch.Tensor]:
-        """One forward pass. The slots are never written: a transform's tensors take their places for its time."""
+    def run(
+        self,
+        inputs: dict[str, torch.Tensor],
+        transform: Optional[Transform],
+        recorder: Optional[LayerRecorder] = None,
+    ) -> dict[str, torch.Tensor]:
+        """One forward pass. The slots are never written: a transform's tensors take their places for its time. A recorder
+        gets the layers; raises NotWatchable where they cannot be followed."""
         with self.computing_with(transform):
-            return flatten(self.call(inputs))
+            return flatten(self.call(inputs) if recorder is None else self._call_watched(inputs, recorder))
+
+    def _call_watched(self, inputs: dict[str, torch.Tensor], recorder: LayerRecorder) -> Any:
+        with watching(self.module, {slot.name: slot.place.get() for slot in self.slots}, recorder):
+            return self.call(inputs)
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         positional, keywords = bind(self.module.forward, inputs)
@@ -245,12 +256,12 @@ class Network:
                     before = slot.place.get()
                     replaced[key] = (slot.place, before)
                     slot.place.set(transform(slot.name, before.detach()))
-            _refresh_flat_weights(self.module)
+            refresh_flat_weights(self.module)
             yield
         finally:
             for place, tensor in replaced.values():
                 place.set(tensor)
-            _refresh_flat_weights(self.module)
+            refresh_flat_weights(self.module)
 
 
 def _is_plain(value: Any) -> bool:

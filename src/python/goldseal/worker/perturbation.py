@@ -54,12 +54,16 @@ def _xor_shifted(z: torch.Tensor, bits: int) -> torch.Tensor:
     return z.bitwise_xor_(shifted)
 
 
-def _factors(key: int, first: int, steps: torch.Tensor, relative: float) -> torch.Tensor:
-    """1 + relative·ξ of the elements first, first+1 …; `steps` are j·0x9E37… for j from 0."""
-    z = steps + _signed(key + (first + 1) * 0x9E3779B97F4A7C15)
+def mixed_(z: torch.Tensor) -> torch.Tensor:
+    """SplitMix64's finaliser of each element of an int64 tensor, in place."""
     z = _xor_shifted(z, 30).mul_(_signed(0xBF58476D1CE4E5B9))
     z = _xor_shifted(z, 27).mul_(_signed(0x94D049BB133111EB))
-    z = _xor_shifted(z, 31)
+    return _xor_shifted(z, 31)
+
+
+def _factors(key: int, first: int, steps: torch.Tensor, relative: float) -> torch.Tensor:
+    """1 + relative·ξ of the elements first, first+1 …; `steps` are j·0x9E37… for j from 0."""
+    z = mixed_(steps + _signed(key + (first + 1) * 0x9E3779B97F4A7C15))
     z >>= 11
     z &= (1 << 53) - 1
     xi = z.to(torch.float64).mul_(2.0**-53).mul_(2.0).sub_(1.0)

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import torch
 
+from .layer_watch import LayerRecorder, NotWatchable
 from .mapped_file import map_file
 from .network import Network, Slot, find_slots, has_memory
 from .perturbation import Transform
@@ -82,7 +83,12 @@ class ScriptNetwork(Network):
     def inputs(self) -> list[dict[str, Any]]:
         return [{"name": argument.name} for argument in self._arguments() if str(argument.type) == "Tensor"]
 
-    def run(self, inputs: dict[str, torch.Tensor], transform: Optional[Transform]) -> dict[str, torch.Tensor]:
+    def run(
+        self,
+        inputs: dict[str, torch.Tensor],
+        transform: Optional[Transform],
+        recorder: Optional[LayerRecorder] = None,
+    ) -> dict[str, torch.Tensor]:
         graph = self.module._c._get_method("forward").graph
         if transform and not self.slots and _has_floating_constants(graph):
             raise Refusal(
@@ -90,7 +96,11 @@ class ScriptNetwork(Network):
                 "a frozen archive computes with the weights as they were frozen; it cannot be converted",
                 remedy="export the module without torch.jit.freeze",
             )
-        return super().run(inputs, transform)
+        return super().run(inputs, transform, recorder)
+
+    def _call_watched(self, inputs: dict[str, torch.Tensor], recorder: LayerRecorder) -> Any:
+        """An archive's operators are called by its interpreter, which does not tell Python the module that it is in."""
+        raise NotWatchable
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         left = dict(inputs)

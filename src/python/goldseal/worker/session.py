@@ -16,6 +16,8 @@ from . import fields
 from .channel import Channel
 from .dtypes import host_bytes, name_of
 from .facts import device_names, environment_facts, loaded_version
+from .gradients import Leaves, reached_elements
+from .layer_watch import LayerRecorder
 from .mapped_tensors import map_tensors
 from .network import Network
 from .perturbation import Perturbation, Transform, make_transform
@@ -64,6 +66,23 @@ def _read_transform(request: Message, settings: RunSettings) -> Optional[Transfo
     return make_transform(compute == "float64", perturbation, settings.device)
 
 
+def _forward(
+    network: Network,
+    inputs: dict[str, torch.Tensor],
+    transform: Optional[Transform],
+    recorder: Optional[LayerRecorder],
+) -> tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]:
+    """The outputs on the CPU, and the recorder; None in place of it where the layers cannot be followed: code that asks for
+    gradients inside, for instance, cannot run without autograd."""
+    if recorder is not None:
+        try:
+            outputs = network.run(inputs, transform, recorder)
+            return {name: tensor.cpu() for name, tensor in outputs.items()}, recorder
+        except Exception:
+            pass  # a fault of the network's own is raised by the plain run too
+    return {name: tensor.cpu() for name, tensor in network.run(inputs, transform).items()}, None
+
+
 class Session:
     """One run's conversation."""
 
@@ -81,6 +100,7 @@ class Session:
             "load": self.load,
             "digest": self.digest,
             "run": self.run,
+            "gradients": self.gradients,
             "bye": self.bye,
         }
 
@@ -182,13 +202,36 @@ class Session:
         transform = _read_transform(request, settings)
         inputs = read_tensors(self._resolved(fields.text(request, "inputs")))
         path = self._resolved(fields.text(request, "outputs"))
+        layers_path = fields.optional_text(request, "layers")
+        recorder = None if layers_path is None else LayerRecorder()
         with in_force(settings), torch.no_grad():
             inputs = self._prepared(inputs, transform, settings)
             start = time.perf_counter()
-            outputs = {name: tensor.cpu() for name, tensor in network.run(inputs, transform).items()}
+            outputs, recorder = _forward(network, inputs, transform, recorder)
             seconds = time.perf_counter() - start
         write_tensors(path, outputs)
-        return {"outputs": [_describe(name, tensor) for name, tensor in outputs.items()], "seconds": seconds}
+        reply = {"outputs": [_describe(name, tensor) for name, tensor in outputs.items()], "seconds": seconds}
+        if recorder is not None and layers_path is not None:
+            write_tensors(self._resolved(layers_path), {"sketch": recorder.table()})
+            reply["layers"] = [
+                {"module": layer.module, "op": layer.op, "shape": list(layer.shape)} for layer in recorder.layers
+            ]
+        return reply
+
+    def gradients(self, request: Message) -> Message:
+        network = self.network
+        network.require_filled()
+        settings = RunSettings()
+        transform = _read_transform(request, settings)
+        inputs = read_tensors(self._resolved(fields.text(request, "inputs")))
+        leaves = Leaves({slot.name for slot in network.slots if slot.is_parameter}, transform)
+        with torch.enable_grad():
+            outputs = network.run(self._prepared(inputs, transform, settings), leaves)
+            reached = reached_elements(outputs, leaves.tensors)
+        entries = [
+            {"name": name, "elements": leaf.numel(), "reached": reached[name]} for name, leaf in leaves.tensors.items()
+        ]
+        return {"tensors": entries}
 
     def bye(self, request: Message) -> Message:
         self._finished = True

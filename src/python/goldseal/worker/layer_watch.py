@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watches the operators that a network's code calls, those that one operator calls within itself left out, under the names
+that the LibTorch worker gives (operator_watch.cpp)."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from types import FrameType
+from typing import Any, Iterator, NamedTuple, Optional, Tuple
+
+import torch
+from torch import nn
+
+from .dtypes import FLOATING
+from .layer_sketch import WIDTH, Sketcher
+
+try:
+    from torch.utils._python_dispatch import TorchDispatchMode
+except ImportError:  # it is none of PyTorch's public interface: a version may lack it
+    TorchDispatchMode = None  # type: ignore[assignment,misc]
+
+# A network that calls more operators than this (one unrolled over many steps) is sketched up to here.
+MAX_LAYERS = 4096
+
+# They compute nothing; whether they copy depends on the type and the layout of what they are given.
+_CONVERSIONS = frozenset(
+    "aten::" + name
+    for name in "to _to_copy contiguous clone reshape flatten detach copy_ type_as alias empty empty_like".split()
+)
+
+
+class Layer(NamedTuple):
+    module: str  # dotted path; empty for the network itself
+    op: str  # `aten::conv2d`
+    shape: Tuple[int, ...]
+    sketch: "list[float]"
+
+
+class LayerRecorder:
+    """Keeps the sketches of a run's layers in the order of their computation, and no tensor."""
+
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
+        self._sketcher = Sketcher()
+
+    def add(self, module: str, op: str, result: torch.Tensor) -> None:
+        """Does nothing for a tensor that is of no plain floating type, an empty one, or beyond MAX_LAYERS."""
+        if len(self.layers) >= MAX_LAYERS or result.numel() == 0:
+            return
+        if result.layout is torch.strided and result.dtype in FLOATING:
+            self.layers.append(Layer(module, op, tuple(result.shape), self._sketcher.sketch(result)))
+
+    def table(self) -> torch.Tensor:
+        """float64 [layers, 10]."""
+        rows = [layer.sketch for layer in self.layers]
+        return torch.tensor(rows, dtype=torch.float64).view(len(rows), WIDTH)
+
+
+class NotWatchable(Exception):
+    """This PyTorch has no means to watch operators."""
+
+
+def _memory_of(tensor: torch.Tensor) -> Any:
+    try:
+        storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
+        return storage._cdata
+    except (RuntimeError, NotImplementedError):  # sparse tensors have no storage
+        return None
+
+
+def _results(value: Any) -> Iterator[torch.Tensor]:
+    """An operator's results; a list of tensors is one result, and no tensor."""
+    for entry in value if isinstance(value, tuple) else (value,):
+        if isinstance(entry, torch.Tensor):
+            yield entry
+
+
+class _Names:
+    """Where an operator belongs: the module of a tensor that it takes, else the module whose code calls it."""
+
+    def __init__(self, root: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+        # The first name of what stands in two places.
+        self._tensors = {id(tensor): name for name, tensor in reversed(list(tensors.items()))}
+        self._modules = {id(module): name for name, module in root.named_modules()}
+
+    def place_of(self, arguments: list[torch.Tensor], frame: Optional[FrameType]) -> str:
+        for argument in arguments:
+            name = self._tensors.get(id(argument))
+            if name is not None:
+                return name.rpartition(".")[0]
+        return self._module_of(frame)
+
+    def _module_of(self, frame: Optional[FrameType]) -> str:
+        """Of the innermost function whose first argument is a module of the network."""
+        while frame is not None:
+            code = frame.f_code
+            if code.co_argcount > 0:
+                name = self._modules.get(id(frame.f_locals.get(code.co_varnames[0])))
+                if name is not None:
+                    return name
+            frame = frame.f_back
+        return ""
+
+
+def _below_autograd(stack: contextlib.ExitStack) -> None:
+    """Without autograd an operator reaches the mode as it was called, before it is taken apart into others."""
+    guard = torch._C._AutoDispatchBelowAutograd()
+    if hasattr(guard, "__enter__"):
+        stack.enter_context(guard)
+    else:
+        # In PyTorch 1.13 it holds for as long as the object lives.
+        held = [guard]
+        del guard
+        stack.callback(held.clear)
+
+
+def _make_mode(names: _Names, recorder: LayerRecorder) -> Any:
+    class Watch(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            given = [entry for entry in (*args, *(kwargs or {}).values()) if isinstance(entry, torch.Tensor)]
+            memory = {_memory_of(tensor) for tensor in given}
+            answer = func(*args, **(kwargs or {}))
+            op = func._schema.name
+            if op in _CONVERSIONS:
+                return answer
+            for result in _results(answer):
+                # What lies in the memory of an argument is a view of it.
+                if op.endswith("_") or _memory_of(result) not in memory:
+                    recorder.add(names.place_of(given, sys._getframe(1)), op, result)
+                    break
+            return answer
+
+    return Watch()
+
+
+@contextlib.contextmanager
+def watching(root: nn.Module, tensors: dict[str, torch.Tensor], recorder: LayerRecorder) -> Iterator[None]:
+    """`recorder` gets each floating result that is computed inside: neither views of an argument nor conversions and copies,
+    which depend on layout and type. `tensors` are those that the network computes with, by the names of their slots.
+    Raises NotWatchable where this PyTorch cannot."""
+    if TorchDispatchMode is None or not hasattr(torch._C, "_AutoDispatchBelowAutograd"):
+        raise NotWatchable
+    with contextlib.ExitStack() as stack:
+        _below_autograd(stack)
+        stack.enter_context(_make_mode(_Names(root, tensors), recorder))
+        yield

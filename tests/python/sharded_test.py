@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models that are sharded over two processes: sealed whole, judged whole, trained on as if nothing had been."""
+import os
+import sys
+import unittest
+import warnings
+
+try:
+    import torch
+    import torch.distributed as dist
+    from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+except ImportError:
+    print("skipped: this Python has no torch with fully_shard")
+    sys.exit(125)
+
+import goldseal
+import networks
+from in_directory import InDirectory
+from torch import nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+
+IMAGE = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(7))
+
+
+def with_original_parameters(model):
+    model.conv = FullyShardedDataParallel(model.conv, use_orig_params=True, device_id=torch.device("cpu"))
+    return FullyShardedDataParallel(model, use_orig_params=True, device_id=torch.device("cpu"))
+
+
+def with_flat_parameters(model):
+    model.head = checkpoint_wrapper(model.head)
+    return FullyShardedDataParallel(model, use_orig_params=False, device_id=torch.device("cpu"))
+
+
+def by_fully_shard(model):
+    fully_shard(model.conv)
+    return fully_shard(model)
+
+
+WAYS = {function.__name__: function for function in (with_original_parameters, with_flat_parameters, by_fully_shard)}
+
+
+def trained(way, save=lambda model: None):
+    """Two steps of training, `save` called after the first. Returns the model and all gradients' sums."""
+    torch.manual_seed(5)
+    model = WAYS[way](networks.Net(width=6))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    losses = []
+    for step in range(2):
+        optimizer.zero_grad()
+        answer = model(torch.rand(4, 3, 8, 8))
+        loss = sum(value.square().mean() for value in answer.values())
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        if step == 0:
+            save(model)
+    return model, losses
+
+
+def seal_while_training(way):
+    def save(model):
+        sealed = goldseal.save({"model": model.state_dict()}, "net.pth", model=model, inputs=IMAGE, factory="networks:Net?width=6",
+                               on_error="raise")
+        assert str(sealed) == ("net.seal" if dist.get_rank() == 0 else "None"), sealed
+
+    _, losses = trained(way, save)
+    _, undisturbed = trained(way)
+    assert losses == undisturbed, (losses, undisturbed)
+
+
+def verify_live(way):
+    def save(model):
+        goldseal.save(model.state_dict(), "net.pth", model=model, inputs=IMAGE, factory="networks:Net?width=6", on_error="raise")
+        report = goldseal.verify("net.seal", model)
+        assert report, str(report)
+
+    model, _ = trained(way, save)
+    report = goldseal.verify("net.seal", model)
+    assert "tensors.loaded" in [finding.id for finding in report.failures], str(report)
+    try:
+        goldseal.verify("absent.seal", model)
+    except goldseal.GoldsealError as error:
+        assert "absent.seal" in str(error)
+    else:
+        raise AssertionError("an absent seal was judged")
+    try:
+        goldseal.load("net.seal", model)
+    except goldseal.GoldsealError as error:
+        assert "before it is wrapped" in str(error)
+    else:
+        raise AssertionError("a sharded model was loaded")
+
+
+def seal_tied(way):
+    model = fully_shard(networks.Shared())
+    goldseal.save(model.state_dict(), "net.pth", model=model, inputs=torch.rand(2, 3), on_error="raise")
+
+
+def run_rank(rank, function, way):
+    warnings.simplefilter("error", goldseal.GoldsealWarning)
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{os.path.abspath('store')}", rank=rank, world_size=2)
+    globals()[function](way)
+    dist.destroy_process_group()
+
+
+class ShardedTest(InDirectory):
+    def run_ranks(self, function, way):
+        if os.path.exists("store"):
+            os.remove("store")
+        torch.multiprocessing.spawn(run_rank, (function.__name__, way), nprocs=2)
+
+    def test_one_line_seals_the_whole_model_once_and_disturbs_no_training(self):
+        for way in WAYS:
+            with self.subTest(way):
+                self.run_ranks(seal_while_training, way)
+                self.assertEqual(self.seals(), ["./net.seal"])
+                state = torch.load("net.pth")["model"]
+                self.assertEqual(list(state), list(networks.Net(width=6).state_dict()))
+                self.assertTrue(all(type(tensor) is torch.Tensor for tensor in state.values()))
+                report = goldseal.verify("net.seal")
+                self.assertTrue(report, str(report))
+                self.assertFalse(goldseal.verify("net.seal", factory="networks:Net?width=6&eps=0.001"))
+
+    def test_a_live_model_is_judged_alike_on_every_rank(self):
+        for way in ("with_original_parameters", "by_fully_shard"):
+            with self.subTest(way):
+                self.run_ranks(verify_live, way)
+
+    def test_tied_weights_stay_tied(self):
+        self.run_ranks(seal_tied, "by_fully_shard")
+        self.assertTrue(goldseal.verify("net.seal"))
+
+
+class CopyTest(unittest.TestCase):
+    def test_a_model_that_is_whole_is_not_taken_for_a_sharded_one(self):
+        from goldseal.sharded import is_sharded
+
+        self.assertFalse(is_sharded(nn.DataParallel(networks.Net())))
+
+
+if __name__ == "__main__":
+    unittest.main()
