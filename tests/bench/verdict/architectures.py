@@ -14,7 +14,9 @@ from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "examples" / "yolov3"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "cli"))
 from darknet import Darknet  # noqa: E402
+from detections import Detector  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
@@ -197,6 +199,7 @@ ARCHITECTURES = [
     Architecture("mlp-float32-only", functools.partial(Mlp, narrow=True), "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}, "bf16 compute": {"low": True}}),
     Architecture("mlp-float16", Mlp, "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}}, torch.float16),
     Architecture("mlp-bfloat16", Mlp, "x", (16, 64), {"slope": {"slope": 0.01}, "missing layer": {"skip": True}}, torch.bfloat16),
+    Architecture("detector", Detector, "image", (1, 3, 64, 64), {"threshold": {"threshold": 0.8}, "class shift": {"shift": 1}, "ascending": {"ascending": True, "overlap": 1.0}}),
     Architecture("yolov3-tiny", Darknet, "image", (1, 3, 224, 224), {"eps 1e-3": {"batch_normalize_eps": "1e-3"}, "eps 1e-6": {"batch_normalize_eps": "1e-6"}}),
 ]
 

@@ -32,7 +32,7 @@ from faults import activation_flips, preprocessing_faults, state_faults
 
 OURS = "goldseal verify"
 ANSWERS = "goldseal, answers only"
-ANSWER_FINDINGS = ("golden.shadow", "golden.native", "golden.repeat", "golden.structure")
+ANSWER_FINDINGS = ("golden.shadow", "golden.native", "golden.repeat", "golden.structure", "golden.discrete", "golden.detections")
 
 
 class Commands:
@@ -107,7 +107,7 @@ def passes(code, report, results, golden):
     outputs = load_file(saved)
     native = {name.removeprefix("default/native/"): value for name, value in outputs.items() if name.startswith("default/native/")}
     sealed = {name.removeprefix("default/output/"): value for name, value in golden.items() if name.startswith("default/output/")}
-    wide = {name: golden[f"default/reference/{name}"] for name in sealed}
+    wide = {name: golden[f"default/reference/{name}"] for name in sealed if f"default/reference/{name}" in golden}
     for name in comparators.COMPARATORS:
         verdicts[name] = comparators.agree(name, native, sealed, wide)
     return verdicts
@@ -127,6 +127,8 @@ def configuration_cause_named(report):
     found = failing(report)
     if any(name.startswith("tensors.") for name in found):
         return False
+    if "golden.shadow" not in found and "the selecting step" in found.get("golden.detections", {}).get("remedy", ""):
+        return True  # what the network computes agrees, what it selects does not
     return "model.configuration" in found or "file.architecture" in found or "configuration" in found.get("golden.shadow", {}).get("message", "")
 
 
@@ -210,7 +212,7 @@ class Bench:
         if made is not None:  # the model was run on the sealed input: the answers alone judge nothing
             verdicts = {OURS: verdicts[OURS]}
         self.tally.add(case, faulty, verdicts)
-        if faulty and cause_named is configuration_cause_named:
+        if faulty and cause_named is configuration_cause_named and failing(report).keys() & {"golden.shadow", "golden.native"}:
             self.tally.add_layers(layer_named(report), case)
         if faulty:
             named = cause_named(report)

@@ -45,5 +45,10 @@ COMPARATORS = {
 
 
 def agree(name, found, golden, wide):
-    """All outputs agree by the comparator of that name."""
-    return all(COMPARATORS[name](found[output], golden[output], wide[output]) for output in golden)
+    """All outputs agree by the comparator of that name; integers must be equal, and there must be as many."""
+    if any(output not in found or found[output].shape != golden[output].shape for output in golden):
+        return False
+    exact = [output for output in golden if not golden[output].is_floating_point()]
+    floating = [output for output in golden if output not in exact]
+    return all(torch.equal(found[output], golden[output]) for output in exact) and all(
+        COMPARATORS[name](found[output], golden[output], wide[output]) for output in floating)

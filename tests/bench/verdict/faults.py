@@ -54,7 +54,7 @@ def preprocessing_faults(image):
     noise = torch.randint(-2, 3, image.shape, generator=torch.Generator().manual_seed(1))
     yield "BGR", image.flip(1).contiguous(), "order"
     yield "not divided by 255", image * 255, "scale"
-    yield "divided by 256", levels / 256, "scale"
+    yield "divided by 256", image * 255 / 256, "scale"
     yield "normalised", (image - mean) / deviation, "normalise"
     yield "mirrored", image.flip(3).contiguous(), "mirror"
     yield "shifted", shift, "shift"
