@@ -30,6 +30,7 @@ struct FileObservation {
   std::optional<Digest> frame_sha256;
   std::string container;
   std::vector<std::pair<std::string, std::string>> notes;  ///< rule and message, from the reader
+  bool packed_weights = false;                             ///< it holds weights that no digest of a tensor vouches for
   /// Why it could not be read: the reader's error, in parts.
   std::string damage;
   std::string damage_where;

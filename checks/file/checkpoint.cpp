@@ -66,6 +66,11 @@ Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
   if (file->sha256 == record->sha256 && changed.empty()) return with_notes(passed(say_files(observed, *file)), *file);
   if (!all_as_sealed(observed.sealed.model, observed.file_tensors))
     return with_notes(skipped("another file than the sealed one; see tensors.file for what differs"), *file);
+  if (file->packed_weights) {
+    return failed("the checkpoint is another file than was sealed, and its packed weights have no digests of their own",
+                  "sha256 " + to_hex(record->sha256), file->sha256 ? "sha256 " + to_hex(*file->sha256) : "unreadable",
+                  "use the file that was sealed, or seal this one");
+  }
   auto finding = passed(file->frame_sha256 == record->frame_sha256
                             ? "the checkpoint differs outside its tensors"
                             : "the checkpoint was written anew; every tensor is as it was sealed");
@@ -85,7 +90,9 @@ const Check k_file_checkpoint{
         "The file is read by goldseal's own reader, which executes nothing and checks what PyTorch does not: the zip's "
         "layout and checksums, every extent, "
         "every opcode. A damaged file is named for what is wrong with it. A file that was written anew with the same "
-        "tensors warns.",
+        "tensors warns, unless it holds weights that are no tensors: those of quantized layers are packed into objects "
+        "of "
+        "their own, and the whole file's digest alone vouches for them.",
     .severity = Severity::integrity,
     .judge = judge_checkpoint,
 };

@@ -282,6 +282,34 @@ def judges_without_float64(command, folder):
     expect(code == 1 and findings["golden.native"]["status"] == "fail", "another slope is still seen", findings["golden.native"])
 
 
+def judges_quantized_layers(command, folder):
+    quantization = getattr(torch.ao, "quantization", None)
+    if quantization is None:
+        print("skipped: this PyTorch quantizes no layers")
+        return
+    folder = folder / "quantized"
+    folder.mkdir()
+
+    def archive(name, change=0.0, slope=0.0):
+        torch.manual_seed(3)
+        first, last = nn.Linear(16, 64), nn.Linear(64, 8)
+        first.weight.data[3, 4] += change
+        network = nn.Sequential(first, nn.LeakyReLU(slope), last).eval()
+        torch.jit.script(quantization.quantize_dynamic(network, {nn.Linear}, dtype=torch.qint8)).save(str(folder / name))
+        return folder / name
+
+    checkpoint, seal = archive("network.pt"), folder / "network.seal"
+    code, findings = command("capture", checkpoint, "--input", "random:32x16,seed=3,normal")
+    expect(code == 0 and findings["golden.capture"]["status"] == "warn", "an archive of quantized layers is sealed, with a warning that there is no float64 run", findings)
+    for settings in ([], ["--set", "onednn=off"], ["--threads", "1"]):
+        expect(command("verify", seal, *settings)[0] == 0, f"and conforms {settings}")
+    code, findings = command("verify", seal, "--checkpoint", archive("weight.pt", change=0.05))
+    expect(code == 4 and "packed weights" in findings["file.checkpoint"]["message"], "another file is told of, since packed weights have no digests of their own", findings["file.checkpoint"])
+    expect(findings["golden.native"]["status"] == "fail", "another weight is seen in the answers of the archive that was named", findings["golden.native"])
+    findings = command("verify", seal, "--checkpoint", archive("slope.pt", slope=0.05))[1]
+    expect(findings["golden.native"]["status"] == "fail", "and so is another slope", findings["golden.native"])
+
+
 def seals_several_cases(command, folder):
     cases = folder / "cases"
     (cases / "third").mkdir(parents=True)
@@ -366,7 +394,7 @@ def main():
     command = Command(*sys.argv[1:3])
     with tempfile.TemporaryDirectory() as name:
         torch.manual_seed(0)
-        for test in (judges_integers_and_bools, explains_a_weight, names_the_first_layer, names_what_no_case_exercises, judges_without_float64, seals_several_cases, tells_steps_of_a_preprocessing, judges_again, names_a_drifted_input, refuses_goldens_that_prove_nothing):
+        for test in (judges_integers_and_bools, explains_a_weight, names_the_first_layer, names_what_no_case_exercises, judges_without_float64, judges_quantized_layers, seals_several_cases, tells_steps_of_a_preprocessing, judges_again, names_a_drifted_input, refuses_goldens_that_prove_nothing):
             test(command, pathlib.Path(name))
 
 

@@ -79,6 +79,7 @@ struct Checkpoint {
   std::vector<Storage> storages;
   std::vector<Tensor> tensors;  ///< in the file's order
   std::vector<Note> notes;
+  bool packed_weights = false;  ///< quantized weights inside packed objects, which have no names and are not listed
   std::vector<std::string> candidates;  ///< other state dicts in the file: `ema`, `optimizer.state`
   std::vector<Candidate> entries;       ///< every state dict in the file, the one that was opened among them
   std::vector<RecordChecksum> records;

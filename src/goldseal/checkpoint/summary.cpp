@@ -125,6 +125,13 @@ void advise_on_precision(CheckpointSummary& summary) {
                                  half->second)});
 }
 
+void advise_on_packed_weights(const Checkpoint& checkpoint, CheckpointSummary& summary) {
+  if (!checkpoint.packed_weights) return;
+  summary.advice.push_back({"torchscript.packed-weights",
+                            "quantized layers keep their weights in packed objects, which have no names and are not "
+                            "listed: the digest of the whole file vouches for them"});
+}
+
 NonFinite count_non_finite(const Checkpoint& checkpoint, const Tensor& tensor) {
   NonFinite result{tensor.name, 0, 0};
   std::vector<double> values;
@@ -161,6 +168,7 @@ CheckpointSummary summarize(const Checkpoint& checkpoint) {
   summary.needs = needs(checkpoint);
   advise_on_locations(summary);
   advise_on_precision(summary);
+  advise_on_packed_weights(checkpoint, summary);
   return summary;
 }
 

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -32,6 +33,12 @@ void note_frozen_devices(const ZipArchive& archive, Checkpoint& checkpoint) {
   }
 }
 
+bool packs_weights(const pickle::Document& module) {
+  return std::ranges::any_of(module.globals(), [](const pickle::Global& global) {
+    return global.module == "__torch__.torch.classes.quantized";
+  });
+}
+
 }  // namespace
 
 Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive archive) {
@@ -43,6 +50,7 @@ Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive a
   const auto module = records.pickle("data.pkl", rules, where);
   pickle::read_module_state(
       module, where, [&](const auto& id) { return records.storage("data", id); }, checkpoint);
+  checkpoint.packed_weights = packs_weights(module);
   const auto constants = records.pickle("constants.pkl", rules, where);
   const auto find = [&](const pickle::StorageId& id) { return records.storage("constants", id); };
   pickle::read_tensor_tuple(constants, where, find, "constants", checkpoint);

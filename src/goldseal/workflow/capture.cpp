@@ -281,6 +281,8 @@ class Capture {
     m_report.facts.emplace_back("sandbox", m_sandbox);
     m_report.facts.emplace_back("tensors",
                                 fmt::format("{} ({})", m_manifest.model.tensors.size(), m_checkpoint.container));
+    if (m_checkpoint.packed_weights)
+      m_report.facts.emplace_back("packed", "quantized weights, which the digest of the whole file vouches for");
     if (!m_match.removed_segments.empty()) {
       m_report.facts.emplace_back("wrapper",
                                   fmt::format("{} (removed from the keys)", fmt::join(m_match.removed_segments, ", ")));

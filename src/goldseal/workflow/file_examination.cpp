@@ -7,12 +7,25 @@
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/weight_evidence.hpp>
 
+#include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace goldseal {
 namespace {
 
 namespace fs = std::filesystem;
+
+// An archive that was sealed as its own architecture is run as it is found, not as the sealed file.
+bool describes_itself(const Manifest& manifest) {
+  const auto path_of = [&](std::string_view role) {
+    const auto record = std::ranges::find(manifest.model.files, role, &FileRecord::role);
+    return record == manifest.model.files.end() ? std::string() : record->path;
+  };
+  const auto architecture = path_of("architecture");
+  return !architecture.empty() && architecture == path_of("checkpoint");
+}
 
 ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   if (request.model) {
@@ -25,6 +38,10 @@ ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   ModelSpec model{sealed.builder, sealed.source, sealed.options};
   if (const auto* const enclosed = find_enclosed(manifest)) {
     model.source = fs::absolute(request.seal / enclosed->path).string();
+    return model;
+  }
+  if (request.checkpoint && describes_itself(manifest)) {
+    model.source = fs::absolute(*request.checkpoint).string();
     return model;
   }
   if (model.is_file()) model.source = resolve_from_seal(model.source, request.seal).string();
@@ -119,6 +136,7 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
     return;
   }
   m_observed.files.back().container = m_checkpoint->container;
+  m_observed.files.back().packed_weights = m_checkpoint->packed_weights;
   m_observed.files.back().bytes = m_checkpoint->files.back()->size();
   KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
   keys.match = match_keys(keys.have, keys.want);
