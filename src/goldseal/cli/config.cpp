@@ -101,7 +101,7 @@ Action add_config(CLI::App&, const CommonOptions& common) {
     require_text_or_json(common);
     const auto settings = Settings::gather(common.settings);
     const auto rows = folded(rows_of(settings));
-    print(common.format == "json" ? as_json(settings, rows) : as_text(settings, rows));
+    print(common.format == "json" ? as_json(settings, rows) : for_locale(as_text(settings, rows)));
     return ExitCode::conforms;
   };
 }

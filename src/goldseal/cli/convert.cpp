@@ -75,7 +75,7 @@ Action add_convert(CLI::App& app, const CommonOptions& common) {
     if (!options->model.empty()) open.darknet_cfg = parse_model_spec(options->model).darknet_cfg();
     const auto checkpoint = open_checkpoint(options->input, open);
     const auto result = convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force});
-    print(common.format == "json" ? as_json(result, options->output) : as_text(result, options->output));
+    print(common.format == "json" ? as_json(result, options->output) : for_locale(as_text(result, options->output)));
     return ExitCode::conforms;
   };
 }

@@ -97,7 +97,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
     for (auto& section : sections) std::erase_if(section.facts, [](const auto& f) { return is_incidental(f.name); });
     std::erase_if(sections, [](const auto& section) { return section.facts.empty(); });
   }
-  if (!common.quiet) print(common.format == "json" ? as_json(sections) : as_text(sections, options));
+  if (!common.quiet) print(common.format == "json" ? as_json(sections) : for_locale(as_text(sections, options)));
   return sections.empty() ? ExitCode::conforms : ExitCode::fails;
 }
 

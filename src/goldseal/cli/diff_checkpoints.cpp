@@ -93,7 +93,7 @@ ExitCode diff_checkpoints(const std::string& path_a, const std::string& path_b, 
   const auto a = open_checkpoint(path_a);
   const auto b = open_checkpoint(path_b);
   const auto difference = compare_checkpoints(a, b);
-  if (!common.quiet) print(common.format == "json" ? as_json(difference, a, b) : as_text(difference, a, b));
+  if (!common.quiet) print(common.format == "json" ? as_json(difference, a, b) : for_locale(as_text(difference, a, b)));
   return difference.same() ? ExitCode::conforms : ExitCode::fails;
 }
 

@@ -57,7 +57,7 @@ ExitCode run(const Options& options) {
   if (options.id.empty() && !options.list)
     throw Error(ErrorKind::usage, "explain", "expected the id of a check, found none",
                 "`goldseal explain --list` lists them");
-  print(options.list ? list_all() : explain_one(options.id));
+  print(for_locale(options.list ? list_all() : explain_one(options.id)));
   return ExitCode::conforms;
 }
 

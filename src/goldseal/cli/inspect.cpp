@@ -42,7 +42,7 @@ Action add_inspect(CLI::App& app, const CommonOptions& common) {
   return [options, &common] {
     require_text_or_json(common);
     const auto inspection = inspect(*options);
-    print(common.format == "json" ? inspection_json(inspection) : inspection_text(inspection));
+    print(common.format == "json" ? inspection_json(inspection) : for_locale(inspection_text(inspection)));
     return ExitCode::conforms;
   };
 }

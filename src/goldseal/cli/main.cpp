@@ -27,10 +27,13 @@ constexpr const char* k_footer =
     "changed); 101 a defect of goldseal.";
 
 int complain(std::string_view where, std::string_view message, std::string_view remedy, ExitCode code) {
-  fmt::print(stderr, "error: {}{}{}\n", escape_unprintable(where), where.empty() ? "" : ": ", message);
-  if (!remedy.empty()) fmt::print(stderr, "  fix  {}\n", remedy);
+  fmt::print(stderr, "error: {}{}{}\n", for_locale(escape_unprintable(where)), where.empty() ? "" : ": ",
+             for_locale(message));
+  if (!remedy.empty()) fmt::print(stderr, "  fix  {}\n", for_locale(remedy));
   return static_cast<int>(code);
 }
+
+bool is_verb(std::string_view name) { return std::ranges::find(verbs(), name, &Verb::name) != verbs().end(); }
 
 // The flags of a verb, `--timeout`, and those of the command itself.
 std::vector<std::string> flags_of(const CLI::App& app) {
@@ -41,30 +44,45 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   return flags;
 }
 
-// The flag that was meant by the first that does not exist.
-std::optional<std::string> meant_flag(const CLI::App& app, int argc, char** argv) {
+struct UnknownFlag {
+  std::string name;
+  std::optional<std::string> meant;
+};
+
+// The first flag that the verb does not have.
+std::optional<UnknownFlag> unknown_flag(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return std::nullopt;
   const auto verb = app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == argv[1]; });
   if (verb.empty()) return std::nullopt;
   const auto flags = flags_of(*verb.front());
   for (int i = 2; i < argc; ++i) {
     const std::string_view argument(argv[i]);
     const auto name = argument.substr(0, argument.find('='));
-    if (name.starts_with("--") && std::ranges::find(flags, name) == flags.end()) return did_you_mean(name, flags);
+    if (name == "--") break;  // what follows are values
+    if (name.starts_with("--") && std::ranges::find(flags, name) == flags.end())
+      return UnknownFlag{std::string(name), did_you_mean(name, flags)};
   }
   return std::nullopt;
 }
 
-// CLI11 reports an unknown verb only as an argument too many.
+// CLI11 does not say which verb or flag is not known, and lists arguments from the last to the first.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  if (argc < 2) return "a verb is expected, found none";
+  if (!is_verb(argv[1])) return fmt::format("there is no verb {}", escape_unprintable(argv[1]));
+  if (const auto flag = unknown_flag(app, argc, argv))
+    return fmt::format("{} takes no {}", argv[1], escape_unprintable(flag->name));
+  return error.what();
+}
+
 std::string usage_remedy(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> names;
   for (const auto& verb : verbs()) names.emplace_back(verb.name);
-  if (argc > 1 && std::ranges::find(names, std::string_view(argv[1])) == names.end()) {
+  if (argc > 1 && !is_verb(argv[1])) {
     if (const auto near = did_you_mean(argv[1], names)) return fmt::format("did you mean `goldseal {}`?", *near);
     return "`goldseal --help` lists the verbs";
   }
-  if (argc > 2) {
-    if (const auto near = meant_flag(app, argc, argv)) return fmt::format("did you mean {}?", *near);
-  }
+  if (const auto flag = unknown_flag(app, argc, argv); flag && flag->meant)
+    return fmt::format("did you mean {}?", *flag->meant);
   return argc > 1 ? fmt::format("`goldseal {} --help` shows what it takes", argv[1])
                   : "`goldseal --help` lists the verbs";
 }
@@ -93,13 +111,13 @@ int parse_and_run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    print(app.help());
+    print(for_locale(app.help()));
     return 0;
   } catch (const CLI::CallForVersion&) {
     print(fmt::format("goldseal {}\n", k_version));
     return 0;
   } catch (const CLI::ParseError& error) {
-    return complain("", error.what(), usage_remedy(app, argc, argv), ExitCode::no_verdict);
+    return complain("", usage_message(app, error, argc, argv), usage_remedy(app, argc, argv), ExitCode::no_verdict);
   }
   auto* const verb = app.get_subcommands().front();
   const auto origins = apply_settings(*verb, Settings::gather(common.settings));

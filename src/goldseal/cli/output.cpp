@@ -4,6 +4,7 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/report/layout.hpp>
 #include <goldseal/report/renderer.hpp>
 
 #include <fmt/format.h>
@@ -107,6 +108,8 @@ void append_step_summary(const Report& report, const CommonOptions& common) {
 }
 
 }  // namespace
+
+std::string for_locale(std::string_view text) { return printable_lines(text, locale_is_utf8()); }
 
 void print(std::string_view text) {
   while (!text.empty()) {

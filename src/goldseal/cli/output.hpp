@@ -6,12 +6,16 @@
 #include <goldseal/verdict/report.hpp>
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace goldseal::cli {
 
 /// Writes to standard output. A reader that has gone away (EPIPE) is no error.
 void print(std::string_view text);
+
+/// Lines for people: in a locale without UTF-8 in ASCII, what is not printable escaped.
+[[nodiscard]] std::string for_locale(std::string_view text);
 
 /// Shows the report on standard output in the chosen format, writes the files that `--report` asks for, and gives the
 /// verdict's exit code.

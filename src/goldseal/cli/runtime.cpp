@@ -59,7 +59,7 @@ Action add_runtime(CLI::App& app, const CommonOptions& common) {
   return [torch, build, &common] {
     require_text_or_json(common);
     const auto workers = build->parsed() ? std::vector<Runtime>{build_worker(*torch)} : all_runtimes();
-    print(common.format == "json" ? as_json(workers) : as_text(workers));
+    print(common.format == "json" ? as_json(workers) : for_locale(as_text(workers)));
     return ExitCode::conforms;
   };
 }

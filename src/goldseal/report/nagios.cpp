@@ -33,12 +33,22 @@ std::string label(std::string text) {
   return quoted + "'";
 }
 
+// Six significant digits: the plugin guidelines have no exponents.
+std::string decimal(double value) {
+  if (value == 0) return "0";
+  const auto places = std::clamp(5 - static_cast<int>(std::floor(std::log10(std::abs(value)))), 0, 24);
+  auto text = fmt::format("{:.{}f}", value, places);
+  if (places > 0) text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
 std::string value(const Measurement& measurement) {
   if (!std::isfinite(measurement.value)) return "U";
   // The plugin guidelines know seconds, bytes, per cent and counters alone.
   constexpr std::array<std::string_view, 3> k_units{"s", "B", "%"};
   const bool known = std::ranges::find(k_units, measurement.unit) != k_units.end();
-  return fmt::format("{:.6f}{}", measurement.value, known ? measurement.unit : "");
+  return fmt::format("{}{}", decimal(measurement.value), known ? measurement.unit : "");
 }
 
 std::string performance_data(const Report& report, bool unicode) {
@@ -51,7 +61,7 @@ std::string performance_data(const Report& report, bool unicode) {
       const auto name = label(plain(fmt::format("{} {}", finding->id, m.name), unicode));
       if (written.size() == k_most_measurements || !written.insert(name).second) continue;
       const bool limited = m.limit && std::isfinite(*m.limit);
-      text += fmt::format(" {}={}{}", name, value(m), limited ? fmt::format(";;{:.6f}", *m.limit) : "");
+      text += fmt::format(" {}={}{}", name, value(m), limited ? fmt::format(";;{}", decimal(*m.limit)) : "");
     }
   }
   return text;

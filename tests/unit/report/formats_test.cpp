@@ -96,6 +96,16 @@ TEST_CASE("SARIF points at the manifest's line, JUnit counts failures and errors
   CHECK(junit.find(R"(failures="1" errors="1")") != std::string::npos);
 }
 
+TEST_CASE("nagios data keeps small limits, without an exponent") {
+  auto report = passing_report();
+  report.findings = {Finding{}};
+  report.findings.front().id = "golden.shadow";
+  report.findings.front().measurements = {{"diffuse", 4.5e-9, 256 * 0x1p-29, ""}, {"bytes", 12'000'000, 1e9, "B"}};
+  const auto text = render("nagios", report);
+  CHECK(text.find("'golden.shadow diffuse'=0.0000000045;;0.000000476837 ") != std::string::npos);
+  CHECK(text.find("'golden.shadow bytes'=12000000B;;1000000000") != std::string::npos);
+}
+
 TEST_CASE("nagios codes follow the verdict, and warnings are WARNING") {
   CHECK(nagios_exit_code(passing_report()) == 1);
   CHECK(nagios_exit_code(numeric_failure()) == 2);

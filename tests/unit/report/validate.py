@@ -160,6 +160,17 @@ class Formats(unittest.TestCase):
         for name in [*NAMES, "matrix"]:
             html5lib.HTMLParser(strict=True).parse(text(name, "html"))
 
+    def test_github_takes_each_line_for_a_command_of_its_own(self):
+        # As the runner reads one: ::NAME KEY=VALUE,…::MESSAGE, where %, line ends, and in values : and , are escaped.
+        command = re.compile(r"::(error|warning|notice)(?: (?:file|line|title)=[^,:]*(?:,(?:file|line|title)=[^,:]*)*)?::[^\r\n]+")
+        for name, _ in self.each():
+            lines = text(name, "github").splitlines()
+            self.assertLessEqual(sum(line.startswith("::") for line in lines), 11)
+            for line in lines:
+                if line.startswith("::"):
+                    self.assertRegex(line, command)
+                    self.assertNotRegex(line, "%(?!25|0A|0D|3A|2C)")
+
     def test_nagios_output_obeys_the_plugin_guidelines(self):
         item = re.compile(r"(?:'(?:[^'=]|'')+'|[^\s'=]+)=(?:U|-?[0-9]+(?:\.[0-9]+)?)(?:s|B|%)?"
                           r"(?:;[^;\s]*){0,4}(?:\s|$)")
