@@ -13,7 +13,7 @@ from typing import Any, Optional
 try:
     from lightning.pytorch.plugins.io import TorchCheckpointIO
 except ImportError:
-    from pytorch_lightning.plugins.io import TorchCheckpointIO  # type: ignore[assignment,no-redef]
+    from pytorch_lightning.plugins.io import TorchCheckpointIO  # type: ignore[no-redef,assignment,unused-ignore]
 
 from .errors import GoldsealError
 from .factory import Factory

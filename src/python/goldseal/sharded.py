@@ -93,7 +93,8 @@ def _gathered_state(model: nn.Module) -> dict[str, torch.Tensor]:
     elsewhere = any(tensor.device.type != "cpu" for tensor in model.parameters())
     options = StateDictOptions(full_state_dict=True, cpu_offload=elsewhere)
     with torch.no_grad():
-        return get_model_state_dict(model, options=options)
+        state: dict[str, Any] = get_model_state_dict(model, options=options)
+    return {name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
 
 
 def _has_room(device: torch.device, state: dict[str, torch.Tensor]) -> bool:
@@ -180,7 +181,7 @@ def _without_wrappers(module: nn.Module) -> nn.Module:
         module = inner
 
 
-def _own_class(kind: type) -> type:
+def _own_class(kind: type[nn.Module]) -> type[nn.Module]:
     """The class that fully_shard put its own in front of."""
     names = [base.__name__ for base in kind.__mro__]
     return kind.__mro__[names.index("FSDPModule") + 1] if "FSDPModule" in names else kind

@@ -116,7 +116,7 @@ def _below_autograd(stack: contextlib.ExitStack) -> None:
 
 
 def _make_mode(names: _Names, recorder: LayerRecorder) -> Any:
-    class Watch(TorchDispatchMode):  # type: ignore[misc]
+    class Watch(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             given = [entry for entry in (*args, *(kwargs or {}).values()) if isinstance(entry, torch.Tensor)]
             memory = {_memory_of(tensor) for tensor in given}

@@ -8,7 +8,7 @@ import hashlib
 import math
 import os
 import time
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Dict, Optional
 
 import torch
 
@@ -30,7 +30,7 @@ from .tensor_file import read_tensors, write_tensors
 PROTOCOL = 1
 MAX_NONCE = 256
 
-Message = dict
+Message = Dict[str, Any]
 Builder = Callable[[str, "dict[str, str]"], Network]
 
 
