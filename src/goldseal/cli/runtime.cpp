@@ -47,18 +47,27 @@ std::vector<Runtime> all_runtimes() {
   return runtimes;
 }
 
+Runtime build_one(const std::string& torch, bool force, const CommonOptions& common) {
+  Progress progress(progress_mode(common));
+  auto built = build_worker(torch, force, progress);
+  if (built.cached && common.format != "json") print("in the cache already; --force builds it anew\n");
+  return std::move(built.runtime);
+}
+
 }  // namespace
 
 Action add_runtime(CLI::App& app, const CommonOptions& common) {
   const auto torch = std::make_shared<std::string>();
+  const auto force = std::make_shared<bool>(false);
   auto* const build =
       app.add_subcommand("build", "Build a worker for a LibTorch that has none, and keep it in the cache");
   build->add_option("--torch", *torch, "A wheel's torch directory, an unpacked LibTorch, or /usr")
       ->type_name("DIR")
       ->required();
-  return [torch, build, &common] {
+  build->add_flag("--force", *force, "Build it anew where the cache has it");
+  return [torch, force, build, &common] {
     require_text_or_json(common);
-    const auto workers = build->parsed() ? std::vector<Runtime>{build_worker(*torch)} : all_runtimes();
+    const auto workers = build->parsed() ? std::vector{build_one(*torch, *force, common)} : all_runtimes();
     print(common.format == "json" ? as_json(workers) : for_locale(as_text(workers)));
     return ExitCode::conforms;
   };

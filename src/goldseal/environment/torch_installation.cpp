@@ -80,6 +80,14 @@ fs::path find_library_dir(const FileRoot& files, const fs::path& prefix) {
   return {};
 }
 
+std::optional<int> find_abi(const FileRoot& files, const fs::path& prefix) {
+  const auto config = files.read(prefix / "share/cmake/Torch/TorchConfig.cmake").value_or("");
+  constexpr std::string_view k_macro = "_GLIBCXX_USE_CXX11_ABI=";
+  const auto at = config.find(k_macro);
+  if (at == std::string::npos || at + k_macro.size() >= config.size()) return std::nullopt;
+  return config[at + k_macro.size()] == '1' ? 1 : 0;
+}
+
 // The symbol versions that its libraries ask of glibc and libstdc++, and the libraries that the loader would not find.
 void put_needs(const ProbeContext& context, const fs::path& directory, const FactSink& fact) {
   const LibrarySearch search(context);
@@ -105,14 +113,6 @@ void put_needs(const ProbeContext& context, const fs::path& directory, const Fac
   if (!missing.empty()) fact("torch.missing_libraries", std::move(missing), origin);
 }
 
-void put_abi(const FileRoot& files, const fs::path& prefix, const std::string& origin, const FactSink& fact) {
-  const auto config = files.read(prefix / "share/cmake/Torch/TorchConfig.cmake").value_or("");
-  constexpr std::string_view k_macro = "_GLIBCXX_USE_CXX11_ABI=";
-  const auto at = config.find(k_macro);
-  if (at == std::string::npos || at + k_macro.size() >= config.size()) return;
-  fact("torch.cxx_abi", std::int64_t{config[at + k_macro.size()] == '1' ? 1 : 0}, origin);
-}
-
 void put_chosen(const ProbeContext& context, const fs::path& prefix, const TorchInstallation& torch,
                 const FactSink& fact) {
   const bool anonymous = context.options.anonymous;
@@ -124,7 +124,9 @@ void put_chosen(const ProbeContext& context, const fs::path& prefix, const Torch
   if (torch.hip_version) fact("torch.hip_build", *torch.hip_version, origin);
   if (torch.git_version && *torch.git_version != "Unknown") fact("torch.git", *torch.git_version, origin);
   if (!anonymous) fact("torch.prefix", prefix.string(), "search path");
-  put_abi(context.files, prefix, anonymous ? "TorchConfig.cmake" : (prefix / "share/cmake/Torch").string(), fact);
+  if (torch.cxx_abi)
+    fact("torch.cxx_abi", std::int64_t{*torch.cxx_abi},
+         anonymous ? "TorchConfig.cmake" : (prefix / "share/cmake/Torch").string());
   if (torch.library_dir.empty()) return;
   const auto libraries = anonymous ? std::string("torch/lib") : torch.library_dir.string();
   fact("torch.cuda", context.files.exists(torch.library_dir / "libtorch_cuda.so"), libraries);
@@ -155,6 +157,7 @@ std::optional<TorchInstallation> read_torch_installation(const FileRoot& files, 
   read_version(files, prefix, torch);
   if (torch.version.empty()) return std::nullopt;
   torch.library_dir = find_library_dir(files, prefix);
+  torch.cxx_abi = find_abi(files, prefix);
   return torch;
 }
 

@@ -17,6 +17,7 @@ struct TorchInstallation {
   std::optional<std::string> hip_version;
   std::optional<std::string> git_version;
   std::filesystem::path library_dir;  ///< where libtorch_cpu.so lies
+  std::optional<int> cxx_abi = {};    ///< 1 where it uses the C++11 ABI of libstdc++, 0 for the older one, as it says
 };
 
 /// The one at `prefix`: a wheel's `torch` directory, an unpacked LibTorch archive, or `/usr`. Nothing where no version

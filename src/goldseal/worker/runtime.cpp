@@ -55,8 +55,15 @@ fs::path recorded_installation(const fs::path& worker) {
   return line;
 }
 
+// A worker for a LibTorch of the older C++ ABI lies in a directory of its own: the two do not run each other's.
+constexpr std::string_view k_old_abi = "-abi0";
+
 // A wheel's version has a local part (`2.13.0+cpu`) that its headers lack; a worker is named by what the headers say.
 std::string public_version(const std::string& version) { return version.substr(0, version.find('+')); }
+
+std::string worker_name(const TorchInstallation& torch) {
+  return fmt::format("libtorch-{}{}", public_version(torch.version), torch.cxx_abi == 0 ? k_old_abi : "");
+}
 
 bool is_system_directory(const fs::path& directory) { return directory.string().starts_with("/usr/lib"); }
 
@@ -74,7 +81,7 @@ Runtime runtime_in(const fs::path& given) {
     const auto torch = installation_at(place);
     if (!torch) continue;
     for (const auto& worker : installed_workers()) {
-      if (worker.version == public_version(torch->version))
+      if (worker.worker.parent_path().filename() == worker_name(*torch))
         return {"libtorch", place, torch->version, library_directory(*torch), worker.worker};
     }
     throw Error(ErrorKind::unsupported, place.string(),
@@ -84,6 +91,13 @@ Runtime runtime_in(const fs::path& given) {
   throw Error(ErrorKind::unsupported, given.string(),
               "expected a LibTorch installation with libtorch_cpu.so and its headers, found none",
               "give a wheel's directory (site-packages/torch), an unpacked LibTorch, or /usr for the distribution's");
+}
+
+// `2.13.0` of `libtorch-2.13.0` and `libtorch-2.13.0-abi0`.
+std::string version_of_worker(std::string_view name) {
+  name.remove_prefix(name.find('-') + 1);
+  if (name.ends_with(k_old_abi)) name.remove_suffix(k_old_abi.size());
+  return std::string(name);
 }
 
 std::optional<Runtime> first_libtorch() {
@@ -118,7 +132,7 @@ std::vector<Runtime> installed_workers() {
       if (!name.starts_with("libtorch-") || !is_present(worker)) continue;
       const auto prefix = recorded_installation(worker);
       const auto torch = prefix.empty() ? std::nullopt : installation_at(prefix);
-      workers.push_back({"libtorch", torch ? prefix : fs::path(), name.substr(name.find('-') + 1),
+      workers.push_back({"libtorch", torch ? prefix : fs::path(), version_of_worker(name),
                          torch ? library_directory(*torch) : fs::path(), worker});
     }
   }

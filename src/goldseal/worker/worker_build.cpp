@@ -4,14 +4,20 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/interrupt.hpp>
+#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/sha256.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/worker/build_log.hpp>
 #include <goldseal/worker/child_process.hpp>
 #include <goldseal/worker/places.hpp>
 
 #include <fmt/format.h>
 
-#include <optional>
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace goldseal {
@@ -20,6 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::minutes k_build_limit{30};
+constexpr std::chrono::milliseconds k_look{500};
+constexpr std::string_view k_built_from = "sources";  // beside a worker: the digest of what it was built from
 
 fs::path sources() {
   if (const auto protocol = find_shipped("worker_libtorch/PROTOCOL.md")) return protocol->parent_path();
@@ -33,43 +41,131 @@ fs::path require_program(const std::string& name) {
               fmt::format("install {}, a C++20 compiler and nlohmann-json", name));
 }
 
-// Runs a program to its end; its output is kept for the error alone.
-void run_step(const fs::path& program, std::vector<std::string> arguments, const std::string& step) {
-  ChildProcess child({program, std::move(arguments), environment_with({})});
-  const auto deadline = std::chrono::steady_clock::now() + k_build_limit;
+fs::path require_cache() {
+  if (auto workers = user_worker_directory()) return std::move(*workers);
+  throw Error(ErrorKind::usage, "HOME", "is not set, so there is no cache to keep the worker in", "set XDG_CACHE_HOME");
+}
+
+// A file that includes torch/script.h takes up to 1.1 GB to compile: as many at a time as fit into the memory.
+std::uint64_t jobs() {
+  constexpr std::uint64_t k_kib_a_job = 1'300'000;
+  std::uint64_t fit = 1;
+  std::ifstream memory("/proc/meminfo");
+  for (std::string line; std::getline(memory, line);) {
+    if (line.starts_with("MemAvailable:"))
+      fit = std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 10) / k_kib_a_job;
+  }
+  return std::clamp<std::uint64_t>(fit, 1, std::max(1U, std::thread::hardware_concurrency()));
+}
+
+// Of every source file's name and bytes.
+std::string digest_of(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  std::string all;
+  for (const auto& file : files)
+    all +=
+        fmt::format("{} {}\n", to_hex(sha256(MappedFile(file).bytes())), file.lexically_relative(directory).string());
+  return to_hex(sha256(all));
+}
+
+std::string first_line_of(const fs::path& file) {
+  std::ifstream stream(file);
+  std::string line;
+  std::getline(stream, line);
+  return line;
+}
+
+// The worker in the user's cache that these sources gave for this installation.
+std::optional<Runtime> find_built(const fs::path& installation, const fs::path& workers, const std::string& digest) {
+  for (auto& runtime : installed_workers()) {
+    const auto directory = runtime.worker.parent_path();
+    if (directory.parent_path() == workers && runtime.installation == installation &&
+        first_line_of(directory / k_built_from) == digest)
+      return std::move(runtime);
+  }
+  return std::nullopt;
+}
+
+// What cmake and the compiler say goes to a file, which stays.
+class Builder {
+ public:
+  Builder(fs::path log, Progress& progress) : m_log(std::move(log)), m_progress(progress) {
+    fs::create_directories(m_log.parent_path());
+    fs::remove(m_log);
+  }
+
+  void run(const std::string& step, const std::vector<std::string>& command) {
+    m_progress.step(step, 100);
+    auto arguments = command;
+    arguments.insert(arguments.begin(), {"-c", R"(log=$0; exec "$@" >>"$log" 2>&1)", m_log.string()});
+    ChildProcess child({"/bin/sh", std::move(arguments), environment_with({})});
+    const auto ended = wait_for(child);
+    const auto ending = child.stop();
+    throw_if_interrupted();
+    if (!ended) fail(step, fmt::format("was not done within {} minutes", k_build_limit.count()));
+    if (ending.exit_code != 0 || ending.signal != 0) fail(step, fmt::format("failed with {}", ending.describe()));
+  }
+
+ private:
   // Nothing is said over the channel: it becomes ready only by its end, which is the program's.
-  const auto event = child.wait(ChildProcess::Want::read, deadline);
-  const auto ended = event == ChildProcess::Event::ended || event == ChildProcess::Event::channel_ready;
-  auto ending = child.stop();
-  if (!ended) ending = Ending{1, 0};
-  throw_if_interrupted();
-  if (ending.exit_code == 0 && ending.signal == 0) return;
-  const auto& text = child.errors().text().empty() ? child.output().text() : child.errors().text();
-  throw Error(ErrorKind::worker, step,
-              fmt::format("failed with {}; its last words:\n{}", ending.describe(),
-                          text.substr(text.size() - std::min<std::size_t>(text.size(), 2000))),
-              "it needs a C++20 compiler, nlohmann-json's headers and the LibTorch's own headers");
+  bool wait_for(ChildProcess& child) {
+    const auto deadline = std::chrono::steady_clock::now() + k_build_limit;
+    while (std::chrono::steady_clock::now() < deadline) {
+      const auto event = child.wait(ChildProcess::Want::read, std::chrono::steady_clock::now() + k_look);
+      if (event == ChildProcess::Event::interrupted) return false;
+      if (event != ChildProcess::Event::deadline) return true;
+      m_progress.advance(build_percent(tail_of_log(m_log)));
+    }
+    return false;
+  }
+
+  [[noreturn]] void fail(const std::string& step, const std::string& what) const {
+    m_progress.finish();
+    throw Error(
+        ErrorKind::worker, step,
+        fmt::format("{}; the whole log: {}\nits last words:\n{}", what, m_log.string(), last_words(tail_of_log(m_log))),
+        "it needs a C++20 compiler, nlohmann-json's headers and the LibTorch's own headers");
+  }
+
+  fs::path m_log;
+  Progress& m_progress;
+};
+
+void keep(const fs::path& built, const fs::path& workers, const std::string& digest) {
+  fs::create_directories(workers);
+  for (const auto& worker : fs::directory_iterator(built))
+    write_file_atomically(worker.path() / k_built_from, digest + "\n");
+  fs::copy(built, workers, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
 }
 
 }  // namespace
 
-Runtime build_worker(const fs::path& installation) {
-  const auto workers = user_worker_directory();
-  if (!workers) {
-    throw Error(ErrorKind::usage, "HOME", "is not set, so there is no cache to keep the worker in",
-                "set XDG_CACHE_HOME");
-  }
+BuiltWorker build_worker(const fs::path& given, bool force, Progress& progress) {
+  const auto workers = require_cache();
   const auto source = sources();
+  if (!fs::exists(given))
+    throw Error(ErrorKind::usage, given.string(), "expected a LibTorch installation, found nothing there",
+                "give a wheel's torch directory, an unpacked LibTorch, or /usr");
+  const auto installation = fs::canonical(given);
+  const auto digest = digest_of(source);
+  if (auto built = force ? std::nullopt : find_built(installation, workers, digest)) return {std::move(*built), true};
   const auto cmake = require_program("cmake");
   const TemporaryDirectory build;
-  run_step(cmake,
-           {"-S", source.string(), "-B", build.path().string(),
-            fmt::format("-DGOLDSEAL_TORCH_DIR={}", fs::canonical(installation).string()), "-DCMAKE_BUILD_TYPE=Release"},
-           "configure the worker");
-  run_step(cmake, {"--build", build.path().string(), "--parallel"}, "build the worker");
-  fs::create_directories(*workers);
-  fs::copy(build.path() / "workers", *workers, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-  return find_runtime(fmt::format("libtorch={}", installation.string()));
+  Builder builder(workers.parent_path() / "worker-build.log", progress);
+  builder.run("configuring the worker",
+              {cmake.string(), "-S", source.string(), "-B", build.path().string(),
+               fmt::format("-DGOLDSEAL_TORCH_DIR={}", installation.string()), "-DCMAKE_BUILD_TYPE=Release"});
+  builder.run("building the worker",
+              {cmake.string(), "--build", build.path().string(), "--parallel", std::to_string(jobs())});
+  progress.finish();
+  keep(build.path() / "workers", workers, digest);
+  if (auto built = find_built(installation, workers, digest)) return {std::move(*built), false};
+  throw Error(ErrorKind::worker, workers.string(), "the worker was built, and is not found in the cache",
+              "look into that directory, and report this as a defect of goldseal");
 }
 
 }  // namespace goldseal
