@@ -16,6 +16,7 @@ extern const Check k_keys_network;
 extern const Check k_tensors_file;
 extern const Check k_tensors_loaded;
 extern const Check k_model_configuration;
+extern const Check k_worker_device;
 extern const Check k_worker_run;
 extern const Check k_golden_input;
 extern const Check k_golden_structure;
@@ -24,6 +25,7 @@ extern const Check k_golden_native;
 extern const Check k_golden_detections;
 extern const Check k_golden_discrete;
 extern const Check k_golden_repeat;
+extern const Check k_golden_devices;
 
 /// The checks that compare one fact of the two machines each.
 [[nodiscard]] std::span<const Check> fact_checks();

@@ -56,7 +56,8 @@ struct OutputObservation {
   std::optional<golden::RepeatVerdict> repeat;
   std::optional<golden::DiscreteVerdict> discrete;         ///< of integers and bools: the native run
   std::optional<golden::DiscreteVerdict> discrete_shadow;  ///< the same in float64
-  std::string structure;  ///< what is wrong with its name, shape or type; empty for nothing
+  std::string device = {};  ///< the GPU that computed it, where the model was run on several
+  std::string structure;    ///< what is wrong with its name, shape or type; empty for nothing
 };
 
 /// The objects that one run found beside the sealed ones.
@@ -65,6 +66,7 @@ struct DetectionObservation {
   std::string outputs;  ///< `boxes, scores, labels`
   std::string run;      ///< `native` or `float64`
   golden::DetectionVerdict verdict;
+  std::string device = {};  ///< as in OutputObservation
 };
 
 /// The native run made once more with one setting changed, because it did not agree as it was.
@@ -79,6 +81,7 @@ struct LayerObservation {
   std::string golden_case;
   golden::LayerRun run = golden::LayerRun::float64;
   golden::LayerTrail trail;
+  std::string device = {};  ///< as in OutputObservation
 };
 
 /// An input that this machine's own preprocessing made, held against the sealed one.
@@ -97,7 +100,17 @@ struct WorkerObservation {
   std::string refusal;  ///< the worker's own words where it declined
   std::string refusal_where;
   std::string refusal_remedy;
-  std::string sandbox;  ///< how it was confined, in words; empty where none was started
+  std::string sandbox;      ///< how it was confined, in words; empty where none was started
+  std::string device = {};  ///< where it failed, of several
+};
+
+/// Where the model was to be run, and what there is.
+struct DeviceObservation {
+  std::string asked;                 ///< --device as it was given; empty: as sealed
+  std::string sealed;                ///< where the golden outputs were computed: `cpu`, `cuda:0`
+  std::vector<std::string> offered;  ///< what the runtime has: `cpu`, `cuda:0`
+  std::vector<std::string> used;     ///< those chosen; empty where what was asked for is not there
+  bool refused = false;              ///< nothing was loaded: worker.device says why
 };
 
 /// Everything that the checks may look at: what was sealed, and what was found here. Plain values, so that every check
@@ -118,6 +131,7 @@ struct Observation {
   std::optional<std::vector<LoadedTensor>> loaded_tensors;
   std::optional<std::map<std::string, std::string>> configuration;
   std::optional<WorkerObservation> worker;
+  std::optional<DeviceObservation> device;
   std::vector<OutputObservation> outputs;
   std::vector<DetectionObservation> detections;
   std::vector<TrialObservation> trials;

@@ -51,12 +51,14 @@ Finding judge_detected(const Observation& observed, const CheckSettings&) {
             : fmt::format("every one of the {} objects that rounding does not decide is found again; {} {} left to it",
                           settled, unsettled, unsettled == 1 ? "is" : "are"));
   }
-  auto finding = failed(
-      fmt::format("the {} run of {} finds other objects: {}", worst->run, worst->golden_case, summary(worst->verdict)),
-      fmt::format("{} objects in {}", worst->verdict.sealed, worst->outputs),
-      fmt::format("{} objects; {}", worst->verdict.found, summary(worst->verdict)),
-      "mend what golden.shadow or golden.native names; if neither does, compare the thresholds of "
-      "the selecting step with those that were sealed");
+  const auto place =
+      worst->device.empty() ? worst->golden_case : fmt::format("{} on {}", worst->golden_case, worst->device);
+  auto finding =
+      failed(fmt::format("the {} run of {} finds other objects: {}", worst->run, place, summary(worst->verdict)),
+             fmt::format("{} objects in {}", worst->verdict.sealed, worst->outputs),
+             fmt::format("{} objects; {}", worst->verdict.found, summary(worst->verdict)),
+             "mend what golden.shadow or golden.native names; if neither does, compare the thresholds of "
+             "the selecting step with those that were sealed");
   if (!table.rows.empty()) finding.tables.push_back(std::move(table));
   return finding;
 }

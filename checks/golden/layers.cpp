@@ -43,13 +43,13 @@ std::string phrase_of(const golden::LayerTrail& trail) {
 
 }  // namespace
 
-std::string tell_layers(const Observation& observed, const std::string& golden_case, golden::LayerRun run,
+std::string tell_layers(const Observation& observed, const OutputObservation& output, golden::LayerRun run,
                         Finding& failure) {
   const auto found = std::ranges::find_if(observed.layers, [&](const LayerObservation& layers) {
-    return layers.golden_case == golden_case && layers.run == run;
+    return layers.golden_case == output.golden_case && layers.device == output.device && layers.run == run;
   });
   if (found == observed.layers.end()) {
-    return sealed_with_layers(observed, golden_case)
+    return sealed_with_layers(observed, output.golden_case)
                ? ""
                : "; the seal has no sketches of the layers, so the first one that differs cannot be named";
   }

@@ -10,13 +10,6 @@
 namespace goldseal {
 namespace {
 
-golden::LaneVerdict lane_of(const OutputObservation& output, int permitted_bits) {
-  const auto own = golden::judge_native(*output.native, output.noise, output.native_dtype);
-  const auto significant = golden::significant_bits(output.native_dtype);
-  if (own.pass || permitted_bits >= significant || output.noise.native) return own;
-  return golden::judge_native_policy(*output.native, output.noise, permitted_bits);
-}
-
 constexpr std::string_view k_reduced =
     "; with reduced sensitivity: the network has no float64 path, so the noise was measured on native runs, and small "
     "changes of code or configuration pass unseen";
@@ -52,8 +45,9 @@ bool all_same_bits(const Observation& observed) {
 
 Finding judge_native_outputs(const Observation& observed, const CheckSettings& settings) {
   if (observed.outputs.empty()) return nothing_to_judge(observed);
-  auto lanes = judge_lanes(observed, &OutputObservation::native,
-                           [&](const OutputObservation& output) { return lane_of(output, settings.permitted_bits); });
+  auto lanes = judge_lanes(observed, &OutputObservation::native, [&](const OutputObservation& output) {
+    return native_lane(output, settings.permitted_bits);
+  });
   if (lanes.judged == 0 && only_discrete(observed))
     return skipped("every output is of integers or bools: golden.discrete");
   if (lanes.judged == 0) return undecided("no output was computed that could be judged");
@@ -72,9 +66,9 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
              fmt::format("{:.3g}", lanes.verdict.diffuse),
              "if golden.shadow passes, the machine computes at another precision or wrongly: compare the env.numerics "
              "findings; else mend what golden.shadow names");
-  const auto& golden_case = lanes.worst->golden_case;
+  const auto& worst = *lanes.worst;
   failure = with_detail(std::move(failure), std::move(lanes));
-  failure.message += tell_layers(observed, golden_case, golden::LayerRun::native, failure);
+  failure.message += tell_layers(observed, worst, golden::LayerRun::native, failure);
   failure.message += tell_trials(observed, failure);
   return failure;
 }

@@ -33,7 +33,8 @@ void add_lane(Finding& finding, const OutputObservation& output, const golden::D
 }  // namespace
 
 std::string output_name(const OutputObservation& output) {
-  return fmt::format("{}/{}", output.golden_case, output.output);
+  const auto name = fmt::format("{}/{}", output.golden_case, output.output);
+  return output.device.empty() ? name : fmt::format("{} on {}", name, output.device);
 }
 
 std::string format_index(const std::vector<std::int64_t>& index) { return fmt::format("({})", fmt::join(index, ", ")); }
@@ -50,6 +51,13 @@ bool only_discrete(const Observation& observed) {
 
 bool any_without_float64(const Observation& observed) {
   return std::ranges::any_of(observed.outputs, [](const OutputObservation& output) { return output.noise.native; });
+}
+
+golden::LaneVerdict native_lane(const OutputObservation& output, int permitted_bits) {
+  const auto own = golden::judge_native(*output.native, output.noise, output.native_dtype);
+  const auto significant = golden::significant_bits(output.native_dtype);
+  if (own.pass || permitted_bits >= significant || output.noise.native) return own;
+  return golden::judge_native_policy(*output.native, output.noise, permitted_bits);
 }
 
 LaneSummary judge_lanes(const Observation& observed, std::optional<golden::Deviation> OutputObservation::*run,

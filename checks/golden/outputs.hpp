@@ -9,7 +9,7 @@
 
 namespace goldseal {
 
-/// `CASE/OUTPUT`, as reports name an output.
+/// `CASE/OUTPUT`, as reports name an output, with the GPU where there are several.
 [[nodiscard]] std::string output_name(const OutputObservation& output);
 
 /// What every golden check says where there is nothing to judge: the reason, as a skipped or undecided finding.
@@ -20,6 +20,10 @@ namespace goldseal {
 
 /// True where an output's noise is of native runs, because its network has no float64 path.
 [[nodiscard]] bool any_without_float64(const Observation& observed);
+
+/// The native lane of an output that was run natively: at the weights' own precision, or at the one that the policy
+/// permits.
+[[nodiscard]] golden::LaneVerdict native_lane(const OutputObservation& output, int permitted_bits);
 
 /// One lane of the golden verdict over all outputs.
 struct LaneSummary {
@@ -39,8 +43,8 @@ struct LaneSummary {
 
 /// Where a run's layers part from the sealed ones: a phrase for the message, with a table in `failure`. Empty where
 /// the run was not followed; says so where the seal has no sketches.
-[[nodiscard]] std::string tell_layers(const Observation& observed, const std::string& golden_case, golden::LayerRun run,
-                                      Finding& failure);
+[[nodiscard]] std::string tell_layers(const Observation& observed, const OutputObservation& output,
+                                      golden::LayerRun run, Finding& failure);
 
 /// `(0, 12, 5, 3)`.
 [[nodiscard]] std::string format_index(const std::vector<std::int64_t>& index);

@@ -47,9 +47,9 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
       fmt::format("{:.3g}", lanes.verdict.diffuse),
       "compare the network's description with the sealed one; model.configuration and file.architecture name what "
       "differs");
-  const auto& golden_case = lanes.worst->golden_case;
+  const auto& worst = *lanes.worst;
   failure = with_detail(std::move(failure), std::move(lanes));
-  failure.message += tell_layers(observed, golden_case, golden::LayerRun::float64, failure);
+  failure.message += tell_layers(observed, worst, golden::LayerRun::float64, failure);
   return failure;
 }
 

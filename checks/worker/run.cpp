@@ -58,6 +58,8 @@ Finding judge_run(const Observation& observed, const CheckSettings&) {
   const auto& worker = *observed.worker;
   if (worker.done) return passed(fmt::format("the model ran on {}", worker.runtime));
   if (worker.failure) return judge_failure(*worker.failure, worker.runtime);
+  if (observed.device && observed.device->refused)
+    return undecided("the model was not run: worker.device says why", "mend what it names");
   if (worker.refusal.empty()) return skipped("the model was not run: the network does not take the checkpoint");
   auto finding = failed(fmt::format("the worker declined: {}", worker.refusal),
                         "a network that this runtime can build and run", worker.refusal, worker.refusal_remedy);

@@ -23,7 +23,7 @@ std::vector<std::int64_t> reached_elements(const NamedTensors& outputs, const Na
   at::Tensor combined;
   for (const auto& [name, output] : outputs) {
     if (!output.requires_grad() || output.is_complex()) continue;
-    const auto part = at::mul(output.to(at::kDouble), random_weights(output, name)).sum();
+    const auto part = at::mul(output.to(at::kDouble), random_weights(output, name).to(output.device())).sum();
     combined = combined.defined() ? at::add(combined, part) : part;
   }
   if (combined.defined()) combined.backward();

@@ -285,10 +285,13 @@ Session::Reply Session::run(const json& request) {
 
 Session::Reply Session::gradients(const json& request) {
   require_filled();
-  const auto conversion = read_conversion(request, read_settings(json::object()));
+  const auto* stated = optional_field(request, "settings");
+  const auto settings = read_settings(stated ? *stated : json::object());
+  const auto conversion = read_conversion(request, settings);
   const auto transform = make_transform(conversion);
   auto inputs = read_tensor_file(resolved(text_field(request, "inputs"), m_directory));
   NamedTensors leaves;
+  const SettingsGuard guard(settings);
   const at::AutoGradMode with_gradients(true);
   inputs = prepare_inputs(std::move(inputs), transform, /*channels_last=*/false);
   // Buffers have no gradient in some operators (the running mean of a normalisation), so only parameters are asked.

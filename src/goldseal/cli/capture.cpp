@@ -46,6 +46,9 @@ ExitCode run(const Options& options, const CommonOptions& common) {
     request.detections.emplace_back(names.begin(), names.end());
   }
   require_inputs(request);
+  if (options.run.device == "all")
+    throw Error(ErrorKind::usage, "--device all", "expected one device to seal on, found all",
+                "seal on one, as in --device cuda:0; `verify --device all` judges every GPU");
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
   request.anonymous = options.anonymous;

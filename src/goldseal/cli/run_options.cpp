@@ -15,6 +15,11 @@ void RunOptions::declare(CLI::App& app) {
   app.add_option("--threads", threads, "Threads within an operator; PyTorch's own choice by default")
       ->type_name("N")
       ->check(positive_integer());
+  app.add_option(
+         "--device", device,
+         "Where the model runs: cpu, cuda (the first GPU), cuda:N, or all (verify: every GPU in turn); by default "
+         "where it was sealed, the CPU for a capture")
+      ->type_name("DEVICE");
   app.add_flag("--no-sandbox", no_sandbox, "Let the model's code use the network and write anywhere");
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <goldseal/cli/verb.hpp>
+#include <goldseal/worker/device.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
 
@@ -18,6 +19,7 @@ struct RunOptions {
   std::string runtime;  ///< empty: what fits the network
   int timeout;          ///< seconds
   int threads = 0;      ///< 0: PyTorch's own choice
+  std::string device;   ///< empty: where it was sealed; at a capture, where the worker runs by itself
   bool no_sandbox = false;
 
   void declare(CLI::App& app);
@@ -26,6 +28,7 @@ struct RunOptions {
   void fill(Request& request) const {
     request.limit = std::chrono::seconds(timeout);
     if (threads > 0) request.threads = threads;
+    if (!device.empty()) request.device = parse_device(device);
     if (no_sandbox) request.confinement = Confinement::none;
   }
 };

@@ -36,7 +36,7 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"target", Kind::list, true},     Setting{"runtime", Kind::text, true},
                                 Setting{"depth", Kind::text, false},     Setting{"timeout", Kind::number, false},
                                 Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false},
-                                Setting{"enclose", Kind::flag, false}};
+                                Setting{"enclose", Kind::flag, false},   Setting{"device", Kind::text, false}};
 
 // Variables that goldseal or its tests read and that stand for no flag.
 constexpr std::array<std::string_view, 5> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",

@@ -61,6 +61,9 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   options.run.fill(request);
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
   if (!options.save_results.empty()) request.save_results = options.save_results;
+  if (options.run.device == "all" && request.save_results)
+    throw Error(ErrorKind::usage, "--save-results", "expected the results of one device, found --device all",
+                "save them one GPU at a time: --device cuda:0");
   if (options.results.empty()) {
     request.runtime = find_runtime(options.run.runtime, builder_of(options, request));
   } else {

@@ -95,6 +95,7 @@ struct GoldenCase {
   std::vector<std::int64_t> seeds;
   std::int64_t layers = 0;  ///< sketched ones (golden/layers.hpp); 0 in seals of before, and where they vary
   std::vector<DetectionRecord> detections = {};
+  std::string device = "cpu";  ///< where it was run: `cuda:0`; seals of before say nothing
 };
 
 struct Manifest {

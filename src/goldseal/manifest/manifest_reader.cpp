@@ -149,6 +149,7 @@ class ManifestReader {
     golden.repeatable = reader.boolean("repeatable");
     golden.probes = reader.integer("probes");
     golden.seeds = reader.integers("seeds");
+    golden.device = reader.text_or("device", "cpu");
     if (table.contains("layers")) golden.layers = reader.integer("layers");
     for (const auto* const t : reader.tables("input")) golden.inputs.push_back(read_golden_tensor(*t, "golden.input."));
     for (const auto* const t : reader.tables("output"))

@@ -70,6 +70,8 @@ std::string detection_line(const DetectionRecord& detections) {
 std::string golden_table(const GoldenCase& golden) {
   auto text = fmt::format("\n[[golden]]\nname = {}\nrepeatable = {}\nprobes = {}\nseeds = {}\n",
                           toml_string(golden.name), golden.repeatable, golden.probes, toml_integers(golden.seeds));
+  // A goldseal of before warns of a key that it does not know.
+  if (golden.device != "cpu") text += fmt::format("device = {}\n", toml_string(golden.device));
   if (golden.layers > 0) text += fmt::format("layers = {}\n", golden.layers);
   text += "input = [\n";
   for (const auto& input : golden.inputs) text += golden_tensor_line(input);

@@ -68,13 +68,13 @@ LoadedTensor loaded_tensor(const Json& tensor) {
           tensor.at("shape").get<std::vector<std::int64_t>>(), *digest};
 }
 
-Json settings_of(const RunRequest& request) {
+Json settings_of(const RunRequest& request, const std::string& device) {
   Json settings = Json::object();
   if (request.threads) settings["threads"] = *request.threads;
   if (request.onednn) settings["onednn"] = *request.onednn;
   if (request.channels_last) settings["channels_last"] = *request.channels_last;
   if (request.tf32) settings["tf32"] = *request.tf32;
-  if (request.device) settings["device"] = *request.device;
+  if (request.device || !device.empty()) settings["device"] = request.device.value_or(device);
   return settings;
 }
 
@@ -132,6 +132,7 @@ struct Worker::State {
   ChildProcess child;
   Channel channel;
   std::string name;
+  std::string device;  ///< of the runs; empty: the worker's own choice
   Hello hello;
 };
 
@@ -156,6 +157,8 @@ const Hello& Worker::hello() const { return m_state->hello; }
 const std::filesystem::path& Worker::run_directory() const { return m_state->directory.path(); }
 std::string Worker::sandbox() const { return m_state->sandbox ? m_state->sandbox->level() : "none"; }
 const std::optional<WorkerFailure>& Worker::failure() const { return m_state->channel.failure(); }
+
+void Worker::use_device(std::string device) { m_state->device = std::move(device); }
 
 Environment Worker::environment() {
   const auto reply = m_state->channel.request("environment", Json::object());
@@ -203,7 +206,7 @@ RunReply Worker::run(const RunRequest& request) {
   Json members{{"inputs", request.inputs.string()},
                {"outputs", request.outputs.string()},
                {"compute", request.float64 ? "float64" : "native"},
-               {"settings", settings_of(request)}};
+               {"settings", settings_of(request, m_state->device)}};
   if (request.perturb) members["perturb"] = {{"seed", request.perturb->seed}, {"relative", request.perturb->relative}};
   if (request.perturb && !request.perturb->only.empty()) members["perturb"]["only"] = request.perturb->only;
   if (!request.layers.empty()) members["layers"] = request.layers.string();
@@ -224,8 +227,9 @@ RunReply Worker::run(const RunRequest& request) {
 }
 
 std::vector<TensorReach> Worker::gradients(const std::filesystem::path& inputs, bool float64) {
-  const auto reply =
-      m_state->channel.request("gradients", {{"inputs", inputs.string()}, {"compute", float64 ? "float64" : "native"}});
+  Json members{{"inputs", inputs.string()}, {"compute", float64 ? "float64" : "native"}};
+  if (!m_state->device.empty()) members["settings"] = {{"device", m_state->device}};
+  const auto reply = m_state->channel.request("gradients", std::move(members));
   return read_reply(m_state->name, "gradients", [&] {
     std::vector<TensorReach> reach;
     for (const auto& tensor : reply.at("tensors"))

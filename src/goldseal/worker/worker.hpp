@@ -53,6 +53,9 @@ class Worker {
   /// How it is confined, in words (Sandbox::level).
   [[nodiscard]] std::string sandbox() const;
 
+  /// Where every later run and backward pass is made, unless a request names another: one of hello().devices.
+  void use_device(std::string device);
+
   [[nodiscard]] Environment environment();
   /// `constants`: a file as write_placements gives it, of the tensors that the architecture brings; empty for none.
   [[nodiscard]] BuiltNetwork build(std::string_view builder, std::string_view source,

@@ -84,6 +84,7 @@ class Capture {
  private:
   // The worker's part; true where everything is fit to be sealed.
   bool drive(Worker& worker, std::future<Digests>& digests) {
+    if (m_request.device && !settle_device(worker)) return false;
     const auto network = build_network(worker, m_model);
     m_stopwatch.lap("build");
     if (!match(network)) return false;
@@ -110,14 +111,37 @@ class Capture {
     m_stopwatch.lap("enclose");
   }
 
+  // Whether the device that was asked for is there and takes the weights, before anything is loaded.
+  bool settle_device(Worker& worker) {
+    Observation observed;
+    observed.found = probe_machine({});
+    observed.found.merge(worker.environment());
+    for (const auto& tensor : m_checkpoint.tensors)
+      observed.sealed.model.tensors.push_back({tensor.name, tensor.dtype, tensor.shape, {}, ""});
+    const auto& offered = worker.hello().devices;
+    observed.device =
+        DeviceObservation{m_request.device->text, "", offered, choose_devices(m_request.device, "cpu", offered)};
+    auto finding = judged(k_worker_device, observed);
+    const bool fits = finding.status != Status::fail;
+    if (fits) worker.use_device(m_device = observed.device->used.front());
+    m_report.findings.push_back(std::move(finding));
+    return fits;
+  }
+
   void note_failure(const WorkerFailure& failure) {
     Observation observed;
     observed.with_model = true;
     observed.worker = WorkerObservation{m_request.runtime.describe(), false, failure, {}, {}, {}, {}};
-    auto finding = k_worker_run.judge(observed, {});
-    finding.id = k_worker_run.id;
-    finding.severity = k_worker_run.severity;
-    m_report.findings.push_back(std::move(finding));
+    auto device = judged(k_worker_device, observed);
+    if (device.status == Status::fail) m_report.findings.push_back(std::move(device));
+    m_report.findings.push_back(judged(k_worker_run, observed));
+  }
+
+  static Finding judged(const Check& check, const Observation& observed) {
+    auto finding = check.judge(observed, {});
+    finding.id = check.id;
+    finding.severity = check.severity;
+    return finding;
   }
 
   void start_report() {
@@ -264,6 +288,9 @@ class Capture {
     m_sandbox = worker.sandbox();
     const auto told = worker.environment();
     m_manifest.environment.merge(options.anonymous ? without_directories(told) : told);
+    if (!m_device.empty()) m_manifest.environment.set("numerics.device", m_device, "--device");
+    m_device = m_manifest.environment.text("numerics.device").value_or("cpu");
+    for (auto& golden : m_manifest.golden) golden.device = m_device;
     m_stopwatch.lap("environment");
   }
 
@@ -278,6 +305,7 @@ class Capture {
     m_stopwatch.lap("write");
     m_report.facts.emplace_back("seal", m_request.seal.string());
     m_report.facts.emplace_back("runtime", m_request.runtime.describe());
+    m_report.facts.emplace_back("device", m_device);
     m_report.facts.emplace_back("sandbox", m_sandbox);
     m_report.facts.emplace_back("tensors",
                                 fmt::format("{} ({})", m_manifest.model.tensors.size(), m_checkpoint.container));
@@ -307,6 +335,7 @@ class Capture {
   Report m_report;
   Manifest m_manifest;
   std::string m_sandbox;
+  std::string m_device;  // where the golden outputs are computed; empty until it is known
   Checkpoint m_checkpoint;
   ModelSpec m_model;
   KeyMatch m_match;

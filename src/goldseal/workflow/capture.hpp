@@ -4,6 +4,7 @@
 #include <goldseal/base/progress.hpp>
 #include <goldseal/golden/input.hpp>
 #include <goldseal/verdict/report.hpp>
+#include <goldseal/worker/device.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/model_spec.hpp>
@@ -31,6 +32,7 @@ struct CaptureRequest {
   bool enclose = false;  ///< put the architecture without its weights into the seal (enclosure.hpp)
   std::chrono::seconds limit{3600};
   std::optional<int> threads;
+  std::optional<DeviceRequest> device;  ///< one; nothing: where the worker runs by itself
   Confinement confinement = Confinement::sandbox;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/model_run.hpp>
 
+#include <checks/worker/device.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/workflow/architecture.hpp>
@@ -32,19 +33,14 @@ class ModelRun {
 
   void run() {
     m_observed.worker = WorkerObservation{m_request.runtime.describe(), false, {}, {}, {}, {}, {}};
-    std::optional<Worker> worker;
-    try {
-      m_progress.step("starting PyTorch");
-      worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
-      m_stopwatch.lap("start");
-      m_observed.found.merge(worker->environment());
-      m_observed.asked_pytorch = true;
-      m_observed.worker->sandbox = worker->sandbox();
-      drive(*worker);
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted) throw;
-      note_failure(error, worker);
-    }
+    m_observed.device = DeviceObservation{m_request.device ? m_request.device->text : "", sealed_device(), {}, {}};
+    // Of several GPUs each has a process of its own: an error of CUDA spoils the one that it comes up in.
+    std::size_t device = 0;
+    do {
+      run_on(device);
+    } while (++device < m_observed.device->used.size() && !m_observed.device->refused);
+    m_observed.worker->done = m_ran == device;
+    if (m_request.save_results && m_observed.worker->done) save(*m_request.save_results);
   }
 
   // What was saved takes the worker's place.
@@ -65,6 +61,47 @@ class ModelRun {
   }
 
  private:
+  void run_on(std::size_t device) {
+    std::optional<Worker> worker;
+    try {
+      m_progress.step("starting PyTorch");
+      worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
+      m_stopwatch.lap("start");
+      if (device == 0) greet(*worker);
+      if (m_observed.device->refused) return;
+      settle_on(*worker, m_observed.device->used[device]);
+      drive(*worker);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      note_failure(error, worker);
+    }
+  }
+
+  void greet(Worker& worker) {
+    m_observed.found.merge(worker.environment());
+    m_observed.asked_pytorch = true;
+    m_observed.worker->sandbox = worker.sandbox();
+    auto& device = *m_observed.device;
+    device.offered = worker.hello().devices;
+    device.used = choose_devices(m_request.device, device.sealed, device.offered);
+    device.refused = device.used.empty() || find_shortage(m_observed);
+    if (!device.used.empty() && (m_request.device || is_gpu(device.used.front())))
+      m_observed.found.set("numerics.device", device.used.front(), m_request.device ? "--device" : "as sealed");
+  }
+
+  // A worker runs on the CPU by itself; a training script's own model, where that lies.
+  void settle_on(Worker& worker, const std::string& device) {
+    m_device = device;
+    m_label = m_observed.device->used.size() > 1 ? device : "";
+    if (m_request.device || is_gpu(device)) worker.use_device(device);
+  }
+
+  [[nodiscard]] std::string sealed_device() const {
+    const auto& sealed = m_observed.sealed;
+    if (!sealed.golden.empty() && is_gpu(sealed.golden.front().device)) return sealed.golden.front().device;
+    return sealed.environment.text("numerics.device").value_or("cpu");
+  }
+
   void drive(Worker& worker) {
     const auto network = build_network(worker, m_files.model());
     note_network(network);
@@ -82,8 +119,7 @@ class ModelRun {
       try_settings(worker, runner, golden);
     }
     worker.finish();
-    m_observed.worker->done = true;
-    if (m_request.save_results) save(*m_request.save_results);
+    ++m_ran;
   }
 
   void note_network(const BuiltNetwork& network) {
@@ -116,8 +152,14 @@ class ModelRun {
   }
 
   void observe(const golden::GoldenTensors& sealed, const CaseResults& results) {
-    std::ranges::move(compare_outputs(sealed, results), std::back_inserter(m_observed.outputs));
-    std::ranges::move(compare_detections(sealed, results), std::back_inserter(m_observed.detections));
+    for (auto& output : compare_outputs(sealed, results)) {
+      output.device = m_label;
+      m_observed.outputs.push_back(std::move(output));
+    }
+    for (auto& detections : compare_detections(sealed, results)) {
+      detections.device = m_label;
+      m_observed.detections.push_back(std::move(detections));
+    }
     note_distributions(sealed, results, m_evidence);
     m_stopwatch.lap("compare");
   }
@@ -133,7 +175,7 @@ class ModelRun {
   // Where the weights are the sealed ones and the answers are not, the run is made once more, layer by layer. A run
   // that cannot be followed leaves the verdict as it is.
   void follow_layers(const CaseRunner& runner, const golden::GoldenTensors& sealed, CaseResults& results) {
-    const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name);
+    const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name, m_label);
     if (!run) return;
     m_progress.step(fmt::format("following the layers of {}", sealed.name));
     auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_request.settings;
@@ -147,8 +189,9 @@ class ModelRun {
 
   void observe_layers(const golden::GoldenTensors& sealed, golden::LayerRun run,
                       const std::vector<golden::LayerSketch>& layers) {
-    m_observed.layers.push_back(
-        {sealed.name, run, golden::follow_layers(sealed.layers, layers, run, golden::significant_bits(sealed))});
+    m_observed.layers.push_back({sealed.name, run,
+                                 golden::follow_layers(sealed.layers, layers, run, golden::significant_bits(sealed)),
+                                 m_label});
   }
 
   // Where the float64 run agrees and the native one does not, one setting after the other is changed until it does. A
@@ -159,7 +202,8 @@ class ModelRun {
       m_progress.step(fmt::format("running {} with {}", sealed.name, setting));
       try {
         const auto outputs = runner.run(request);
-        m_observed.trials.push_back({sealed.name, setting, worst_severity(sealed, outputs)});
+        m_observed.trials.push_back({m_label.empty() ? sealed.name : fmt::format("{} on {}", sealed.name, m_label),
+                                     setting, worst_severity(sealed, outputs)});
       } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
       }
@@ -171,7 +215,7 @@ class ModelRun {
   [[nodiscard]] bool native_alone_fails(const std::string& golden_case) const {
     bool fails = false;
     for (const auto& output : m_observed.outputs) {
-      if (output.golden_case != golden_case || !output.native || !output.shadow) continue;
+      if (output.golden_case != golden_case || output.device != m_label || !output.native || !output.shadow) continue;
       if (!golden::judge_shadow(*output.shadow, output.noise).pass) return false;
       fails = fails || !golden::judge_native(*output.native, output.noise, output.native_dtype).pass;
     }
@@ -188,7 +232,7 @@ class ModelRun {
       add(fmt::format("{} threads, as sealed", *threads)).threads = static_cast<int>(*threads);
     add("oneDNN off").onednn = false;
     add("inputs channels last").channels_last = true;
-    add("the CPU").device = "cpu";
+    if (is_gpu(m_device)) add("the CPU").device = "cpu";
     return settings;
   }
 
@@ -205,6 +249,8 @@ class ModelRun {
 
   void note_failure(const Error& error, const std::optional<Worker>& worker) {
     auto& observed = *m_observed.worker;
+    if (observed.failure || !observed.refusal.empty()) return;  // of a GPU before: the first tells
+    observed.device = m_label;
     if (error.kind() == ErrorKind::worker && worker && worker->failure()) {
       observed.failure = worker->failure();
       return;
@@ -221,6 +267,9 @@ class ModelRun {
   Progress& m_progress;
   Stopwatch& m_stopwatch;
   std::vector<CaseResults> m_results;
+  std::string m_device;  // where the model runs
+  std::string m_label;   // the same where there are several
+  std::size_t m_ran = 0;
 };
 
 }  // namespace

@@ -98,12 +98,13 @@ std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors
   return compared;
 }
 
-std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case) {
+std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case,
+                                              const std::string& device) {
   if (!observed.loaded_tensors || !all_as_sealed(observed.sealed.model, digests_of(*observed.loaded_tensors)))
     return {};
   bool native_differs = false;
   for (const auto& output : observed.outputs) {
-    if (output.golden_case != golden_case) continue;
+    if (output.golden_case != golden_case || output.device != device) continue;
     if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return golden::LayerRun::float64;
     native_differs = native_differs ||
                      (output.native && !golden::judge_native(*output.native, output.noise, output.native_dtype).pass);

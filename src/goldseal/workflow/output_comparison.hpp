@@ -22,8 +22,9 @@ namespace goldseal {
 
 /// The run of a case that differs from the seal although the weights are the sealed ones: the float64 one if that one
 /// differs, else the native one; nothing where neither does.
-[[nodiscard]] std::optional<golden::LayerRun> differing_run(const Observation& observed,
-                                                            const std::string& golden_case);
+/// `device` as in OutputObservation.
+[[nodiscard]] std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case,
+                                                            const std::string& device);
 
 /// By how much a native run exceeds what rounding can explain: the greatest severity of its outputs, over 1 where one
 /// fails.

@@ -15,6 +15,7 @@
 #include <goldseal/workflow/stopwatch.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <future>
 #include <utility>
@@ -85,6 +86,8 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   report.facts.emplace_back("runtime", observed.worker ? observed.worker->runtime : request.runtime.describe());
   if (observed.worker && !observed.worker->sandbox.empty())
     report.facts.emplace_back("sandbox", observed.worker->sandbox);
+  if (observed.worker && observed.device && !observed.device->used.empty())
+    report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.device->used, ", ")));
   if (files.builds_from_seal())
     report.facts.emplace_back("network", fmt::format("{}, enclosed in the seal: {}", files.model().builder,
                                                      fs::path(files.model().source).filename().string()));

@@ -5,6 +5,7 @@
 #include <goldseal/base/progress.hpp>
 #include <goldseal/golden/input.hpp>
 #include <goldseal/verdict/report.hpp>
+#include <goldseal/worker/device.hpp>
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
@@ -29,7 +30,8 @@ struct JudgeRequest {
 struct VerifyRequest : JudgeRequest {
   Runtime runtime;
   RunRequest settings;  ///< of the native runs, where they are not the process's own; the rest of it is not used
-  bool quick = false;   ///< D and N alone
+  std::optional<DeviceRequest> device;  ///< nothing: where it was sealed, as far as that is here
+  bool quick = false;                   ///< D and N alone
   std::chrono::seconds limit{1800};
   std::optional<int> threads;
   Confinement confinement = Confinement::sandbox;

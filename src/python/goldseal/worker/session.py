@@ -221,11 +221,12 @@ class Session:
     def gradients(self, request: Message) -> Message:
         network = self.network
         network.require_filled()
-        settings = RunSettings()
+        stated = fields.optional(request, "settings")
+        settings = read_settings({} if stated is None else stated)
         transform = _read_transform(request, settings)
         inputs = read_tensors(self._resolved(fields.text(request, "inputs")))
         leaves = Leaves({slot.name for slot in network.slots if slot.is_parameter}, transform)
-        with torch.enable_grad():
+        with in_force(settings), torch.enable_grad():
             outputs = network.run(self._prepared(inputs, transform, settings), leaves)
             reached = reached_elements(outputs, leaves.tensors)
         entries = [

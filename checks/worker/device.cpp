@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/worker/device.hpp>
+
+#include <checks/catalogue.hpp>
+#include <checks/env/machine.hpp>
+#include <checks/worker/cuda_error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/element.hpp>
+#include <goldseal/worker/device.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace goldseal {
+namespace {
+
+std::uint64_t run_bytes(const Manifest& sealed, bool float64) {
+  if (!float64) return weight_bytes(sealed);
+  auto wide = sealed;
+  for (auto& tensor : wide.model.tensors) {
+    if (is_floating(tensor.dtype) && parts_of(tensor.dtype) == 1) tensor.dtype = DType::float64;
+  }
+  return weight_bytes(wide);
+}
+
+// NVML knows what is free, CUDA how it numbers the GPUs; the UUID joins the two.
+std::optional<std::int64_t> free_bytes(const Environment& machine, int index) {
+  const auto cuda = fmt::format("cuda_device.{}.", index);
+  const auto uuid = machine.text(cuda + "uuid");
+  const auto installed = installed_gpus(machine);
+  for (const auto& gpu : installed) {
+    if (uuid && machine.text(gpu.prefix + "uuid") == uuid) return gpu.memory_free_bytes;
+  }
+  const auto visible = visible_gpus(machine);
+  const auto place = static_cast<std::size_t>(index);
+  if (visible.size() == installed.size() && place < installed.size()) return installed[place].memory_free_bytes;
+  return machine.integer(cuda + "memory_bytes");
+}
+
+// What this machine has instead of the GPU that was asked for.
+std::string what_there_is(const Observation& observed) {
+  const auto& machine = observed.found;
+  if (const auto count = observed.device->offered.size(); count > 1)
+    return fmt::format("{}", fmt::join(observed.device->offered, ", "));
+  const auto gpus = installed_gpus(machine);
+  const bool built = machine.has("torch.cuda_build") || machine.boolean("torch.cuda") == true;
+  return fmt::format("PyTorch {} {} CUDA; {}", machine.shown("torch.version"), built ? "with" : "without",
+                     gpus.empty() ? "no GPU that a driver shows" : fmt::format("{}", gpus.front().label));
+}
+
+std::string how_to_get_one(const Observation& observed) {
+  const auto& machine = observed.found;
+  if (observed.device->offered.size() > 1) return "name one of those, or --device cpu";
+  if (machine.has("torch.gpu_library_error"))
+    return "install the libraries that env.torch.build names, or run with --device cpu";
+  const bool built = machine.has("torch.cuda_build") || machine.boolean("torch.cuda") == true;
+  if (!built) {
+    return shows_nvidia_gpu(machine) ? "install a CUDA build of PyTorch (a +cu label instead of +cpu) and name it with "
+                                       "--runtime, or run with --device cpu"
+                                     : "run with --device cpu, or on a machine with a GPU and a CUDA build of PyTorch";
+  }
+  return shows_nvidia_gpu(machine)
+             ? "look at what env.driver.present, env.driver.match and env.gpu.visible say, or run "
+               "with --device cpu"
+             : "run with --device cpu, or on a machine with a GPU; in a container, start it with "
+               "`docker run --gpus all`";
+}
+
+Finding short_of_memory(const DeviceShortage& shortage, bool quick) {
+  return failed(fmt::format("the weights do not fit into the free memory of {}; nothing was loaded", shortage.device),
+                fmt::format("{} free{}", format_bytes(shortage.need), quick ? "" : ", for the float64 run"),
+                format_bytes(shortage.free),
+                quick ? "end other programs on it, use a GPU with more memory, or run with --device cpu"
+                      : "end other programs on it, run with --depth quick (verify) or --device cpu, or use a GPU with "
+                        "more memory");
+}
+
+std::string words_of(const WorkerObservation& worker) {
+  return worker.failure ? worker.failure->summary : worker.refusal;
+}
+
+Finding explained(const CudaCause& cause, const WorkerObservation& worker) {
+  auto finding = failed(std::string(cause.cause), "a run without an error of the GPU", words_of(worker),
+                        std::string(cause.remedy));
+  if (!worker.device.empty()) finding.message += fmt::format(" (on {})", worker.device);
+  return finding;
+}
+
+Finding judge_device(const Observation& observed, const CheckSettings&) {
+  if (observed.worker) {
+    if (const auto* const cause = explain_cuda_error(words_of(*observed.worker)))
+      return explained(*cause, *observed.worker);
+  }
+  if (!observed.device || observed.device->offered.empty()) return skipped("the model was not run");
+  const auto& device = *observed.device;
+  if (device.used.empty()) {
+    return failed(fmt::format("--device {} is not there", device.asked), device.asked, what_there_is(observed),
+                  how_to_get_one(observed));
+  }
+  if (const auto shortage = find_shortage(observed)) return short_of_memory(*shortage, observed.quick);
+  if (device.asked.empty() && is_gpu(device.sealed) && !is_gpu(device.used.front())) {
+    return warned(fmt::format("the model was sealed on {} and runs on the CPU here", device.sealed), device.sealed,
+                  what_there_is(observed), "nothing, if it is to run on the CPU; --device cuda insists on a GPU");
+  }
+  return passed(fmt::format("the model was to run on {}", fmt::join(device.used, ", ")));
+}
+
+}  // namespace
+
+std::optional<DeviceShortage> find_shortage(const Observation& observed) {
+  if (!observed.device) return std::nullopt;
+  const auto need = run_bytes(observed.sealed, !observed.quick);
+  for (const auto& device : observed.device->used) {
+    const auto index = gpu_index(device);
+    const auto free = index ? free_bytes(observed.found, *index) : std::nullopt;
+    if (free && need > static_cast<std::uint64_t>(*free))
+      return DeviceShortage{device, need, static_cast<std::uint64_t>(*free)};
+  }
+  return std::nullopt;
+}
+
+const Check k_worker_device{
+    .id = "worker.device",
+    .title = "The device that was asked for can run the model",
+    .explanation =
+        "--device cpu, cuda, cuda:N or all; without it the model runs where it was sealed, as far as that is here. "
+        "What "
+        "the runtime does not offer, and a GPU whose free memory (NVML) is less than the weights take, is said before "
+        "anything is loaded. Errors of CUDA, cuDNN and cuBLAS (no kernel image, driver too old, cuDNN not initialised, "
+        "ECC, out of memory) are named here with what mends them; their own words are in worker.run.",
+    .severity = Severity::fail,
+    .judge = judge_device,
+};
+
+}  // namespace goldseal
