@@ -102,6 +102,13 @@ class Capture {
   }
 
   void enclose_network(Worker& worker, const BuiltNetwork& network) {
+    if (m_checkpoint.packed_weights) {
+      throw Error(ErrorKind::unsupported, "--enclose",
+                  fmt::format("expected an architecture that weights can be left out of, found quantized ones packed "
+                              "into {}",
+                              m_model.source),
+                  "seal it without --enclose: the file is needed whole");
+    }
     m_progress.step("enclosing the architecture");
     m_enclosed = enclose(m_model, network, m_directory.staging());
     m_manifest.model.files.push_back(*m_enclosed);
