@@ -65,7 +65,7 @@ class Document {
   }
 
  private:
-  friend class Interpreter;
+  friend class Machine;
   static constexpr Id k_no_id = 0xffffffff;
   struct Value {
     Kind kind = Kind::none;
