@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <tuple>
 #include <unordered_set>
@@ -130,14 +131,15 @@ ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOpti
   }
   const auto rows = plan(checkpoint, options);
   require_prefix_found(rows, options);
-  // What is damaged must not become a sound file with a checksum of its own.
-  verify_records(checkpoint);
   OutputFile file(options.output, options.replace);
+  auto verified = std::async(std::launch::async, [&] { verify_records(checkpoint); });
   if (safetensors) {
     write_safetensors_file(checkpoint, rows, file);
   } else {
     write_torch(checkpoint, rows, options, file);
   }
+  // What is damaged must not become a sound file with a checksum of its own.
+  verified.get();
   file.commit();
   ConvertResult result;
   result.tensors = rows.size();
