@@ -102,18 +102,20 @@ std::string needs(const Checkpoint& checkpoint) {
 
 void advise_on_locations(CheckpointSummary& summary) {
   std::string devices;
+  std::string beyond_first;  // where a machine with one such device has none
   std::size_t count = 0;
   for (const auto& [location, tensors] : summary.locations) {
     if (location == "cpu" || location == "meta") continue;
     devices += (devices.empty() ? "" : ", ") + escape_unprintable(location);
+    if (location.starts_with("cuda:") && location != "cuda:0") beyond_first = escape_unprintable(location);
     count += tensors;
   }
   if (count == 0) return;
-  summary.advice.push_back(
-      {"location.device",
-       fmt::format("{} tensors were saved from {}: torch.load fails where there is no such device; give "
-                   "map_location='cpu', or map_location={{'cuda:1': 'cuda:0'}} to move them",
-                   count, devices)});
+  auto message = fmt::format(
+      "{} tensors were saved from {}: torch.load fails where there is no such device; give map_location='cpu'", count,
+      devices);
+  if (!beyond_first.empty()) message += fmt::format(", or map_location={{'{}': 'cuda:0'}} to move them", beyond_first);
+  summary.advice.push_back({"location.device", std::move(message)});
 }
 
 void advise_on_precision(CheckpointSummary& summary) {
