@@ -22,6 +22,7 @@ struct Slot {
   std::vector<std::int64_t> shape;
   bool parameter;
   bool persistent;
+  std::string alias_of = {};  // a slot before it that is the same tensor (tied weights); empty for none
 };
 
 /// An input as far as the architecture says; nothing where it does not.

@@ -62,11 +62,13 @@ json builder_names() {
 }
 
 json describe(const Slot& slot) {
-  return {{"name", slot.name},
-          {"dtype", name_of_dtype(slot.dtype)},
-          {"shape", slot.shape},
-          {"kind", slot.parameter ? "parameter" : "buffer"},
-          {"persistent", slot.persistent}};
+  json entry{{"name", slot.name},
+             {"dtype", name_of_dtype(slot.dtype)},
+             {"shape", slot.shape},
+             {"kind", slot.parameter ? "parameter" : "buffer"},
+             {"persistent", slot.persistent}};
+  if (!slot.alias_of.empty()) entry["alias_of"] = slot.alias_of;
+  return entry;
 }
 
 json describe(const InputSpec& input) {

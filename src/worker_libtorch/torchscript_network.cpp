@@ -13,7 +13,9 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -134,6 +136,7 @@ class TorchScriptNetwork final : public Network {
     const auto non_persistent = names_of_option(options, "non_persistent");
     collect(m_module._ivalue(), "", non_persistent, 0);
     refuse_unknown(non_persistent);
+    find_tied();
     drop_weights();
     describe_inputs();
   }
@@ -231,6 +234,19 @@ class TorchScriptNetwork final : public Network {
     for (const auto& name : names)
       if (std::none_of(m_slots.begin(), m_slots.end(), [&](const Slot& slot) { return slot.name == name; }))
         throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the archive has not");
+  }
+
+  // An archive whose weights are on the meta device does not say which are tied.
+  void find_tied() {
+    using View = std::tuple<const void*, std::int64_t, std::vector<std::int64_t>, std::vector<std::int64_t>>;
+    std::map<View, std::size_t> first;
+    for (std::size_t i = 0; i < m_slots.size(); ++i) {
+      const auto tensor = get(i);
+      if (!m_slots[i].persistent || tensor.is_meta() || tensor.numel() == 0) continue;
+      const View view{tensor.storage().data(), tensor.storage_offset(), tensor.sizes().vec(), tensor.strides().vec()};
+      const auto found = first.emplace(view, i);
+      if (!found.second && std::get<0>(view) != nullptr) m_slots[i].alias_of = m_slots[found.first->second].name;
+    }
   }
 
   void drop_weights() {

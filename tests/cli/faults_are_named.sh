@@ -26,4 +26,28 @@ sed 's/classes=1$/classes=4/; s/filters=18/filters=27/' tiny.cfg >classes.cfg
 expect 1 verify --model darknet:classes.cfg
 says "error[keys.network]"
 says "number of classes"
+
+# Of tied weights a file holds one: against the network itself, which tells that they are one tensor.
+cat >tied.py <<'PY'
+import torch
+
+
+class Tied(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = torch.nn.Linear(4, 4, bias=False)
+        self.head = torch.nn.Linear(4, 4, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, x):
+        return self.head(self.embed(x))
+
+
+torch.jit.script(Tied()).save("tied.pt")
+torch.save({"embed.weight": torch.eye(4)}, "once.pth")
+PY
+"$PYTHON" tied.py
+expect 1 "$GOLDSEAL" capture once.pth --model torchscript:tied.pt --input x=random:2x4 --runtime "libtorch=$TORCH_DIR"
+says "head.weight is tied to embed.weight and was saved once"
+says "model.tie_weights()"
 no_worker_left

@@ -89,6 +89,7 @@ class ModulesTest(unittest.TestCase):
     def test_of_tied_tensors_one_suffices_and_all_given_are_digested(self):
         slots = self.build("networks:Shared")["slots"]
         self.assertEqual([slot["name"] for slot in slots if slot["persistent"]], ["first.weight"])
+        self.assertEqual([slot.get("alias_of") for slot in slots], [None, "first.weight", "first.weight"])
         weight = np.random.default_rng(2).random((3, 3), dtype="f4")
         x = {"x": np.ones((1, 3), "f4")}
         answers = []

@@ -195,7 +195,8 @@ class ArchiveTest(unittest.TestCase):
     def test_tied_tensors_stay_tied(self):
         model = Tied()
         self.save(model)
-        self.build()
+        slots = self.build()["slots"]
+        self.assertEqual([slot.get("alias_of") for slot in slots], [None, "embed.weight"])
         weight = model.embed.weight.detach().numpy()
         weight.tofile(self.process.path("weights.bin"))
         entries = [dict(client.placement(name, weight, 0)) for name in ("embed.weight", "head.weight")]

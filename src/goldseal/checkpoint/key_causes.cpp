@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <regex>
 #include <set>
+#include <string_view>
 #include <vector>
 
 namespace goldseal {
@@ -82,16 +84,20 @@ Guess batches_tracked(const Case& c) {
                      "build the network with track_running_stats=True and PyTorch 0.4.1 or newer"};
 }
 
+/// Of tied tensors a file may hold any one: what is missing is explained where another of its group is there.
 Guess tied_weights(const Case& c) {
   if (c.match.missing.empty() || !c.match.unexpected.empty()) return std::nullopt;
-  std::set<std::string_view> present;
-  for (const auto& name : c.match.renamed) present.insert(name);
-  for (const auto i : c.match.missing) {
-    if (c.want[i].alias_of.empty() || !present.contains(c.want[i].alias_of)) return std::nullopt;
+  const auto group = [](const Key& key) -> std::string_view { return key.alias_of.empty() ? key.name : key.alias_of; };
+  const std::set<std::string_view> present(c.match.renamed.begin(), c.match.renamed.end());
+  std::map<std::string_view, std::string_view> saved;  // by the group
+  for (const auto& key : c.want) {
+    if (present.contains(key.name)) saved.emplace(group(key), key.name);
   }
+  const auto is_saved = [&](std::size_t i) { return saved.contains(group(c.want[i])); };
+  if (!std::ranges::all_of(c.match.missing, is_saved)) return std::nullopt;
   const auto& first = c.want[c.match.missing.front()];
   return Explanation{fmt::format("{} is tied to {} and was saved once", escape_unprintable(first.name),
-                                 escape_unprintable(first.alias_of)),
+                                 escape_unprintable(saved.at(group(first)))),
                      "tie the weights before loading (model.tie_weights()), or save both names"};
 }
 

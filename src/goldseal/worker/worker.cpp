@@ -45,7 +45,8 @@ DType dtype_of(const Json& value) {
 
 Key slot_of(const Json& slot) {
   return {slot.at("name").get<std::string>(), dtype_of(slot.at("dtype")),
-          slot.at("shape").get<std::vector<std::int64_t>>(), slot.value("persistent", true)};
+          slot.at("shape").get<std::vector<std::int64_t>>(), slot.value("persistent", true),
+          slot.value("alias_of", "")};
 }
 
 DeclaredInput declared_input(const Json& input) {

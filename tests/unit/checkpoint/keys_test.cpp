@@ -161,6 +161,9 @@ TEST_CASE("a tied weight that was saved once is explained by its twin") {
   want[1].alias_of = "embed.weight";
   const auto match = match_keys(keys({"embed.weight"}), want);
   CHECK(mentions(match.cause, "lm_head.weight is tied to embed.weight"));
+  CHECK(mentions(match_keys(keys({"lm_head.weight"}), want).cause, "embed.weight is tied to lm_head.weight"));
+  want.push_back(keys({"norm.weight"}).front());
+  CHECK_FALSE(mentions(match_keys(keys({"embed.weight"}), want).cause, "is tied to"));
 }
 
 TEST_CASE("another repository's naming of a YOLOv3 is recognised") {

@@ -59,6 +59,7 @@ class Slot(NamedTuple):
     name: str
     place: Place
     persistent: bool
+    alias_of: str = ""  # the slot that holds the value, where this one is tied to it
 
     @property
     def is_parameter(self) -> bool:
@@ -66,13 +67,14 @@ class Slot(NamedTuple):
 
     def describe(self) -> dict[str, Any]:
         tensor = self.place.get()
-        return {
+        described = {
             "name": self.name,
             "dtype": name_of(tensor.dtype),
             "shape": list(tensor.shape),
             "kind": "parameter" if self.is_parameter else "buffer",
             "persistent": self.persistent,
         }
+        return {**described, "alias_of": self.alias_of} if self.alias_of else described
 
 
 def _tables(module: nn.Module) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,7 +148,10 @@ class Network:
         slots = list(find_slots(self.module))
         copies = self.tied = _tied_to(slots, _names_left_out(self.module))
         # A file may hold one of tied tensors alone; what it holds of the others is loaded and digested too.
-        return [slot._replace(persistent=False) if slot.name in copies else slot for slot in slots]
+        return [
+            slot._replace(persistent=False, alias_of=copies[slot.name]) if slot.name in copies else slot
+            for slot in slots
+        ]
 
     def digested(self) -> list[Slot]:
         """The slots of the state dict that were loaded under their own names."""

@@ -65,7 +65,15 @@ class ScriptNetwork(Network):
                 slot.place.set(torch.empty(tensor.shape, dtype=tensor.dtype, device="meta"))
 
     def _find_slots(self) -> list[Slot]:
-        return [Slot(slot.name, slot.place, slot.name not in self._non_persistent) for slot in find_slots(self.module)]
+        slots = [Slot(slot.name, slot.place, slot.name not in self._non_persistent) for slot in find_slots(self.module)]
+        first: dict[Any, str] = {}
+        for i, slot in enumerate(slots):
+            tensor = slot.place.get()
+            if slot.persistent and has_memory(tensor) and tensor.numel() > 0:
+                view = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+                slots[i] = slot._replace(alias_of=first.get(view, ""))
+                first.setdefault(view, slot.name)
+        return slots
 
     def _refuse_renamed(self) -> None:
         """An archive's state dict is what its slots are."""
