@@ -7,6 +7,7 @@
 
 #include <goldseal/plugin.hpp>
 
+#include <ATen/core/grad_mode.h>
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -73,14 +74,18 @@ class PluginNetwork final : public Network {
     }
     for (const auto& name : m_plugin->inputs)
       if (by_name.count(name) == 0) throw Refusal(RefusalKind::usage, "input `" + name + "` is missing");
-    const Substitution substitution(*this, transform);
+    m_substitution.reset();
+    m_substitution.emplace(*this, transform);
     std::optional<OperatorWatch> watch;
     if (tap)
       watch.emplace(member_names(), [&](const std::string& op, const std::string& slot, const at::Tensor& result) {
         const auto dot = slot.rfind('.');
         tap(dot == std::string::npos ? std::string() : slot.substr(0, dot), op, result);
       });
-    return m_plugin->forward(by_name);
+    auto outputs = m_plugin->forward(by_name);
+    // A backward pass needs what the module computed with: it stays until the next run.
+    if (!at::GradMode::is_enabled()) m_substitution.reset();
+    return outputs;
   }
 
  private:
@@ -90,7 +95,8 @@ class PluginNetwork final : public Network {
     return names;
   }
 
-  // For one run the module computes with converted tensors, and with copies of its buffers, which it may write to.
+  // For one run the module computes with converted tensors, and with copies of its buffers, which it may write to. The
+  // gradients of its own parameters are those of the tensors that stand for them.
   class Substitution {
    public:
     Substitution(PluginNetwork& network, const Transform& transform) : m_network(network) {
@@ -99,16 +105,27 @@ class PluginNetwork final : public Network {
         auto tensor = transform ? transform(network.m_slots[i].name, loaded) : loaded;
         if (!network.m_slots[i].parameter && tensor.is_same(loaded)) tensor = loaded.clone();
         if (!tensor.is_same(loaded)) network.m_members[i].set_data(tensor);
+        if (tensor.requires_grad()) hand_on(network.m_members[i], tensor);
       }
     }
     ~Substitution() {
+      for (auto& [member, hook] : m_hooks) member.remove_hook(hook);
       for (std::size_t i = 0; i < m_network.m_slots.size(); ++i) m_network.m_members[i].set_data(m_network.m_loaded[i]);
     }
     Substitution(const Substitution&) = delete;
     Substitution& operator=(const Substitution&) = delete;
 
    private:
+    void hand_on(const at::Tensor& member, const at::Tensor& leaf) {
+      const auto hook = member.register_hook([leaf](const at::Tensor& gradient) {
+        auto& sum = leaf.mutable_grad();
+        sum = sum.defined() ? sum + gradient : gradient;
+      });
+      m_hooks.emplace_back(member, hook);
+    }
+
     PluginNetwork& m_network;
+    std::vector<std::pair<at::Tensor, unsigned>> m_hooks;
   };
 
   static std::unique_ptr<goldseal::Plugin, Destroy> create(const std::string& path, const BuildOptions& options) {
@@ -132,6 +149,7 @@ class PluginNetwork final : public Network {
   std::vector<at::Tensor> m_loaded;
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;
+  std::optional<Substitution> m_substitution;  // last: it restores the members
 };
 
 }  // namespace

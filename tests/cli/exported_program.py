@@ -82,8 +82,10 @@ def main(goldseal, torch_directory, *other_directories):
         other.load_state_dict(network.state_dict())
         save(export(other, (image,)), folder / "eps.pt2")
         code, report = run(goldseal, "verify", seal, "--model", f"export:{folder / 'eps.pt2'}", *here)
-        expect(code == 1 and "batch_norm.eps" in findings(report)["model.configuration"]["message"],
+        expect(code == 1 and "eps of batch_norm" in findings(report)["model.configuration"]["message"],
                "another eps is named, with the node that has it", report)
+        expect("the first layer that differs is" in findings(report)["golden.shadow"]["message"],
+               "and so is the layer that computes with it", report)
 
         code, report = run(goldseal, "verify", seal, "--model", f"torchscript:{script}?non_persistent=scale", *here)
         golden = {check: finding["status"] for check, finding in findings(report).items() if check.startswith("golden.")}
