@@ -42,6 +42,7 @@ TOML
 expect 1 sh gate.sh
 says "GLIBC_2.28' not found"
 says '2 of 3 targets conform'
+says 'next: goldseal explain env.host.libraries'
 
 fresh
 rm targets/*.toml

@@ -9,6 +9,7 @@ expect 0 "$GOLDSEAL" verify tiny.seal --runtime "libtorch=$TORCH_DIR"
 says "PASS"
 expect 0 "$GOLDSEAL" verify tiny.seal --runtime "libtorch=$TORCH_DIR" --depth quick
 expect 0 "$GOLDSEAL" check tiny.seal
+says "next: goldseal verify tiny.seal"
 if [[ -n ${OTHER_TORCH_DIR:-} ]]; then
   expect 0 "$GOLDSEAL" verify tiny.seal --runtime "libtorch=$OTHER_TORCH_DIR"
   says "env.torch.version"

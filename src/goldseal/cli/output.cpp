@@ -73,6 +73,7 @@ Report merged(std::span<const Report> reports) {
   all.findings.clear();
   all.stages.clear();
   for (const auto& report : reports) {
+    if (all.next.empty()) all.next = report.next;
     for (auto finding : report.findings) {
       finding.message = fmt::format("{}: {}", report.target, finding.message);
       all.findings.push_back(std::move(finding));

@@ -17,6 +17,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 #include <future>
 #include <utility>
 
@@ -24,6 +28,20 @@ namespace goldseal {
 namespace {
 
 namespace fs = std::filesystem;
+
+// The first of the findings that hold the verdict back, in the order in which verdict() asks for them.
+const Finding* reason(const Report& report) {
+  using Decides = bool (*)(const Finding&);
+  constexpr std::array<Decides, 3> k_order{
+      [](const Finding& f) { return f.status == Status::fail && f.severity == Severity::integrity; },
+      [](const Finding& f) { return f.status == Status::fail; },
+      [](const Finding& f) { return f.status == Status::unknown && f.severity >= Severity::required; }};
+  for (const auto decides : k_order) {
+    const auto found = std::ranges::find_if(report.findings, decides);
+    if (found != report.findings.end()) return &*found;
+  }
+  return nullptr;
+}
 
 Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target,
                    RunEvidence evidence = {}) {
@@ -35,6 +53,7 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   report.version = k_version;
   report.started = utc_now();
   report.findings = run_checks(observed, request.policy, utc_today());
+  if (const auto* const finding = reason(report)) report.next = fmt::format("goldseal explain {}", finding->id);
   report.evidence = report_evidence(observed, report.findings, std::move(evidence));
   return report;
 }
@@ -129,6 +148,8 @@ std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   progress.finish();
   stopwatch.lap("read");
   auto report = make_report("check", request, observed, target_of(observed));
+  // What was judged here proves nothing of the answers yet.
+  if (report.next.empty()) report.next = fmt::format("goldseal verify {}", report.subject);
   report.stages = stopwatch.stages();
   return {std::move(report)};
 }
