@@ -4,7 +4,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/keys.hpp>
 #include <goldseal/golden/comparison.hpp>
-#include <goldseal/golden/detections.hpp>
+#include <goldseal/golden/detection_verdict.hpp>
 #include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/input_drift.hpp>
 #include <goldseal/golden/lanes.hpp>

@@ -2,6 +2,8 @@
 #include <goldseal/golden/detection_probe.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/golden/detection_alignment.hpp>
+#include <goldseal/golden/detection_rows.hpp>
 #include <goldseal/golden/discrete.hpp>
 
 #include <fmt/format.h>

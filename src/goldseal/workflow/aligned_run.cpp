@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/aligned_run.hpp>
 
+#include <goldseal/golden/detection_alignment.hpp>
+#include <goldseal/golden/detection_rows.hpp>
+
 #include <algorithm>
 #include <optional>
 #include <utility>

@@ -3,6 +3,8 @@
 
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/golden/comparison.hpp>
+#include <goldseal/golden/detection_rows.hpp>
+#include <goldseal/golden/detection_verdict.hpp>
 #include <goldseal/golden/discrete.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/workflow/aligned_run.hpp>

@@ -3,6 +3,8 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/detection_probe.hpp>
+#include <goldseal/golden/detection_rows.hpp>
+#include <goldseal/golden/detection_verdict.hpp>
 #include <goldseal/golden/detections.hpp>
 #include <goldseal/golden/lanes.hpp>
 
