@@ -39,7 +39,8 @@ install(DIRECTORY checks/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/checks COMPONE
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/goldseal)
 install(EXPORT goldseal NAMESPACE goldseal:: FILE goldsealTargets.cmake DESTINATION ${package_dir} COMPONENT library)
-configure_package_config_file(cmake/goldsealConfig.cmake.in goldsealConfig.cmake INSTALL_DESTINATION ${package_dir})
+configure_package_config_file(cmake/goldsealConfig.cmake.in goldsealConfig.cmake INSTALL_DESTINATION ${package_dir}
+                              PATH_VARS CMAKE_INSTALL_BINDIR CMAKE_INSTALL_DATADIR)
 write_basic_package_version_file(goldsealConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/goldsealConfig.cmake ${PROJECT_BINARY_DIR}/goldsealConfigVersion.cmake
               cmake/goldseal_dependencies.cmake

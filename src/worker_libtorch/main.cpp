@@ -16,12 +16,13 @@ constexpr int k_channel_descriptor = 3;
 
 // A line that cannot be answered ends the run: nothing after it can be trusted.
 int serve(const std::string& gpu_library_error) {
-  goldseal::worker::Channel channel(k_channel_descriptor);
+  using namespace goldseal::worker;
+  Channel channel(k_channel_descriptor);
   try {
-    goldseal::worker::Session(channel, gpu_library_error).serve();
+    Session(channel, gpu_library_error, builders()).serve();
     return 0;
   } catch (...) {
-    const auto refusal = goldseal::worker::refusal_from_current_exception();
+    const auto refusal = refusal_from_current_exception();
     std::fprintf(stderr, "goldseal-worker-libtorch: %s\n", refusal.what());
     return 2;
   }

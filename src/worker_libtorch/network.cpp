@@ -21,16 +21,6 @@ constexpr std::array k_types{
 
 }  // namespace
 
-const std::map<std::string, Builder, std::less<>>& builders() {
-  static const std::map<std::string, Builder, std::less<>> k_builders{
-      {"darknet", build_darknet},
-      {"export", build_export},
-      {"plugin", build_plugin},
-      {"torchscript", build_torchscript},
-  };
-  return k_builders;
-}
-
 std::string name_of_dtype(at::ScalarType dtype) {
   for (const auto& entry : k_types)
     if (entry.type == dtype) return std::string(entry.name);

@@ -64,15 +64,18 @@ class Network {
 using BuildOptions = std::map<std::string, std::string>;
 
 /// Builds a network without memory for its weights.
-using Builder = std::unique_ptr<Network> (*)(const std::string& source, const BuildOptions& options);
+using Builder = std::function<std::unique_ptr<Network>(const std::string& source, const BuildOptions& options)>;
+
+/// By the name that a request gives.
+using Builders = std::map<std::string, Builder, std::less<>>;
 
 std::unique_ptr<Network> build_darknet(const std::string& source, const BuildOptions& options);
 std::unique_ptr<Network> build_export(const std::string& source, const BuildOptions& options);
 std::unique_ptr<Network> build_plugin(const std::string& source, const BuildOptions& options);
 std::unique_ptr<Network> build_torchscript(const std::string& source, const BuildOptions& options);
 
-/// The builders by the name that a request gives.
-const std::map<std::string, Builder, std::less<>>& builders();
+/// What the worker's own process builds.
+const Builders& builders();
 
 /// `float32` and so on: PyTorch's names without `torch.`. dtype_of_name gives nothing for a name that it does not know.
 std::string name_of_dtype(at::ScalarType dtype);

@@ -55,9 +55,9 @@ json device_names() {
   return names;
 }
 
-json builder_names() {
+json names_of(const Builders& builders) {
   json names = json::array();
-  for (const auto& [name, builder] : builders()) names.push_back(name);
+  for (const auto& [name, builder] : builders) names.push_back(name);
   return names;
 }
 
@@ -149,8 +149,8 @@ const Session::Operation Session::k_operations[] = {
     {"gradients", &Session::gradients}, {"bye", &Session::bye},
 };
 
-Session::Session(Channel& channel, std::string gpu_library_error)
-    : m_channel(channel), m_gpu_library_error(std::move(gpu_library_error)) {}
+Session::Session(Channel& channel, std::string gpu_library_error, Builders builders)
+    : m_channel(channel), m_gpu_library_error(std::move(gpu_library_error)), m_builders(std::move(builders)) {}
 
 void Session::serve() {
   while (const auto request = m_channel.receive()) {
@@ -200,15 +200,15 @@ Session::Reply Session::hello(const json& request) {
   if (settings.threads) at::set_num_threads(*settings.threads);
   m_greeted = true;
   return {{"protocol", k_protocol},     {"runtime", "libtorch"},     {"version", version},
-          {"built_for", TORCH_VERSION}, {"devices", device_names()}, {"builders", builder_names()}};
+          {"built_for", TORCH_VERSION}, {"devices", device_names()}, {"builders", names_of(m_builders)}};
 }
 
 Session::Reply Session::environment(const json&) { return {{"facts", environment_facts(m_gpu_library_error)}}; }
 
 Session::Reply Session::build(const json& request) {
   const auto name = text_field(request, "builder");
-  const auto builder = builders().find(name);
-  if (builder == builders().end()) throw Refusal(RefusalKind::unsupported, "this worker cannot build `" + name + "`");
+  const auto builder = m_builders.find(name);
+  if (builder == m_builders.end()) throw Refusal(RefusalKind::unsupported, "this worker cannot build `" + name + "`");
   m_network.reset();
   m_network = builder->second(resolved(text_field(request, "source"), m_directory), read_options(request));
   if (const auto constants = optional_text(request, "constants"))

@@ -14,7 +14,8 @@ namespace goldseal::worker {
 /// Answers the requests of one run, in order (PROTOCOL.md).
 class Session {
  public:
-  Session(Channel& channel, std::string gpu_library_error);
+  /// `gpu_library_error` is what open_gpu_library() gave.
+  Session(Channel& channel, std::string gpu_library_error, Builders builders);
 
   /// Until `bye` or until the other end closes. Throws Refusal for a message that cannot be answered: it has no id.
   void serve();
@@ -44,6 +45,7 @@ class Session {
 
   Channel& m_channel;
   std::string m_gpu_library_error;
+  Builders m_builders;
   std::string m_directory;
   std::unique_ptr<Network> m_network;
   std::uint64_t m_last_id = 0;

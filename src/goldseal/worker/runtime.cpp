@@ -116,7 +116,7 @@ std::optional<fs::path> user_worker_directory() {
 }
 
 std::string Runtime::describe() const {
-  if (channel) return fmt::format("{} {} (the calling process)", kind, version);
+  if (channel) return fmt::format("PyTorch {} (the calling process)", version);
   if (kind == "python") return fmt::format("python {}({})", version.empty() ? "" : version + " ", worker.string());
   return installation.empty() ? fmt::format("{} {}", kind, version)
                               : fmt::format("{} {} ({})", kind, version, installation.string());

@@ -47,10 +47,21 @@ void require_plugin_for(const std::string& version, const std::string& path) {
   }
 }
 
+// Nothing but the program that holds such a module can run it.
+void require_program(const Worker& worker, const std::string& name) {
+  const auto& known = worker.hello().builders;
+  if (std::ranges::find(known, "program") != known.end()) return;
+  throw Error(ErrorKind::unsupported, "--model",
+              fmt::format("expected the program that holds the network {}, found a worker", escape_unprintable(name)),
+              "verify from it with goldseal::verify (goldseal/hook.hpp), or say how the network is built: --model "
+              "plugin:LIB.so");
+}
+
 }  // namespace
 
 BuiltNetwork build_network(Worker& worker, const ModelSpec& model) {
   if (model.builder == "export") return build_exported(worker, model);
+  if (model.builder == "program") require_program(worker, model.source);
   if (model.builder == "plugin") require_plugin_for(worker.hello().version, model.source);
   auto source = model.is_file() ? std::filesystem::absolute(model.source).string() : model.source;
   return worker.build(model.builder, source, model.options);

@@ -23,6 +23,7 @@ constexpr std::array k_forms{
     Form{"darknet", "FILE.cfg", true}, Form{"torchscript", "FILE.pt", true},
     Form{"export", "FILE.pt2", true},  Form{"aoti", "FILE.pt2", true},
     Form{"plugin", "LIB.so", true},    Form{"python", "package.module:callable", false},
+    Form{"program", "NAME", false},  // what a program that calls the hook has built
 };
 
 const Form* find_form(std::string_view name) {

@@ -9,6 +9,13 @@ include(GNUInstallDirs)
 
 set(GOLDSEAL_LIBTORCH_WORKER_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
 
+# What answers the protocol, whatever builds the network.
+set(GOLDSEAL_LIBTORCH_SESSION_SOURCES
+    arch_list channel error facts fields files gradients layer_recorder layer_sketch libraries mapped_tensors network operator_watch
+    refusal run_settings session sha256 tensor_digest tensor_file transforms)
+list(TRANSFORM GOLDSEAL_LIBTORCH_SESSION_SOURCES PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
+list(TRANSFORM GOLDSEAL_LIBTORCH_SESSION_SOURCES APPEND .cpp)
+
 # Reads MAJOR.MINOR.PATCH from the headers under PREFIX.
 function(goldseal_libtorch_version prefix result)
   foreach(header torch/headeronly/version.h torch/csrc/api/include/torch/version.h torch/version.h)
@@ -91,12 +98,11 @@ function(goldseal_add_libtorch_worker prefix)
   find_package(Threads REQUIRED)
 
   set(target goldseal_worker_libtorch_${version})
-  set(sources main arch_list channel darknet_cfg darknet_network darknet_sections error export_network export_operand export_program
-              export_pytree export_symbols facts fields files gradients layer_recorder layer_sketch libraries mapped_tensors
-              network operator_watch plugin_network refusal run_settings script_place session sha256 tensor_digest
-              tensor_file torchscript_network transforms)
+  set(sources main builders darknet_cfg darknet_network darknet_sections export_network export_operand export_program export_pytree
+              export_symbols plugin_network script_place torchscript_network)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
+  list(APPEND sources ${GOLDSEAL_LIBTORCH_SESSION_SOURCES})
   add_executable(${target} ${sources})
   # By version and C++ ABI, as goldseal looks for it.
   get_target_property(definitions ${torch} INTERFACE_COMPILE_DEFINITIONS)

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module_network.hpp"
+
+#include "../error.hpp"
+#include "../operator_watch.hpp"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace goldseal::worker {
+namespace {
+
+// Other tensors in the module's for one run. Modules keep handles of their own beside the table of their parameters, so
+// the data are exchanged and not the tensors.
+class Substitution {
+ public:
+  explicit Substitution(const std::vector<at::Tensor>& members) : m_members(members) {
+    for (const auto& member : members) m_own.push_back(member.variable_data());
+  }
+  ~Substitution() {
+    for (std::size_t i = 0; i < m_members.size(); ++i) m_members[i].set_data(m_own[i]);
+  }
+  Substitution(const Substitution&) = delete;
+  Substitution& operator=(const Substitution&) = delete;
+
+  const at::Tensor& own(std::size_t index) const { return m_own[index]; }
+  void put(std::size_t index, const at::Tensor& tensor) const { m_members[index].set_data(tensor); }
+
+ private:
+  const std::vector<at::Tensor>& m_members;
+  std::vector<at::Tensor> m_own;
+};
+
+}  // namespace
+
+ModuleNetwork::ModuleNetwork(LiveModule live, bool replace) : m_live(std::move(live)), m_replace(replace) {
+  for (const auto& parameter : m_live.module->named_parameters()) add(parameter.key(), parameter.value(), true);
+  for (const auto& buffer : m_live.module->named_buffers()) add(buffer.key(), buffer.value(), false);
+  for (const auto& name : m_live.inputs) m_inputs.push_back({name, std::nullopt, std::nullopt});
+}
+
+void ModuleNetwork::add(const std::string& name, const at::Tensor& member, bool parameter) {
+  if (!member.defined()) return;
+  m_slots.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true});
+  m_members.push_back(member);
+  m_loaded.emplace_back();
+}
+
+void ModuleNetwork::set(std::size_t index, const at::Tensor& tensor) {
+  if (m_replace) m_loaded[index] = tensor;
+}
+
+at::Tensor ModuleNetwork::get(std::size_t index) const {
+  return m_loaded[index].defined() ? m_loaded[index] : m_members[index].detach();
+}
+
+std::vector<at::Tensor> ModuleNetwork::ordered(NamedTensors inputs) const {
+  std::vector<at::Tensor> result;
+  const auto home = m_members.empty() ? at::Device(at::kCPU) : m_members.front().device();
+  const auto take = [&](at::Tensor tensor) { result.push_back(tensor.to(home)); };
+  if (m_inputs.empty() && inputs.size() > 1)
+    throw Refusal(RefusalKind::usage, "the module takes several inputs, and nothing says in which order", {},
+                  "name them: goldseal::live(module, {\"left\", \"right\"})");
+  if (m_inputs.empty()) {
+    for (auto& [name, tensor] : inputs) take(std::move(tensor));
+    return result;
+  }
+  for (const auto& input : m_inputs) {
+    for (auto& [name, tensor] : inputs)
+      if (name == input.name) take(std::move(tensor));
+  }
+  if (result.size() != m_inputs.size() || inputs.size() != m_inputs.size())
+    throw Refusal(RefusalKind::usage, "the inputs are not those that the module takes");
+  return result;
+}
+
+NamedTensors ModuleNetwork::run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) {
+  if (at::GradMode::is_enabled())
+    throw Refusal(RefusalKind::unsupported, "a live module's gradients belong to its training");
+  const Substitution substitution(m_members);
+  std::unordered_map<const void*, std::string> names;
+  for (std::size_t i = 0; i < m_slots.size(); ++i) {
+    const auto tensor = m_loaded[i].defined() ? m_loaded[i].to(substitution.own(i).device()) : substitution.own(i);
+    auto computed = transform ? transform(m_slots[i].name, tensor) : tensor;
+    // An operation in place on a buffer must not reach the caller's.
+    if (!m_slots[i].parameter && computed.is_same(tensor)) computed = tensor.clone();
+    if (!computed.is_same(substitution.own(i))) substitution.put(i, computed);
+    names.emplace(m_members[i].unsafeGetTensorImpl(), m_slots[i].name);
+  }
+  const auto arguments = ordered(std::move(inputs));
+  std::optional<OperatorWatch> watch;
+  if (tap)
+    watch.emplace(std::move(names), [&](const std::string& op, const std::string& slot, const at::Tensor& result) {
+      const auto dot = slot.rfind('.');
+      tap(dot == std::string::npos ? std::string() : slot.substr(0, dot), op, result);
+    });
+  return m_live.forward(arguments);
+}
+
+void ModuleNetwork::adopt() {
+  const at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < m_members.size(); ++i)
+    if (m_loaded[i].defined()) m_members[i].copy_(m_loaded[i]);
+}
+
+NamedTensors ModuleNetwork::state() const {
+  NamedTensors state;
+  for (std::size_t i = 0; i < m_slots.size(); ++i)
+    state.emplace_back(m_slots[i].name, m_members[i].detach().to(at::kCPU).contiguous());
+  return state;
+}
+
+Preserved::Preserved(torch::nn::Module& module) : m_threads(at::get_num_threads()) {
+  for (const auto& part : module.modules(/*include_self=*/false)) m_modes.emplace_back(part, part->is_training());
+  // The module itself may be no shared pointer of its own.
+  m_modes.emplace(m_modes.begin(), std::shared_ptr<torch::nn::Module>(std::shared_ptr<void>(), &module),
+                  module.is_training());
+  auto generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  m_random = generator.get_state();
+  module.eval();
+}
+
+Preserved::~Preserved() {
+  // train() reaches all that is below: each part's own mode comes after its parents'.
+  for (const auto& [part, training] : m_modes) part->train(training);
+  auto generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_state(m_random);
+  if (at::get_num_threads() != m_threads) at::set_num_threads(m_threads);
+}
+
+}  // namespace goldseal::worker

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "../network.hpp"
+
+#include <goldseal/hook.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace goldseal::worker {
+
+/// A live module with its own weights. What is loaded is held against its slots; with `replace` it is also what the
+/// module computes with, and what adopt() puts in. The module's tensors stay the same objects throughout.
+class ModuleNetwork final : public Network {
+ public:
+  ModuleNetwork(LiveModule live, bool replace);
+
+  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<InputSpec>& inputs() const override { return m_inputs; }
+  const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
+  void set(std::size_t index, const at::Tensor& tensor) override;
+  at::Tensor get(std::size_t index) const override;
+  NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override;
+
+  /// The loaded values, copied into the module's own tensors.
+  void adopt();
+
+  /// The module's own tensors by name, on the CPU and contiguous.
+  NamedTensors state() const;
+
+ private:
+  void add(const std::string& name, const at::Tensor& member, bool parameter);
+  std::vector<at::Tensor> ordered(NamedTensors inputs) const;
+
+  LiveModule m_live;
+  bool m_replace;
+  std::vector<Slot> m_slots;
+  std::vector<at::Tensor> m_members;  // the module's own, by slot
+  std::vector<at::Tensor> m_loaded;   // undefined where nothing was
+  std::vector<InputSpec> m_inputs;
+  std::map<std::string, std::string> m_configuration;
+};
+
+/// Evaluation mode for as long as it lives; then each submodule's mode, the CPU's random generator and the number of
+/// threads are as they were.
+class Preserved {
+ public:
+  explicit Preserved(torch::nn::Module& module);
+  ~Preserved();
+  Preserved(const Preserved&) = delete;
+  Preserved& operator=(const Preserved&) = delete;
+
+ private:
+  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> m_modes;
+  at::Tensor m_random;
+  int m_threads;
+};
+
+}  // namespace goldseal::worker
