@@ -44,7 +44,7 @@ code=0
 "$work/prefix/bin/goldseal" verify net.seal --runtime "libtorch=$torch" >out.txt 2>&1 || code=$?
 [[ $code != 0 ]] && grep -q 'goldseal::verify' out.txt || fail "$code $(<out.txt)"
 
-if [[ -n ${PYTHON:-} ]]; then
+if [[ -n ${PYTHON:-} ]] && "$PYTHON" -c 'import safetensors.torch' 2>/dev/null; then
   "$PYTHON" - <<'PY' || fail "Python does not read the checkpoint"
 from safetensors.torch import load_file
 state = load_file("net.safetensors")
