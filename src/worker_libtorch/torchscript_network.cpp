@@ -6,6 +6,7 @@
 #include "files.hpp"
 #include "network.hpp"
 #include "operator_watch.hpp"
+#include "script_outputs.hpp"
 #include "script_place.hpp"
 
 #include <torch/csrc/jit/ir/constants.h>
@@ -78,57 +79,6 @@ bool has_floating_constants(const torch::jit::Block& block) {
   return false;
 }
 
-// Flattens what forward() returned: `0`, `1.scores`; a single tensor is `output`.
-class Flattener {
- public:
-  static NamedTensors flatten(const c10::IValue& value) {
-    Flattener flattener;
-    flattener.visit(value, "", 0);
-    return std::move(flattener.m_outputs);
-  }
-
- private:
-  void visit(const c10::IValue& value, const std::string& name, int depth) {
-    if (depth > k_max_depth) throw Refusal(RefusalKind::unsupported, "the outputs are nested too deeply");
-    if (value.isNone()) return;
-    if (value.isTensor()) return add(name, value.toTensor());
-    if (value.isDouble()) return add(name, at::scalar_tensor(value.toDouble(), at::kDouble));
-    if (value.isBool()) return add(name, at::scalar_tensor(value.toBool(), at::kBool));
-    if (value.isInt()) return add(name, at::scalar_tensor(value.toInt(), at::kLong));
-    if (value.isTuple()) return visit_all(value.toTupleRef().elements(), name, depth);
-    if (value.isList()) return visit_all(value.toListRef(), name, depth);
-    if (value.isGenericDict()) return visit_dict(value.toGenericDict(), name, depth);
-    throw Refusal(RefusalKind::unsupported, "output `" + (name.empty() ? "output" : name) + "` is a " +
-                                                value.tagKind() +
-                                                "; known are tensors, numbers, and tuples, lists and dicts of them");
-  }
-
-  template <class Values>
-  void visit_all(const Values& values, const std::string& name, int depth) {
-    std::size_t index = 0;
-    for (const auto& value : values) visit(value, joined(name, std::to_string(index++)), depth + 1);
-  }
-
-  void visit_dict(const c10::Dict<c10::IValue, c10::IValue>& dict, const std::string& name, int depth) {
-    for (const auto& entry : dict) {
-      const auto& key = entry.key();
-      if (!key.isString() && !key.isInt())
-        throw Refusal(RefusalKind::unsupported, "an output's dict has keys that are neither strings nor whole numbers");
-      visit(entry.value(), joined(name, key.isString() ? key.toStringRef() : std::to_string(key.toInt())), depth + 1);
-    }
-  }
-
-  static std::string joined(const std::string& name, const std::string& part) {
-    return name.empty() ? part : name + "." + part;
-  }
-
-  void add(const std::string& name, const at::Tensor& tensor) {
-    m_outputs.emplace_back(name.empty() ? "output" : name, tensor);
-  }
-
-  NamedTensors m_outputs;
-};
-
 class TorchScriptNetwork final : public Network {
  public:
   TorchScriptNetwork(const std::string& path, const BuildOptions& options) : m_module(load_archive(path)) {
@@ -137,6 +87,7 @@ class TorchScriptNetwork final : public Network {
     collect(m_module._ivalue(), "", non_persistent, 0);
     refuse_unknown(non_persistent);
     find_tied();
+    find_lists(m_module._ivalue(), "");
     drop_weights();
     describe_inputs();
   }
@@ -147,6 +98,9 @@ class TorchScriptNetwork final : public Network {
 
   void set(std::size_t index, const at::Tensor& tensor) override {
     m_places[index].object->setSlot(m_places[index].attribute, tensor);
+    for (const auto& [name, list] : m_lists)
+      for (std::size_t i = 0; i < list.slots.size(); ++i)
+        if (list.slots[i] == index) list.object->getSlot(list.attribute).toTensorList().set(i, tensor);
   }
 
   at::Tensor get(std::size_t index) const override {
@@ -158,14 +112,14 @@ class TorchScriptNetwork final : public Network {
       throw Refusal(RefusalKind::unsupported,
                     "a frozen archive computes with the weights as they were frozen; it cannot be converted", {},
                     "export the module without torch.jit.freeze");
-    auto module = transform ? torch::jit::Module(transformed(m_module._ivalue(), "", transform)) : m_module;
+    auto module = transform ? transformed(transform) : m_module;
     const auto method = module.get_method("forward");
     std::optional<OperatorWatch> watch;
     if (tap)
       watch.emplace(slot_names(module), [&](const std::string& op, const std::string& slot, const auto& result) {
         tap(slot.empty() ? script_place(module.type()) : module_of(slot), op, result);
       });
-    return Flattener::flatten(method(bind(method.function().getSchema(), std::move(inputs))));
+    return flatten_outputs(method(bind(method.function().getSchema(), std::move(inputs))));
   }
 
  private:
@@ -198,6 +152,79 @@ class TorchScriptNetwork final : public Network {
     ObjectPtr object;
     std::size_t attribute;
   };
+
+  // An attribute that holds slots' tensors once more, as nn.LSTM's list of flat weights does: it computes with those.
+  struct List {
+    ObjectPtr object;
+    std::size_t attribute;
+    std::vector<std::optional<std::size_t>> slots;  // of each element; nothing for a tensor of its own
+  };
+
+  void find_lists(const ObjectPtr& object, const std::string& prefix) {
+    const auto type = object->type();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto name = prefix + type->getAttributeName(i);
+      const auto& value = object->getSlot(i);
+      if (is_module(type, i))
+        find_lists(value.toObject(), name + ".");
+      else if (value.isTensorList())
+        m_lists.emplace(name, list_of(object, i, prefix));
+      else if (!value.isTensor())
+        refuse_hidden(name, value);
+    }
+  }
+
+  List list_of(const ObjectPtr& object, std::size_t attribute, const std::string& prefix) const {
+    const auto tensors = object->getSlot(attribute).toTensorVector();
+    const auto names = flat_weight_names(object, attribute);
+    List list{object, attribute, {}};
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+      list.slots.push_back(i < names.size() ? slot_named(prefix + names[i]) : slot_of(tensors[i]));
+    return list;
+  }
+
+  // nn.LSTM, GRU and RNN say whose tensors the list holds, which an archive without memory does not show.
+  static std::vector<std::string> flat_weight_names(const ObjectPtr& object, std::size_t attribute) {
+    const auto type = object->type();
+    const auto names = type->findAttributeSlot("_flat_weights_names");
+    if (type->getAttributeName(attribute) != "_flat_weights" || !names || !object->getSlot(*names).isList()) return {};
+    std::vector<std::string> result;
+    for (const c10::IValue& name : object->getSlot(*names).toListRef())
+      if (name.isString()) result.push_back(name.toStringRef());
+    return result;
+  }
+
+  std::optional<std::size_t> slot_named(const std::string& name) const {
+    for (std::size_t i = 0; i < m_slots.size(); ++i)
+      if (m_slots[i].name == name) return i;
+    return std::nullopt;
+  }
+
+  std::optional<std::size_t> slot_of(const at::Tensor& tensor) const {
+    for (std::size_t i = 0; i < m_slots.size(); ++i)
+      if (is_same_view(get(i), tensor)) return i;
+    return std::nullopt;
+  }
+
+  static bool is_same_view(const at::Tensor& a, const at::Tensor& b) {
+    if (!has_memory(a) || !has_memory(b) || a.numel() == 0) return a.is_same(b);
+    return a.storage().data() == b.storage().data() && a.storage_offset() == b.storage_offset() &&
+           a.sizes() == b.sizes() && a.strides() == b.strides();
+  }
+
+  // The network would compute with the archive's weights, whatever is loaded.
+  void refuse_hidden(const std::string& name, const c10::IValue& value) const {
+    c10::IValue::HashAliasedIValues parts;
+    value.getSubValues(parts);
+    for (const auto& part : parts) {
+      const auto slot = part.isTensor() ? slot_of(part.toTensor()) : std::nullopt;
+      if (slot)
+        throw Refusal(RefusalKind::unsupported,
+                      "the attribute `" + name + "` holds the weight `" + m_slots[*slot].name + "` in a " +
+                          value.tagKind() + ", where it cannot be replaced",
+                      {}, "keep it in a list of tensors, or look it up in forward()");
+    }
+  }
 
   // The order of a state dict: of each module its parameters, its buffers, then its submodules.
   void collect(const ObjectPtr& object, const std::string& prefix, const std::set<std::string>& non_persistent,
@@ -271,16 +298,42 @@ class TorchScriptNetwork final : public Network {
 
   // A module with other tensors in its slots; code and everything else is shared. A module that stands in two places is
   // copied twice, so that each place has the tensors of its own name.
-  static ObjectPtr transformed(const ObjectPtr& from, const std::string& prefix, const Transform& transform) {
+  torch::jit::Module transformed(const Transform& transform) const {
+    std::unordered_map<std::string, at::Tensor> tensors;
+    const auto copy = transformed(m_module._ivalue(), "", transform, tensors);
+    transform_lists(copy, "", transform, tensors);
+    return torch::jit::Module(copy);
+  }
+
+  void transform_lists(const ObjectPtr& copy, const std::string& prefix, const Transform& transform,
+                       const std::unordered_map<std::string, at::Tensor>& tensors) const {
+    const auto type = copy->type();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto name = prefix + type->getAttributeName(i);
+      const auto found = m_lists.find(name);
+      if (is_module(type, i)) transform_lists(copy->getSlot(i).toObject(), name + ".", transform, tensors);
+      if (found == m_lists.end()) continue;
+      const auto from = copy->getSlot(i).toTensorVector();
+      c10::List<at::Tensor> list;
+      for (std::size_t k = 0; k < from.size(); ++k) {
+        const auto slot = found->second.slots[k];
+        list.push_back(slot ? tensors.at(m_slots[*slot].name) : transform(name + "." + std::to_string(k), from[k]));
+      }
+      copy->setSlot(i, list);
+    }
+  }
+
+  static ObjectPtr transformed(const ObjectPtr& from, const std::string& prefix, const Transform& transform,
+                               std::unordered_map<std::string, at::Tensor>& tensors) {
     const auto type = from->type();
     auto copy = from->copy();
     for (std::size_t i = 0; i < type->numAttributes(); ++i) {
       const auto name = prefix + type->getAttributeName(i);
       const auto& value = from->getSlot(i);
       if (is_module(type, i))
-        copy->setSlot(i, transformed(value.toObject(), name + ".", transform));
+        copy->setSlot(i, transformed(value.toObject(), name + ".", transform, tensors));
       else if (value.isTensor() && value.toTensor().defined())
-        copy->setSlot(i, transform(name, value.toTensor()));
+        copy->setSlot(i, tensors[name] = transform(name, value.toTensor()));
     }
     return copy;
   }
@@ -315,6 +368,7 @@ class TorchScriptNetwork final : public Network {
   torch::jit::Module m_module;
   std::vector<Slot> m_slots;
   std::vector<Place> m_places;
+  std::map<std::string, List> m_lists;  // by attribute
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;
 };

@@ -55,6 +55,32 @@ class Islands(torch.nn.Module):
         return (x * self.scale).float()
 
 
+class Recurrent(torch.nn.Module):
+    """Its layer keeps a list of its weights beside the parameters, and computes with that."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.LSTM(4, 5, num_layers=2, bidirectional=True, batch_first=True)
+        self.head = torch.nn.Linear(10, 3)
+
+    def forward(self, x):
+        return self.head(self.layer(x)[0][:, -1])
+
+
+class Hidden(torch.nn.Module):
+    """Keeps a weight where no list of tensors is."""
+
+    table: Dict[str, torch.Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(3))
+        self.table = {"weight": self.weight}
+
+    def forward(self, x):
+        return x * self.table["weight"]
+
+
 class Tied(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -143,6 +169,36 @@ class ArchiveTest(unittest.TestCase):
         with torch.no_grad():
             expected = double(image.double())
         np.testing.assert_allclose(found["1"], expected[1].numpy(), rtol=1e-13)
+
+    def check_recurrent(self):
+        self.build()
+        model = modules.randomized(Recurrent(), 8)
+        self.process.load(modules.state_of(model))
+        x = torch.rand(2, 6, 4)
+        native, _ = self.process.run({"x": x.numpy()})
+        double, _ = self.process.run({"x": x.numpy()}, compute="float64")
+        again, _ = self.process.run({"x": x.numpy()})
+        with torch.no_grad():
+            self.compare(native["output"], model(x))
+            np.testing.assert_allclose(double["output"], model.double()(x.double()).numpy(), rtol=1e-12)
+        self.assertEqual(native["output"].tobytes(), again["output"].tobytes())
+
+    def test_a_recurrent_layer_computes_with_the_loaded_tensors_and_not_its_own_list(self):
+        self.save(modules.randomized(Recurrent(), 7))
+        self.check_recurrent()
+
+    @unittest.skipUnless(hasattr(torch.device, "__enter__"), "this torch builds no module on the meta device")
+    def test_a_recurrent_layer_on_the_meta_device_does_so_too(self):
+        with torch.device("meta"):
+            self.save(Recurrent())
+        self.check_recurrent()
+
+    def test_a_weight_that_an_attribute_hides_is_refused(self):
+        if self.process.greeting["runtime"] != "libtorch":
+            self.skipTest("the Python worker sees no dicts of an archive")
+        self.save(Hidden())
+        refused = self.refused(self.build, "unsupported")
+        self.assertIn("`table` holds the weight `weight`", refused.message)
 
     @unittest.skipUnless(hasattr(torch.device, "__enter__"), "this torch builds no module on the meta device")
     def test_an_archive_on_the_meta_device_holds_no_weights_and_computes_the_same(self):

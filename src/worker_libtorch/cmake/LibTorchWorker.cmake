@@ -99,7 +99,7 @@ function(goldseal_add_libtorch_worker prefix)
 
   set(target goldseal_worker_libtorch_${version})
   set(sources main builders darknet_cfg darknet_network darknet_sections export_network export_operand export_program export_pytree
-              export_symbols plugin_network script_place torchscript_network)
+              export_symbols plugin_network script_outputs script_place torchscript_network)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
   list(APPEND sources ${GOLDSEAL_LIBTORCH_SESSION_SOURCES})

@@ -128,8 +128,13 @@ def refresh_flat_weights(module: nn.Module) -> None:
     """Recurrent layers keep a list of their weights beside the parameters."""
     for part in module.modules():
         names = getattr(part, "_flat_weights_names", None)
-        if names is not None and not isinstance(part, torch.jit.ScriptModule):
-            part._flat_weights = [getattr(part, name, None) for name in names]  # type: ignore[assignment]
+        if names is None:
+            continue
+        weights = [getattr(part, name, None) for name in names]
+        if isinstance(part, torch.jit.ScriptModule):
+            part._c.setattr("_flat_weights", weights)  # type: ignore[operator,union-attr]
+        else:
+            part._flat_weights = weights  # type: ignore[assignment]
 
 
 class Network:
