@@ -60,6 +60,11 @@ struct OutputObservation {
   std::string structure;    ///< what is wrong with its name, shape or type; empty for nothing
 };
 
+/// A case, or an output of one, with the GPU where there are several: `default on cuda:1`.
+[[nodiscard]] inline std::string run_name(const std::string& what, const std::string& device) {
+  return device.empty() ? what : what + " on " + device;
+}
+
 /// The objects that one run found beside the sealed ones.
 struct DetectionObservation {
   std::string golden_case;

@@ -51,8 +51,7 @@ Finding judge_detected(const Observation& observed, const CheckSettings&) {
             : fmt::format("every one of the {} objects that rounding does not decide is found again; {} {} left to it",
                           settled, unsettled, unsettled == 1 ? "is" : "are"));
   }
-  const auto place =
-      worst->device.empty() ? worst->golden_case : fmt::format("{} on {}", worst->golden_case, worst->device);
+  const auto place = run_name(worst->golden_case, worst->device);
   auto finding =
       failed(fmt::format("the {} run of {} finds other objects: {}", worst->run, place, summary(worst->verdict)),
              fmt::format("{} objects in {}", worst->verdict.sealed, worst->outputs),

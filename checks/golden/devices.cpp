@@ -11,11 +11,12 @@
 namespace goldseal {
 namespace {
 
-bool agrees(const OutputObservation& output, const CheckSettings& settings) {
+bool agrees(const Observation& observed, const OutputObservation& output, const CheckSettings& settings) {
   if (!output.structure.empty()) return false;
   if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return false;
-  if (output.repeat && !output.repeat->equal) return false;
+  if (output.repeat && !output.repeat->equal && sealed_as_repeatable(observed, output.golden_case)) return false;
   if (output.discrete && !output.discrete->pass) return false;
+  if (output.discrete_shadow && !output.discrete_shadow->pass) return false;
   return !output.native || native_lane(output, settings.permitted_bits).pass;
 }
 
@@ -27,7 +28,7 @@ bool agrees(const Observation& observed, const std::string& device, const CheckS
   if (std::ranges::any_of(observed.detections, finds_others)) return false;
   return std::ranges::any_of(observed.outputs, of_device) &&
          std::ranges::all_of(observed.outputs, [&](const OutputObservation& output) {
-           return !of_device(output) || agrees(output, settings);
+           return !of_device(output) || agrees(observed, output, settings);
          });
 }
 

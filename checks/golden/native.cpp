@@ -23,16 +23,17 @@ std::string precision_clue(const OutputObservation& output) {
 }
 
 // What the runs with one setting changed tell: the first with which the difference goes, in words.
-std::string tell_trials(const Observation& observed, Finding& finding) {
-  if (observed.trials.empty()) return "";
+std::string tell_trials(const Observation& observed, const OutputObservation& worst, Finding& finding) {
   Table table{"with one setting changed", {"case", "setting", "error/limit", "agrees"}, {}};
   std::string cure;
   for (const auto& trial : observed.trials) {
+    if (trial.golden_case != run_name(worst.golden_case, worst.device)) continue;
     const bool agrees = trial.severity <= 1;
     table.rows.push_back(
         {trial.golden_case, trial.setting, fmt::format("{:.3g}", trial.severity), agrees ? "yes" : "no"});
     if (agrees && cure.empty()) cure = trial.setting;
   }
+  if (table.rows.empty()) return "";
   finding.tables.push_back(std::move(table));
   return cure.empty() ? "; no single setting mends it" : fmt::format("; with {} it goes", cure);
 }
@@ -69,7 +70,7 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
   const auto& worst = *lanes.worst;
   failure = with_detail(std::move(failure), std::move(lanes));
   failure.message += tell_layers(observed, worst, golden::LayerRun::native, failure);
-  failure.message += tell_trials(observed, failure);
+  failure.message += tell_trials(observed, worst, failure);
   return failure;
 }
 

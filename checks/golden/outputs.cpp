@@ -33,8 +33,14 @@ void add_lane(Finding& finding, const OutputObservation& output, const golden::D
 }  // namespace
 
 std::string output_name(const OutputObservation& output) {
-  const auto name = fmt::format("{}/{}", output.golden_case, output.output);
-  return output.device.empty() ? name : fmt::format("{} on {}", name, output.device);
+  return run_name(fmt::format("{}/{}", output.golden_case, output.output), output.device);
+}
+
+bool sealed_as_repeatable(const Observation& observed, const std::string& golden_case) {
+  for (const auto& golden : observed.sealed.golden) {
+    if (golden.name == golden_case) return golden.repeatable;
+  }
+  return false;
 }
 
 std::string format_index(const std::vector<std::int64_t>& index) { return fmt::format("({})", fmt::join(index, ", ")); }

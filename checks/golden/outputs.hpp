@@ -12,6 +12,9 @@ namespace goldseal {
 /// `CASE/OUTPUT`, as reports name an output, with the GPU where there are several.
 [[nodiscard]] std::string output_name(const OutputObservation& output);
 
+/// True where two runs of this case agreed in every bit at capture.
+[[nodiscard]] bool sealed_as_repeatable(const Observation& observed, const std::string& golden_case);
+
 /// What every golden check says where there is nothing to judge: the reason, as a skipped or undecided finding.
 [[nodiscard]] Finding nothing_to_judge(const Observation& observed);
 

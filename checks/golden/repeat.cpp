@@ -7,13 +7,6 @@
 namespace goldseal {
 namespace {
 
-bool sealed_as_repeatable(const Observation& observed, const std::string& golden_case) {
-  for (const auto& golden : observed.sealed.golden) {
-    if (golden.name == golden_case) return golden.repeatable;
-  }
-  return false;
-}
-
 Finding judge_repetition(const Observation& observed, const CheckSettings&) {
   if (observed.outputs.empty()) return nothing_to_judge(observed);
   if (observed.quick) return skipped("not asked for (--depth quick)");

@@ -68,13 +68,21 @@ std::string how_to_get_one(const Observation& observed) {
                "`docker run --gpus all`";
 }
 
-Finding short_of_memory(const DeviceShortage& shortage, bool quick) {
+// A seal without a float64 reference asks for no float64 run; at capture there is no case yet.
+bool runs_in_float64(const Manifest& sealed) {
+  return sealed.golden.empty() || std::ranges::any_of(sealed.golden, [](const GoldenCase& golden) {
+           return std::ranges::any_of(golden.noise, [](const NoiseRecord& noise) { return !noise.native; });
+         });
+}
+
+Finding short_of_memory(const DeviceShortage& shortage) {
   return failed(fmt::format("the weights do not fit into the free memory of {}; nothing was loaded", shortage.device),
-                fmt::format("{} free{}", format_bytes(shortage.need), quick ? "" : ", for the float64 run"),
+                fmt::format("{} free{}", format_bytes(shortage.need), shortage.float64 ? ", for the float64 run" : ""),
                 format_bytes(shortage.free),
-                quick ? "end other programs on it, use a GPU with more memory, or run with --device cpu"
-                      : "end other programs on it, run with --depth quick (verify) or --device cpu, or use a GPU with "
-                        "more memory");
+                shortage.float64
+                    ? "end other programs on it, run with --depth quick (verify) or --device cpu, or use a GPU with "
+                      "more memory"
+                    : "end other programs on it, use a GPU with more memory, or run with --device cpu");
 }
 
 std::string words_of(const WorkerObservation& worker) {
@@ -99,7 +107,7 @@ Finding judge_device(const Observation& observed, const CheckSettings&) {
     return failed(fmt::format("--device {} is not there", device.asked), device.asked, what_there_is(observed),
                   how_to_get_one(observed));
   }
-  if (const auto shortage = find_shortage(observed)) return short_of_memory(*shortage, observed.quick);
+  if (const auto shortage = find_shortage(observed)) return short_of_memory(*shortage);
   if (device.asked.empty() && is_gpu(device.sealed) && !is_gpu(device.used.front())) {
     return warned(fmt::format("the model was sealed on {} and runs on the CPU here", device.sealed), device.sealed,
                   what_there_is(observed), "nothing, if it is to run on the CPU; --device cuda insists on a GPU");
@@ -111,12 +119,13 @@ Finding judge_device(const Observation& observed, const CheckSettings&) {
 
 std::optional<DeviceShortage> find_shortage(const Observation& observed) {
   if (!observed.device) return std::nullopt;
-  const auto need = run_bytes(observed.sealed, !observed.quick);
+  const bool float64 = !observed.quick && runs_in_float64(observed.sealed);
+  const auto need = run_bytes(observed.sealed, float64);
   for (const auto& device : observed.device->used) {
     const auto index = gpu_index(device);
     const auto free = index ? free_bytes(observed.found, *index) : std::nullopt;
     if (free && need > static_cast<std::uint64_t>(*free))
-      return DeviceShortage{device, need, static_cast<std::uint64_t>(*free)};
+      return DeviceShortage{device, need, static_cast<std::uint64_t>(*free), float64};
   }
   return std::nullopt;
 }

@@ -14,6 +14,7 @@ struct DeviceShortage {
   std::string device;  ///< `cuda:0`
   std::uint64_t need = 0;
   std::uint64_t free = 0;
+  bool float64 = false;  ///< `need` is that of the float64 run
 };
 
 /// The first chosen device that the weights do not fit on: in float64, unless the run is a quick one. Nothing where all

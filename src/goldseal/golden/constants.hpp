@@ -73,6 +73,10 @@ inline constexpr int k_bits_bfloat16 = 8;
 /// that survive a suppression are further apart; how far a row strays from its own is for the lanes to judge.
 inline constexpr double k_same_object = 1.0 / 16;
 
+/// More rows than a suppression leaves: such an output is raw, and its rows keep their places. It also bounds the pairs
+/// of rows that are looked at.
+inline constexpr std::int64_t k_most_rows = 4096;
+
 /// Edges of the bands of rho that name a precision (comparison.hpp). Measured ranges: float32 1.3 to 18.2; TF32 and
 /// float16 3.9e3 to 2.0e4; bfloat16 3.3e4 to 1.0e5. A run in float64 stays far below 1. What falls between bands, or
 /// above, is no rounding that goldseal knows.

@@ -2,6 +2,7 @@
 #include <goldseal/golden/detections.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/golden/constants.hpp>
 #include <goldseal/golden/detection_rows.hpp>
 
 #include <fmt/format.h>
@@ -16,9 +17,6 @@ namespace goldseal::golden {
 namespace {
 
 constexpr std::array<std::string_view, 3> k_box_names = {"boxes", "bboxes", "pred_boxes"};
-
-// More candidates than a suppression leaves: such an output is raw, and its rows keep their places.
-constexpr std::int64_t k_most_rows = 4096;
 
 std::pair<std::string_view, std::string_view> split_name(std::string_view name) {
   const auto dot = name.rfind('.');
@@ -37,6 +35,8 @@ std::vector<std::vector<std::string>> find_detections(std::span<const HostTensor
   std::vector<std::vector<std::string>> groups;
   for (const auto& boxes : outputs) {
     if (!is_boxes(boxes) || boxes.shape[0] < 1 || boxes.shape[0] > k_most_rows) continue;
+    const auto holds = [&](const auto& group) { return std::ranges::find(group, boxes.name) != group.end(); };
+    if (std::ranges::any_of(groups, holds)) continue;
     const auto prefix = split_name(boxes.name).first;
     std::vector<std::string> group;
     bool scored = false;
@@ -64,10 +64,10 @@ void require_detections(std::span<const std::string> names, std::span<const Host
   }
   const auto rows = rows_of(members->front());
   for (const auto& member : *members) {
-    if (rows_of(member) == rows && rows > 0 && converts_to_double(member.dtype)) continue;
+    if (rows_of(member) == rows && rows > 0 && rows <= k_most_rows && converts_to_double(member.dtype)) continue;
     throw Error(ErrorKind::usage, member.name,
-                fmt::format("expected {} rows as {} has, at least 1, found {} {}", rows, members->front().name,
-                            to_string(member.dtype), format_shape(member.shape)),
+                fmt::format("expected {} rows as {} has, 1 to {}, found {} {}", rows, members->front().name,
+                            k_most_rows, to_string(member.dtype), format_shape(member.shape)),
                 "name outputs that hold one row for each object, and an input on which something is found");
   }
 }

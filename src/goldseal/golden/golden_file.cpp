@@ -3,11 +3,14 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/safetensors_writer.hpp>
+#include <goldseal/golden/constants.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <optional>
 #include <utility>
 
 namespace goldseal::golden {
@@ -124,10 +127,18 @@ GoldenOutput pick_output(const Picker& picker, const GoldenCase& golden, const G
 SealedDetections pick_detections(const Picker& picker, const GoldenCase& golden, const DetectionRecord& record) {
   SealedDetections detections{record.outputs, {}, {}, record.ordered};
   if (record.outputs.empty()) throw picker.damaged("expected detections to name their outputs, found none");
+  if (std::ranges::adjacent_find(record.unsettled, std::ranges::greater_equal{}) != record.unsettled.end())
+    throw picker.damaged("expected the unsettled rows in ascending order, found another");
+  std::optional<std::int64_t> rows;
   for (const auto& name : record.outputs) {
     const auto output = std::ranges::find(golden.outputs, name, &GoldenTensor::name);
     if (output == golden.outputs.end() || output->shape.empty())
       throw picker.damaged(fmt::format("expected the output '{}' with rows, found none", name));
+    if (!rows) rows = output->shape.front();
+    if (*rows < 1 || *rows > k_most_rows || output->shape.front() != *rows) {
+      throw picker.damaged(fmt::format("expected 1 to {} rows, in '{}' as many as in '{}', found {}", k_most_rows, name,
+                                       record.outputs.front(), output->shape.front()));
+    }
     for (const auto row : record.unsettled) {
       if (row >= 0 && row < output->shape.front()) continue;
       throw picker.damaged(fmt::format("expected rows of '{}' up to {}, found {}", name, output->shape.front(), row));

@@ -61,9 +61,13 @@ constexpr std::string_view k_old_abi = "-abi0";
 // A wheel's version has a local part (`2.13.0+cpu`) that its headers lack; a worker is named by what the headers say.
 std::string public_version(const std::string& version) { return version.substr(0, version.find('+')); }
 
+}  // namespace
+
 std::string worker_name(const TorchInstallation& torch) {
   return fmt::format("libtorch-{}{}", public_version(torch.version), torch.cxx_abi == 0 ? k_old_abi : "");
 }
+
+namespace {
 
 bool is_system_directory(const fs::path& directory) { return directory.string().starts_with("/usr/lib"); }
 

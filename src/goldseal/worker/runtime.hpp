@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/environment/torch_installation.hpp>
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -40,5 +42,8 @@ struct Runtime {
 
 /// Every LibTorch worker that is installed, by version.
 [[nodiscard]] std::vector<Runtime> installed_workers();
+
+/// The directory of a worker for this LibTorch: `libtorch-2.13.0`, with `-abi0` for the older C++ ABI.
+[[nodiscard]] std::string worker_name(const TorchInstallation& torch);
 
 }  // namespace goldseal

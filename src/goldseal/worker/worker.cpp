@@ -146,8 +146,9 @@ Worker::Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::opt
   if (threads) members["threads"] = *threads;
   const auto reply = m_state->channel.request("hello", std::move(members));
   m_state->hello = read_reply(m_state->name, "hello", [&] {
-    return Hello{reply.at("runtime").get<std::string>(), reply.at("version").get<std::string>(),
-                 reply.value("devices", std::vector<std::string>{}),
+    auto devices = reply.value("devices", std::vector<std::string>{});
+    if (devices.empty()) devices.emplace_back("cpu");  // a worker that names none runs there
+    return Hello{reply.at("runtime").get<std::string>(), reply.at("version").get<std::string>(), std::move(devices),
                  reply.value("builders", std::vector<std::string>{})};
   });
 }

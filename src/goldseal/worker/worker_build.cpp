@@ -7,9 +7,12 @@
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/sha256.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/environment/file_root.hpp>
+#include <goldseal/environment/torch_installation.hpp>
 #include <goldseal/worker/build_log.hpp>
 #include <goldseal/worker/child_process.hpp>
 #include <goldseal/worker/places.hpp>
+#include <goldseal/worker/runtime.hpp>
 
 #include <fmt/format.h>
 
@@ -81,10 +84,11 @@ std::string first_line_of(const fs::path& file) {
 
 // The worker in the user's cache that these sources gave for this installation.
 std::optional<Runtime> find_built(const fs::path& installation, const fs::path& workers, const std::string& digest) {
+  const auto torch = read_torch_installation(FileRoot("/"), installation);
   for (auto& runtime : installed_workers()) {
     const auto directory = runtime.worker.parent_path();
-    if (directory.parent_path() == workers && runtime.installation == installation &&
-        first_line_of(directory / k_built_from) == digest)
+    if (torch && directory.filename() == worker_name(*torch) && directory.parent_path() == workers &&
+        runtime.installation == installation && first_line_of(directory / k_built_from) == digest)
       return std::move(runtime);
   }
   return std::nullopt;
@@ -137,9 +141,12 @@ class Builder {
 
 void keep(const fs::path& built, const fs::path& workers, const std::string& digest) {
   fs::create_directories(workers);
-  for (const auto& worker : fs::directory_iterator(built))
-    write_file_atomically(worker.path() / k_built_from, digest + "\n");
-  fs::copy(built, workers, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  for (const auto& worker : fs::directory_iterator(built)) {
+    const auto place = workers / worker.path().filename();
+    fs::remove_all(place);  // a worker that runs keeps its file
+    fs::copy(worker.path(), place, fs::copy_options::recursive);
+    write_file_atomically(place / k_built_from, digest + "\n");  // last: it vouches for a whole copy
+  }
 }
 
 }  // namespace

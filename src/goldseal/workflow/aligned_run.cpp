@@ -13,8 +13,9 @@ namespace goldseal {
 std::vector<HostTensor> sealed_rows(const golden::GoldenTensors& sealed, const golden::SealedDetections& detections) {
   std::vector<HostTensor> rows;
   for (const auto& name : detections.outputs) {
-    for (const auto& output : sealed.outputs)
-      if (output.native.name == name) rows.push_back(output.native);
+    const auto output = std::ranges::find(
+        sealed.outputs, name, [](const golden::GoldenOutput& other) -> const auto& { return other.native.name; });
+    if (output != sealed.outputs.end()) rows.push_back(output->native);
   }
   return rows;
 }

@@ -129,7 +129,7 @@ class Capture {
     observed.device =
         DeviceObservation{m_request.device->text, "", offered, choose_devices(m_request.device, "cpu", offered)};
     auto finding = judged(k_worker_device, observed);
-    const bool fits = finding.status != Status::fail;
+    const bool fits = finding.status != Status::fail && !observed.device->used.empty();
     if (fits) worker.use_device(m_device = observed.device->used.front());
     m_report.findings.push_back(std::move(finding));
     return fits;

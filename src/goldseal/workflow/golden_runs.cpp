@@ -94,8 +94,14 @@ class CaseCapture {
 
   // Those that are declared, or else those that the field's names tell.
   void find_detections(const std::vector<HostTensor>& native) {
-    for (auto& group : m_declared.empty() ? golden::find_detections(native) : m_declared)
+    for (const auto& group : m_declared.empty() ? golden::find_detections(native) : m_declared) {
+      for (const auto& name : group) {
+        if (!is_detection(name) && std::ranges::count(group, name) == 1) continue;
+        throw Error(ErrorKind::usage, name, "expected it in one group of detections, found it twice",
+                    "name each output once");
+      }
       m_detections.emplace_back(group, native);
+    }
   }
 
   // The run's detections in the sealed order, before anything else looks at them.

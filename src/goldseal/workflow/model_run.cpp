@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/model_run.hpp>
 
+#include <checks/tensors/tensor_finding.hpp>
 #include <checks/worker/device.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/lanes.hpp>
@@ -109,7 +110,7 @@ class ModelRun {
     if (!m_observed.network_keys->match.complete()) return;
     const auto& keys = *m_observed.network_keys;
     worker.load(*m_files.checkpoint(), placements_of(keys.match, keys.want));
-    m_observed.loaded_tensors = worker.digest();
+    note_loaded(worker.digest());
     m_stopwatch.lap("load and digest");
     for (const auto& golden : sealed_cases()) {
       const CaseRunner runner(worker, golden.inputs);
@@ -120,6 +121,12 @@ class ModelRun {
     }
     worker.finish();
     ++m_ran;
+  }
+
+  // Each GPU has a process that loads for itself: the first that loaded otherwise is told of.
+  void note_loaded(std::vector<LoadedTensor> loaded) {
+    if (!m_observed.loaded_tensors || all_as_sealed(m_observed.sealed.model, digests_of(*m_observed.loaded_tensors)))
+      m_observed.loaded_tensors = std::move(loaded);
   }
 
   void note_network(const BuiltNetwork& network) {
@@ -160,7 +167,7 @@ class ModelRun {
       detections.device = m_label;
       m_observed.detections.push_back(std::move(detections));
     }
-    note_distributions(sealed, results, m_evidence);
+    note_distributions(sealed, results, m_label, m_evidence);
     m_stopwatch.lap("compare");
   }
 
@@ -202,12 +209,11 @@ class ModelRun {
       m_progress.step(fmt::format("running {} with {}", sealed.name, setting));
       try {
         const auto outputs = runner.run(request);
-        m_observed.trials.push_back({m_label.empty() ? sealed.name : fmt::format("{} on {}", sealed.name, m_label),
-                                     setting, worst_severity(sealed, outputs)});
+        m_observed.trials.push_back({run_name(sealed.name, m_label), setting, worst_severity(sealed, outputs)});
+        if (m_observed.trials.back().severity <= 1) break;
       } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
       }
-      if (!m_observed.trials.empty() && m_observed.trials.back().severity <= 1) break;
     }
     m_stopwatch.lap("runs with one setting changed");
   }

@@ -107,7 +107,7 @@ class TensorStates {
 // the noise, as the distribution does.
 OutputError output_error(const OutputObservation& output, std::string run, const golden::LaneVerdict& lane,
                          double growth, std::string remark) {
-  return {output.golden_case,
+  return {run_name(output.golden_case, output.device),
           output.output,
           std::move(run),
           lane.diffuse,
@@ -144,7 +144,7 @@ std::vector<LayerError> layer_errors(const Observation& observed) {
   for (const auto& layers : observed.layers) {
     const std::string run = layers.run == golden::LayerRun::float64 ? "float64" : "native";
     for (const auto& step : layers.trail.steps)
-      errors.push_back({layers.golden_case, step.label, step.ratio, step.limit, step.op, run});
+      errors.push_back({run_name(layers.golden_case, layers.device), step.label, step.ratio, step.limit, step.op, run});
   }
   return errors;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/run_evidence.hpp>
 
+#include <checks/observation.hpp>
 #include <goldseal/base/base64.hpp>
 #include <goldseal/golden/error_distribution.hpp>
 #include <goldseal/golden/jpeg.hpp>
@@ -20,11 +21,12 @@ bool comparable(const HostTensor* found, const HostTensor& reference) {
 
 }  // namespace
 
-void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, RunEvidence& evidence) {
+void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, const std::string& device,
+                        RunEvidence& evidence) {
   const auto note = [&](const golden::GoldenOutput& output, const AlignedRun& run, const char* name) {
     const auto* const found = run.find(output.native.name);
     if (!comparable(found, *output.reference)) return;
-    evidence.distributions[{results.golden_case, output.native.name, name}] =
+    evidence.distributions[{run_name(results.golden_case, device), output.native.name, name}] =
         golden::error_distribution(*found, *output.reference, *output.noise);
   };
   const AlignedRun native(sealed, results.native);

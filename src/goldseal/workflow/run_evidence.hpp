@@ -15,13 +15,14 @@ namespace goldseal {
 
 /// What a run shows and no check looks at: for the report's charts and pictures.
 struct RunEvidence {
-  /// How the errors of an output are spread, by golden case, output and run (`native`, `float64`).
+  /// How the errors of an output are spread, by golden case (run_name), output and run (`native`, `float64`).
   std::map<std::tuple<std::string, std::string, std::string>, std::vector<ErrorBin>> distributions;
   std::vector<Picture> pictures;
 };
 
-/// Adds the distributions of all outputs of a case that can be compared.
-void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, RunEvidence& evidence);
+/// Adds the distributions of all outputs of a case that can be compared. `device` is the GPU where there are several.
+void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, const std::string& device,
+                        RunEvidence& evidence);
 
 /// Adds a thumbnail, if it is a picture.
 void note_picture(const HostTensor& tensor, std::string title, RunEvidence& evidence);

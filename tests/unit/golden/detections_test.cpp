@@ -92,6 +92,11 @@ TEST_CASE("Detections are known by their names and by what stands beside them") 
   auto raw = narrowed("0.boxes", DType::float32, {3, 4}, std::vector<double>(12));
   found.push_back(raw);
   CHECK(find_detections(found) == std::vector<std::vector<std::string>>{{"1.boxes", "1.scores", "1.labels"}});
+  auto second = found[0];
+  second.name = "1.pred_boxes";
+  found.push_back(second);
+  CHECK(find_detections(found).size() == 1);
+  found.pop_back();
   found[1].name = "1.areas";
   CHECK(find_detections(found).empty());
 }
@@ -101,6 +106,8 @@ TEST_CASE("Rows that are declared to be objects must be of one number") {
   CHECK_NOTHROW(require_detections(k_names, found));
   CHECK_THROWS_AS(require_detections(std::vector<std::string>{"boxes", "nothing"}, found), Error);
   CHECK_THROWS_AS(require_detections(k_names, outputs({})), Error);
+  const std::vector<HostTensor> raw = {make_tensor("raw", DType::int64, {4097}, std::vector<std::int64_t>(4097))};
+  CHECK_THROWS_AS(require_detections(std::vector<std::string>{"raw"}, raw), Error);
 }
 
 TEST_CASE("A row is held against the sealed row that it belongs to, wherever it stands") {

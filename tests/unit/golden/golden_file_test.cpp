@@ -87,6 +87,25 @@ TEST_CASE("A file that lacks what the manifest promises is damage") {
   CHECK_THROWS_WITH(read_golden(write(directory, golden), {&other, 1}), Catch::Contains("found float32 [10]"));
 }
 
+TEST_CASE("Detections whose outputs do not go together are damage, not read") {
+  const TemporaryDirectory directory;
+  const Output output(1000, 1e-6, 3.4, 1);
+  const auto golden = sample(output);
+  const auto path = write(directory, golden);
+  auto described = describe(golden, {});
+  const auto read_with = [&](const DetectionRecord& detections) {
+    described.detections = {detections};
+    return read_golden(path, {&described, 1});
+  };
+  CHECK(read_with({{"ids"}, {1}, 0, true}).at(0).detections.at(0).unsettled == std::vector<std::size_t>{1});
+  CHECK_THROWS_AS(read_with({{"ids", described.outputs.at(0).name}, {}, 0, true}), Error);
+  CHECK_THROWS_AS(read_with({{"ids"}, {1, 1}, 0, true}), Error);
+  CHECK_THROWS_AS(read_with({{"ids"}, {2}, 0, true}), Error);
+  CHECK_THROWS_AS(read_with({{"nothing"}, {}, 0, true}), Error);
+  CHECK_THROWS_AS(read_with({{"ids"}, {}, 3, true}), Error);
+  CHECK_THROWS_AS(read_with({{}, {}, 0, true}), Error);
+}
+
 TEST_CASE("Weight traces travel beside the goldens") {
   const Output output(10, 1e-6, 3.4, 1);
   const auto golden = sample(output);
