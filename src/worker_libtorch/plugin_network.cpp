@@ -110,6 +110,7 @@ class PluginNetwork final : public Network {
     }
     ~Substitution() {
       for (auto& [member, hook] : m_hooks) member.remove_hook(hook);
+      for (auto& member : m_frozen) member.set_requires_grad(false);
       for (std::size_t i = 0; i < m_network.m_slots.size(); ++i) m_network.m_members[i].set_data(m_network.m_loaded[i]);
     }
     Substitution(const Substitution&) = delete;
@@ -117,6 +118,10 @@ class PluginNetwork final : public Network {
 
    private:
     void hand_on(const at::Tensor& member, const at::Tensor& leaf) {
+      if (!member.requires_grad()) {  // the user froze it
+        member.set_requires_grad(true);
+        m_frozen.push_back(member);
+      }
       const auto hook = member.register_hook([leaf](const at::Tensor& gradient) {
         auto& sum = leaf.mutable_grad();
         sum = sum.defined() ? sum + gradient : gradient;
@@ -126,6 +131,7 @@ class PluginNetwork final : public Network {
 
     PluginNetwork& m_network;
     std::vector<std::pair<at::Tensor, unsigned>> m_hooks;
+    std::vector<at::Tensor> m_frozen;
   };
 
   static std::unique_ptr<goldseal::Plugin, Destroy> create(const std::string& path, const BuildOptions& options) {

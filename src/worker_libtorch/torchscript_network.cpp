@@ -214,15 +214,19 @@ class TorchScriptNetwork final : public Network {
 
   // The network would compute with the archive's weights, whatever is loaded.
   void refuse_hidden(const std::string& name, const c10::IValue& value) const {
-    c10::IValue::HashAliasedIValues parts;
-    value.getSubValues(parts);
-    for (const auto& part : parts) {
-      const auto slot = part.isTensor() ? slot_of(part.toTensor()) : std::nullopt;
+    if (value.isTensor()) {
+      const auto slot = slot_of(value.toTensor());
       if (slot)
-        throw Refusal(RefusalKind::unsupported,
-                      "the attribute `" + name + "` holds the weight `" + m_slots[*slot].name + "` in a " +
-                          value.tagKind() + ", where it cannot be replaced",
-                      {}, "keep it in a list of tensors, or look it up in forward()");
+        throw Refusal(
+            RefusalKind::unsupported,
+            "the attribute `" + name + "` holds the weight `" + m_slots[*slot].name + "`, where it cannot be replaced",
+            {}, "keep it in a list of tensors, or look it up in forward()");
+    } else if (value.isTuple()) {
+      for (const auto& part : value.toTupleRef().elements()) refuse_hidden(name, part);
+    } else if (value.isList()) {
+      for (const c10::IValue& part : value.toListRef()) refuse_hidden(name, part);
+    } else if (value.isGenericDict()) {
+      for (const auto& entry : value.toGenericDict()) refuse_hidden(name, entry.value());
     }
   }
 

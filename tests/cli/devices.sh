@@ -60,6 +60,7 @@ FAKE_GPU_FAILS="cuda:0 CUDA error: no kernel image is available for execution on
 says "this PyTorch holds no code for this GPU's architecture"
 FAKE_GPU_FREE=100 FAKE_GPU_LOG=$work/log expect 1 verify --device cuda --no-sandbox
 says "the weights do not fit into the free memory of cuda:0; nothing was loaded"
+grep -q '^hello' log || fail "no request was logged"
 ! grep -qE '^(build|load|run)' log || fail "the network was built: $(<log)"
 FAKE_GPU_FREE=100000000 expect 0 verify --device cuda
 

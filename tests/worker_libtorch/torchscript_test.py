@@ -194,8 +194,6 @@ class ArchiveTest(unittest.TestCase):
         self.check_recurrent()
 
     def test_a_weight_that_an_attribute_hides_is_refused(self):
-        if self.process.greeting["runtime"] != "libtorch":
-            self.skipTest("the Python worker sees no dicts of an archive")
         self.save(Hidden())
         refused = self.refused(self.build, "unsupported")
         self.assertIn("`table` holds the weight `weight`", refused.message)

@@ -43,9 +43,17 @@ def save(
     if model is not None and _is_sharded(model):
         from .sharded import whole_tensors
 
-        obj = whole_tensors(obj)
+        whole = whole_tensors(obj)
+        # What fails on rank zero fails on every rank: none of them may wait for it in the next collective.
+        failure: list[Any] = [None]
         if _rank() == 0:
-            torch.save(obj, path, **torch_save)
+            try:
+                torch.save(whole, path, **torch_save)
+            except Exception as error:
+                failure = [error]
+        torch.distributed.broadcast_object_list(failure, src=0)
+        if failure[0] is not None:
+            raise failure[0]
     else:
         torch.save(obj, path, **torch_save)
     if model is None or inputs is None:

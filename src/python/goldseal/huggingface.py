@@ -19,6 +19,7 @@ from torch import nn
 from .errors import GoldsealError
 from .factory import Factory
 from .hook import PathLike, _deal_with, seal
+from .sharded import is_sharded
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")
@@ -76,6 +77,12 @@ class SealCallback(transformers.TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         directory = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
-        if state.is_world_process_zero:
-            model = kwargs.get("model")
+        if not state.is_world_process_zero:
+            return
+        model = kwargs.get("model")
+        if isinstance(model, nn.Module) and is_sharded(model):
+            # Gathering the weights takes every rank, at a moment that all of them agree on.
+            message = "SealCallback: the model is sharded; call goldseal.seal on every rank after the checkpoint was saved"
+            _deal_with(GoldsealError(message), self._on_error)
+        else:
             seal_pretrained(model, directory, self._inputs, self._factory, self._on_error, **self._options)

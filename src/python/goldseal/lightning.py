@@ -18,6 +18,7 @@ except ImportError:
 from .errors import GoldsealError
 from .factory import Factory
 from .hook import _deal_with, seal
+from .sharded import is_sharded
 
 
 class SealIO(TorchCheckpointIO):
@@ -43,6 +44,11 @@ class SealIO(TorchCheckpointIO):
         inputs = getattr(model, "example_input_array", None) if self._inputs is None else self._inputs
         if inputs is None:
             _deal_with(GoldsealError("SealIO: give inputs=, or set the module's example_input_array"), self._on_error)
+            return
+        if is_sharded(model):
+            # Lightning asks rank zero alone to write, and gathering the weights takes every rank.
+            message = "SealIO: the model is sharded; call goldseal.seal on every rank after the checkpoint was saved"
+            _deal_with(GoldsealError(message), self._on_error)
             return
         options = {"entry": "state_dict", **self._options}
         seal(model, path, inputs=inputs, factory=self._factory, on_error=self._on_error, **options)

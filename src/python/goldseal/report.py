@@ -45,7 +45,7 @@ class Report:
                 message=finding.get("message") or "",
                 expected=finding.get("expected") or "",
                 actual=finding.get("actual") or "",
-                fix=finding.get("fix") or "",
+                fix=finding.get("remedy") or "",
                 severity=finding.get("severity") or "",
                 raw=finding,
             )

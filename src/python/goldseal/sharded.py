@@ -28,15 +28,21 @@ def is_sharded(model: nn.Module) -> bool:
 
 
 def whole_tensors(value: Any) -> Any:
-    """`value` with each distributed tensor in its dicts, lists and tuples gathered. Every rank calls it, with the same keys
-    in the same order."""
+    """On rank zero `value` with each distributed tensor in its dicts, lists and tuples gathered, on the CPU; on the others
+    None stands in their places. Every rank calls it, with the same keys in the same order."""
     if type(value).__name__ == "ShardedTensor":
         raise GoldsealError("save: the state dict holds shards; take it as a full one (FULL_STATE_DICT)")
     if isinstance(value, torch.Tensor):
-        return value.full_tensor() if _is_distributed(value) else value  # type: ignore[attr-defined]
+        if not _is_distributed(value):
+            return value
+        whole = value.full_tensor()  # type: ignore[attr-defined]
+        return whole.cpu() if torch.distributed.get_rank() == 0 else None
     if isinstance(value, dict):
         gathered = {key: whole_tensors(entry) for key, entry in value.items()}
-        return type(value)(gathered) if type(value) in (dict, _ordered()) else gathered
+        result = type(value)(gathered) if type(value) in (dict, _ordered()) else gathered
+        if hasattr(value, "_metadata") and hasattr(result, "__dict__"):
+            result._metadata = value._metadata
+        return result
     if type(value) in (list, tuple):
         return type(value)(whole_tensors(entry) for entry in value)
     return value
@@ -46,8 +52,10 @@ def whole_copy(model: nn.Module) -> Optional[nn.Module]:
     """On rank zero a plain module with the gathered weights, None on the others. Every rank calls it. It lies where rank
     zero's part does if there is room for it, else on the CPU. Raises GoldsealError where the weights cannot be gathered."""
     state = _gathered_state(model)
-    if torch.distributed.get_rank() != 0:
-        return None
+    return _copy_of(model, state) if torch.distributed.get_rank() == 0 else None
+
+
+def _copy_of(model: nn.Module, state: dict[str, torch.Tensor]) -> nn.Module:
     copy = _Copier(state).copied(model, "")
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     copy.to(device if _has_room(device, state) else torch.device("cpu"))
@@ -58,11 +66,11 @@ def whole_copy(model: nn.Module) -> Optional[nn.Module]:
 
 def on_rank_zero(model: nn.Module, judge: Callable[[nn.Module], Report]) -> Report:
     """What `judge` says of the whole copy, on every rank. Every rank calls it."""
-    copy = whole_copy(model)
+    state = _gathered_state(model)
     answer: list[Any] = [None]
-    if copy is not None:
+    if torch.distributed.get_rank() == 0:
         try:
-            answer = [judge(copy)]
+            answer = [judge(_copy_of(model, state))]
         except Exception as error:
             answer = [error]
     torch.distributed.broadcast_object_list(answer, src=0)

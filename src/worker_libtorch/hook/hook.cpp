@@ -67,7 +67,7 @@ std::vector<HookFinding> findings_of(const std::string& json) {
     return found != finding.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
   for (const auto& finding : report.value("findings", nlohmann::json::array()))
-    findings.push_back({text(finding, "id"), text(finding, "status"), text(finding, "message"), text(finding, "fix")});
+    findings.push_back({text(finding, "id"), text(finding, "status"), text(finding, "message"), text(finding, "remedy")});
   return findings;
 }
 

@@ -103,6 +103,7 @@ TEST_CASE("a device that is not there fails with what there is, and nothing pass
 
 TEST_CASE("weights that do not fit into a GPU's free memory fail before they are loaded, float64 at full depth") {
   auto observed = conforming();  // 2 tensors of 6 elements: 48 bytes, 96 in float64
+  observed.sealed.golden.at(0).noise = {{"out", 1, 4, 4, 1, true}};
   observed.device = DeviceObservation{"cuda", "cpu", {"cpu", "cuda:0"}, {"cuda:0"}};
   CHECK_FALSE(find_shortage(observed));
   observed.found.set("gpu.0.memory_free_bytes", std::int64_t{60}, "");
@@ -112,6 +113,9 @@ TEST_CASE("weights that do not fit into a GPU's free memory fail before they are
   CHECK(shortage->free == 60);
   CHECK(judge("worker.device", observed).status == Status::fail);
   observed.quick = true;
+  CHECK_FALSE(find_shortage(observed));
+  observed.quick = false;
+  observed.sealed.golden.at(0).noise.at(0).native = true;
   CHECK_FALSE(find_shortage(observed));
 }
 

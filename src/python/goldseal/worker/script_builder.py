@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 import torch
 
@@ -44,6 +44,16 @@ def _has_floating_constants(block: Any) -> bool:
     return False
 
 
+def _tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for entry in value:
+            yield from _tensors_in(entry)
+    elif isinstance(value, dict):
+        yield from _tensors_in(list(value.values()))
+
+
 class ScriptNetwork(Network):
     """Its weights are dropped when it is built: what runs are the tensors that `load` puts in."""
 
@@ -56,6 +66,7 @@ class ScriptNetwork(Network):
     def __init__(self, module: Any, non_persistent: frozenset[str]) -> None:
         self._non_persistent = non_persistent
         super().__init__(module)
+        self._refuse_hidden()
         unknown = sorted(non_persistent - {slot.name for slot in self.slots})
         if unknown:
             raise Refusal("usage", f"option non_persistent names `{unknown[0]}`, which the archive has not")
@@ -74,6 +85,37 @@ class ScriptNetwork(Network):
                 slots[i] = slot._replace(alias_of=first.get(view, ""))
                 first.setdefault(view, slot.name)
         return slots
+
+    def _refuse_hidden(self) -> None:
+        """An attribute that holds a weight once more would compute with the archive's, whatever is loaded. The lists of
+        recurrent layers are filled anew (refresh_flat_weights)."""
+        held = {}
+        for slot in self.slots:
+            tensor = slot.place.get()
+            if has_memory(tensor) and tensor.numel() > 0:
+                held[tensor.data_ptr()] = slot.name
+        for name, value in self._attributes_in_use():
+            for tensor in _tensors_in(value):
+                if has_memory(tensor) and tensor.data_ptr() in held:
+                    raise Refusal(
+                        "unsupported",
+                        f"the attribute `{name}` holds the weight `{held[tensor.data_ptr()]}`, where it cannot be replaced",
+                        remedy="look it up in forward(), or run the archive with a LibTorch worker",
+                    )
+
+    def _attributes_in_use(self) -> Iterator[tuple[str, Any]]:
+        """The containers among the attributes that some method reads."""
+        parts = [part for part in self.module.modules() if isinstance(part, torch.jit.ScriptModule)]
+        names: set[str] = set()
+        for part in parts:
+            for method in part._c._method_names():  # type: ignore[operator,union-attr]
+                graph = part._c._get_method(method).graph  # type: ignore[operator,union-attr]
+                names.update(node.s("name") for node in graph.findAllNodes("prim::GetAttr"))
+        for part in parts:
+            for name in sorted(names - {"_flat_weights"}):
+                value = part._c.getattr(name) if part._c.hasattr(name) else None  # type: ignore[operator,union-attr]
+                if isinstance(value, (list, tuple, dict)):
+                    yield name, value
 
     def _refuse_renamed(self) -> None:
         """An archive's state dict is what its slots are."""
