@@ -197,10 +197,7 @@ class Session:
     def run(self, request: Message) -> Message:
         network = self.network
         network.require_filled()
-        stated = fields.optional(request, "settings")
-        settings = read_settings({} if stated is None else stated)
-        transform = _read_transform(request, settings)
-        inputs = read_tensors(self._resolved(fields.text(request, "inputs")))
+        settings, transform, inputs = self._read_pass(request)
         path = self._resolved(fields.text(request, "outputs"))
         layers_path = fields.optional_text(request, "layers")
         recorder = None if layers_path is None else LayerRecorder()
@@ -218,13 +215,17 @@ class Session:
             ]
         return reply
 
-    def gradients(self, request: Message) -> Message:
-        network = self.network
-        network.require_filled()
+    def _read_pass(self, request: Message) -> tuple[RunSettings, Optional[Transform], dict[str, torch.Tensor]]:
+        """What `run` and `gradients` say of a forward pass alike."""
         stated = fields.optional(request, "settings")
         settings = read_settings({} if stated is None else stated)
         transform = _read_transform(request, settings)
-        inputs = read_tensors(self._resolved(fields.text(request, "inputs")))
+        return settings, transform, read_tensors(self._resolved(fields.text(request, "inputs")))
+
+    def gradients(self, request: Message) -> Message:
+        network = self.network
+        network.require_filled()
+        settings, transform, inputs = self._read_pass(request)
         leaves = Leaves({slot.name for slot in network.slots if slot.is_parameter}, transform)
         with in_force(settings), torch.enable_grad():
             outputs = network.run(self._prepared(inputs, transform, settings), leaves)
