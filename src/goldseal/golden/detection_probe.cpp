@@ -35,25 +35,24 @@ HostTensor as_sealed(const HostTensor& tensor, DType dtype) {
 
 }  // namespace
 
-DetectionProbe::DetectionProbe(std::vector<std::string> outputs, std::span<const HostTensor> native)
-    : m_names(std::move(outputs)) {
-  require_detections(m_names, native);
-  m_native = *select(native, m_names);
-  m_result.outputs = m_names;
+DetectionProbe::DetectionProbe(std::vector<std::string> outputs, std::span<const HostTensor> native) {
+  require_detections(outputs, native);
+  m_native = *select(native, outputs);
+  m_result.outputs = std::move(outputs);
 }
 
 bool DetectionProbe::holds(std::string_view output) const {
-  return std::ranges::find(m_names, output) != m_names.end();
+  return std::ranges::find(m_result.outputs, output) != m_result.outputs.end();
 }
 
 void DetectionProbe::add(Run run, std::int64_t seed, std::vector<HostTensor>& outputs) {
-  const auto found = select(outputs, m_names);
+  const auto found = select(outputs, m_result.outputs);
   auto aligned = found ? align_detections(m_native, *found) : std::nullopt;
   if (!aligned) {
-    throw Error(
-        ErrorKind::worker, m_names.front(),
-        fmt::format("expected {} with rows of one form in every run, found another form", fmt::join(m_names, ", ")),
-        "the outputs are no detections: seal the network without its last, selecting step");
+    throw Error(ErrorKind::worker, m_result.outputs.front(),
+                fmt::format("expected {} with rows of one form in every run, found another form",
+                            fmt::join(m_result.outputs, ", ")),
+                "the outputs are no detections: seal the network without its last, selecting step");
   }
   for (std::size_t row = 0; row < aligned->rows.size(); ++row) {
     if (!aligned->rows[row] && std::ranges::find(m_result.unsettled, row) == m_result.unsettled.end())
@@ -89,9 +88,10 @@ std::vector<std::size_t> DetectionProbe::settled() const {
 
 void DetectionProbe::settle(GoldenTensors& golden) const {
   if (settled().empty()) return;
-  for (std::size_t i = 0; i < m_names.size(); ++i) {
+  for (std::size_t i = 0; i < m_result.outputs.size(); ++i) {
     auto& output = *std::ranges::find(
-        golden.outputs, m_names[i], [](const GoldenOutput& other) -> const auto& { return other.native.name; });
+        golden.outputs, m_result.outputs[i],
+        [](const GoldenOutput& other) -> const auto& { return other.native.name; });
     if (is_floating(output.native.dtype))
       settle_output(i, output);
     else if (output.stable)
@@ -121,7 +121,7 @@ std::vector<Objection> DetectionProbe::objections(const GoldenTensors& golden) c
   const auto all = rows.size() + m_result.unsettled.size();
   std::vector<Objection> objections;
   if (static_cast<double>(m_result.unsettled.size()) > k_largest_unstable_share * static_cast<double>(all)) {
-    objections.push_back({rows.empty(), m_names.front(),
+    objections.push_back({rows.empty(), m_result.outputs.front(),
                           fmt::format("depends on rounding in {} of {} detections", m_result.unsettled.size(), all),
                           "choose an input on which the network decides clearly"});
   }

@@ -53,7 +53,6 @@ class DetectionProbe {
   [[nodiscard]] std::vector<std::size_t> settled() const;
   void keep_strangers(const std::vector<HostTensor>& outputs, const std::vector<std::size_t>& rows);
 
-  std::vector<std::string> m_names;
   std::vector<HostTensor> m_native;
   std::vector<Kept> m_runs;
   SealedDetections m_result;
