@@ -127,6 +127,22 @@ Conversion read_conversion(const json& request, const RunSettings& settings) {
   return conversion;
 }
 
+// What `run` and `gradients` say of a forward pass alike.
+struct Pass {
+  RunSettings settings;
+  Transform transform;
+  NamedTensors inputs;
+};
+
+Pass read_pass(const json& request, const std::string& directory) {
+  const auto* stated = optional_field(request, "settings");
+  Pass pass;
+  pass.settings = read_settings(stated ? *stated : json::object());
+  pass.transform = make_transform(read_conversion(request, pass.settings));
+  pass.inputs = read_tensor_file(resolved(text_field(request, "inputs"), directory));
+  return pass;
+}
+
 // Converted first and laid out last, so that every layout computes with the same values.
 NamedTensors prepare_inputs(NamedTensors inputs, const Transform& transform, bool channels_last) {
   for (auto& [name, tensor] : inputs) {
@@ -251,11 +267,7 @@ Session::Reply Session::digest(const json&) {
 
 Session::Reply Session::run(const json& request) {
   require_filled();
-  const auto* stated = optional_field(request, "settings");
-  const auto settings = read_settings(stated ? *stated : json::object());
-  const auto conversion = read_conversion(request, settings);
-  const auto transform = make_transform(conversion);
-  auto inputs = read_tensor_file(resolved(text_field(request, "inputs"), m_directory));
+  auto pass = read_pass(request, m_directory);
   const auto outputs_path = resolved(text_field(request, "outputs"), m_directory);
   const auto layers_path = optional_text(request, "layers");
   LayerRecorder recorder;
@@ -265,11 +277,11 @@ Session::Reply Session::run(const json& request) {
       recorder.add(module, op, result);
     };
 
-  const SettingsGuard guard(settings);
+  const SettingsGuard guard(pass.settings);
   const at::NoGradGuard no_grad;
-  inputs = prepare_inputs(std::move(inputs), transform, settings.channels_last.value_or(false));
+  pass.inputs = prepare_inputs(std::move(pass.inputs), pass.transform, pass.settings.channels_last.value_or(false));
   const Stopwatch watch;
-  auto outputs = network().run(std::move(inputs), transform, tap);
+  auto outputs = network().run(std::move(pass.inputs), pass.transform, tap);
   fetch(outputs);
   const auto seconds = watch.seconds();
 
@@ -287,24 +299,20 @@ Session::Reply Session::run(const json& request) {
 
 Session::Reply Session::gradients(const json& request) {
   require_filled();
-  const auto* stated = optional_field(request, "settings");
-  const auto settings = read_settings(stated ? *stated : json::object());
-  const auto conversion = read_conversion(request, settings);
-  const auto transform = make_transform(conversion);
-  auto inputs = read_tensor_file(resolved(text_field(request, "inputs"), m_directory));
+  auto pass = read_pass(request, m_directory);
   NamedTensors leaves;
-  const SettingsGuard guard(settings);
+  const SettingsGuard guard(pass.settings);
   const at::AutoGradMode with_gradients(true);
-  inputs = prepare_inputs(std::move(inputs), transform, /*channels_last=*/false);
+  pass.inputs = prepare_inputs(std::move(pass.inputs), pass.transform, /*channels_last=*/false);
   // Buffers have no gradient in some operators (the running mean of a normalisation), so only parameters are asked.
   std::set<std::string> parameters;
   for (const auto& slot : network().slots())
     if (slot.parameter) parameters.insert(slot.name);
-  const auto leaf = make_leaves(transform, leaves);
-  const auto outputs = network().run(std::move(inputs),
+  const auto leaf = make_leaves(pass.transform, leaves);
+  const auto outputs = network().run(std::move(pass.inputs),
                                      [&](const std::string& name, const at::Tensor& tensor) {
                                        if (parameters.count(name) != 0) return leaf(name, tensor);
-                                       return transform ? transform(name, tensor) : tensor;
+                                       return pass.transform ? pass.transform(name, tensor) : tensor;
                                      },
                                      {});
   const auto reached = reached_elements(outputs, leaves);
