@@ -182,7 +182,7 @@ std::optional<Checkpoint> join_chunks(const Checkpoint& checkpoint, const std::f
   const auto is_whole = [](const Tensor& tensor) { return tensor.chunks.empty(); };
   if (std::ranges::all_of(checkpoint.tensors, is_whole)) return std::nullopt;
   auto joined = checkpoint;
-  OutputFile output(file, true);
+  OutputFile output(file, true, Durability::none);
   for (auto& tensor : joined.tensors) {
     if (tensor.chunks.empty()) continue;
     output.write(std::string((k_alignment - output.size() % k_alignment) % k_alignment, '\0'));
@@ -191,7 +191,7 @@ std::optional<Checkpoint> join_chunks(const Checkpoint& checkpoint, const std::f
     tensor.chunks.clear();
     tensor.storage = joined.storages.size() - 1;
   }
-  output.commit(Durability::none);
+  output.commit();
   joined.files.push_back(std::make_shared<const MappedFile>(file));
   return joined;
 }

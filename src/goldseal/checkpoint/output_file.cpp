@@ -22,7 +22,8 @@ std::filesystem::path parent_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-OutputFile::OutputFile(std::filesystem::path path, bool replace) : m_path(std::move(path)) {
+OutputFile::OutputFile(std::filesystem::path path, bool replace, Durability durability)
+    : m_path(std::move(path)), m_durability(durability) {
   if (!replace && std::filesystem::exists(std::filesystem::symlink_status(m_path))) {
     throw Error(ErrorKind::usage, m_path.string(), "exists already", "give --force to replace it, or another -o");
   }
@@ -45,13 +46,23 @@ void OutputFile::write(std::span<const std::byte> bytes) {
     if (written < 0) throw system_error(m_path.string(), "write the file", errno, "free space there and run again");
     m_size += static_cast<std::uint64_t>(written);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
+    begin_writeback();
   }
+}
+
+void OutputFile::begin_writeback() {
+  constexpr std::uint64_t k_stretch = 16U << 20U;
+  if (m_durability == Durability::none || m_size - m_writeback < k_stretch) return;
+  // Advice: where a file system has no such call, fsync at the end does all of it.
+  (void)::sync_file_range(m_descriptor, static_cast<off_t>(m_writeback), static_cast<off_t>(m_size - m_writeback),
+                          SYNC_FILE_RANGE_WRITE);
+  m_writeback = m_size;
 }
 
 void OutputFile::write(std::string_view bytes) { write(as_bytes(bytes)); }
 
-void OutputFile::commit(Durability durability) {
-  const bool sync = durability == Durability::synced;
+void OutputFile::commit() {
+  const bool sync = m_durability == Durability::synced;
   if (sync && ::fsync(m_descriptor) != 0) throw system_error(m_path.string(), "sync the file", errno);
   if (::rename(m_temporary.c_str(), m_path.c_str()) != 0)
     throw system_error(m_path.string(), "put the file in its place", errno);

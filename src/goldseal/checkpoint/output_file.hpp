@@ -17,7 +17,7 @@ enum class Durability { none, synced };
 class OutputFile {
  public:
   /// Throws Error{usage} where the file exists and may not be replaced, Error{io} where it cannot be created.
-  OutputFile(std::filesystem::path path, bool replace);
+  OutputFile(std::filesystem::path path, bool replace, Durability durability = Durability::synced);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -25,13 +25,18 @@ class OutputFile {
   void write(std::span<const std::byte> bytes);
   void write(std::string_view bytes);
   [[nodiscard]] std::uint64_t size() const { return m_size; }
-  void commit(Durability durability = Durability::synced);
+  void commit();
 
  private:
+  /// Lets the disk begin with what was written, so that fsync finds little left to do.
+  void begin_writeback();
+
   std::filesystem::path m_path;
   std::filesystem::path m_temporary;
+  Durability m_durability;
   int m_descriptor = -1;
   std::uint64_t m_size = 0;
+  std::uint64_t m_writeback = 0;
 };
 
 }  // namespace goldseal
