@@ -19,6 +19,24 @@ expect 2 "$GOLDSEAL" check x.seal --tagret=a.toml
 says "did you mean --target?"
 expect 2 "$GOLDSEAL" verify x.seal --timeout 0
 says "expected a whole number of at least 1, found 0"
+# Whatever takes one of a few words says which, in the same way.
+word() {
+  expect 2 "$GOLDSEAL" "${@:3}"
+  says "expected one of $1"
+  [[ -z $2 ]] || says "did you mean $2?"
+  ! grep -qE 'not in \{|Could not convert|Try --help' err.txt || fail "the words of the parser reached the user: $err"
+}
+word "auto, always, never; found alwyas" always check x.seal --color alwyas
+word "auto, always, never; found sometimes" "" check x.seal --color=sometimes
+word "quick, full; found qick" quick verify x.seal --depth qick
+word "on, off; found onn" on verify x.seal --set onednn=onn
+word "onednn, channels_last, tf32; found onedn" onednn verify x.seal --set onedn=on
+word "float64, float32, float16, bfloat16; found float23" float32 convert x.pth -o y.pth --dtype float23
+word "text, json; found jsno" json probe --format jsno
+word "bash, zsh, fish; found bahs" bash completion bahs
+word "text, oneline" junit check x.seal --report junt=gate.xml
+expect 2 "$GOLDSEAL" capture x.pth --model darknet:x.cfg --input image=random:1x3x8x8 --runtime libtroch
+says "did you mean libtorch?"
 expect 2 "$GOLDSEAL" check x.seal
 says "expected a seal"
 expect 2 env LC_ALL=C.UTF-8 "$GOLDSEAL" capture x.pth --model darkent:x.cfg --input image=random:1x3x8x8

@@ -59,7 +59,23 @@ GOLDSEAL_POLICY=portable expect 0 "$GOLDSEAL" config
 line policy
 says "policy portable GOLDSEAL_POLICY"
 GOLDSEAL_POLCY=portable expect 0 "$GOLDSEAL" config
-says "GOLDSEAL_POLCY is set and is no setting"
+says "GOLDSEAL_POLCY is set and is no setting; did you mean GOLDSEAL_POLICY?"
+
+# A slip in a variable's name would be a gate that judges by another policy than was meant.
+GOLDSEAL_POLCY=strict expect 2 "$GOLDSEAL" check "$seal" --target "$target"
+says "error: GOLDSEAL_POLCY: no setting has this name"
+says "did you mean GOLDSEAL_POLICY?"
+GOLDSEAL_CHEK_POLICY=strict expect 2 "$GOLDSEAL" check "$seal" --target "$target"
+says "did you mean GOLDSEAL_CHECK_POLICY?"
+GOLDSEAL_WORKER=. expect 2 "$GOLDSEAL" probe
+says "did you mean GOLDSEAL_WORKERS?"
+# What looks like none of them may be someone else's, and what goldseal's own scripts use is known.
+GOLDSEAL_DEPLOYMENT=blue expect 1 "$GOLDSEAL" check "$seal" --target "$target"
+says "warning: GOLDSEAL_DEPLOYMENT is set and is no setting"
+GOLDSEAL_DEPLOYMENT=blue expect 1 "$GOLDSEAL" check "$seal" --target "$target" --quiet
+[[ -z $err ]] || fail "--quiet printed $err"
+GOLDSEAL_VERSION=0.1.0 GOLDSEAL_TORCH_DIR=/usr GOLDSEAL_BUILD=build expect 1 "$GOLDSEAL" check "$seal" --target "$target"
+[[ -z $err ]] || fail "a variable of goldseal's own was complained about: $err"
 
 slip() {
   printf '%s\n' "$1" >../slip.toml
@@ -76,7 +92,9 @@ says "../slip.toml:1: timeout: expected an integer"
 slip $'\ntimeout = 0'
 says "../slip.toml:2: --timeout: expected a whole number of at least 1, found 0"
 slip 'color = "sometimes"'
-says "../slip.toml:1: --color: sometimes"
+says "../slip.toml:1: --color: expected one of auto, always, never; found sometimes"
+slip 'color = "alwas"'
+says "did you mean always?"
 slip 'timeout ='
 says "../slip.toml:1: not valid TOML"
 expect 2 "$GOLDSEAL" config --config nowhere.toml
@@ -89,3 +107,8 @@ says "../slip.toml:1: policy: expected strict, deploy, portable or a file, found
 GOLDSEAL_FORMAT=jsno expect 2 "$GOLDSEAL" check "$seal" --target "$target"
 says "GOLDSEAL_FORMAT: format: expected one of"
 says "did you mean json?"
+GOLDSEAL_COLOR=nver expect 2 "$GOLDSEAL" check "$seal" --target "$target"
+says "GOLDSEAL_COLOR: --color: expected one of auto, always, never; found nver"
+says "did you mean never?"
+GOLDSEAL_QUIET=maybe expect 2 "$GOLDSEAL" check "$seal" --target "$target"
+says "GOLDSEAL_QUIET: --quiet: expected true or false, found maybe"

@@ -2,11 +2,15 @@
 #include <goldseal/cli/settings.hpp>
 #include <goldseal/cli/verb.hpp>
 
+#include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace goldseal::cli {
 
@@ -21,6 +25,24 @@ CLI::Validator positive_integer() {
           ""};
 }
 
+CLI::Validator one_of(std::string name, std::vector<std::string> words) {
+  // The braces are what completions read the words from.
+  auto listed = fmt::format("{{{}}}", fmt::join(words, ","));
+  return {[name = std::move(name), words = std::move(words)](const std::string& text) {
+            if (std::ranges::find(words, text) == words.end()) refuse_word(name, text, words);
+            return std::string();
+          },
+          std::move(listed)};
+}
+
+void refuse_word(const std::string& name, std::string_view found, std::span<const std::string> words) {
+  const auto near = did_you_mean(found, words);
+  throw Error(ErrorKind::usage, name,
+              fmt::format("expected one of {}; found {}", fmt::join(words, ", "),
+                          found.empty() ? "nothing" : escape_unprintable(found)),
+              near ? fmt::format("did you mean {}?", *near) : "");
+}
+
 void add_common(CLI::App& app, CommonOptions& common) {
   app.add_option("--format", common.format, "What standard output gets: text, json …")
       ->type_name("FORMAT")
@@ -28,7 +50,7 @@ void add_common(CLI::App& app, CommonOptions& common) {
   app.add_option("--report", common.reports, "Also write a report to a file; as often as you like")
       ->type_name("FORMAT=PATH");
   app.add_option("--color", common.color, "auto, always or never")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->check(one_of("--color", {"auto", "always", "never"}))
       ->type_name("WHEN")
       ->capture_default_str();
   app.add_flag("-q,--quiet", common.quiet, "Print nothing but errors; the exit code tells");

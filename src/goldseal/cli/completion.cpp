@@ -172,7 +172,7 @@ std::string fish(const std::vector<VerbText>& all) {
 Action add_completion(CLI::App& app, const CommonOptions& /*common*/) {
   const auto shell = std::make_shared<std::string>();
   app.group("");
-  app.add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  app.add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(one_of("SHELL", {"bash", "zsh", "fish"}));
   return [shell, &app] {
     const auto table = command_table(*app.get_parent());
     print(*shell == "bash" ? bash(table) : *shell == "zsh" ? zsh(table) : fish(table));

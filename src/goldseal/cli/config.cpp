@@ -77,8 +77,9 @@ std::string as_text(const Settings& settings, const std::vector<Row>& rows) {
     text +=
         fmt::format("{:<{}}  {:<{}}  {}\n", name_of(row), names,
                     row.value.empty() ? "-" : escape_unprintable(row.value), values, escape_unprintable(row.origin));
-  for (const auto& stray : settings.strays())
-    text += fmt::format("\nwarning: {} is set and is no setting\n", escape_unprintable(stray));
+  for (const auto& [name, meant] : settings.strays())
+    text += fmt::format("\nwarning: {} is set and is no setting{}\n", escape_unprintable(name),
+                        meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
   return text;
 }
 
@@ -86,11 +87,13 @@ std::string as_json(const Settings& settings, const std::vector<Row>& rows) {
   auto list = nlohmann::json::array();
   for (const auto& row : rows)
     list.push_back({{"verb", row.verb}, {"setting", row.key}, {"value", row.value}, {"origin", row.origin}});
+  std::vector<std::string> strays;
+  for (const auto& stray : settings.strays()) strays.push_back(stray.name);
   const nlohmann::json document{
       {"schema", "goldseal.settings/1"},
       {"file", settings.file() ? nlohmann::json(settings.file()->string()) : nlohmann::json()},
       {"settings", std::move(list)},
-      {"strays", settings.strays()}};
+      {"strays", strays}};
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 

@@ -29,8 +29,8 @@ std::optional<DType> wanted_dtype(const std::string& name) {
   const auto dtype = parse_dtype(name);
   if (dtype == DType::float64 || dtype == DType::float32 || dtype == DType::float16 || dtype == DType::bfloat16)
     return dtype;
-  throw Error(ErrorKind::usage, "--dtype",
-              fmt::format("'{}' is none of float64, float32, float16, bfloat16", escape_unprintable(name)));
+  const std::vector<std::string> words{"float64", "float32", "float16", "bfloat16"};
+  refuse_word("--dtype", name, words);
 }
 
 std::string as_text(const ConvertResult& result, const std::string& path) {

@@ -96,6 +96,13 @@ Error with_origin(const Error& error, const std::map<std::string, std::string>& 
   return {error.kind(), fmt::format("{}: {}", origin->second, flag), error.message(), error.remedy()};
 }
 
+// `config` shows them beside what counts.
+void warn_of_strays(const Settings& settings, bool quiet) {
+  for (const auto& warning : warnings_of_strays(settings)) {
+    if (!quiet) fmt::print(stderr, "warning: {}\n", for_locale(warning));
+  }
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app(k_description, "goldseal");
   app.footer(k_footer);
@@ -120,7 +127,9 @@ int parse_and_run(int argc, char** argv) {
     return complain("", usage_message(app, error, argc, argv), usage_remedy(app, argc, argv), ExitCode::no_verdict);
   }
   auto* const verb = app.get_subcommands().front();
-  const auto origins = apply_settings(*verb, Settings::gather(common.settings));
+  const auto settings = Settings::gather(common.settings);
+  const auto origins = apply_settings(*verb, settings);
+  if (verb->get_name() != "config") warn_of_strays(settings, common.quiet);
   try {
     return static_cast<int>(actions.at(verb)());
   } catch (const Error& error) {

@@ -23,15 +23,8 @@ namespace {
 const Renderer& renderer_named(std::string_view name, std::string_view option) {
   if (const auto* const found = find_renderer(name)) return *found;
   std::vector<std::string> names;
-  std::string list;
-  for (const auto& renderer : renderers()) {
-    names.emplace_back(renderer.name);
-    list += fmt::format("{}{}", list.empty() ? "" : ", ", renderer.name);
-  }
-  const auto near = did_you_mean(name, names);
-  throw Error(ErrorKind::usage, std::string(option),
-              fmt::format("expected one of {}; found {}", list, escape_unprintable(name)),
-              near ? fmt::format("did you mean {}?", *near) : "");
+  for (const auto& renderer : renderers()) names.emplace_back(renderer.name);
+  refuse_word(std::string(option), name, names);
 }
 
 std::pair<std::string, std::string> split_report(const std::string& text) {
@@ -154,8 +147,8 @@ bool wants_color(const CommonOptions& common) {
 
 void require_text_or_json(const CommonOptions& common) {
   if (common.format == "text" || common.format == "json") return;
-  throw Error(ErrorKind::usage, "--format",
-              fmt::format("expected text or json here, found {}", escape_unprintable(common.format)));
+  const std::vector<std::string> words{"text", "json"};
+  refuse_word("--format", common.format, words);
 }
 
 }  // namespace goldseal::cli

@@ -38,9 +38,13 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false},
                                 Setting{"enclose", Kind::flag, false},   Setting{"device", Kind::text, false}};
 
-// Variables that goldseal or its tests read and that stand for no flag.
+// Variables that goldseal, its Python package or its C++ hook reads, and that stand for no flag.
 constexpr std::array<std::string_view, 5> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",
-                                                            "GOLDSEAL_COMMAND", "GOLDSEAL_TEST_DIRECTORY"};
+                                                            "GOLDSEAL_COMMAND", "GOLDSEAL_TORCH_DIR"};
+// Of the project's own scripts and tests, and the version, by which an image or a pipeline pins a tool.
+constexpr std::array<std::string_view, 7> k_foreign_variables{
+    "GOLDSEAL_BUILD",        "GOLDSEAL_ROOT",           "GOLDSEAL_OTHER_TORCH", "GOLDSEAL_FAKE_GPU",
+    "GOLDSEAL_OTHER_CONFIG", "GOLDSEAL_TEST_DIRECTORY", "GOLDSEAL_VERSION"};
 
 const Setting* find_setting(std::string_view key) {
   const auto* const found = std::ranges::find(k_settings, key, &Setting::key);
@@ -196,23 +200,34 @@ bool is_meant_for(const SetValue& set, std::string_view verb) {
   return std::ranges::any_of(verbs(), [&](const Verb& v) { return v.name == verb && v.judges; });
 }
 
-bool is_known_variable(std::string_view name) {
-  if (std::ranges::find(k_other_variables, name) != k_other_variables.end()) return true;
+// Every variable that means something, without the prefix: it would make each look like every other.
+std::vector<std::string> known_variables() {
+  std::vector<std::string> names;
+  const auto add = [&](std::string_view name) { names.emplace_back(name.substr(k_variable_prefix.size())); };
   auto verbs_and_all = verb_names();
-  verbs_and_all.emplace_back();
-  return std::ranges::any_of(verbs_and_all, [&](const std::string& verb) {
-    return std::ranges::any_of(k_settings, [&](const Setting& s) { return variable_name(verb, s.key) == name; });
-  });
+  verbs_and_all.insert(verbs_and_all.begin(), "");
+  for (const auto& verb : verbs_and_all) {
+    for (const auto& setting : k_settings) add(variable_name(verb, setting.key));
+  }
+  std::ranges::for_each(k_other_variables, add);
+  return names;
 }
 
-std::vector<std::string> stray_variables() {
-  std::vector<std::string> strays;
+std::vector<StrayVariable> stray_variables() {
+  const auto known = known_variables();
+  std::vector<StrayVariable> strays;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const auto name = text.substr(0, text.find('='));
-    if (name.starts_with(k_variable_prefix) && !is_known_variable(name)) strays.emplace_back(name);
+    if (!name.starts_with(k_variable_prefix) ||
+        std::ranges::find(k_foreign_variables, name) != k_foreign_variables.end())
+      continue;
+    const auto rest = name.substr(k_variable_prefix.size());
+    if (std::ranges::find(known, rest) != known.end()) continue;
+    const auto near = did_you_mean(rest, known);
+    strays.push_back({std::string(name), near ? std::string(k_variable_prefix) + *near : std::string()});
   }
-  std::ranges::sort(strays);
+  std::ranges::sort(strays, {}, &StrayVariable::name);
   return strays;
 }
 
@@ -224,6 +239,13 @@ std::optional<fs::path> nearest_file(const fs::path& from) {
     if (fs::is_regular_file(file, error)) return fs::proximate(file, start, error);
     if (directory == directory.parent_path()) return std::nullopt;
   }
+}
+
+// CLI11 says of a flag alone that it cannot convert a value.
+std::string refusal_of(const SetValue& set, const CLI::ParseError& error) {
+  const auto* const setting = find_setting(set.key);
+  if (setting == nullptr || setting->kind != Kind::flag) return error.what();
+  return fmt::format("--{}: expected true or false, found {}", set.key, escape_unprintable(set.values.front()));
 }
 
 std::optional<fs::path> chosen_file(const SettingsSource& source) {
@@ -266,12 +288,26 @@ std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings
       option->add_result(set->values);
       option->run_callback();
       origins.emplace(set->key, set->origin);
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("{}: {}", set->origin, error.where()), error.message(), error.remedy());
     } catch (const CLI::ParseError& error) {
-      throw Error(ErrorKind::usage, set->origin, error.what(),
+      throw Error(ErrorKind::usage, set->origin, refusal_of(*set, error),
                   fmt::format("`goldseal {} --help` says what --{} takes", verb.get_name(), set->key));
     }
   }
   return origins;
+}
+
+std::vector<std::string> warnings_of_strays(const Settings& settings) {
+  std::vector<std::string> warnings;
+  for (const auto& [name, meant] : settings.strays()) {
+    if (!meant.empty())
+      throw Error(ErrorKind::usage, name, "no setting has this name, so that its value would count for nothing",
+                  fmt::format("did you mean {}?", meant));
+    warnings.push_back(
+        fmt::format("{} is set and is no setting; `goldseal config` lists them", escape_unprintable(name)));
+  }
+  return warnings;
 }
 
 void declare_settings_source(CLI::App& verb, SettingsSource& source) {

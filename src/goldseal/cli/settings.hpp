@@ -24,6 +24,12 @@ struct SetValue {
   std::string origin;  ///< `goldseal.toml:3`, or the variable's name
 };
 
+/// A variable named GOLDSEAL_… that is no setting and nothing else that goldseal reads.
+struct StrayVariable {
+  std::string name;
+  std::string meant;  ///< the variable that it is a slip of, most likely; empty where none is near
+};
+
 class Settings {
  public:
   /// Reads file and environment. Throws Error{usage} that names file, line and key, or the variable, where a setting
@@ -36,13 +42,13 @@ class Settings {
 
   /// The file that was read; nothing where there is none.
   [[nodiscard]] const std::optional<std::filesystem::path>& file() const { return m_file; }
-  /// Variables named GOLDSEAL_… that are no setting and nothing else that goldseal reads: slips, most likely.
-  [[nodiscard]] const std::vector<std::string>& strays() const { return m_strays; }
+  /// By name.
+  [[nodiscard]] const std::vector<StrayVariable>& strays() const { return m_strays; }
 
  private:
   std::optional<std::filesystem::path> m_file;
   std::vector<SetValue> m_values;  ///< the weaker first
-  std::vector<std::string> m_strays;
+  std::vector<StrayVariable> m_strays;
 };
 
 /// True for a flag that may be set outside the command line.
@@ -51,6 +57,10 @@ class Settings {
 /// Gives every flag of the verb that the command line left open the value that is set for it. Throws Error{usage} with
 /// the value's origin where the flag does not take it. Returns the origins of those it gave, by flag.
 std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings& settings);
+
+/// A warning for each stray variable. Throws Error{usage} for one that is a slip of a setting's name: without it a gate
+/// would judge by another policy than was meant.
+[[nodiscard]] std::vector<std::string> warnings_of_strays(const Settings& settings);
 
 /// Adds --config and --no-config to a verb.
 void declare_settings_source(CLI::App& verb, SettingsSource& source);

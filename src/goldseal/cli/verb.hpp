@@ -34,6 +34,13 @@ struct CommonOptions {
 /// Of a flag that takes a whole number of at least one.
 [[nodiscard]] CLI::Validator positive_integer();
 
+/// Of a flag or argument that takes one of a few words; `name` is how errors call it: `--color`. What it refuses is
+/// thrown as Error{usage}.
+[[nodiscard]] CLI::Validator one_of(std::string name, std::vector<std::string> words);
+
+/// Throws Error{usage}: what was expected, what was found, and the word that was meant.
+[[noreturn]] void refuse_word(const std::string& name, std::string_view found, std::span<const std::string> words);
+
 /// Declares what every verb takes.
 void add_common(CLI::App& app, CommonOptions& common);
 

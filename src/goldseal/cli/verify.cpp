@@ -5,6 +5,8 @@
 #include <goldseal/cli/run_options.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
+#include <fmt/format.h>
+
 #include <memory>
 
 namespace goldseal::cli {
@@ -24,8 +26,8 @@ bool switched_on(const std::string& setting, std::string_view name) {
   const auto value = std::string_view(setting).substr(name.size());
   if (value == "=on") return true;
   if (value == "=off") return false;
-  throw Error(ErrorKind::usage, "--set " + setting, "expected NAME=on or NAME=off, found another value",
-              "write for example --set onednn=off");
+  const std::vector<std::string> words{"on", "off"};
+  refuse_word(fmt::format("--set {}", name), value.substr(value.empty() ? 0 : 1), words);
 }
 
 RunRequest settings_of(const std::vector<std::string>& settings) {
@@ -39,8 +41,8 @@ RunRequest settings_of(const std::vector<std::string>& settings) {
     } else if (name == "tf32") {
       request.tf32 = switched_on(setting, name);
     } else {
-      throw Error(ErrorKind::usage, "--set " + setting, "expected onednn, channels_last or tf32, found another setting",
-                  "write for example --set onednn=off");
+      const std::vector<std::string> words{"onednn", "channels_last", "tf32"};
+      refuse_word("--set", name, words);
     }
   }
   return request;
@@ -81,7 +83,7 @@ Action add_verify(CLI::App& app, const CommonOptions& common) {
   options->run.declare(app);
   app.add_option("--depth", options->depth,
                  "quick: digests and one native run; full: also the float64 run and a repetition")
-      ->check(CLI::IsMember({"quick", "full"}))
+      ->check(one_of("--depth", {"quick", "full"}))
       ->type_name("DEPTH")
       ->capture_default_str();
   app.add_option("--input", options->inputs,

@@ -148,9 +148,12 @@ Runtime find_runtime(std::string_view spec) {
   const auto kind = spec.substr(0, spec.find('='));
   if (kind == "python" || kind == "attached") return find_python_runtime(spec);
   if (kind != "libtorch") {
+    const std::vector<std::string> kinds{"libtorch", "python"};
+    const auto near = did_you_mean(kind, kinds);
     throw Error(ErrorKind::usage, "--runtime",
                 fmt::format("expected libtorch, libtorch=DIR, python or python=INTERPRETER, found {}",
-                            escape_unprintable(spec)));
+                            escape_unprintable(spec)),
+                near ? fmt::format("did you mean {}?", *near) : "");
   }
   if (kind.size() < spec.size()) return runtime_in(spec.substr(kind.size() + 1));
   if (const char* const given = std::getenv("GOLDSEAL_TORCH_DIR"); given != nullptr && *given != '\0')
