@@ -3,18 +3,17 @@
 #include <goldseal/report/renderer.hpp>
 
 #include <goldseal/base/text.hpp>
+#include <goldseal/report/json_reader.hpp>
 #include <goldseal/report/json_report.hpp>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <charconv>
 #include <limits>
+#include <type_traits>
 
 namespace goldseal {
 namespace {
-
-using nlohmann::json;
 
 constexpr int k_depth = 16;  // a report needs seven
 
@@ -22,62 +21,63 @@ constexpr int k_depth = 16;  // a report needs seven
 // they were added after the report was written.
 class Node {
  public:
-  Node(const json& value, const std::string& file, std::string pointer)
-      : m_value(value), m_file(file), m_pointer(std::move(pointer)) {}
+  Node(const JsonDocument& document, const std::string& file) : m_document(document), m_file(file) {}
 
   [[noreturn]] void fail(std::string_view message) const {
-    throw Error(ErrorKind::malformed, fmt::format("{} at {}", m_file, m_pointer.empty() ? "/" : m_pointer),
+    const auto place = pointer();
+    throw Error(ErrorKind::malformed, fmt::format("{} at {}", m_file, place.empty() ? "/" : place),
                 escape_unprintable(message), "render the report again with `--report json=PATH`, and copy it whole");
   }
 
-  [[nodiscard]] bool has(const char* name) const { return object().contains(name); }
+  [[nodiscard]] bool has(const char* name) const { return member(name) != 0; }
   [[nodiscard]] Node at(const char* name) const {
-    const auto found = object().find(name);
-    if (found == object().end()) fail(fmt::format("`{}` is missing", name));
-    return {*found, m_file, fmt::format("{}/{}", m_pointer, name)};
+    const auto found = member(name);
+    if (found == 0) fail(fmt::format("`{}` is missing", name));
+    return Node(*this, found, name);
   }
 
   [[nodiscard]] std::string text() const {
-    if (!m_value.is_string()) fail(fmt::format("a string is expected, found {}", m_value.type_name()));
-    return m_value.get<std::string>();
+    if (value().kind != JsonKind::string) fail_as("a string");
+    return m_document.string(value());
   }
   [[nodiscard]] double number() const {
     constexpr auto k_infinity = std::numeric_limits<double>::infinity();
-    if (m_value.is_number()) return m_value.get<double>();
-    if (m_value == "inf") return k_infinity;
-    if (m_value == "-inf") return -k_infinity;
-    if (m_value == "nan") return std::numeric_limits<double>::quiet_NaN();
-    fail(fmt::format("a number is expected, found {}", m_value.type_name()));
+    if (value().kind == JsonKind::number) return parsed<double>("a number that a double can hold");
+    if (m_document.is(value(), "inf")) return k_infinity;
+    if (m_document.is(value(), "-inf")) return -k_infinity;
+    if (m_document.is(value(), "nan")) return std::numeric_limits<double>::quiet_NaN();
+    fail_as("a number");
   }
   template <typename Integer>
   [[nodiscard]] Integer integer() const {
-    const bool fits =
-        std::is_unsigned_v<Integer>
-            ? m_value.is_number_unsigned()
-            : m_value.is_number_integer() && (!m_value.is_number_unsigned() ||
-                                              m_value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
-    if (!fits) fail("a whole number is expected");
-    return m_value.get<Integer>();
+    if (value().kind != JsonKind::number) fail_as("a whole number");
+    return parsed<Integer>("a whole number");
   }
-  [[nodiscard]] bool is_null() const { return m_value.is_null(); }
+  [[nodiscard]] bool is_null() const { return value().kind == JsonKind::null; }
 
-  [[nodiscard]] std::string text(const char* name) const { return has(name) ? at(name).text() : std::string{}; }
-  [[nodiscard]] double number(const char* name) const { return has(name) ? at(name).number() : 0; }
+  [[nodiscard]] std::string text(const char* name) const {
+    const auto found = member(name);
+    return found == 0 ? std::string{} : Node(*this, found, name).text();
+  }
+  [[nodiscard]] double number(const char* name) const {
+    const auto found = member(name);
+    return found == 0 ? 0 : Node(*this, found, name).number();
+  }
 
   // Each element of the array `name`, through `read`.
   template <typename Function>
   [[nodiscard]] auto list(const char* name, Function&& read) const {
     std::vector<decltype(read(*this))> result;
-    if (has(name)) result = at(name).elements(read);
+    if (const auto found = member(name); found != 0) result = Node(*this, found, name).elements(read);
     return result;
   }
   template <typename Function>
   [[nodiscard]] auto elements(Function&& read) const {
-    if (!m_value.is_array()) fail(fmt::format("an array is expected, found {}", m_value.type_name()));
+    if (value().kind != JsonKind::array) fail_as("an array");
     std::vector<decltype(read(*this))> result;
-    result.reserve(m_value.size());
-    for (std::size_t i = 0; i < m_value.size(); ++i)
-      result.push_back(read(Node(m_value[i], m_file, fmt::format("{}/{}", m_pointer, i))));
+    result.reserve(value().size);
+    for (auto i = m_index + 1; i < value().next; i = m_document[i].next)
+      result.push_back(read(Node(*this, i, nullptr, result.size())));
     return result;
   }
 
@@ -91,14 +91,46 @@ class Node {
   }
 
  private:
-  [[nodiscard]] const json& object() const {
-    if (!m_value.is_object()) fail(fmt::format("an object is expected, found {}", m_value.type_name()));
-    return m_value;
+  Node(const Node& parent, std::uint32_t index, const char* name, std::size_t place = 0)
+      : m_document(parent.m_document),
+        m_file(parent.m_file),
+        m_parent(&parent),
+        m_index(index),
+        m_name(name),
+        m_place(place) {}
+
+  [[nodiscard]] const JsonValue& value() const { return m_document[m_index]; }
+  [[noreturn]] void fail_as(std::string_view expected) const {
+    fail(fmt::format("{} is expected, found {}", expected, to_string(value().kind)));
   }
 
-  const json& m_value;
+  [[nodiscard]] std::uint32_t member(const char* name) const {
+    if (value().kind != JsonKind::object) fail_as("an object");
+    return m_document.member(m_index, name);
+  }
+
+  template <typename Number>
+  [[nodiscard]] Number parsed(std::string_view expected) const {
+    const auto text = m_document.written(value());
+    const auto* const end = text.data() + text.size();
+    Number number{};
+    const auto result = std::from_chars(text.data(), end, number);
+    if (result.ec != std::errc() || result.ptr != end) fail(fmt::format("{} is expected, found {}", expected, text));
+    return number;
+  }
+
+  // Made when something is wrong, not for each value.
+  [[nodiscard]] std::string pointer() const {
+    if (m_parent == nullptr) return {};
+    return m_parent->pointer() + (m_name == nullptr ? fmt::format("/{}", m_place) : fmt::format("/{}", m_name));
+  }
+
+  const JsonDocument& m_document;
   const std::string& m_file;
-  std::string m_pointer;
+  const Node* m_parent = nullptr;  // lives as long as what is read of it
+  std::uint32_t m_index = 0;
+  const char* m_name = nullptr;
+  std::size_t m_place = 0;
 };
 
 std::string text_of(const Node& node) { return node.text(); }
@@ -197,24 +229,11 @@ void check_verdict(const Node& root, const Report& report) {
     root.at("verdict").fail(fmt::format("the findings say {}, the report says {}", derived, written));
 }
 
-json parse_json(std::string_view text, const std::string& where) {
-  const auto shallow = [&](int depth, json::parse_event_t /*event*/, json& /*parsed*/) {
-    if (depth > k_depth) throw Error(ErrorKind::malformed, where, fmt::format("nested more than {} deep", k_depth));
-    return true;
-  };
-  try {
-    return json::parse(text, shallow);
-  } catch (const json::exception& e) {
-    throw Error(ErrorKind::malformed, where, fmt::format("not JSON: {}", escape_unprintable(e.what())),
-                "give the file that `--report json=PATH` wrote");
-  }
-}
-
 }  // namespace
 
 Report parse_report(std::string_view json_text, const std::string& where) {
-  const auto document = parse_json(json_text, where);
-  const Node root(document, where, "");
+  const JsonDocument document(json_text, where, k_depth);
+  const Node root(document, where);
   check_schema(root, where);
   Report report;
   report.verb = root.text("verb");
