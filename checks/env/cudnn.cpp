@@ -60,7 +60,9 @@ Finding judge_cudnn(const Observation& observed, const CheckSettings&) {
   const bool older = loaded->number(1) < built->number(1);
   if (loaded->number(0) != built->number(0) || older)
     return gpu_breach(observed,
-                      fmt::format("cuDNN {} was loaded by a PyTorch that was compiled against {}", actual, expected),
+                      fmt::format("cuDNN {} was loaded by a PyTorch that was compiled against {}: \"cuDNN version "
+                                  "incompatibility\"",
+                                  actual, expected),
                       fmt::format("{}.{} or newer, of the same major version", built->number(0), built->number(1)),
                       actual, remedy_for(machine, directory));
   return passed(fmt::format("cuDNN {} serves a PyTorch that was compiled against {}", actual, expected));

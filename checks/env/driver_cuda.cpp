@@ -23,6 +23,12 @@ std::string remedy_for(const Version& build) {
   return fmt::format("install {}, or a PyTorch build for an older CUDA", which);
 }
 
+// As PyTorch puts it, with the number that cudaDriverGetVersion gives: 12.2 is 12020.
+std::string torch_words(const Version& driver) {
+  return fmt::format("\"The NVIDIA driver on your system is too old (found version {})\"",
+                     1000 * driver.number(0) + 10 * driver.number(1));
+}
+
 bool meets_minor_compatibility(const Environment& machine, const Version& build) {
   const auto driver = version_fact(machine, "driver.version");
   const auto least = least_driver_of_major(build.number(0));
@@ -49,8 +55,9 @@ Finding judge_driver_cuda(const Observation& observed, const CheckSettings&) {
   }
   const bool same_major = driver->number(0) == build->number(0) && build->number(0) >= 11;
   if (!same_major || !meets_minor_compatibility(observed.found, *build))
-    return gpu_breach(observed, fmt::format("the NVIDIA driver is too old for CUDA {}", *build_text), expected, actual,
-                      remedy_for(*build));
+    return gpu_breach(observed,
+                      fmt::format("the NVIDIA driver is too old for CUDA {}: {}", *build_text, torch_words(*driver)),
+                      expected, actual, remedy_for(*build));
   return warned(
       fmt::format("the driver is older than PyTorch's CUDA {}, but of the same major version: it runs machine "
                   "code for this GPU, and refuses PTX (\"unsupported toolchain\")",

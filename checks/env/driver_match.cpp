@@ -20,8 +20,9 @@ Finding judge_driver_match(const Observation& observed, const CheckSettings&) {
                       "one version of both", kernel ? "kernel module " + *kernel : state, k_remedy);
   if (!kernel || !library) return skipped("no NVIDIA driver is known of this machine");
   if (*kernel == *library) return passed(fmt::format("kernel module and libraries are both {}", *kernel));
-  return gpu_breach(observed, "the driver's kernel module and libraries are of two versions",
-                    fmt::format("kernel module {}", *library), fmt::format("kernel module {}", *kernel), k_remedy);
+  return gpu_breach(
+      observed, "the driver's kernel module and libraries are of two versions: \"Driver/library version mismatch\"",
+      fmt::format("kernel module {}, as the libraries", *library), fmt::format("kernel module {}", *kernel), k_remedy);
 }
 
 }  // namespace

@@ -36,7 +36,10 @@ Finding judge_driver_present(const Observation& observed, const CheckSettings&) 
   const auto actual = *state == "absent" ? std::string("libcuda.so.1 is absent")
                       : *state == "ok"   ? "no device"
                                          : *state;
-  return gpu_breach(observed, "no CUDA device can be used", "a driver and a device", actual, remedy_for(machine));
+  const auto words =
+      *state == "absent" ? "\"Found no NVIDIA driver on your system\"" : "\"No CUDA GPUs are available\"";
+  return gpu_breach(observed, fmt::format("no CUDA device can be used: {}", words), "a driver and a device", actual,
+                    remedy_for(machine));
 }
 
 }  // namespace

@@ -56,14 +56,14 @@ struct ArchList {
 
 // What the loaded PyTorch says, else what its release's own binaries hold: a build of someone else's is not guessed.
 std::optional<ArchList> arch_list(const Observation& observed, const Version& cuda) {
-  if (auto told = observed.found.list("torch.arch_list")) return ArchList{std::move(*told), "PyTorch"};
+  if (auto told = observed.found.list("torch.arch_list")) return ArchList{std::move(*told), "this build of PyTorch"};
   const auto version = torch_text(observed, "torch.version");
   const auto parsed = version ? parse_version(*version) : std::nullopt;
   const auto variant = torch_text(observed, "torch.variant");
   if (!parsed || (variant && !variant->starts_with("cu"))) return std::nullopt;
   auto code = wheel_arch_list(*parsed, cuda, observed.found.text("cpu.architecture").value_or("x86_64"));
   if (!code) return std::nullopt;
-  return ArchList{std::move(*code), fmt::format("the binaries of PyTorch {} for CUDA {}", *version,
+  return ArchList{std::move(*code), fmt::format("the build of PyTorch {} for CUDA {}", *version,
                                                 torch_text(observed, "torch.cuda_build").value_or("?"))};
 }
 

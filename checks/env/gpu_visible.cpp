@@ -27,7 +27,10 @@ std::string problem_of(const std::string& value, std::optional<std::int64_t> ins
     if (!index) return fmt::format("\"{}\" names no device: it and what follows are hidden", escape_unprintable(entry));
     if (*index < 0) return fmt::format("{} hides what follows", *index);
     if (installed && *index >= *installed)
-      return fmt::format("there is no device {}: it and what follows are hidden", *index);
+      return fmt::format(
+          "there is no device {}: it and what follows are hidden, and asking for them gives \"invalid "
+          "device ordinal\"",
+          *index);
   }
   return {};
 }

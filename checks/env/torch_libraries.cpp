@@ -19,6 +19,9 @@ bool is_gpu_library(const std::string& name) {
   return name.starts_with("libcu") || name.starts_with("libnv") || name.starts_with("libnccl");
 }
 
+// What PyTorch itself is made of: something here was built for another release of it.
+bool is_torch_library(const std::string& name) { return name.starts_with("libtorch") || name.starts_with("libc10"); }
+
 Finding judge_torch_libraries(const Observation& observed, const CheckSettings&) {
   if (!observed.found.has("torch.needs_glibc")) return skipped("no PyTorch libraries are known of this machine");
   auto missing = observed.found.list("torch.missing_libraries").value_or(std::vector<std::string>{});
@@ -29,6 +32,9 @@ Finding judge_torch_libraries(const Observation& observed, const CheckSettings&)
   if (std::ranges::all_of(missing, is_gpu_library))
     return gpu_breach(observed, message, "every library is found", actual,
                       "install the nvidia-* packages of this PyTorch again (pip install --force-reinstall torch)");
+  if (std::ranges::any_of(missing, is_torch_library))
+    return failed(message, "every library is found", actual,
+                  "a part of PyTorch, or an extension, was built for another release: install both again, of one");
   return failed(message, "every library is found", actual,
                 "install PyTorch again, or add the library's directory to LD_LIBRARY_PATH (lib or lib64)");
 }

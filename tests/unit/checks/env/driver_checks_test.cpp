@@ -21,15 +21,19 @@ Environment driver(const char* version, const char* cuda, const char* build) {
 TEST_CASE("F27: a driver of an older CUDA major version fails, with the driver to install") {
   const auto finding = judge_check(k_env_driver_cuda, driver("535.161.08", "12.2", "13.0"), gpu_seal());
   CHECK(finding.status == Status::fail);
+  CHECK(finding.message ==
+        "the NVIDIA driver is too old for CUDA 13.0: \"The NVIDIA driver on your system is too old (found version "
+        "12020)\"");
   CHECK(finding.expected == "a driver for CUDA 13.0");
   CHECK(finding.actual == "driver 535.161.08 (CUDA 12.2)");
-  CHECK(finding.remedy.find("580.65.06") != std::string::npos);
+  CHECK(finding.remedy == "install NVIDIA driver 580.65.06 or newer, or a PyTorch build for an older CUDA");
 }
 
 TEST_CASE("F27: within a major version machine code runs and PTX does not") {
   const auto finding = judge_check(k_env_driver_cuda, driver("535.161.08", "12.2", "12.8"), gpu_seal());
   CHECK(finding.status == Status::warn);
-  CHECK(finding.message.find("PTX") != std::string::npos);
+  CHECK(finding.message.find("refuses PTX (\"unsupported toolchain\")") != std::string::npos);
+  CHECK(finding.remedy == "install NVIDIA driver 570.26 or newer, or a PyTorch build for an older CUDA");
   CHECK(judge_check(k_env_driver_cuda, driver("440.33", "10.2", "11.8"), gpu_seal()).status == Status::fail);
   CHECK(judge_check(k_env_driver_cuda, driver("418.39", "10.1", "10.2"), gpu_seal()).status == Status::fail);
 }
@@ -61,7 +65,9 @@ TEST_CASE("F39: no device in a container, with the flag that is missing") {
   const auto docker = machine({{"host.container", text("docker")}, {"driver.libcuda", text("absent")}});
   const auto finding = judge_check(k_env_driver_present, docker, gpu_seal());
   CHECK(finding.status == Status::fail);
-  CHECK(finding.remedy.find("--gpus all") != std::string::npos);
+  CHECK(finding.message == "no CUDA device can be used: \"Found no NVIDIA driver on your system\"");
+  CHECK(finding.actual == "libcuda.so.1 is absent");
+  CHECK(finding.remedy == "start the container with GPUs: --gpus all (NVIDIA Container Toolkit)");
   const auto pod = machine({{"host.container", text("kubernetes")}, {"driver.libcuda", text("absent")}});
   CHECK(judge_check(k_env_driver_present, pod, gpu_seal()).remedy.find("nvidia.com/gpu") != std::string::npos);
   CHECK(judge_check(k_env_driver_present, docker).status == Status::skipped);
@@ -73,8 +79,9 @@ TEST_CASE("F39: a driver that gives devices passes, one that gives none fails") 
   };
   CHECK(judge_check(k_env_driver_present, with("ok", 2), gpu_seal()).message == "the driver gives 2 devices");
   CHECK(judge_check(k_env_driver_present, with("ok", 0), gpu_seal()).status == Status::fail);
-  CHECK(judge_check(k_env_driver_present, with("CUDA_ERROR_NO_DEVICE (100)", 0), gpu_seal()).actual ==
-        "CUDA_ERROR_NO_DEVICE (100)");
+  const auto none = judge_check(k_env_driver_present, with("CUDA_ERROR_NO_DEVICE (100)", 0), gpu_seal());
+  CHECK(none.message == "no CUDA device can be used: \"No CUDA GPUs are available\"");
+  CHECK(none.actual == "CUDA_ERROR_NO_DEVICE (100)");
   const auto bus = machine({{"driver.pci_devices", texts({"nvidia:0x20b0"})}, {"driver.libcuda", text("absent")}});
   CHECK(judge_check(k_env_driver_present, bus).status == Status::warn);
   CHECK(judge_check(k_env_driver_present, machine({}), gpu_seal()).status == Status::unknown);
@@ -85,12 +92,17 @@ TEST_CASE("F40: kernel module and libraries of two versions") {
     return machine({{"driver.kernel_version", text(kernel)}, {"driver.version", text(library)}});
   };
   CHECK(judge_check(k_env_driver_match, both("535.161.08", "535.161.08"), gpu_seal()).status == Status::pass);
-  CHECK(judge_check(k_env_driver_match, both("535.154.05", "535.161.08"), gpu_seal()).status == Status::fail);
+  const auto upgraded = judge_check(k_env_driver_match, both("535.154.05", "535.161.08"), gpu_seal());
+  CHECK(upgraded.status == Status::fail);
+  CHECK(upgraded.message.find("\"Driver/library version mismatch\"") != std::string::npos);
+  CHECK(upgraded.expected == "kernel module 535.161.08, as the libraries");
+  CHECK(upgraded.actual == "kernel module 535.154.05");
   const auto nvml = machine(
       {{"driver.nvml", text("Driver/library version mismatch (18)")}, {"driver.kernel_version", text("535.154.05")}});
   const auto finding = judge_check(k_env_driver_match, nvml, gpu_seal());
   CHECK(finding.status == Status::fail);
-  CHECK(finding.remedy.find("reboot") != std::string::npos);
+  CHECK(finding.message.find("Driver/library version mismatch") != std::string::npos);
+  CHECK(finding.remedy == "reboot, or unload and load the nvidia kernel modules, so that both are of one version");
   CHECK(judge_check(k_env_driver_match, machine({})).status == Status::skipped);
 }
 

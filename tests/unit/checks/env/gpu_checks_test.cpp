@@ -37,7 +37,10 @@ TEST_CASE("machine code runs within a major version, PTX on any later GPU") {
 TEST_CASE("F26: a GPU that the build does not list has no kernel image") {
   const auto volta = judge_check(k_env_gpu_architecture, torch_on("2.13.0", "13.0", "Tesla V100", "7.0"), gpu_seal());
   CHECK(volta.status == Status::fail);
-  CHECK(volta.message.find("no kernel image") != std::string::npos);
+  CHECK(volta.message ==
+        "the build of PyTorch 2.13.0 for CUDA 13.0 has no code for GPU 0 (Tesla V100): \"no kernel image is "
+        "available for execution on the device\"");
+  CHECK(volta.expected.find("sm_75") != std::string::npos);
   CHECK(volta.actual == "compute capability 7.0");
   CHECK(volta.remedy == "install the build of this PyTorch for CUDA 12.6");
   const auto ampere = judge_check(k_env_gpu_architecture, torch_on("2.13.0", "13.0", "A100", "8.0"), gpu_seal());
@@ -50,7 +53,9 @@ TEST_CASE("F26: a newer GPU runs by PTX alone, with a warning") {
   auto found = torch_on("2.9.0", "13.0", "a later GPU", "13.0");
   const auto finding = judge_check(k_env_gpu_architecture, found, gpu_seal());
   CHECK(finding.status == Status::warn);
+  CHECK(finding.message.find("runs by PTX alone") != std::string::npos);
   CHECK(finding.actual == "PTX");
+  CHECK(finding.remedy.find("a build that lists this GPU") != std::string::npos);
 }
 
 TEST_CASE("F26: what the loaded PyTorch says of itself beats the table, and a foreign build is not guessed") {
@@ -83,10 +88,14 @@ TEST_CASE("F30: weights that do not fit, or that other programs leave no room fo
   const auto gpu = [](std::int64_t total, std::int64_t available) {
     return machine({{"gpu.0.memory_bytes", number(total << 20)}, {"gpu.0.memory_free_bytes", number(available << 20)}});
   };
-  CHECK(judge_observed(k_env_gpu_memory, with_weights(100, gpu(50, 50), gpu_seal())).status == Status::fail);
+  const auto small = judge_observed(k_env_gpu_memory, with_weights(100, gpu(50, 50), gpu_seal()));
+  CHECK(small.status == Status::fail);
+  CHECK(small.message == "the weights do not fit on GPU 0");
+  CHECK(small.actual == "50.0 MiB");
   const auto busy = judge_observed(k_env_gpu_memory, with_weights(100, gpu(400, 20), gpu_seal()));
   CHECK(busy.status == Status::warn);
   CHECK(busy.actual == "20.0 MiB free");
+  CHECK(busy.remedy == "end them: cuDNN fails with CUDNN_STATUS_NOT_INITIALIZED where it gets no memory");
   CHECK(judge_observed(k_env_gpu_memory, with_weights(100, gpu(400, 300), gpu_seal())).status == Status::pass);
   CHECK(judge_observed(k_env_gpu_memory, with_weights(100, gpu(50, 50))).status == Status::skipped);
 }
@@ -99,7 +108,14 @@ TEST_CASE("F41: CUDA_VISIBLE_DEVICES that names no device") {
   };
   CHECK(judge("0,1", 2).status == Status::pass);
   CHECK(judge("GPU-8f3c11aa", 2).status == Status::pass);
-  CHECK(judge("2", 2).message == "CUDA_VISIBLE_DEVICES: there is no device 2: it and what follows are hidden");
+  const auto finding = judge("2", 2);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message ==
+        "CUDA_VISIBLE_DEVICES: there is no device 2: it and what follows are hidden, and asking for them gives "
+        "\"invalid device ordinal\"");
+  CHECK(finding.expected == "indices below 2, or UUIDs");
+  CHECK(finding.remedy == "set it before the process starts: a change after CUDA has started is ignored");
+  CHECK(k_env_gpu_visible.explanation.find("CUDA unknown error") != std::string::npos);
   CHECK(judge("0,0", 2).status == Status::fail);
   CHECK(judge("", 1).status == Status::fail);
   CHECK(judge("-1", 1).status == Status::fail);
@@ -112,14 +128,23 @@ TEST_CASE("F42: one MIG slice a process") {
     return machine({{"gpu.0.name", text("A100")}, {"gpu.0.mig", true}, {"gpu.0.mig_slices", number(slices)}});
   };
   CHECK(judge_check(k_env_gpu_mig, mig(2), gpu_seal()).status == Status::pass);
-  CHECK(judge_check(k_env_gpu_mig, mig(0), gpu_seal()).status == Status::fail);
+  const auto unsliced = judge_check(k_env_gpu_mig, mig(0), gpu_seal());
+  CHECK(unsliced.status == Status::fail);
+  CHECK(unsliced.message == "GPU 0 (A100) is in MIG mode without a slice");
+  CHECK(unsliced.remedy.find("nvidia-smi mig -cgi") != std::string::npos);
   auto named = mig(2);
   named.set("variable.CUDA_VISIBLE_DEVICES", text("MIG-1,MIG-2"), "");
-  CHECK(judge_check(k_env_gpu_mig, named, gpu_seal()).status == Status::warn);
+  const auto two = judge_check(k_env_gpu_mig, named, gpu_seal());
+  CHECK(two.status == Status::warn);
+  CHECK(two.message == "CUDA shows a process one MIG slice, whatever CUDA_VISIBLE_DEVICES names");
+  CHECK(two.actual == "2 slices named");
+  CHECK(two.remedy == "name one slice, by its UUID, for each process");
   auto sealed = gpu_seal();
   sealed.set("gpu.0.name", text("A100"), "");
   sealed.set("gpu.1.name", text("A100"), "");
-  CHECK(judge_check(k_env_gpu_mig, mig(1), sealed).status == Status::warn);
+  const auto fewer = judge_check(k_env_gpu_mig, mig(1), sealed);
+  CHECK(fewer.status == Status::warn);
+  CHECK(fewer.remedy == "run one process for each slice");
   CHECK(judge_check(k_env_gpu_mig, machine({{"gpu.0.mig", false}})).status == Status::skipped);
 }
 

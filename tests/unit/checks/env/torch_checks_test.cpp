@@ -14,7 +14,9 @@ TEST_CASE("F28: a PyTorch without CUDA where the model was sealed on a GPU") {
   const auto cpu = machine({{"torch.version", text("2.13.0")}, {"torch.cuda", false}});
   const auto finding = judge_check(k_env_torch_build, cpu, gpu_seal());
   CHECK(finding.status == Status::fail);
-  CHECK(finding.message.find("Torch not compiled with CUDA enabled") != std::string::npos);
+  CHECK(finding.message.find("\"Torch not compiled with CUDA enabled\"") != std::string::npos);
+  CHECK(finding.actual == "2.13.0 without CUDA");
+  CHECK(finding.remedy == "install the CUDA build of PyTorch (a +cu label instead of +cpu)");
   CHECK(judge_check(k_env_torch_build, cpu).status == Status::pass);
   const auto cuda = machine({{"torch.version", text("2.13.0")}, {"torch.cuda_build", text("13.0")}});
   CHECK(judge_check(k_env_torch_build, cuda, gpu_seal()).status == Status::pass);
@@ -27,7 +29,9 @@ TEST_CASE("F28: a CUDA half that cannot be loaded is named by the loader's words
                                {"torch.gpu_library_error", text("libcudnn.so.9: cannot open shared object file")}});
   const auto finding = judge_check(k_env_torch_build, broken, gpu_seal());
   CHECK(finding.status == Status::fail);
+  CHECK(finding.message == "the CUDA half of PyTorch cannot be loaded");
   CHECK(finding.actual == "libcudnn.so.9: cannot open shared object file");
+  CHECK(finding.remedy == "install the libraries that it names; a wheel brings them as nvidia-* packages");
 }
 
 TEST_CASE("F29: a cuDNN that is older than the one PyTorch was compiled with") {
@@ -39,6 +43,8 @@ TEST_CASE("F29: a cuDNN that is older than the one PyTorch was compiled with") {
   };
   const auto finding = judge_check(k_env_cudnn, cudnn("8.3.2", "8.0.3"), gpu_seal());
   CHECK(finding.status == Status::fail);
+  CHECK(finding.message ==
+        "cuDNN 8.0.3 was loaded by a PyTorch that was compiled against 8.3.2: \"cuDNN version incompatibility\"");
   CHECK(finding.remedy == "take /opt/cudnn/v8.0.3/lib out of LD_LIBRARY_PATH: PyTorch brings its own cuDNN");
   CHECK(judge_check(k_env_cudnn, cudnn("9.1.0", "8.9.7"), gpu_seal()).status == Status::fail);
   CHECK(judge_check(k_env_cudnn, cudnn("9.10.2", "9.12.0"), gpu_seal()).status == Status::pass);
@@ -50,14 +56,20 @@ TEST_CASE("F29: a cuDNN on the search path is told before anything is loaded") {
     return machine(
         {{"toolkit.cudnn_of_library_path", text(version)}, {"python.package.nvidia-cudnn-cu12", text("9.1.0.70")}});
   };
-  CHECK(judge_check(k_env_cudnn, before("8.0.3"), gpu_seal()).status == Status::fail);
+  const auto first = judge_check(k_env_cudnn, before("8.0.3"), gpu_seal());
+  CHECK(first.status == Status::fail);
+  CHECK(first.message == "LD_LIBRARY_PATH puts another cuDNN before PyTorch's own");
+  CHECK(first.remedy == "take its directory out of LD_LIBRARY_PATH: PyTorch brings its own cuDNN");
   CHECK(judge_check(k_env_cudnn, before("9.1.1"), gpu_seal()).status == Status::pass);
 }
 
 TEST_CASE("F29: parts of two cuDNNs in one process") {
   const auto mixed = machine({{"library.libcudnn.path", text("/venv/nvidia/cudnn/lib/libcudnn.so.9")},
                               {"library.libcudnn_ops.path", text("/usr/lib/libcudnn_ops.so.9")}});
-  CHECK(judge_check(k_env_cudnn, mixed, gpu_seal()).status == Status::fail);
+  const auto finding = judge_check(k_env_cudnn, mixed, gpu_seal());
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message == "parts of cuDNN were loaded from two installations");
+  CHECK(finding.actual == "/usr/lib and /venv/nvidia/cudnn/lib");
 }
 
 TEST_CASE("F31: a library that the loader would not find") {
@@ -67,8 +79,15 @@ TEST_CASE("F31: a library that the loader would not find") {
   const auto finding = judge_check(k_env_torch_libraries, lacking({"libcudnn.so.9"}), gpu_seal());
   CHECK(finding.status == Status::fail);
   CHECK(finding.message == "\"libcudnn.so.9: cannot open shared object file\"");
+  CHECK(finding.actual == "missing: libcudnn.so.9");
+  CHECK(finding.remedy == "install the nvidia-* packages of this PyTorch again (pip install --force-reinstall torch)");
   CHECK(judge_check(k_env_torch_libraries, lacking({"libcudnn.so.9"})).status == Status::warn);
-  CHECK(judge_check(k_env_torch_libraries, lacking({"libgomp.so.1"})).status == Status::fail);
+  const auto openmp = judge_check(k_env_torch_libraries, lacking({"libgomp.so.1"}));
+  CHECK(openmp.status == Status::fail);
+  CHECK(openmp.remedy.find("(lib or lib64)") != std::string::npos);
+  const auto extension = judge_check(k_env_torch_libraries, lacking({"libtorch_cuda_cu.so"}));
+  CHECK(extension.message == "\"libtorch_cuda_cu.so: cannot open shared object file\"");
+  CHECK(extension.remedy.find("was built for another release") != std::string::npos);
   CHECK(judge_check(k_env_torch_libraries, lacking({"libcuda.so.1"}), gpu_seal()).status == Status::pass);
   CHECK(judge_check(k_env_torch_libraries, machine({})).status == Status::skipped);
 }
@@ -84,10 +103,14 @@ TEST_CASE("F32: glibc and libstdc++ older than PyTorch's libraries need") {
   CHECK(judge_check(k_env_host_libraries, host("2.36", "3.4.30")).status == Status::pass);
   const auto old = judge_check(k_env_host_libraries, host("2.17", "3.4.30"));
   CHECK(old.status == Status::fail);
-  CHECK(old.message.find("version `GLIBC_2.28' not found") != std::string::npos);
+  CHECK(old.message == "PyTorch's libraries need GLIBC_2.28: \"version `GLIBC_2.28' not found\"");
+  CHECK(old.expected == "GLIBC_2.28 or newer");
+  CHECK(old.remedy.find("glibc cannot be replaced") != std::string::npos);
   const auto conda = judge_check(k_env_host_libraries, host("2.36", "3.4.9"));
   CHECK(conda.status == Status::fail);
+  CHECK(conda.message.find("version `GLIBCXX_3.4.22' not found") != std::string::npos);
   CHECK(conda.actual == "GLIBCXX_3.4.9");
+  CHECK(conda.remedy.find("put a newer libstdc++ first in LD_LIBRARY_PATH (conda:") != std::string::npos);
   CHECK(judge_check(k_env_host_libraries, machine({{"host.glibc", text("2.36")}})).status == Status::skipped);
 }
 
@@ -104,9 +127,15 @@ TEST_CASE("F33: a compiled network and a PyTorch of another ABI or release") {
   observed.sealed.model.builder = "plugin";
   const auto finding = judge_observed(k_env_torch_abi, observed);
   CHECK(finding.status == Status::fail);
+  CHECK(finding.message ==
+        "PyTorch here has another C++ ABI than the compiled network: \"undefined symbol: _ZN3c10…\"");
   CHECK(finding.actual == "_GLIBCXX_USE_CXX11_ABI=0");
+  CHECK(finding.remedy == "build the network for this PyTorch, or install a PyTorch with the sealed ABI");
   observed.found = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.11.0")}});
-  CHECK(judge_observed(k_env_torch_abi, observed).status == Status::fail);
+  const auto release = judge_observed(k_env_torch_abi, observed);
+  CHECK(release.status == Status::fail);
+  CHECK(release.message == "the plugin was compiled for another PyTorch");
+  CHECK(release.remedy == "build the plugin against the PyTorch of this machine");
   observed.network_keys.emplace();  // a worker has built it: from another build of the plugin
   CHECK(judge_observed(k_env_torch_abi, observed).status == Status::pass);
   observed.network_keys.reset();
@@ -121,8 +150,14 @@ TEST_CASE("F34: torchvision of another release or another CUDA") {
   CHECK(judge_check(k_env_torch_vision, pair("2.4.0+cu121", "0.19.0+cu121")).status == Status::pass);
   const auto release = judge_check(k_env_torch_vision, pair("2.4.0+cu121", "0.20.1+cu121"));
   CHECK(release.status == Status::fail);
+  CHECK(release.message == "torchvision was built for another PyTorch: \"operator torchvision::nms does not exist\"");
   CHECK(release.expected == "torchvision 0.19.x");
-  CHECK(judge_check(k_env_torch_vision, pair("2.4.0+cu121", "0.19.1+cu124")).status == Status::fail);
+  CHECK(release.actual == "torchvision 0.20.1+cu121 with PyTorch 2.4.0+cu121");
+  CHECK(release.remedy == "install torchvision 0.19.x from the same index as PyTorch");
+  const auto cuda = judge_check(k_env_torch_vision, pair("2.4.0+cu121", "0.19.1+cu124"));
+  CHECK(cuda.status == Status::fail);
+  CHECK(cuda.message.find("operator torchvision::nms does not exist") != std::string::npos);
+  CHECK(cuda.remedy == "install both from the same index");
   CHECK(judge_check(k_env_torch_vision, pair("99.0.0", "1.0.0")).status == Status::unknown);
   CHECK(judge_check(k_env_torch_vision, machine({})).status == Status::skipped);
 }
@@ -147,12 +182,19 @@ TEST_CASE("F43: allocator options that this PyTorch refuses, and a name that it 
   };
   const auto* const old_name = "variable.PYTORCH_CUDA_ALLOC_CONF";
   const auto* const new_name = "variable.PYTORCH_ALLOC_CONF";
-  CHECK(judge("2.0.1", old_name, "expandable_segments:True").status == Status::fail);
+  const auto refused = judge("2.0.1", old_name, "expandable_segments:True");
+  CHECK(refused.status == Status::fail);
+  CHECK(refused.message.find("\"Unrecognized CachingAllocator option\"") != std::string::npos);
+  CHECK(refused.expected == "PyTorch 2.1 or newer");
+  CHECK(refused.remedy == "unset PYTORCH_CUDA_ALLOC_CONF");
   CHECK(judge("2.1.0", old_name, "expandable_segments:True").status == Status::pass);
   CHECK(judge("2.13.0", old_name, "max_split_size_mb:128,roundup_power2_divisions:[256:1,512:2,>:8]").status ==
         Status::pass);
   CHECK(judge("2.13.0", old_name, "expandable_segment:True").status == Status::warn);
-  CHECK(judge("2.8.0", new_name, "expandable_segments:True").status == Status::warn);
+  const auto ignored = judge("2.8.0", new_name, "expandable_segments:True");
+  CHECK(ignored.status == Status::warn);
+  CHECK(ignored.message == "PYTORCH_ALLOC_CONF is read from PyTorch 2.9 on; this one ignores it");
+  CHECK(ignored.remedy == "set PYTORCH_CUDA_ALLOC_CONF as well");
   CHECK(judge("2.9.1", new_name, "expandable_segments:True").status == Status::warn);
   CHECK(judge("2.13.0", new_name, "expandable_segments:True").status == Status::pass);
   CHECK(judge_check(k_env_allocator, machine({})).status == Status::skipped);
