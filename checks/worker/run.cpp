@@ -42,7 +42,9 @@ std::string advice(const WorkerFailure& failure) {
 }
 
 Finding judge_failure(const WorkerFailure& failure, const std::string& runtime) {
-  const auto message = fmt::format("the model did not run: in step {} the worker {}", failure.stage, failure.summary);
+  const bool raised = failure.kind == WorkerFailure::Kind::raised;
+  const auto message = fmt::format("the model did not run: in step {} {}{}", failure.stage,
+                                   raised ? "an error was raised: " : "the worker ", failure.summary);
   auto finding = failure.kind == WorkerFailure::Kind::hung
                      ? undecided(message, advice(failure))
                      : failed(message, "an answer", fmt::format("{}", to_string(failure.kind)), advice(failure));
