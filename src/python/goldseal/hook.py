@@ -93,7 +93,7 @@ def seal(
     """
     _check_on_error(on_error)
     try:
-        module = _module_of_rank_zero(model)
+        module = module_of_rank_zero(model)
         if module is None:
             return None
         return _seal(module, Path(path), inputs, factory, seal, entry, outputs, anonymous, timeout)
@@ -110,8 +110,8 @@ def _is_sharded(model: Any) -> bool:
     return isinstance(model, nn.Module) and is_sharded(model)
 
 
-def _module_of_rank_zero(model: Any) -> Optional[nn.Module]:
-    """What the golden inputs run in; None on the other ranks."""
+def module_of_rank_zero(model: Any) -> Optional[nn.Module]:
+    """What the golden inputs run in; None on the other ranks. Of a sharded model every rank calls it."""
     from .attached import unwrap
     from .sharded import whole_copy
 

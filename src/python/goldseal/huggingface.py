@@ -18,8 +18,7 @@ from torch import nn
 
 from .errors import GoldsealError
 from .factory import Factory
-from .hook import PathLike, _deal_with, seal
-from .sharded import is_sharded
+from .hook import PathLike, _deal_with, module_of_rank_zero, seal
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")
@@ -45,23 +44,37 @@ def seal_pretrained(
     **options: Any,
 ) -> Optional[Path]:
     """Seals what `save_pretrained(directory)` wrote, as `directory/model.seal`. `inputs` are the model's `dummy_inputs` by
-    default, the rest is as in goldseal.seal. What `forward` returns is compared, without caches."""
+    default, the rest is as in goldseal.seal. What `forward` returns is compared, without caches. Of a sharded model every
+    rank calls this."""
+    try:
+        # The ranks gather whatever rank zero then finds: none of them may wait for it.
+        module = module_of_rank_zero(model)
+    except Exception as error:
+        _deal_with(error, on_error)
+        return None
+    if module is None:
+        return None
     found = [name for name in _WEIGHTS if os.path.exists(os.path.join(directory, name))]
     if not found:
         _deal_with(
             GoldsealError(f"{os.fspath(directory)}: expected one of {', '.join(_WEIGHTS)}, found none"), on_error
         )
         return None
-    inputs = getattr(model, "dummy_inputs", None) if inputs is None else inputs
+    inputs = getattr(module, "dummy_inputs", None) if inputs is None else inputs
     factory = (network, {"directory": os.fspath(directory)}) if factory is None else factory
     options.setdefault("outputs", _without_caches)
-    return seal(model, Path(directory) / found[0], inputs=inputs, factory=factory, on_error=on_error, **options)
+    return seal(module, Path(directory) / found[0], inputs=inputs, factory=factory, on_error=on_error, **options)
 
 
 def _without_caches(answer: Any) -> Any:
     if isinstance(answer, Mapping):
-        return {key: value for key, value in answer.items() if key not in _CACHES}
+        return {key: value for key, value in answer.items() if key not in _CACHES and not _is_cache(value)}
     return answer
+
+
+def _is_cache(value: Any) -> bool:
+    """What the output that holds it is called depends on the version."""
+    return any(kind.__name__ in ("Cache", "DynamicCache") for kind in type(value).__mro__)
 
 
 class SealCallback(transformers.TrainerCallback):
@@ -77,12 +90,4 @@ class SealCallback(transformers.TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         directory = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
-        if not state.is_world_process_zero:
-            return
-        model = kwargs.get("model")
-        if isinstance(model, nn.Module) and is_sharded(model):
-            # Gathering the weights takes every rank, at a moment that all of them agree on.
-            message = "SealCallback: the model is sharded; call goldseal.seal on every rank after the checkpoint was saved"
-            _deal_with(GoldsealError(message), self._on_error)
-        else:
-            seal_pretrained(model, directory, self._inputs, self._factory, self._on_error, **self._options)
+        seal_pretrained(kwargs.get("model"), directory, self._inputs, self._factory, self._on_error, **self._options)

@@ -18,7 +18,7 @@ except ImportError:
 from .errors import GoldsealError
 from .factory import Factory
 from .hook import _deal_with, seal
-from .sharded import is_sharded
+from .sharded import copy_holding, is_sharded
 
 
 class SealIO(TorchCheckpointIO):
@@ -45,11 +45,13 @@ class SealIO(TorchCheckpointIO):
         if inputs is None:
             _deal_with(GoldsealError("SealIO: give inputs=, or set the module's example_input_array"), self._on_error)
             return
-        if is_sharded(model):
-            # Lightning asks rank zero alone to write, and gathering the weights takes every rank.
-            message = "SealIO: the model is sharded; call goldseal.seal on every rank after the checkpoint was saved"
-            _deal_with(GoldsealError(message), self._on_error)
-            return
+        if _is_sharded(model):
+            # Lightning asks rank zero alone to write, and has gathered the weights by then.
+            try:
+                model = copy_holding(model, checkpoint["state_dict"])
+            except Exception as error:
+                _deal_with(error, self._on_error)
+                return
         options = {"entry": "state_dict", **self._options}
         seal(model, path, inputs=inputs, factory=self._factory, on_error=self._on_error, **options)
 
@@ -58,3 +60,11 @@ class SealIO(TorchCheckpointIO):
         sealed = Path(path).with_suffix(".seal")
         if (sealed / "manifest.toml").is_file():
             shutil.rmtree(sealed, ignore_errors=True)
+
+
+def _is_sharded(model: Any) -> bool:
+    """Also where what shards it is around the module, which then shows parts of its weights as if they were whole."""
+    try:
+        return is_sharded(model.trainer.model)
+    except (AttributeError, RuntimeError):  # no Trainer has it
+        return is_sharded(model)

@@ -8,6 +8,7 @@ command works. The ranks meet once, to gather; sharding itself changes no number
 
 from __future__ import annotations
 
+import types
 from typing import Any, Callable, Optional
 
 import torch
@@ -52,10 +53,12 @@ def whole_copy(model: nn.Module) -> Optional[nn.Module]:
     """On rank zero a plain module with the gathered weights, None on the others. Every rank calls it. It lies where rank
     zero's part does if there is room for it, else on the CPU. Raises GoldsealError where the weights cannot be gathered."""
     state = _gathered_state(model)
-    return _copy_of(model, state) if torch.distributed.get_rank() == 0 else None
+    return copy_holding(model, state) if torch.distributed.get_rank() == 0 else None
 
 
-def _copy_of(model: nn.Module, state: dict[str, torch.Tensor]) -> nn.Module:
+def copy_holding(model: nn.Module, state: dict[str, torch.Tensor]) -> nn.Module:
+    """A plain module like `model` with the weights of `state`, a whole state dict. One rank calls it. It lies where
+    whole_copy's does. Raises GoldsealError where the state dict lacks a parameter."""
     copy = _Copier(state).copied(model, "")
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     copy.to(device if _has_room(device, state) else torch.device("cpu"))
@@ -70,7 +73,7 @@ def on_rank_zero(model: nn.Module, judge: Callable[[nn.Module], Report]) -> Repo
     answer: list[Any] = [None]
     if torch.distributed.get_rank() == 0:
         try:
-            answer = [judge(_copy_of(model, state))]
+            answer = [judge(copy_holding(model, state))]
         except Exception as error:
             answer = [error]
     torch.distributed.broadcast_object_list(answer, src=0)
@@ -129,7 +132,7 @@ class _Copier:
             return self._modules[id(module)]
         kind = _own_class(type(module))
         copy = self._modules[id(module)] = kind.__new__(kind)
-        copy.__dict__.update(vars(module))
+        copy.__dict__.update({name: _rebound(value, module, copy) for name, value in vars(module).items()})
         copy.__dict__.update(
             _parameters=self._parameters_of(module, prefix),
             _buffers={
@@ -187,6 +190,13 @@ def _without_wrappers(module: nn.Module) -> nn.Module:
         if inner is None:
             return module
         module = inner
+
+
+def _rebound(value: Any, module: nn.Module, copy: nn.Module) -> Any:
+    """A method of the module that is kept as an attribute, as Lightning keeps `forward`, as one of the copy."""
+    if isinstance(value, types.MethodType) and value.__self__ is module:
+        return types.MethodType(value.__func__, copy)
+    return value
 
 
 def _own_class(kind: type[nn.Module]) -> type[nn.Module]:
