@@ -267,16 +267,17 @@ class TorchScriptNetwork final : public Network {
         throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the archive has not");
   }
 
-  // An archive whose weights are on the meta device does not say which are tied.
+  // On the meta device, tied weights are one object: an archive whose module was moved there has two.
   void find_tied() {
     using View = std::tuple<const void*, std::int64_t, std::vector<std::int64_t>, std::vector<std::int64_t>>;
     std::map<View, std::size_t> first;
     for (std::size_t i = 0; i < m_slots.size(); ++i) {
       const auto tensor = get(i);
-      if (!m_slots[i].persistent || tensor.is_meta() || tensor.numel() == 0) continue;
-      const View view{tensor.storage().data(), tensor.storage_offset(), tensor.sizes().vec(), tensor.strides().vec()};
+      if (!m_slots[i].persistent || tensor.numel() == 0) continue;
+      const void* const memory = has_memory(tensor) ? tensor.storage().data() : tensor.unsafeGetTensorImpl();
+      const View view{memory, tensor.storage_offset(), tensor.sizes().vec(), tensor.strides().vec()};
       const auto found = first.emplace(view, i);
-      if (!found.second && std::get<0>(view) != nullptr) m_slots[i].alias_of = m_slots[found.first->second].name;
+      if (!found.second) m_slots[i].alias_of = m_slots[found.first->second].name;
     }
   }
 

@@ -37,6 +37,18 @@ class Classifier(nn.Module):
         return {"scores": self.head(maps.mean([2, 3]) * self.scale)}
 
 
+class Tied(nn.Module):
+    """Two layers of one weight, and one like them with a weight of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head, self.own = (nn.Linear(4, 4, bias=False) for _ in range(3))
+        self.head.weight = self.embed.weight
+
+    def forward(self, x):
+        return self.own(self.head(self.embed(x)))
+
+
 def run(program, *arguments):
     """The exit code and the report."""
     done = subprocess.run([program, *arguments, "--format", "json"], capture_output=True, text=True, check=False)
@@ -95,6 +107,16 @@ def main(goldseal, torch_directory, *other_directories):
         code, report = run(goldseal, "capture", weights, "--model", f"export:{program}", *inputs, *here, "-o",
                            folder / "weights.seal")
         expect(code == 0, "a state dict goes into the program as its weights", report)
+
+        tied = Tied().eval()
+        save(export(tied, (torch.zeros(2, 4),)), folder / "tied.pt2")
+        state = tied.state_dict()
+        torch.save({name: state[name] for name in ("embed.weight", "own.weight")}, folder / "once.pth")
+        done = subprocess.run([goldseal, "capture", folder / "once.pth", "--model", f"export:{folder / 'tied.pt2'}", "--input",
+                               "random:2x4", *here], capture_output=True, text=True, check=False)
+        told = " ".join((done.stdout + done.stderr).split())
+        expect(done.returncode == 1 and "head.weight is tied to embed.weight and was saved once" in told,
+               "of tied weights of a program, the one that was not saved is explained", told)
 
 
 if __name__ == "__main__":

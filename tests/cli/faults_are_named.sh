@@ -44,10 +44,16 @@ class Tied(torch.nn.Module):
 
 
 torch.jit.script(Tied()).save("tied.pt")
+meta = Tied()
+meta.embed.weight = meta.head.weight = torch.nn.Parameter(torch.empty(4, 4, device="meta"))
+torch.jit.script(meta).save("meta.pt")
 torch.save({"embed.weight": torch.eye(4)}, "once.pth")
 PY
 "$PYTHON" tied.py
 expect 1 "$GOLDSEAL" capture once.pth --model torchscript:tied.pt --input x=random:2x4 --runtime "libtorch=$TORCH_DIR"
 says "head.weight is tied to embed.weight and was saved once"
 says "model.tie_weights()"
+# An archive without weights tells it too.
+expect 1 "$GOLDSEAL" capture once.pth --model torchscript:meta.pt --input x=random:2x4 --runtime "libtorch=$TORCH_DIR"
+says "head.weight is tied to embed.weight and was saved once"
 no_worker_left

@@ -261,6 +261,19 @@ class ArchiveTest(unittest.TestCase):
         with torch.no_grad():
             self.compare(found["output"], model(x))
 
+    def test_an_archive_on_the_meta_device_tells_tied_tensors(self):
+        model = Tied()
+        model.embed.weight = model.head.weight = torch.nn.Parameter(torch.empty(4, 4, device="meta"))
+        self.save(model)
+        self.assertEqual([slot.get("alias_of") for slot in self.build()["slots"]], [None, "embed.weight"])
+
+    def test_tensors_on_the_meta_device_that_are_alike_are_not_tied(self):
+        model = Tied()
+        model.embed.weight = torch.nn.Parameter(torch.empty(4, 4, device="meta"))
+        model.head.weight = torch.nn.Parameter(torch.empty(4, 4, device="meta"))
+        self.save(model)
+        self.assertEqual([slot.get("alias_of") for slot in self.build()["slots"]], [None, None])
+
     def test_a_frozen_archive_runs_and_refuses_a_state_dict_and_float64(self):
         model = modules.randomized(modules.Plain(), 7)
         torch.jit.freeze(torch.jit.script(model)).save(self.process.path("frozen.pt"))

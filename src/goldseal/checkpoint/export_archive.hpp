@@ -4,6 +4,7 @@
 #include <goldseal/checkpoint/checkpoint.hpp>
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 namespace goldseal {
@@ -12,6 +13,8 @@ namespace goldseal {
 struct ExportArchive {
   std::string program;   ///< `models/NAME.json` as it is, held against its checksum; nothing here interprets it
   Checkpoint constants;  ///< buffers that no state dict saves, and tensors that the code uses as they are
+  /// Where each weight lies: record, offset, sizes and strides. Tied weights lie in one place.
+  std::map<std::string, std::string> places;
 };
 
 /// Throws Error as open_checkpoint does, and Error{unsupported} for an archive without a program or with several.

@@ -77,6 +77,18 @@ class Pt2Reader {
     return finish();
   }
 
+  std::map<std::string, std::string> places() {
+    std::map<std::string, std::string> places;
+    for_each_weight("data/weights", "_weights_config.json", [&](const std::string& name, const json& entry) {
+      const auto& meta = entry.at("tensor_meta");
+      if (meta.is_null()) return;
+      places.emplace(name,
+                     json{entry.at("path_name"), meta.at("storage_offset"), meta.at("sizes"), meta.at("strides")}.dump(
+                         -1, ' ', false, json::error_handler_t::replace));
+    });
+    return places;
+  }
+
   std::string program() {
     std::vector<std::string_view> names;
     for (const auto name : record_names()) {
@@ -99,8 +111,13 @@ class Pt2Reader {
   }
 
   void read_configs(std::string_view folder, std::string_view ending) {
+    for_each_weight(folder, ending, [&](const std::string& name, const json& entry) { add(name, entry, folder); });
+  }
+
+  template <typename Function>
+  void for_each_weight(std::string_view folder, std::string_view ending, Function&& take) {
     for (const auto name : record_names()) {
-      if (name.starts_with(folder) && name.ends_with(ending)) read_config(name, folder);
+      if (name.starts_with(folder) && name.ends_with(ending)) read_config(name, take);
     }
   }
 
@@ -145,14 +162,15 @@ class Pt2Reader {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
   }
 
-  void read_config(std::string_view name, std::string_view folder) {
+  template <typename Function>
+  void read_config(std::string_view name, Function&& take) {
     const auto text = as_text(m_records.small(name));
     if (text.size() > k_config_limit)
       m_records.fail(0, fmt::format("{} is larger than {}", name, format_bytes(k_config_limit)));
     m_where = fmt::format("{}, record {}", m_records.path(), escape_unprintable(name));
     try {
       const auto config = json::parse(text);
-      for (const auto& [key, entry] : config.at("config").items()) add(key, entry, folder);
+      for (const auto& [key, entry] : config.at("config").items()) take(key, entry);
     } catch (const json::exception& error) {
       throw Error(ErrorKind::malformed, m_where, escape_unprintable(error.what()),
                   "take the file from its source again");
@@ -257,7 +275,8 @@ ExportArchive read_export_archive(const std::filesystem::path& path) {
   }
   Pt2Reader reader(file, archive);
   auto program = reader.program();
-  return {std::move(program), reader.constants()};
+  auto places = reader.places();
+  return {std::move(program), reader.constants(), std::move(places)};
 }
 
 }  // namespace goldseal

@@ -11,12 +11,26 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace goldseal {
 namespace {
 
 constexpr std::uint32_t k_plugin_version = 1;  // GOLDSEAL_PLUGIN_VERSION of worker_libtorch/plugin
+
+// A program names its weights one by one; which of them are one tensor, the archive around it tells.
+void tell_ties(std::vector<Key>& slots, const std::map<std::string, std::string>& places) {
+  std::map<std::string_view, std::string> first;
+  for (auto& slot : slots) {
+    const auto place = places.find(slot.name);
+    if (place == places.end() || std::ranges::find(slot.shape, 0) != slot.shape.end()) continue;
+    const auto [found, added] = first.emplace(place->second, slot.name);
+    if (!added) slot.alias_of = found->second;
+  }
+}
 
 BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
   const auto archive = read_export_archive(model.source);
@@ -27,7 +41,9 @@ BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
     placements.push_back({i, archive.constants.tensors[i].name});
   write_file_atomically(program, archive.program);
   write_file_atomically(constants, write_placements(archive.constants, placements));
-  return worker.build(model.builder, program.string(), model.options, constants);
+  auto built = worker.build(model.builder, program.string(), model.options, constants);
+  tell_ties(built.slots, archive.places);
+  return built;
 }
 
 // A plugin of another LibTorch would bring that one into the worker's process: it is refused before it is opened.

@@ -80,8 +80,10 @@ class ScriptNetwork(Network):
         first: dict[Any, str] = {}
         for i, slot in enumerate(slots):
             tensor = slot.place.get()
-            if slot.persistent and has_memory(tensor) and tensor.numel() > 0:
-                view = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+            if slot.persistent and tensor.numel() > 0:
+                # On the meta device, tied weights are one object.
+                memory = tensor.data_ptr() if has_memory(tensor) else tensor._cdata
+                view = (memory, tensor.dtype, tuple(tensor.shape), tensor.stride())
                 slots[i] = slot._replace(alias_of=first.get(view, ""))
                 first.setdefault(view, slot.name)
         return slots
