@@ -25,15 +25,66 @@ completed() {
 touch some-checkpoint.pth
 [[ $(completed inspect some-) == some-checkpoint.pth ]] || fail "a file: $(completed inspect some-)"
 [[ $(completed verify x.seal --checkpoint some-) == some-checkpoint.pth ]] || fail "an option's file"
+[[ $(completed runtime build --tor) == --torch ]] || fail "a nested verb's option: $(completed runtime build --tor)"
+[[ $(completed runtime some-) == "" ]] || fail "files where none is taken: $(completed runtime some-)"
 [[ $(completed comple) == "" ]] || fail "hidden verbs are offered"
+
+# What each shell has to make of words: the line, and what its last word becomes.
+k_completed=(
+  "goldseal ver" verify
+  "goldseal capt" capture
+  "goldseal --vers" --version
+  "goldseal verify --checkp" --checkpoint
+  "goldseal verify --depth q" quick
+  "goldseal runtime bui" build
+  "goldseal runtime build --tor" --torch
+  "goldseal inspect some-" some-checkpoint.pth
+  "goldseal verify x.seal --checkpoint some-" some-checkpoint.pth
+  "goldseal runtime some-" ""
+  "goldseal comple" ""
+)
+export HOME=$PWD XDG_CONFIG_HOME=$PWD/config XDG_DATA_HOME=$PWD/data ZDOTDIR=$PWD TERM=dumb
+
+expect 0 "$GOLDSEAL" completion fish
+says "complete -c goldseal -n '__fish_seen_subcommand_from verify' -l depth -x -a 'quick full'"
+if command -v fish >/dev/null; then
+  cp out.txt goldseal.fish
+  for ((i = 0; i < ${#k_completed[@]}; i += 2)); do
+    found=$(fish -c "source goldseal.fish; complete -C'${k_completed[i]}'" | cut -f 1)
+    [[ $found == "${k_completed[i + 1]}" ]] || fail "fish: ${k_completed[i]} becomes $found"
+  done
+fi
 
 expect 0 "$GOLDSEAL" completion zsh
 says "#compdef goldseal"
 says "--depth["
-! command -v zsh >/dev/null || zsh -n out.txt || fail "zsh cannot read its completions"
-expect 0 "$GOLDSEAL" completion fish
-says "complete -c goldseal -n '__fish_seen_subcommand_from verify' -l depth -x -a 'quick full'"
-! command -v fish >/dev/null || fish -n out.txt || fail "fish cannot read its completions"
+if command -v zsh >/dev/null; then
+  mkdir functions
+  cp out.txt functions/_goldseal
+  # Completion needs a terminal: zsh in a pseudo-terminal of another's, with a tab behind the words.
+  cat >complete.zsh <<'ZSH'
+zmodload zsh/zpty
+zpty inner zsh -f -i
+zpty -w inner "PROMPT=; fpath=($PWD/functions \$fpath); autoload -Uz compinit; compinit -u -D; print rea''dy"
+while zpty -r inner line; do [[ $line == *ready* ]] && break; done
+zpty -w -n inner "$1"$'\t'
+said=
+while ((i++ < 100)); do
+  zpty -r -t inner line && said+=$line && i=0 && continue
+  [[ -n $said ]] && ((i > 10)) && break
+  sleep 0.05
+done
+zpty -d inner
+print -r -- $said
+ZSH
+  for ((i = 0; i < ${#k_completed[@]}; i += 2)); do
+    line=${k_completed[i]} wanted=${k_completed[i + 1]}
+    whole=${line% *}' '${wanted:-${line##* }}
+    found=$(timeout 60 zsh -f complete.zsh "$line" | tr -d '\r\a\b')
+    [[ $found == *"$whole"* ]] || fail "zsh: $line becomes $found"
+    [[ -n $wanted || $found != *"$whole"[[:alnum:]-]* ]] || fail "zsh: $line becomes $found"
+  done
+fi
 expect 2 "$GOLDSEAL" completion csh
 
 expect 0 "$GOLDSEAL" manual pages

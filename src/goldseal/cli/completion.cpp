@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace goldseal::cli {
@@ -24,9 +25,11 @@ std::string shell_quoted(std::string_view text) {
   return result + "'";
 }
 
-std::vector<VerbText> without_nested(std::vector<VerbText> verbs) {
-  std::erase_if(verbs, [](const VerbText& verb) { return verb.name.find(' ') != std::string::npos; });
-  return verbs;
+bool is_nested(const VerbText& verb) { return verb.name.find(' ') != std::string::npos; }
+
+bool takes_files(const VerbText& verb) {
+  return std::ranges::any_of(verb.options,
+                             [](const OptionText& option) { return option.positional && option.choices.empty(); });
 }
 
 // What may follow `goldseal VERB` besides its options.
@@ -58,34 +61,46 @@ std::string bash_values(const VerbText& verb) {
   return cases;
 }
 
+// Lines of a shell's `case` that turn `$verb` into the nested verb, where the next word says so.
+std::string nested_cases(const std::vector<VerbText>& all, std::string_view then) {
+  std::string cases;
+  for (const auto& verb : all)
+    if (is_nested(verb)) cases += fmt::format("    {0}) verb={0}{1} ;;\n", shell_quoted(verb.name), then);
+  return cases;
+}
+
 std::string bash(const std::vector<VerbText>& all) {
   std::string names;
   std::string cases;
-  for (const auto& verb : without_nested(all)) {
-    names += (names.empty() ? "" : " ") + verb.name;
-    cases += fmt::format("    {})\n      case $before in\n{}      esac\n      words='{}'\n      options='{}' ;;\n",
-                         verb.name, bash_values(verb), fmt::join(nested_names(all, verb.name), " "),
-                         fmt::join(dashed_names(verb), " "));
+  for (const auto& verb : all) {
+    if (!is_nested(verb)) names += (names.empty() ? "" : " ") + verb.name;
+    cases += fmt::format("    {})\n      case $before in\n{}      esac\n      words='{}'\n      options='{}'{} ;;\n",
+                         shell_quoted(verb.name), bash_values(verb), fmt::join(nested_names(all, verb.name), " "),
+                         fmt::join(dashed_names(verb), " "), takes_files(verb) ? "\n      files=yes" : "");
   }
   return fmt::format(R"(# bash completion for goldseal
 _goldseal() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} words='' options=''
+  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} words='' options='' files=''
   if ((COMP_CWORD == 1)); then
     COMPREPLY=($(compgen -W '{0} --help --version' -- "$word"))
     return
   fi
-  case ${{COMP_WORDS[1]}} in
+  local verb=${{COMP_WORDS[1]}}
+  ((COMP_CWORD == 2)) || case "$verb ${{COMP_WORDS[2]}}" in
 {1}  esac
+  case $verb in
+{2}  esac
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$word"))
   else
     compopt -o filenames
-    COMPREPLY=($(compgen -W "$words" -- "$word") $(compgen -f -- "$word"))
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    [[ -z $files ]] || COMPREPLY+=($(compgen -f -- "$word"))
   fi
 }}
 complete -F _goldseal goldseal
 )",
-                     names, cases);
+                     names, nested_cases(all, ""), cases);
 }
 
 // Inside [brackets] of a zsh specification.
@@ -114,36 +129,48 @@ std::string zsh_option(const OptionText& option) {
 std::string zsh(const std::vector<VerbText>& all) {
   std::string names;
   std::string cases;
-  for (const auto& verb : without_nested(all)) {
-    names += fmt::format("    {}\n", shell_quoted(verb.name + ":" + zsh_text(verb.summary)));
+  for (const auto& verb : all) {
+    if (!is_nested(verb)) names += fmt::format("    {}\n", shell_quoted(verb.name + ":" + zsh_text(verb.summary)));
     std::string options;
     for (const auto& option : verb.options) options += zsh_option(option);
     const auto nested = nested_names(all, verb.name);
     if (!nested.empty()) options += " " + shell_quoted(fmt::format("1:verb:({})", fmt::join(nested, " ")));
-    cases += fmt::format("    {}) _arguments{} ;;\n", verb.name, options);
+    cases += fmt::format("    {}) _arguments{} ;;\n", shell_quoted(verb.name), options);
   }
   return fmt::format(R"(#compdef goldseal
 _goldseal() {{
   local -a verbs=(
-{}  )
+{0}  )
   if ((CURRENT == 2)); then
-    _describe verb verbs
+    if [[ $PREFIX == -* ]]; then compadd -- --help --version; else _describe verb verbs; fi
     return
   fi
   local verb=$words[2]
   words=("${{(@)words[2,-1]}}")
   ((CURRENT--))
+  ((CURRENT == 2)) || case "$verb $words[2]" in
+{1}  esac
   case $verb in
-{}  esac
+{2}  esac
 }}
 if [[ $funcstack[1] == _goldseal ]]; then _goldseal "$@"; else compdef _goldseal goldseal; fi
 )",
-                     names, cases);
+                     names, nested_cases(all, R"X(; words=("${(@)words[2,-1]}"); ((CURRENT--)))X"), cases);
 }
 
-std::string fish_option(const VerbText& verb, const OptionText& option) {
+// When fish is to offer what belongs to the verb.
+std::string fish_condition(const std::vector<VerbText>& all, const VerbText& verb) {
+  const auto space = verb.name.find(' ');
+  auto condition = "__fish_seen_subcommand_from " + verb.name.substr(0, space);
+  const auto nested = nested_names(all, verb.name);
+  if (is_nested(verb)) condition += "; and __fish_seen_subcommand_from " + verb.name.substr(space + 1);
+  if (!nested.empty()) condition += fmt::format("; and not __fish_seen_subcommand_from {}", fmt::join(nested, " "));
+  return shell_quoted(condition);
+}
+
+std::string fish_option(const std::string& condition, const OptionText& option) {
   if (option.positional) return {};
-  auto line = fmt::format("complete -c goldseal -n '__fish_seen_subcommand_from {}'", verb.name);
+  auto line = fmt::format("complete -c goldseal -n {}", condition);
   for (const auto& name : option.names) {
     line += name.starts_with("--") ? fmt::format(" -l {}", name.substr(2)) : fmt::format(" -s {}", name.substr(1));
   }
@@ -156,13 +183,19 @@ std::string fish_option(const VerbText& verb, const OptionText& option) {
 }
 
 std::string fish(const std::vector<VerbText>& all) {
-  std::string text = "# fish completion for goldseal\n";
-  for (const auto& verb : without_nested(all)) {
-    text += fmt::format("complete -c goldseal -n __fish_use_subcommand -f -a {} -d {}\n", verb.name,
-                        shell_quoted(verb.summary));
-    for (const auto& option : verb.options) text += fish_option(verb, option);
+  std::string text =
+      "# fish completion for goldseal\n"
+      "complete -c goldseal -n __fish_use_subcommand -f -l help\n"
+      "complete -c goldseal -n __fish_use_subcommand -f -l version\n";
+  for (const auto& verb : all) {
+    const auto condition = fish_condition(all, verb);
+    if (!is_nested(verb))
+      text += fmt::format("complete -c goldseal -n __fish_use_subcommand -f -a {} -d {}\n", verb.name,
+                          shell_quoted(verb.summary));
+    if (!takes_files(verb)) text += fmt::format("complete -c goldseal -n {} -f\n", condition);
+    for (const auto& option : verb.options) text += fish_option(condition, option);
     for (const auto& nested : nested_names(all, verb.name))
-      text += fmt::format("complete -c goldseal -n '__fish_seen_subcommand_from {}' -a {}\n", verb.name, nested);
+      text += fmt::format("complete -c goldseal -n {} -f -a {}\n", condition, nested);
   }
   return text;
 }
