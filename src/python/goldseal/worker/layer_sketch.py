@@ -18,7 +18,7 @@ WIDTH = PROJECTIONS + 2  # and the root mean square, and how many elements are n
 
 _SIDE = 64
 _BLOCK = _SIDE * _SIDE
-_CHUNK = 4 * _BLOCK  # whose nine rows of terms stay in the processor's cache
+_CHUNK = 32 * _BLOCK  # enough for two threads at a time, few enough that nine rows of terms stay in the processor's cache
 _SHARED = 8  # elements that share a hash, a byte each
 _KEPT = 1 << 22  # elements whose signs are kept: most networks have no larger layer, and it is 32 MiB
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
