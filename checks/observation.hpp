@@ -137,6 +137,7 @@ struct Observation {
   std::optional<std::map<std::string, std::string>> configuration;
   std::optional<WorkerObservation> worker;
   std::optional<DeviceObservation> device;
+  std::string without_float64;  ///< why the float64 run was declined here; empty where it was not
   std::vector<OutputObservation> outputs;
   std::vector<DetectionObservation> detections;
   std::vector<TrialObservation> trials;

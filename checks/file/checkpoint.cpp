@@ -64,7 +64,7 @@ Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
   if (!file->damage.empty()) return damaged(*record, *file);
   const auto changed = changed_shards(observed);
   if (file->sha256 == record->sha256 && changed.empty()) return with_notes(passed(say_files(observed, *file)), *file);
-  if (!all_as_sealed(observed.sealed.model, observed.file_tensors))
+  if (!all_as_sealed(observed.sealed.model.tensors, observed.file_tensors))
     return with_notes(skipped("another file than the sealed one; see tensors.file for what differs"), *file);
   if (file->packed_weights) {
     return failed("the checkpoint is another file than was sealed, and its packed weights have no digests of their own",

@@ -10,15 +10,12 @@
 namespace goldseal {
 namespace {
 
-bool digests_hold(const Observation& observed) {
-  return observed.loaded_tensors && all_as_sealed(observed.sealed.model, digests_of(*observed.loaded_tensors));
-}
-
 // The decision table: with equal weights a float64 run can differ only because the network computes something else.
 std::string cause(const Observation& observed) {
-  return digests_hold(observed) ? "the weights are the sealed ones, so the network computes something else: code, "
-                                  "configuration or mode differs"
-                                : "the weights differ from the sealed ones, and this is what it does to the answers";
+  return all_loaded_as_sealed(observed)
+             ? "the weights are the sealed ones, so the network computes something else: code, "
+               "configuration or mode differs"
+             : "the weights differ from the sealed ones, and this is what it does to the answers";
 }
 
 Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) {
@@ -34,7 +31,9 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
   if (lanes.judged == 0 && any_without_float64(observed))
     return skipped("the network has no float64 path: golden.native and the digests judge, at reduced sensitivity");
   if (lanes.judged == 0)
-    return undecided("no output has a float64 run to be judged by",
+    return undecided(observed.without_float64.empty()
+                         ? "no output has a float64 run to be judged by"
+                         : fmt::format("no output has a float64 run to be judged by: {}", observed.without_float64),
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
   if (lanes.worst == nullptr) {
     lanes.detail.message = fmt::format("in float64, all {} outputs agree with the seal", lanes.judged);

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 namespace goldseal {
 namespace {
@@ -34,6 +35,71 @@ Table mismatch_table(const KeyObservation& keys, std::string_view whose) {
   return table;
 }
 
+std::string_view what_became_of(CompiledIn compiled_in) {
+  switch (compiled_in) {
+    case CompiledIn::no:
+      return "taken";
+    case CompiledIn::counter:
+      return "counts training steps, and is not needed to answer";
+    case CompiledIn::tied:
+      return "shares the memory of a tensor that is taken";
+    case CompiledIn::code:
+      return "compiled into the code, or not used";
+  }
+  return {};
+}
+
+std::vector<const Key*> left_out(const KeyObservation& keys) {
+  std::vector<const Key*> names;
+  for (const auto& key : keys.want) {
+    if (key.compiled_in != CompiledIn::no) names.push_back(&key);
+  }
+  return names;
+}
+
+// What the network computes with although no checkpoint gave it.
+std::vector<std::string> kept(const KeyObservation& keys) {
+  std::set<std::size_t> given;
+  for (const auto& [have, want] : keys.match.pairs) given.insert(want);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < keys.want.size(); ++i) {
+    if (!keys.want[i].required && !given.contains(i)) names.push_back(escape_unprintable(keys.want[i].name));
+  }
+  return names;
+}
+
+// Of a compiled network: a counter that it leaves out proves nothing, but a weight does.
+Finding judge_compiled(const KeyObservation& keys, Finding finding) {
+  const auto names = left_out(keys);
+  if (names.empty()) return finding;
+  Table table{"without a place in the compiled network", {"key", "type and shape", "what became of it"}, {}};
+  std::vector<std::string> doubtful;
+  for (const auto* const key : names) {
+    if (key->compiled_in == CompiledIn::code) doubtful.push_back(escape_unprintable(key->name));
+    if (table.rows.size() < k_rows)
+      table.rows.push_back(
+          {escape_unprintable(key->name), describe(*key), std::string(what_became_of(key->compiled_in))});
+  }
+  finding.message =
+      fmt::format("all {} constants that the compiled network takes match, {} tensors have no place in it",
+                  keys.match.pairs.size() - names.size(), names.size());
+  if (const auto own = kept(keys); !own.empty())
+    finding.message += fmt::format("; it keeps its own {}", fmt::join(own, ", "));
+  if (!doubtful.empty()) {
+    finding.status = Status::warn;
+    finding.message += fmt::format(
+        ": {} {} compiled into its code or not used, and no digest shows that the code has the checkpoint's values",
+        doubtful.front(), doubtful.size() == 1 ? "is" : fmt::format("and {} more are", doubtful.size() - 1));
+    finding.expected = "a constant of the package for each tensor of the checkpoint";
+    finding.actual = fmt::format("none for {} of {}", doubtful.size(), keys.have.size());
+    finding.remedy =
+        "compile the package with inductor_configs={'always_keep_tensor_constants': True}, which keeps them out of the "
+        "code; otherwise the golden outputs alone judge them";
+  }
+  finding.tables.push_back(std::move(table));
+  return finding;
+}
+
 std::string counts(const KeyMatch& match) {
   return fmt::format("{} match, {} missing, {} unexpected, {} of another shape or type", match.pairs.size(),
                      match.missing.size(), match.unexpected.size(), match.mismatched.size());
@@ -47,7 +113,7 @@ Finding judge_keys(const KeyObservation& keys, std::string_view whose) {
     const auto removed = match.removed_segments.empty() ? std::string()
                                                         : fmt::format(" after the wrapper {} was removed",
                                                                       fmt::join(match.removed_segments, ", "));
-    return passed(fmt::format("all {} keys match {}{}", match.pairs.size(), whose, removed));
+    return judge_compiled(keys, passed(fmt::format("all {} keys match {}{}", match.pairs.size(), whose, removed)));
   }
   auto finding =
       failed(fmt::format("the checkpoint's keys do not match {}: {}", whose,

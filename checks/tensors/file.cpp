@@ -8,7 +8,7 @@ namespace {
 Finding judge_file_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.sealed_keys) return skipped("the checkpoint could not be read");
   if (observed.file_tensors.empty()) return skipped("the tensors in the file were not digested");
-  return judge_digests(observed.sealed, observed.file_tensors, "in the file",
+  return judge_digests(observed.sealed.model.tensors, observed.file_tensors, "in the file",
                        "copy the checkpoint from its source again; if it was trained further, seal it anew",
                        observed.weight_changes);
 }

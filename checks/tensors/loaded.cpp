@@ -2,6 +2,8 @@
 #include <checks/catalogue.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 
+#include <fmt/format.h>
+
 namespace goldseal {
 namespace {
 
@@ -20,10 +22,15 @@ TensorChanges changes_of(const Observation& observed, const TensorDigests& found
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.loaded_tensors) return skipped("no weights were loaded");
   const auto found = digests_of(*observed.loaded_tensors);
-  return judge_digests(
-      observed.sealed, found, "as loaded into the network",
+  const auto network = observed.network_keys ? std::span(observed.network_keys->want) : std::span<const Key>();
+  const auto tensors = loadable(observed.sealed.model, network);
+  auto finding = judge_digests(
+      tensors, found, "as loaded into the network",
       "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it",
       changes_of(observed, found));
+  const auto without = observed.sealed.model.tensors.size() - tensors.size();
+  if (without > 0) finding.message += fmt::format("; {} have no place in the compiled network: keys.network", without);
+  return finding;
 }
 
 }  // namespace

@@ -6,17 +6,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace goldseal {
 namespace {
 
 constexpr std::size_t k_rows = 12;
 
-std::string what_happened(const TensorRecord& tensor, const TensorDigests& found, const Manifest& sealed,
+std::string what_happened(const TensorRecord& tensor, const TensorDigests& found, std::span<const TensorRecord> sealed,
                           const TensorChanges& changes) {
   const auto here = found.find(tensor.name);
   if (here == found.end()) return "missing";
-  for (const auto& other : sealed.model.tensors) {
+  for (const auto& other : sealed) {
     if (other.sha256 == here->second) return fmt::format("holds the values of {}", escape_unprintable(other.name));
   }
   const auto change = changes.find(tensor.name);
@@ -36,13 +37,29 @@ bool is_as_sealed(const TensorRecord& tensor, const TensorDigests& found) {
   return here != found.end() && here->second == tensor.sha256;
 }
 
-bool all_as_sealed(const ModelRecord& sealed, const TensorDigests& found) {
-  return std::ranges::all_of(sealed.tensors, [&](const TensorRecord& tensor) { return is_as_sealed(tensor, found); });
+bool all_as_sealed(std::span<const TensorRecord> sealed, const TensorDigests& found) {
+  return std::ranges::all_of(sealed, [&](const TensorRecord& tensor) { return is_as_sealed(tensor, found); });
 }
 
-Finding judge_digests(const Manifest& sealed, const TensorDigests& found, std::string_view whose,
+std::vector<TensorRecord> loadable(const ModelRecord& sealed, std::span<const Key> network) {
+  auto tensors = sealed.tensors;
+  std::set<std::string_view> without;
+  for (const auto& key : network) {
+    if (key.compiled_in != CompiledIn::no) without.insert(key.name);
+  }
+  std::erase_if(tensors, [&](const TensorRecord& tensor) { return without.contains(tensor.name); });
+  return tensors;
+}
+
+bool all_loaded_as_sealed(const Observation& observed) {
+  if (!observed.loaded_tensors) return false;
+  const auto network = observed.network_keys ? std::span(observed.network_keys->want) : std::span<const Key>();
+  return all_as_sealed(loadable(observed.sealed.model, network), digests_of(*observed.loaded_tensors));
+}
+
+Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests& found, std::string_view whose,
                       std::string_view remedy, const TensorChanges& changes) {
-  const auto& tensors = sealed.model.tensors;
+  const auto& tensors = sealed;
   Table table{"tensors that differ", {"tensor", "type", "shape", "what happened"}, {}};
   std::size_t differing = 0;
   for (const auto& tensor : tensors) {

@@ -18,14 +18,19 @@ using TensorDigests = std::map<std::string, Digest>;
 
 /// True where the tensor is among `found` with the digest that was sealed.
 [[nodiscard]] bool is_as_sealed(const TensorRecord& tensor, const TensorDigests& found);
-/// The same for every tensor of the seal.
-[[nodiscard]] bool all_as_sealed(const ModelRecord& sealed, const TensorDigests& found);
+/// The same for every one of them.
+[[nodiscard]] bool all_as_sealed(std::span<const TensorRecord> sealed, const TensorDigests& found);
+
+/// Those of the sealed tensors that the network has a place for: all, but of a compiled one.
+[[nodiscard]] std::vector<TensorRecord> loadable(const ModelRecord& sealed, std::span<const Key> network);
+/// True where weights were loaded, and all that the network has a place for are the sealed ones.
+[[nodiscard]] bool all_loaded_as_sealed(const Observation& observed);
 
 /// What happened to tensors, in words, by name.
 using TensorChanges = std::map<std::string, std::string>;
 
 /// The finding on tensors' digests; `whose` says where they were taken: `in the file`, `as loaded`.
-[[nodiscard]] Finding judge_digests(const Manifest& sealed, const TensorDigests& found, std::string_view whose,
-                                    std::string_view remedy, const TensorChanges& changes = {});
+[[nodiscard]] Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests& found,
+                                    std::string_view whose, std::string_view remedy, const TensorChanges& changes = {});
 
 }  // namespace goldseal

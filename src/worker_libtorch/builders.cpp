@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "aoti_library.hpp"
 #include "network.hpp"
 
 namespace goldseal::worker {
 
 const Builders& builders() {
   static const Builders k_builders{
-      {"darknet", build_darknet},
-      {"export", build_export},
-      {"plugin", build_plugin},
-      {"torchscript", build_torchscript},
+#ifdef GOLDSEAL_HAS_AOTI
+      {"aoti", build_aoti},
+#endif
+      {"darknet", build_darknet}, {"export", build_export},
+      {"plugin", build_plugin},   {"torchscript", build_torchscript},
   };
   return k_builders;
 }

@@ -66,4 +66,14 @@ std::vector<std::string> input_names(const std::string& spec, const std::vector<
   return names;
 }
 
+std::vector<std::string> call_names(const std::string& spec, const std::vector<std::string>& positional) {
+  const auto root = parse_spec(spec);
+  auto arguments = positional;
+  const auto& groups = root.at("children_spec");
+  for (auto i = arguments.size(); i < groups.at(0).at("children_spec").size(); ++i)
+    arguments.push_back(std::to_string(i));
+  for (const auto& keyword : keys_of(groups.at(1))) arguments.push_back(keyword);
+  return input_names(spec, arguments);
+}
+
 }  // namespace goldseal::worker

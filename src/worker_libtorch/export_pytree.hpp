@@ -16,4 +16,8 @@ std::vector<std::string> output_names(const std::string& spec);
 /// `boxes.0` for what lies in a container. Empty where the names do not fit the description.
 std::vector<std::string> input_names(const std::string& spec, const std::vector<std::string>& arguments);
 
+/// The same where nobody knows the arguments' names: `positional` are those of the first ones, further ones are named
+/// by their place (`0`, `1`), keyword arguments as they are.
+std::vector<std::string> call_names(const std::string& spec, const std::vector<std::string>& positional);
+
 }  // namespace goldseal::worker

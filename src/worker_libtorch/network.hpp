@@ -69,6 +69,8 @@ using Builder = std::function<std::unique_ptr<Network>(const std::string& source
 /// By the name that a request gives.
 using Builders = std::map<std::string, Builder, std::less<>>;
 
+/// Only where LibTorch can run packages of AOTInductor (aoti_library.hpp).
+std::unique_ptr<Network> build_aoti(const std::string& source, const BuildOptions& options);
 std::unique_ptr<Network> build_darknet(const std::string& source, const BuildOptions& options);
 std::unique_ptr<Network> build_export(const std::string& source, const BuildOptions& options);
 std::unique_ptr<Network> build_plugin(const std::string& source, const BuildOptions& options);

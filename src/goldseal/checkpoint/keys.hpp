@@ -12,6 +12,15 @@
 
 namespace goldseal {
 
+/// Where a tensor of the checkpoint ends up that a compiled network has no place for (an AOTInductor package names the
+/// constants that it takes; the rest is in its code, or is not needed).
+enum class CompiledIn {
+  no,       ///< it has a place
+  counter,  ///< BatchNorm's num_batches_tracked, which only training looks at
+  tied,     ///< the same memory as one that has a place
+  code,     ///< written or folded into the code, or not used: nothing tells which
+};
+
 /// A named place or tensor: what the match compares.
 struct Key {
   std::string name;
@@ -19,6 +28,7 @@ struct Key {
   std::vector<std::int64_t> shape;
   bool required = true;  ///< of a network's slot: false where its state dict does not save it (non-persistent buffer)
   std::string alias_of = {};  ///< of a network's slot: the name of the one that it shares memory with (tied weights)
+  CompiledIn compiled_in = CompiledIn::no;  ///< of a network: not `no` for what is no slot, and nothing is loaded for
 };
 
 /// A key present on both sides with another shape or dtype.

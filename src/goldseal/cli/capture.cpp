@@ -65,7 +65,7 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("CHECKPOINT", options->checkpoint, "The file to seal")->required();
   app.add_option("--model", options->model,
-                 "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt, export:FILE.pt2, "
+                 "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt, export:FILE.pt2, aoti:FILE.pt2, "
                  "python:package.module:callable?key=value …; not needed for a checkpoint that is an archive itself")
       ->type_name("FORM:SOURCE");
   app.add_option("--input", options->inputs,

@@ -42,6 +42,7 @@ struct BuiltNetwork {
   std::vector<Key> slots;
   std::vector<DeclaredInput> inputs;
   std::map<std::string, std::string> configuration;
+  bool compiled = false;  ///< it need not have a place for every tensor of the state dict (CompiledIn)
 };
 
 struct LoadedTensor {

@@ -4,8 +4,11 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/compiled_package.hpp>
 #include <goldseal/checkpoint/export_archive.hpp>
 #include <goldseal/environment/elf.hpp>
+#include <goldseal/environment/probe.hpp>
+#include <goldseal/workflow/compiled_fit.hpp>
 
 #include <fmt/format.h>
 
@@ -46,6 +49,35 @@ BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
   return built;
 }
 
+bool builds(const Worker& worker, std::string_view builder) {
+  return std::ranges::find(worker.hello().builders, builder) != worker.hello().builders.end();
+}
+
+// A package's code is foreign: whatever can be known of it is known before the worker opens it. The worker gets the
+// unpacked library, so that one reader decides what the archive says, and nothing is compiled there.
+BuiltNetwork build_compiled(Worker& worker, const ModelSpec& model) {
+  const auto package = read_compiled_package(model.source);
+  if (!builds(worker, model.builder)) {
+    const auto& hello = worker.hello();
+    throw Error(ErrorKind::unsupported, model.source,
+                fmt::format("expected LibTorch 2.8 or newer, which runs packages of AOTInductor, found {} {}",
+                            hello.runtime, hello.version),
+                "name another with --runtime libtorch=DIR, or the program instead of the package: --model "
+                "export:FILE.pt2");
+  }
+  require_fit(package, probe_machine({}), worker.hello().devices);
+  const auto directory = worker.run_directory() / "package";
+  std::filesystem::create_directory(directory);
+  auto options = model.options;
+  if (!options.emplace("device", package.device).second) {
+    throw Error(ErrorKind::usage, "--model", "expected no option device, which the package itself says",
+                "leave it out");
+  }
+  auto network = worker.build(model.builder, unpack(package, directory).string(), options);
+  network.compiled = true;
+  return network;
+}
+
 // A plugin of another LibTorch would bring that one into the worker's process: it is refused before it is opened.
 void require_plugin_for(const std::string& version, const std::string& path) {
   const auto library = read_elf(path);
@@ -65,8 +97,7 @@ void require_plugin_for(const std::string& version, const std::string& path) {
 
 // Nothing but the program that holds such a module can run it.
 void require_program(const Worker& worker, const std::string& name) {
-  const auto& known = worker.hello().builders;
-  if (std::ranges::find(known, "program") != known.end()) return;
+  if (builds(worker, "program")) return;
   throw Error(ErrorKind::unsupported, "--model",
               fmt::format("expected the program that holds the network {}, found a worker", escape_unprintable(name)),
               "verify from it with goldseal::verify (goldseal/hook.hpp), or say how the network is built: --model "
@@ -77,6 +108,7 @@ void require_program(const Worker& worker, const std::string& name) {
 
 BuiltNetwork build_network(Worker& worker, const ModelSpec& model) {
   if (model.builder == "export") return build_exported(worker, model);
+  if (model.builder == "aoti") return build_compiled(worker, model);
   if (model.builder == "program") require_program(worker, model.source);
   if (model.builder == "plugin") require_plugin_for(worker.hello().version, model.source);
   auto source = model.is_file() ? std::filesystem::absolute(model.source).string() : model.source;

@@ -85,13 +85,14 @@ class Capture {
   // The worker's part; true where everything is fit to be sealed.
   bool drive(Worker& worker, std::future<Digests>& digests) {
     if (m_request.device && !settle_device(worker)) return false;
-    const auto network = build_network(worker, m_model);
+    auto network = build_network(worker, m_model);
+    add_compiled_in(m_checkpoint, network);
     m_stopwatch.lap("build");
     if (!match(network)) return false;
     worker.load(m_checkpoint, placements_of(m_match, network.slots));
     record_tensors(network, digests.get());
     m_stopwatch.lap("load");
-    if (!loaded_as_read(worker.digest())) return false;
+    if (!loaded_as_read(network, worker.digest())) return false;
     run_golden(worker, network);
     m_report.findings.push_back(judge_reach(reach_of_all()));
     if (m_request.enclose) enclose_network(worker, network);
@@ -173,7 +174,7 @@ class Capture {
     keys.match = match_keys(keys.have, keys.want);
     auto finding = judge_keys(keys, "the network");
     finding.id = "keys.network";
-    const bool fits = finding.status == Status::pass;
+    const bool fits = finding.status != Status::fail;
     m_report.findings.push_back(std::move(finding));
     m_match = std::move(keys.match);
     m_manifest.model.removed_segments = m_match.removed_segments;
@@ -199,9 +200,10 @@ class Capture {
     }
   }
 
-  bool loaded_as_read(const std::vector<LoadedTensor>& loaded) {
-    auto finding = judge_digests(m_manifest, digests_of(loaded), "as loaded into the network",
-                                 "the network changes what is put into it: seal what it computes with");
+  bool loaded_as_read(const BuiltNetwork& network, const std::vector<LoadedTensor>& loaded) {
+    auto finding =
+        judge_digests(loadable(m_manifest.model, network.slots), digests_of(loaded), "as loaded into the network",
+                      "the network changes what is put into it: seal what it computes with");
     finding.id = "tensors.loaded";
     finding.severity = Severity::integrity;
     const bool same = finding.status == Status::pass;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/loading.hpp>
 
+#include <goldseal/checkpoint/key_segments.hpp>
+
 #include <algorithm>
 
 namespace goldseal {
@@ -15,6 +17,23 @@ std::vector<std::pair<std::size_t, std::size_t>> in_wanted_order(const KeyMatch&
 
 bool same_memory(const Tensor& a, const Tensor& b) {
   return a.storage == b.storage && a.offset == b.offset && a.shape == b.shape && a.strides == b.strides;
+}
+
+// What stands before every matched name in the checkpoint alone: `model.`.
+std::string common_prefix(const KeyMatch& match, const std::vector<Key>& have, const std::vector<Key>& want) {
+  const auto& [first, place] = match.pairs.front();
+  if (!have[first].name.ends_with(want[place].name)) return {};
+  const auto prefix = have[first].name.substr(0, have[first].name.size() - want[place].name.size());
+  const auto shares = [&](const auto& pair) { return have[pair.first].name == prefix + want[pair.second].name; };
+  return std::ranges::all_of(match.pairs, shares) ? prefix : std::string();
+}
+
+CompiledIn compiled_in(const Checkpoint& checkpoint, const KeyMatch& match, std::size_t index) {
+  const auto& tensor = checkpoint.tensors[index];
+  if (tensor.name.ends_with("num_batches_tracked")) return CompiledIn::counter;
+  const bool tied = std::ranges::any_of(
+      match.pairs, [&](const auto& pair) { return same_memory(checkpoint.tensors[pair.first], tensor); });
+  return tied ? CompiledIn::tied : CompiledIn::code;
 }
 
 }  // namespace
@@ -34,9 +53,25 @@ std::vector<Key> keys_of(const ModelRecord& model) {
   return keys;
 }
 
+void add_compiled_in(const Checkpoint& checkpoint, BuiltNetwork& network) {
+  if (!network.compiled) return;
+  const auto have = keys_of(checkpoint);
+  const auto match = match_keys(have, network.slots);
+  if (match.pairs.empty() || !match.missing.empty() || !match.mismatched.empty()) return;
+  const auto prefix = common_prefix(match, have, network.slots);
+  for (const auto i : match.unexpected) {
+    auto key = have[i];
+    key.name = without_wrappers(key.name.starts_with(prefix) ? key.name.substr(prefix.size()) : key.name);
+    key.compiled_in = compiled_in(checkpoint, match, i);
+    network.slots.push_back(std::move(key));
+  }
+}
+
 std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Key>& want) {
   std::vector<Placement> placements;
-  for (const auto& [have, wanted] : in_wanted_order(match)) placements.push_back({have, want[wanted].name});
+  for (const auto& [have, wanted] : in_wanted_order(match)) {
+    if (want[wanted].compiled_in == CompiledIn::no) placements.push_back({have, want[wanted].name});
+  }
   return placements;
 }
 

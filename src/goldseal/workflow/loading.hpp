@@ -16,6 +16,10 @@ namespace goldseal {
 [[nodiscard]] std::vector<Key> keys_of(const Checkpoint& checkpoint);
 [[nodiscard]] std::vector<Key> keys_of(const ModelRecord& model);
 
+/// Gives a compiled network a key for each of the checkpoint's tensors that it has no place for, with what became of
+/// it. Leaves the keys as they are where it takes none of the checkpoint's tensors, or lacks one: another network then.
+void add_compiled_in(const Checkpoint& checkpoint, BuiltNetwork& network);
+
 /// Where each matched tensor goes. `want` are the keys that the match was made against.
 [[nodiscard]] std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Key>& want);
 

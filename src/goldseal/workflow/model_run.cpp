@@ -104,8 +104,7 @@ class ModelRun {
   }
 
   void drive(Worker& worker) {
-    const auto network = build_network(worker, m_files.model());
-    note_network(network);
+    note_network(build_network(worker, m_files.model()));
     m_stopwatch.lap("build");
     if (!m_observed.network_keys->match.complete()) return;
     const auto& keys = *m_observed.network_keys;
@@ -114,7 +113,7 @@ class ModelRun {
     m_stopwatch.lap("load and digest");
     for (const auto& golden : sealed_cases()) {
       const CaseRunner runner(worker, golden.inputs);
-      m_results.push_back(run_golden(runner, golden));
+      m_results.push_back(run_golden(worker, runner, golden));
       observe(golden, m_results.back());
       follow_layers(runner, golden, m_results.back());
       try_settings(worker, runner, golden);
@@ -125,13 +124,13 @@ class ModelRun {
 
   // Each GPU has a process that loads for itself: the first that loaded otherwise is told of.
   void note_loaded(std::vector<LoadedTensor> loaded) {
-    if (!m_observed.loaded_tensors || all_as_sealed(m_observed.sealed.model, digests_of(*m_observed.loaded_tensors)))
-      m_observed.loaded_tensors = std::move(loaded);
+    if (!m_observed.loaded_tensors || all_loaded_as_sealed(m_observed)) m_observed.loaded_tensors = std::move(loaded);
   }
 
-  void note_network(const BuiltNetwork& network) {
+  void note_network(BuiltNetwork network) {
+    add_compiled_in(*m_files.checkpoint(), network);
     m_observed.configuration = network.configuration;
-    KeyObservation keys{keys_of(*m_files.checkpoint()), network.slots, {}};
+    KeyObservation keys{keys_of(*m_files.checkpoint()), std::move(network.slots), {}};
     keys.match = match_keys(keys.have, keys.want);
     m_observed.network_keys = std::move(keys);
   }
@@ -140,7 +139,19 @@ class ModelRun {
     return golden::read_golden(m_request.seal / k_golden_name, m_observed.sealed.golden);
   }
 
-  CaseResults run_golden(const CaseRunner& runner, const golden::GoldenTensors& sealed) {
+  // Compiled code and quantized kernels have one type: the other checks judge them alone.
+  std::vector<HostTensor> run_unless_refused(const Worker& worker, const CaseRunner& runner,
+                                             const RunRequest& request) {
+    try {
+      return runner.run(request);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::unsupported || worker.failure()) throw;
+      m_observed.without_float64 = error.message();
+      return {};
+    }
+  }
+
+  CaseResults run_golden(const Worker& worker, const CaseRunner& runner, const golden::GoldenTensors& sealed) {
     m_progress.step(fmt::format("running {}", sealed.name), m_request.quick ? 1 : 3);
     CaseResults results;
     results.golden_case = sealed.name;
@@ -153,7 +164,7 @@ class ModelRun {
     m_stopwatch.lap("repeated run");
     RunRequest float64;
     float64.float64 = true;
-    if (has_reference(sealed)) results.float64 = runner.run(float64);
+    if (has_reference(sealed)) results.float64 = run_unless_refused(worker, runner, float64);
     m_stopwatch.lap("float64 run");
     return results;
   }

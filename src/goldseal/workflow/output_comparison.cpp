@@ -108,8 +108,7 @@ std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors
 
 std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case,
                                               const std::string& device) {
-  if (!observed.loaded_tensors || !all_as_sealed(observed.sealed.model, digests_of(*observed.loaded_tensors)))
-    return {};
+  if (!all_loaded_as_sealed(observed)) return {};
   bool native_differs = false;
   for (const auto& output : observed.outputs) {
     if (output.golden_case != golden_case || output.device != device) continue;

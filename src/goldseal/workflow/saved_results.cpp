@@ -32,7 +32,11 @@ constexpr std::array k_runs{
     std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"native_layers", &CaseResults::native_layers}};
 
 Json describe(const Key& key) {
-  return {{"name", key.name}, {"dtype", to_string(key.dtype)}, {"shape", key.shape}, {"required", key.required}};
+  return {{"name", key.name},
+          {"dtype", to_string(key.dtype)},
+          {"shape", key.shape},
+          {"required", key.required},
+          {"compiled_in", static_cast<int>(key.compiled_in)}};
 }
 Json describe(const LoadedTensor& tensor) {
   return {{"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"sha256", to_hex(tensor.sha256)}};
@@ -96,6 +100,13 @@ DType dtype_in(const Json& holder) {
   return *dtype;
 }
 
+CompiledIn compiled_in_of(const Json& slot) {
+  const auto number = slot.value("compiled_in", 0);
+  if (number < 0 || number > static_cast<int>(CompiledIn::code))
+    throw std::invalid_argument("a slot's `compiled_in` is unknown");
+  return static_cast<CompiledIn>(number);
+}
+
 SavedResults read_run(const Json& run) {
   if (run.at("format") != k_format) throw std::invalid_argument("it is of another format");
   SavedResults results;
@@ -104,7 +115,8 @@ SavedResults read_run(const Json& run) {
   results.configuration = run.at("configuration").get<std::map<std::string, std::string>>();
   for (const auto& slot : run.at("slots")) {
     results.slots.push_back({slot.at("name").get<std::string>(), dtype_in(slot),
-                             slot.at("shape").get<std::vector<std::int64_t>>(), slot.at("required").get<bool>()});
+                             slot.at("shape").get<std::vector<std::int64_t>>(), slot.at("required").get<bool>(), "",
+                             compiled_in_of(slot)});
   }
   for (const auto& tensor : run.at("tensors")) {
     results.tensors.push_back({tensor.at("name").get<std::string>(), tensor.at("dtype").get<std::string>(),

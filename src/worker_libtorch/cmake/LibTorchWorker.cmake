@@ -98,7 +98,7 @@ function(goldseal_add_libtorch_worker prefix)
   find_package(Threads REQUIRED)
 
   set(target goldseal_worker_libtorch_${version})
-  set(sources main builders darknet_cfg darknet_network darknet_sections export_network export_operand export_program export_pytree
+  set(sources main aoti_library aoti_network builders darknet_cfg darknet_network darknet_sections export_network export_operand export_program export_pytree
               export_symbols plugin_network script_outputs script_place torchscript_network)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)

@@ -108,5 +108,20 @@ TEST_CASE("a crash of the worker fails the model, a hang leaves the verdict open
   CHECK(outcome(observed) == ExitCode::inconclusive);
 }
 
+TEST_CASE("a tensor that a compiled network has in its code is warned of, and no digest of it is asked for") {
+  auto observed = conforming();
+  observed.network_keys->want[1].compiled_in = CompiledIn::code;
+  observed.loaded_tensors->pop_back();
+  const auto keys = judge("keys.network", observed);
+  CHECK(keys.status == Status::warn);
+  CHECK(keys.message.find("b.weight is compiled into its code or not used") != std::string::npos);
+  CHECK(judge("tensors.loaded", observed).status == Status::pass);
+  CHECK(outcome(observed) == ExitCode::conforms);
+  observed.network_keys->want[1].compiled_in = CompiledIn::counter;
+  CHECK(judge("keys.network", observed).status == Status::pass);
+  observed.loaded_tensors->clear();
+  CHECK(outcome(observed) == ExitCode::integrity);
+}
+
 }  // namespace
 }  // namespace goldseal
