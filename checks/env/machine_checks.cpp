@@ -12,8 +12,8 @@ std::span<const Check> machine_checks() {
       k_env_host_libraries, k_env_torch_libraries, k_env_torch_container, k_env_torch_vision, k_env_torch_abi,
       // whether the GPU can be used
       k_env_torch_build, k_env_driver_present, k_env_driver_match, k_env_driver_cuda, k_env_gpu_architecture,
-      k_env_gpu_visible, k_env_gpu_mig, k_env_gpu_memory, k_env_gpu_errors, k_env_allocator, k_env_cudnn,
-      k_env_gpu_peer,
+      k_env_gpu_visible, k_env_gpu_location, k_env_gpu_mig, k_env_gpu_memory, k_env_gpu_errors, k_env_allocator,
+      k_env_cudnn, k_env_gpu_peer,
       // whether the model fits
       k_env_memory_total, k_env_memory_shared,
       // whether it gives the same answers

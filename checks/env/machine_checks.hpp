@@ -16,6 +16,7 @@ extern const Check k_env_driver_present;
 extern const Check k_env_gpu_architecture;
 extern const Check k_env_gpu_errors;
 extern const Check k_env_gpu_half;
+extern const Check k_env_gpu_location;
 extern const Check k_env_gpu_memory;
 extern const Check k_env_gpu_mig;
 extern const Check k_env_gpu_model;

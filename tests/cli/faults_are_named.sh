@@ -31,7 +31,6 @@ says "number of classes"
 cat >tied.py <<'PY'
 import torch
 
-
 class Tied(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -41,7 +40,6 @@ class Tied(torch.nn.Module):
 
     def forward(self, x):
         return self.head(self.embed(x))
-
 
 torch.jit.script(Tied()).save("tied.pt")
 meta = Tied()
@@ -56,4 +54,20 @@ says "model.tie_weights()"
 # An archive without weights tells it too.
 expect 1 "$GOLDSEAL" capture once.pth --model torchscript:meta.pt --input x=random:2x4 --runtime "libtorch=$TORCH_DIR"
 says "head.weight is tied to embed.weight and was saved once"
+
+# A file that was saved from a third GPU: goldseal puts its tensors where they are needed, the deploying program's torch.load may not.
+"$PYTHON" - <<'PY'
+import torch
+
+state = torch.load("tiny.pth", weights_only=True)
+torch.serialization.register_package(1, lambda storage: "cuda:2", lambda storage, location: None)
+torch.save(state, "third.pth")
+PY
+expect 0 "$GOLDSEAL" capture third.pth --model darknet:tiny.cfg --input image=random:1x3x32x32,seed=7 --runtime "libtorch=$TORCH_DIR"
+grep -qx 'locations = \["cuda:2"\]' third.seal/manifest.toml || fail "the seal does not say where the tensors were saved from"
+printf '[environment.driver]\nlibcuda = "ok"\ncuda_device_count = 1\n' >one-gpu.toml
+expect 0 "$GOLDSEAL" check third.seal --target one-gpu.toml
+says 'warning[env.gpu.location]: tensors were saved from cuda:2'
+says '"Attempting to deserialize object on CUDA device 2 but torch.cuda.device_count() is 1"'
+says "map_location={'cuda:2': 'cuda:0'}"
 no_worker_left

@@ -48,6 +48,7 @@ struct ModelRecord {
   std::string container;  ///< `torch-zip`, `safetensors` …
   std::string entry;      ///< of a wrapped checkpoint: where the state dict was, `model`; empty for the top
   std::vector<std::string> removed_segments;  ///< wrapper segments taken out of the keys: `module`
+  std::vector<std::string> locations;  ///< devices that tensors were saved from, but for the CPU: `cuda:0`, sorted
   std::vector<FileRecord> files;
   std::vector<TensorRecord> tensors;
   std::map<std::string, std::string> configuration;  ///< hyperparameters outside the state dict, from the worker

@@ -86,6 +86,7 @@ class ManifestReader {
     model.container = reader.text("container");
     model.entry = reader.text_or("entry", "");
     model.removed_segments = reader.strings_or_empty("removed_segments");
+    model.locations = reader.strings_or_empty("locations");
     model.options = read_texts(reader.table("options"), "model.options.", m_where);
     model.configuration = read_texts(reader.table("configuration"), "model.configuration.", m_where);
     for (const auto* const tensor : reader.tables("tensor")) model.tensors.push_back(read_tensor(*tensor));

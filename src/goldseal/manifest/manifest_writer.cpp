@@ -38,10 +38,12 @@ std::string text_table(std::string_view header, const std::map<std::string, std:
 }
 
 std::string model_table(const ModelRecord& model) {
-  auto text = fmt::format(
-      "\n[model]\nbuilder = {}\nsource = {}\ncontainer = {}\nentry = {}\nremoved_segments = {}\ntensor = [\n",
-      toml_string(model.builder), toml_string(model.source), toml_string(model.container), toml_string(model.entry),
-      toml_strings(model.removed_segments));
+  auto text = fmt::format("\n[model]\nbuilder = {}\nsource = {}\ncontainer = {}\nentry = {}\nremoved_segments = {}\n",
+                          toml_string(model.builder), toml_string(model.source), toml_string(model.container),
+                          toml_string(model.entry), toml_strings(model.removed_segments));
+  // A goldseal of before warns of a key that it does not know.
+  if (!model.locations.empty()) text += fmt::format("locations = {}\n", toml_strings(model.locations));
+  text += "tensor = [\n";
   for (const auto& tensor : model.tensors) text += tensor_line(tensor);
   text += "]\n";
   for (const auto& file : model.files) text += file_table(file);

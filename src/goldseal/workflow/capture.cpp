@@ -185,6 +185,7 @@ class Capture {
   void record_tensors(const BuiltNetwork& network, const Digests& digests) {
     auto& model = m_manifest.model;
     model.tensors = tensor_records(m_checkpoint, m_match, network.slots, digests.tensors);
+    model.locations = devices_saved_from(m_checkpoint);
     for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
       if (!m_checkpoint.files[i]->unchanged()) {
         throw Error(ErrorKind::io, m_checkpoint.files[i]->path().string(), "the file changed while it was read",

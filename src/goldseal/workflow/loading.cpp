@@ -4,6 +4,7 @@
 #include <goldseal/checkpoint/key_segments.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace goldseal {
 namespace {
@@ -73,6 +74,13 @@ std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Ke
     if (want[wanted].compiled_in == CompiledIn::no) placements.push_back({have, want[wanted].name});
   }
   return placements;
+}
+
+std::vector<std::string> devices_saved_from(const Checkpoint& checkpoint) {
+  std::set<std::string> devices;
+  for (const auto& tensor : checkpoint.tensors) devices.insert(checkpoint.storages[tensor.storage].location);
+  for (const auto* const none : {"", "cpu", "meta"}) devices.erase(none);
+  return {devices.begin(), devices.end()};
 }
 
 std::vector<TensorRecord> tensor_records(const Checkpoint& checkpoint, const KeyMatch& match,

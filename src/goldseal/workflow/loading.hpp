@@ -23,6 +23,9 @@ void add_compiled_in(const Checkpoint& checkpoint, BuiltNetwork& network);
 /// Where each matched tensor goes. `want` are the keys that the match was made against.
 [[nodiscard]] std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Key>& want);
 
+/// The devices that its tensors were saved from, but for the CPU, sorted.
+[[nodiscard]] std::vector<std::string> devices_saved_from(const Checkpoint& checkpoint);
+
 /// The manifest's tensor list: under the network's names, in the network's order, tied ones as aliases.
 [[nodiscard]] std::vector<TensorRecord> tensor_records(const Checkpoint& checkpoint, const KeyMatch& match,
                                                        const std::vector<Key>& want,

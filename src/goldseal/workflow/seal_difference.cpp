@@ -117,6 +117,7 @@ Named files(const Manifest& manifest) {
   const auto& model = manifest.model;
   Named named{{"container", model.container},
               {"entry", model.entry},
+              {"saved from", fmt::format("{}", fmt::join(model.locations, ", "))},
               {"removed segments", fmt::format("{}", fmt::join(model.removed_segments, "."))},
               {"format", fmt::format("{}", manifest.format)},
               {"goldseal", manifest.goldseal}};

@@ -22,6 +22,7 @@ Manifest sample() {
   model.container = "torch-zip";
   model.entry = "model";
   model.removed_segments = {"module", "_orig_mod"};
+  model.locations = {"cuda:0", "cuda:2"};
   model.files = {{"checkpoint", "../yolov3.pth", 1234, sha256("file"), sha256("frame")},
                  {"architecture", "../yolov3.cfg", 12, sha256("cfg"), std::nullopt}};
   model.tensors = {{"a.weight", DType::float32, {2, 3}, sha256("a"), ""},
@@ -56,6 +57,7 @@ TEST_CASE("a manifest reads back as it was written") {
   CHECK(write_manifest(read) == text);
   CHECK(read.unknown_keys.empty());
   CHECK(read.model.tensors == sample().model.tensors);
+  CHECK(read.model.locations == sample().model.locations);
   CHECK(read.environment == sample().environment);
   CHECK(read.golden.at(0).noise.at(0).s0 == 1.25e-7);
   CHECK(read.golden.at(0).detections.at(0).unsettled == std::vector<std::int64_t>{3, 17});

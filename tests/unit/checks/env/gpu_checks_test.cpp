@@ -123,6 +123,40 @@ TEST_CASE("F41: CUDA_VISIBLE_DEVICES that names no device") {
   CHECK(judge_check(k_env_gpu_visible, machine({}), gpu_seal()).status == Status::skipped);
 }
 
+TEST_CASE("F19, F20: tensors that were saved from a device which the target has not") {
+  const auto judge = [](std::vector<std::string> locations, const Environment& found) {
+    Observation observed;
+    observed.sealed.model.locations = std::move(locations);
+    observed.found = found;
+    return judge_observed(k_env_gpu_location, observed);
+  };
+  const auto devices = [](std::int64_t count) {
+    return machine({{"driver.libcuda", text("ok")}, {"driver.cuda_device_count", number(count)}});
+  };
+  const auto one = judge({"cuda:0", "cuda:2"}, devices(1));
+  CHECK(one.status == Status::fail);
+  CHECK(one.message.find("\"Attempting to deserialize object on CUDA device 2 but torch.cuda.device_count() is 1\"") !=
+        std::string::npos);
+  CHECK(one.actual == "1 device");
+  CHECK(one.remedy == "load the file with map_location={'cuda:2': 'cuda:0'}, or map_location='cpu'");
+  const auto none = judge({"cuda:0"}, machine({{"driver.libcuda", text("absent")}}));
+  CHECK(none.status == Status::fail);
+  CHECK(none.message.find(
+            "\"Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False\"") !=
+        std::string::npos);
+  CHECK(none.remedy == "load the file with map_location='cpu', as goldseal does");
+  auto without = devices(4);  // GPUs, and a PyTorch that is built without CUDA
+  without.set("torch.version", text("2.13.0"), "");
+  without.set("torch.cuda", false, "");
+  CHECK(judge({"cuda:0"}, without).actual == "no CUDA device");
+  CHECK(judge({"cuda:10"}, devices(4)).status == Status::fail);
+  CHECK(judge({"cuda:0", "cuda:2"}, devices(4)).status == Status::pass);
+  CHECK(judge({"cuda:1"}, machine({{"gpu.0.name", text("A")}, {"gpu.1.name", text("A")}})).status == Status::pass);
+  CHECK(judge({}, devices(1)).status == Status::skipped);
+  CHECK(judge({"xla:0"}, devices(1)).status == Status::skipped);
+  CHECK(judge({"cuda:0"}, machine({{"host.os", text("Debian")}})).status == Status::skipped);
+}
+
 TEST_CASE("F42: one MIG slice a process") {
   const auto mig = [](std::int64_t slices) {
     return machine({{"gpu.0.name", text("A100")}, {"gpu.0.mig", true}, {"gpu.0.mig_slices", number(slices)}});
