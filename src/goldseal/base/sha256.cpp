@@ -5,6 +5,7 @@
 #include <goldseal/base/error.hpp>
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -16,9 +17,13 @@ void require(int ok) {
   if (ok != 1) throw Error(ErrorKind::unsupported, "OpenSSL", "cannot compute SHA-256");
 }
 
-// Fetched once: looking an algorithm up takes OpenSSL 3 longer than hashing a small tensor.
+// Fetched once: looking an algorithm up takes OpenSSL 3 longer than hashing a small tensor. The machine's openssl.cnf
+// is not read: it takes a millisecond, and no machine may say how goldseal computes digests.
 const EVP_MD* algorithm() {
-  static const EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static const EVP_MD* const md = [] {
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+    return EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  }();
   return md;
 }
 

@@ -65,16 +65,43 @@ std::optional<UnknownFlag> unknown_flag(const CLI::App& app, int argc, char** ar
   return std::nullopt;
 }
 
+// The first argument that the verb has no place for, of `The following arguments were not expected: LAST FIRST`.
+std::string first_extra(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  return text.substr(text.rfind(' ') + 1);
+}
+
+// The parser's own words say neither what was expected nor, for some, what was found.
+std::string in_own_words(const CLI::ParseError& error, std::string_view verb) {
+  const std::string text = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    return fmt::format("{} takes no further argument, found {}", verb, escape_unprintable(first_extra(error)));
+  const auto colon = text.find(": ");
+  const auto equals = text.find(" = ");
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && equals != std::string::npos && colon < equals)
+    return fmt::format("{}: expected a whole number, found {}", text.substr(colon + 2, equals - colon - 2),
+                       escape_unprintable(text.substr(equals + 3)));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && colon != std::string::npos)
+    return fmt::format("{}: expected a value, found nothing", text.substr(0, colon));
+  return text;
+}
+
+std::vector<std::string> nested_verbs(const CLI::App& app, const char* verb) {
+  std::vector<std::string> names;
+  for (const auto* const nested : app.get_subcommand(verb)->get_subcommands({})) names.push_back(nested->get_name());
+  return names;
+}
+
 // CLI11 does not say which verb or flag is not known, and lists arguments from the last to the first.
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   if (argc < 2) return "a verb is expected, found none";
   if (!is_verb(argv[1])) return fmt::format("there is no verb {}", escape_unprintable(argv[1]));
   if (const auto flag = unknown_flag(app, argc, argv))
     return fmt::format("{} takes no {}", argv[1], escape_unprintable(flag->name));
-  return error.what();
+  return in_own_words(error, argv[1]);
 }
 
-std::string usage_remedy(const CLI::App& app, int argc, char** argv) {
+std::string usage_remedy(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   std::vector<std::string> names;
   for (const auto& verb : verbs()) names.emplace_back(verb.name);
   if (argc > 1 && !is_verb(argv[1])) {
@@ -83,6 +110,10 @@ std::string usage_remedy(const CLI::App& app, int argc, char** argv) {
   }
   if (const auto flag = unknown_flag(app, argc, argv); flag && flag->meant)
     return fmt::format("did you mean {}?", *flag->meant);
+  if (argc > 1 && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    if (const auto near = did_you_mean(first_extra(error), nested_verbs(app, argv[1])))
+      return fmt::format("did you mean `goldseal {} {}`?", argv[1], *near);
+  }
   return argc > 1 ? fmt::format("`goldseal {} --help` shows what it takes", argv[1])
                   : "`goldseal --help` lists the verbs";
 }
@@ -103,6 +134,9 @@ void warn_of_strays(const Settings& settings, bool quiet) {
   }
 }
 
+// The options of fourteen verbs take longer to declare than a small check does: only these need more than one's.
+bool needs_all_options(std::string_view verb) { return !is_verb(verb) || verb == "completion" || verb == "manual"; }
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app(k_description, "goldseal");
   app.footer(k_footer);
@@ -110,8 +144,10 @@ int parse_and_run(int argc, char** argv) {
   app.require_subcommand(1);
   CommonOptions common;
   std::map<const CLI::App*, Action> actions;
+  const bool all = argc < 2 || needs_all_options(argv[1]);
   for (const auto& verb : verbs()) {
     auto* const sub = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
+    if (!all && verb.name != argv[1]) continue;
     actions.emplace(sub, verb.add(*sub, common));
     add_common(*sub, common);
   }
@@ -124,7 +160,8 @@ int parse_and_run(int argc, char** argv) {
     print(fmt::format("goldseal {}\n", k_version));
     return 0;
   } catch (const CLI::ParseError& error) {
-    return complain("", usage_message(app, error, argc, argv), usage_remedy(app, argc, argv), ExitCode::no_verdict);
+    return complain("", usage_message(app, error, argc, argv), usage_remedy(app, error, argc, argv),
+                    ExitCode::no_verdict);
   }
   auto* const verb = app.get_subcommands().front();
   const auto settings = Settings::gather(common.settings);

@@ -117,6 +117,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
 namespace {
 
 std::vector<Report> check_targets(const CheckRequest& request) {
+  Stopwatch stopwatch;
   // The digest of the golden file takes as long as everything else together.
   auto golden = std::async(std::launch::async, golden_digest, request.seal);
   Observation observed;
@@ -125,11 +126,14 @@ std::vector<Report> check_targets(const CheckRequest& request) {
   for (const auto& target : request.targets) targets.push_back(load_environment(target));
   observed.golden_sha256 = golden.get();
   if (auto enclosed = observe_enclosed(observed.sealed, request.seal)) observed.files.push_back(std::move(*enclosed));
+  stopwatch.lap("read");
   std::vector<Report> reports;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     observed.found = std::move(targets[i]);
     observed.asked_pytorch = observed.found.has("numerics.threads");
     reports.push_back(make_report("check", request, observed, request.targets[i].string()));
+    stopwatch.lap("judge");
+    reports.back().stages = {stopwatch.stages().front(), stopwatch.stages().back()};
   }
   return reports;
 }
