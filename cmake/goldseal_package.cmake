@@ -16,7 +16,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_COMMAND_PACKAGE_NAME goldseal)
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_COMMAND_PACKAGE_SUGGESTS "libtorch-dev, g++, cmake, nlohmann-json3-dev")
+set(CPACK_DEBIAN_COMMAND_PACKAGE_SUGGESTS "libtorch-dev, g++, cmake, make, nlohmann-json3-dev")
 set(CPACK_COMPONENT_COMMAND_DESCRIPTION
     "Seals a PyTorch checkpoint when it is saved and verifies, on another machine, that the\nmodel gives the same answers there: its files, the machine, and the model run on golden inputs.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME goldseal-dev)

@@ -59,6 +59,9 @@ class Network {
 
   /// One forward pass in evaluation mode. Slots are never written. Every input that the network takes must be there.
   virtual NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) = 0;
+
+  /// The backward pass through the last run, if there was one, is over: nothing need be kept for it.
+  virtual void release() {}
 };
 
 using BuildOptions = std::map<std::string, std::string>;

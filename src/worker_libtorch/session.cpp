@@ -152,6 +152,12 @@ NamedTensors prepare_inputs(NamedTensors inputs, const Transform& transform, boo
   return inputs;
 }
 
+// Also where the pass or its backward pass throws.
+struct Release {
+  Network& network;
+  ~Release() { network.release(); }
+};
+
 void fetch(NamedTensors& outputs) {
   for (auto& [name, tensor] : outputs) tensor = tensor.to(at::kCPU);
 }
@@ -309,6 +315,7 @@ Session::Reply Session::gradients(const json& request) {
   for (const auto& slot : network().slots())
     if (slot.parameter) parameters.insert(slot.name);
   const auto leaf = make_leaves(pass.transform, leaves);
+  const Release release{network()};
   const auto outputs = network().run(std::move(pass.inputs),
                                      [&](const std::string& name, const at::Tensor& tensor) {
                                        if (parameters.count(name) != 0) return leaf(name, tensor);

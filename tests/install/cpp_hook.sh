@@ -25,8 +25,11 @@ cmake -S "$work/example" -B "$work/build" -G "$generator" -DCMAKE_BUILD_TYPE=Rel
 cmake --build "$work/build" >"$work/build.log" 2>&1 || fail "the example does not build: $(grep -m5 error "$work/build.log")"
 
 cd "$work"
-sealed=$(build/train net.safetensors 2>err.txt) || fail "train: $sealed $(<err.txt)"
+printf '#!/bin/sh\nexec "%s" "$@" --report "json=%s/$1.json"\n' "$work/prefix/bin/goldseal" "$work" >goldseal
+chmod +x goldseal
+sealed=$(GOLDSEAL_COMMAND=$work/goldseal build/train net.safetensors 2>err.txt) || fail "train: $sealed $(<err.txt)"
 [[ -f net.seal/manifest.toml ]] || fail "no seal beside the checkpoint"
+grep -q 'exercise every one of [0-9]* floating tensors' capture.json || fail "what the golden inputs leave out was not measured: $(<capture.json)"
 grep -q 'program:DigitsImpl\|"DigitsImpl"' net.seal/manifest.toml || fail "the seal does not name the network: $(grep -A5 model net.seal/manifest.toml)"
 unsealed=$(GOLDSEAL_COMMAND=/bin/false build/train other.safetensors 2>err.txt) && fail "train says that all is well though nothing was sealed"
 grep -q 'was saved and not sealed' err.txt || fail "a failure to seal is not told: $(<err.txt)"

@@ -132,7 +132,8 @@ class Builder {
     throw Error(
         ErrorKind::worker, step,
         fmt::format("{}; the whole log: {}\nits last words:\n{}", what, m_log.string(), last_words(tail_of_log(m_log))),
-        "it needs a C++20 compiler, nlohmann-json's headers and the LibTorch's own headers");
+        "it needs a C++20 compiler, make, nlohmann-json's headers and the LibTorch's own headers (Debian: g++ make "
+        "nlohmann-json3-dev libtorch-dev)");
   }
 
   fs::path m_log;

@@ -31,7 +31,8 @@ function(goldseal_add_hook result)
   # Fused multiply-add would change the perturbation's bits, which are the same on every machine.
   target_compile_options(goldseal_hook PRIVATE -O2 -ffp-contract=off)
   target_compile_features(goldseal_hook INTERFACE cxx_std_17)
-  target_compile_definitions(goldseal_hook PRIVATE GOLDSEAL_HOOK_COMMAND="${GOLDSEAL_HOOK_COMMAND}")
+  # LibTorch's classes have other members in a build that asserts: it is a release build itself, whatever this one is.
+  target_compile_definitions(goldseal_hook PRIVATE NDEBUG GOLDSEAL_HOOK_COMMAND="${GOLDSEAL_HOOK_COMMAND}")
   target_include_directories(goldseal_hook PUBLIC ${GOLDSEAL_LIBTORCH_WORKER_DIR}/hook)
   target_link_libraries(goldseal_hook PUBLIC ${torch} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
   goldseal_worker_json(goldseal_hook)

@@ -31,6 +31,7 @@ class Borrowed final : public worker::Network {
   NamedTensors run(NamedTensors inputs, const worker::Transform& transform, const worker::LayerTap& tap) override {
     return m_network.run(std::move(inputs), transform, tap);
   }
+  void release() override { m_network.release(); }
 
  private:
   ModuleNetwork& m_network;
@@ -67,7 +68,8 @@ std::vector<HookFinding> findings_of(const std::string& json) {
     return found != finding.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
   for (const auto& finding : report.value("findings", nlohmann::json::array()))
-    findings.push_back({text(finding, "id"), text(finding, "status"), text(finding, "message"), text(finding, "remedy")});
+    findings.push_back(
+        {text(finding, "id"), text(finding, "status"), text(finding, "message"), text(finding, "remedy")});
   return findings;
 }
 

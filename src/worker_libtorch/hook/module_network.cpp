@@ -8,6 +8,7 @@
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/variable.h>
 
 #include <mutex>
 #include <optional>
@@ -17,28 +18,67 @@
 namespace goldseal::worker {
 namespace {
 
+bool has_hooks(const at::Tensor& tensor) { return !torch::autograd::impl::hooks(tensor).empty(); }
+
+}  // namespace
+
 // Other tensors in the module's for one run. Modules keep handles of their own beside the table of their parameters, so
-// the data are exchanged and not the tensors.
-class Substitution {
+// the data are exchanged and not the tensors. With gradients enabled, those of the module's parameters are handed on to
+// the tensors that stand for them, and what training has gathered in them is kept aside.
+class ModuleNetwork::Substitution {
  public:
   explicit Substitution(const std::vector<at::Tensor>& members) : m_members(members) {
     for (const auto& member : members) m_own.push_back(member.variable_data());
   }
   ~Substitution() {
+    for (const auto& handed : m_handed) {
+      handed.member.remove_hook(handed.hook);
+      handed.member.mutable_grad() = at::Tensor();
+      if (handed.frozen) handed.member.set_requires_grad(false);
+    }
     for (std::size_t i = 0; i < m_members.size(); ++i) m_members[i].set_data(m_own[i]);
+    for (const auto& handed : m_handed) handed.member.mutable_grad() = handed.gradient;
   }
   Substitution(const Substitution&) = delete;
   Substitution& operator=(const Substitution&) = delete;
 
   const at::Tensor& own(std::size_t index) const { return m_own[index]; }
-  void put(std::size_t index, const at::Tensor& tensor) const { m_members[index].set_data(tensor); }
+
+  void put(std::size_t index, const at::Tensor& tensor) {
+    const auto& member = m_members[index];
+    if (!tensor.requires_grad()) {
+      member.set_data(tensor);
+      return;
+    }
+    if (has_hooks(member))
+      throw Refusal(RefusalKind::unsupported, "a parameter has hooks of its own, which a backward pass would call");
+    Handed handed{member, member.grad(), 0, !member.requires_grad()};
+    member.mutable_grad() = at::Tensor();
+    member.set_data(tensor);
+    if (handed.frozen) member.set_requires_grad(true);
+    handed.hook = member.register_hook([tensor](const at::Tensor& gradient) {
+      auto& sum = tensor.mutable_grad();
+      sum = sum.defined() ? sum + gradient : gradient;
+    });
+    m_handed.push_back(std::move(handed));
+  }
 
  private:
+  struct Handed {
+    at::Tensor member;
+    at::Tensor gradient;  // training's; undefined for none
+    unsigned hook;
+    bool frozen;  // by the user
+  };
+
   const std::vector<at::Tensor>& m_members;
   std::vector<at::Tensor> m_own;
+  std::vector<Handed> m_handed;
 };
 
-}  // namespace
+ModuleNetwork::~ModuleNetwork() = default;
+
+void ModuleNetwork::release() { m_substitution.reset(); }
 
 ModuleNetwork::ModuleNetwork(LiveModule live, bool replace) : m_live(std::move(live)), m_replace(replace) {
   for (const auto& parameter : m_live.module->named_parameters()) add(parameter.key(), parameter.value(), true);
@@ -82,9 +122,21 @@ std::vector<at::Tensor> ModuleNetwork::ordered(NamedTensors inputs) const {
 }
 
 NamedTensors ModuleNetwork::run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) {
-  if (at::GradMode::is_enabled())
-    throw Refusal(RefusalKind::unsupported, "a live module's gradients belong to its training");
-  const Substitution substitution(m_members);
+  try {
+    auto outputs = compute(std::move(inputs), transform, tap);
+    // A backward pass needs what the module computed with.
+    if (!at::GradMode::is_enabled()) release();
+    return outputs;
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+NamedTensors ModuleNetwork::compute(NamedTensors inputs, const Transform& transform, const LayerTap& tap) {
+  m_substitution.reset();
+  m_substitution = std::make_unique<Substitution>(m_members);
+  auto& substitution = *m_substitution;
   std::unordered_map<const void*, std::string> names;
   for (std::size_t i = 0; i < m_slots.size(); ++i) {
     const auto tensor = m_loaded[i].defined() ? m_loaded[i].to(substitution.own(i).device()) : substitution.own(i);

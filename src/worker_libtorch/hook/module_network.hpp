@@ -17,13 +17,19 @@ namespace goldseal::worker {
 class ModuleNetwork final : public Network {
  public:
   ModuleNetwork(LiveModule live, bool replace);
+  ~ModuleNetwork() override;
+  ModuleNetwork(const ModuleNetwork&) = delete;
+  ModuleNetwork& operator=(const ModuleNetwork&) = delete;
 
   const std::vector<Slot>& slots() const override { return m_slots; }
   const std::vector<InputSpec>& inputs() const override { return m_inputs; }
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
   void set(std::size_t index, const at::Tensor& tensor) override;
   at::Tensor get(std::size_t index) const override;
+  /// With gradients enabled the module computes with other tensors until release(), and its own gradients are put
+  /// aside.
   NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override;
+  void release() override;
 
   /// The loaded values, copied into the module's own tensors.
   void adopt();
@@ -32,6 +38,9 @@ class ModuleNetwork final : public Network {
   NamedTensors state() const;
 
  private:
+  class Substitution;
+
+  NamedTensors compute(NamedTensors inputs, const Transform& transform, const LayerTap& tap);
   void add(const std::string& name, const at::Tensor& member, bool parameter);
   std::vector<at::Tensor> ordered(NamedTensors inputs) const;
 
@@ -42,6 +51,7 @@ class ModuleNetwork final : public Network {
   std::vector<at::Tensor> m_loaded;   // undefined where nothing was
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;
+  std::unique_ptr<Substitution> m_substitution;  // last: it restores the members
 };
 
 /// Evaluation mode for as long as it lives; then each submodule's mode, the CPU's random generator and the number of
