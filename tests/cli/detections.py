@@ -8,7 +8,7 @@ import pathlib
 import sys
 import tempfile
 
-from golden_verdict import Command, Model, expect, nn, torch
+from golden_support import Command, Model, expect, nn, torch
 
 INPUT = "random:1x3x64x64,seed=5,normal"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -22,6 +23,9 @@ namespace goldseal {
 [[nodiscard]] std::string format_count(std::uint64_t count);
 
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
+/// The parts would point into a string that is gone.
+template <std::same_as<std::string> Temporary>
+std::vector<std::string_view> split(Temporary&& text, char separator) = delete;
 
 /// The candidate nearest to `text` by edit distance, if it is near enough to be a slip of the hand:
 /// at most a third of the length.

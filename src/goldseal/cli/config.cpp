@@ -28,7 +28,7 @@ std::vector<Row> rows_of(const Settings& settings) {
   for (const auto& verb : verbs()) {
     CommonOptions unused;
     CLI::App app(std::string(verb.summary), std::string(verb.name));
-    static_cast<void>(verb.add(app, unused));
+    const auto action = verb.add(app, unused);  // owns what the options write to
     add_common(app, unused);
     static_cast<void>(
         apply_settings(app, settings));  // so that a value which the verb would refuse is refused here too

@@ -162,7 +162,8 @@ ElfFile ElfReader::read() {
   const auto [begin, end] = m_dynamic.equal_range(DT_NEEDED);
   for (auto entry = begin; entry != end; ++entry) file.needed.push_back(name_at(entry->second));
   if (const auto path = tag(DT_RUNPATH) ? tag(DT_RUNPATH) : tag(DT_RPATH)) {
-    for (const auto part : split(name_at(*path), ':')) file.search_path.emplace_back(part);
+    const auto directories = name_at(*path);
+    for (const auto part : split(directories, ':')) file.search_path.emplace_back(part);
   }
   read_defined(file);
   read_needed(file);

