@@ -14,6 +14,8 @@ function(goldseal_add_plugin target)
   goldseal_libtorch_target(${prefix} ${version} torch)
   add_library(${target} MODULE ${arg_SOURCES})
   set_target_properties(${target} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON)
+  # LibTorch's classes have other members in a build that asserts: it is a release build itself, whatever this one is.
+  target_compile_definitions(${target} PRIVATE NDEBUG)
   target_include_directories(${target} PRIVATE ${GOLDSEAL_LIBTORCH_WORKER_DIR}/plugin)
   target_link_libraries(${target} PRIVATE ${torch})
 endfunction()

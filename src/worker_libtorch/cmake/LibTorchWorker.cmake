@@ -123,6 +123,8 @@ function(goldseal_add_libtorch_worker prefix)
   # PyTorch's headers put their own path into error messages; an installed worker names no directory of the machine it was built on.
   target_compile_options(${target} PRIVATE -fmacro-prefix-map=${prefix}/include=torch
                                            -fmacro-prefix-map=${GOLDSEAL_LIBTORCH_WORKER_DIR}=worker)
+  # LibTorch's classes have other members in a build that asserts: it is a release build itself, whatever this one is.
+  target_compile_definitions(${target} PRIVATE NDEBUG)
   target_include_directories(${target} PRIVATE ${GOLDSEAL_LIBTORCH_WORKER_DIR}/plugin)
   target_link_libraries(${target} PRIVATE ${torch} Threads::Threads ${CMAKE_DL_LIBS})
   goldseal_worker_json(${target})
