@@ -38,7 +38,7 @@ class Node {
 
   [[nodiscard]] std::string text() const {
     if (value().kind != JsonKind::string) fail_as("a string");
-    return m_document.string(value());
+    return std::string(m_document.words(value()));
   }
   [[nodiscard]] double number() const {
     constexpr auto k_infinity = std::numeric_limits<double>::infinity();
@@ -111,7 +111,7 @@ class Node {
 
   template <typename Number>
   [[nodiscard]] Number parsed(std::string_view expected) const {
-    const auto text = m_document.written(value());
+    const auto text = m_document.words(value());
     const auto* const end = text.data() + text.size();
     Number number{};
     const auto result = std::from_chars(text.data(), end, number);
