@@ -137,7 +137,7 @@ class PolicyReader {
 
   void read_waiver(const toml::table& table) {
     TomlReader reader(table, "waiver.", m_where);
-    Waiver waiver{reader.text("check"), reader.text("reason"), reader.text("until")};
+    Waiver waiver{reader.text("check"), reader.text("reason"), reader.day("until")};
     if (find_check(waiver.check) == nullptr) refuse_check(table, waiver.check);
     if (waiver.reason.empty())
       refuse(*table.get("reason"), "waiver.reason: expected why the check is waived, found nothing");

@@ -36,9 +36,11 @@ Finding judge_driver_present(const Observation& observed, const CheckSettings&) 
   const auto actual = *state == "absent" ? std::string("libcuda.so.1 is absent")
                       : *state == "ok"   ? "no device"
                                          : *state;
-  const auto words =
-      *state == "absent" ? "\"Found no NVIDIA driver on your system\"" : "\"No CUDA GPUs are available\"";
-  return gpu_breach(observed, fmt::format("no CUDA device can be used: {}", words), "a driver and a device", actual,
+  // PyTorch's own words, which people search for; of other failures of cuInit it tells the number alone.
+  const auto words = *state == "absent" ? ": \"Found no NVIDIA driver on your system\""
+                     : *state == "ok" || state->starts_with("CUDA_ERROR_NO_DEVICE") ? ": \"No CUDA GPUs are available\""
+                                                                                    : "";
+  return gpu_breach(observed, fmt::format("no CUDA device can be used{}", words), "a driver and a device", actual,
                     remedy_for(machine));
 }
 

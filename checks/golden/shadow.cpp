@@ -35,6 +35,9 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
                          ? "no output has a float64 run to be judged by"
                          : fmt::format("no output has a float64 run to be judged by: {}", observed.without_float64),
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
+  if (lanes.worst == nullptr && !observed.without_float64.empty())
+    return undecided(fmt::format("not every float64 run was made: {}", observed.without_float64),
+                     "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
   if (lanes.worst == nullptr) {
     lanes.detail.message = fmt::format("in float64, all {} outputs agree with the seal", lanes.judged);
     return std::move(lanes.detail);

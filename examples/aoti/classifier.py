@@ -2,7 +2,7 @@
 """Writes a small network as a checkpoint, and as a package of AOTInductor that needs no Python to run:
 
     python examples/aoti/classifier.py
-    goldseal capture classifier.pth --model aoti:classifier.pt2 --input image=random:2x3x8x8,seed=3,normal
+    goldseal capture classifier.pth --model 'aoti:classifier.pt2?non_persistent=scale' --input image=random:2x3x8x8,seed=3,normal
     goldseal verify classifier.seal
 
 Needs PyTorch 2.8 or newer and g++, and takes some ten seconds."""

@@ -88,8 +88,9 @@ void AotiLibrary::read_constants() {
     constant.symbols.push_back(symbol);
     if (!added) continue;
     constant.name = name;
-    constant.parameter = GOLDSEAL_ASK(std::int32_t, *m_runner, AOTInductorModelContainerGetConstantType, i) ==
-                         torch::aot_inductor::ConstantType::Parameter;
+    const auto kind = GOLDSEAL_ASK(std::int32_t, *m_runner, AOTInductorModelContainerGetConstantType, i);
+    constant.parameter = kind == torch::aot_inductor::ConstantType::Parameter;
+    constant.buffer = kind == torch::aot_inductor::ConstantType::Buffer;
     if (const auto value = values.find(name); value != values.end()) constant.value = value->second;
   }
 }

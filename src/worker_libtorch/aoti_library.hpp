@@ -30,6 +30,7 @@ struct AotiConstant {
   at::ScalarType dtype = at::kFloat;
   std::vector<std::int64_t> shape;
   bool parameter = true;  ///< no buffer and no constant of the code
+  bool buffer = false;    ///< of a state dict or not: a package does not say
   at::Tensor value;       ///< that was compiled in; undefined for a package without its constants
 };
 

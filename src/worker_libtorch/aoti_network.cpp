@@ -35,17 +35,12 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   return parts;
 }
 
-// A package does not say which buffers a state dict holds; those of a normalisation it always does.
-bool is_statistic(const std::string& name) {
-  const auto last = name.substr(name.rfind('.') + 1);
-  return last == "running_mean" || last == "running_var";
-}
-
 void refuse_unknown(const BuildOptions& options) {
-  const std::set<std::string> known{"device", "inputs"};
+  const std::set<std::string> known{"device", "inputs", "non_persistent"};
   for (const auto& [name, value] : options)
     if (known.count(name) == 0)
-      throw Refusal(RefusalKind::usage, "an AOTInductor package has no option `" + name + "`; it has `inputs`");
+      throw Refusal(RefusalKind::usage,
+                    "an AOTInductor package has no option `" + name + "`; it has `inputs` and `non_persistent`");
 }
 
 // Compiled code calls the kernels that it was compiled for, and lays tensors out as they give them: without oneDNN it
@@ -69,7 +64,10 @@ class AotiNetwork final : public Network {
       : m_device(option(options, "device", "cpu")),
         m_onednn(at::globalContext().userEnabledMkldnn()),
         m_library((require_file(path), path), m_device) {
+    const auto non_persistent = split_at_commas(option(options, "non_persistent", ""));
+    m_non_persistent.insert(non_persistent.begin(), non_persistent.end());
     for (const auto& constant : m_library.constants()) add_slot(constant, path);
+    refuse_unknown_buffers();
     name_inputs(split_at_commas(option(options, "inputs", "")));
     m_output_names = output_names(m_library.out_spec());
   }
@@ -103,13 +101,25 @@ class AotiNetwork final : public Network {
   }
 
  private:
+  void refuse_unknown_buffers() const {
+    for (const auto& name : m_non_persistent)
+      if (std::none_of(m_slots.begin(), m_slots.end(), [&](const Slot& slot) { return slot.name == name; }))
+        throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the package has not");
+  }
+
   void add_slot(const AotiConstant& constant, const std::string& path) {
     if (constant.name.rfind(k_frozen, 0) == 0)
       throw Refusal(RefusalKind::unsupported,
                     "the package was compiled with freezing: it computes with the weights as they were, reordered and "
                     "folded, and takes none of a checkpoint",
                     path, "compile it without torch._inductor.config.freezing");
-    const bool needed = constant.parameter || !constant.value.defined() || is_statistic(constant.name);
+    if (!constant.value.defined())
+      throw Refusal(RefusalKind::unsupported,
+                    "the package was compiled without its weights, so that nothing tells in which order of memory its "
+                    "code reads them",
+                    path, "compile it with aot_inductor.package_constants_in_so, which is the default");
+    // A buffer that the checkpoint lacks must not silently be the package's own.
+    const bool needed = constant.parameter || (constant.buffer && m_non_persistent.count(constant.name) == 0);
     m_slots.push_back({constant.name, constant.dtype, constant.shape, constant.parameter, needed});
     // The weights that were compiled in are no answer to which ones the checkpoint has.
     m_tensors.push_back(m_slots.back().persistent ? at::Tensor() : constant.value);
@@ -195,6 +205,7 @@ class AotiNetwork final : public Network {
   std::string m_device;  // `cpu`, `cuda`
   bool m_onednn;         // as the process started
   mutable AotiLibrary m_library;
+  std::set<std::string> m_non_persistent;
   std::vector<Slot> m_slots;
   std::vector<at::Tensor> m_tensors;  // that were loaded, by slot; the package's own where none need be
   mutable std::vector<at::Tensor> m_held;

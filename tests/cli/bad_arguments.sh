@@ -38,10 +38,10 @@ word "text, oneline" junit check x.seal --report junt=gate.xml
 expect 2 "$GOLDSEAL" capture x.pth --model darknet:x.cfg --input image=random:1x3x8x8 --runtime libtroch
 says "did you mean libtorch?"
 expect 2 "$GOLDSEAL" runtime bild
-says "runtime takes no further argument, found bild"
+says "runtime takes no further argument, found \`bild\`"
 says "did you mean \`goldseal runtime build\`?"
 expect 2 "$GOLDSEAL" diff a b c d
-says "diff takes no further argument, found c"
+says "diff takes no further argument, found \`c\`"
 expect 2 "$GOLDSEAL" inspect x.pth --module-depth deep
 says "--module-depth: expected a whole number, found deep"
 expect 2 "$GOLDSEAL" check x.seal --target

@@ -56,9 +56,8 @@ class Packages(unittest.TestCase):
         cls.weights = {name: value.numpy() for name, value in cls.network.state_dict().items() if "tracked" not in name}
         with torch.no_grad():
             cls.expected = [value.numpy() for value in cls.network(*cls.inputs.values())]
-        # Without the weights, so that nothing but what is loaded can give the answers.
-        cls.library = library_of(cls.network, tuple(cls.inputs.values()), cls.folder, always_keep_tensor_constants=True,
-                                 **{"aot_inductor.package_constants_in_so": False})
+        # With other weights, so that nothing but what is loaded can give the answers.
+        cls.library = library_of(Masked().eval(), tuple(cls.inputs.values()), cls.folder, always_keep_tensor_constants=True)
 
     @classmethod
     def tearDownClass(cls):
@@ -77,6 +76,12 @@ class Packages(unittest.TestCase):
         self.assertEqual({slot["name"]: (slot["dtype"], tuple(slot["shape"])) for slot in reply["slots"]},
                          {name: ("float32", value.shape) for name, value in self.weights.items()})
         self.assertEqual([entry["name"] for entry in reply["inputs"]], ["image", "mask"])
+
+    def test_a_package_without_weights_is_refused(self):
+        folder = tempfile.mkdtemp(dir=self.folder)
+        library = library_of(self.network, tuple(self.inputs.values()), folder, **{"aot_inductor.package_constants_in_so": False})
+        with worker() as process, self.assertRaisesRegex(Refused, "compiled without its weights"):
+            process.ask("build", builder="aoti", source=library, options={"device": "cpu", "inputs": "image,mask"})
 
     def test_a_package_computes_with_what_is_loaded(self):
         with worker() as process:

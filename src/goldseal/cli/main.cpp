@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <map>
 #include <optional>
 
@@ -54,7 +55,10 @@ std::optional<UnknownFlag> unknown_flag(const CLI::App& app, int argc, char** ar
   if (argc < 2) return std::nullopt;
   const auto verb = app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == argv[1]; });
   if (verb.empty()) return std::nullopt;
-  const auto flags = flags_of(*verb.front());
+  auto flags = flags_of(*verb.front());
+  for (const auto* const nested : verb.front()->get_subcommands({})) {
+    if (argc > 2 && nested->get_name() == argv[2]) std::ranges::move(flags_of(*nested), std::back_inserter(flags));
+  }
   for (int i = 2; i < argc; ++i) {
     const std::string_view argument(argv[i]);
     const auto name = argument.substr(0, argument.find('='));
@@ -65,24 +69,46 @@ std::optional<UnknownFlag> unknown_flag(const CLI::App& app, int argc, char** ar
   return std::nullopt;
 }
 
-// The first argument that the verb has no place for, of `The following arguments were not expected: LAST FIRST`.
-std::string first_extra(const CLI::ParseError& error) {
-  const std::string text = error.what();
-  return text.substr(text.rfind(' ') + 1);
+// The first argument that neither the verb nor a verb within it has a place for.
+std::string first_extra(const CLI::App& app) {
+  for (const auto* const verb : app.get_subcommands()) {
+    if (auto extra = first_extra(*verb); !extra.empty()) return extra;
+  }
+  const auto extras = app.remaining();
+  return extras.empty() ? std::string() : extras.front();
+}
+
+bool is_flag(const CLI::App& app, const std::string& name) {
+  for (const auto* const verb : app.get_subcommands()) {
+    if (const auto* const option = verb->get_option_no_throw(name); option != nullptr)
+      return option->get_items_expected_max() == 0;
+  }
+  return false;
+}
+
+std::string told_conversion(const CLI::App& app, const std::string& name, std::string_view found) {
+  return fmt::format("{}: expected {}, found {}", name, is_flag(app, name) ? "true or false" : "a whole number",
+                     escape_unprintable(found));
+}
+
+// CLI11 writes `At Most 1 required but received 2` of an option that was given twice, and `1 required TEXT missing`.
+std::string told_mismatch(const std::string& name, std::string_view what) {
+  const auto received = what.rfind("received ");
+  if (received == std::string_view::npos) return fmt::format("{}: expected a value, found nothing", name);
+  return fmt::format("{}: expected once, found {} times", name, what.substr(received + 9));
 }
 
 // The parser's own words say neither what was expected nor, for some, what was found.
-std::string in_own_words(const CLI::ParseError& error, std::string_view verb) {
+std::string in_own_words(const CLI::App& app, const CLI::ParseError& error, std::string_view verb) {
   const std::string text = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
-    return fmt::format("{} takes no further argument, found {}", verb, escape_unprintable(first_extra(error)));
+    return fmt::format("{} takes no further argument, found `{}`", verb, escape_unprintable(first_extra(app)));
   const auto colon = text.find(": ");
   const auto equals = text.find(" = ");
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && equals != std::string::npos && colon < equals)
-    return fmt::format("{}: expected a whole number, found {}", text.substr(colon + 2, equals - colon - 2),
-                       escape_unprintable(text.substr(equals + 3)));
+    return told_conversion(app, text.substr(colon + 2, equals - colon - 2), text.substr(equals + 3));
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && colon != std::string::npos)
-    return fmt::format("{}: expected a value, found nothing", text.substr(0, colon));
+    return told_mismatch(text.substr(0, colon), text.substr(colon + 2));
   return text;
 }
 
@@ -98,7 +124,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error, int
   if (!is_verb(argv[1])) return fmt::format("there is no verb {}", escape_unprintable(argv[1]));
   if (const auto flag = unknown_flag(app, argc, argv))
     return fmt::format("{} takes no {}", argv[1], escape_unprintable(flag->name));
-  return in_own_words(error, argv[1]);
+  return in_own_words(app, error, argv[1]);
 }
 
 std::string usage_remedy(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
@@ -111,7 +137,7 @@ std::string usage_remedy(const CLI::App& app, const CLI::ParseError& error, int 
   if (const auto flag = unknown_flag(app, argc, argv); flag && flag->meant)
     return fmt::format("did you mean {}?", *flag->meant);
   if (argc > 1 && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    if (const auto near = did_you_mean(first_extra(error), nested_verbs(app, argv[1])))
+    if (const auto near = did_you_mean(first_extra(app), nested_verbs(app, argv[1])))
       return fmt::format("did you mean `goldseal {} {}`?", argv[1], *near);
   }
   return argc > 1 ? fmt::format("`goldseal {} --help` shows what it takes", argv[1])

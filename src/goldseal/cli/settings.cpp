@@ -213,6 +213,14 @@ std::vector<std::string> known_variables() {
   return names;
 }
 
+// A variable of somebody else's may be much like one of ours: only one letter makes it a slip, in a long name two.
+std::optional<std::string> slip_of(std::string_view name, const std::vector<std::string>& known) {
+  auto near = did_you_mean(name, known);
+  constexpr std::size_t k_long = 10;
+  const std::size_t slips = name.size() < k_long ? 1 : 2;
+  return near && edit_distance(name, *near) <= slips ? near : std::nullopt;
+}
+
 std::vector<StrayVariable> stray_variables() {
   const auto known = known_variables();
   std::vector<StrayVariable> strays;
@@ -224,7 +232,7 @@ std::vector<StrayVariable> stray_variables() {
       continue;
     const auto rest = name.substr(k_variable_prefix.size());
     if (std::ranges::find(known, rest) != known.end()) continue;
-    const auto near = did_you_mean(rest, known);
+    const auto near = slip_of(rest, known);
     strays.push_back({std::string(name), near ? std::string(k_variable_prefix) + *near : std::string()});
   }
   std::ranges::sort(strays, {}, &StrayVariable::name);

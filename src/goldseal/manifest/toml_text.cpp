@@ -147,6 +147,15 @@ std::string TomlReader::text(std::string_view key) { return required<std::string
 std::string TomlReader::text_or(std::string_view key, std::string_view fallback) {
   return m_table.contains(key) ? text(key) : (m_asked.emplace_back(key), std::string(fallback));
 }
+
+std::string TomlReader::day(std::string_view key) {
+  const auto* const node = member(key);
+  if (node != nullptr && node->is_string()) return text(key);
+  const auto date = node == nullptr ? std::nullopt : node->value_exact<toml::date>();
+  if (!date) fail(key, "a day such as 2026-12-31");
+  return fmt::format("{:04}-{:02}-{:02}", date->year, date->month, date->day);
+}
+
 std::int64_t TomlReader::integer(std::string_view key) { return required<std::int64_t>(key, "an integer"); }
 bool TomlReader::boolean(std::string_view key) { return required<bool>(key, "true or false"); }
 

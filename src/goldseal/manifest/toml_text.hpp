@@ -35,6 +35,8 @@ class TomlReader {
 
   [[nodiscard]] std::string text(std::string_view key);
   [[nodiscard]] std::string text_or(std::string_view key, std::string_view fallback);
+  /// A TOML date as it is written (2026-12-31); a string is handed out as it is, whatever it says.
+  [[nodiscard]] std::string day(std::string_view key);
   [[nodiscard]] std::int64_t integer(std::string_view key);
   [[nodiscard]] double number(std::string_view key);
   [[nodiscard]] bool boolean(std::string_view key);

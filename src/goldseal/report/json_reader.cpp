@@ -111,8 +111,9 @@ JsonDocument::JsonDocument(std::string_view text, const std::string& where, int 
   nlohmann::json::sax_parse(text, &collector);
 }
 
-std::uint32_t JsonDocument::member(std::uint32_t index, std::string_view name) const {
-  for (auto key = index + 1; key < m_values[index].next; key = m_values[key + 1].next) {
+std::uint32_t JsonDocument::member(std::uint32_t index, std::string_view name, std::uint32_t after) const {
+  for (auto key = after == 0 ? index + 1 : m_values[after].next; key < m_values[index].next;
+       key = m_values[key + 1].next) {
     if (is(m_values[key], name)) return key + 1;
   }
   return 0;

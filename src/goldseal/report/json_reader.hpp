@@ -39,8 +39,9 @@ class JsonDocument {
   [[nodiscard]] bool is(const JsonValue& value, std::string_view text) const {
     return value.kind == JsonKind::string && words(value) == text;
   }
-  /// The member `name` of the object at `index`, the first of several; 0 where it has none.
-  [[nodiscard]] std::uint32_t member(std::uint32_t index, std::string_view name) const;
+  /// The member `name` of the object at `index`, the first behind the member `after` where that is given; 0 where it
+  /// has none.
+  [[nodiscard]] std::uint32_t member(std::uint32_t index, std::string_view name, std::uint32_t after = 0) const;
 
  private:
   std::string m_words;

@@ -106,7 +106,10 @@ class Node {
 
   [[nodiscard]] std::uint32_t member(const char* name) const {
     if (value().kind != JsonKind::object) fail_as("an object");
-    return m_document.member(m_index, name);
+    const auto found = m_document.member(m_index, name);
+    // Readers differ in which of two counts, and so would their verdicts.
+    if (found != 0 && m_document.member(m_index, name, found) != 0) fail(fmt::format("`{}` stands twice", name));
+    return found;
   }
 
   template <typename Number>

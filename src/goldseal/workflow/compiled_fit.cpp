@@ -25,7 +25,8 @@ struct CompiledFor {
   std::string_view sets;  ///< as in `cpu.isa`
 };
 
-// torch/_inductor/cpu_vec_isa.py: what AOTI_CPU_ISA calls the flags that the kernels were compiled with.
+// torch/_inductor/cpu_vec_isa.py: what AOTI_CPU_ISA calls the vector instructions; -march=native, which is not in it,
+// may have added more.
 constexpr std::array k_instruction_sets{
     CompiledFor{"AVX2", "avx2 fma f16c"},
     CompiledFor{"AVX512", "avx512f avx512dq avx512vl avx512bw fma"},

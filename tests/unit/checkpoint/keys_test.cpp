@@ -3,7 +3,6 @@
 
 #include <catch.hpp>
 
-
 using namespace goldseal;
 
 namespace {
@@ -202,7 +201,7 @@ TEST_CASE("an EMA copy without dots is recognised") {
   CHECK(mentions(match.cause, "lost their dots"));
 }
 
-TEST_CASE("a hundred thousand keys are matched: comparing each with each would not end within a test's time") {
+TEST_CASE("a hundred thousand keys are matched") {
   std::vector<std::string> names;
   for (int i = 0; i < 100'000; ++i) names.push_back("blocks." + std::to_string(i) + ".attention.query.weight");
   const auto have = keys(prefixed("module.", names));

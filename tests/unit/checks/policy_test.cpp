@@ -79,6 +79,9 @@ TEST_CASE("a waiver's last day is a day of the calendar") {
   CHECK(refusal(head + "until='2026-02-29'\n").where() == "p.toml:6");
   CHECK(refusal(head + "until='2026-13-01'\n").message().find("2026-13-01") != std::string::npos);
   CHECK(read_policy(head + "until='2028-02-29'\n", "p.toml").waivers.front().until == "2028-02-29");
+  CHECK(read_policy(head + "until=2028-02-29\n", "p.toml").waivers.front().until == "2028-02-29");
+  CHECK(refusal(head + "until=2028\n").where() == "p.toml:6");
+  CHECK(refusal(head + "until=2028\n").message().find("a day such as 2026-12-31, found integer") != std::string::npos);
 }
 
 TEST_CASE("a waiver needs a check, a reason and a day") {

@@ -139,6 +139,9 @@ TEST_CASE("a document keeps the order, the words and the extent of its values") 
   CHECK(document[document.member(object, "c")].kind == JsonKind::null);
   CHECK(document[document.member(object, "d")].kind == JsonKind::boolean);
   CHECK(document.member(object, "a") == 0);
+  const auto again = document.member(0, "a", list);
+  CHECK(document.words(document[again]) == "inf");
+  CHECK(document.member(0, "a", again) == 0);
   CHECK(document[object].next == object + 5);
 }
 
@@ -151,6 +154,15 @@ TEST_CASE("what is no JSON is refused with line and column") {
   CHECK_THROWS_WITH(JsonDocument("\"\xff\"", "run.json", 16), Catch::Matchers::Contains("UTF-8"));
   CHECK_THROWS_WITH(JsonDocument("1e999", "run.json", 16), Catch::Matchers::Contains("run.json:1"));
   CHECK_THROWS_WITH(JsonDocument("[[[1]]]", "run.json", 2), Catch::Matchers::Contains("nested more than 2 deep"));
+}
+
+TEST_CASE("a report that says a thing twice is refused: readers differ in which of the two counts") {
+  CHECK_THROWS_WITH(parse_report(R"({"schema":"goldseal.report/1","findings":[],"findings":[{"id":"a"}]})", "twice"),
+                    Catch::Matchers::Contains("`findings` stands twice"));
+  CHECK_THROWS_WITH(parse_report(R"({"schema":"goldseal.report/1","findings":[
+                      {"id":"a","status":"pass","status":"fail","severity":"fail"}]})",
+                                 "twice"),
+                    Catch::Matchers::Contains("`status` stands twice") && Catch::Matchers::Contains("/findings/0"));
 }
 
 TEST_CASE("a report written before a member existed still reads") {
