@@ -154,16 +154,16 @@ def main(goldseal, torch_directory, *other_directories):
                                 ({"AOTI_MACHINE": "riscv64"}, "another machine: expected riscv64"),
                                 ({"AOTI_CPU_ISA": foreign}, f"another processor: expected {foreign}")):
             other = rewrite(package, folder / "other.pt2", no_library, **metadata)
-            code, report, said = run(goldseal, "verify", seal, "--model", f"aoti:{other}", *here)
+            code, report, said = run(goldseal, "verify", seal, "--model", f"aoti:{other}?non_persistent=scale", *here)
             finding = findings(report)["worker.run"]
             expect(code == 1 and words in finding["message"] and "compile the package again" in finding["remedy"],
                    f"a package for {words} is refused", said)
         other = rewrite(package, folder / "other.pt2", no_library, AOTI_CPU_ISA="INVALID_VEC_ISA")
-        code, report, said = run(goldseal, "verify", seal, "--model", f"aoti:{other}", *here)
+        code, report, said = run(goldseal, "verify", seal, "--model", f"aoti:{other}?non_persistent=scale", *here)
         expect(code == 1 and "other.pt2" not in findings(report)["worker.run"]["message"] and "file too short" in said,
                "one that needs less than this processor has is opened", said)
         other = rewrite(package, folder / "other.pt2", AOTI_CPU_ISA="")
-        code, report, said = run(goldseal, "verify", seal, "--model", f"aoti:{other}", *here)
+        code, report, said = run(goldseal, "verify", seal, "--model", f"aoti:{other}?non_persistent=scale", *here)
         expect(code == 0, "and runs", said)
 
         torch.export.save(torch.export.export(network, (image,)), folder / "program.pt2")
