@@ -37,5 +37,9 @@ mkdir alone
 cp "$GOLDSEAL" alone/goldseal
 expect 0 alone/goldseal runtime
 says "$work/cache/goldseal/workers"
+says "devices cpu"
+# What lies there and has no worker is listed with the command that builds one.
+GOLDSEAL_TORCH_DIR=$torch XDG_CACHE_HOME=$work/nothing expect 0 alone/goldseal runtime
+says "worker none: goldseal runtime build --torch $torch"
 make_model
 expect 0 alone/goldseal capture tiny.pth --model darknet:tiny.cfg --input image=random:1x3x32x32 --runtime "libtorch=$torch"

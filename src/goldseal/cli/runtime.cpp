@@ -13,36 +13,45 @@
 namespace goldseal::cli {
 namespace {
 
-std::string as_text(const std::vector<Runtime>& workers) {
-  if (workers.empty()) return "no LibTorch worker is installed, and no Python with torch was found\n";
+std::string place_of(const Runtime& runtime) {
+  return runtime.installation.empty() ? "(give its directory: --runtime libtorch=DIR)" : runtime.installation.string();
+}
+
+std::string worker_of(const Runtime& runtime) {
+  if (runtime.kind == "python") return runtime.arguments.front();
+  if (!runtime.worker.empty()) return runtime.worker.string();
+  return fmt::format("none: goldseal runtime build --torch {}", runtime.installation.string());
+}
+
+std::string as_text(const std::vector<Runtime>& runtimes) {
+  if (runtimes.empty()) return "no LibTorch and no Python with torch was found\n";
   std::string text;
-  for (const auto& worker : workers) {
-    if (worker.kind == "python") {
-      text += fmt::format("python   {:<10} {}\n  worker {}\n", worker.version, worker.worker.string(),
-                          worker.arguments.front());
-      continue;
-    }
-    text += fmt::format(
-        "libtorch {:<10} {}\n  worker {}\n", worker.version,
-        worker.installation.empty() ? "(give its directory: --runtime libtorch=DIR)" : worker.installation.string(),
-        worker.worker.string());
+  for (const auto& runtime : runtimes) {
+    const bool python = runtime.kind == "python";
+    text += fmt::format("{:<8} {:<10} {}\n", runtime.kind, runtime.version,
+                        python ? runtime.worker.string() : place_of(runtime));
+    if (const auto devices = devices_of(runtime); !devices.empty()) text += fmt::format("  devices {}\n", devices);
+    text += fmt::format("  worker  {}\n", worker_of(runtime));
   }
   return text;
 }
 
-std::string as_json(const std::vector<Runtime>& workers) {
+std::string as_json(const std::vector<Runtime>& runtimes) {
   auto list = nlohmann::json::array();
-  for (const auto& worker : workers) {
-    list.push_back({{"kind", worker.kind},
-                    {"version", worker.version},
-                    {"installation", worker.installation.string()},
-                    {"worker", worker.worker.string()}});
+  for (const auto& runtime : runtimes) {
+    list.push_back({{"kind", runtime.kind},
+                    {"version", runtime.version},
+                    {"installation", runtime.installation.string()},
+                    {"devices", devices_of(runtime)},
+                    {"worker", runtime.worker.string()}});
   }
   return nlohmann::json{{"schema", "goldseal.runtimes/1"}, {"runtimes", std::move(list)}}.dump(2) + '\n';
 }
 
 std::vector<Runtime> all_runtimes() {
   auto runtimes = installed_workers();
+  auto others = installations_without_worker(runtimes);
+  std::ranges::move(others, std::back_inserter(runtimes));
   std::ranges::move(python_runtimes(), std::back_inserter(runtimes));
   return runtimes;
 }

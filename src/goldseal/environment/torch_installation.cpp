@@ -133,17 +133,20 @@ void put_chosen(const ProbeContext& context, const fs::path& prefix, const Torch
   put_needs(context, torch.library_dir, fact);
 }
 
-std::vector<fs::path> candidates(const ProbeContext& context) {
+}  // namespace
+
+std::vector<fs::path> torch_prefixes(const ProbeContext& context) {
   std::vector<fs::path> prefixes;
-  if (context.options.torch_prefix) prefixes.push_back(context.options.torch_prefix->lexically_normal());
+  const auto add = [&](fs::path prefix) {
+    if (std::ranges::find(prefixes, prefix) == prefixes.end()) prefixes.push_back(std::move(prefix));
+  };
+  if (context.options.torch_prefix) add(context.options.torch_prefix->lexically_normal());
   for (const auto& python : python_locations(context)) {
-    for (const auto& directory : python.package_dirs) prefixes.push_back(directory / "torch");
+    for (const auto& directory : python.package_dirs) add(directory / "torch");
   }
-  prefixes.emplace_back("/usr");
+  add("/usr");
   return prefixes;
 }
-
-}  // namespace
 
 std::optional<std::string> cuda_of_label(std::string_view label) {
   if (!label.starts_with("cu") || label.size() < 4) return std::nullopt;
@@ -163,10 +166,7 @@ std::optional<TorchInstallation> read_torch_installation(const FileRoot& files, 
 
 void probe_torch_installation(const ProbeContext& context, const FactSink& fact) {
   std::vector<std::string> installed;
-  std::vector<fs::path> seen;
-  for (const auto& prefix : candidates(context)) {
-    if (std::ranges::find(seen, prefix) != seen.end()) continue;
-    seen.push_back(prefix);
+  for (const auto& prefix : torch_prefixes(context)) {
     const auto torch = read_torch_installation(context.files, prefix);
     if (!torch) continue;
     if (installed.empty()) put_chosen(context, prefix, *torch, fact);

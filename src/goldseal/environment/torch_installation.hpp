@@ -2,10 +2,13 @@
 #pragma once
 
 #include <goldseal/environment/file_root.hpp>
+#include <goldseal/environment/probes.hpp>
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace goldseal {
 
@@ -24,6 +27,10 @@ struct TorchInstallation {
 /// can be read there.
 [[nodiscard]] std::optional<TorchInstallation> read_torch_installation(const FileRoot& files,
                                                                        const std::filesystem::path& prefix);
+
+/// The prefixes where a PyTorch may be, in the order of a search: the one that was asked for, then those of the Pythons
+/// that `variables` (PATH, HOME, VIRTUAL_ENV, CONDA_PREFIX) lead to, then `/usr`. Some have none; each stands once.
+[[nodiscard]] std::vector<std::filesystem::path> torch_prefixes(const ProbeContext& context);
 
 /// `13.0` of the label `cu130`, `9.2` of `cu92`; nothing for `cpu`.
 [[nodiscard]] std::optional<std::string> cuda_of_label(std::string_view label);

@@ -13,12 +13,15 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <optional>
 
 namespace goldseal {
 namespace {
 
 namespace fs = std::filesystem;
+using Variables = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view k_worker_program = "goldseal-worker-libtorch";
 
@@ -45,6 +48,11 @@ std::optional<TorchInstallation> installation_at(const fs::path& prefix) {
   auto found = read_torch_installation(FileRoot("/"), prefix);
   if (found && found->library_dir.empty()) return std::nullopt;
   return found;
+}
+
+fs::path resolved(const fs::path& path) {
+  std::error_code error;
+  return fs::weakly_canonical(path, error);
 }
 
 // The directory that a worker in the build tree or the cache was built against, which its builder wrote beside it.
@@ -142,6 +150,39 @@ std::vector<Runtime> installed_workers() {
   }
   std::ranges::stable_sort(workers, std::ranges::greater{}, &Runtime::version);
   return workers;
+}
+
+std::vector<Runtime> installations_without_worker(const std::vector<Runtime>& workers) {
+  Variables variables;
+  for (const char* const name : {"HOME", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONNOUSERSITE"}) {
+    if (const char* const value = std::getenv(name)) variables.emplace(name, value);
+  }
+  ProbeOptions options;
+  if (const char* const given = std::getenv("GOLDSEAL_TORCH_DIR")) options.torch_prefix = given;
+  const FileRoot files("/");
+  std::vector<Runtime> found;
+  for (const auto& prefix : torch_prefixes({options, files, variables})) {
+    const auto torch = installation_at(prefix);
+    if (!torch) continue;
+    const auto library = resolved(torch->library_dir / "libtorch_cpu.so");
+    // Debian's Python package links to the libraries of /usr, which is listed itself.
+    if (!library.string().starts_with(resolved(prefix).string() + '/')) continue;
+    const auto runs = [&](const Runtime& worker) {
+      if (worker.installation.empty()) return worker.version == public_version(torch->version);
+      const auto theirs = installation_at(worker.installation);
+      return theirs && resolved(theirs->library_dir / "libtorch_cpu.so") == library;
+    };
+    if (std::ranges::none_of(workers, runs))
+      found.push_back({"libtorch", prefix, torch->version, torch->library_dir, {}, {}, {}});
+  }
+  return found;
+}
+
+std::string devices_of(const Runtime& runtime) {
+  const auto torch = runtime.installation.empty() ? std::nullopt : installation_at(runtime.installation);
+  if (!torch) return {};
+  const auto has = [&](const char* library) { return is_present(torch->library_dir / library); };
+  return has("libtorch_cuda.so") ? "cpu, cuda" : has("libtorch_hip.so") ? "cpu, rocm" : "cpu";
 }
 
 Runtime find_runtime(std::string_view spec) {

@@ -43,6 +43,12 @@ struct Runtime {
 /// Every LibTorch worker that is installed, by version.
 [[nodiscard]] std::vector<Runtime> installed_workers();
 
+/// The LibTorch installations of this machine that none of `workers` runs; their `worker` is empty.
+[[nodiscard]] std::vector<Runtime> installations_without_worker(const std::vector<Runtime>& workers);
+
+/// `cpu`, `cpu, cuda`, `cpu, rocm`, as the libraries of the installation say; empty where they are not seen.
+[[nodiscard]] std::string devices_of(const Runtime& runtime);
+
 /// The directory of a worker for this LibTorch: `libtorch-2.13.0`, with `-abi0` for the older C++ ABI.
 [[nodiscard]] std::string worker_name(const TorchInstallation& torch);
 
