@@ -102,7 +102,9 @@ def run_rank(rank, function, way):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{os.path.abspath('store')}", rank=rank, world_size=2)
     globals()[function](way)
+    dist.barrier()
     dist.destroy_process_group()
+    os._exit(0)  # gloo's threads may still run when Python unloads them, which aborts the process
 
 
 class ShardedTest(InDirectory):
