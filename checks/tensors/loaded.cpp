@@ -22,8 +22,7 @@ TensorChanges changes_of(const Observation& observed, const TensorDigests& found
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.loaded_tensors) return skipped("no weights were loaded");
   const auto found = digests_of(*observed.loaded_tensors);
-  const auto network = observed.network_keys ? std::span(observed.network_keys->want) : std::span<const Key>();
-  const auto tensors = loadable(observed.sealed.model, network);
+  const auto tensors = loadable(observed);
   auto finding = judge_digests(
       tensors, found, "as loaded into the network",
       "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it",

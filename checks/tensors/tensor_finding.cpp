@@ -51,18 +51,20 @@ std::vector<TensorRecord> loadable(const ModelRecord& sealed, std::span<const Ke
   return tensors;
 }
 
-bool all_loaded_as_sealed(const Observation& observed) {
-  if (!observed.loaded_tensors) return false;
+std::vector<TensorRecord> loadable(const Observation& observed) {
   const auto network = observed.network_keys ? std::span(observed.network_keys->want) : std::span<const Key>();
-  return all_as_sealed(loadable(observed.sealed.model, network), digests_of(*observed.loaded_tensors));
+  return loadable(observed.sealed.model, network);
+}
+
+bool all_loaded_as_sealed(const Observation& observed) {
+  return observed.loaded_tensors && all_as_sealed(loadable(observed), digests_of(*observed.loaded_tensors));
 }
 
 Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests& found, std::string_view whose,
                       std::string_view remedy, const TensorChanges& changes) {
-  const auto& tensors = sealed;
   Table table{"tensors that differ", {"tensor", "type", "shape", "what happened"}, {}};
   std::size_t differing = 0;
-  for (const auto& tensor : tensors) {
+  for (const auto& tensor : sealed) {
     if (is_as_sealed(tensor, found)) continue;
     if (differing++ < k_rows) {
       table.rows.push_back({escape_unprintable(tensor.name), std::string(to_string(tensor.dtype)),
@@ -70,9 +72,9 @@ Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests&
     }
   }
   if (differing == 0)
-    return passed(fmt::format("all {} tensors are bit for bit as they were sealed, {}", tensors.size(), whose));
+    return passed(fmt::format("all {} tensors are bit for bit as they were sealed, {}", sealed.size(), whose));
   const auto first = fmt::format("{}, {}", table.rows.front()[0], table.rows.front()[3]);
-  auto finding = failed(fmt::format("{} of {} tensors differ from the seal {}: {}{}", differing, tensors.size(), whose,
+  auto finding = failed(fmt::format("{} of {} tensors differ from the seal {}: {}{}", differing, sealed.size(), whose,
                                     first, differing > 1 ? " …" : ""),
                         "the sealed sha256 of each tensor", fmt::format("{} differ", differing), std::string(remedy));
   finding.measurements = {{"tensors.differing", static_cast<double>(differing), 0.0, ""}};

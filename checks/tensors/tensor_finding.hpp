@@ -23,6 +23,8 @@ using TensorDigests = std::map<std::string, Digest>;
 
 /// Those of the sealed tensors that the network has a place for: all, but of a compiled one.
 [[nodiscard]] std::vector<TensorRecord> loadable(const ModelRecord& sealed, std::span<const Key> network);
+/// The same of the network that was built here; all where none was.
+[[nodiscard]] std::vector<TensorRecord> loadable(const Observation& observed);
 /// True where weights were loaded, and all that the network has a place for are the sealed ones.
 [[nodiscard]] bool all_loaded_as_sealed(const Observation& observed);
 

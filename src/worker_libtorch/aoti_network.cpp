@@ -20,19 +20,9 @@ namespace {
 
 constexpr const char* k_frozen = "_frozen_param";  // torch/_inductor/freezing.py
 
-std::string option(const BuildOptions& options, const std::string& key, const std::string& otherwise) {
-  const auto found = options.find(key);
-  return found == options.end() ? otherwise : found->second;
-}
-
-std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const auto end = std::min(text.find(',', begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
+std::string device_of(const BuildOptions& options) {
+  const auto found = options.find("device");
+  return found == options.end() ? "cpu" : found->second;
 }
 
 void refuse_unknown(const BuildOptions& options) {
@@ -61,14 +51,14 @@ class AsCompiled {
 class AotiNetwork final : public Network {
  public:
   AotiNetwork(const std::string& path, const BuildOptions& options)
-      : m_device(option(options, "device", "cpu")),
+      : m_device(device_of(options)),
         m_onednn(at::globalContext().userEnabledMkldnn()),
         m_library((require_file(path), path), m_device) {
-    const auto non_persistent = split_at_commas(option(options, "non_persistent", ""));
-    m_non_persistent.insert(non_persistent.begin(), non_persistent.end());
-    for (const auto& constant : m_library.constants()) add_slot(constant, path);
-    refuse_unknown_buffers();
-    name_inputs(split_at_commas(option(options, "inputs", "")));
+    const auto names = names_of_option(options, "non_persistent");
+    const std::set<std::string> non_persistent(names.begin(), names.end());
+    for (const auto& constant : m_library.constants()) add_slot(constant, path, non_persistent);
+    require_non_persistent(non_persistent, m_slots, "package");
+    name_inputs(names_of_option(options, "inputs"));
     m_output_names = output_names(m_library.out_spec());
   }
 
@@ -101,13 +91,7 @@ class AotiNetwork final : public Network {
   }
 
  private:
-  void refuse_unknown_buffers() const {
-    for (const auto& name : m_non_persistent)
-      if (std::none_of(m_slots.begin(), m_slots.end(), [&](const Slot& slot) { return slot.name == name; }))
-        throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the package has not");
-  }
-
-  void add_slot(const AotiConstant& constant, const std::string& path) {
+  void add_slot(const AotiConstant& constant, const std::string& path, const std::set<std::string>& non_persistent) {
     if (constant.name.rfind(k_frozen, 0) == 0)
       throw Refusal(RefusalKind::unsupported,
                     "the package was compiled with freezing: it computes with the weights as they were, reordered and "
@@ -119,7 +103,7 @@ class AotiNetwork final : public Network {
                     "code reads them",
                     path, "compile it with aot_inductor.package_constants_in_so, which is the default");
     // A buffer that the checkpoint lacks must not silently be the package's own.
-    const bool needed = constant.parameter || (constant.buffer && m_non_persistent.count(constant.name) == 0);
+    const bool needed = constant.parameter || (constant.buffer && non_persistent.count(constant.name) == 0);
     m_slots.push_back({constant.name, constant.dtype, constant.shape, constant.parameter, needed});
     // The weights that were compiled in are no answer to which ones the checkpoint has.
     m_tensors.push_back(m_slots.back().persistent ? at::Tensor() : constant.value);
@@ -205,7 +189,6 @@ class AotiNetwork final : public Network {
   std::string m_device;  // `cpu`, `cuda`
   bool m_onednn;         // as the process started
   mutable AotiLibrary m_library;
-  std::set<std::string> m_non_persistent;
   std::vector<Slot> m_slots;
   std::vector<at::Tensor> m_tensors;  // that were loaded, by slot; the package's own where none need be
   mutable std::vector<at::Tensor> m_held;

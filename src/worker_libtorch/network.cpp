@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network.hpp"
 
+#include "error.hpp"
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -20,6 +23,26 @@ constexpr std::array k_types{
 };
 
 }  // namespace
+
+std::vector<std::string> names_of_option(const BuildOptions& options, const std::string& key) {
+  std::vector<std::string> names;
+  const auto found = options.find(key);
+  if (found == options.end()) return names;
+  const auto& text = found->second;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    if (end > begin) names.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+void require_non_persistent(const std::set<std::string>& names, const std::vector<Slot>& slots,
+                            const std::string& whose) {
+  for (const auto& name : names)
+    if (std::none_of(slots.begin(), slots.end(), [&](const Slot& slot) { return slot.name == name; }))
+      throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the " + whose + " has not");
+}
 
 std::string name_of_dtype(at::ScalarType dtype) {
   for (const auto& entry : k_types)

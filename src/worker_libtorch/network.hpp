@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,6 +69,13 @@ using BuildOptions = std::map<std::string, std::string>;
 
 /// Builds a network without memory for its weights.
 using Builder = std::function<std::unique_ptr<Network>(const std::string& source, const BuildOptions& options)>;
+
+/// The names that an option lists, with commas between them, in their order; none where it is not given.
+std::vector<std::string> names_of_option(const BuildOptions& options, const std::string& key);
+
+/// Throws Refusal (`usage`) for a name that is no slot's. `whose` is what has the slots: `archive`.
+void require_non_persistent(const std::set<std::string>& names, const std::vector<Slot>& slots,
+                            const std::string& whose);
 
 /// By the name that a request gives.
 using Builders = std::map<std::string, Builder, std::less<>>;

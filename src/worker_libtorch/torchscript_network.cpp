@@ -55,18 +55,6 @@ torch::jit::Module load_archive(const std::string& path) {
   }
 }
 
-std::set<std::string> names_of_option(const BuildOptions& options, const std::string& key) {
-  std::set<std::string> names;
-  const auto found = options.find(key);
-  if (found == options.end()) return names;
-  for (std::size_t begin = 0; begin <= found->second.size();) {
-    const auto end = std::min(found->second.find(',', begin), found->second.size());
-    if (end > begin) names.insert(found->second.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return names;
-}
-
 // torch.jit.freeze turns weights into constants of the code.
 bool has_floating_constants(const torch::jit::Block& block) {
   for (const auto* node : block.nodes()) {
@@ -83,9 +71,10 @@ class TorchScriptNetwork final : public Network {
  public:
   TorchScriptNetwork(const std::string& path, const BuildOptions& options) : m_module(load_archive(path)) {
     m_module.eval();
-    const auto non_persistent = names_of_option(options, "non_persistent");
+    const auto names = names_of_option(options, "non_persistent");
+    const std::set<std::string> non_persistent(names.begin(), names.end());
     collect(m_module._ivalue(), "", non_persistent, 0);
-    refuse_unknown(non_persistent);
+    require_non_persistent(non_persistent, m_slots, "archive");
     find_tied();
     find_lists(m_module._ivalue(), "");
     drop_weights();
@@ -259,12 +248,6 @@ class TorchScriptNetwork final : public Network {
     m_slots.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), type->is_parameter(attribute),
                        registered && non_persistent.count(name) == 0});
     m_places.push_back({object, attribute});
-  }
-
-  void refuse_unknown(const std::set<std::string>& names) const {
-    for (const auto& name : names)
-      if (std::none_of(m_slots.begin(), m_slots.end(), [&](const Slot& slot) { return slot.name == name; }))
-        throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the archive has not");
   }
 
   // On the meta device, tied weights are one object: an archive whose module was moved there has two.

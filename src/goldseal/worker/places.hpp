@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +16,12 @@ namespace goldseal {
 /// A file that comes with the command (`worker_libtorch/PROTOCOL.md`): under share/goldseal of an installation, or
 /// under src of the source tree of the build tree that the command lies in. Nothing where the command was copied alone.
 [[nodiscard]] std::optional<std::filesystem::path> find_shipped(std::string_view name);
+
+/// A variable of this process' environment; empty where it is not set.
+[[nodiscard]] std::string variable(const char* name);
+
+/// Those that lead to Pythons and their packages, as the probes take them.
+[[nodiscard]] std::map<std::string, std::string, std::less<>> search_variables();
 
 /// True for a regular file that may be executed.
 [[nodiscard]] bool is_program(const std::filesystem::path& path);

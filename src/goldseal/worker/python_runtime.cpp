@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,11 +21,6 @@ namespace fs = std::filesystem;
 using Variables = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view k_worker_main = "python/goldseal/worker/__main__.py";
-
-std::string variable(const char* name) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
 
 [[noreturn]] void refuse_without_worker() {
   throw Error(ErrorKind::unsupported, "--runtime python", "the Python worker is not beside the command",
@@ -102,11 +96,7 @@ Runtime first_python() {
 std::vector<Runtime> python_runtimes() {
   std::vector<Runtime> runtimes;
   if (!find_shipped(k_worker_main)) return runtimes;
-  Variables variables;
-  for (const char* name : {"HOME", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONNOUSERSITE"}) {
-    if (auto value = variable(name); !value.empty()) variables.emplace(name, std::move(value));
-  }
-  for (const auto& python : locations(variables)) {
+  for (const auto& python : locations(search_variables())) {
     const auto interpreter = python.prefix / "bin/python3";
     if (!is_program(interpreter)) continue;
     auto runtime = runtime_of(interpreter, &python);

@@ -13,15 +13,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <functional>
-#include <map>
 #include <optional>
 
 namespace goldseal {
 namespace {
 
 namespace fs = std::filesystem;
-using Variables = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view k_worker_program = "goldseal-worker-libtorch";
 
@@ -153,12 +150,9 @@ std::vector<Runtime> installed_workers() {
 }
 
 std::vector<Runtime> installations_without_worker(const std::vector<Runtime>& workers) {
-  Variables variables;
-  for (const char* const name : {"HOME", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONNOUSERSITE"}) {
-    if (const char* const value = std::getenv(name)) variables.emplace(name, value);
-  }
+  const auto variables = search_variables();
   ProbeOptions options;
-  if (const char* const given = std::getenv("GOLDSEAL_TORCH_DIR")) options.torch_prefix = given;
+  if (const auto given = variable("GOLDSEAL_TORCH_DIR"); !given.empty()) options.torch_prefix = given;
   const FileRoot files("/");
   std::vector<Runtime> found;
   for (const auto& prefix : torch_prefixes({options, files, variables})) {

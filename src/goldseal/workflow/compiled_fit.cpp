@@ -3,6 +3,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/environment/file_root.hpp>
 #include <goldseal/environment/version.hpp>
 
 #include <fmt/format.h>
@@ -10,8 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -65,19 +64,13 @@ void require_instruction_sets(const CompiledPackage& package, const std::vector<
          "compile the package again on this machine, or on the oldest processor that is to run it");
 }
 
-std::optional<int> number(std::string_view text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 // A kernel runs on GPUs of its own major capability, of the same minor one or a later; PTX on all later ones.
 void require_capability(const CompiledPackage& package, const Environment& found) {
-  const auto compiled = number(package.compute_capability);
+  const auto compiled = parse_number(package.compute_capability);
   const auto here = found.text("gpu.0.compute_capability");
   const auto version = here ? parse_version(*here) : std::nullopt;
   if (!compiled || !version) return;
-  const auto gpu = static_cast<int>((version->number(0) * 10) + version->number(1));
+  const auto gpu = (version->number(0) * 10) + version->number(1);
   if (gpu >= *compiled && (gpu / 10 == *compiled / 10 || package.portable_kernels)) return;
   refuse(package, "GPU", fmt::format("compute capability {}.{}", *compiled / 10, *compiled % 10),
          fmt::format("compute capability {}", *here),
