@@ -7,10 +7,11 @@ import json
 import pathlib
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
+
+from reports import expect, findings, run
 
 try:
     import torch
@@ -54,22 +55,6 @@ def rewrite(package, path, library=None, **metadata):
                 writer.write_record(record, content, len(content))
     writer.write_end_of_file()
     return path
-
-
-def run(program, *arguments):
-    """The exit code, the report (none where there is none), and what was said."""
-    done = subprocess.run([program, *map(str, arguments), "--format", "json"], capture_output=True, text=True, check=False)
-    return done.returncode, json.loads(done.stdout) if done.stdout else {"findings": []}, done.stdout + done.stderr
-
-
-def findings(report):
-    return {finding["id"]: finding for finding in report["findings"]}
-
-
-def expect(condition, what, detail=""):
-    if not condition:
-        sys.exit(f"not so: {what} {detail}")
-    print(f"ok: {what}")
 
 
 def main(goldseal, torch_directory, *other_directories):

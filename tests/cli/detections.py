@@ -8,7 +8,8 @@ import pathlib
 import sys
 import tempfile
 
-from golden_support import Command, Model, expect, nn, torch
+from golden_support import Command, Model, nn, torch
+from reports import expect
 
 INPUT = "random:1x3x64x64,seed=5,normal"
 

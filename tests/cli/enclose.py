@@ -6,10 +6,11 @@ Exit code 125: this interpreter has no torch, and the test counts as skipped."""
 import json
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
+
+from reports import expect, findings, run
 
 try:
     import torch
@@ -67,24 +68,8 @@ def darknet_state():
     return {f"{place}.{name}": tensor for place, layer in layers.items() for name, tensor in layer.state_dict().items()}
 
 
-def run(program, *arguments, folder=None):
-    """The exit code, the report (none where nothing was judged) and the errors."""
-    done = subprocess.run([program, *arguments, "--format", "json"], capture_output=True, text=True, check=False, cwd=folder)
-    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
-
-
-def findings(report):
-    return {finding["id"]: finding for finding in report["findings"]}
-
-
 def facts(report):
     return json.dumps(report.get("facts"))
-
-
-def expect(condition, what, *detail):
-    if not condition:
-        sys.exit(f"not so: {what} {detail}")
-    print(f"ok: {what}")
 
 
 def architectures(folder):

@@ -3,11 +3,12 @@
 
 Exit code 125: this interpreter cannot export, and the test counts as skipped."""
 
-import json
 import pathlib
 import subprocess
 import sys
 import tempfile
+
+from reports import expect, findings, run
 
 try:
     import torch
@@ -49,24 +50,6 @@ class Tied(nn.Module):
         return self.own(self.head(self.embed(x)))
 
 
-def run(program, *arguments):
-    """The exit code and the report."""
-    done = subprocess.run([program, *arguments, "--format", "json"], capture_output=True, text=True, check=False)
-    if not done.stdout:
-        sys.exit(f"{arguments[0]} gave no report, exit code {done.returncode}: {done.stderr}")
-    return done.returncode, json.loads(done.stdout)
-
-
-def findings(report):
-    return {finding["id"]: finding for finding in report["findings"]}
-
-
-def expect(condition, what, detail=""):
-    if not condition:
-        sys.exit(f"not so: {what} {detail}")
-    print(f"ok: {what}")
-
-
 def main(goldseal, torch_directory, *other_directories):
     torch.manual_seed(7)
     network = Classifier().eval()
@@ -82,31 +65,31 @@ def main(goldseal, torch_directory, *other_directories):
         torch.jit.script(network).save(str(script))
 
         seal = folder / "network.seal"
-        code, report = run(goldseal, "capture", program, *inputs, *here, "-o", seal)
-        expect(code == 0, "an exported program is sealed as it is, without --model", report)
-        code, report = run(goldseal, "verify", seal, *here)
-        expect(code == 0 and findings(report)["golden.shadow"]["status"] == "pass", "and conforms, in float64 too", report)
+        code, report, said = run(goldseal, "capture", program, *inputs, *here, "-o", seal)
+        expect(code == 0, "an exported program is sealed as it is, without --model", said)
+        code, report, said = run(goldseal, "verify", seal, *here)
+        expect(code == 0 and findings(report)["golden.shadow"]["status"] == "pass", "and conforms, in float64 too", said)
         for directory in other_directories:
-            code, report = run(goldseal, "verify", seal, "--runtime", f"libtorch={directory}")
-            expect(code == 0, "and conforms on another LibTorch that cannot load it itself", report)
+            code, report, said = run(goldseal, "verify", seal, "--runtime", f"libtorch={directory}")
+            expect(code == 0, "and conforms on another LibTorch that cannot load it itself", said)
 
         other = Classifier(eps=1e-3).eval()
         other.load_state_dict(network.state_dict())
         save(export(other, (image,)), folder / "eps.pt2")
-        code, report = run(goldseal, "verify", seal, "--model", f"export:{folder / 'eps.pt2'}", *here)
+        code, report, said = run(goldseal, "verify", seal, "--model", f"export:{folder / 'eps.pt2'}", *here)
         expect(code == 1 and "eps of batch_norm" in findings(report)["model.configuration"]["message"],
-               "another eps is named, with the node that has it", report)
+               "another eps is named, with the node that has it", said)
         expect("the first layer that differs is" in findings(report)["golden.shadow"]["message"],
-               "and so is the layer that computes with it", report)
+               "and so is the layer that computes with it", said)
 
-        code, report = run(goldseal, "verify", seal, "--model", f"torchscript:{script}?non_persistent=scale", *here)
+        code, report, said = run(goldseal, "verify", seal, "--model", f"torchscript:{script}?non_persistent=scale", *here)
         golden = {check: finding["status"] for check, finding in findings(report).items() if check.startswith("golden.")}
         expect(golden["golden.shadow"] == golden["golden.native"] == "pass",
-               "the same model through TorchScript gives the same answers", report)
+               "the same model through TorchScript gives the same answers", said)
 
-        code, report = run(goldseal, "capture", weights, "--model", f"export:{program}", *inputs, *here, "-o",
+        code, report, said = run(goldseal, "capture", weights, "--model", f"export:{program}", *inputs, *here, "-o",
                            folder / "weights.seal")
-        expect(code == 0, "a state dict goes into the program as its weights", report)
+        expect(code == 0, "a state dict goes into the program as its weights", said)
 
         tied = Tied().eval()
         save(export(tied, (torch.zeros(2, 4),)), folder / "tied.pt2")

@@ -3,11 +3,10 @@
 
 import base64
 import io
-import pathlib
 import sys
-import tempfile
 
-from golden_support import Classifier, Command, Model, expect, numpy, torch
+from golden_support import Classifier, Model, numpy, prove, torch
+from reports import expect
 from safetensors.torch import load_file
 
 try:
@@ -99,13 +98,9 @@ def tells_steps_of_a_preprocessing(command, folder):
     expect(code == 1 and "its channels are BGR, not RGB as declared" in message, "so are swapped channels", message)
 
 
-def main():
-    command = Command(*sys.argv[1:3])
-    with tempfile.TemporaryDirectory() as name:
-        torch.manual_seed(0)
-        for test in (seals_several_cases, names_a_drifted_input, tells_steps_of_a_preprocessing):
-            test(command, pathlib.Path(name))
-
-
 if __name__ == "__main__":
-    main()
+    prove(
+        seals_several_cases,
+        names_a_drifted_input,
+        tells_steps_of_a_preprocessing,
+    )

@@ -8,7 +8,8 @@ import pathlib
 import sys
 import tempfile
 
-from golden_support import Command, expect, torch
+from golden_support import Command, torch
+from reports import expect
 
 # Its float32 answers are rounded while oneDNN is as the variable says; not set, on no machine.
 DEFECTIVE = '''import os

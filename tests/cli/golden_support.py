@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of the golden checks share: the command, small networks with their seals, expectations.
+"""What tests of the golden checks share: the command, and small networks with their seals.
 
 Exits with 125 where this interpreter lacks torch, numpy or safetensors: the test that imports it counts as skipped."""
 
-import json
-import subprocess
+import pathlib
 import sys
+import tempfile
+
+from reports import findings, run
 
 try:
     import numpy  # noqa: F401
@@ -67,20 +69,22 @@ class Command:
     def __call__(self, *arguments):
         """The exit code, and the findings by id."""
         runtime = [] if "--results" in arguments else ["--runtime", self.runtime]
-        done = subprocess.run([self.program, *arguments, *runtime, "--format", "json"], capture_output=True, text=True, check=False)
-        if not done.stdout:
-            sys.exit(f"{arguments[0]} gave no report, exit code {done.returncode}: {done.stderr}")
-        report = json.loads(done.stdout)
+        code, report, said = run(self.program, *arguments, *runtime)
+        if report is None:
+            sys.exit(f"{arguments[0]} gave no report, exit code {code}: {said}")
         self.evidence = report["evidence"]  # of the last run
-        return done.returncode, {finding["id"]: finding for finding in report["findings"]}
-
-
-def expect(condition, what, detail=""):
-    if not condition:
-        sys.exit(f"not so: {what} {detail}")
-    print(f"ok: {what}")
+        return code, findings(report)
 
 
 def first_row(finding, column):
     table = finding["tables"][0]
     return table["rows"][0][table["columns"].index(column)]
+
+
+def prove(*behaviours):
+    """Runs each with the command of `SCRIPT GOLDSEAL TORCH_DIR` and one folder for all."""
+    command = Command(*sys.argv[1:3])
+    with tempfile.TemporaryDirectory() as name:
+        torch.manual_seed(0)
+        for behaviour in behaviours:
+            behaviour(command, pathlib.Path(name))

@@ -1,17 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the golden checks say through the real command and a real worker: `golden_verdict.py GOLDSEAL TORCH_DIR`."""
 
-import base64
 import hashlib
-import io
-import json
-import pathlib
-import subprocess
-import sys
-import tempfile
 
-from golden_support import Classifier, Command, Model, expect, first_row, nn, numpy, torch
-from safetensors.torch import load_file
+from golden_support import Classifier, Model, first_row, nn, prove, torch
+from reports import expect
 
 
 class Picker(nn.Module):
@@ -227,13 +220,14 @@ def refuses_goldens_that_prove_nothing(command, folder):
     expect(not (folder / "constant" / "weights.seal").exists(), "and no seal is left behind")
 
 
-def main():
-    command = Command(*sys.argv[1:3])
-    with tempfile.TemporaryDirectory() as name:
-        torch.manual_seed(0)
-        for test in (judges_integers_and_bools, explains_a_weight, names_the_first_layer, names_what_no_case_exercises, judges_without_float64, judges_quantized_layers, judges_again, refuses_goldens_that_prove_nothing):
-            test(command, pathlib.Path(name))
-
-
 if __name__ == "__main__":
-    main()
+    prove(
+        judges_integers_and_bools,
+        explains_a_weight,
+        names_the_first_layer,
+        names_what_no_case_exercises,
+        judges_without_float64,
+        judges_quantized_layers,
+        judges_again,
+        refuses_goldens_that_prove_nothing,
+    )

@@ -22,6 +22,7 @@ if not any(importlib.util.find_spec(name) for name in ("lightning", "transformer
 
 import goldseal
 from in_directory import InDirectory
+from two_ranks import on_two_ranks
 
 CPU = torch.device("cpu")
 
@@ -115,44 +116,27 @@ def transformers_around_the_module():
     transformers_checkpoint(lambda model: FullyShardedDataParallel(model, use_orig_params=True, device_id=CPU))
 
 
-def run_rank(rank, function):
-    warnings.simplefilter("ignore")
-    warnings.simplefilter("error", goldseal.GoldsealWarning)
-    torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2", GROUP_RANK="0",
-                      TORCHELASTIC_RUN_ID="none", MASTER_ADDR="127.0.0.1", MASTER_PORT="0")
-    dist.init_process_group("gloo", init_method=f"file://{os.path.abspath('store')}", rank=rank, world_size=2)
-    globals()[function]()
-    if dist.is_initialized():
-        dist.destroy_process_group()
-
-
 class ShardedHooksTest(InDirectory):
-    def run_ranks(self, function):
-        torch.multiprocessing.spawn(run_rank, (function.__name__,), nprocs=2)
-
     def check(self, expected):
         self.assertEqual(self.seals(), [expected])
         report = goldseal.verify(expected)
         self.assertTrue(report, str(report))
 
-    @unittest.skipUnless(importlib.util.find_spec("lightning"), "lightning is not installed")
-    def test_a_checkpoint_of_lightning_is_sealed_whole(self):
-        for function in (lightning_by_fully_shard, lightning_around_the_module):
+    def seal_by(self, functions, expected):
+        for function in functions:
             with self.subTest(function.__name__):
                 self.tearDown()
                 self.setUp()
-                self.run_ranks(function)
-                self.check("./checkpoints/epoch=1.seal")
+                on_two_ranks(function)
+                self.check(expected)
+
+    @unittest.skipUnless(importlib.util.find_spec("lightning"), "lightning is not installed")
+    def test_a_checkpoint_of_lightning_is_sealed_whole(self):
+        self.seal_by((lightning_by_fully_shard, lightning_around_the_module), "./checkpoints/epoch=1.seal")
 
     @unittest.skipUnless(importlib.util.find_spec("transformers"), "transformers is not installed")
     def test_a_checkpoint_of_transformers_is_sealed_whole_and_no_rank_waits_for_another(self):
-        for function in (transformers_by_fully_shard, transformers_around_the_module):
-            with self.subTest(function.__name__):
-                self.tearDown()
-                self.setUp()
-                self.run_ranks(function)
-                self.check("./out/checkpoint-7/model.seal")
+        self.seal_by((transformers_by_fully_shard, transformers_around_the_module), "./out/checkpoint-7/model.seal")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models that are sharded over two processes: sealed whole, judged whole, trained on as if nothing had been."""
-import os
 import sys
 import unittest
-import warnings
 
 try:
     import torch
@@ -18,6 +16,7 @@ import networks
 from in_directory import InDirectory
 from torch import nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+from two_ranks import on_two_ranks
 
 IMAGE = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(7))
 
@@ -97,26 +96,11 @@ def seal_tied(way):
     goldseal.save(model.state_dict(), "net.pth", model=model, inputs=torch.rand(2, 3), on_error="raise")
 
 
-def run_rank(rank, function, way):
-    warnings.simplefilter("error", goldseal.GoldsealWarning)
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{os.path.abspath('store')}", rank=rank, world_size=2)
-    globals()[function](way)
-    dist.barrier()
-    dist.destroy_process_group()
-    os._exit(0)  # gloo's threads may still run when Python unloads them, which aborts the process
-
-
 class ShardedTest(InDirectory):
-    def run_ranks(self, function, way):
-        if os.path.exists("store"):
-            os.remove("store")
-        torch.multiprocessing.spawn(run_rank, (function.__name__, way), nprocs=2)
-
     def test_one_line_seals_the_whole_model_once_and_disturbs_no_training(self):
         for way in WAYS:
             with self.subTest(way):
-                self.run_ranks(seal_while_training, way)
+                on_two_ranks(seal_while_training, way)
                 self.assertEqual(self.seals(), ["./net.seal"])
                 state = torch.load("net.pth")["model"]
                 self.assertEqual(list(state), list(networks.Net(width=6).state_dict()))
@@ -128,10 +112,10 @@ class ShardedTest(InDirectory):
     def test_a_live_model_is_judged_alike_on_every_rank(self):
         for way in ("with_original_parameters", "by_fully_shard"):
             with self.subTest(way):
-                self.run_ranks(verify_live, way)
+                on_two_ranks(verify_live, way)
 
     def test_tied_weights_stay_tied(self):
-        self.run_ranks(seal_tied, "by_fully_shard")
+        on_two_ranks(seal_tied, "by_fully_shard")
         self.assertTrue(goldseal.verify("net.seal"))
 
 
