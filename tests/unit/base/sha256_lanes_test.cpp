@@ -18,6 +18,12 @@ std::vector<std::byte> random_bytes(std::size_t size) {
   return bytes;
 }
 
+Digest digest_of_openssl(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.finish();
+}
+
 /// The digests of messages that advance together until the first of them ends.
 std::vector<Digest> side_by_side(const std::vector<std::span<const std::byte>>& contents) {
   std::vector<Sha256Message> messages(contents.begin(), contents.end());
@@ -49,7 +55,9 @@ TEST_CASE("messages digested side by side have OpenSSL's digests, at every lengt
       std::vector<std::span<const std::byte>> contents;
       for (std::size_t lane = 0; lane < lanes; ++lane) contents.push_back(part(lane * 3, size + lane * 611));
       const auto digests = side_by_side(contents);
-      for (std::size_t lane = 0; lane < lanes; ++lane) wrong += digests[lane] == sha256(contents[lane]) ? 0U : 1U;
+      for (std::size_t lane = 0; lane < lanes; ++lane)
+        wrong += digests[lane] == digest_of_openssl(contents[lane]) ? 0U : 1U;
+      wrong += sha256(contents.front()) == digests.front() ? 0U : 1U;
     }
   }
   CHECK(wrong == 0);
