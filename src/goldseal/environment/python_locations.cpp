@@ -39,19 +39,32 @@ std::optional<std::string> series_of(const FileRoot& files, const fs::path& pref
   return series.back();
 }
 
+// Where a Python that is no virtual environment looks for packages, the user's own first.
+void add_base_candidates(const ProbeContext& context, const fs::path& prefix, const std::string& library,
+                         std::vector<fs::path>& candidates) {
+  const auto home = variable(context, "HOME");
+  if (!home.empty() && !context.variables.contains("PYTHONNOUSERSITE"))
+    candidates.push_back(fs::path(home) / ".local" / library / "site-packages");
+  if (prefix == "/usr") candidates.push_back(fs::path("/usr/local") / library / "dist-packages");
+  candidates.push_back(prefix / library / "site-packages");
+  if (prefix == "/usr") candidates.emplace_back("/usr/lib/python3/dist-packages");
+}
+
 std::optional<PythonLocation> python_at(const ProbeContext& context, const fs::path& prefix) {
   const auto& files = context.files;
   auto series = series_of(files, prefix);
   if (!series) return std::nullopt;
   const auto library = "lib/python" + *series;
   std::vector<fs::path> candidates;
-  const bool is_virtual = files.exists(prefix / "pyvenv.cfg");
-  const auto home = variable(context, "HOME");
-  if (!is_virtual && !home.empty() && !context.variables.contains("PYTHONNOUSERSITE"))
-    candidates.push_back(fs::path(home) / ".local" / library / "site-packages");
-  if (prefix == "/usr") candidates.push_back(fs::path("/usr/local") / library / "dist-packages");
-  candidates.push_back(prefix / library / "site-packages");
-  if (prefix == "/usr") candidates.emplace_back("/usr/lib/python3/dist-packages");
+  if (const auto settings = files.read(prefix / "pyvenv.cfg")) {
+    candidates.push_back(prefix / library / "site-packages");
+    // `python -m venv --system-site-packages`: what the Python that it was made from has is imported too.
+    const auto home = value_of_key(*settings, "home", '=');
+    if (home && value_of_key(*settings, "include-system-site-packages", '=') == "true")
+      add_base_candidates(context, fs::path(*home).parent_path(), library, candidates);
+  } else {
+    add_base_candidates(context, prefix, library, candidates);
+  }
   PythonLocation python{prefix, std::move(*series), {}};
   std::ranges::copy_if(candidates, std::back_inserter(python.package_dirs),
                        [&](const fs::path& path) { return files.exists(path); });

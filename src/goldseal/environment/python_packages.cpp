@@ -46,9 +46,6 @@ constexpr std::array k_names{
     std::string_view{"networkx"},
     std::string_view{"numba"},
     std::string_view{"numpy"},
-    std::string_view{"onnx"},
-    std::string_view{"onnxruntime"},
-    std::string_view{"onnxruntime-gpu"},
     std::string_view{"opencv-contrib-python"},
     std::string_view{"opencv-python"},
     std::string_view{"opencv-python-headless"},
@@ -80,7 +77,7 @@ constexpr std::array k_names{
 static_assert(std::ranges::is_sorted(k_names));
 
 constexpr std::array k_prefixes{std::string_view{"torch"}, std::string_view{"nvidia-"}, std::string_view{"pytorch-"},
-                                std::string_view{"functorch"}};
+                                std::string_view{"functorch"}, std::string_view{"onnx"}};
 
 bool is_captured(std::string_view name) {
   return std::ranges::binary_search(k_names, name) ||

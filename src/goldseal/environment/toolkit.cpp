@@ -10,6 +10,8 @@
 
 #include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
 
 namespace goldseal {
 namespace {
@@ -53,6 +55,23 @@ void put_cmake(const FileRoot& files, const FactSink& fact) {
     fact("toolkit.cmake", std::move(found->version), found->place.string());
 }
 
+// `13.0` of /usr/local/cuda, a link to cuda-13.0 by way of /etc/alternatives or at once.
+std::optional<std::string> cuda_of_link(const FileRoot& files) {
+  constexpr std::string_view k_lead = "cuda-";
+  constexpr int k_most_links = 4;
+  fs::path place = "/usr/local/cuda";
+  for (int i = 0; i < k_most_links; ++i) {
+    std::error_code error;
+    const auto target = fs::read_symlink(files.at(place), error);
+    if (error) return std::nullopt;
+    place = target.is_absolute() ? target : place.parent_path() / target;
+    const auto name = place.filename().string();
+    if (name.starts_with(k_lead) && parse_version(name.substr(k_lead.size())) && files.exists(place / "bin/nvcc"))
+      return name.substr(k_lead.size());
+  }
+  return std::nullopt;
+}
+
 // `"cuda" : { "name" : "CUDA SDK", "version" : "12.4.20240301" }` of version.json, or `CUDA Version 10.2.89`.
 void put_cuda(const FileRoot& files, const FactSink& fact) {
   constexpr std::string_view k_key = "\"version\"";
@@ -63,7 +82,8 @@ void put_cuda(const FileRoot& files, const FactSink& fact) {
   }
   constexpr std::string_view k_text = "CUDA Version ";
   if (const auto line = files.line("/usr/local/cuda/version.txt"); line && line->starts_with(k_text))
-    fact("toolkit.cuda", line->substr(k_text.size()), "/usr/local/cuda/version.txt");
+    return fact("toolkit.cuda", line->substr(k_text.size()), "/usr/local/cuda/version.txt");
+  if (auto version = cuda_of_link(files)) fact("toolkit.cuda", std::move(*version), "/usr/local/cuda");
 }
 
 // The loader takes it in place of the one that PyTorch brings.
