@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "facts.hpp"
 
-#include "arch_list.hpp"
+#include "build_config.hpp"
 #include "libraries.hpp"
 
 #include <ATen/Context.h>
@@ -14,6 +14,7 @@
 #include <array>
 #include <cctype>
 #include <map>
+#include <set>
 #include <string_view>
 #include <type_traits>
 
@@ -23,12 +24,16 @@ namespace {
 using nlohmann::json;
 
 // The libraries whose versions change what a model computes or whether it runs. A name that ends in '*' is a beginning.
-constexpr std::array k_libraries{"libtorch_cpu", "libtorch_cuda*", "libtorch_hip", "libc10*",    "libcudart*",
-                                 "libcuda",      "libnvidia-ml",   "libcudnn*",    "libcublas*", "libcufft*",
-                                 "libcusparse*", "libcusolver*",   "libcurand*",   "libnvrtc*",  "libnvJitLink*",
-                                 "libnccl*",     "libmkl*",        "libdnnl*",     "libgomp*",   "libiomp5*",
-                                 "libomp*",      "libopenblas*",   "libblas*",     "liblapack*", "libgfortran*",
-                                 "libstdc++",    "libgcc_s*",      "libnvtx*",     "libcupti*",  "libonnxruntime*"};
+constexpr std::array k_libraries{"libtorch_cpu", "libtorch_cuda*", "libtorch_hip",       "libc10*",
+                                 "libcudart*",   "libcuda",        "libnvidia-ml",       "libcudnn*",
+                                 "libcublas*",   "libcufft*",      "libcusparse*",       "libcusolver*",
+                                 "libcurand*",   "libnvrtc*",      "libnvJitLink*",      "libnccl*",
+                                 "libmkl*",      "libdnnl*",       "libgomp*",           "libiomp5*",
+                                 "libomp*",      "libopenblas*",   "libscipy_openblas*", "libblas*",
+                                 "liblapack*",   "libgfortran*",   "libstdc++",          "libgcc_s*",
+                                 "libnvtx*",     "libcupti*",      "libonnxruntime*",    "libamdhip64",
+                                 "libMIOpen",    "librocblas",     "libhipblas*",        "librocfft",
+                                 "librccl",      "libsycl",        "libtorch_xpu",       "libze_loader"};
 
 bool is_listed(std::string_view name) {
   for (const std::string_view pattern : k_libraries) {
@@ -39,39 +44,33 @@ bool is_listed(std::string_view name) {
   return false;
 }
 
-// Wheels rename the libraries that they carry: libgomp-a34b3233.so.1.
+// Wheels rename the libraries that they carry: libgomp-a34b3233.so.1, libgfortran-040039e1-0352e75f.so.5.
 std::string without_wheel_hash(const std::string& name) {
   const auto dash = name.rfind('-');
   if (dash == std::string::npos || name.size() - dash != 9) return name;
   for (auto i = dash + 1; i < name.size(); ++i)
     if (!std::isxdigit(static_cast<unsigned char>(name[i]))) return name;
-  return name.substr(0, dash);
-}
-
-// The value of KEY=… in the build settings that show_config() prints, separated by commas.
-std::string build_setting(std::string_view config, const std::string& key) {
-  for (const auto& lead : {", " + key + "=", ": " + key + "="}) {
-    const auto at = config.find(lead);
-    if (at == std::string_view::npos) continue;
-    const auto begin = at + lead.size();
-    const auto value = config.substr(begin, config.find_first_of(",\n", begin) - begin);
-    return std::string(value.substr(0, value.find_last_not_of(' ') + 1));
-  }
-  return {};
-}
-
-// The rest of the line that begins with `lead`.
-std::string config_line(std::string_view config, std::string_view lead) {
-  const auto at = config.find(lead);
-  if (at == std::string_view::npos) return {};
-  const auto begin = at + lead.size();
-  return std::string(config.substr(begin, config.find('\n', begin) - begin));
+  return without_wheel_hash(name.substr(0, dash));
 }
 
 // PyTorch 1.13 calls the kernels without vector instructions `NO AVX`, later ones `DEFAULT`.
 std::string aten_capability(std::string_view config) {
   const auto stated = config_line(config, "CPU capability usage: ");
   return stated == "NO AVX" ? "DEFAULT" : stated;
+}
+
+// Two of them the context knows better than the build settings, where it is new enough to be asked.
+template <class Context>
+json loaded_kernel_libraries(const Context& context, const std::string& config) {
+  const auto configured = kernel_libraries(config);
+  std::set<std::string> libraries(configured.begin(), configured.end());
+  const auto put = [&](const char* name, bool available) {
+    libraries.erase(name);
+    if (available) libraries.insert(name);
+  };
+  put("xnnpack", context.isXNNPACKAvailable());
+  if constexpr (requires { context.hasKleidiAI(); }) put("kleidiai", context.hasKleidiAI());
+  return libraries;
 }
 
 json quantized_engines() {
@@ -114,9 +113,13 @@ void add_build(Facts& facts) {
   for (const auto& [name, key] : settings) facts.add_text(name, build_setting(config, key), origin);
   facts.add_text("cpu.aten_capability", aten_capability(config), origin);
   facts.add("torch.config", config, origin);
-  facts.add("torch.cuda", at::hasCUDA(), "at::hasCUDA()");
-  if (auto list = arch_list(config_line(config, "NVCC architecture flags: ")); !list.empty())
-    facts.add("torch.arch_list", std::move(list), origin);
+  // at::hasCUDA() asks for a device as well, which is the driver's matter. ROCm builds answer in CUDA's name.
+  const bool rocm = is_on(build_setting(config, "USE_ROCM"));
+  facts.add("torch.cuda", at::globalContext().hasCUDART() && !rocm, "at::Context::hasCUDART()");
+  if (rocm) facts.add("torch.rocm", true, origin);
+  if (is_on(build_setting(config, "USE_XPU"))) facts.add("torch.xpu", true, origin);
+  if (auto list = arch_list_of(config); !list.empty()) facts.add("torch.arch_list", std::move(list), origin);
+  facts.add("torch.kernel_libraries", loaded_kernel_libraries(at::globalContext(), config), origin);
   facts.add("torch.mkl", at::get_mkl_version(), "at::get_mkl_version()");
   facts.add("torch.onednn", at::get_mkldnn_version(), "at::get_mkldnn_version()");
   facts.add("torch.openmp", at::get_openmp_version(), "at::get_openmp_version()");
@@ -170,20 +173,36 @@ void add_numerics(Facts& facts) {
   facts.add("numerics.onednn", context.userEnabledMkldnn(), origin);
 }
 
-// CUDA's libraries state their versions as one number, in which `major` and `minor` are worth so much.
+// How a library of CUDA states its version.
+enum class Stating {
+  returns,     // `size_t f()`: one number
+  writes,      // `status f(int*)`: one number
+  properties,  // `status f(which, int*)`, where `which` is 0 for the major, 1 for the minor version, 2 for the patch
+  pair,        // `status f(int*, int*)`: major and minor version
+};
+
+// In one number, `major` and `minor` are worth so much.
 struct VersionFunction {
   const char* library;
   const char* function;
-  bool returns_it;  // else it writes to an int* and returns a status
-  unsigned major;
-  unsigned minor;
+  Stating stating;
+  unsigned major = 0;
+  unsigned minor = 0;
 };
 
 constexpr std::array k_version_functions{
-    VersionFunction{"libcudart", "cudaRuntimeGetVersion", false, 1000, 10},
-    VersionFunction{"libcudnn", "cudnnGetVersion", true, 0, 100},
-    VersionFunction{"libcublasLt", "cublasLtGetVersion", true, 10000, 100},
-    VersionFunction{"libnccl", "ncclGetVersion", false, 10000, 100},
+    VersionFunction{"libcudart", "cudaRuntimeGetVersion", Stating::writes, 1000, 10},
+    VersionFunction{"libcudnn", "cudnnGetVersion", Stating::returns, 0, 100},
+    VersionFunction{"libcublasLt", "cublasLtGetVersion", Stating::returns, 10000, 100},
+    VersionFunction{"libnccl", "ncclGetVersion", Stating::writes, 10000, 100},
+    VersionFunction{"libcublas", "cublasGetProperty", Stating::properties},
+    VersionFunction{"libcufft", "cufftGetProperty", Stating::properties},
+    VersionFunction{"libcurand", "curandGetProperty", Stating::properties},
+    VersionFunction{"libcusolver", "cusolverGetProperty", Stating::properties},
+    VersionFunction{"libcusparse", "cusparseGetProperty", Stating::properties},
+    VersionFunction{"libcusparseLt", "cusparseLtGetProperty", Stating::properties},
+    VersionFunction{"libnvrtc", "nvrtcVersion", Stating::pair},
+    VersionFunction{"libnvJitLink", "nvJitLinkVersion", Stating::pair},
 };
 
 // cuDNN 9 counts a major version as 10000, those before as 1000.
@@ -199,16 +218,34 @@ std::string decimal_version(const VersionFunction& known, unsigned long number) 
          std::to_string(rest % known.minor);
 }
 
+std::string version_from(const VersionFunction& known, void* function) {
+  int number = 0;
+  int minor = 0;
+  int patch = 0;
+  switch (known.stating) {
+    case Stating::returns:
+      return decimal_version(known, reinterpret_cast<std::size_t (*)()>(function)());
+    case Stating::writes:
+      if (reinterpret_cast<int (*)(int*)>(function)(&number) != 0 || number <= 0) return {};
+      return decimal_version(known, static_cast<unsigned long>(number));
+    case Stating::properties: {
+      const auto property = reinterpret_cast<int (*)(int, int*)>(function);
+      if (property(0, &number) != 0 || property(1, &minor) != 0 || property(2, &patch) != 0) return {};
+      return std::to_string(number) + "." + std::to_string(minor) + "." + std::to_string(patch);
+    }
+    case Stating::pair:
+      if (reinterpret_cast<int (*)(int*, int*)>(function)(&number, &minor) != 0) return {};
+      return std::to_string(number) + "." + std::to_string(minor);
+  }
+  return {};
+}
+
 std::string asked_version(const LoadedLibrary& library) {
   for (const auto& known : k_version_functions) {
     if (library.name != known.library) continue;
     void* handle = dlopen(library.path.c_str(), RTLD_NOW | RTLD_NOLOAD);
     void* symbol = handle ? dlsym(handle, known.function) : nullptr;
-    if (!symbol) return {};
-    if (known.returns_it) return decimal_version(known, reinterpret_cast<std::size_t (*)()>(symbol)());
-    int number = 0;
-    if (reinterpret_cast<int (*)(int*)>(symbol)(&number) != 0 || number <= 0) return {};
-    return decimal_version(known, static_cast<unsigned long>(number));
+    return symbol ? version_from(known, symbol) : std::string();
   }
   return {};
 }

@@ -169,6 +169,11 @@ class EnvironmentTest(unittest.TestCase):
             engines = [engine for engine in torch.backends.quantized.supported_engines if engine != "none"]
             self.assertEqual(self.value("torch.quantized_engines"), engines)
             self.assertEqual(self.value("torch.git"), torch.version.git_version)
+            libraries = self.value("torch.kernel_libraries")
+            self.assertEqual("xnnpack" in libraries, torch._C._is_xnnpack_enabled())
+            self.assertEqual("onednn" in libraries, torch.backends.mkldnn.is_available())
+            self.assertEqual("mkl" in libraries, torch.backends.mkl.is_available())
+            self.assertEqual(self.value("torch.cuda"), torch.backends.cuda.is_built())
 
     def test_the_libraries_are_those_that_the_process_has_mapped(self):
         self.assertTrue(os.path.exists(self.value("library.libtorch_cpu.path")))

@@ -11,7 +11,7 @@ set(GOLDSEAL_LIBTORCH_WORKER_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
 
 # What answers the protocol, whatever builds the network.
 set(GOLDSEAL_LIBTORCH_SESSION_SOURCES
-    arch_list channel error facts fields files gradients layer_recorder layer_sketch libraries mapped_tensors network operator_watch
+    arch_list build_config channel error facts fields files gradients layer_recorder layer_sketch libraries mapped_tensors network operator_watch
     refusal run_settings session sha256 tensor_digest tensor_file transforms)
 list(TRANSFORM GOLDSEAL_LIBTORCH_SESSION_SOURCES PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
 list(TRANSFORM GOLDSEAL_LIBTORCH_SESSION_SOURCES APPEND .cpp)

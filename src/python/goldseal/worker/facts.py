@@ -14,7 +14,8 @@ import torch
 _LIBRARIES = (
     "libtorch_cpu libtorch_cuda* libtorch_hip libc10* libcudart* libcuda libnvidia-ml libcudnn* libcublas* libcufft* "
     "libcusparse* libcusolver* libcurand* libnvrtc* libnvJitLink* libnccl* libmkl* libdnnl* libgomp* libiomp5* libomp* "
-    "libopenblas* libblas* liblapack* libgfortran* libstdc++ libgcc_s* libnvtx* libcupti* libonnxruntime*"
+    "libopenblas* libscipy_openblas* libblas* liblapack* libgfortran* libstdc++ libgcc_s* libnvtx* libcupti* libonnxruntime* "
+    "libamdhip64 libMIOpen librocblas libhipblas* librocfft librccl libsycl libtorch_xpu libze_loader"
 ).split()
 
 
@@ -32,6 +33,36 @@ def loaded_version() -> str:
 def _config_line(config: str, lead: str) -> str:
     found = re.search(rf"{re.escape(lead)}(.*)", config)
     return found.group(1) if found else ""
+
+
+# The libraries of kernels that a build may have, by its settings and by the compiler's definitions, under their own names.
+_SWITCHES = {
+    "USE_CUDNN": "cudnn",
+    "USE_CUSPARSELT": "cusparselt",
+    "USE_HIPSPARSELT": "hipsparselt",
+    "USE_MKL": "mkl",
+    "USE_MKLDNN": "onednn",
+    "USE_NNPACK": "nnpack",
+    "USE_OPENMP": "openmp",
+}
+_DEFINITIONS = {"USE_FBGEMM": "fbgemm", "USE_MSLK": "mslk", "USE_PYTORCH_QNNPACK": "qnnpack"}
+
+
+def _is_on(value: str) -> bool:
+    return value in ("ON", "1", "TRUE")
+
+
+def _kernel_libraries(config: str) -> list[str]:
+    names = {name for switch, name in _SWITCHES.items() if _is_on(build_setting(config, switch))}
+    flags = build_setting(config, "CXX_FLAGS").split()
+    names |= {name for definition, name in _DEFINITIONS.items() if f"-D{definition}" in flags}
+    if "LAPACK is enabled" in config:
+        names.add("lapack")
+    if torch._C._is_xnnpack_enabled():
+        names.add("xnnpack")
+    if hasattr(torch.backends, "kleidiai") and torch.backends.kleidiai.is_available():
+        names.add("kleidiai")
+    return sorted(names)
 
 
 class _Facts:
@@ -60,7 +91,18 @@ def _add_build(facts: _Facts) -> None:
     # PyTorch 1.13 calls the kernels without vector instructions `NO AVX`, later ones `DEFAULT`.
     facts.add("cpu.aten_capability", "DEFAULT" if capability == "NO AVX" else capability, origin)
     facts.add("torch.config", config, origin)
-    facts.add("torch.cuda", torch.backends.cuda.is_built(), "torch.backends.cuda.is_built()")
+    # ROCm builds answer in CUDA's name.
+    rocm = torch.version.hip is not None
+    facts.add("torch.cuda", torch.backends.cuda.is_built() and not rocm, "torch.backends.cuda.is_built()")
+    if rocm:
+        facts.add("torch.rocm", True, "torch.version.hip")
+    if _is_on(build_setting(config, "USE_XPU")):
+        facts.add("torch.xpu", True, origin)
+    # torch.cuda.get_arch_list() is empty where no device is, in most versions.
+    flags = torch._C._cuda_getArchFlags() if hasattr(torch._C, "_cuda_getArchFlags") else None
+    if flags:
+        facts.add("torch.arch_list", flags.split(), "torch._C._cuda_getArchFlags()")
+    facts.add("torch.kernel_libraries", _kernel_libraries(config), origin)
     mkl = re.search(r"Intel\(R\) (?:oneAPI )?Math Kernel Library.*", config)
     facts.add("torch.mkl", mkl.group(0) if mkl else "MKL not found", origin)
     onednn = re.search(r"Intel\(R\) MKL-DNN.*", config)
@@ -109,8 +151,8 @@ def _mapped_libraries() -> Iterator[_Library]:
                 continue
             seen.add(path)
             stem, _, version = os.path.basename(path).partition(".so")
-            # Wheels rename the libraries that they carry: libgomp-a34b3233.so.1.
-            yield _Library(re.sub(r"-[0-9a-fA-F]{8}$", "", stem), path, version.lstrip("."))
+            # Wheels rename the libraries that they carry: libgomp-a34b3233.so.1, libgfortran-040039e1-0352e75f.so.5.
+            yield _Library(re.sub(r"(-[0-9a-fA-F]{8})+$", "", stem), path, version.lstrip("."))
 
 
 def _is_listed(name: str) -> bool:
@@ -118,20 +160,51 @@ def _is_listed(name: str) -> bool:
 
 
 class _VersionFunction(NamedTuple):
-    """CUDA's libraries state their versions as one number, in which `major` and `minor` are worth so much."""
+    """How a library of CUDA states its version; in one number, `major` and `minor` are worth so much."""
 
     function: str
-    returns_it: bool  # else it writes to an int* and returns a status
-    major: int
-    minor: int
+    stating: str  # returns or writes one number; `properties`, one after the other; `pair`, major and minor
+    major: int = 0
+    minor: int = 0
 
 
 _VERSION_FUNCTIONS = {
-    "libcudart": _VersionFunction("cudaRuntimeGetVersion", False, 1000, 10),
-    "libcudnn": _VersionFunction("cudnnGetVersion", True, 0, 100),
-    "libcublasLt": _VersionFunction("cublasLtGetVersion", True, 10000, 100),
-    "libnccl": _VersionFunction("ncclGetVersion", False, 10000, 100),
+    "libcudart": _VersionFunction("cudaRuntimeGetVersion", "writes", 1000, 10),
+    "libcudnn": _VersionFunction("cudnnGetVersion", "returns", 0, 100),
+    "libcublasLt": _VersionFunction("cublasLtGetVersion", "returns", 10000, 100),
+    "libnccl": _VersionFunction("ncclGetVersion", "writes", 10000, 100),
+    "libcublas": _VersionFunction("cublasGetProperty", "properties"),
+    "libcufft": _VersionFunction("cufftGetProperty", "properties"),
+    "libcurand": _VersionFunction("curandGetProperty", "properties"),
+    "libcusolver": _VersionFunction("cusolverGetProperty", "properties"),
+    "libcusparse": _VersionFunction("cusparseGetProperty", "properties"),
+    "libcusparseLt": _VersionFunction("cusparseLtGetProperty", "properties"),
+    "libnvrtc": _VersionFunction("nvrtcVersion", "pair"),
+    "libnvJitLink": _VersionFunction("nvJitLinkVersion", "pair"),
 }
+
+
+def _decimal_version(known: _VersionFunction, number: int) -> Optional[str]:
+    if number <= 0:
+        return None
+    # cuDNN 9 counts a major version as 10000, those before as 1000.
+    major = known.major or (10000 if number >= 90000 else 1000)
+    rest = number % major
+    return f"{number // major}.{rest // known.minor}.{rest % known.minor}"
+
+
+def _version_from(known: _VersionFunction, function: Any) -> Optional[str]:
+    numbers = [ctypes.c_int(0) for _ in range(3)]
+    places = [ctypes.byref(number) for number in numbers]
+    if known.stating == "returns":
+        function.restype = ctypes.c_size_t
+        return _decimal_version(known, function())
+    if known.stating == "writes":
+        return _decimal_version(known, numbers[0].value) if function(places[0]) == 0 else None
+    if known.stating == "properties":
+        said = not any(function(which, place) for which, place in enumerate(places))
+        return ".".join(str(number.value) for number in numbers) if said else None
+    return f"{numbers[0].value}.{numbers[1].value}" if function(places[0], places[1]) == 0 else None
 
 
 def _asked_version(library: _Library) -> Optional[str]:
@@ -142,18 +215,7 @@ def _asked_version(library: _Library) -> Optional[str]:
         function = getattr(ctypes.CDLL(library.path, mode=os.RTLD_NOW | os.RTLD_NOLOAD), known.function)
     except (OSError, AttributeError):
         return None
-    if known.returns_it:
-        function.restype = ctypes.c_size_t
-        number = function()
-    else:
-        written = ctypes.c_int(0)
-        number = written.value if function(ctypes.byref(written)) == 0 else 0
-    if number <= 0:
-        return None
-    # cuDNN 9 counts a major version as 10000, those before as 1000.
-    major = known.major or (10000 if number >= 90000 else 1000)
-    rest = number % major
-    return f"{number // major}.{rest // known.minor}.{rest % known.minor}"
+    return _version_from(known, function)
 
 
 def _add_libraries(facts: _Facts) -> None:
