@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/fact_check.hpp>
 
+#include <checks/env/machine.hpp>
+
 #include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace goldseal {
 namespace {
@@ -10,6 +16,17 @@ namespace {
 std::string describe_breach(const Check& check, const RuleResult& result) {
   if (result.detail.empty() || result.detail == "differs") return fmt::format("{} differs", check.title);
   return fmt::format("{} differs: {}", check.title, result.detail);
+}
+
+// A build without CUDA states no version of CUDA or cuDNN: that is known, and matters where a GPU computed.
+std::optional<Finding> judge_without_cuda(const Check& check, const Observation& observed, const RuleResult& result) {
+  const bool states_cuda = check.fact == "torch.cuda_build" || check.fact == "torch.cudnn_build";
+  if (!states_cuda || observed.found.boolean("torch.cuda") != false) return std::nullopt;
+  if (!sealed_on_gpu(observed))
+    return skipped(
+        fmt::format("{}: PyTorch here is built without CUDA, and the model was sealed on the CPU", check.title));
+  return failed(fmt::format("{} differs: PyTorch here is built without CUDA", check.title), result.expected, "no CUDA",
+                std::string(check.remedy));
 }
 
 }  // namespace
@@ -32,6 +49,7 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
     case RuleOutcome::unsealed:
       return skipped(fmt::format("{}: the seal does not say", check.title));
     case RuleOutcome::missing:
+      if (auto without = judge_without_cuda(check, observed, result)) return std::move(*without);
       if (!observed.asked_pytorch)
         return skipped(fmt::format("{}: known only where PyTorch runs (verify, or probe --runtime)", check.title));
       finding = undecided(fmt::format("{} is not known of this machine", check.title));

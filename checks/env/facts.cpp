@@ -62,6 +62,17 @@ const std::array k_facts{
           .rule = {k_equal, {}},
           .fact = "torch.onednn",
           .remedy = "nothing, if the golden checks pass"},
+    Check{.id = "env.torch.kernel-libraries",
+          .title = "The set of PyTorch's kernel libraries",
+          .explanation =
+              "The libraries of kernels that PyTorch was built with (MKL, oneDNN, FBGEMM, XNNPACK, cuDNN …). Where one "
+              "is missing, another library computes in its place and rounds differently, or an operator is not there: "
+              "an archive that was optimised for mobile devices needs XNNPACK, float16 weights packed for FBGEMM "
+              "need that.",
+          .severity = Severity::info,
+          .rule = {RuleKind::superset, {}},
+          .fact = "torch.kernel_libraries",
+          .remedy = "nothing, if the golden checks pass; else install a build with the same libraries"},
     Check{.id = "env.driver.version",
           .title = "The NVIDIA driver",
           .explanation =

@@ -23,8 +23,8 @@ const std::array<Kind, 2>& kinds() {
   static const std::array<Kind, 2> k_kinds{
       Kind{"OpenMP", {{"libgomp"}, {"libiomp5"}, {"libomp"}}, "threads are created twice over, and some programs hang"},
       Kind{"BLAS",
-           {{"libmkl_rt", "libmkl_core"},
-            {"libopenblas", "libopenblas64_", "libscipy_openblas", "libscipy_openblas64_"}},
+           // The one in wheels of NumPy and SciPy, libscipy_openblas, has names of its own for every call.
+           {{"libmkl_rt", "libmkl_core"}, {"libopenblas", "libopenblas64_"}},
            "one may answer calls that were meant for the other, with wrong results"}};
   return k_kinds;
 }

@@ -47,6 +47,23 @@ bool sealed_on_gpu(const Observation& observed) {
   return sealed.boolean("torch.cuda") == true && !visible_gpus(sealed).empty();
 }
 
+bool is_rocm(const Environment& machine) {
+  return machine.has("torch.hip_build") || machine.boolean("torch.rocm") == true ||
+         machine.text("torch.variant").value_or("").starts_with("rocm");
+}
+
+std::string accelerator_of(const Environment& machine) {
+  const auto numbered = [&](std::string_view name, std::string_view fact) {
+    const auto version = machine.text(fact);
+    return version ? fmt::format("{} {}", name, *version) : std::string(name);
+  };
+  if (is_rocm(machine)) return numbered("ROCm", "torch.hip_build") + " (AMD GPUs)";
+  if (machine.boolean("torch.xpu") == true || machine.text("torch.variant") == "xpu") return "XPU (Intel GPUs)";
+  if (machine.has("torch.cuda_build") || machine.boolean("torch.cuda") == true)
+    return numbered("CUDA", "torch.cuda_build");
+  return {};
+}
+
 std::optional<std::string> torch_text(const Observation& observed, std::string_view name) {
   const bool knows_torch = observed.found.has("torch.version");
   return knows_torch ? observed.found.text(name) : observed.sealed.environment.text(name);

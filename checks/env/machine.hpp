@@ -34,6 +34,12 @@ struct Gpu {
 /// PyTorch and driver both had one.
 [[nodiscard]] bool sealed_on_gpu(const Observation& observed);
 
+/// What PyTorch there is built for beside the CPU: `CUDA 13.0`, `ROCm 7.2 (AMD GPUs)`, `XPU (Intel GPUs)`; empty for a
+/// build for the CPU alone.
+[[nodiscard]] std::string accelerator_of(const Environment& machine);
+/// True for a build for AMD's GPUs, whose devices PyTorch calls `cuda:0` as well.
+[[nodiscard]] bool is_rocm(const Environment& machine);
+
 /// A fact of the machine's PyTorch; of the sealed one where the machine was captured without PyTorch.
 [[nodiscard]] std::optional<std::string> torch_text(const Observation& observed, std::string_view name);
 [[nodiscard]] std::optional<Version> version_fact(const Environment& machine, std::string_view name);

@@ -69,8 +69,10 @@ void read_version(const FileRoot& files, const fs::path& prefix, TorchInstallati
                              "include/torch/version.h"})
     take(header_version(files, prefix / header), prefix / header);
   if (!torch.git_version) torch.git_version = files.line(prefix / "build-hash");
-  if (torch.cuda_version) return;
-  if (const auto version = parse_version(torch.version)) torch.cuda_version = cuda_of_label(version->label);
+  const auto version = parse_version(torch.version);
+  if (!version) return;
+  if (!torch.cuda_version) torch.cuda_version = cuda_of_label(version->label);
+  if (!torch.hip_version) torch.hip_version = rocm_of_label(version->label);
 }
 
 fs::path find_library_dir(const FileRoot& files, const fs::path& prefix) {
@@ -129,7 +131,10 @@ void put_chosen(const ProbeContext& context, const fs::path& prefix, const Torch
          anonymous ? "TorchConfig.cmake" : (prefix / "share/cmake/Torch").string());
   if (torch.library_dir.empty()) return;
   const auto libraries = anonymous ? std::string("torch/lib") : torch.library_dir.string();
-  fact("torch.cuda", context.files.exists(torch.library_dir / "libtorch_cuda.so"), libraries);
+  const auto has = [&](const char* library) { return context.files.exists(torch.library_dir / library); };
+  fact("torch.cuda", has("libtorch_cuda.so"), libraries);
+  if (has("libtorch_hip.so")) fact("torch.rocm", true, libraries);
+  if (has("libtorch_xpu.so")) fact("torch.xpu", true, libraries);
   put_needs(context, torch.library_dir, fact);
 }
 
@@ -153,6 +158,13 @@ std::optional<std::string> cuda_of_label(std::string_view label) {
   const auto digits = label.substr(2, label.find_first_not_of("0123456789", 2) - 2);
   if (digits.size() < 2) return std::nullopt;
   return fmt::format("{}.{}", digits.substr(0, digits.size() - 1), digits.back());
+}
+
+std::optional<std::string> rocm_of_label(std::string_view label) {
+  constexpr std::string_view k_lead = "rocm";
+  if (!label.starts_with(k_lead)) return std::nullopt;
+  const auto number = label.substr(k_lead.size());
+  return parse_version(number) ? std::optional<std::string>(number) : std::nullopt;
 }
 
 std::optional<TorchInstallation> read_torch_installation(const FileRoot& files, const fs::path& prefix) {

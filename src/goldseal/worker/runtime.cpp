@@ -176,7 +176,10 @@ std::string devices_of(const Runtime& runtime) {
   const auto torch = runtime.installation.empty() ? std::nullopt : installation_at(runtime.installation);
   if (!torch) return {};
   const auto has = [&](const char* library) { return is_present(torch->library_dir / library); };
-  return has("libtorch_cuda.so") ? "cpu, cuda" : has("libtorch_hip.so") ? "cpu, rocm" : "cpu";
+  return has("libtorch_cuda.so")  ? "cpu, cuda"
+         : has("libtorch_hip.so") ? "cpu, rocm"
+         : has("libtorch_xpu.so") ? "cpu, xpu"
+                                  : "cpu";
 }
 
 Runtime find_runtime(std::string_view spec) {

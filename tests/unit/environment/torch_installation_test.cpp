@@ -87,6 +87,24 @@ TEST_CASE("the first Python of the search path is the one, with its user's packa
   CHECK_FALSE(environment.has("python.package.our-secret-product"));
 }
 
+TEST_CASE("a virtual environment that shares its Python's packages has those too, after its own") {
+  const auto probe = [](const char* shares) {
+    Machine machine;
+    machine.variables("VIRTUAL_ENV=/venv;HOME=/home/u;")
+        .file("/venv/pyvenv.cfg", std::string("home = /opt/py/bin\ninclude-system-site-packages = ") + shares + "\n")
+        .file("/venv/lib/python3.11/site-packages/torch-2.14.1.dist-info/METADATA", "")
+        .file("/opt/py/lib/python3.11/site-packages/torch-2.13.0.dist-info/METADATA", "")
+        .file("/opt/py/lib/python3.11/site-packages/numpy-2.4.6.dist-info/METADATA", "")
+        .file("/home/u/.local/lib/python3.11/site-packages/pillow-13.0.dist-info/METADATA", "");
+    return machine.probe();
+  };
+  CHECK(probe("true").text("python.package.torch") == "2.14.1");
+  CHECK(probe("true").text("python.package.numpy") == "2.4.6");
+  CHECK(probe("true").text("python.package.pillow") == "13.0");
+  CHECK_FALSE(probe("false").has("python.package.numpy"));
+  CHECK_FALSE(probe("false").has("python.package.pillow"));
+}
+
 TEST_CASE("a conda environment tells its native libraries") {
   Machine machine;
   machine.variables("CONDA_PREFIX=/opt/conda/envs/t;")
@@ -117,6 +135,16 @@ TEST_CASE("toolkits and a cuDNN that comes before PyTorch's own") {
   CHECK(environment.text("toolkit.cuda") == "12.4.20240301");
 }
 
+TEST_CASE("a CUDA toolkit without a version file is told by the name of its directory") {
+  Machine machine;
+  machine.link("/usr/local/cuda", "/etc/alternatives/cuda")
+      .link("/etc/alternatives/cuda", "/usr/local/cuda-13.0")
+      .file("/usr/local/cuda-13.0/lib64/libcudart.so.13", "");
+  CHECK_FALSE(machine.probe().has("toolkit.cuda"));
+  machine.file("/usr/local/cuda-13.0/bin/nvcc", "");
+  CHECK(machine.probe().text("toolkit.cuda") == "13.0");
+}
+
 TEST_CASE("pyenv's shims lead to the version that is chosen") {
   Machine machine;
   machine.variables("PATH=/root/.pyenv/shims;")
@@ -124,6 +152,28 @@ TEST_CASE("pyenv's shims lead to the version that is chosen") {
       .file("/root/.pyenv/version", "3.11.7\n")
       .file("/root/.pyenv/versions/3.11.7/lib/python3.11/site-packages/torch/version.py", k_version_py);
   CHECK(machine.probe().text("torch.version") == "2.13.0");
+}
+
+TEST_CASE("builds for AMD's and Intel's GPUs are told by their files or their label") {
+  const auto probe = [](const char* version, const char* library) {
+    Machine machine;
+    machine.variables("VIRTUAL_ENV=/venv;")
+        .file("/venv/lib/python3.11/site-packages/torch/version.py", std::string("__version__ = '") + version + "'\n")
+        .file("/venv/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so", "")
+        .file(std::string("/venv/lib/python3.11/site-packages/torch/lib/") + library, "");
+    return machine.probe();
+  };
+  const auto rocm = probe("2.14.1+rocm7.2", "libtorch_hip.so");
+  CHECK(rocm.text("torch.variant") == "rocm7.2");
+  CHECK(rocm.text("torch.hip_build") == "7.2");
+  CHECK(rocm.boolean("torch.rocm") == true);
+  CHECK(rocm.boolean("torch.cuda") == false);
+  const auto xpu = probe("2.14.1+xpu", "libtorch_xpu.so");
+  CHECK(xpu.boolean("torch.xpu") == true);
+  CHECK_FALSE(xpu.has("torch.rocm"));
+  CHECK_FALSE(probe("2.14.1+cpu", "libc10.so").has("torch.xpu"));
+  CHECK_FALSE(rocm_of_label("cu130"));
+  CHECK_FALSE(rocm_of_label("rocm"));
 }
 
 TEST_CASE("the label of a wheel names its CUDA") {

@@ -87,6 +87,23 @@ TEST_CASE("F39: a driver that gives devices passes, one that gives none fails") 
   CHECK(judge_check(k_env_driver_present, machine({}), gpu_seal()).status == Status::unknown);
 }
 
+TEST_CASE("a PyTorch for ROCm is judged by AMD's driver, not by libcuda") {
+  const auto rocm = [](std::vector<std::string> files) {
+    return machine({{"torch.version", text("2.14.1")},
+                    {"torch.rocm", true},
+                    {"driver.libcuda", text("absent")},
+                    {"driver.device_files", texts(std::move(files))}});
+  };
+  CHECK(judge_check(k_env_driver_present, rocm({"/dev/kfd"}), gpu_seal()).status == Status::pass);
+  auto docker = rocm({});
+  docker.set("host.container", std::string("docker"), "");
+  const auto finding = judge_check(k_env_driver_present, docker, gpu_seal());
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message == "no AMD GPU can be used: ROCm's device file is absent");
+  CHECK(finding.remedy == "start the container with --device=/dev/kfd --device=/dev/dri");
+  CHECK(judge_check(k_env_driver_present, rocm({})).status == Status::skipped);
+}
+
 TEST_CASE("F40: kernel module and libraries of two versions") {
   const auto both = [](const char* kernel, const char* library) {
     return machine({{"driver.kernel_version", text(kernel)}, {"driver.version", text(library)}});
@@ -130,6 +147,8 @@ TEST_CASE("the tables read whole, and answer by release") {
         std::vector<std::string>{"12.6", "12.9", "13.0", "13.2"});
   CHECK(torchvision_for(*parse_version("1.13.1")) == "0.14");
   CHECK(torchvision_for(*parse_version("2.13.0+cu130")) == "0.28");
+  CHECK(torchvision_for(*parse_version("2.14.1")) == "0.29");
+  CHECK(wheel_arch_list(*parse_version("2.14.1"), *parse_version("13.0"), "x86_64")->front() == "sm_75");
   CHECK(wheel_arch_list(*parse_version("2.6.0"), *parse_version("12.4"), "x86_64")->back() == "sm_90");
   CHECK(allocator_option_since("expandable_segments") == "2.1");
   CHECK_FALSE(allocator_option_since("expandable_segment"));

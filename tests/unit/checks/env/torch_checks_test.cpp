@@ -29,9 +29,47 @@ TEST_CASE("F28: a CUDA half that cannot be loaded is named by the loader's words
                                {"torch.gpu_library_error", text("libcudnn.so.9: cannot open shared object file")}});
   const auto finding = judge_check(k_env_torch_build, broken, gpu_seal());
   CHECK(finding.status == Status::fail);
-  CHECK(finding.message == "the CUDA half of PyTorch cannot be loaded");
+  CHECK(finding.message == "the GPU half of PyTorch cannot be loaded");
   CHECK(finding.actual == "libcudnn.so.9: cannot open shared object file");
   CHECK(finding.remedy == "install the libraries that it names; a wheel brings them as nvidia-* packages");
+}
+
+TEST_CASE("a PyTorch for AMD's or Intel's GPUs is told apart from one for CUDA") {
+  const auto rocm = machine({{"torch.version", text("2.14.1")},
+                             {"torch.variant", text("rocm7.2")},
+                             {"torch.hip_build", text("7.2.53210")},
+                             {"torch.rocm", true},
+                             {"torch.cuda", false}});
+  CHECK(judge_check(k_env_torch_build, rocm).message == "PyTorch 2.14.1 is built for ROCm 7.2.53210 (AMD GPUs)");
+  const auto other = judge_check(k_env_torch_build, rocm, gpu_seal());
+  CHECK(other.status == Status::warn);
+  CHECK(other.message.find("the model was sealed on CUDA") != std::string::npos);
+  CHECK(other.actual == "2.14.1 for ROCm 7.2.53210 (AMD GPUs)");
+  auto amd_seal = gpu_seal();
+  amd_seal.set("torch.rocm", true, "");
+  CHECK(judge_check(k_env_torch_build, rocm, amd_seal).status == Status::pass);
+  const auto label = machine({{"torch.version", text("2.9.0")}, {"torch.variant", text("rocm6.4")}});
+  CHECK(judge_check(k_env_torch_build, label).message == "PyTorch 2.9.0 is built for ROCm (AMD GPUs)");
+
+  const auto xpu = machine({{"torch.version", text("2.14.1")}, {"torch.variant", text("xpu")}, {"torch.cuda", false}});
+  CHECK(judge_check(k_env_torch_build, xpu).message ==
+        "PyTorch 2.14.1 is built for XPU (Intel GPUs); goldseal runs it on the CPU");
+  const auto lacking = judge_check(k_env_torch_build, xpu, gpu_seal());
+  CHECK(lacking.status == Status::fail);
+  CHECK(lacking.actual == "2.14.1 for XPU (Intel GPUs)");
+  CHECK(lacking.remedy == "install the CUDA build of PyTorch (a +cu label instead of +xpu)");
+}
+
+TEST_CASE("a PyTorch with CUDA where no driver is runs on the CPU, which is said where it was sealed there") {
+  const auto idle = machine({{"torch.version", text("2.14.1")},
+                             {"torch.cuda_build", text("13.0")},
+                             {"torch.cuda", true},
+                             {"driver.libcuda", text("absent")}});
+  const auto finding = judge_check(k_env_torch_build, idle);
+  CHECK(finding.status == Status::pass);
+  CHECK(finding.message ==
+        "PyTorch 2.14.1 is built for CUDA 13.0; without a driver here it runs on the CPU, as the sealed run did");
+  CHECK(judge_check(k_env_torch_build, idle, gpu_seal()).message == "PyTorch 2.14.1 is built for CUDA 13.0");
 }
 
 TEST_CASE("F29: a cuDNN that is older than the one PyTorch was compiled with") {
@@ -288,6 +326,24 @@ TEST_CASE("F36: a quantized engine that the target's PyTorch lacks") {
   CHECK(judge({"qnnpack"}).status == Status::fail);
   CHECK(judge({"qnnpack", "x86", "fbgemm"}).status == Status::pass);
   CHECK(check->explanation.find("Didn't find engine") != std::string::npos);
+}
+
+TEST_CASE("a PyTorch without CUDA is no PyTorch whose CUDA is not known") {
+  const auto* const check = find_check("env.torch.cuda");
+  REQUIRE(check != nullptr);
+  const auto judge = [&](const char* device, Environment found) {
+    Observation observed;
+    observed.asked_pytorch = true;
+    observed.sealed.environment = machine({{"torch.cuda_build", text("13.0")}, {"numerics.device", text(device)}});
+    observed.found = std::move(found);
+    return compare_fact(*check, observed, {check->rule, check->severity, 24});
+  };
+  const auto without = machine({{"torch.version", text("2.13.0")}, {"torch.cuda", false}});
+  CHECK(judge("cpu", without).status == Status::skipped);
+  const auto lacking = judge("cuda:0", without);
+  CHECK(lacking.status == Status::fail);
+  CHECK(lacking.message == "PyTorch's CUDA differs: PyTorch here is built without CUDA");
+  CHECK(judge("cuda:0", machine({{"host.os", text("x")}})).status == Status::unknown);
 }
 
 TEST_CASE("F51: benchmark over deterministic, and a cuBLAS workspace that PyTorch refuses") {
