@@ -67,8 +67,9 @@ json match(const std::vector<std::string>& arguments) {
 }
 
 json diff(const std::vector<std::string>& arguments) {
-  const auto difference =
-      compare_checkpoints(goldseal::open_checkpoint(arguments.at(1)), goldseal::open_checkpoint(arguments.at(2)));
+  const auto a = goldseal::open_checkpoint(arguments.at(1));
+  const auto b = goldseal::open_checkpoint(arguments.at(2));
+  const auto difference = compare_checkpoints(a, goldseal::digest_all(a), b, goldseal::digest_all(b));
   json changed = json::object();
   for (const auto& row : difference.changed) {
     changed[row.name] = {{"shape", row.shape}, {"dtype", row.dtype}};

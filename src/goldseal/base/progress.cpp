@@ -1,35 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/progress.hpp>
 
+#include <goldseal/base/text.hpp>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace goldseal {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto k_silence = 1s;      // steps shorter than this are not shown
-constexpr auto k_interval = 100ms;  // between two redraws
+constexpr auto k_silence = 1s;  // steps shorter than this are not shown
 
 bool can_redraw(std::FILE* stream) {
   const char* const terminal = std::getenv("TERM");
   return ::isatty(::fileno(stream)) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
+// `1 min 40 s`: nobody divides by sixty while waiting.
+std::string format_wait(double seconds) {
+  const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
+  if (whole < 100) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
+}
+
+std::string format_rate(double per_second, ProgressUnit unit) {
+  if (unit == ProgressUnit::bytes) return format_bytes(static_cast<std::uint64_t>(per_second)) + "/s, ";
+  if (unit == ProgressUnit::percent) return {};  // of a build that is not even: the time left says as much
+  return per_second >= 1 ? fmt::format("{:.1f} a second, ", per_second)
+                         : fmt::format("{:.1f} s each, ", 1 / per_second);
+}
+
+std::string format_done(const Standing& standing, ProgressUnit unit) {
+  if (unit == ProgressUnit::bytes)
+    return fmt::format("{} of {}", format_bytes(standing.done), format_bytes(standing.total));
+  if (unit == ProgressUnit::percent) return fmt::format("{} %", standing.done);
+  return fmt::format("{} of {}", standing.done, standing.total);
+}
+
 }  // namespace
+
+std::string describe(const Standing& standing, ProgressUnit unit) {
+  if (standing.total == 0) return format_wait(standing.elapsed);
+  const auto done = std::min(standing.done, standing.total);
+  auto text = format_done({done, standing.total}, unit);
+  if (done <= standing.before || standing.elapsed <= 0)
+    return fmt::format("{}, {}", text, format_wait(standing.elapsed));
+  const auto per_second = static_cast<double>(done - standing.before) / standing.elapsed;
+  const auto left = static_cast<double>(standing.total - done) / per_second;
+  return fmt::format("{}, {}{} left", text, format_rate(per_second, unit), format_wait(left));
+}
 
 Progress::Progress(Mode mode, std::FILE* stream)
     : m_stream(stream), m_active(mode == Mode::automatic && can_redraw(stream)) {}
 
 Progress::~Progress() { finish(); }
 
-void Progress::step(std::string_view name, std::uint64_t total) {
+void Progress::step(std::string_view name, std::uint64_t total, Unit unit) {
   finish();
   m_name = name;
   m_total = total;
-  m_done = 0;
+  m_unit = unit;
+  m_done = m_before = 0;
   m_began = m_last_draw = Clock::now();
 }
 
@@ -41,14 +77,8 @@ void Progress::advance(std::uint64_t done) {
 }
 
 void Progress::draw(Clock::time_point time) {
-  const double elapsed = std::chrono::duration<double>(time - m_began).count();
-  auto line = fmt::format("{} … {:.0f} s", m_name, elapsed);
-  if (m_total > 0 && m_done > 0) {
-    const double left =
-        elapsed * static_cast<double>(m_total - std::min(m_done, m_total)) / static_cast<double>(m_done);
-    line = fmt::format("{} {}/{}, {:.0f} s left", m_name, m_done, m_total, left);
-  }
-  fmt::print(m_stream, "\r\x1b[K{}", line);
+  const Standing standing{m_done, m_total, m_before, std::chrono::duration<double>(time - m_began).count()};
+  fmt::print(m_stream, "\r\x1b[K{}: {}", m_name, describe(standing, m_unit));
   std::fflush(m_stream);
   m_drawn = true;
   m_last_draw = time;

@@ -83,7 +83,8 @@ void produce(const Checkpoint& checkpoint, const Row& row, const Take& take) {
   });
 }
 
-void write_safetensors_file(const Checkpoint& checkpoint, const std::vector<Row>& rows, OutputFile& file) {
+void write_safetensors_file(const Checkpoint& checkpoint, const std::vector<Row>& rows, OutputFile& file,
+                            Tally& tally) {
   std::vector<TensorToWrite> tensors;
   for (const auto& row : rows) {
     // Only the length is read; the bytes follow below.
@@ -92,11 +93,17 @@ void write_safetensors_file(const Checkpoint& checkpoint, const std::vector<Row>
   }
   const std::vector<std::pair<std::string, std::string>> metadata{{"format", "pt"}};
   file.write(write_safetensors_header(tensors, metadata));
-  for (const auto& row : rows) produce(checkpoint, row, [&](std::span<const std::byte> piece) { file.write(piece); });
+  for (const auto& row : rows) tally.total += row.bytes;
+  for (const auto& row : rows) {
+    produce(checkpoint, row, [&](std::span<const std::byte> piece) {
+      file.write(piece);
+      tally.done += piece.size();
+    });
+  }
 }
 
 void write_torch(const Checkpoint& checkpoint, const std::vector<Row>& rows, const ConvertOptions& options,
-                 OutputFile& file) {
+                 OutputFile& file, Tally& tally) {
   using View = std::tuple<std::size_t, std::int64_t, DType, std::vector<std::int64_t>, std::vector<std::int64_t>>;
   std::map<View, std::size_t> known;
   std::vector<TorchTensor> tensors;
@@ -105,8 +112,13 @@ void write_torch(const Checkpoint& checkpoint, const std::vector<Row>& rows, con
     const auto& source = *row.source;
     const auto [found, added] =
         known.emplace(View{source.storage, source.offset, source.dtype, source.shape, source.strides}, storages.size());
-    if (added)
-      storages.push_back({row.bytes, [&checkpoint, &row](const Take& take) { produce(checkpoint, row, take); }});
+    if (added) {
+      tally.total += row.bytes;
+      storages.push_back({row.bytes, [&](const Take& take) {
+                            produce(checkpoint, row, take);
+                            tally.done += row.bytes;
+                          }});
+    }
     tensors.push_back({row.name, row.dtype, source.shape, found->second, source.parameter});
   }
   const auto stem = options.output.stem().string();
@@ -133,10 +145,12 @@ ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOpti
   require_prefix_found(rows, options);
   OutputFile file(options.output, options.replace);
   auto verified = std::async(std::launch::async, [&] { verify_records(checkpoint); });
+  Tally unseen;
+  auto& tally = options.tally != nullptr ? *options.tally : unseen;
   if (safetensors) {
-    write_safetensors_file(checkpoint, rows, file);
+    write_safetensors_file(checkpoint, rows, file, tally);
   } else {
-    write_torch(checkpoint, rows, options, file);
+    write_torch(checkpoint, rows, options, file, tally);
   }
   // What is damaged must not become a sound file with a checksum of its own.
   verified.get();

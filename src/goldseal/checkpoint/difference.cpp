@@ -98,7 +98,8 @@ Alignment align(const std::vector<Key>& a, const std::vector<Key>& b) {
 
 }  // namespace
 
-CheckpointDifference compare_checkpoints(const Checkpoint& a, const Checkpoint& b) {
+CheckpointDifference compare_checkpoints(const Checkpoint& a, std::span<const Digest> digests_a, const Checkpoint& b,
+                                         std::span<const Digest> digests_b) {
   const auto alignment = align(key_table(a), key_table(b));
   const auto& match = alignment.match;
   const bool reversed = alignment.reversed;
@@ -118,8 +119,6 @@ CheckpointDifference compare_checkpoints(const Checkpoint& a, const Checkpoint& 
   for (const auto& [have, want] : match.pairs) add(have, want, false, false);
   for (const auto& mismatch : match.mismatched) add(mismatch.have, mismatch.want, mismatch.shape, mismatch.dtype);
   std::ranges::sort(both, {}, &TensorDifference::b);
-  const auto digests_a = digest_all(a);
-  const auto digests_b = digest_all(b);
   for (auto& difference : both) {
     const bool equal = !difference.shape && !difference.dtype && digests_a[difference.a] == digests_b[difference.b];
     if (equal) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,8 @@ struct CheckpointDifference {
 };
 
 /// Compares two checkpoints by names, shapes, element types and values, on every processor. Tensors with equal digests
-/// are not looked into.
-[[nodiscard]] CheckpointDifference compare_checkpoints(const Checkpoint& a, const Checkpoint& b);
+/// are not looked into. `digests_a` and `digests_b` are what digest_all gives for each.
+[[nodiscard]] CheckpointDifference compare_checkpoints(const Checkpoint& a, std::span<const Digest> digests_a,
+                                                       const Checkpoint& b, std::span<const Digest> digests_b);
 
 }  // namespace goldseal

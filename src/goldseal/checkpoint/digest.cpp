@@ -114,8 +114,9 @@ class Pass {
     }
   }
 
-  Digests run() {
-    run_digest_tasks(std::move(m_tasks));
+  Digests run(Tally* tally = nullptr) {
+    Tally unseen;
+    run_digest_tasks(std::move(m_tasks), tally != nullptr ? *tally : unseen);
     for (std::size_t i = 0; i < m_twin_of.size(); ++i) m_result.tensors[i] = m_result.tensors[m_twin_of[i]];
     for (const auto& file : m_checkpoint.files) {
       if (file->unchanged()) continue;
@@ -179,11 +180,11 @@ Digest digest(const Checkpoint& checkpoint, const Tensor& tensor) {
   return hash.finish();
 }
 
-std::vector<Digest> digest_all(const Checkpoint& checkpoint) {
+std::vector<Digest> digest_all(const Checkpoint& checkpoint, Tally* tally) {
   Pass pass(checkpoint);
   pass.add_tensors();
   pass.add_records();
-  return pass.run().tensors;
+  return pass.run(tally).tensors;
 }
 
 FileDigests digest_file(const Checkpoint& checkpoint, std::size_t file) {
@@ -196,12 +197,12 @@ void verify_records(const Checkpoint& checkpoint) {
   (void)pass.run();
 }
 
-Digests digest_everything(const Checkpoint& checkpoint) {
+Digests digest_everything(const Checkpoint& checkpoint, Tally* tally) {
   Pass pass(checkpoint);
   pass.add_files();
   pass.add_tensors();
   pass.add_records();
-  return pass.run();
+  return pass.run(tally);
 }
 
 }  // namespace goldseal

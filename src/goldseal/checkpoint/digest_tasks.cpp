@@ -19,10 +19,11 @@ constexpr std::size_t k_step = std::size_t{16} << 10;
 
 class Queue {
  public:
-  explicit Queue(std::vector<DigestTask>& tasks) : m_tasks(tasks) {
+  Queue(std::vector<DigestTask>& tasks, Tally& tally) : m_tasks(tasks), m_tally(tally) {
     std::ranges::stable_sort(m_tasks, std::greater<>(), &DigestTask::cost);
     const auto add = [](std::uint64_t sum, const DigestTask& task) { return sum + task.cost; };
     const auto total = std::accumulate(m_tasks.begin(), m_tasks.end(), std::uint64_t{0}, add);
+    m_tally.total += total;
     m_longest_shared = total / (std::uint64_t{available_processors()} * k_gain);
   }
 
@@ -31,6 +32,7 @@ class Queue {
     return i < m_tasks.size() ? &m_tasks[i] : nullptr;
   }
   void stop() { m_next = m_tasks.size(); }
+  void note_done(std::uint64_t bytes) { m_tally.done.fetch_add(bytes, std::memory_order_relaxed); }
 
   /// A run that would still be going when all else is done gets a processor to itself: side by side with others, all
   /// together are faster, but each is slower.
@@ -42,12 +44,16 @@ class Queue {
   static constexpr std::uint64_t k_gain = 2;  // of three messages side by side, base/sha256_lanes.hpp
 
   std::vector<DigestTask>& m_tasks;
+  Tally& m_tally;
   std::uint64_t m_longest_shared = 0;
   std::atomic<std::size_t> m_next{0};
 };
 
-void run_alone(const DigestTask& task) {
-  if (task.work) return task.work();
+void run_alone(Queue& queue, const DigestTask& task) {
+  if (task.work) {
+    task.work();
+    return queue.note_done(task.cost);
+  }
   Sha256 hash;
   std::uint32_t checksum = 0;
   for (auto rest = task.run; !rest.empty();) {
@@ -56,6 +62,7 @@ void run_alone(const DigestTask& task) {
     hash.update(piece);
     if (task.checksum) checksum = crc32(piece, checksum);
     rest = rest.subspan(piece.size());
+    queue.note_done(piece.size());
   }
   task.done(hash.finish(), checksum);
 }
@@ -70,7 +77,7 @@ class Lanes {
     while (!m_lanes.empty()) {
       throw_if_interrupted();
       advance();
-      std::erase_if(m_lanes, [](Lane& lane) { return lane.finished(); });
+      std::erase_if(m_lanes, [this](Lane& lane) { return finished(lane); });
       fill();
     }
   }
@@ -82,28 +89,30 @@ class Lanes {
     void add_checksum(std::span<const std::byte> piece) {
       if (task->checksum) checksum = crc32(piece, checksum);
     }
-    bool finished() {
-      if (message.rest.size() >= k_sha256_block) return false;
-      add_checksum(message.rest);
-      task->done(sha256_finish(message), checksum);
-      return true;
-    }
-
     const DigestTask* task;
     Sha256Message message;
     std::uint32_t checksum = 0;
   };
+
+  bool finished(Lane& lane) {
+    const auto tail = lane.message.rest;
+    if (tail.size() >= k_sha256_block) return false;
+    lane.add_checksum(tail);
+    lane.task->done(sha256_finish(lane.message), lane.checksum);
+    m_queue.note_done(tail.size());
+    return true;
+  }
 
   void fill() {
     while (m_lanes.size() < k_sha256_lanes) {
       const auto* const task = m_queue.take();
       if (task == nullptr) return;
       if (m_queue.alone(*task)) {
-        run_alone(*task);
+        run_alone(m_queue, *task);
         continue;
       }
       Lane lane(*task);
-      if (!lane.finished()) m_lanes.push_back(lane);
+      if (!finished(lane)) m_lanes.push_back(lane);
     }
   }
 
@@ -119,6 +128,7 @@ class Lanes {
     const auto blocks = bytes / k_sha256_block;
     sha256_advance(std::span(messages).first(m_lanes.size()), blocks);
     for (std::size_t i = 0; i < m_lanes.size(); ++i) m_lanes[i].add_checksum(before[i].first(blocks * k_sha256_block));
+    m_queue.note_done(blocks * k_sha256_block * m_lanes.size());
   }
 
   Queue& m_queue;
@@ -127,8 +137,8 @@ class Lanes {
 
 }  // namespace
 
-void run_digest_tasks(std::vector<DigestTask> tasks) {
-  Queue queue(tasks);
+void run_digest_tasks(std::vector<DigestTask> tasks, Tally& tally) {
+  Queue queue(tasks, tally);
   const auto processors = std::min<std::size_t>(available_processors(), tasks.size());
   parallel_for(processors, [&](std::size_t) {
     try {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <goldseal/base/sha256.hpp>
+#include <goldseal/base/tally.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,7 @@ struct DigestTask {
 };
 
 /// Runs all tasks on every processor, the longest first; each processor digests several runs side by side. What a task
-/// throws ends the pass and is thrown here.
-void run_digest_tasks(std::vector<DigestTask> tasks);
+/// throws ends the pass and is thrown here. `tally` counts the bytes.
+void run_digest_tasks(std::vector<DigestTask> tasks, Tally& tally);
 
 }  // namespace goldseal

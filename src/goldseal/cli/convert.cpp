@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <future>
 #include <memory>
 
 namespace goldseal::cli {
@@ -74,7 +75,12 @@ Action add_convert(CLI::App& app, const CommonOptions& common) {
     OpenOptions open{.entry = options->entry};
     if (!options->model.empty()) open.darknet_cfg = parse_model_spec(options->model).darknet_cfg();
     const auto checkpoint = open_checkpoint(options->input, open);
-    const auto result = convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force});
+    Tally tally;
+    auto work = std::async(std::launch::async, [&] {
+      return convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force, &tally});
+    });
+    Progress(progress_mode(common)).await(work, fmt::format("writing {}", escape_unprintable(options->output)), tally);
+    const auto result = work.get();
     print(common.format == "json" ? as_json(result, options->output) : for_locale(as_text(result, options->output)));
     return ExitCode::conforms;
   };

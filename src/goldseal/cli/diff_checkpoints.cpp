@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <future>
 #include <string>
 
 namespace goldseal::cli {
@@ -80,6 +81,13 @@ std::string as_json(const CheckpointDifference& difference, const Checkpoint& a,
   return document.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
 }
 
+std::vector<Digest> digest_shown(const Checkpoint& checkpoint, const std::string& path, Progress& progress) {
+  Tally tally;
+  auto work = std::async(std::launch::async, [&] { return digest_all(checkpoint, &tally); });
+  progress.await(work, fmt::format("digesting {}", escape_unprintable(path)), tally);
+  return work.get();
+}
+
 }  // namespace
 
 bool names_checkpoint(const std::string& path) {
@@ -92,7 +100,12 @@ bool names_checkpoint(const std::string& path) {
 ExitCode diff_checkpoints(const std::string& path_a, const std::string& path_b, const CommonOptions& common) {
   const auto a = open_checkpoint(path_a);
   const auto b = open_checkpoint(path_b);
-  const auto difference = compare_checkpoints(a, b);
+  Progress progress(progress_mode(common));
+  const auto digests_a = digest_shown(a, path_a, progress);
+  const auto digests_b = digest_shown(b, path_b, progress);
+  auto work = std::async(std::launch::async, [&] { return compare_checkpoints(a, digests_a, b, digests_b); });
+  progress.await(work, "comparing the tensors that differ", Tally());
+  const auto difference = work.get();
   if (!common.quiet) print(common.format == "json" ? as_json(difference, a, b) : for_locale(as_text(difference, a, b)));
   return difference.same() ? ExitCode::conforms : ExitCode::fails;
 }

@@ -103,7 +103,7 @@ class Builder {
   }
 
   void run(const std::string& step, const std::vector<std::string>& command) {
-    m_progress.step(step, 100);
+    m_progress.step(step, 100, Progress::Unit::percent);
     auto arguments = command;
     arguments.insert(arguments.begin(), {"-c", R"(log=$0; exec "$@" >>"$log" 2>&1)", m_log.string()});
     ChildProcess child({"/bin/sh", std::move(arguments), environment_with({})});

@@ -68,7 +68,7 @@ class Capture {
     if (m_request.enclose) static_cast<void>(enclosed_name(m_model));  // refuses what cannot be, before any work
     describe_model();
     // The digests need no worker and the worker's start needs no digests.
-    auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint); });
+    auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint, &m_digested); });
     std::optional<Worker> worker;
     try {
       m_progress.step("starting PyTorch");
@@ -90,6 +90,7 @@ class Capture {
     m_stopwatch.lap("build");
     if (!match(network)) return false;
     worker.load(m_checkpoint, placements_of(m_match, network.slots));
+    m_progress.await(digests, k_digesting, m_digested);
     record_tensors(network, digests.get());
     m_stopwatch.lap("load");
     if (!loaded_as_read(network, worker.digest())) return false;
@@ -340,6 +341,7 @@ class Capture {
 
   const CaptureRequest& m_request;
   Progress& m_progress;
+  Tally m_digested;
   AtomicDirectory m_directory;
   Stopwatch m_stopwatch;
   Report m_report;

@@ -141,7 +141,7 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
   KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
   keys.match = match_keys(keys.have, keys.want);
   m_observed.sealed_keys = std::move(keys);
-  m_digests = std::async(std::launch::async, [this] { return digest_everything(*m_checkpoint); });
+  m_digests = std::async(std::launch::async, [this] { return digest_everything(*m_checkpoint, &m_digested); });
 }
 
 void FileExamination::note_damage(const Error& error) {
@@ -154,8 +154,9 @@ void FileExamination::note_damage(const Error& error) {
 
 bool FileExamination::keys_match() const { return m_observed.sealed_keys && m_observed.sealed_keys->match.complete(); }
 
-void FileExamination::finish() {
-  if (!m_digests.valid()) return;
+void FileExamination::finish(Progress& progress) {
+  if (!m_digests.valid()) return progress.finish();
+  progress.await(m_digests, k_digesting, m_digested);
   auto& file = m_observed.files.back();
   std::vector<FileObservation> shards;
   try {

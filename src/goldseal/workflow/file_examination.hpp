@@ -2,6 +2,7 @@
 #pragma once
 
 #include <checks/observation.hpp>
+#include <goldseal/base/progress.hpp>
 #include <goldseal/checkpoint/checkpoint.hpp>
 #include <goldseal/workflow/verify.hpp>
 
@@ -29,8 +30,8 @@ class FileExamination {
   /// The network is built from the architecture that the seal encloses.
   [[nodiscard]] bool builds_from_seal() const { return m_from_seal; }
 
-  /// Waits for the digests and completes the observation.
-  void finish();
+  /// Waits for the digests, showing how far they are, and completes the observation.
+  void finish(Progress& progress);
 
  private:
   void examine_architecture();
@@ -42,6 +43,7 @@ class FileExamination {
   ModelSpec m_model;
   bool m_from_seal;
   std::optional<Checkpoint> m_checkpoint;
+  Tally m_digested;
   std::future<Digests> m_digests;
 };
 

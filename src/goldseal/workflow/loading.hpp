@@ -8,9 +8,13 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace goldseal {
+
+/// How progress calls the pass that reads every byte of the files.
+inline constexpr std::string_view k_digesting = "digesting the checkpoint";
 
 /// The tensors of a checkpoint, of a seal, as keys to match.
 [[nodiscard]] std::vector<Key> keys_of(const Checkpoint& checkpoint);

@@ -98,8 +98,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
       run_model(request, files, observed, evidence, progress, stopwatch);
     }
   }
-  files.finish();
-  progress.finish();
+  files.finish(progress);
   stopwatch.lap("digest the file");
   auto report = make_report("verify", request, observed, target_of(observed), std::move(evidence));
   report.facts.emplace_back("runtime", observed.worker ? observed.worker->runtime : request.runtime.describe());
@@ -148,8 +147,7 @@ std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   progress.step("reading the files");
   FileExamination files(request, observed);
   observed.found = probe_machine({});
-  files.finish();
-  progress.finish();
+  files.finish(progress);
   stopwatch.lap("read");
   auto report = make_report("check", request, observed, target_of(observed));
   // What was judged here proves nothing of the answers yet.
