@@ -77,8 +77,8 @@ std::string as_text(const Settings& settings, const std::vector<Row>& rows) {
     text +=
         fmt::format("{:<{}}  {:<{}}  {}\n", name_of(row), names,
                     row.value.empty() ? "-" : escape_unprintable(row.value), values, escape_unprintable(row.origin));
-  for (const auto& [name, meant] : settings.strays())
-    text += fmt::format("\nwarning: {} is set and is no setting{}\n", escape_unprintable(name),
+  for (const auto& [name, why, meant] : settings.strays())
+    text += fmt::format("\nwarning: {} is set and counts for nothing: {}{}\n", escape_unprintable(name), why,
                         meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
   return text;
 }

@@ -61,6 +61,17 @@ bool is_verb(std::string_view name) {
   return std::ranges::any_of(verbs(), [&](const Verb& verb) { return verb.name == name; });
 }
 
+// Whether a verb has the flag, from the table that its command line is parsed by.
+bool takes(std::string_view verb, std::string_view key) {
+  const auto found = std::ranges::find(verbs(), verb, &Verb::name);
+  if (found == verbs().end()) return false;
+  CommonOptions unused;
+  CLI::App app;
+  const auto action = found->add(app, unused);  // owns what the options write to
+  add_common(app, unused);
+  return app.get_option_no_throw("--" + std::string(key)) != nullptr;
+}
+
 std::string meant(std::string_view text, std::vector<std::string> candidates) {
   const auto near = did_you_mean(text, candidates);
   return near ? fmt::format("did you mean {}?", *near) : "`goldseal config` lists the settings";
@@ -110,6 +121,9 @@ class FileReader {
       const auto shown = verb.empty() ? name : fmt::format("{}.{}", verb, name);
       if (setting == nullptr)
         refuse(node, fmt::format("unknown key {}", escape_unprintable(shown)), meant(name, setting_names()));
+      if (!verb.empty() && !takes(verb, name))
+        refuse(node, fmt::format("{}: {} has no --{}, so that the value would count for nothing", shown, verb, name),
+               fmt::format("set {} above [{}], for every verb that has it, or take it out", name, verb));
       m_values.push_back({verb, name, values_of(*setting, node, shown), position(node)});
     }
   }
@@ -173,8 +187,8 @@ std::string variable_name(std::string_view verb, std::string_view key) {
   return name;
 }
 
-// Variables for all verbs first: those for one verb come later, and win.
-void read_variables(std::vector<SetValue>& values) {
+// Variables for all verbs first: those for one verb come later, and win. One for a verb that lacks the flag is a stray.
+void read_variables(std::vector<SetValue>& values, std::vector<StrayVariable>& strays) {
   auto verbs_and_all = verb_names();
   verbs_and_all.insert(verbs_and_all.begin(), "");
   for (const auto& verb : verbs_and_all) {
@@ -182,6 +196,10 @@ void read_variables(std::vector<SetValue>& values) {
       const auto name = variable_name(verb, setting.key);
       const char* const value = std::getenv(name.c_str());
       if (value == nullptr || *value == '\0') continue;
+      if (!verb.empty() && !takes(verb, setting.key)) {
+        strays.push_back({name, fmt::format("{} has no --{}", verb, setting.key), variable_name("", setting.key)});
+        continue;
+      }
       SetValue set{verb, std::string(setting.key), {}, name};
       if (setting.kind == Kind::list) {
         for (const auto part : split(value, ',')) set.values.emplace_back(part);
@@ -221,9 +239,8 @@ std::optional<std::string> slip_of(std::string_view name, const std::vector<std:
   return near && edit_distance(name, *near) <= slips ? near : std::nullopt;
 }
 
-std::vector<StrayVariable> stray_variables() {
+void find_strays(std::vector<StrayVariable>& strays) {
   const auto known = known_variables();
-  std::vector<StrayVariable> strays;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const auto name = text.substr(0, text.find('='));
@@ -233,10 +250,10 @@ std::vector<StrayVariable> stray_variables() {
     const auto rest = name.substr(k_variable_prefix.size());
     if (std::ranges::find(known, rest) != known.end()) continue;
     const auto near = slip_of(rest, known);
-    strays.push_back({std::string(name), near ? std::string(k_variable_prefix) + *near : std::string()});
+    strays.push_back(
+        {std::string(name), "no setting has this name", near ? std::string(k_variable_prefix) + *near : std::string()});
   }
   std::ranges::sort(strays, {}, &StrayVariable::name);
-  return strays;
 }
 
 std::optional<fs::path> nearest_file(const fs::path& from) {
@@ -273,8 +290,8 @@ Settings Settings::gather(const SettingsSource& source) {
   if (settings.m_file) FileReader(*settings.m_file, settings.m_values).read();
   // Within the file too, what is for one verb wins.
   std::ranges::stable_partition(settings.m_values, [](const SetValue& v) { return v.verb.empty(); });
-  read_variables(settings.m_values);
-  settings.m_strays = stray_variables();
+  read_variables(settings.m_values, settings.m_strays);
+  find_strays(settings.m_strays);
   return settings;
 }
 
@@ -308,9 +325,9 @@ std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings
 
 std::vector<std::string> warnings_of_strays(const Settings& settings) {
   std::vector<std::string> warnings;
-  for (const auto& [name, meant] : settings.strays()) {
+  for (const auto& [name, why, meant] : settings.strays()) {
     if (!meant.empty())
-      throw Error(ErrorKind::usage, name, "no setting has this name, so that its value would count for nothing",
+      throw Error(ErrorKind::usage, name, fmt::format("{}, so that its value would count for nothing", why),
                   fmt::format("did you mean {}?", meant));
     warnings.push_back(
         fmt::format("{} is set and is no setting; `goldseal config` lists them", escape_unprintable(name)));

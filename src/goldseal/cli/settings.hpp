@@ -24,9 +24,10 @@ struct SetValue {
   std::string origin;  ///< `goldseal.toml:3`, or the variable's name
 };
 
-/// A variable named GOLDSEAL_… that is no setting and nothing else that goldseal reads.
+/// A variable named GOLDSEAL_… whose value counts for nothing: it is no setting and nothing else that goldseal reads.
 struct StrayVariable {
   std::string name;
+  std::string why;    ///< `no setting has this name`, `report has no --depth`
   std::string meant;  ///< the variable that it is a slip of, most likely; empty where none is near
 };
 
