@@ -48,7 +48,7 @@ void write_outcome(Out out, std::string_view element, const Finding& finding) {
 void write_case(Out out, const Finding& finding) {
   const auto group = finding.id.substr(0, finding.id.find('.'));
   fmt::format_to(out,
-                 R"(    <testcase name="{}" classname="goldseal.{}" time="{:.6f}">)"
+                 R"(    <testcase name="{}" classname="goldseal.{}" time="{:.3f}">)"
                  "\n",
                  escape_markup(finding.id), escape_markup(group), finding.seconds);
   switch (gravity(finding)) {
@@ -103,7 +103,8 @@ void write_properties(Out out, const Report& report) {
   fmt::format_to(out, "    </properties>\n");
 }
 
-// The schemas of Jenkins and Ant want the time without a zone; it is UTC.
+// The schema of Jenkins wants the time without a zone (it is UTC), and seconds with at most three digits behind the
+// point.
 std::string_view without_zone(std::string_view time) { return time.substr(0, time.find_first_of("Z+.")); }
 
 }  // namespace
@@ -112,7 +113,7 @@ std::string render_junit(const Report& report, const RenderOptions& /*options*/)
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
   const auto out = std::back_inserter(text);
   const auto totals = totals_of(report);
-  const auto numbers = fmt::format(R"(tests="{}" failures="{}" errors="{}" time="{:.6f}")", report.findings.size(),
+  const auto numbers = fmt::format(R"(tests="{}" failures="{}" errors="{}" time="{:.3f}")", report.findings.size(),
                                    totals.failures, totals.errors, total_seconds(report));
   const auto name = escape_markup(fmt::format("goldseal {} {}", report.verb, report.subject));
   fmt::format_to(out, "<testsuites name=\"{}\" {}>\n  <testsuite name=\"{}\" {} skipped=\"{}\"", name, numbers, name,

