@@ -35,6 +35,10 @@ CLI::Validator one_of(std::string name, std::vector<std::string> words) {
           std::move(listed)};
 }
 
+std::string told_value(std::string_view name, std::string_view expected, std::string_view found) {
+  return fmt::format("{}: expected {}, found {}", name, expected, escape_unprintable(found));
+}
+
 void refuse_word(const std::string& name, std::string_view found, std::span<const std::string> words) {
   const auto near = did_you_mean(found, words);
   throw Error(ErrorKind::usage, name,

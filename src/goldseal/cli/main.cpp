@@ -87,8 +87,7 @@ bool is_flag(const CLI::App& app, const std::string& name) {
 }
 
 std::string told_conversion(const CLI::App& app, const std::string& name, std::string_view found) {
-  return fmt::format("{}: expected {}, found {}", name, is_flag(app, name) ? "true or false" : "a whole number",
-                     escape_unprintable(found));
+  return told_value(name, is_flag(app, name) ? k_flag_values : "a whole number", found);
 }
 
 // CLI11 writes `At Most 1 required but received 2` of an option that was given twice, and `1 required TEXT missing`.

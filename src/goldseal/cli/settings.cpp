@@ -155,7 +155,7 @@ class FileReader {
   static std::string_view expected(Kind kind) {
     switch (kind) {
       case Kind::flag:
-        return "true or false";
+        return k_flag_values;
       case Kind::number:
         return "an integer";
       case Kind::list:
@@ -270,7 +270,7 @@ std::optional<fs::path> nearest_file(const fs::path& from) {
 std::string refusal_of(const SetValue& set, const CLI::ParseError& error) {
   const auto* const setting = find_setting(set.key);
   if (setting == nullptr || setting->kind != Kind::flag) return error.what();
-  return fmt::format("--{}: expected true or false, found {}", set.key, escape_unprintable(set.values.front()));
+  return told_value(fmt::format("--{}", set.key), k_flag_values, set.values.front());
 }
 
 std::optional<fs::path> chosen_file(const SettingsSource& source) {

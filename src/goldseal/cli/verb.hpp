@@ -38,6 +38,12 @@ struct CommonOptions {
 /// thrown as Error{usage}.
 [[nodiscard]] CLI::Validator one_of(std::string name, std::vector<std::string> words);
 
+/// What a flag takes where it is given a value.
+inline constexpr std::string_view k_flag_values = "true or false";
+
+/// `--quiet: expected true or false, found maybe`, for a value that could not be read.
+[[nodiscard]] std::string told_value(std::string_view name, std::string_view expected, std::string_view found);
+
 /// Throws Error{usage}: what was expected, what was found, and the word that was meant.
 [[noreturn]] void refuse_word(const std::string& name, std::string_view found, std::span<const std::string> words);
 
