@@ -13,12 +13,13 @@ import os
 from pathlib import Path
 from typing import Any, Mapping, Optional
 
+import torch
 import transformers
 from torch import nn
 
 from .errors import GoldsealError
 from .factory import Factory
-from .hook import PathLike, _deal_with, module_of_rank_zero, seal
+from .hook import PathLike, _deal_with, _is_sharded, _rank, module_of_rank_zero, seal
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")
@@ -47,23 +48,28 @@ def seal_pretrained(
     default, the rest is as in goldseal.seal. What `forward` returns is compared, without caches. Of a sharded model every
     rank calls this."""
     try:
-        # The ranks gather whatever rank zero then finds: none of them may wait for it.
-        module = module_of_rank_zero(model)
+        found = _weights_in(directory, model)
+        module = module_of_rank_zero(model) if found else None
     except Exception as error:
         _deal_with(error, on_error)
         return None
-    if module is None:
-        return None
-    found = [name for name in _WEIGHTS if os.path.exists(os.path.join(directory, name))]
-    if not found:
-        _deal_with(
-            GoldsealError(f"{os.fspath(directory)}: expected one of {', '.join(_WEIGHTS)}, found none"), on_error
-        )
+    if module is None or found is None:
         return None
     inputs = getattr(module, "dummy_inputs", None) if inputs is None else inputs
     factory = (network, {"directory": os.fspath(directory)}) if factory is None else factory
     options.setdefault("outputs", _without_caches)
-    return seal(module, Path(directory) / found[0], inputs=inputs, factory=factory, on_error=on_error, **options)
+    return seal(module, Path(directory) / found, inputs=inputs, factory=factory, on_error=on_error, **options)
+
+
+def _weights_in(directory: PathLike, model: Any) -> Optional[str]:
+    """The file of the weights, as rank zero sees it, before any rank gathers them: all of them do, or none. Raises
+    GoldsealError on rank zero where there is none."""
+    found: list[Any] = [next((name for name in _WEIGHTS if os.path.exists(os.path.join(directory, name))), None)]
+    if _is_sharded(model):
+        torch.distributed.broadcast_object_list(found, src=0)
+    if found[0] is None and _rank() == 0:
+        raise GoldsealError(f"{os.fspath(directory)}: expected one of {', '.join(_WEIGHTS)}, found none")
+    return found[0]
 
 
 def _without_caches(answer: Any) -> Any:
