@@ -127,6 +127,43 @@ def prove(goldseal, folder, form, file, options, state, here, others):
     expect(code == 4 and "missing" in findings(report)["seal.architecture"]["message"], f"{form}: one that is missing too", report, error)
 
 
+def prove_code(goldseal, folder, here, others):
+    interpreter = ("--runtime", f"python={sys.executable}")
+    torch.save(nn.Linear(768, 4).state_dict(), folder / "linear.pth")
+    (folder / "written.py").write_text("from torch.nn import Linear\n")
+    call = ("capture", "linear.pth", "--input", "random:1x768,seed=7", *interpreter, "--force", "-o", "code.seal")
+    code, report, error = run(goldseal, *call, "--model", "python:written:Linear?in_features=768&out_features=4", "--enclose", folder=folder)
+    expect(code == 0 and findings(report)["seal.architecture"]["status"] == "pass", "the program of the user's code is enclosed", report, error)
+    file = next((folder / "code.seal").glob("architecture.*"))
+    expect(file.stat().st_size < 768 * 16, "without its weights", file.stat().st_size)
+    target = folder / "without-code"
+    target.mkdir()
+    shutil.copytree(folder / "code.seal", target / "code.seal")
+    shutil.copy(folder / "linear.pth", target / "linear.pth")
+    for runtime in ((), here, *others):
+        code, report, error = run(goldseal, "verify", "code.seal", *runtime, folder=target)
+        expect(code == 0 and file.name in facts(report) and findings(report)["golden.shadow"]["status"] == "pass",
+               f"a target needs none of the code ({runtime})", report, error)
+    code, report, error = run(goldseal, "verify", "code.seal", *interpreter, folder=folder)
+    expect(code == 0 and file.name not in facts(report), "Python runs the code itself", report, error)
+    code, report, error = run(goldseal, "verify", "code.seal", *interpreter, folder=target)
+    expect(code != 0 and "written" in json.dumps(report), "and says where there is none", report, error)
+
+    (folder / "unwritten.py").write_text("import torch\n\nclass Linear(torch.nn.Linear):\n    def forward(self, x):\n"
+                                         "        y = super().forward(x)\n        return torch.tensor(y.tolist(), dtype=y.dtype) + 0 * y\n")
+    shutil.rmtree(folder / "code.seal")
+    model = ("--model", "python:unwritten:Linear?in_features=768&out_features=4")
+    code, report, error = run(goldseal, *call, *model, "--enclose", folder=folder)
+    expect(code == 2 and "TorchScript: " in error and "a trace: " in error and report is None,
+           "code that cannot be written down is refused, with the reasons", report, error)
+    expect(not (folder / "code.seal").exists(), "and nothing is written")
+    code, report, error = run(goldseal, *call, *model, "--enclose-if-possible", folder=folder)
+    expect(code == 0 and findings(report)["seal.architecture"]["status"] == "warn", "or sealed without, with a warning", report, error)
+    expect(not list((folder / "code.seal").glob("architecture.*")), "and no architecture in the seal")
+    code, report, error = run(goldseal, *call, "--model", "plugin:libnone.so", "--enclose", folder=folder)
+    expect(code == 2 and "torch.jit.script" in error, "other code is refused, with what to do", report, error)
+
+
 def main(goldseal, torch_directory, *other_directories):
     torch.manual_seed(7)
     here = ("--runtime", f"libtorch={torch_directory}")
@@ -155,10 +192,7 @@ def main(goldseal, torch_directory, *other_directories):
         code, report, error = run(goldseal, "verify", folder / "whole.seal", "--checkpoint", folder / "moved" / "whole.pt", *here)
         expect(code == 0, "and verified where it lies elsewhere", report, error)
 
-        code, report, error = run(goldseal, "capture", folder / "linear.pth", "--model", "python:torch.nn:Linear?in_features=768&out_features=4",
-                                  "--input", "random:1x768,seed=7", "--runtime", f"python={sys.executable}", "--enclose", "-o", folder / "code.seal")
-        expect(code == 2 and "torch.jit.script" in error and report is None, "code of the user's is refused, with what to do", report, error)
-        expect(not (folder / "code.seal").exists(), "and nothing is written")
+        prove_code(goldseal, folder, here, others)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,87 @@ class Renaming(nn.Module):
         return {"renamed." + name: value for name, value in super().state_dict(*args, **kwargs).items()}
 
 
+class Residual(nn.Module):
+    """Two residual blocks with BatchNorm, the second of them narrower in space."""
+
+    class Block(nn.Module):
+        def __init__(self, channels, out, stride):
+            super().__init__()
+            self.first = nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False)
+            self.norm1 = nn.BatchNorm2d(out)
+            self.second = nn.Conv2d(out, out, 3, padding=1, bias=False)
+            self.norm2 = nn.BatchNorm2d(out)
+            self.short = nn.Identity() if stride == 1 else nn.Conv2d(channels, out, 1, stride=stride)
+
+        def forward(self, x):
+            y = self.norm2(self.second(torch.relu(self.norm1(self.first(x)))))
+            return torch.relu(y + self.short(x))
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.blocks = nn.Sequential(self.Block(width, width, 1), self.Block(width, 2 * width, 2))
+        self.head = nn.Linear(2 * width, 10)
+
+    def forward(self, image):
+        return self.head(self.blocks(torch.relu(self.norm(self.stem(image)))).mean([2, 3]))
+
+
+class Branching(nn.Module):
+    """Which branch is taken depends on the data."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x):
+        y = self.linear(x)
+        if bool(y.abs().sum() > 1e-6):
+            return torch.tanh(y) * 2
+        return y
+
+
+class Frozen(nn.Module):
+    """A trace takes what leaves PyTorch for a constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x):
+        y = self.linear(x)
+        return torch.tensor(y.detach().cpu().tolist(), dtype=y.dtype) + 0 * y
+
+
+class Remembering(nn.Module):
+    """Keeps what it has seen, and counts in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+        self.register_buffer("count", torch.zeros(1))
+        self.seen = None
+
+    def forward(self, x):
+        if not torch.jit.is_scripting() and not self.training:
+            self.seen = None
+        self.count += 1
+        return self.linear(x) * torch.clamp(self.count, max=1)
+
+
+class Scaled(nn.Module):
+    """A number that no state dict holds."""
+
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.factor = factor
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x):
+        return self.linear(x) * self.factor
+
+
 def wrapped():
     return nn.DataParallel(Net())
 

@@ -55,7 +55,7 @@ class PackageTest(InDirectory):
         self.assertIn(("golden.shadow", "pass"), [(finding.id, finding.status) for finding in report.findings])
 
     def test_the_seal_is_the_one_that_the_command_writes(self):
-        self.sealed(factory=networks.Net)
+        self.sealed(factory=networks.Net, enclose=False)
         command = [os.environ["GOLDSEAL_COMMAND"], "capture", "net.pth", "--model", "python:networks:Net", "--runtime",
                    "python=" + sys.executable, "--input", "image=image.npy", "-o", "command.seal"]
         np.save("image.npy", IMAGE.numpy())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models that are sharded over two processes: sealed whole, judged whole, trained on as if nothing had been."""
+import os
 import sys
 import unittest
 
@@ -96,6 +97,18 @@ def seal_tied(way):
     goldseal.save(model.state_dict(), "net.pth", model=model, inputs=torch.rand(2, 3), on_error="raise")
 
 
+def seal_parts(way):
+    """Each rank writes its own part."""
+    import torch.distributed.checkpoint
+    from torch.distributed.checkpoint.state_dict import get_model_state_dict
+
+    model, _ = trained(way)
+    torch.distributed.checkpoint.save({"model": get_model_state_dict(model)}, checkpoint_id="parts")
+    dist.barrier()
+    sealed = goldseal.seal(model, "parts", inputs=IMAGE, factory="networks:Net?width=6", on_error="raise")
+    assert str(sealed) == ("parts.seal" if dist.get_rank() == 0 else "None"), sealed
+
+
 class ShardedTest(InDirectory):
     def test_one_line_seals_the_whole_model_once_and_disturbs_no_training(self):
         for way in WAYS:
@@ -113,6 +126,17 @@ class ShardedTest(InDirectory):
         for way in ("with_original_parameters", "by_fully_shard"):
             with self.subTest(way):
                 on_two_ranks(verify_live, way)
+
+    def test_a_directory_to_which_each_rank_wrote_its_part_is_sealed_by_the_same_line(self):
+        on_two_ranks(seal_parts, "by_fully_shard")
+        self.assertGreaterEqual(len([name for name in os.listdir("parts") if name.endswith(".distcp")]), 2)
+        report = goldseal.verify("parts.seal")
+        self.assertTrue(report, str(report))
+
+    def test_the_program_of_a_sharded_model_is_that_of_its_plain_copy(self):
+        on_two_ranks(seal_while_training, "by_fully_shard")
+        with open("net.seal/manifest.toml", encoding="utf-8") as file:
+            self.assertIn("[model.enclosed]", file.read())
 
     def test_tied_weights_stay_tied(self):
         on_two_ranks(seal_tied, "by_fully_shard")

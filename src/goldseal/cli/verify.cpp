@@ -48,10 +48,18 @@ RunRequest settings_of(const std::vector<std::string>& settings) {
   return request;
 }
 
-// Decides the runtime where none is named.
-std::string builder_of(const Options& options, const VerifyRequest& request) {
-  if (!options.run.runtime.empty()) return {};
-  return request.model ? request.model->builder : load_manifest(request.seal).model.builder;
+// Of a seal that encloses the program of a network's code, Python runs the code and LibTorch the program, which is also
+// what runs where no runtime is named, if this machine has one that can.
+void settle_runtime(const Options& options, VerifyRequest& request) {
+  const auto& spec = options.run.runtime;
+  if (!spec.empty() || request.model) {
+    request.runtime = find_runtime(spec, request.model ? request.model->builder : "");
+    request.code = request.runtime.kind == "python";
+    return;
+  }
+  const auto sealed = load_manifest(request.seal).model;
+  request.code = sealed.enclosed && !can_build(sealed.enclosed->builder);
+  request.runtime = find_runtime(spec, sealed.enclosed && !request.code ? sealed.enclosed->builder : sealed.builder);
 }
 
 ExitCode run(const Options& options, const CommonOptions& common) {
@@ -67,7 +75,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
     throw Error(ErrorKind::usage, "--save-results", "expected the results of one device, found --device all",
                 "save them one GPU at a time: --device cuda:0");
   if (options.results.empty()) {
-    request.runtime = find_runtime(options.run.runtime, builder_of(options, request));
+    settle_runtime(options, request);
   } else {
     request.results = options.results;
   }

@@ -40,6 +40,12 @@ struct TensorRecord {
   friend bool operator==(const TensorRecord&, const TensorRecord&) = default;
 };
 
+/// How the network is built from the file that the seal encloses, where that is another form than the model's own.
+struct EnclosedProgram {
+  std::string builder;
+  std::map<std::string, std::string> options;
+};
+
 /// What the seal says of the model.
 struct ModelRecord {
   std::string builder;  ///< the form of `--model`: `darknet`, `torchscript` …
@@ -51,6 +57,7 @@ struct ModelRecord {
   std::vector<std::string> locations;  ///< devices that tensors were saved from, but for the CPU: `cuda:0`, sorted
   std::vector<FileRecord> files;
   std::vector<TensorRecord> tensors;
+  std::optional<EnclosedProgram> enclosed;           ///< of a network that is code: its program
   std::map<std::string, std::string> configuration;  ///< hyperparameters outside the state dict, from the worker
 };
 

@@ -89,9 +89,18 @@ class ManifestReader {
     model.locations = reader.strings_or_empty("locations");
     model.options = read_texts(reader.table("options"), "model.options.", m_where);
     model.configuration = read_texts(reader.table("configuration"), "model.configuration.", m_where);
+    if (const auto* const enclosed = reader.table("enclosed")) model.enclosed = read_enclosed(*enclosed);
     for (const auto* const tensor : reader.tables("tensor")) model.tensors.push_back(read_tensor(*tensor));
     for (const auto* const file : reader.tables("file")) model.files.push_back(read_file(*file));
     reader.collect_unknown(m_manifest.unknown_keys);
+  }
+
+  EnclosedProgram read_enclosed(const toml::table& table) {
+    TomlReader reader(table, "model.enclosed.", m_where);
+    EnclosedProgram program{reader.text("builder"),
+                            read_texts(reader.table("options"), "model.enclosed.options.", m_where)};
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return program;
   }
 
   TensorRecord read_tensor(const toml::table& table) {

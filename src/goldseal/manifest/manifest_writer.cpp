@@ -47,6 +47,10 @@ std::string model_table(const ModelRecord& model) {
   for (const auto& tensor : model.tensors) text += tensor_line(tensor);
   text += "]\n";
   for (const auto& file : model.files) text += file_table(file);
+  if (model.enclosed) {
+    text += fmt::format("\n[model.enclosed]\nbuilder = {}\n", toml_string(model.enclosed->builder)) +
+            text_table("model.enclosed.options", model.enclosed->options);
+  }
   return text + text_table("model.options", model.options) + text_table("model.configuration", model.configuration);
 }
 

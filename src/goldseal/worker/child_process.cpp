@@ -154,6 +154,7 @@ ChildProcess::ChildProcess(const ChildSpec& spec) {
   variables.push_back(nullptr);
   m_pid = launch(spec, {channel_child.get(), out_child.get(), err_child.get(), null.get(), ::getpid(), variables.data(),
                         spec.sandbox});
+  note_started(m_pid);
   m_pidfd = static_cast<int>(::syscall(SYS_pidfd_open, m_pid, 0));
   m_channel = channel.release();
   m_out = out.release();

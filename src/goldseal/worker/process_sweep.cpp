@@ -37,12 +37,21 @@ std::optional<Ending> reap(int pid, Deadline deadline) {
   }
 }
 
-std::set<int> children() {
+// Workers are started and ended by one thread.
+std::set<int>& at_work() {
+  static std::set<int> pids;
+  return pids;
+}
+
+// But for workers at work.
+std::set<int> orphans() {
   std::set<int> pids;
   std::error_code error;
   for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
     std::ifstream list(thread.path() / "children");
-    for (int pid = 0; list >> pid;) pids.insert(pid);
+    for (int pid = 0; list >> pid;) {
+      if (!at_work().contains(pid)) pids.insert(pid);
+    }
   }
   return pids;
 }
@@ -50,7 +59,7 @@ std::set<int> children() {
 // goldseal starts nothing but workers, so whatever is left as a child came from one. A process that forks while it is
 // killed makes new ones: as many rounds as it takes, within the limit.
 void sweep_orphans(Deadline deadline) {
-  for (auto left = children(); !left.empty() && std::chrono::steady_clock::now() < deadline; left = children()) {
+  for (auto left = orphans(); !left.empty() && std::chrono::steady_clock::now() < deadline; left = orphans()) {
     for (const int pid : left) ::kill(pid, SIGKILL);
     for (const int pid : left) static_cast<void>(reap(pid, deadline));
   }
@@ -60,7 +69,10 @@ void sweep_orphans(Deadline deadline) {
 
 void become_subreaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
+void note_started(int pid) { at_work().insert(pid); }
+
 Ending kill_and_reap(int pid) {
+  at_work().erase(pid);
   const auto deadline = std::chrono::steady_clock::now() + k_reap_limit;
   // One that has just said good-bye is about to leave by itself; its own exit code is worth a moment.
   auto ending = reap(pid, std::chrono::steady_clock::now() + 50ms);

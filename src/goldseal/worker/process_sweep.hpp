@@ -9,6 +9,9 @@ namespace goldseal {
 /// still be found.
 void become_subreaper();
 
+/// A worker that was started: until its own kill_and_reap, that of another leaves it alone.
+void note_started(int pid);
+
 /// If the process has not ended it is given a moment, then killed with its whole group; everything that it left behind
 /// is killed and reaped too. Returns how the process itself ended.
 Ending kill_and_reap(int pid);

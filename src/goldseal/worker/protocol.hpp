@@ -7,6 +7,7 @@
 #include <goldseal/checkpoint/keys.hpp>
 #include <goldseal/manifest/environment.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -43,6 +44,23 @@ struct BuiltNetwork {
   std::vector<DeclaredInput> inputs;
   std::map<std::string, std::string> configuration;
   bool compiled = false;  ///< it need not have a place for every tensor of the state dict (CompiledIn)
+};
+
+/// How the program of a network's code is to be written down.
+struct ProgramRequest {
+  std::string form;                ///< `export` (torch.export), `script` or `trace` (TorchScript)
+  std::filesystem::path inputs;    ///< a safetensors file, as of a run: shapes and branches are taken from it
+  std::filesystem::path file;      ///< where, without the ending that the form has
+  std::chrono::seconds limit{60};  ///< for writing it
+  std::uint64_t most_bytes = 0;    ///< of the file, which holds no weights
+};
+
+/// What was written: how a network is built from it, and that network's slots.
+struct WrittenProgram {
+  std::string builder;  ///< `export`, `torchscript`
+  std::map<std::string, std::string> options;
+  std::filesystem::path file;
+  BuiltNetwork network;
 };
 
 struct LoadedTensor {

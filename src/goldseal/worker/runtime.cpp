@@ -211,4 +211,9 @@ Runtime find_runtime(std::string_view spec, std::string_view builder) {
   return find_runtime("libtorch");  // tells what is missing
 }
 
+bool can_build(std::string_view builder) {
+  if (std::getenv("GOLDSEAL_TORCH_DIR") != nullptr || (builder != "python" && first_libtorch())) return true;
+  return (builder == "python" || builder == "torchscript") && !python_runtimes().empty();
+}
+
 }  // namespace goldseal

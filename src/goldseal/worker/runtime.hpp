@@ -36,6 +36,9 @@ struct Runtime {
 /// and Python for TorchScript where no LibTorch has a worker.
 [[nodiscard]] Runtime find_runtime(std::string_view spec, std::string_view builder);
 
+/// Whether this machine has a runtime for that form of network, as far as find_runtime sees one.
+[[nodiscard]] bool can_build(std::string_view builder);
+
 /// Where the workers lie that this user built: under XDG_CACHE_HOME, else in ~/.cache; nothing where the environment
 /// has neither.
 [[nodiscard]] std::optional<std::filesystem::path> user_worker_directory();

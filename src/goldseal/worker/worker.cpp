@@ -241,6 +241,22 @@ std::vector<TensorReach> Worker::gradients(const std::filesystem::path& inputs, 
   });
 }
 
+WrittenProgram Worker::write_program(const ProgramRequest& request) {
+  const auto reply = m_state->channel.request("program", {{"form", request.form},
+                                                          {"inputs", request.inputs.string()},
+                                                          {"file", request.file.string()},
+                                                          {"seconds", request.limit.count()},
+                                                          {"bytes", request.most_bytes}});
+  return read_reply(m_state->name, "program", [&] {
+    WrittenProgram program{reply.at("builder").get<std::string>(),
+                           reply.value("options", std::map<std::string, std::string>{}),
+                           reply.at("file").get<std::string>(),
+                           {}};
+    for (const auto& slot : reply.at("slots")) program.network.slots.push_back(slot_of(slot));
+    return program;
+  });
+}
+
 void Worker::finish() { m_state->channel.request("bye", Json::object()); }
 
 }  // namespace goldseal

@@ -66,6 +66,10 @@ class Worker {
   RunReply run(const RunRequest& request);
   /// One backward pass through the network on these inputs; in the weights' own types, or in float64.
   [[nodiscard]] std::vector<TensorReach> gradients(const std::filesystem::path& inputs, bool float64);
+  /// Has the worker write down the program of the network that it built, and answer the runs that follow with what it
+  /// reads back from that file, holding the loaded tensors. Throws Error{unsupported} where the code cannot be written
+  /// down in this form.
+  [[nodiscard]] WrittenProgram write_program(const ProgramRequest& request);
   void finish();
 
   [[nodiscard]] const std::optional<WorkerFailure>& failure() const;

@@ -15,6 +15,7 @@
 #include <goldseal/golden/cases.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/architecture.hpp>
+#include <goldseal/workflow/code_enclosure.hpp>
 #include <goldseal/workflow/enclosure.hpp>
 #include <goldseal/workflow/golden_runs.hpp>
 #include <goldseal/workflow/loading.hpp>
@@ -28,6 +29,8 @@
 #include <algorithm>
 #include <future>
 #include <iterator>
+#include <memory>
+#include <system_error>
 #include <utility>
 
 namespace goldseal {
@@ -65,7 +68,8 @@ class Capture {
                          .darknet_cfg = m_request.model ? m_request.model->darknet_cfg() : std::filesystem::path()});
     m_model = m_request.model ? *m_request.model : own_architecture(m_checkpoint);
     m_model.suit(m_checkpoint.container);
-    if (m_request.enclose) static_cast<void>(enclosed_name(m_model));  // refuses what cannot be, before any work
+    // Refuses what cannot be, before any work.
+    if (m_request.enclose == Enclose::always && !is_code()) static_cast<void>(enclosed_name(m_model));
     describe_model();
     // The digests need no worker and the worker's start needs no digests.
     auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint, &m_digested); });
@@ -96,14 +100,64 @@ class Capture {
     if (!loaded_as_read(network, worker.digest())) return false;
     run_golden(worker, network);
     m_report.findings.push_back(judge_reach(reach_of_all()));
-    if (m_request.enclose) enclose_network(worker, network);
+    if (m_request.enclose != Enclose::never) m_report.findings.push_back(enclose_network(worker, network));
     if (verdict(m_report) != ExitCode::conforms) return false;
     record_environment(worker);
     worker.finish();
     return true;
   }
 
-  void enclose_network(Worker& worker, const BuiltNetwork& network) {
+  [[nodiscard]] bool is_code() const { return m_model.builder == "python"; }
+
+  Finding enclose_network(Worker& worker, const BuiltNetwork& network) {
+    m_progress.step("enclosing the architecture");
+    Finding finding;
+    try {
+      finding = is_code() ? enclose_program(worker) : enclose_file(worker, network);
+      if (finding.status == Status::pass) m_manifest.model.files.push_back(m_enclosed.value());
+    } catch (const Error& error) {
+      if (m_request.enclose == Enclose::always || error.kind() != ErrorKind::unsupported) throw;
+      finding.status = Status::fail;
+      finding.message = fmt::format("it cannot be written down without its code. {}", error.message());
+      finding.remedy = error.remedy();
+    }
+    finding.id = "seal.architecture";
+    if (finding.status == Status::fail && m_request.enclose == Enclose::where_possible) leave_out(finding);
+    m_stopwatch.lap("enclose");
+    return finding;
+  }
+
+  void leave_out(Finding& finding) {
+    std::error_code ignored;
+    if (m_enclosed) fs::remove(m_directory.staging() / m_enclosed->path, ignored);
+    m_enclosed.reset();
+    m_manifest.model.enclosed.reset();
+    finding.status = Status::warn;
+    finding.message = fmt::format("the seal does not enclose the architecture: {}", finding.message);
+  }
+
+  Finding enclose_program(Worker& worker) {
+    auto code = enclose_code(worker, m_checkpoint, m_golden, m_manifest.golden, m_directory.staging(),
+                             [this] { return libtorch_of_this_pytorch(); });
+    m_enclosed = std::move(code.file);
+    m_manifest.model.enclosed = std::move(code.program);
+    Finding finding;
+    finding.message = fmt::format("the network's code is enclosed as {}, which gives the sealed answers", code.what);
+    return finding;
+  }
+
+  // Nothing where none is installed; a training machine often has none.
+  [[nodiscard]] std::unique_ptr<Worker> libtorch_of_this_pytorch() const {
+    std::error_code ignored;
+    const auto here = fs::weakly_canonical(m_request.runtime.installation, ignored);
+    for (const auto& installed : installed_workers()) {
+      if (here.empty() || fs::weakly_canonical(installed.installation, ignored) != here) continue;
+      return std::make_unique<Worker>(installed, m_request.limit, m_request.threads, m_request.confinement);
+    }
+    return nullptr;
+  }
+
+  Finding enclose_file(Worker& worker, const BuiltNetwork& network) {
     if (m_checkpoint.packed_weights) {
       throw Error(ErrorKind::unsupported, "--enclose",
                   fmt::format("expected an architecture that weights can be left out of, found quantized ones packed "
@@ -111,13 +165,10 @@ class Capture {
                               m_model.source),
                   "seal it without --enclose: the file is needed whole");
     }
-    m_progress.step("enclosing the architecture");
     m_enclosed = enclose(m_model, network, m_directory.staging());
-    m_manifest.model.files.push_back(*m_enclosed);
     auto enclosed = m_model;
     enclosed.source = (m_directory.staging() / m_enclosed->path).string();
-    m_report.findings.push_back(judge_enclosed(worker, enclosed, m_checkpoint, m_match, m_golden, m_manifest.golden));
-    m_stopwatch.lap("enclose");
+    return judge_enclosed(worker, enclosed, m_checkpoint, m_match, m_golden, m_manifest.golden);
   }
 
   // Whether the device that was asked for is there and takes the weights, before anything is loaded.

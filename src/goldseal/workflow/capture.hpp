@@ -17,6 +17,10 @@
 
 namespace goldseal {
 
+/// Whether the architecture without its weights goes into the seal (enclosure.hpp, code_enclosure.hpp).
+/// `where_possible`: a seal without it is made too, and the report warns.
+enum class Enclose { never, where_possible, always };
+
 struct CaptureRequest {
   std::filesystem::path checkpoint;
   std::string entry;                                   ///< of a wrapped checkpoint; empty: the only plausible one
@@ -29,7 +33,7 @@ struct CaptureRequest {
   std::filesystem::path seal;  ///< the directory to write
   bool force = false;
   bool anonymous = false;
-  bool enclose = false;  ///< put the architecture without its weights into the seal (enclosure.hpp)
+  Enclose enclose = Enclose::never;
   std::chrono::seconds limit{3600};
   std::optional<int> threads;
   std::optional<DeviceRequest> device;  ///< one; nothing: where the worker runs by itself

@@ -27,6 +27,12 @@ bool describes_itself(const Manifest& manifest) {
   return !architecture.empty() && architecture == path_of("checkpoint");
 }
 
+// Nothing where the network is built from something else than a file of the seal.
+const FileRecord* enclosed_to_build(const JudgeRequest& request, const Manifest& manifest) {
+  if (request.model || (request.code && manifest.model.enclosed)) return nullptr;
+  return find_enclosed(manifest);
+}
+
 ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   if (request.model) {
     auto model = *request.model;
@@ -36,7 +42,8 @@ ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   }
   const auto& sealed = manifest.model;
   ModelSpec model{sealed.builder, sealed.source, sealed.options};
-  if (const auto* const enclosed = find_enclosed(manifest)) {
+  if (const auto* const enclosed = enclosed_to_build(request, manifest)) {
+    if (sealed.enclosed) model = {sealed.enclosed->builder, {}, sealed.enclosed->options};
     model.source = fs::absolute(request.seal / enclosed->path).string();
     return model;
   }
@@ -94,7 +101,7 @@ FileExamination::FileExamination(const JudgeRequest& request, Observation& obser
     : m_request(request),
       m_observed(observed),
       m_model(model_of(request, observed.sealed)),
-      m_from_seal(!request.model && find_enclosed(observed.sealed) != nullptr) {
+      m_from_seal(enclosed_to_build(request, observed.sealed) != nullptr) {
   observed.golden_sha256 = golden_digest(request.seal);
   if (auto enclosed = observe_enclosed(observed.sealed, request.seal)) m_observed.files.push_back(std::move(*enclosed));
   if (m_model.is_file() && !m_from_seal) examine_architecture();

@@ -129,7 +129,9 @@ class ModelRun {
 
   void note_network(BuiltNetwork network) {
     add_compiled_in(*m_files.checkpoint(), network);
-    m_observed.configuration = network.configuration;
+    // A program calls the settings of its operators otherwise than the code that it was made from does.
+    const bool program = m_files.builds_from_seal() && m_observed.sealed.model.enclosed;
+    m_observed.configuration = program ? decltype(network.configuration){} : network.configuration;
     KeyObservation keys{keys_of(*m_files.checkpoint()), std::move(network.slots), {}};
     keys.match = match_keys(keys.have, keys.want);
     m_observed.network_keys = std::move(keys);

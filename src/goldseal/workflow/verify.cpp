@@ -109,6 +109,13 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   if (files.builds_from_seal())
     report.facts.emplace_back("network", fmt::format("{}, enclosed in the seal: {}", files.model().builder,
                                                      fs::path(files.model().source).filename().string()));
+  if (request.code && request.runtime.kind == "python" && !request.runtime.channel && observed.sealed.model.enclosed)
+    report.facts.emplace_back("code",
+                              "was run; the program that the seal encloses needs a LibTorch worker: "
+                              "--runtime libtorch, goldseal runtime build");
+  if (files.builds_from_seal() && observed.sealed.model.enclosed)
+    report.facts.emplace_back("code", fmt::format("{}:{} of this machine was not run; --runtime python runs it",
+                                                  observed.sealed.model.builder, observed.sealed.model.source));
   report.stages = stopwatch.stages();
   return report;
 }

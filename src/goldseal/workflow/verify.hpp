@@ -25,6 +25,7 @@ struct JudgeRequest {
   std::optional<std::filesystem::path> checkpoint;  ///< instead of the path in the seal
   std::optional<ModelSpec> model;                   ///< instead of the one in the seal
   Policy policy;
+  bool code = false;  ///< of a seal that encloses the program of a network's code: build the code, not the program
 };
 
 struct VerifyRequest : JudgeRequest {

@@ -8,7 +8,8 @@ import os
 import random
 import socket
 import sys
-from typing import Any, Callable, Iterator, Optional, Sequence
+import weakref
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence, Union
 
 import torch
 from torch import nn
@@ -18,8 +19,9 @@ from .errors import GoldsealError
 from .report import Report
 from .worker.channel import Channel
 from .worker.layer_watch import LayerRecorder
-from .worker.network import Network, Slot
+from .worker.network import Network, Slot, is_plain, on_copies
 from .worker.perturbation import Transform
+from .worker.program import Limits, Program
 from .worker.python_builder import unwrapped
 from .worker.refusal import Refusal
 from .worker.session import Session
@@ -71,21 +73,46 @@ class LiveNetwork(Network):
         transform: Optional[Transform],
         recorder: Optional[LayerRecorder] = None,
     ) -> dict[str, torch.Tensor]:
-        return super().run(inputs, self._on_copies(transform), recorder)
+        return super().run(inputs, on_copies(self, transform), recorder)
 
-    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
-        answer = super().call(inputs)
+    def described(self, inputs: dict[str, torch.Tensor]) -> Any:
+        """What the network's program depends on, as far as it can be seen; that it gives the sealed answers is tried."""
+        plain = [
+            (prefix, name, repr(value))
+            for prefix, part in self.module.named_modules()
+            for name, value in vars(part).items()
+            if is_plain(value)
+        ]
+        tensors = [(slot.name, slot.place.get().dtype, slot.place.get().shape) for slot in self.slots]
+        given = [(name, tensor.dtype, tensor.shape) for name, tensor in inputs.items()]
+        return plain, tensors, given, self._home, getattr(self._outputs, "__code__", self._outputs)
+
+    @property
+    def picks(self) -> bool:
+        return self._outputs is not None
+
+    def picked(self, answer: Any) -> Any:
         return self._outputs(answer) if self._outputs else answer
 
-    def _on_copies(self, transform: Optional[Transform]) -> Transform:
-        """An operation in place on a buffer must not reach the caller's."""
-        parameters = {slot.name for slot in self.slots if slot.is_parameter}
 
-        def isolated(name: str, tensor: torch.Tensor) -> torch.Tensor:
-            computed = transform(name, tensor) if transform else tensor
-            return computed.clone() if computed is tensor and name not in parameters else computed
+class _Known(NamedTuple):
+    """What came of writing a module's program down, when the module was as described."""
 
-        return isolated
+    described: Any
+    outcome: Union[Program, Refusal]
+    archive: bytes
+
+    def written_to(self, path: str) -> Program:
+        if isinstance(self.outcome, Refusal):
+            raise self.outcome
+        program = self.outcome._replace(path=path + os.path.splitext(self.outcome.path)[1])
+        with open(program.path, "wb") as file:
+            file.write(self.archive)
+        return program
+
+
+# A program does not change from one epoch to the next, and PyTorch takes seconds to write it down.
+_programs: weakref.WeakKeyDictionary[nn.Module, dict[str, _Known]] = weakref.WeakKeyDictionary()
 
 
 class AttachedSession(Session):
@@ -96,6 +123,34 @@ class AttachedSession(Session):
         live = network
         for form in ("python", "torchscript", "darknet", "export", "plugin", "aoti"):
             self.builders[form] = lambda source, options: live
+
+
+    def _write_program(
+        self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits
+    ) -> Program:
+        if not isinstance(network, LiveNetwork):
+            return super()._write_program(network, form, inputs, path, limits)
+        known = _programs.setdefault(network.module, {})
+        described = network.described(inputs)
+        if form not in known or known[form].described != described:
+            known[form] = self._known(described, network, form, inputs, path, limits)
+        return known[form].written_to(path)
+
+    def _known(
+        self,
+        described: Any,
+        network: LiveNetwork,
+        form: str,
+        inputs: dict[str, torch.Tensor],
+        path: str,
+        limits: Limits,
+    ) -> _Known:
+        try:
+            program = super()._write_program(network, form, inputs, path, limits)
+        except Refusal as refusal:
+            return _Known(described, refusal, b"")
+        with open(program.path, "rb") as file:
+            return _Known(described, program, file.read())
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -71,6 +72,7 @@ def seal(
     seal: Optional[PathLike] = None,
     entry: Optional[str] = None,
     outputs: Optional[Callable[[Any], Any]] = None,
+    enclose: Union[bool, str] = "auto",
     anonymous: bool = False,
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
@@ -85,6 +87,9 @@ def seal(
                a functools.partial, or (callable, keyword arguments); the model's class by default
     entry      which state dict of a checkpoint that holds several
     outputs    picks from what forward() returns, where not all of it is tensors; the factory's module must do the same
+    enclose    whether the seal holds the network's program, without its weights, so that a target can verify with none of
+               the code: "auto": where it can be written down and gives the sealed answers, a GoldsealWarning says why
+               not otherwise; True: no seal without; False
     anonymous  leaves out host name and serial numbers
     on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
 
@@ -92,14 +97,19 @@ def seal(
     weights are gathered first, and rank zero runs the golden inputs in a plain copy that holds them.
     """
     _check_on_error(on_error)
+    if enclose not in ("auto", True, False):
+        raise ValueError(f"enclose: expected 'auto', True or False, found {enclose!r}")
     try:
         module = module_of_rank_zero(model)
         if module is None:
             return None
-        return _seal(module, Path(path), inputs, factory, seal, entry, outputs, anonymous, timeout)
+        target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, enclose, anonymous, timeout)
     except Exception as error:
         _deal_with(error, on_error)
         return None
+    if on_error != "ignore":
+        _warn_of_code(report, target)
+    return target
 
 
 def _is_sharded(model: Any) -> bool:
@@ -128,16 +138,19 @@ def _seal(
     seal_path: Optional[PathLike],
     entry: Optional[str],
     outputs: Optional[Callable[[Any], Any]],
+    enclose: Union[bool, str],
     anonymous: bool,
     timeout: float,
-) -> Path:
+) -> tuple[Path, Report]:
     from .attached import LiveNetwork, run_attached
     from .inputs import input_arguments
 
     network = LiveNetwork(module, outputs)
     target = Path(seal_path) if seal_path is not None else path.with_suffix(".seal")
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
-        arguments = ["capture", os.path.abspath(path), "--model", model_spec(factory, module)]
+        spec = model_spec(factory, module)
+        arguments = ["capture", os.path.abspath(path), "--model", spec]
+        arguments += _enclosing(enclose, spec)
         arguments += input_arguments(inputs, network, directory)
         arguments += ["--output", os.path.abspath(target), "--force", "--timeout", str(max(1, int(timeout)))]
         arguments += ["--entry", entry] if entry else []
@@ -145,7 +158,22 @@ def _seal(
         report = run_attached(arguments, network, directory, timeout)
     if not report:
         raise GoldsealError(f"{path} was not sealed:\n{report}", report)
-    return target
+    return target, report
+
+
+def _enclosing(enclose: Union[bool, str], spec: str) -> list[str]:
+    """Where the factory names a file, that is the architecture, and this process's model is no proof of it."""
+    if enclose is True and not spec.startswith("python:"):
+        raise GoldsealError(f"enclose: {spec} is a file; goldseal capture --enclose puts it into a seal")
+    if enclose is False or not spec.startswith("python:"):
+        return []
+    return ["--enclose"] if enclose is True else ["--enclose-if-possible"]
+
+
+def _warn_of_code(report: Report, target: Path) -> None:
+    for finding in report.findings:
+        if finding.id == "seal.architecture" and finding.status == "warn":
+            warnings.warn(f"goldseal: {target}: {finding.message}", GoldsealWarning, stacklevel=3)
 
 
 def verify(
@@ -164,13 +192,16 @@ def verify(
     where all of it holds.
 
     With `model`, that live module is what is judged, with the weights that it has. Without, the network is built as the
-    seal or `factory` says, in a process of its own: by `runtime`, or what fits the network. Raises GoldsealError where no
+    seal or `factory` says, in a process of its own: by `runtime`, or what fits the network. Of a seal that names code and
+    encloses its program, the code is run, by this interpreter; `runtime="libtorch"` runs the program. Raises GoldsealError where no
     verdict can be reached: no such seal, an unknown policy. Of a sharded model every rank calls this, and has the report.
     """
     arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout)
     if factory is not None:
         arguments += ["--model", model_spec(factory, model)]
     if model is None:
+        if runtime is None and factory is None and _names_code(seal):
+            runtime = "python"
         arguments += ["--runtime", runtime] if runtime else []
         return command.run(arguments, timeout=timeout + 30)
     from .attached import LiveNetwork, run_attached, unwrap
@@ -208,6 +239,16 @@ def load(
     if not report:
         raise GoldsealError(f"{seal} does not conform, nothing was loaded:\n{report}", report)
     return report
+
+
+def _names_code(seal: PathLike) -> bool:
+    """Whether the seal says that its network is built by Python. What is no seal the command tells."""
+    try:
+        text = Path(seal, "manifest.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    table = re.search(r"^\[model\]$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    return table is not None and 'builder = "python"' in table.group(1).splitlines()
 
 
 def _verify_arguments(

@@ -42,7 +42,7 @@ def whole_tensors(value: Any) -> Any:
         gathered = {key: whole_tensors(entry) for key, entry in value.items()}
         result = type(value)(gathered) if type(value) in (dict, _ordered()) else gathered
         if hasattr(value, "_metadata") and hasattr(result, "__dict__"):
-            result._metadata = value._metadata
+            result._metadata = value._metadata  # type: ignore[attr-defined,unused-ignore]
         return result
     if type(value) in (list, tuple):
         return type(value)(whole_tensors(entry) for entry in value)

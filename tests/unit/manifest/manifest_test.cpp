@@ -113,6 +113,18 @@ TEST_CASE("an enclosed file lies in the seal itself: a path that leads elsewhere
   CHECK_THROWS_AS(read_manifest(write_manifest(manifest), "m"), Error);
 }
 
+TEST_CASE("the form of an enclosed program stands beside that of the code") {
+  auto manifest = sample();
+  CHECK_FALSE(read_manifest(write_manifest(manifest), "m").model.enclosed);
+  manifest.model.enclosed = EnclosedProgram{"torchscript", {{"non_persistent", "table,a.b"}}};
+  const auto read = read_manifest(write_manifest(manifest), "m");
+  REQUIRE(read.model.enclosed);
+  CHECK(read.model.enclosed->builder == "torchscript");
+  CHECK(read.model.enclosed->options == manifest.model.enclosed->options);
+  CHECK(read.model.builder == manifest.model.builder);
+  CHECK(read.unknown_keys.empty());
+}
+
 TEST_CASE("a key of a hundred thousand parts is refused before the parser recurses on it") {
   std::string bomb = "a";
   for (int i = 0; i < 100'000; ++i) bomb += ".a";

@@ -50,7 +50,7 @@ class ScriptPlace(Place):
         return getattr(self.module, self.attribute)
 
     def set(self, tensor: torch.Tensor) -> None:
-        self.module._c.setattr(self.attribute, tensor)  # type: ignore[operator,union-attr]
+        self.module._c.setattr(self.attribute, tensor)  # type: ignore[operator,union-attr,unused-ignore]
 
 
 class Slot(NamedTuple):
@@ -132,7 +132,7 @@ def refresh_flat_weights(module: nn.Module) -> None:
             continue
         weights = [getattr(part, name, None) for name in names]
         if isinstance(part, torch.jit.ScriptModule):
-            part._c.setattr("_flat_weights", weights)  # type: ignore[operator,union-attr]
+            part._c.setattr("_flat_weights", weights)  # type: ignore[operator,union-attr,unused-ignore]
         else:
             part._flat_weights = weights  # type: ignore[assignment]
 
@@ -186,7 +186,7 @@ class Network:
         found = {}
         for prefix, part in self.module.named_modules():
             for name, value in vars(part).items():
-                if name in _HYPERPARAMETERS and _is_plain(value):
+                if name in _HYPERPARAMETERS and is_plain(value):
                     found[f"{prefix}.{name}" if prefix else name] = str(value)
         return found
 
@@ -250,7 +250,15 @@ class Network:
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         positional, keywords = bind(self.module.forward, inputs)
-        return self.module(*positional, **keywords)
+        return self.picked(self.module(*positional, **keywords))
+
+    @property
+    def picks(self) -> bool:
+        """Whether the outputs are picked from what forward() returns."""
+        return False
+
+    def picked(self, answer: Any) -> Any:
+        return answer
 
     @contextlib.contextmanager
     def computing_with(self, transform: Optional[Transform]) -> Iterator[None]:
@@ -274,9 +282,21 @@ class Network:
             refresh_flat_weights(self.module)
 
 
-def _is_plain(value: Any) -> bool:
+def on_copies(network: Network, transform: Optional[Transform]) -> Transform:
+    """`transform`, and copies of what is no parameter: an operation in place must not reach a buffer that others hold."""
+    parameters = {slot.name for slot in network.slots if slot.is_parameter}
+
+    def isolated(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        computed = transform(name, tensor) if transform else tensor
+        return computed.clone() if computed is tensor and name not in parameters else computed
+
+    return isolated
+
+
+def is_plain(value: Any) -> bool:
+    """A number or a text, or a tuple or list of them."""
     if isinstance(value, (tuple, list)):
-        return all(_is_plain(entry) for entry in value)
+        return all(is_plain(entry) for entry in value)
     return isinstance(value, (bool, int, float, str))
 
 

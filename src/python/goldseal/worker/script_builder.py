@@ -110,12 +110,12 @@ class ScriptNetwork(Network):
         parts = [part for part in self.module.modules() if isinstance(part, torch.jit.ScriptModule)]
         names: set[str] = set()
         for part in parts:
-            for method in part._c._method_names():  # type: ignore[operator,union-attr]
-                graph = part._c._get_method(method).graph  # type: ignore[operator,union-attr]
+            for method in part._c._method_names():  # type: ignore[operator,union-attr,unused-ignore]
+                graph = part._c._get_method(method).graph  # type: ignore[operator,union-attr,unused-ignore]
                 names.update(node.s("name") for node in graph.findAllNodes("prim::GetAttr"))
         for part in parts:
             for name in sorted(names - {"_flat_weights"}):
-                value = part._c.getattr(name) if part._c.hasattr(name) else None  # type: ignore[operator,union-attr]
+                value = part._c.getattr(name) if part._c.hasattr(name) else None  # type: ignore[operator,union-attr,unused-ignore]
                 if isinstance(value, (list, tuple, dict)):
                     yield name, value
 

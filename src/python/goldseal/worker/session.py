@@ -20,6 +20,7 @@ from .gradients import Leaves, reached_elements
 from .layer_watch import LayerRecorder
 from .mapped_tensors import map_tensors
 from .network import Network
+from .program import Limits, Program, read_program, write_program
 from .perturbation import Perturbation, Transform, make_transform
 from .python_builder import build_python
 from .refusal import Refusal, refusal_of
@@ -92,6 +93,7 @@ class Session:
         self._greeted = False
         self._finished = False
         self._network: Optional[Network] = None
+        self._built: Optional[Network] = None  # what was built, where its program has taken its place
         self.builders: dict[str, Builder] = {"python": build_python, "torchscript": self._build_archive}
         self._operations: dict[str, Callable[[Message], Message]] = {
             "hello": self.hello,
@@ -101,6 +103,7 @@ class Session:
             "digest": self.digest,
             "run": self.run,
             "gradients": self.gradients,
+            "program": self.program,
             "bye": self.bye,
         }
 
@@ -167,8 +170,8 @@ class Session:
             raise Refusal("unsupported", f"this worker cannot build `{name}`")
         source = fields.text(request, "source")
         options = fields.strings(request, "options")
-        self._network = None
-        self._network = self.builders[name](source, options)
+        self._network = self._built = None
+        self._network = self._built = self.builders[name](source, options)
         return {
             "slots": [slot.describe() for slot in self._network.slots],
             "inputs": self._network.inputs(),
@@ -234,6 +237,30 @@ class Session:
             {"name": name, "elements": leaf.numel(), "reached": reached[name]} for name, leaf in leaves.tensors.items()
         ]
         return {"tensors": entries}
+
+    def program(self, request: Message) -> Message:
+        if self._built is None:
+            raise Refusal("usage", "no network has been built")
+        built = self._network = self._built
+        built.require_filled()
+        form, path = fields.text(request, "form"), self._resolved(fields.text(request, "file"))
+        inputs = read_tensors(self._resolved(fields.text(request, "inputs")))
+        limits = Limits(fields.natural(request, "seconds"), fields.natural(request, "bytes"))
+        with torch.no_grad():
+            inputs = self._prepared(inputs, None, RunSettings())
+            program = self._write_program(built, form, inputs, path, limits)
+            self._network = read_program(program, built)
+        return {
+            "builder": program.builder,
+            "options": program.options,
+            "file": program.path,
+            "slots": [slot.describe() for slot in self._network.slots],
+        }
+
+    def _write_program(
+        self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits
+    ) -> Program:
+        return write_program(network, form, inputs, path, limits)
 
     def bye(self, request: Message) -> Message:
         self._finished = True

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program of a network's code as a file, from which a machine without that code builds the network.
+
+A file of torch.export or TorchScript, in which each weight has room for one element: the checkpoint brings the values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+import warnings
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional
+
+import torch
+from torch import fx, nn
+from torch.overrides import TorchFunctionMode
+
+from .binding import bind, flatten
+from .network import Network, find_slots, on_copies, refresh_flat_weights
+from .perturbation import Transform
+from .refusal import Refusal, refusal_of
+from .script_builder import ScriptNetwork
+
+_OLDEST_EXPORT = (2, 8)  # its archive is the first whose programs LibTorch workers of every version read
+
+
+class Program(NamedTuple):
+    """A file that was written, and what it takes to build the network from it."""
+
+    builder: str  # `export` or `torchscript`
+    options: Dict[str, str]
+    path: str
+    inputs: List[str]  # in the order in which an exported program takes them
+
+
+class Limits(NamedTuple):
+    seconds: int
+    bytes: int
+
+
+def write_program(network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits) -> Program:
+    """`form`: export (torch.export), script or trace (TorchScript). `path` gets the form's ending. The network, which is in
+    evaluation mode, is left as it was. Raises Refusal where its code cannot be written down in this form."""
+    if form not in _WRITERS:
+        raise Refusal("usage", f"`form` is one of {', '.join(_WRITERS)}; found `{form}`")
+    if any(isinstance(part, torch.jit.ScriptModule) for part in network.module.modules()):
+        raise Refusal("unsupported", "a part of the network is TorchScript itself")
+    try:
+        with _kept(network), warnings.catch_warnings(), _Deadline(limits.seconds):
+            warnings.simplefilter("ignore")
+            program = _WRITERS[form](network, inputs, path)
+    except Refusal:
+        raise
+    except Exception as error:
+        raise _unsupported(error) from None
+    size = os.path.getsize(program.path)
+    if size > limits.bytes:
+        raise Refusal("unsupported", f"the program has {size} bytes without its weights, more than {limits.bytes}")
+    return program
+
+
+def read_program(program: Program, network: Network) -> Network:
+    """The file read back, holding the tensors that `network` holds. Raises Refusal where it does not fit them."""
+    tensors = {slot.name: slot.place.get() for slot in network.slots}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if program.builder == "export":
+                return ExportedNetwork(program, tensors, network.home)
+            return ScriptedNetwork(program, tensors, network.home)
+    except Refusal:
+        raise
+    except Exception as error:
+        raise _unsupported(error) from None
+
+
+def _unsupported(error: Exception) -> Refusal:
+    """Whatever is raised here is no fault of the network's: its code itself has run."""
+    found = refusal_of(error)
+    return Refusal("unsupported", found.message, found.where)
+
+
+def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
+    version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
+    if version < _OLDEST_EXPORT:
+        raise Refusal("unsupported", f"torch.export of PyTorch 2.8 or newer is needed, this is {torch.__version__}")
+    from torch import export
+
+    positional, keywords = bind(network.module.forward, inputs)
+    with _flat_answers(network):
+        exported = export.export(network.module, tuple(positional), keywords, strict=False)
+    names = exported.module_call_graph[0].signature.forward_arg_names
+    if names is None or set(names) != set(inputs):
+        raise Refusal("unsupported", f"torch.export calls the inputs {names}, and the network {sorted(inputs)}")
+    shells = _Shells()
+    for name, tensor in exported.state_dict.items():
+        shell = shells.of(tensor)
+        exported.state_dict[name] = nn.Parameter(shell, False) if isinstance(tensor, nn.Parameter) else shell
+    export.save(exported, path + ".pt2")
+    return Program("export", {}, path + ".pt2", list(names))
+
+
+def _script(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
+    if network.picks:
+        raise Refusal("unsupported", "what picks the outputs is no part of the module")
+    return _archive(torch.jit.script(network.module), network, path)
+
+
+def _trace(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
+    positional, keywords = bind(network.module.forward, inputs)
+    # In a trace every argument has a place; the arguments that are left out between them cannot.
+    arguments = (*positional, *keywords.values())
+    with _flat_answers(network):
+        traced = torch.jit.trace(network.module, arguments, strict=False, check_trace=False)
+    return _archive(traced, network, path)
+
+
+_WRITERS: Dict[str, Callable[[Network, Dict[str, torch.Tensor], str], Program]] = {
+    "export": _export,
+    "script": _script,
+    "trace": _trace,
+}
+
+
+def _archive(scripted: Any, network: Network, path: str) -> Program:
+    """The archive's module is another one than the network's, with the same tensors, until these are replaced."""
+    weights = {slot.name for slot in network.slots if slot.persistent or slot.alias_of}
+    slots = list(find_slots(scripted))
+    shells = _Shells()
+    for slot in slots:
+        if slot.name in weights:
+            slot.place.set(shells.of(slot.place.get()))
+    refresh_flat_weights(scripted)
+    scripted.save(path + ".pt")
+    others = [slot.name for slot in slots if slot.place.table == "_buffers" and slot.name not in weights]
+    return Program("torchscript", {"non_persistent": ",".join(others)} if others else {}, path + ".pt", [])
+
+
+class _Shells:
+    """Tensors that look like others and take one element of memory; tied ones stay one."""
+
+    def __init__(self) -> None:
+        self._made: Dict[Any, torch.Tensor] = {}
+
+    def of(self, tensor: torch.Tensor) -> torch.Tensor:
+        memory = tensor.data_ptr() if tensor.numel() > 0 else id(tensor)
+        key = (memory, tensor.dtype, tuple(tensor.shape), tensor.stride())
+        if key not in self._made:
+            element = torch.zeros((1,) if tensor.dim() else (), dtype=tensor.dtype)
+            self._made[key] = element.expand(tensor.shape) if tensor.numel() > 0 else element.new_empty(tensor.shape)
+        return self._made[key]
+
+
+@contextlib.contextmanager
+def _flat_answers(network: Network) -> Iterator[None]:
+    """Inside, the module answers a plain dict under the names that its outputs have in a seal."""
+    module = network.module
+    attributes = vars(module)
+    own = attributes.get("forward")
+    forward = module.forward
+
+    @functools.wraps(forward)
+    def flat(*positional: Any, **keywords: Any) -> Dict[str, torch.Tensor]:
+        return flatten(network.picked(forward(*positional, **keywords)))
+
+    attributes["forward"] = flat
+    try:
+        yield
+    finally:
+        if own is None:
+            del attributes["forward"]
+        else:
+            attributes["forward"] = own
+
+
+@contextlib.contextmanager
+def _kept(network: Network) -> Iterator[None]:
+    """Inside, buffers are copies, which a forward pass may write to; afterwards every module has the attributes that it had:
+    what forward() stored meanwhile stands for values and is none."""
+    parts = list(network.module.modules())
+    tables = [table for part in parts for table in (part._parameters, part._buffers, part._modules, vars(part))]
+    kept = [(table, dict(table)) for table in tables]
+    copies: Dict[int, torch.Tensor] = {}
+    try:
+        for slot in network.slots:
+            if not slot.is_parameter:
+                held = slot.place.get()
+                slot.place.set(copies.setdefault(id(held), held.clone()))
+        yield
+    finally:
+        for table, entries in kept:
+            table.clear()
+            table.update(entries)
+
+
+class _Deadline(TorchFunctionMode):
+    """Ends what calls operators after `seconds`. Once, and never in what sets a mode, so that whatever is entered is left."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._end: Optional[float] = time.monotonic() + seconds
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self._end is not None and time.monotonic() > self._end and any(isinstance(a, torch.Tensor) for a in args):
+            self._end = None
+            raise Refusal("unsupported", f"it took longer than {self._seconds} s")
+        return func(*args, **(kwargs or {}))
+
+
+class _Program(Network):
+    """A network that was read back. What it raises is no fault of the network that it was written from."""
+
+    _home: Optional[torch.device]
+
+    @property
+    def home(self) -> Optional[torch.device]:
+        return self._home
+
+    def run(
+        self, inputs: dict[str, torch.Tensor], transform: Optional[Transform], recorder: Any = None
+    ) -> dict[str, torch.Tensor]:
+        try:
+            return super().run(inputs, on_copies(self, transform))
+        except Refusal:
+            raise
+        except Exception as error:
+            raise _unsupported(error) from None
+
+
+class ExportedNetwork(_Program):
+    """A program of torch.export, operator by operator, as LibTorch workers run it."""
+
+    def __init__(
+        self, program: Program, tensors: Mapping[str, torch.Tensor], home: Optional[torch.device] = None
+    ) -> None:
+        from torch import export
+
+        self._home = home
+        self._inputs = program.inputs
+        self._exported = export.load(program.path)
+        super().__init__(self._holder(tensors))
+
+    def _holder(self, tensors: Mapping[str, torch.Tensor]) -> nn.Module:
+        """The program's places for tensors as those of one flat module."""
+        holder = nn.Module()
+        for spec in self._specs("PARAMETER", "BUFFER", "CONSTANT_TENSOR"):
+            name, kind = str(spec.target), spec.kind.name
+            kept = self._exported.constants.get(name)
+            tensor = kept if kept is not None else tensors.get(name)
+            if tensor is None:
+                raise Refusal("unsupported", f"the program has a tensor `{name}`, which the network has not")
+            if kind == "PARAMETER":
+                holder._parameters[name] = tensor  # type: ignore[assignment]
+            else:
+                holder._buffers[name] = tensor
+                if kept is not None:
+                    holder._non_persistent_buffers_set.add(name)
+        return holder
+
+    def _specs(self, *kinds: str) -> list[Any]:
+        return [spec for spec in self._exported.graph_signature.input_specs if spec.kind.name in kinds]
+
+    def inputs(self) -> list[dict[str, Any]]:
+        return [{"name": name} for name in self._inputs]
+
+    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
+        if set(inputs) != set(self._inputs):
+            raise Refusal("usage", f"the program takes {', '.join(self._inputs)}; given {', '.join(inputs)}")
+        held = {slot.name: slot.place.get() for slot in self.slots}
+        left = iter(self._inputs)
+        specs = self._exported.graph_signature.input_specs
+        values = [inputs[next(left)] if spec.kind.name == "USER_INPUT" else held[str(spec.target)] for spec in specs]
+        results = _Interpreter(self._exported.graph_module).run(*values)
+        kinds = [spec.kind.name for spec in self._exported.graph_signature.output_specs]
+        leaves = [result for result, kind in zip(results, kinds) if kind == "USER_OUTPUT"]
+        return torch.utils._pytree.tree_unflatten(leaves, self._exported.call_spec.out_spec)
+
+
+class _Interpreter(fx.Interpreter):
+    """Leaves out the assertions that the export inserted: they hold for the types that it was made with."""
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        if str(target).startswith(("aten._assert", "aten.sym_constrain_range")):
+            return None
+        return super().call_function(target, args, kwargs)
+
+
+class ScriptedNetwork(_Program, ScriptNetwork):
+    """A TorchScript archive that was written here."""
+
+    def __init__(
+        self, program: Program, tensors: Mapping[str, torch.Tensor], home: Optional[torch.device] = None
+    ) -> None:
+        self._home = home
+        names = frozenset(program.options.get("non_persistent", "").split(",")) - {""}
+        ScriptNetwork.__init__(self, torch.jit.load(program.path, map_location=home or "cpu").eval(), names)
+        wanted = [slot.name for slot in self.slots if slot.persistent]
+        lacking = [name for name in wanted if name not in tensors]
+        if lacking:
+            raise Refusal("unsupported", f"the archive has a tensor `{lacking[0]}`, which the network has not")
+        self.load({name: tensors[name] for name in wanted})
+
+    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+            return super().call(inputs)

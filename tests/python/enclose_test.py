@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program of a network's code in the seal: what is enclosed, that a machine without the code verifies with it, and that
+training goes on as it was. The command is the one that GOLDSEAL_COMMAND names."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+import warnings
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    print("skipped: this Python has no torch")
+    sys.exit(125)
+
+import goldseal
+import networks
+from goldseal.attached import LiveNetwork
+from goldseal.worker.program import Limits, write_program
+from goldseal.worker.refusal import Refusal
+from in_directory import InDirectory
+
+EXPORTS = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8)
+IMAGE = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+VECTOR = torch.rand(2, 3, generator=torch.Generator().manual_seed(2))
+
+
+def has_libtorch():
+    listed = subprocess.run([os.environ["GOLDSEAL_COMMAND"], "runtime"], capture_output=True, text=True, check=False).stdout
+    return re.search(r"^libtorch .*\n(?:  .*\n)*?  worker +(?! |none)", listed, re.MULTILINE) is not None
+
+
+class EncloseTest(InDirectory):
+    def sealed(self, model, inputs, **arguments):
+        """The report's finding on the architecture is what the warnings tell; none: it is enclosed."""
+        torch.save(model.state_dict(), "net.pth")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            path = goldseal.seal(model, "net.pth", inputs=inputs, on_error="raise", **arguments)
+        self.assertEqual(str(path), "net.seal")
+        return [str(entry.message) for entry in caught if entry.category is goldseal.GoldsealWarning]
+
+    def enclosed(self):
+        with open("net.seal/manifest.toml", encoding="utf-8") as file:
+            text = file.read()
+        table = re.search(r'^\[model\.enclosed\]\nbuilder = "(\w+)"$', text, re.MULTILINE)
+        files = [name for name in os.listdir("net.seal") if name.startswith("architecture")]
+        self.assertEqual(len(files), 1 if table else 0)
+        return (table.group(1), os.path.join("net.seal", files[0])) if table else None
+
+    def verified_without_the_code(self):
+        """By LibTorch, in a directory that holds the seal and the checkpoint alone; what was built there."""
+        if not has_libtorch():
+            self.skipTest("no LibTorch worker is installed")
+        os.makedirs("target", exist_ok=True)
+        shutil.rmtree("target/net.seal", ignore_errors=True)
+        shutil.copytree("net.seal", "target/net.seal")
+        shutil.copy("net.pth", "target/net.pth")
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run([os.environ["GOLDSEAL_COMMAND"], "verify", "net.seal", "--format", "json"], cwd="target",
+                              env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        shadow = [finding["status"] for finding in report["findings"] if finding["id"] == "golden.shadow"]
+        self.assertEqual(shadow, ["pass"])
+        return json.dumps(report["facts"])
+
+    def test_a_residual_network_is_verified_without_its_code(self):
+        torch.manual_seed(7)
+        model = networks.Residual(width=32)
+        model(IMAGE)  # statistics of its own
+        self.assertEqual(self.sealed(model, IMAGE, factory="networks:Residual?width=32"), [])
+        builder, file = self.enclosed()
+        self.assertEqual(builder, "export" if EXPORTS else "torchscript")
+        self.assertLess(os.path.getsize(file), os.path.getsize("net.pth") / 2)
+        facts = self.verified_without_the_code()
+        self.assertIn(os.path.basename(file), facts)
+        self.assertIn("networks:Residual of this machine was not run", facts)
+        self.assertTrue(goldseal.verify("net.seal"), "the code itself is verified by this Python")
+
+    def test_code_that_branches_on_data_is_enclosed_as_torchscript(self):
+        model = networks.Branching()
+        self.assertEqual(self.sealed(model, VECTOR), [])
+        self.assertEqual(self.enclosed()[0], "torchscript")
+        self.verified_without_the_code()
+
+    def test_values_that_no_state_dict_holds_travel_with_the_program(self):
+        for model, inputs in ((networks.Rotary(), torch.rand(4)), (networks.Recurrent(), torch.rand(2, 5, 3)),
+                              (networks.Shared(), VECTOR)):
+            with self.subTest(type(model).__name__):
+                self.assertEqual(self.sealed(model, inputs), [])
+                self.assertIsNotNone(self.enclosed())
+                self.verified_without_the_code()
+
+    def test_code_that_cannot_be_written_down_is_sealed_without_and_a_warning_says_why(self):
+        warned = self.sealed(networks.Force(), VECTOR)
+        self.assertEqual(len(warned), 1)
+        for part in ("does not enclose", "torch.export: ", "TorchScript: ", "a trace: "):
+            self.assertIn(part, warned[0])
+        self.assertIsNone(self.enclosed())
+        self.assertTrue(goldseal.verify("net.seal"))
+        self.assertEqual(self.sealed(networks.Force(), VECTOR, enclose=False), [])
+        shutil.rmtree("net.seal")
+        with self.assertRaises(goldseal.GoldsealError):
+            self.sealed(networks.Force(), VECTOR, enclose=True)
+        self.assertFalse(os.path.exists("net.seal"))
+        with self.assertRaises(ValueError):
+            self.sealed(networks.Force(), VECTOR, enclose="perhaps")
+
+    def test_a_trace_that_froze_an_answer_is_not_enclosed(self):
+        warned = self.sealed(networks.Frozen(), VECTOR)
+        self.assertEqual(len(warned), 1, warned)
+        self.assertIsNone(self.enclosed())
+
+    def test_outputs_that_are_picked_are_what_the_program_answers(self):
+        model = networks.Odd()
+        self.assertEqual(self.sealed(model, torch.rand(3), outputs=lambda answer: answer["good"] * model.weight), [])
+        self.assertIsNotNone(self.enclosed())
+        self.verified_without_the_code()
+
+    def test_the_model_is_left_as_it_was(self):
+        model = networks.Remembering()
+        model.train()
+        before = {name: (id(value), value) for name, value in vars(model).items() if name != "training"}
+        parameters = [(name, id(parameter), parameter.requires_grad) for name, parameter in model.named_parameters()]
+        state = torch.get_rng_state()
+        self.sealed(model, VECTOR)
+        self.assertIsNotNone(self.enclosed())
+        self.assertTrue(model.training and torch.is_grad_enabled())
+        self.assertTrue(torch.equal(torch.get_rng_state(), state))
+        self.assertEqual([(n, id(p), p.requires_grad) for n, p in model.named_parameters()], parameters)
+        self.assertEqual(model.count.item(), 0)
+        self.assertNotIn("forward", vars(model))
+        for name, (identity, _) in before.items():
+            self.assertEqual(id(vars(model)[name]), identity, name)
+        self.assertIsNotNone(model(VECTOR).sum().backward() or model.linear.weight.grad)
+
+    def test_wrappers_are_looked_through(self):
+        wrapped = [nn.DataParallel(networks.Residual())] + ([torch.compile(networks.Residual())] if EXPORTS else [])
+        for model in wrapped:
+            self.assertEqual(self.sealed(model, IMAGE, factory=networks.Residual), [])
+            self.assertIsNotNone(self.enclosed())
+
+    @unittest.skipUnless(EXPORTS, "torch.export of PyTorch 2.8 or newer is needed")
+    def test_a_program_is_written_down_once_until_the_code_is_another(self):
+        calls = []
+        export = torch.export.export
+
+        def counted(*arguments, **keywords):
+            calls.append(1)
+            return export(*arguments, **keywords)
+
+        torch.export.export = counted
+        try:
+            model = networks.Scaled()
+            for factor, expected in ((1.0, 1), (1.0, 1), (2.0, 2)):
+                model.factor = factor
+                with torch.no_grad():
+                    model.linear.weight += 0.1
+                self.assertEqual(self.sealed(model, VECTOR, factory=f"networks:Scaled?factor={factor}"), [])
+                self.assertEqual((self.enclosed()[0], len(calls)), ("export", expected))
+            self.verified_without_the_code()
+        finally:
+            torch.export.export = export
+
+    def test_time_and_size_are_limited(self):
+        network = LiveNetwork(networks.Residual().eval())
+        for form in ("export", "trace") if EXPORTS else ("trace",):
+            for limits, message in ((Limits(0, 1 << 20), "longer than 0 s"), (Limits(600, 100), "more than 100")):
+                with self.subTest(form=form, limits=limits):
+                    with self.assertRaises(Refusal) as raised, torch.no_grad():
+                        write_program(network, form, {"image": IMAGE}, os.path.abspath("program"), limits)
+                    self.assertIn(message, str(raised.exception))
+                    self.assertTrue(torch.is_grad_enabled())
+                    self.assertNotIn("forward", vars(network.module))
+
+
+if __name__ == "__main__":
+    unittest.main()
