@@ -51,6 +51,7 @@ class Queue {
 
 void run_alone(Queue& queue, const DigestTask& task) {
   if (task.work) {
+    throw_if_interrupted();
     task.work();
     return queue.note_done(task.cost);
   }

@@ -3,6 +3,7 @@
 
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/interrupt.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,6 +16,9 @@
 
 namespace goldseal {
 namespace {
+
+// What is written at a time: the disk begins with it, and a request to stop is heard.
+constexpr std::size_t k_stretch = std::size_t{16} << 20U;
 
 std::filesystem::path parent_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
@@ -41,7 +45,8 @@ OutputFile::~OutputFile() {
 
 void OutputFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const auto written = ::write(m_descriptor, bytes.data(), std::min<std::size_t>(bytes.size(), 1U << 30));
+    throw_if_interrupted();
+    const auto written = ::write(m_descriptor, bytes.data(), std::min<std::size_t>(bytes.size(), k_stretch));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) throw system_error(m_path.string(), "write the file", errno, "free space there and run again");
     m_size += static_cast<std::uint64_t>(written);
@@ -51,7 +56,6 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 }
 
 void OutputFile::begin_writeback() {
-  constexpr std::uint64_t k_stretch = 16U << 20U;
   if (m_durability == Durability::none || m_size - m_writeback < k_stretch) return;
   // Advice: where a file system has no such call, fsync at the end does all of it.
   (void)::sync_file_range(m_descriptor, static_cast<off_t>(m_writeback), static_cast<off_t>(m_size - m_writeback),
@@ -62,6 +66,7 @@ void OutputFile::begin_writeback() {
 void OutputFile::write(std::string_view bytes) { write(as_bytes(bytes)); }
 
 void OutputFile::commit() {
+  throw_if_interrupted();
   const bool sync = m_durability == Durability::synced;
   if (sync && ::fsync(m_descriptor) != 0) throw system_error(m_path.string(), "sync the file", errno);
   if (::rename(m_temporary.c_str(), m_path.c_str()) != 0)

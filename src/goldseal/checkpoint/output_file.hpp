@@ -22,6 +22,7 @@ class OutputFile {
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
+  /// Throws Error{io} where the disk takes no more, and Error{interrupted} once the user has asked to stop.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view bytes);
   [[nodiscard]] std::uint64_t size() const { return m_size; }
