@@ -50,6 +50,27 @@ void write_new_file(const fs::path& path, std::string_view bytes) {
   if (::close(descriptor) != 0) throw system_error(path.string(), "close the file", errno);
 }
 
+// /dev/null, /dev/stdout, a pipe with a name: nobody wants a file in its place.
+void write_through(const fs::path& path, std::string_view bytes) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  if (descriptor < 0) throw system_error(path.string(), "open the file", errno);
+  try {
+    write_all(descriptor, bytes, path);
+  } catch (...) {
+    ::close(descriptor);
+    throw;
+  }
+  ::close(descriptor);
+}
+
+// The file that a link leads to; a link to nothing is itself replaced.
+fs::path without_link(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(fs::symlink_status(path, error))) return path;
+  auto target = fs::canonical(path, error);
+  return error ? path : target;
+}
+
 void sync_directory(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) throw system_error(path.string(), "open the directory", errno);
@@ -66,15 +87,23 @@ std::string staging_name(const fs::path& target) {
 
 }  // namespace
 
+bool is_device_or_pipe(const fs::path& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
 void write_file_atomically(const fs::path& path, std::string_view bytes) {
-  const auto temporary = parent_of(path) / staging_name(path);
+  if (is_device_or_pipe(path)) return write_through(path, bytes);
+  const auto target = without_link(path);
+  const auto temporary = parent_of(target) / staging_name(target);
   write_new_file(temporary, bytes);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+  if (::rename(temporary.c_str(), target.c_str()) != 0) {
     const int reason = errno;
     ::unlink(temporary.c_str());
     throw system_error(path.string(), "put the file in its place", reason);
   }
-  sync_directory(parent_of(path));
+  sync_directory(parent_of(target));
 }
 
 AtomicDirectory::AtomicDirectory(fs::path target, Existing existing)
@@ -83,6 +112,9 @@ AtomicDirectory::AtomicDirectory(fs::path target, Existing existing)
   if (existing == Existing::refuse && fs::exists(fs::symlink_status(m_target))) {
     throw Error(ErrorKind::usage, m_target.string(), "exists already", "give --force to replace it, or another -o");
   }
+  if (is_device_or_pipe(m_target))
+    throw Error(ErrorKind::usage, m_target.string(), "expected a directory or nothing, found a device or pipe",
+                "give another -o");
   m_staging = parent_of(m_target) / staging_name(m_target);
   std::error_code ignored;
   fs::remove_all(m_staging, ignored);  // of a process with our number that was killed

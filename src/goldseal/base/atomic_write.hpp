@@ -8,8 +8,12 @@
 
 namespace goldseal {
 
-/// Replaces `path` by a file with these bytes: written beside it, synced, renamed. Whatever happens, the old file or
-/// the new one is there, never a part. Throws Error{io}, with nothing left behind.
+/// True where `path` is there and is neither a file nor a directory, or a link to such a thing.
+[[nodiscard]] bool is_device_or_pipe(const std::filesystem::path& path);
+
+/// Replaces `path`, or the file that it is a link to, by a file with these bytes: written beside it, synced, renamed.
+/// Whatever happens, the old file or the new one is there, never a part. Devices and pipes are written to instead.
+/// Throws Error{io}, with nothing left behind.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// A directory that appears whole or not at all: files are written under `staging()`, and `commit` syncs them and

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/output_file.hpp>
 
+#include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/interrupt.hpp>
@@ -31,6 +32,9 @@ OutputFile::OutputFile(std::filesystem::path path, bool replace, Durability dura
   if (!replace && std::filesystem::exists(std::filesystem::symlink_status(m_path))) {
     throw Error(ErrorKind::usage, m_path.string(), "exists already", "give --force to replace it, or another -o");
   }
+  if (is_device_or_pipe(m_path))
+    throw Error(ErrorKind::usage, m_path.string(), "expected a file or nothing, found a device or pipe",
+                "give another -o");
   m_temporary = parent_of(m_path) / fmt::format(".{}.{}.partial", m_path.filename().string(), ::getpid());
   ::unlink(m_temporary.c_str());  // of a process with our number that was killed
   m_descriptor = ::open(m_temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);

@@ -6,9 +6,12 @@
 
 #include <catch.hpp>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <string>
@@ -76,6 +79,38 @@ TEST_CASE("a file is replaced whole, and kept whole where the new one does not f
   }
   CHECK(read(path) == "new");
   CHECK(entries(directory.path()) == 1);
+}
+
+TEST_CASE("a device or pipe is written to and stays what it is") {
+  const TemporaryDirectory directory;
+  const auto pipe = directory.path() / "pipe";
+  ::mkfifo(pipe.c_str(), 0600);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(reader >= 0);
+  write_file_atomically(pipe, "text");
+  std::array<char, 8> buffer{};
+  CHECK(::read(reader, buffer.data(), buffer.size()) == 4);
+  ::close(reader);
+  CHECK(std::string(buffer.data()) == "text");
+  CHECK(fs::is_fifo(pipe));
+  CHECK(is_device_or_pipe("/dev/null"));
+  CHECK_THROWS_WITH(AtomicDirectory(pipe, AtomicDirectory::Existing::replace), Catch::Contains("device or pipe"));
+  CHECK(fs::is_fifo(pipe));
+}
+
+TEST_CASE("the file that a link leads to is replaced, and the link stays") {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory.path() / "real");
+  const auto real = directory.path() / "real" / "f";
+  const auto link = directory.path() / "link";
+  write_file_atomically(real, "old");
+  fs::create_symlink(real, link);
+  write_file_atomically(link, "new");
+  CHECK(fs::is_symlink(link));
+  CHECK(read(real) == "new");
+  fs::remove(real);
+  write_file_atomically(link, "again");
+  CHECK(read(link) == "again");
 }
 
 TEST_CASE("a directory appears with its commit, and not before") {
