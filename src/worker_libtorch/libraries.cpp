@@ -2,9 +2,9 @@
 #include "libraries.hpp"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
 #include <set>
 
@@ -30,6 +30,26 @@ std::string path_of_map_line(const std::string& line) {
   return path.find(".so") == std::string::npos ? std::string() : path;
 }
 
+// The path of the library of this stem as the loader was given it; empty where it is not loaded. /proc/self/maps
+// has links resolved, and the libraries that it needs lie around the link where a package manager keeps files in a
+// store and links them.
+std::string loaded_name(const std::string& stem) {
+  struct Wanted {
+    const std::string& stem;
+    std::string path;
+  } wanted{stem, {}};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* data) {
+        auto& sought = *static_cast<Wanted*>(data);
+        const std::string path = info->dlpi_name;
+        if (stem_of(path) != sought.stem) return 0;
+        sought.path = path;
+        return 1;
+      },
+      &wanted);
+  return wanted.path;
+}
+
 }  // namespace
 
 std::vector<LoadedLibrary> loaded_libraries() {
@@ -45,13 +65,12 @@ std::vector<LoadedLibrary> loaded_libraries() {
 }
 
 std::string open_gpu_library() {
-  const auto libraries = loaded_libraries();
-  const auto cpu =
-      std::find_if(libraries.begin(), libraries.end(), [](const auto& l) { return l.name == "libtorch_cpu"; });
-  if (cpu == libraries.end()) return {};
+  static const std::string k_cpu = "libtorch_cpu";
+  const auto cpu = loaded_name(k_cpu);
+  if (cpu.empty()) return {};
   for (const char* name : {"libtorch_cuda", "libtorch_hip"}) {
-    auto path = cpu->path;
-    path.replace(path.rfind("libtorch_cpu"), sizeof "libtorch_cpu" - 1, name);
+    auto path = cpu;
+    path.replace(path.rfind(k_cpu), k_cpu.size(), name);
     if (access(path.c_str(), R_OK) != 0) continue;
     if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL)) return {};
     const char* text = dlerror();

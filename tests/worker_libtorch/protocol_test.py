@@ -150,6 +150,27 @@ class EnvironmentTest(unittest.TestCase):
                 facts = process.ask("environment")["facts"]
         self.assertEqual(sorted(facts["library.libgomp.copies"]["value"]), sorted([own, second]))
 
+    @unittest.skipUnless(shutil.which("cc"), "no C compiler")
+    def test_a_gpu_half_that_cannot_be_loaded_is_told_in_the_loaders_words(self):
+        """It is the one beside the libtorch_cpu that was loaded, under the name that it was loaded by: some package managers keep
+        files in a store and link them."""
+        if "torch.built_for" not in self.facts:
+            self.skipTest("a Python's torch loads its GPU half by itself")
+        real = os.path.dirname(self.value("library.libtorch_cpu.path"))
+        with tempfile.TemporaryDirectory() as linked, tempfile.TemporaryDirectory() as elsewhere:
+            for name in os.listdir(real):
+                if name.startswith(("libtorch", "libc10", "libgomp", "libcaffe2")) and "libtorch_cuda" not in name:
+                    os.symlink(os.path.join(real, name), os.path.join(linked, name))
+            empty = ["cc", "-shared", "-xc", os.devnull, "-o"]
+            subprocess.run([*empty, os.path.join(elsewhere, "libgoldseal_nowhere.so")], check=True)
+            for name in [name for name in os.listdir(linked) if name.startswith("libtorch_cpu.so")]:
+                half = os.path.join(linked, name.replace("libtorch_cpu", "libtorch_cuda"))
+                subprocess.run([*empty, half, f"-L{elsewhere}", "-Wl,--no-as-needed", "-lgoldseal_nowhere"], check=True)
+            with client.worker(threads=1, environment={"LD_LIBRARY_PATH": linked}) as process:
+                facts = process.ask("environment")["facts"]
+        self.assertIn("libgoldseal_nowhere.so", facts["torch.gpu_library_error"]["value"])
+        self.assertFalse(facts["torch.cuda"]["value"])
+
     def test_versions_and_switches_are_pytorchs_own(self):
         import torch
 
