@@ -18,6 +18,11 @@ std::string describe_breach(const Check& check, const RuleResult& result) {
   return fmt::format("{} differs: {}", check.title, result.detail);
 }
 
+// The packages of the machine's Python are all known where that is.
+bool is_not_installed(const Check& check, const Environment& machine) {
+  return check.fact.starts_with("python.package.") && machine.has("python.version");
+}
+
 // A build without CUDA states no version of CUDA or cuDNN: that is known, and matters where a GPU computed.
 std::optional<Finding> judge_without_cuda(const Check& check, const Observation& observed, const RuleResult& result) {
   const bool states_cuda = check.fact == "torch.cuda_build" || check.fact == "torch.cudnn_build";
@@ -52,7 +57,9 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
       if (auto without = judge_without_cuda(check, observed, result)) return std::move(*without);
       if (!observed.asked_pytorch)
         return skipped(fmt::format("{}: known only where PyTorch runs (verify, or probe --runtime)", check.title));
-      finding = undecided(fmt::format("{} is not known of this machine", check.title));
+      finding = undecided(
+          fmt::format("{} is {}", check.title,
+                      is_not_installed(check, observed.found) ? "not installed here" : "not known of this machine"));
       break;
     case RuleOutcome::incomparable:
       finding = undecided(fmt::format("{} cannot be compared: {}", check.title, result.detail));

@@ -346,6 +346,19 @@ TEST_CASE("a PyTorch without CUDA is no PyTorch whose CUDA is not known") {
   CHECK(judge("cuda:0", machine({{"host.os", text("x")}})).status == Status::unknown);
 }
 
+TEST_CASE("a package that the machine's Python lacks is not installed, rather than not known") {
+  const auto* const check = find_check("env.python.pillow");
+  REQUIRE(check != nullptr);
+  Observation observed;
+  observed.asked_pytorch = true;
+  observed.sealed.environment = machine({{"python.package.pillow", text("13.0.0")}});
+  observed.found = machine({{"python.version", text("3.11.7")}});
+  CHECK(compare_fact(*check, observed, {check->rule, check->severity, 24}).message == "Pillow is not installed here");
+  observed.found = machine({});
+  CHECK(compare_fact(*check, observed, {check->rule, check->severity, 24}).message ==
+        "Pillow is not known of this machine");
+}
+
 TEST_CASE("F51: benchmark over deterministic, and a cuBLAS workspace that PyTorch refuses") {
   const auto cudnn = [](bool benchmark, bool deterministic) {
     return machine({{"numerics.cudnn_benchmark", benchmark}, {"numerics.cudnn_deterministic", deterministic}});
