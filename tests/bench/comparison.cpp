@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the comparison of one large output with its golden: `bench_comparison ELEMENTS ROUNDS` prints the seconds of
-// each round, one a line. comparison.py sets them beside torch.testing.assert_close.
+// Times the comparison of one large output with its golden: `bench_comparison ELEMENTS ROUNDS [ROW]` prints the seconds
+// of each round, one a line; with ROW, the output has rows of that many elements, whose largest are compared too.
+// comparison.py sets them beside torch.testing.assert_close.
 #include <goldseal/golden/comparison.hpp>
 
 #include <chrono>
@@ -22,7 +23,8 @@ struct Sample {
 };
 
 // Noise of a usual spread: responses over six octaves, errors of a few times the response.
-Sample make_sample(std::size_t count) {
+Sample make_sample(std::size_t count, std::size_t row) {
+  if (row > 0) count -= count % row;
   std::vector<float> found(count);
   std::vector<double> reference(count);
   std::vector<std::uint8_t> codes(count);
@@ -34,7 +36,8 @@ Sample make_sample(std::size_t count) {
     codes[i] = static_cast<std::uint8_t>(draw >> 20);
   }
   // Rank 4, as a detector's heads have it.
-  const std::vector<std::int64_t> shape{1, 1, 1, static_cast<std::int64_t>(count)};
+  std::vector<std::int64_t> shape{1, 1, 1, static_cast<std::int64_t>(count)};
+  if (row > 0) shape = {static_cast<std::int64_t>(count / row), static_cast<std::int64_t>(row)};
   Sample sample{make_tensor("y", DType::float32, shape, std::move(found)),
                 make_tensor("y", DType::float64, shape, std::move(reference)),
                 {}};
@@ -48,11 +51,12 @@ Sample make_sample(std::size_t count) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: bench_comparison ELEMENTS ROUNDS\n");
+  if (argc != 3 && argc != 4) {
+    std::fprintf(stderr, "usage: bench_comparison ELEMENTS ROUNDS [ROW]\n");
     return 2;
   }
-  const auto sample = make_sample(std::strtoull(argv[1], nullptr, 10));
+  const auto sample =
+      make_sample(std::strtoull(argv[1], nullptr, 10), argc == 4 ? std::strtoull(argv[3], nullptr, 10) : 0);
   const long rounds = std::strtol(argv[2], nullptr, 10);
   for (long round = 0; round < rounds; ++round) {
     const auto begin = std::chrono::steady_clock::now();

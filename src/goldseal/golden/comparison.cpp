@@ -23,18 +23,19 @@ namespace {
 constexpr std::size_t k_block = 32768;
 // Elements that are converted at a time for types that have no kernel.
 constexpr std::size_t k_converted = 2048;
+// Rows from this length on are asked for their largest five too: of fewer, most would be among them.
+constexpr std::size_t k_row_of_five = LargestValues::k_most + 1;
 // Below this many blocks, threads cost more than they save.
 constexpr std::size_t k_worth_threads = 8;
 
-Maximum better(const Maximum& a, const Maximum& b) { return b.value > a.value ? b : a; }
+double share(std::size_t same, std::size_t rows) { return static_cast<double>(same) / static_cast<double>(rows); }
 
 struct BlockResult {
   std::size_t begin = 0;
   StretchSums sums;
-  std::size_t rows = 0;  // whole rows in the block
-  std::size_t same_top = 0;
-  Maximum found_top;  // of the part of a row that the block is, where a row is longer than a block
-  Maximum reference_top;
+  RowAgreement rows;        // of the whole rows in the block
+  LargestValues found_top;  // of the part of a row that the block is, where a row is longer than a block
+  LargestValues reference_top;
 };
 
 // How elements are dealt to blocks: whole rows, or the parts of one row.
@@ -97,16 +98,30 @@ class Comparison {
     compare_native(begin, end);
     if (m_layout.row == 0) return;
     if (m_layout.parts > 1) {
-      block.found_top = top(m_found, begin, end);
-      block.reference_top = top(m_reference, begin, end);
+      block.found_top = largest(m_found, begin, end);
+      block.reference_top = largest(m_reference, begin, end);
       return;
     }
-    for (std::size_t row = begin; row < end; row += m_layout.row) {
-      ++block.rows;
-      if (top(m_found, row, row + m_layout.row).index == top(m_reference, row, row + m_layout.row).index) {
-        ++block.same_top;
+    std::size_t row = compare_short_rows(begin, end, block.rows);
+    for (; row < end; row += m_layout.row)
+      block.rows.add(largest(m_found, row, row + m_layout.row), largest(m_reference, row, row + m_layout.row));
+  }
+
+  // As many rows as can be looked at together; where it ended.
+  std::size_t compare_short_rows(std::size_t begin, std::size_t end, RowAgreement& rows) const {
+    const bool narrow = m_found.dtype == DType::float32;
+    if (m_layout.row > k_short_row || (!narrow && m_found.dtype != DType::float64)) return begin;
+    const std::size_t step = k_rows_at_once * m_layout.row;
+    for (; begin + step <= end; begin += step) {
+      const auto* const found = m_found.bytes.data() + begin * item_size(m_found.dtype);
+      const auto* const reference = m_reference.bytes.data() + begin * sizeof(double);
+      if (narrow) {
+        add_short_rows<float>(found, reference, m_layout.row, rows);
+      } else {
+        add_short_rows<double>(found, reference, m_layout.row, rows);
       }
     }
+    return begin;
   }
 
   [[nodiscard]] Stretch stretch(std::size_t begin, std::size_t end) const {
@@ -153,47 +168,43 @@ class Comparison {
     if (std::memcmp(found, native, (end - begin) * size) != 0) m_bits_differ = true;
   }
 
-  // Of the elements [begin, end); its index counts from the tensor's start.
-  static Maximum top(const HostTensor& tensor, std::size_t begin, std::size_t end) {
-    if (tensor.dtype == DType::float32 || tensor.dtype == DType::float64) {
-      const auto* const from = tensor.bytes.data() + begin * item_size(tensor.dtype);
-      const bool narrow = tensor.dtype == DType::float32;
-      auto best = narrow ? first_maximum<float>(from, end - begin) : first_maximum<double>(from, end - begin);
-      best.index += begin;
-      return best;
-    }
-    std::array<double, k_converted> values;
-    Maximum best{-std::numeric_limits<double>::infinity(), begin};
-    for (std::size_t at = begin; at < end; at += k_converted) {
-      const std::size_t count = std::min(k_converted, end - at);
-      copy_as_double(tensor, at, {values.data(), count});
-      auto part = first_maximum<double>(reinterpret_cast<const std::byte*>(values.data()), count);
-      part.index += at;
-      best = better(best, part);
+  // Of the elements [begin, end); places count from the tensor's start.
+  [[nodiscard]] LargestValues largest(const HostTensor& tensor, std::size_t begin, std::size_t end) const {
+    LargestValues best(has_five() ? LargestValues::k_most : 1);
+    const auto* const from = tensor.bytes.data() + begin * item_size(tensor.dtype);
+    if (tensor.dtype == DType::float32) {
+      find_largest<float>(from, end - begin, begin, best);
+    } else if (tensor.dtype == DType::float64) {
+      find_largest<double>(from, end - begin, begin, best);
+    } else {
+      std::array<double, k_converted> values;
+      for (std::size_t at = begin; at < end; at += k_converted) {
+        const std::size_t count = std::min(k_converted, end - at);
+        copy_as_double(tensor, at, {values.data(), count});
+        find_largest<double>(reinterpret_cast<const std::byte*>(values.data()), count, at, best);
+      }
     }
     return best;
   }
 
-  [[nodiscard]] std::optional<double> same_top() const {
-    if (m_layout.row == 0 || m_blocks.empty()) return std::nullopt;
-    std::size_t rows = 0;
-    std::size_t same = 0;
+  [[nodiscard]] bool has_five() const { return m_layout.row >= k_row_of_five; }
+
+  [[nodiscard]] RowAgreement rows() const {
+    RowAgreement total;
     for (std::size_t i = 0; i < m_blocks.size(); i += m_layout.parts) {
       if (m_layout.parts == 1) {
-        rows += m_blocks[i].rows;
-        same += m_blocks[i].same_top;
+        total.append(m_blocks[i].rows);
         continue;
       }
-      Maximum found = m_blocks[i].found_top;
-      Maximum reference = m_blocks[i].reference_top;
+      LargestValues found = m_blocks[i].found_top;
+      LargestValues reference = m_blocks[i].reference_top;
       for (std::size_t part = i + 1; part < i + m_layout.parts; ++part) {
-        found = better(found, m_blocks[part].found_top);
-        reference = better(reference, m_blocks[part].reference_top);
+        found.add(m_blocks[part].found_top);
+        reference.add(m_blocks[part].reference_top);
       }
-      ++rows;
-      if (found.index == reference.index) ++same;
+      total.add(found, reference);
     }
-    return static_cast<double>(same) / static_cast<double>(rows);
+    return total;
   }
 
   [[nodiscard]] ElementPair element(std::size_t flat) const {
@@ -212,7 +223,9 @@ class Comparison {
     if (total.mask_mismatches > 0) result.first_mismatch = element(total.first_mismatch);
     describe_sums(total, result);
     if (total.max_ratio > 0) describe_worst(total, result);
-    result.top1 = same_top();
+    const auto agreement = rows();
+    if (agreement.rows > 0) result.top1 = share(agreement.same_first, agreement.rows);
+    if (agreement.rows > 0 && has_five()) result.top5 = share(agreement.same_five, agreement.rows);
     if (m_native != nullptr) result.same_bits = !m_bits_differ;
     return result;
   }

@@ -39,6 +39,8 @@ struct Deviation {
   std::optional<double> cosine;  ///< nothing where a side is all zero
   std::optional<double> psnr;    ///< dB, peak = max|y|; nothing where e is 0
   std::optional<double> top1;    ///< share of rows (last axis, of at least 2) with the same first maximum; rank 1 to 3
+  std::optional<double>
+      top5;  ///< share of rows of at least 6 with the same five largest, in whatever order; rank 1 to 3
 
   std::size_t mask_mismatches = 0;  ///< NaN, +inf and -inf that do not stand at the same places on both sides
   ElementPair first_mismatch;

@@ -4,9 +4,12 @@
 #include <goldseal/golden/constants.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
+#include <span>
 
 // This file is compiled with -ffp-contract=off: a fused multiplication would make the sums depend on the processor.
 // The vector types are an extension that GCC and Clang share; each function that is compiled for a processor inlines
@@ -52,9 +55,10 @@ GOLDSEAL_INLINE double largest(const Doubles& x) {
   for (std::size_t i = 1; i < k_lanes; ++i) result = std::max(result, x[i]);
   return result;
 }
-GOLDSEAL_INLINE bool any(const Masks& x) {
-  std::int64_t result = 0;
-  for (std::size_t i = 0; i < k_lanes; ++i) result |= x[i];
+template <typename Mask>
+GOLDSEAL_INLINE bool any(const Mask& x) {
+  auto result = x[0];
+  for (std::size_t i = 1; i < k_lanes; ++i) result |= x[i];
   return result != 0;
 }
 
@@ -176,35 +180,132 @@ GOLDSEAL_INLINE StretchSums sum_tiles(const Stretch& stretch) {
 }
 
 template <typename T>
-GOLDSEAL_INLINE void scan_plainly(const std::byte* from, std::size_t begin, std::size_t end, Maximum& best) {
-  for (std::size_t i = begin; i < end; ++i) {
-    const double value = element<T>(from, i);
-    if (value > best.value) best = {value, i};
+GOLDSEAL_INLINE void scan_plainly(const std::byte* from, std::size_t at, std::size_t end, std::size_t begin,
+                                  LargestValues& largest) {
+  for (; at < end; ++at) {
+    const double value = element<T>(from, at);
+    if (value > largest.bar()) largest.add(value, begin + at);
   }
 }
 
-// A group at a time, without a branch within it: whether it holds anything larger than the best so far.
+// A bar that as many elements exceed as are wanted, found without a branch: the largest elements of the eight
+// interleaved parts of a stretch are eight of its elements.
 template <typename T>
-GOLDSEAL_INLINE Maximum scan_maximum(const std::byte* from, std::size_t count) {
+GOLDSEAL_INLINE T low_bar(const std::byte* from, std::size_t count, std::size_t wanted) {
   using Lanes = typename LanesOf<T>::Type;
-  constexpr std::size_t k_group = 8 * k_lanes;
-  Maximum best{-std::numeric_limits<double>::infinity(), 0};
-  std::size_t begin = 0;
-  for (; begin + k_group <= count; begin += k_group) {
-    std::array<Lanes, 8> part;
-    std::memcpy(part.data(), from + begin * sizeof(T), sizeof part);
-    const auto bar = static_cast<T>(best.value);
-    auto exceeds = part[0] > bar;
-    for (std::size_t i = 1; i < part.size(); ++i) exceeds |= part[i] > bar;
-    auto found = exceeds[0];
-    for (std::size_t lane = 1; lane < k_lanes; ++lane) found |= exceeds[lane];
-    if (found != 0) scan_plainly<T>(from, begin, begin + k_group, best);
+  constexpr auto k_least = -std::numeric_limits<T>::infinity();
+  Lanes most = Lanes{} + k_least;
+  for (std::size_t at = 0; at + k_lanes <= count; at += k_lanes) {
+    Lanes part;
+    std::memcpy(&part, from + at * sizeof(T), sizeof part);
+    most = part > most ? part : most;
   }
-  scan_plainly<T>(from, begin, count, best);
-  return best;
+  std::array<T, k_lanes> maxima;
+  std::memcpy(maxima.data(), &most, sizeof most);
+  std::ranges::sort(maxima, std::ranges::greater{});
+  return std::nextafter(maxima[wanted - 1], k_least);
+}
+
+// A group at a time, without a branch within it: whether it holds anything larger than what is kept. Where it does,
+// the vectors that do are looked through one element at a time.
+template <typename T>
+GOLDSEAL_INLINE void scan_largest(const std::byte* from, std::size_t count, std::size_t begin, LargestValues& largest) {
+  using Lanes = typename LanesOf<T>::Type;
+  constexpr std::size_t k_vectors = 8;
+  constexpr std::size_t k_group = k_vectors * k_lanes;
+  if (count >= k_group && std::isinf(largest.bar()))
+    largest.expect_above(static_cast<double>(low_bar<T>(from, count, largest.wanted())));
+  std::size_t at = 0;
+  for (; at + k_group <= count; at += k_group) {
+    std::array<Lanes, k_vectors> part;
+    std::memcpy(part.data(), from + at * sizeof(T), sizeof part);
+    const auto bar = static_cast<T>(largest.bar());
+    auto exceeds = part[0] > bar;
+    for (std::size_t i = 1; i < k_vectors; ++i) exceeds |= part[i] > bar;
+    if (!any(exceeds)) continue;
+    for (std::size_t i = 0; i < k_vectors; ++i) {
+      if (any(part[i] > bar)) scan_plainly<T>(from, at + i * k_lanes, at + (i + 1) * k_lanes, begin, largest);
+    }
+  }
+  scan_plainly<T>(from, at, count, begin, largest);
+}
+
+// The places of the largest, and of the five largest, of eight rows at once, a lane each: bit i for element i.
+struct Places {
+  std::array<std::uint64_t, k_lanes> first;
+  std::array<std::uint64_t, k_lanes> five;
+};
+
+// Of equal values the first: those above the fifth are in, of those equal to it as many as there is room for.
+inline std::uint64_t five_of(std::uint64_t above, std::uint64_t equal) {
+  auto room = static_cast<int>(LargestValues::k_most) - std::popcount(above);
+  for (; room > 0 && equal != 0; --room) {
+    above |= equal & (~equal + 1);
+    equal &= equal - 1;
+  }
+  return above;
+}
+
+template <typename T>
+GOLDSEAL_INLINE void find_places(const std::byte* from, std::size_t row, Places& places) {
+  constexpr double k_least = -std::numeric_limits<double>::infinity();
+  std::array<Doubles, k_short_row> columns;
+  std::array<Doubles, LargestValues::k_most> best;
+  best.fill(Doubles{} + k_least);
+  for (std::size_t i = 0; i < row; ++i) {
+    Doubles x{};
+    for (std::size_t lane = 0; lane < k_lanes; ++lane) x[lane] = element<T>(from, lane * row + i);
+    columns[i] = x;
+    // Sinks through the five to its place; a NaN is never larger, and falls through.
+    for (auto& value : best) {
+      const Doubles higher = x > value ? x : value;
+      x = x > value ? value : x;
+      value = higher;
+    }
+  }
+  const Doubles least = Doubles{} + k_least;
+  Masks first{};
+  Masks above{};
+  Masks equal{};
+  for (std::size_t i = 0; i < row; ++i) {
+    const Masks bit = Masks{} + static_cast<std::int64_t>(std::uint64_t{1} << i);
+    const Masks counts = columns[i] > least;
+    first |= (columns[i] == best.front()) & counts & bit;
+    above |= (columns[i] > best.back()) & bit;
+    equal |= (columns[i] == best.back()) & counts & bit;
+  }
+  for (std::size_t lane = 0; lane < k_lanes; ++lane) {
+    const auto firsts = static_cast<std::uint64_t>(first[lane]);
+    places.first[lane] = firsts & (~firsts + 1);
+    places.five[lane] = five_of(static_cast<std::uint64_t>(above[lane]), static_cast<std::uint64_t>(equal[lane]));
+  }
+}
+
+template <typename T>
+GOLDSEAL_INLINE void add_rows(const std::byte* found, const std::byte* reference, std::size_t row,
+                              RowAgreement& agreement) {
+  Places here;
+  Places there;
+  find_places<T>(found, row, here);
+  find_places<double>(reference, row, there);
+  agreement.rows += k_lanes;
+  for (std::size_t lane = 0; lane < k_lanes; ++lane) {
+    if (here.first[lane] == there.first[lane]) ++agreement.same_first;
+    if (here.five[lane] == there.five[lane]) ++agreement.same_five;
+  }
 }
 
 #if defined(__x86_64__)
+template <typename T>
+[[gnu::target("avx512f,avx512dq,avx512vl")]] void rows_avx512(const std::byte* found, const std::byte* reference,
+                                                              std::size_t row, RowAgreement& agreement) {
+  add_rows<T>(found, reference, row, agreement);
+}
+template <typename T>
+[[gnu::target("avx2")]] void rows_avx2(const std::byte* found, const std::byte* reference, std::size_t row,
+                                       RowAgreement& agreement) {
+  add_rows<T>(found, reference, row, agreement);
+}
 template <typename T>
 [[gnu::target("avx512f,avx512dq,avx512vl")]] StretchSums sum_avx512(const Stretch& stretch) {
   return sum_tiles<T>(stretch);
@@ -214,8 +315,9 @@ template <typename T>
   return sum_tiles<T>(stretch);
 }
 template <typename T>
-[[gnu::target("avx2")]] Maximum maximum_avx2(const std::byte* from, std::size_t count) {
-  return scan_maximum<T>(from, count);
+[[gnu::target("avx2")]] void largest_avx2(const std::byte* from, std::size_t count, std::size_t begin,
+                                          LargestValues& largest) {
+  scan_largest<T>(from, count, begin, largest);
 }
 #endif
 
@@ -224,30 +326,89 @@ StretchSums sum_plain(const Stretch& stretch) {
   return sum_tiles<T>(stretch);
 }
 template <typename T>
-Maximum maximum_plain(const std::byte* from, std::size_t count) {
-  return scan_maximum<T>(from, count);
+void largest_plain(const std::byte* from, std::size_t count, std::size_t begin, LargestValues& largest) {
+  scan_largest<T>(from, count, begin, largest);
+}
+
+template <typename T>
+void rows_plain(const std::byte* found, const std::byte* reference, std::size_t row, RowAgreement& agreement) {
+  add_rows<T>(found, reference, row, agreement);
+}
+
+bool has_avx512() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+template <typename T>
+auto choose_rows() {
+#if defined(__x86_64__)
+  if (has_avx512()) return &rows_avx512<T>;
+  if (__builtin_cpu_supports("avx2")) return &rows_avx2<T>;
+#endif
+  return &rows_plain<T>;
 }
 
 template <typename T>
 auto choose_sum() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return &sum_avx512<T>;
-  }
+  if (has_avx512()) return &sum_avx512<T>;
   if (__builtin_cpu_supports("avx2")) return &sum_avx2<T>;
 #endif
   return &sum_plain<T>;
 }
 
 template <typename T>
-auto choose_maximum() {
+auto choose_largest() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) return &maximum_avx2<T>;
+  if (__builtin_cpu_supports("avx2")) return &largest_avx2<T>;
 #endif
-  return &maximum_plain<T>;
+  return &largest_plain<T>;
 }
 
 }  // namespace
+
+LargestValues::LargestValues(std::size_t wanted) : m_wanted(wanted) {
+  m_values.fill({-std::numeric_limits<double>::infinity(), 0});
+}
+
+void LargestValues::expect_above(double bar) { m_values.fill({bar, 0}); }
+
+void LargestValues::add(double value, std::size_t index) {
+  if (!(value > bar())) return;
+  std::size_t at = m_wanted - 1;
+  for (; at > 0 && value > m_values[at - 1].value; --at) m_values[at] = m_values[at - 1];
+  m_values[at] = {value, index};
+  m_count = std::min(m_wanted, m_count + 1);
+}
+
+void LargestValues::add(const LargestValues& later) {
+  for (std::size_t i = 0; i < later.m_count; ++i) add(later.m_values[i].value, later.m_values[i].index);
+}
+
+bool LargestValues::same_places(const LargestValues& other) const {
+  if (m_count != other.m_count) return false;
+  const std::span mine(m_values.data(), m_count);
+  const std::span others(other.m_values.data(), m_count);
+  return std::ranges::all_of(mine, [&](const Maximum& value) {
+    return std::ranges::find(others, value.index, &Maximum::index) != others.end();
+  });
+}
+
+void RowAgreement::add(const LargestValues& found, const LargestValues& reference) {
+  ++rows;
+  if (found.first() == reference.first()) ++same_first;
+  if (found.same_places(reference)) ++same_five;
+}
+
+void RowAgreement::append(const RowAgreement& other) {
+  rows += other.rows;
+  same_first += other.same_first;
+  same_five += other.same_five;
+}
 
 template <typename T>
 StretchSums sum_stretch(const Stretch& stretch) {
@@ -256,14 +417,26 @@ StretchSums sum_stretch(const Stretch& stretch) {
 }
 
 template <typename T>
-Maximum first_maximum(const std::byte* from, std::size_t count) {
-  static const auto best = choose_maximum<T>();
-  return best(from, count);
+void find_largest(const std::byte* from, std::size_t count, std::size_t begin, LargestValues& largest) {
+  static const auto best = choose_largest<T>();
+  best(from, count, begin, largest);
+}
+
+template <typename T>
+void add_short_rows(const std::byte* found, const std::byte* reference, std::size_t row, RowAgreement& agreement) {
+  static_assert(k_rows_at_once == k_lanes);
+  static const auto best = choose_rows<T>();
+  best(found, reference, row, agreement);
 }
 
 template StretchSums sum_stretch<float>(const Stretch& stretch);
 template StretchSums sum_stretch<double>(const Stretch& stretch);
-template Maximum first_maximum<float>(const std::byte* from, std::size_t count);
-template Maximum first_maximum<double>(const std::byte* from, std::size_t count);
+template void find_largest<float>(const std::byte* from, std::size_t count, std::size_t begin, LargestValues& largest);
+template void find_largest<double>(const std::byte* from, std::size_t count, std::size_t begin, LargestValues& largest);
+
+template void add_short_rows<float>(const std::byte* found, const std::byte* reference, std::size_t row,
+                                    RowAgreement& agreement);
+template void add_short_rows<double>(const std::byte* found, const std::byte* reference, std::size_t row,
+                                     RowAgreement& agreement);
 
 }  // namespace goldseal::golden

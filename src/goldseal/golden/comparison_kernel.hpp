@@ -36,14 +36,60 @@ struct StretchSums {
 template <typename T>
 [[nodiscard]] StretchSums sum_stretch(const Stretch& stretch);
 
-/// A largest value and the first place that has it.
+/// A value and the place that has it.
 struct Maximum {
   double value = 0;
   std::size_t index = 0;
 };
 
-/// NaN takes no part; of nothing but NaN, or of nothing, -infinity at 0. `T` is float or double.
+/// The largest values so far, the greatest first; of equal ones the first in the tensor. NaN and -infinity take no
+/// part.
+class LargestValues {
+ public:
+  static constexpr std::size_t k_most = 5;
+
+  /// Keeps `wanted` of them: 1 to k_most.
+  explicit LargestValues(std::size_t wanted = k_most);
+
+  /// To be called in the order of the places.
+  void add(double value, std::size_t index);
+  void add(const LargestValues& later);
+
+  [[nodiscard]] double bar() const { return m_values[m_wanted - 1].value; }  ///< what a value must exceed to be kept
+  [[nodiscard]] std::size_t wanted() const { return m_wanted; }
+  /// Of one that has no value yet: as many as are wanted exceed `bar`, so that nothing below it need be kept.
+  void expect_above(double bar);
+  /// The place of the greatest; 0 where there is none.
+  [[nodiscard]] std::size_t first() const { return m_values[0].index; }
+  /// True where both hold the same places, in whatever order.
+  [[nodiscard]] bool same_places(const LargestValues& other) const;
+
+ private:
+  std::array<Maximum, k_most> m_values;
+  std::size_t m_wanted;
+  std::size_t m_count = 0;
+};
+
+/// Adds the elements of a stretch to `largest`; places count from `begin`. `T` is float or double.
 template <typename T>
-[[nodiscard]] Maximum first_maximum(const std::byte* from, std::size_t count);
+void find_largest(const std::byte* from, std::size_t count, std::size_t begin, LargestValues& largest);
+
+/// Rows whose largest value, or five largest, stand at the same places on both sides.
+struct RowAgreement {
+  std::size_t rows = 0;
+  std::size_t same_first = 0;
+  std::size_t same_five = 0;
+
+  void add(const LargestValues& found, const LargestValues& reference);
+  void append(const RowAgreement& other);
+};
+
+/// The longest row whose places fit into a word, and the rows that are looked at together.
+inline constexpr std::size_t k_short_row = 64;
+inline constexpr std::size_t k_rows_at_once = 8;
+
+/// Adds k_rows_at_once rows of `row` elements, at most k_short_row, `T` (float or double) beside double.
+template <typename T>
+void add_short_rows(const std::byte* found, const std::byte* reference, std::size_t row, RowAgreement& agreement);
 
 }  // namespace goldseal::golden

@@ -9,7 +9,11 @@
 
 #include <rapidcheck.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 using namespace goldseal;
 using namespace goldseal::golden;
@@ -30,6 +34,11 @@ NoiseFloor uniform_noise(std::vector<std::int64_t> shape, double s) {
   noise.codes =
       make_tensor("", DType::uint8, std::move(shape), std::vector<std::uint8_t>(static_cast<std::size_t>(count), 0));
   return noise;
+}
+
+std::vector<double> rounded(std::vector<double> values) {
+  for (auto& value : values) value = std::round(value);
+  return values;
 }
 
 struct Plain {
@@ -176,6 +185,82 @@ TEST_CASE("Top-1 of rows longer than a block looks at the whole row") {
   CHECK(compare(doubles(found, {3, row}), doubles(reference, {3, row}), noise).top1.value() == 1);
   found[40'000] = 101;
   CHECK(compare(doubles(found, {3, row}), doubles(reference, {3, row}), noise).top1.value() == Approx(2.0 / 3));
+}
+
+TEST_CASE("Top-5 counts the rows whose five largest stand at the same places, in whatever order") {
+  const auto top5 = [](const std::vector<double>& found, const std::vector<double>& reference, std::int64_t rows) {
+    const std::vector<std::int64_t> shape{rows, static_cast<std::int64_t>(reference.size()) / rows};
+    return compare(doubles(found, shape), doubles(reference, shape), uniform_noise(shape, 1)).top5;
+  };
+  const std::vector<double> reference{1, 2, 3, 4, 5, 6, 7};
+  CHECK(top5({1, 2, 7, 6, 5, 4, 3}, reference, 1).value() == 1);
+  CHECK(top5({1, 3.5, 3, 4, 5, 6, 7}, reference, 1).value() == 0);
+  CHECK(top5({k_nan, 2, 3, 4, 5, 6, 7}, reference, 1).value() == 1);
+  CHECK(top5({1, 2, 3, 4, 5, 6, k_nan}, reference, 1).value() == 0);
+  // Of equal values the first are taken, on both sides alike; what is masked by -infinity is never among them.
+  CHECK(top5({2, 2, 2, 2, 2, 2, 2}, {3, 3, 3, 3, 3, 1, 1}, 1).value() == 1);
+  CHECK(top5({0, 0, 0, -k_infinity, -k_infinity, -k_infinity}, {9, 8, 7, -k_infinity, -k_infinity, -k_infinity}, 1)
+            .value() == 1);
+  CHECK(top5({1, 2, 3, 4, 5, 6, 7, 7, 6, 5, 4, 3, 2, 1}, {1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7}, 2).value() == 0.5);
+  CHECK_FALSE(top5({1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}, 1));
+}
+
+TEST_CASE("Top-1 and top-5 of any rows are those of sorted ones") {
+  rc::check("scan = sort", [] {
+    const auto width = *rc::gen::element<std::size_t>(2, 5, 6, 7, 10, 63, 64, 65, 85, 128, 400);
+    const auto rows = *rc::gen::inRange<std::size_t>(1, 21);
+    const auto seed = *rc::gen::inRange<std::uint64_t>(1, 1'000'000);
+    const double noise = *rc::gen::element(0.0, 1e-3, 0.3);
+    // A few values that repeat, so that ties are met; some that never count.
+    auto reference = rounded(normal(rows * width, 10, seed));
+    auto found = rounded(plus(reference, normal(rows * width, 10 * noise, seed + 1)));
+    for (std::size_t i = seed % 17; i < found.size(); i += 17)
+      found[i] = reference[i] = i % 2 == 0 ? k_nan : -k_infinity;
+    const auto places = [&](const std::vector<double>& values, std::size_t row, std::size_t wanted) {
+      std::vector<std::size_t> order;
+      for (std::size_t i = row * width; i < (row + 1) * width; ++i)
+        if (values[i] > -k_infinity) order.push_back(i);
+      std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
+      order.resize(std::min(order.size(), wanted));
+      std::ranges::sort(order);
+      return order;
+    };
+    const auto agreeing = [&](std::size_t wanted) {
+      std::size_t same = 0;
+      for (std::size_t row = 0; row < rows; ++row)
+        if (places(found, row, wanted) == places(reference, row, wanted)) ++same;
+      return static_cast<double>(same) / static_cast<double>(rows);
+    };
+    const std::vector<std::int64_t> shape{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(width)};
+    const auto sealed = doubles(reference, shape);
+    const auto noise_floor = uniform_noise(shape, 1);
+    const std::vector<float> narrow(found.begin(), found.end());
+    for (const auto& tensor : {floats(narrow, shape), doubles(found, shape)}) {
+      const auto deviation = compare(tensor, sealed, noise_floor);
+      RC_ASSERT(deviation.top1.value() == agreeing(1));
+      RC_ASSERT(deviation.top5.has_value() == (width >= 6));
+      RC_ASSERT(width < 6 || deviation.top5.value() == agreeing(5));
+    }
+  });
+}
+
+TEST_CASE("Top-5 of rows longer than a block looks at the whole row, and of float16 at its values") {
+  const std::int64_t row = 100'000;
+  auto reference = normal(static_cast<std::size_t>(2 * row), 1, 5);
+  for (const std::size_t place : {3U, 40'000U, 40'001U, 70'000U, 99'999U}) {
+    reference[place] = 90 + static_cast<double>(place % 7);
+    reference[static_cast<std::size_t>(row) + place] = 90;
+  }
+  auto found = reference;
+  std::swap(found[3], found[70'000]);
+  const auto noise = uniform_noise({2, row}, 1);
+  CHECK(compare(doubles(found, {2, row}), doubles(reference, {2, row}), noise).top5.value() == 1);
+  std::vector<std::uint16_t> half;
+  for (const double value : found) half.push_back(half_bits(value, DType::float16));
+  CHECK(compare(make_tensor("y", DType::float16, {2, row}, half), doubles(reference, {2, row}), noise).top5.value() ==
+        1);
+  found[150'000] = 91;
+  CHECK(compare(doubles(found, {2, row}), doubles(reference, {2, row}), noise).top5.value() == 0.5);
 }
 
 TEST_CASE("Bits are held against the sealed native output") {
