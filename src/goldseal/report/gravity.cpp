@@ -73,6 +73,16 @@ std::string shown_value(const Measurement& measurement) {
   return measurement.unit.empty() ? number : fmt::format("{} {}", number, measurement.unit);
 }
 
+std::vector<const Measurement*> telling_measurements(const Finding& finding) {
+  const bool all = finding.tables.empty() || finding.measurements.size() <= k_few_measurements;
+  std::vector<const Measurement*> telling;
+  for (const auto& measurement : finding.measurements) {
+    const bool breaks = measurement.limit && !(measurement.value <= *measurement.limit);
+    if (all || breaks) telling.push_back(&measurement);
+  }
+  return telling;
+}
+
 std::string shown_shape(const std::vector<std::int64_t>& shape) {
   return shape.empty() ? "scalar" : fmt::format("{}", fmt::join(shape, "x"));
 }

@@ -3,6 +3,7 @@
 
 #include <goldseal/verdict/report.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,13 @@ enum class Gravity { damaged, failed, undecided, warned, unjudged, passed, skipp
 
 /// The value with its unit: `0.701 s`.
 [[nodiscard]] std::string shown_value(const Measurement& measurement);
+
+/// More measurements than this beside a table are left to those who look for them.
+inline constexpr std::size_t k_few_measurements = 6;
+
+/// The measurements that are worth a line of text: all of them where they are few or no table stands beside them, else
+/// those above their limits, since the table tells the rest. Borrows from the finding.
+[[nodiscard]] std::vector<const Measurement*> telling_measurements(const Finding& finding);
 
 /// `32x3x3x3`; `scalar` for no dimension.
 [[nodiscard]] std::string shown_shape(const std::vector<std::int64_t>& shape);

@@ -94,9 +94,11 @@ std::string_view fitting_end(std::string_view text, std::size_t width) {
 
 std::string_view ellipsis(bool unicode) { return unicode ? "…" : ".."; }
 
+// A number, a place such as (0, 12), or what stands in the place of one.
 bool looks_numeric(std::string_view cell) {
-  return cell.find_first_not_of("0123456789.,+-eE%x") == std::string_view::npos &&
-         (cell.empty() || cell.find_first_of("0123456789") != std::string_view::npos);
+  if (cell.empty() || cell == "none" || cell == "nan" || cell == "inf" || cell == "-inf") return true;
+  return cell.find_first_not_of("0123456789.,+-eE%x() ") == std::string_view::npos &&
+         cell.find_first_of("0123456789") != std::string_view::npos;
 }
 
 struct Column {
@@ -129,17 +131,48 @@ std::vector<Column> measured(const Cells& cells) {
   return columns;
 }
 
-// Takes from the widest column until the table fits, as far as that leaves something to read.
+// A number that is shortened is another number.
+std::size_t least_width(const Column& column) {
+  return column.numeric ? column.width : std::min(column.width, k_narrowest_column);
+}
+
+// Takes from the widest column of text until the table fits, as far as that leaves something to read.
 void shrink(std::vector<Column>& columns, std::size_t width) {
   const auto total = [&] {
     return std::accumulate(columns.begin(), columns.end(), k_gap.size() * (columns.size() - 1),
                            [](std::size_t sum, const Column& column) { return sum + column.width; });
   };
+  const auto spare = [](const Column& column) { return column.width > least_width(column) ? column.width : 0; };
   while (total() > width) {
-    const auto widest = std::ranges::max_element(columns, {}, &Column::width);
-    if (widest->width <= k_narrowest_column) return;
+    const auto widest = std::ranges::max_element(columns, {}, spare);
+    if (spare(*widest) == 0) return;
     --widest->width;
   }
+}
+
+// The columns of each stretch of a table that is too wide for one; all stretches have the first column, which names
+// the row and keeps a quarter of the width if it needs that.
+std::vector<std::vector<std::size_t>> stretches_of(const std::vector<Column>& columns, std::size_t width) {
+  const std::size_t name = std::max(least_width(columns[0]), std::min(columns[0].width, width / 4));
+  std::vector<std::vector<std::size_t>> stretches{{0}};
+  std::size_t taken = name;
+  for (std::size_t i = 1; i < columns.size(); ++i) {
+    const auto needed = k_gap.size() + least_width(columns[i]);
+    if (taken + needed > width && stretches.back().size() > 1) {
+      stretches.push_back({0});
+      taken = name;
+    }
+    stretches.back().push_back(i);
+    taken += needed;
+  }
+  return stretches;
+}
+
+template <typename T>
+std::vector<T> chosen(const std::vector<T>& all, const std::vector<std::size_t>& indices) {
+  std::vector<T> result;
+  for (const auto index : indices) result.push_back(all[index]);
+  return result;
 }
 
 std::string joined(const std::vector<std::string>& cells, const std::vector<Column>& columns, bool unicode) {
@@ -241,10 +274,15 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
 std::vector<std::string> lay_out(const Table& table, std::size_t width, std::size_t row_limit, bool unicode) {
   if (table.columns.empty()) return {};
   const auto cells = printable_cells(table, row_limit, unicode);
-  auto columns = measured(cells);
-  shrink(columns, width);
-  std::vector<std::string> lines{joined(cells.front(), columns, unicode), rule(columns, unicode)};
-  for (std::size_t i = 1; i < cells.size(); ++i) lines.push_back(joined(cells[i], columns, unicode));
+  const auto all = measured(cells);
+  std::vector<std::string> lines;
+  for (const auto& stretch : stretches_of(all, width)) {
+    auto columns = chosen(all, stretch);
+    shrink(columns, width);
+    lines.push_back(joined(chosen(cells.front(), stretch), columns, unicode));
+    lines.push_back(rule(columns, unicode));
+    for (std::size_t i = 1; i < cells.size(); ++i) lines.push_back(joined(chosen(cells[i], stretch), columns, unicode));
+  }
   if (table.rows.size() > row_limit)
     lines.push_back(fmt::format("{} {} more", unicode ? "…" : "...", format_count(table.rows.size() - row_limit)));
   return lines;

@@ -34,7 +34,8 @@ namespace goldseal {
 [[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width);
 
 /// A table as lines of at most `width` columns: a heading, a rule, at most `row_limit` rows and a line that says how
-/// many were left out. Columns of numbers are aligned to the right.
+/// many were left out. Columns of numbers are aligned to the right and never shortened; where they do not fit side by
+/// side, the rest of the columns follow below, under the first column once more.
 [[nodiscard]] std::vector<std::string> lay_out(const Table& table, std::size_t width, std::size_t row_limit,
                                                bool unicode);
 

@@ -83,10 +83,11 @@ void write_table(Document& document, const Table& table) {
 }
 
 void write_measurements(Document& document, const Finding& finding) {
-  if (finding.measurements.empty()) return;
+  const auto measurements = telling_measurements(finding);
+  if (measurements.empty()) return;
   document.head({"measured", "value", "limit"});
-  for (const auto& m : finding.measurements)
-    document.row({literal(m.name), literal(shown_value(m)), m.limit ? shown_number(*m.limit) : ""});
+  for (const auto* m : measurements)
+    document.row({literal(m->name), literal(shown_value(*m)), m->limit ? shown_number(*m->limit) : ""});
 }
 
 std::string_view label_of(const Finding& finding) {

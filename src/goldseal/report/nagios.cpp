@@ -11,6 +11,8 @@
 #include <array>
 #include <cmath>
 #include <set>
+#include <utility>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -51,18 +53,26 @@ std::string value(const Measurement& measurement) {
   return fmt::format("{}{}", decimal(measurement.value), known ? measurement.unit : "");
 }
 
+bool is_limited(const Measurement& measurement) { return measurement.limit && std::isfinite(*measurement.limit); }
+
+// There is no room for all: those that are held against a limit come first.
+std::vector<std::pair<const Finding*, const Measurement*>> limited_first(const Report& report) {
+  std::vector<std::pair<const Finding*, const Measurement*>> all;
+  for (const auto* finding : by_gravity(report))
+    for (const auto& measurement : finding->measurements) all.emplace_back(finding, &measurement);
+  std::ranges::stable_partition(all, [](const auto& one) { return is_limited(*one.second); });
+  return all;
+}
+
 std::string performance_data(const Report& report, bool unicode) {
   auto text = fmt::format("failed={} unknown={} warnings={} passed={} time={:.3f}s", count(report, Status::fail),
                           count(report, Status::unknown), count(report, Status::warn), count(report, Status::pass),
                           total_seconds(report));
   std::set<std::string> written;
-  for (const auto* finding : by_gravity(report)) {
-    for (const auto& m : finding->measurements) {
-      const auto name = label(plain(fmt::format("{} {}", finding->id, m.name), unicode));
-      if (written.size() == k_most_measurements || !written.insert(name).second) continue;
-      const bool limited = m.limit && std::isfinite(*m.limit);
-      text += fmt::format(" {}={}{}", name, value(m), limited ? fmt::format(";;{}", decimal(*m.limit)) : "");
-    }
+  for (const auto& [finding, m] : limited_first(report)) {
+    const auto name = label(plain(fmt::format("{} {}", finding->id, m->name), unicode));
+    if (written.size() == k_most_measurements || !written.insert(name).second) continue;
+    text += fmt::format(" {}={}{}", name, value(*m), is_limited(*m) ? fmt::format(";;{}", decimal(*m->limit)) : "");
   }
   return text;
 }

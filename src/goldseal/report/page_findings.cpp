@@ -13,7 +13,6 @@ namespace goldseal {
 namespace {
 
 constexpr std::size_t k_most_others = 6;
-constexpr std::size_t k_most_measurements = 6;
 
 void write_fact(std::string& out, std::string_view name, std::string_view value, std::string_view style = {}) {
   if (value.empty()) return;
@@ -45,7 +44,7 @@ Table measurements_of(const Finding& finding) {
 
 // Many measurements beside a table say the same at more length.
 void write_numbers(std::string& out, const Finding& finding) {
-  const bool fold = finding.measurements.size() > k_most_measurements && !finding.tables.empty();
+  const bool fold = finding.measurements.size() > k_few_measurements && !finding.tables.empty();
   for (const auto& table : finding.tables) write_table(out, table);
   if (fold)
     fmt::format_to(std::back_inserter(out), "<details class=\"more\"><summary>{} measurements</summary>",

@@ -97,10 +97,11 @@ class Page {
     for (std::size_t i = 1; i < lines.size(); ++i) line(styled(lines[i], style));
   }
 
-  void table(const Table& table) {
-    line(fmt::format("  {}", styled(safe(table.title), fmt::emphasis::bold)));
+  void table(const Table& table, std::string_view indent = "  ") {
+    line(fmt::format("{}{}", indent, styled(safe(table.title), fmt::emphasis::bold)));
     const auto rows = m_options.verbose ? k_most_rows : k_rows_shown;
-    for (const auto& row : lay_out(table, m_width - 4, rows, m_options.unicode)) line(fmt::format("    {}", row));
+    for (const auto& row : lay_out(table, m_width - indent.size() - 2, rows, m_options.unicode))
+      line(fmt::format("{}  {}", indent, row));
   }
 
   [[nodiscard]] std::string take() { return std::move(m_text); }
@@ -126,23 +127,24 @@ struct Widths {
   std::size_t value = 0;
 };
 
-Widths widths_of(const Page& page, const std::vector<Measurement>& measurements) {
+Widths widths_of(const Page& page, const std::vector<const Measurement*>& measurements) {
   Widths widths;
-  for (const auto& measurement : measurements) {
-    widths.name = std::max(widths.name, display_width(page.safe(measurement.name)));
-    widths.value = std::max(widths.value, shown_number(measurement.value).size());
+  for (const auto* measurement : measurements) {
+    widths.name = std::max(widths.name, display_width(page.safe(measurement->name)));
+    widths.value = std::max(widths.value, shown_number(measurement->value).size());
   }
   return widths;
 }
 
 void write_measurements(Page& page, const Finding& finding, std::string_view indent = "  ") {
-  const auto widths = widths_of(page, finding.measurements);
+  const auto measurements = telling_measurements(finding);
+  const auto widths = widths_of(page, measurements);
   std::string_view label = "measured";
-  for (const auto& measurement : finding.measurements) {
-    auto text = fmt::format("{}  {}", pad(page.safe(measurement.name), widths.name),
-                            pad(shown_number(measurement.value), widths.value, true));
-    if (!measurement.unit.empty()) text += fmt::format(" {}", page.safe(measurement.unit));
-    if (measurement.limit) text += fmt::format("  limit {}", shown_number(*measurement.limit));
+  for (const auto* measurement : measurements) {
+    auto text = fmt::format("{}  {}", pad(page.safe(measurement->name), widths.name),
+                            pad(shown_number(measurement->value), widths.value, true));
+    if (!measurement->unit.empty()) text += fmt::format(" {}", page.safe(measurement->unit));
+    if (measurement->limit) text += fmt::format("  limit {}", shown_number(*measurement->limit));
     page.line(
         fmt::format("{}{}{}", indent, page.styled(pad(label, k_label_width), fg(fmt::terminal_color::cyan)), text));
     label = {};
@@ -207,6 +209,7 @@ void write_passes(Page& page, const Report& report, const std::vector<const Find
     page.line(fmt::format("  {} {}: {}{}", page.styled(pad(label_of(rank), 7), style_of(rank)), page.safe(finding->id),
                           page.safe(finding->message), seconds));
     write_measurements(page, *finding, "          ");
+    for (const auto& table : finding->tables) page.table(table, "          ");
   }
 }
 

@@ -129,7 +129,7 @@ TEST_CASE("prometheus has a series once however often a check measures the same"
   report.findings.push_back(native);
   report.findings.back().measurements[0].value = 1;
   const auto text = render("prometheus", report);
-  const std::string series = "name=\"largest error over noise\",unit=\"\"} 6340.5";
+  const std::string series = "name=\"street/boxes_13.diffuse\",unit=\"noise\"} 6340.5";
   CHECK(occurrences(text, series) == 1);
   CHECK(text.find("goldseal_last_run_timestamp_seconds{verb=\"verify\",subject=\"yolov3.seal\",target=\"gpu-node-7\"} "
                   "1773480413") != std::string::npos);

@@ -274,14 +274,24 @@ Report numeric_failure() {
                    "set torch.backends.cudnn.allow_tf32 = False, or allow TF32 with policy `deploy-tf32`",
                    "yolov3.seal/golden.safetensors: street/output");
   native.severity = Severity::required;
-  native.measurements = {{"largest error over noise", 6340.5, 68.8, ""},
-                         {"with TF32 off", 6.4, 68.8, ""},
-                         {"forward pass", 0.701, std::nullopt, "s"}};
-  native.tables = {{"Outputs",
-                    {"output", "error over noise", "limit", "largest difference"},
-                    {{"boxes_13", "6340", "68.8", "3.1"},
-                     {"boxes_26", "5072", "68.8", "2.4"},
-                     {"boxes_52", "3804", "68.8", "1.9"}}}};
+  native.measurements.clear();
+  for (const auto* output : {"boxes_13", "boxes_26", "boxes_52"}) {
+    const std::string name = fmt::format("street/{}", output);
+    const std::vector<Measurement> measured{{name + ".diffuse", 6340.5, 16, "noise"},
+                                            {name + ".local", 190, 256, "noise"},
+                                            {name + ".rms", 0.0625, std::nullopt, ""},
+                                            {name + ".psnr", 61.25, std::nullopt, "dB"}};
+    native.measurements.insert(native.measurements.end(), measured.begin(), measured.end());
+  }
+  native.tables = {{"outputs",
+                    {"output", "error/noise", "limit", "worst element", "expected", "found", "ulp", "cosine",
+                     "PSNR (dB)", "top 1", "top 5"},
+                    {{"street/boxes_13", "6.34e+03", "16", "(0, 412, 5)", "-1.58372", "-1.57991", "3.2e+04", "0.999998",
+                      "61.2", "100%", "98.62%"},
+                     {"street/boxes_26", "5.07e+03", "16", "(0, 1801, 84)", "0.000129041", "0.000114", "1.03e+06",
+                      "0.999999", "63.9", "100%", "99.75%"},
+                     {"street/boxes_52", "3.8e+03", "16", "(0, 9, 2)", "113.25", "113.291", "5.37e+03", "0.999999",
+                      "64.1", "99.98%", "99.31%"}}}};
   auto& rows = report.evidence.environment;
   rows[10].found = "true";
   rows[10].status = Status::warn;

@@ -97,5 +97,31 @@ TEST_CASE("a table beyond its row limit says how many rows were left out") {
   CHECK(lines.back() == "... 1,197 more");
 }
 
+TEST_CASE("numbers that do not fit side by side follow below, under the rows' names once more, and none is shortened") {
+  const Table table{"t",
+                    {"output", "error/noise", "worst element", "found"},
+                    {{"street/a-rather-long-name", "6340.25", "(0, 12, 5, 3)", "-1.5e-05"}, {"b", "1", "none", "nan"}}};
+  CHECK(lay_out(table, 44, 9, false) == std::vector<std::string>{
+                                            "output            error/noise  worst element",
+                                            "----------------  -----------  -------------",
+                                            "street/..ng-name      6340.25  (0, 12, 5, 3)",
+                                            "b                           1           none",
+                                            "output                        found",
+                                            "-------------------------  --------",
+                                            "street/a-rather-long-name  -1.5e-05",
+                                            "b                               nan",
+                                        });
+  for (const std::size_t width : {36U, 40U, 48U, 80U}) {
+    std::string all;
+    for (const auto& line : lay_out(table, width, 9, false)) {
+      INFO(line);
+      CHECK(display_width(line) <= width);
+      all += line + "\n";
+    }
+    for (const auto* whole : {"6340.25", "(0, 12, 5, 3)", "-1.5e-05", "none", "nan"})
+      CHECK(all.find(whole) != std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace goldseal
