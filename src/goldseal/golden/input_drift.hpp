@@ -4,6 +4,7 @@
 #include <goldseal/golden/host_tensor.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,8 +37,14 @@ struct InputDrift {
 
 [[nodiscard]] std::string_view to_string(InputDrift::Kind kind);
 
-/// Names the drift between `found` and `sealed`. Layout, channel order and the like are told for tensors of rank 3 and
-/// 4 with three channels; for others scale and rounding alone. A grey level is 1/255 of the sealed tensor's range.
+/// A picture, or a stack of them, with its three channels in the reverse order: of rank 3 or 4, channels first (CHW) or
+/// else last. Nothing for another tensor, and where that changes no bit (a grey picture).
+[[nodiscard]] std::optional<HostTensor> channels_reversed(const HostTensor& picture);
+
+/// Names the drift between `found` and `sealed`: what one changed step explains, or two (a changed order, mirror, scale
+/// or normalisation, whose kind it has, beside a second one or another decoder or resize). Layout, channel order and
+/// the like are told for tensors of rank 3 and 4 with three channels; for others scale and rounding alone. A grey level
+/// is 1/255 of the sealed tensor's range.
 [[nodiscard]] InputDrift diagnose_input(const HostTensor& found, const HostTensor& sealed);
 
 }  // namespace goldseal::golden

@@ -51,8 +51,8 @@ struct Preprocessing {
 
 /// As diagnose_input, for an input that was sealed with its picture and declared preprocessing: the declared steps are
 /// made again with one of them changed (another resize, no letterbox, BGR for RGB, another scale, no normalisation)
-/// until the result is `found`. What no changed step gives is diagnosed from the two tensors alone, as another decoder
-/// is.
+/// until the result is `found`, or is so but for another decoder. What no changed step gives is diagnosed from the two
+/// tensors alone, as another decoder is.
 [[nodiscard]] InputDrift diagnose_declared(const HostTensor& found, const HostTensor& sealed, const Picture& picture,
                                            const Preprocessing& declared);
 

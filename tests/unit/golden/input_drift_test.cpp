@@ -3,8 +3,13 @@
 
 #include <goldseal/golden/input_drift.hpp>
 
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 using namespace goldseal;
 using namespace goldseal::golden;
@@ -108,6 +113,68 @@ TEST_CASE("A decoder's grey levels, a resize's edges and a layout are told apart
       make_tensor("image", DType::float32, {1, k_side, k_side, 3}, std::vector<float>(3 * k_side * k_side)), sealed());
   CHECK(layout.kind == Kind::layout);
   CHECK_THAT(layout.remedy, Catch::Contains("permute(0, 3, 1, 2)"));
+}
+
+TEST_CASE("Two changed steps are both named, with the cures of both") {
+  const auto noise = [](std::size_t c, std::size_t y, std::size_t x) {
+    return static_cast<float>(static_cast<int>((x * 7 + y * 13 + c * 5) % 5) - 2) / 255;
+  };
+  const auto halved = [](std::size_t c, std::size_t y, std::size_t x) {
+    const auto at = [&](double dy, double dx) {
+      return pixel(c, static_cast<double>(y) + dy, static_cast<double>(x) + dx);
+    };
+    return 0.25F * (at(-0.5, -0.5) + at(-0.5, 0.5) + at(0.5, -0.5) + at(0.5, 0.5));
+  };
+  const auto expect = [](const InputDrift& found, Kind kind, const std::vector<std::string>& texts,
+                         const std::string& remedy) {
+    INFO(found.text << " / " << found.remedy);
+    CHECK(found.kind == kind);
+    for (const auto& text : texts) CHECK_THAT(found.text, Catch::Contains(text));
+    CHECK(found.remedy == remedy);
+  };
+  const std::string reverse = "reverse the channels: image[:, [2, 1, 0]]";
+  const std::string decode = "decode with the same library and version, or seal a lossless picture";
+  const std::string resize = "use the same resize: the same library, interpolation, antialiasing and rounding";
+
+  expect(drift([&](auto c, auto y, auto x) { return sealed_at(2 - c, y, x) + noise(c, y, x); }), Kind::order,
+         {"BGR", "beyond that, it differs by up to", "decoder"}, reverse + ", and " + decode);
+  expect(drift([&](auto c, auto y, auto x) { return halved(2 - c, y, x); }), Kind::order, {"BGR", "interpolation"},
+         reverse + ", and " + resize);
+  expect(drift([&](auto c, auto y, auto x) { return 255 * sealed_at(2 - c, y, x); }), Kind::order,
+         {"BGR", "it is 255 times the sealed one"}, reverse + ", and divide by 255");
+  expect(drift([&](auto c, auto y, auto x) { return sealed_at(2 - c, y, k_side - 1 - x); }), Kind::order,
+         {"BGR", "mirrored left to right"}, reverse + ", and do not flip the picture");
+  expect(drift([&](auto c, auto y, auto x) { return x == 0 ? 0.5F : sealed_at(2 - c, y, x - 1); }), Kind::order,
+         {"BGR", "shifted by 1 pixels right"}, reverse + ", and use the sealed padding, crop and rounding of sizes");
+  expect(drift([&](auto c, auto y, auto x) { return sealed_at(c, k_side - 1 - y, x) + noise(c, y, x); }), Kind::mirror,
+         {"mirrored top to bottom", "decoder"}, "do not flip the picture, and " + decode);
+  expect(drift([&](auto c, auto y, auto x) { return 255 * (sealed_at(c, y, x) + noise(c, y, x)); }), Kind::scale,
+         {"it is 25", "times the sealed one", "grey levels all over"}, "divide by 255, and " + decode);
+  expect(drift([&](auto c, auto y, auto x) {
+           return (halved(c, y, x) - std::array{0.485F, 0.456F, 0.406F}[c]) / std::array{0.229F, 0.224F, 0.225F}[c];
+         }),
+         Kind::normalise, {"normalised otherwise", "interpolation"},
+         "use the sealed means and deviations, in the sealed order, and " + resize);
+}
+
+TEST_CASE("Channels are reversed wherever a picture has them, and nothing else is") {
+  const auto reversed = [](std::vector<std::int64_t> shape, std::vector<std::uint8_t> values) {
+    const auto result = channels_reversed(make_tensor("x", DType::uint8, shape, std::move(values)));
+    std::vector<int> found;
+    if (result) CHECK(result->shape == shape);
+    for (std::size_t i = 0; result && i < result->numel(); ++i)
+      found.push_back(static_cast<int>(element_as_double(*result, i)));
+    return found;
+  };
+  const std::vector<std::uint8_t> counted{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  CHECK(reversed({2, 3, 1, 2}, counted) == std::vector<int>{5, 6, 3, 4, 1, 2, 11, 12, 9, 10, 7, 8});
+  CHECK(reversed({3, 2, 2}, counted) == std::vector<int>{9, 10, 11, 12, 5, 6, 7, 8, 1, 2, 3, 4});
+  CHECK(reversed({1, 2, 2, 3}, counted) == std::vector<int>{3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10});
+  CHECK(reversed({3, 4}, counted).empty());
+  CHECK(reversed({1, 4, 3, 1}, counted).empty());
+  CHECK(reversed({1, 3, 2, 2}, {1, 2, 3, 4, 9, 9, 9, 9, 1, 2, 3, 4}).empty());
+  CHECK(drift([](auto c, auto y, auto x) { return sealed_at(2 - c, y, x); }).kind == Kind::order);
+  CHECK(diagnose_input(*channels_reversed(sealed()), sealed()).kind == Kind::order);
 }
 
 TEST_CASE("Anything else is other, and a shape or type of its own is told as that") {
