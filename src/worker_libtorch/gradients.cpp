@@ -11,7 +11,7 @@ namespace {
 // From 0.5 to 1.5, so that no two outputs cancel by their signs alone.
 at::Tensor random_weights(const at::Tensor& like, const std::string& name) {
   auto weights = at::empty(like.sizes(), at::TensorOptions().dtype(at::kDouble));
-  const PerturbationFactors factors({1, 0.5, {}}, "output/" + name);
+  const PerturbationFactors factors({1, 0.5}, "output/" + name);
   auto* to = weights.data_ptr<double>();
   for (std::int64_t i = 0; i < weights.numel(); ++i) to[i] = factors(static_cast<std::uint64_t>(i));
   return weights;

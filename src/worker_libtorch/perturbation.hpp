@@ -8,11 +8,13 @@
 
 namespace goldseal::worker {
 
-/// What a run multiplies the elements by: 1 + relative·ξ, ξ uniform on [-1, 1) (PROTOCOL.md, run).
+/// What a run multiplies the elements by: 1 + relative·ξ, ξ uniform on [-1, 1) (PROTOCOL.md, run). A product does not
+/// move a zero: it becomes zero·ξ.
 struct Perturbation {
   std::uint64_t seed;
   double relative;
-  std::set<std::string, std::less<>> only;  // the tensors that are moved; all of them where it is empty
+  double zero = 0;
+  std::set<std::string, std::less<>> only = {};  // the tensors that are moved; all of them where it is empty
 
   bool moves(std::string_view tensor_name) const { return only.empty() || only.find(tensor_name) != only.end(); }
 };
@@ -33,22 +35,31 @@ constexpr std::uint64_t fnv1a64(std::string_view text) {
   return hash;
 }
 
-/// The factors of one tensor, the same on every machine.
+/// The factors of one tensor, and what becomes of its zeros, the same on every machine.
 class PerturbationFactors {
  public:
   PerturbationFactors(const Perturbation& perturbation, std::string_view tensor_name)
-      : m_key(mix(fnv1a64(tensor_name) ^ perturbation.seed)), m_relative(perturbation.relative) {}
+      : m_key(mix(fnv1a64(tensor_name) ^ perturbation.seed)),
+        m_relative(perturbation.relative),
+        m_zero(perturbation.zero) {}
 
   /// The factor of element `index` in row-major order.
-  double operator()(std::uint64_t index) const {
-    const auto bits = mix(m_key + (index + 1) * 0x9E3779B97F4A7C15) >> 11;
-    const double xi = 2.0 * (static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-53) - 1.0;
-    return 1.0 + m_relative * xi;
+  double operator()(std::uint64_t index) const { return 1.0 + m_relative * xi(index); }
+
+  /// The perturbed value of that element.
+  double moved(double value, std::uint64_t index) const {
+    return value == 0 && m_zero != 0 ? m_zero * xi(index) : value * (*this)(index);
   }
 
  private:
+  double xi(std::uint64_t index) const {
+    const auto bits = mix(m_key + (index + 1) * 0x9E3779B97F4A7C15) >> 11;
+    return 2.0 * (static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-53) - 1.0;
+  }
+
   std::uint64_t m_key;
   double m_relative;
+  double m_zero;
 };
 
 }  // namespace goldseal::worker

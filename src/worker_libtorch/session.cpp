@@ -102,13 +102,18 @@ BuildOptions read_options(const json& request) {
   return options;
 }
 
+double finite_field(const json& object, const char* name) {
+  const auto& number = field(object, name);
+  if (!number.is_number() || !std::isfinite(number.get<double>()))
+    throw Refusal(RefusalKind::usage, std::string("`") + name + "` is a finite number");
+  return number.get<double>();
+}
+
 std::optional<Perturbation> read_perturbation(const json& request) {
   const auto* stated = optional_field(request, "perturb");
   if (!stated) return std::nullopt;
-  const auto& relative = field(*stated, "relative");
-  if (!relative.is_number() || !std::isfinite(relative.get<double>()))
-    throw Refusal(RefusalKind::usage, "`relative` is a finite number");
-  Perturbation perturbation{natural_field(*stated, "seed"), relative.get<double>(), {}};
+  Perturbation perturbation{natural_field(*stated, "seed"), finite_field(*stated, "relative")};
+  if (optional_field(*stated, "zero")) perturbation.zero = finite_field(*stated, "zero");
   if (const auto* only = optional_field(*stated, "only")) {
     if (!only->is_array()) throw Refusal(RefusalKind::usage, "`only` is a list of names");
     for (const auto& name : *only) perturbation.only.insert(name.get<std::string>());

@@ -11,29 +11,30 @@ namespace {
 constexpr std::int64_t k_grain = 1 << 15;
 
 template <class Element>
-void multiply(const Element* in, double* out, std::int64_t count, const PerturbationFactors& factor) {
+void move_elements(const Element* in, double* out, std::int64_t count, const PerturbationFactors& factors) {
   at::parallel_for(0, count, k_grain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) out[i] = static_cast<double>(in[i]) * factor(static_cast<std::uint64_t>(i));
+    for (auto i = begin; i < end; ++i)
+      out[i] = factors.moved(static_cast<double>(in[i]), static_cast<std::uint64_t>(i));
   });
 }
 
-at::Tensor perturbed(const at::Tensor& tensor, const PerturbationFactors& factor) {
+at::Tensor perturbed(const at::Tensor& tensor, const PerturbationFactors& factors) {
   const auto in = tensor.contiguous();
   auto out = at::empty(in.sizes(), in.options().dtype(at::kDouble));
   auto* to = out.data_ptr<double>();
   const auto count = in.numel();
   switch (in.scalar_type()) {
     case at::kDouble:
-      multiply(in.data_ptr<double>(), to, count, factor);
+      move_elements(in.data_ptr<double>(), to, count, factors);
       break;
     case at::kFloat:
-      multiply(in.data_ptr<float>(), to, count, factor);
+      move_elements(in.data_ptr<float>(), to, count, factors);
       break;
     case at::kHalf:
-      multiply(in.data_ptr<at::Half>(), to, count, factor);
+      move_elements(in.data_ptr<at::Half>(), to, count, factors);
       break;
     default:
-      multiply(in.data_ptr<at::BFloat16>(), to, count, factor);
+      move_elements(in.data_ptr<at::BFloat16>(), to, count, factors);
       break;
   }
   return out;

@@ -15,12 +15,12 @@ struct Conversion {
   at::Device device = at::kCPU;
 };
 
-/// `tensor` in float64, each element times its factor where there is a perturbation; a tensor of another than a
+/// `tensor` in float64, each element moved where there is a perturbation; a tensor of another than a
 /// floating type as it is. The result is new memory unless nothing changes.
 at::Tensor to_float64(const at::Tensor& tensor, const std::string& name,
                       const std::optional<Perturbation>& perturbation);
 
-/// `tensor` with each element times its factor, rounded once to its own type. A tensor of another than a floating type
+/// `tensor` with each element moved, rounded once to its own type. A tensor of another than a floating type
 /// as it is.
 at::Tensor perturbed_in_own_type(const at::Tensor& tensor, const std::string& name, const Perturbation& perturbation);
 

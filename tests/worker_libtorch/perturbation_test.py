@@ -24,12 +24,15 @@ def mix(z):
     return z ^ (z >> np.uint64(31))
 
 
-def factors(name, seed, relative, shape):
+def xi(name, seed, shape):
     key = mix(np.array([fnv1a64(name) ^ seed], np.uint64))
     index = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64)
     bits = mix(key + index * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(11)
-    xi = 2.0 * (bits.astype(np.float64) * 2.0**-53) - 1.0
-    return (1.0 + relative * xi).reshape(shape)
+    return (2.0 * (bits.astype(np.float64) * 2.0**-53) - 1.0).reshape(shape)
+
+
+def factors(name, seed, relative, shape):
+    return 1.0 + relative * xi(name, seed, shape)
 
 
 class PerturbationTest(unittest.TestCase):
@@ -47,6 +50,8 @@ class PerturbationTest(unittest.TestCase):
             "flags": np.array([True, False]),
             "scalar": np.array(1.5, "f4"),
             "nothing": np.zeros((0, 4), "f4"),
+            "zeros": np.zeros(9, "f4"),
+            "some_zeros": np.array([0.0, -0.0, 2.0, 0.0, -3.5], "f2"),
             # More elements than one thread takes at a time.
             "large": random.standard_normal((5, 100_003)).astype("f4"),
         }
@@ -134,6 +139,23 @@ class PerturbationTest(unittest.TestCase):
         moved = found[str(len(self.tensors))]  # the input, given back last
         self.assertEqual(moved.dtype, np.dtype("f4"))
         self.assertEqual(moved.tobytes(), (x.astype("f8") * factors("input/x", 1, 0.5, (64,))).astype("f4").tobytes())
+
+    def test_zeros_are_moved_where_that_is_asked_for_and_nothing_else_is_moved_otherwise(self):
+        x = {"x": np.array([0.0, 5.0], "f4")}
+        plain = self.run_with(x, perturb={"seed": 2, "relative": 0.5})
+        moved = self.run_with(x, perturb={"seed": 2, "relative": 0.5, "zero": 3.0})
+        for name, array in [*self.tensors.items(), ("x", x["x"])]:
+            if array.dtype.kind != "f":
+                continue
+            slot = "input/x" if name == "x" else name
+            zeros = array == 0
+            self.assertEqual(moved[name][~zeros].tobytes(), plain[name][~zeros].tobytes(), name)
+            self.assertTrue((plain[name][zeros] == 0).all(), name)
+            self.assertEqual(moved[name][zeros].tobytes(), (3.0 * xi(slot, 2, array.shape))[zeros].tobytes(), name)
+        self.assertTrue((moved["zeros"] != 0).all())
+        for bad in ("much", True, [1]):
+            with self.assertRaises(client.Refused):
+                self.run_with(x, perturb={"seed": 2, "relative": 0.5, "zero": bad})
 
     def test_only_the_tensors_that_are_named_are_moved(self):
         found = self.run_with({"x": np.ones(1, "f4")}, perturb={"seed": 1, "relative": 0.5, "only": ["large"]})

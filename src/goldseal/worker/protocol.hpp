@@ -73,6 +73,7 @@ struct LoadedTensor {
 struct Perturbation {
   std::uint64_t seed = 0;
   double relative = 0;
+  double zero = 0;                     ///< an element that is 0 becomes zero·ξ
   std::vector<std::string> only = {};  ///< the slots that are moved; empty: every slot and input
 };
 

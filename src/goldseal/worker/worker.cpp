@@ -210,6 +210,7 @@ RunReply Worker::run(const RunRequest& request) {
                {"compute", request.float64 ? "float64" : "native"},
                {"settings", settings_of(request, m_state->device)}};
   if (request.perturb) members["perturb"] = {{"seed", request.perturb->seed}, {"relative", request.perturb->relative}};
+  if (request.perturb && request.perturb->zero != 0) members["perturb"]["zero"] = request.perturb->zero;
   if (request.perturb && !request.perturb->only.empty()) members["perturb"]["only"] = request.perturb->only;
   if (!request.layers.empty()) members["layers"] = request.layers.string();
   const auto reply = m_state->channel.request("run", std::move(members));

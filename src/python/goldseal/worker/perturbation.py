@@ -26,6 +26,7 @@ class Perturbation(NamedTuple):
     seed: int
     relative: float
     only: Optional[frozenset[str]] = None  # names; None: every floating tensor
+    zero: float = 0.0  # what ξ is multiplied by where an element is 0, which no factor moves
 
     def reaches(self, name: str) -> bool:
         return self.only is None or name in self.only
@@ -63,17 +64,16 @@ def mixed_(z: torch.Tensor) -> torch.Tensor:
     return _xor_shifted(z, 31)
 
 
-def _factors(key: int, first: int, steps: torch.Tensor, relative: float) -> torch.Tensor:
-    """1 + relative·ξ of the elements first, first+1 …; `steps` are j·0x9E37… for j from 0."""
+def _xi(key: int, first: int, steps: torch.Tensor) -> torch.Tensor:
+    """ξ of the elements first, first+1 …; `steps` are j·0x9E37… for j from 0."""
     z = mixed_(steps + _signed(key + (first + 1) * 0x9E3779B97F4A7C15))
     z >>= 11
     z &= (1 << 53) - 1
-    xi = z.to(torch.float64).mul_(2.0**-53).mul_(2.0).sub_(1.0)
-    return xi.mul_(relative).add_(1.0)
+    return z.to(torch.float64).mul_(2.0**-53).mul_(2.0).sub_(1.0)
 
 
 def perturbed(tensor: torch.Tensor, name: str, perturbation: Perturbation) -> torch.Tensor:
-    """The tensor in float64, each element multiplied by its factor."""
+    """The tensor in float64, each element moved: multiplied by its factor, or in the place of a zero."""
     flat = tensor.detach().contiguous().view(-1)
     result = torch.empty(flat.shape, dtype=torch.float64, device=flat.device)
     key = _mix(_fnv1a64(name) ^ (perturbation.seed & _MASK))
@@ -81,8 +81,13 @@ def perturbed(tensor: torch.Tensor, name: str, perturbation: Perturbation) -> to
     steps *= _signed(0x9E3779B97F4A7C15)
     for first in range(0, flat.numel(), _CHUNK):
         part = flat[first : first + _CHUNK]
-        factors = _factors(key, first, steps[: part.numel()], perturbation.relative)
-        torch.mul(part.to(torch.float64), factors, out=result[first : first + part.numel()])
+        xi = _xi(key, first, steps[: part.numel()])
+        wide = part.to(torch.float64)
+        moved = result[first : first + part.numel()]
+        zeros = xi * perturbation.zero if perturbation.zero else None
+        torch.mul(wide, xi.mul_(perturbation.relative).add_(1.0), out=moved)
+        if zeros is not None:
+            moved.copy_(torch.where(wide == 0, zeros, moved))
     return result.view(tensor.shape)
 
 

@@ -45,18 +45,23 @@ def sha256_of(tensor: torch.Tensor) -> str:
     return hashlib.sha256(buffer).hexdigest()
 
 
+def _finite(stated: Message, name: str) -> float:
+    number = fields.required(stated, name)
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        raise Refusal("usage", f"`{name}` is a finite number")
+    return float(number)
+
+
 def _read_perturbation(request: Message) -> Optional[Perturbation]:
     stated = fields.optional(request, "perturb")
     if stated is None:
         return None
-    relative = fields.required(stated, "relative")
-    if isinstance(relative, bool) or not isinstance(relative, (int, float)) or not math.isfinite(relative):
-        raise Refusal("usage", "`relative` is a finite number")
+    zero = 0.0 if fields.optional(stated, "zero") is None else _finite(stated, "zero")
     only = fields.optional(stated, "only")
     if only is not None and not (isinstance(only, list) and all(isinstance(name, str) for name in only)):
         raise Refusal("usage", "`only` is a list of names")
     names = None if only is None else frozenset(only)
-    return Perturbation(fields.natural(stated, "seed"), float(relative), names)
+    return Perturbation(fields.natural(stated, "seed"), _finite(stated, "relative"), names, zero)
 
 
 def _read_transform(request: Message, settings: RunSettings) -> Optional[Transform]:
