@@ -74,11 +74,14 @@ struct DetectionObservation {
   std::string device = {};  ///< as in OutputObservation
 };
 
-/// The native run made once more with one setting changed, because it did not agree as it was.
+/// A run made once more with one thing changed, because it did not agree as it was.
 struct TrialObservation {
   std::string golden_case;
   std::string setting;  ///< `oneDNN off`
   double severity = 0;  ///< the worst output's LaneVerdict::severity; at most 1 where the difference goes
+  golden::LayerRun run = golden::LayerRun::native;
+  std::string cause = {};   ///< what it means where the difference goes; empty where the setting says it
+  std::string remedy = {};  ///< what to do then, likewise
 };
 
 /// A run that did not agree, followed along the sealed layers.

@@ -16,26 +16,10 @@ constexpr std::string_view k_reduced =
 
 // The size of an error names a precision only where nothing else is wrong: with another network it is chance.
 std::string precision_clue(const OutputObservation& output) {
-  if (output.noise.native) return {};
+  if (output.noise.native || output.native->mask_mismatches > 0) return {};
   if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return {};
   return fmt::format("; the error is that of {}",
                      golden::to_string(golden::precision_at_work(output.native->rms_ratio)));
-}
-
-// What the runs with one setting changed tell: the first with which the difference goes, in words.
-std::string tell_trials(const Observation& observed, const OutputObservation& worst, Finding& finding) {
-  Table table{"with one setting changed", {"case", "setting", "error/limit", "agrees"}, {}};
-  std::string cure;
-  for (const auto& trial : observed.trials) {
-    if (trial.golden_case != run_name(worst.golden_case, worst.device)) continue;
-    const bool agrees = trial.severity <= 1;
-    table.rows.push_back(
-        {trial.golden_case, trial.setting, fmt::format("{:.3g}", trial.severity), agrees ? "yes" : "no"});
-    if (agrees && cure.empty()) cure = trial.setting;
-  }
-  if (table.rows.empty()) return "";
-  finding.tables.push_back(std::move(table));
-  return cure.empty() ? "; no single setting mends it" : fmt::format("; with {} it goes", cure);
 }
 
 bool all_same_bits(const Observation& observed) {
@@ -60,17 +44,16 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
     if (any_without_float64(observed)) lanes.detail.message += k_reduced;
     return std::move(lanes.detail);
   }
+  const auto difference = tell_difference(lanes);
   auto failure =
-      failed(fmt::format("{} differs from the seal by {:.3g} times what rounding can explain{}",
-                         output_name(*lanes.worst), lanes.verdict.severity(), precision_clue(*lanes.worst)),
-             fmt::format("error/noise at most {:.3g}", lanes.verdict.diffuse_limit),
-             fmt::format("{:.3g}", lanes.verdict.diffuse),
+      failed(fmt::format("{} {}{}", output_name(*lanes.worst), difference.phrase, precision_clue(*lanes.worst)),
+             difference.expected, difference.actual,
              "if golden.shadow passes, the machine computes at another precision or wrongly: compare the env.numerics "
              "findings; else mend what golden.shadow names");
   const auto& worst = *lanes.worst;
   failure = with_detail(std::move(failure), std::move(lanes));
   failure.message += tell_layers(observed, worst, golden::LayerRun::native, failure);
-  failure.message += tell_trials(observed, worst, failure);
+  failure.message += tell_trials(observed, worst, golden::LayerRun::native, failure);
   return failure;
 }
 

@@ -5,29 +5,88 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <utility>
 
 namespace goldseal {
 namespace {
 
-// The row of one output in one lane, and its two ratios among the measurements.
+// Floored: rows that differ must not be rounded away.
+std::string share(const std::optional<double>& agreeing) {
+  return agreeing ? fmt::format("{:g}%", std::floor(*agreeing * 1e4) / 1e2) : "";
+}
+
+// The element to look at first: one that is NaN or infinite on one side alone, else the worst. Nothing where every
+// element is the reference's.
+const golden::ElementPair* telling_element(const golden::Deviation& deviation) {
+  if (deviation.mask_mismatches > 0) return &deviation.first_mismatch;
+  return deviation.max_ratio > 0 ? &deviation.worst : nullptr;
+}
+
+std::vector<std::string> row_of(const OutputObservation& output, const golden::Deviation& deviation,
+                                const golden::LaneVerdict& lane) {
+  std::vector<std::string> row{output_name(output), fmt::format("{:.3g}", lane.diffuse),
+                               fmt::format("{:.3g}", lane.diffuse_limit)};
+  const auto* const element = telling_element(deviation);
+  if (element == nullptr) {
+    row.insert(row.end(), {"none", "", "", "0"});
+  } else {
+    row.insert(row.end(), {format_index(element->index), fmt::format("{:.6g}", element->expected),
+                           fmt::format("{:.6g}", element->found),
+                           deviation.mask_mismatches > 0 ? "" : fmt::format("{:.3g}", deviation.worst_ulp)});
+  }
+  row.push_back(deviation.cosine ? fmt::format("{:.6f}", *deviation.cosine) : "");
+  row.push_back(deviation.psnr ? fmt::format("{:.1f}", *deviation.psnr) : "");
+  row.push_back(share(deviation.top1));
+  row.push_back(share(deviation.top5));
+  return row;
+}
+
+// Unlike the table, these have every digit; what does not apply to an output is left out.
+void add_measurements(Finding& finding, const std::string& name, const golden::Deviation& deviation,
+                      const golden::LaneVerdict& lane) {
+  auto& measurements = finding.measurements;
+  measurements.push_back({name + ".diffuse", lane.diffuse, lane.diffuse_limit, "noise"});
+  measurements.push_back({name + ".local", lane.local, lane.local_limit, "noise"});
+  const auto add = [&](std::string_view what, std::optional<double> value, std::string_view unit = "") {
+    if (value) measurements.push_back({fmt::format("{}.{}", name, what), *value, std::nullopt, std::string(unit)});
+  };
+  add("rms", deviation.rms);
+  add("max-abs", deviation.max_abs);
+  if (const auto* const element = telling_element(deviation)) {
+    add("worst.place", static_cast<double>(element->flat));
+    add("worst.expected", element->expected);
+    add("worst.found", element->found);
+    if (deviation.mask_mismatches == 0) add("worst.ulp", deviation.worst_ulp);
+  }
+  if (deviation.mask_mismatches > 0) add("not-finite", static_cast<double>(deviation.mask_mismatches));
+  add("cosine", deviation.cosine);
+  add("psnr", deviation.psnr, "dB");
+  add("top1", deviation.top1);
+  add("top5", deviation.top5);
+}
+
 void add_lane(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
               const golden::LaneVerdict& lane) {
-  const auto name = output_name(output);
   if (finding.tables.empty()) {
-    finding.tables.push_back(
-        {"outputs", {"output", "error/noise", "limit", "worst element", "expected", "found", "ulp", "cosine"}, {}});
+    finding.tables.push_back({"outputs",
+                              {"output", "error/noise", "limit", "worst element", "expected", "found", "ulp", "cosine",
+                               "PSNR (dB)", "top 1", "top 5"},
+                              {}});
   }
-  const auto& worst = deviation.worst;
-  finding.tables.front().rows.push_back(
-      {name, fmt::format("{:.3g}", lane.diffuse), fmt::format("{:.3g}", lane.diffuse_limit),
-       worst.index.empty() ? "none" : format_index(worst.index), fmt::format("{:.6g}", worst.expected),
-       fmt::format("{:.6g}", worst.found), fmt::format("{:.3g}", deviation.worst_ulp),
-       deviation.cosine ? fmt::format("{:.6f}", *deviation.cosine) : "none"});
-  finding.measurements.push_back({name + ".diffuse", lane.diffuse, lane.diffuse_limit, "noise"});
-  finding.measurements.push_back({name + ".local", lane.local, lane.local_limit, "noise"});
-  finding.measurements.push_back({name + ".max-abs", deviation.max_abs, std::nullopt, ""});
-  finding.measurements.push_back({name + ".rms", deviation.rms, std::nullopt, ""});
+  finding.tables.front().rows.push_back(row_of(output, deviation, lane));
+  add_measurements(finding, output_name(output), deviation, lane);
+}
+
+// Some measures are of no output here: the places of the largest, where no output has rows.
+void drop_empty_columns(Table& table) {
+  for (std::size_t column = table.columns.size(); column-- > 0;) {
+    if (!std::ranges::all_of(table.rows, [&](const auto& row) { return row[column].empty(); })) continue;
+    const auto at = static_cast<std::ptrdiff_t>(column);
+    table.columns.erase(table.columns.begin() + at);
+    for (auto& row : table.rows) row.erase(row.begin() + at);
+  }
 }
 
 }  // namespace
@@ -76,9 +135,28 @@ LaneSummary judge_lanes(const Observation& observed, std::optional<golden::Devia
     add_lane(lanes.detail, output, *(output.*run), verdict);
     if (verdict.pass || (lanes.worst != nullptr && verdict.severity() <= lanes.verdict.severity())) continue;
     lanes.worst = &output;
+    lanes.deviation = &*(output.*run);
     lanes.verdict = verdict;
   }
+  for (auto& table : lanes.detail.tables) drop_empty_columns(table);
   return lanes;
+}
+
+LaneDifference tell_difference(const LaneSummary& lanes) {
+  const auto& deviation = *lanes.deviation;
+  const auto& lane = lanes.verdict;
+  if (lane.mask_differs) {
+    return {fmt::format("is NaN or infinite where the seal is not, or the reverse, first at {}",
+                        format_index(deviation.first_mismatch.index)),
+            "NaN and infinities at the sealed places alone",
+            fmt::format("{} of {} elements differ in kind", deviation.mask_mismatches, deviation.elements)};
+  }
+  auto phrase = fmt::format("differs from the seal by {:.3g} times what rounding can explain", lane.severity());
+  if (lane.diffuse / lane.diffuse_limit >= lane.local / lane.local_limit)
+    return {std::move(phrase), fmt::format("error/noise at most {:.3g}", lane.diffuse_limit),
+            fmt::format("{:.3g}", lane.diffuse)};
+  return {phrase + " in single elements", fmt::format("error/noise of one element at most {:.3g}", lane.local_limit),
+          fmt::format("{:.3g} at {}", lane.local, format_index(deviation.worst.index))};
 }
 
 Finding with_detail(Finding failure, LaneSummary lanes) {

@@ -30,9 +30,10 @@ namespace goldseal {
 
 /// One lane of the golden verdict over all outputs.
 struct LaneSummary {
-  std::size_t judged = 0;                    ///< outputs that have the lane's run
-  const OutputObservation* worst = nullptr;  ///< the failing one of the greatest severity; null where all pass
-  golden::LaneVerdict verdict;               ///< of `worst`
+  std::size_t judged = 0;                        ///< outputs that have the lane's run
+  const OutputObservation* worst = nullptr;      ///< the failing one of the greatest severity; null where all pass
+  const golden::Deviation* deviation = nullptr;  ///< of `worst`, in this run
+  golden::LaneVerdict verdict;                   ///< of `worst`
   Finding detail;  ///< a pass that holds the table and the measurements of every output judged
 };
 
@@ -41,12 +42,27 @@ struct LaneSummary {
                                       std::optional<golden::Deviation> OutputObservation::*run,
                                       const std::function<golden::LaneVerdict(const OutputObservation&)>& judge);
 
+/// How the worst output of a lane differs, which must have one: for the message (`differs by …`), what was expected and
+/// what was found. The measure that is furthest beyond its limit tells.
+struct LaneDifference {
+  std::string phrase;
+  std::string expected;
+  std::string actual;
+};
+[[nodiscard]] LaneDifference tell_difference(const LaneSummary& lanes);
+
 /// The failure with the summary's table and measurements behind it.
 [[nodiscard]] Finding with_detail(Finding failure, LaneSummary lanes);
 
 /// Where a run's layers part from the sealed ones: a phrase for the message, with a table in `failure`. Empty where
 /// the run was not followed; says so where the seal has no sketches.
 [[nodiscard]] std::string tell_layers(const Observation& observed, const OutputObservation& output,
+                                      golden::LayerRun run, Finding& failure);
+
+/// What the runs with one thing changed tell of a failing run: a phrase for the message, with a table in `failure`, and
+/// the remedy where the first with which the difference goes has one. Empty where none was made, and where only others
+/// than settings were and none helped.
+[[nodiscard]] std::string tell_trials(const Observation& observed, const OutputObservation& output,
                                       golden::LayerRun run, Finding& failure);
 
 /// `(0, 12, 5, 3)`.

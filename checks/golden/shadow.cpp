@@ -42,16 +42,16 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
     lanes.detail.message = fmt::format("in float64, all {} outputs agree with the seal", lanes.judged);
     return std::move(lanes.detail);
   }
-  auto failure = failed(
-      fmt::format("in float64, {} differs from the seal by {:.3g} times what rounding can explain: {}",
-                  output_name(*lanes.worst), lanes.verdict.severity(), cause(observed)),
-      fmt::format("error/noise at most {:.3g}", lanes.verdict.diffuse_limit),
-      fmt::format("{:.3g}", lanes.verdict.diffuse),
-      "compare the network's description with the sealed one; model.configuration and file.architecture name what "
-      "differs");
+  const auto difference = tell_difference(lanes);
+  auto failure =
+      failed(fmt::format("in float64, {} {}: {}", output_name(*lanes.worst), difference.phrase, cause(observed)),
+             difference.expected, difference.actual,
+             "compare the network's description with the sealed one; model.configuration and "
+             "file.architecture name what differs");
   const auto& worst = *lanes.worst;
   failure = with_detail(std::move(failure), std::move(lanes));
   failure.message += tell_layers(observed, worst, golden::LayerRun::float64, failure);
+  failure.message += tell_trials(observed, worst, golden::LayerRun::float64, failure);
   return failure;
 }
 

@@ -119,6 +119,28 @@ def names_the_first_layer(command, folder):
            "a seal of before there were sketches is read, and says that it has none", findings["golden.shadow"])
 
 
+class Swapping(Classifier):
+    """The same weights behind a conversion that the sealed network did not have: it expects BGR."""
+
+    def forward(self, image):
+        scores = self.head(torch.relu(self.conv(image.flip(1))).mean([2, 3])) + self.offset
+        return {"scores": scores, "best": scores.argmax(1), "likely": scores > 0}
+
+
+def names_swapped_channels(command, folder):
+    model = Model(command, folder / "channels", Classifier(), "random:4x3x12x12,seed=3,normal")
+    code, findings = model.verify("--model", model.script(Swapping(), "swapping.pt"))
+    shadow = findings["golden.shadow"]
+    expect(code == 1 and shadow["status"] == "fail" and findings["tensors.loaded"]["status"] == "pass", "a network that swaps the channels fails with the sealed weights", findings)
+    expect("with the channels of its input reversed it goes: the network, or what wraps it here, takes BGR for RGB" in shadow["message"], "and the swap is named", shadow["message"])
+    expect("order of the channels" in shadow["remedy"], "with what to do", shadow["remedy"])
+    for name, other in (("offset", Classifier(offset=1e-3)), ("both", Swapping(offset=1e-3))):
+        shadow = model.verify("--model", model.script(other, f"{name}.pt"))[1]["golden.shadow"]
+        expect(shadow["status"] == "fail" and "BGR" not in shadow["message"], f"no swap is named where it does not explain all ({name})", shadow)
+    shadow = model.verify("--depth", "quick", "--model", model.script(Swapping(), "quick.pt"))[1]["golden.native"]
+    expect("takes BGR for RGB" in shadow["message"], "without a float64 run the native one tells", shadow["message"])
+
+
 class Spare(nn.Module):
     """Has a layer that it never calls, one whose result it throws away, and a table of which one row is looked up."""
 
@@ -132,6 +154,28 @@ class Spare(nn.Module):
         best = self.chooser(x).argmax(1, keepdim=True)
         scores = self.head(x)
         return scores, scores.gather(1, best) + 0 * self.ignored(x).sum()
+
+
+class Zeroed(nn.Module):
+    """Biases of zero that only a pick or nothing at all depends on, as a network has that was never trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.chooser, self.spare = nn.Linear(8, 4), nn.Linear(8, 4), nn.Linear(8, 4)
+        for layer in (self.head, self.chooser, self.spare):
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x):
+        scores = self.head(x)
+        return scores.gather(1, self.chooser(x).argmax(1, keepdim=True))
+
+
+def tells_zeros_that_matter_from_blind_ones(command, folder):
+    code, findings = Model.capture(command, folder / "zeroed", Zeroed(), "random:6x8,seed=1,normal")
+    blind = findings["golden.blind"]
+    expect(code == 0 and blind["status"] == "warn", "a network with zeros is sealed", blind)
+    reached = {row[0]: int(row[2]) for row in blind["tables"][0]["rows"]}
+    expect(reached == {"spare.weight": 0, "spare.bias": 0}, "a bias of zeros that decides a pick is not blind, one that nothing uses is", reached)
 
 
 def names_what_no_case_exercises(command, folder):
@@ -180,7 +224,10 @@ def judges_without_float64(command, folder):
     expect(findings["golden.shadow"]["status"] == "skipped", "and not in float64")
     expect(model.verify("--set", "onednn=off")[0] == 0, "another backend agrees")
     code, findings = model.verify("--model", model.script(Narrow(slope=0.101), "slope.pt"))
-    expect(code == 1 and findings["golden.native"]["status"] == "fail", "another slope is still seen", findings["golden.native"])
+    native = findings["golden.native"]
+    expect(code == 1 and native["status"] == "fail", "another slope is still seen", native)
+    expect("the first layer that differs is forward (leaky_relu)" in native["message"], "and found in its layer", native["message"])
+    expect("no single setting mends it" in native["message"], "after other settings were tried", native["message"])
 
 
 def judges_quantized_layers(command, folder):
@@ -225,7 +272,9 @@ if __name__ == "__main__":
         judges_integers_and_bools,
         explains_a_weight,
         names_the_first_layer,
+        names_swapped_channels,
         names_what_no_case_exercises,
+        tells_zeros_that_matter_from_blind_ones,
         judges_without_float64,
         judges_quantized_layers,
         judges_again,

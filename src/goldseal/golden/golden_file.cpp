@@ -166,6 +166,12 @@ int significant_bits(const GoldenTensors& golden) {
   return bits;
 }
 
+int layer_bits(const GoldenTensors& golden) {
+  const bool native = std::ranges::any_of(
+      golden.outputs, [](const GoldenOutput& output) { return output.noise && output.noise->native; });
+  return native ? k_bits_float32 : significant_bits(golden);
+}
+
 std::string write_golden(std::span<const GoldenTensors> cases, std::span<const WeightTrace> traces) {
   Gatherer gatherer;
   for (const auto& golden : cases) {

@@ -33,7 +33,8 @@ struct GoldenOutput {
 ///   CASE/others/NAME                        of outputs that hold detections: rows that only other runs gave
 ///   CASE/encoded/NAME                       uint8, the picture's file, of inputs with a declared preprocessing
 ///   CASE/layers/names, sketch, noise        as pack_sealed_layers gives them, where the manifest counts layers
-/// which is 13 bytes an output element for a float32 network. The rest of a NoiseFloor is in the manifest.
+/// which is 13 bytes an output element for a float32 network (ARCHITECTURE.md says why not less). The rest of a
+/// NoiseFloor is in the manifest.
 struct GoldenTensors {
   std::string name;
   std::vector<HostTensor> inputs;
@@ -45,6 +46,9 @@ struct GoldenTensors {
 
 /// Significant bits of the least precise floating output: those of the network's own type.
 [[nodiscard]] int significant_bits(const GoldenTensors& golden);
+
+/// The same for the layers: float32's where their noise is that of native runs (noise_floor.hpp), which knows its type.
+[[nodiscard]] int layer_bits(const GoldenTensors& golden);
 
 /// The bytes of golden.safetensors. `traces`, if there are any, are those of the manifest's tensors in its order; they
 /// lie in the file as `weights/trace`.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace goldseal::golden {
 namespace {
@@ -26,7 +27,10 @@ LaneVerdict judge(const Deviation& deviation, double diffuse, double diffuse_lim
 
 }  // namespace
 
-double LaneVerdict::severity() const { return std::max(diffuse / diffuse_limit, local / local_limit); }
+double LaneVerdict::severity() const {
+  if (mask_differs) return std::numeric_limits<double>::infinity();
+  return std::max(diffuse / diffuse_limit, local / local_limit);
+}
 
 LaneVerdict judge_shadow(const Deviation& deviation, const NoiseFloor& noise, bool same_artifact) {
   const double limit = same_artifact && noise.pure() ? k_shadow_pure : k_shadow_loose;

@@ -19,7 +19,7 @@ struct LaneVerdict {
   double local_limit = 0;
   bool mask_differs = false;  ///< NaN or infinities at other places: fails whatever the ratios
 
-  /// The larger of value/limit: at most 1 on a pass, unless a mask differs.
+  /// The larger of value/limit: at most 1 on a pass; infinite where a mask differs.
   [[nodiscard]] double severity() const;
 };
 

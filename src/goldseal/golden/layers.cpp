@@ -107,8 +107,11 @@ double layer_error(const LayerSketch& one, const LayerSketch& other) {
   return std::sqrt(squares / k_projections);
 }
 
-void LayerProbe::set_reference(std::vector<LayerSketch> layers) {
+void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding) {
   m_layers.clear();
+  m_response.clear();
+  m_island.clear();
+  m_rounding = rounding;
   for (auto& layer : layers) m_layers.push_back({std::move(layer), 0, k_least_growth, 1});
 }
 
@@ -151,7 +154,7 @@ std::vector<SealedLayer> LayerProbe::finish() const {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     auto& layer = layers[i];
     const double response = std::sqrt(mean_over_seeds(m_response, m_response, i));
-    layer.s0 = std::max(response, k_rounding * layer.sketch.rms / 2);
+    layer.s0 = std::max(response, m_rounding * layer.sketch.rms / 2);
     const double at_24 = std::sqrt(mean_over_seeds(m_response, m_island, i));
     const double at_44 = std::sqrt(mean_over_seeds(m_island, m_response, i));
     if (at_24 > 0) layer.linear = k_rounding / k_island_rounding * at_44 / at_24;

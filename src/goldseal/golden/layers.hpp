@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/golden/constants.hpp>
 #include <goldseal/golden/host_tensor.hpp>
 
 #include <array>
@@ -39,9 +40,11 @@ struct SealedLayer {
 /// Collects the sketches of a capture's runs.
 class LayerProbe {
  public:
-  /// The float64 run. Empty where the worker sketches no layers: everything below then does nothing.
-  void set_reference(std::vector<LayerSketch> layers);
-  /// A run at 2^-24, or at 2^-44, with this seed. Where its layers are others than the reference's, no layer is sealed.
+  /// The float64 run, or the native one of a network that has no float64 path; `rounding` is by how much `add_response`
+  /// moves. Empty where the worker sketches no layers: everything below then does nothing.
+  void set_reference(std::vector<LayerSketch> layers, double rounding = k_rounding);
+  /// A run at `rounding`, or at 2^-44, with this seed. Where its layers are others than the reference's, no layer is
+  /// sealed.
   void add_response(std::int64_t seed, std::span<const LayerSketch> layers);
   void add_island(std::int64_t seed, std::span<const LayerSketch> layers);
   /// A native run of weights with `bits` significant bits.
@@ -53,6 +56,7 @@ class LayerProbe {
   [[nodiscard]] bool fits(std::span<const LayerSketch> layers);
 
   std::vector<SealedLayer> m_layers;
+  double m_rounding = k_rounding;
   std::map<std::int64_t, std::vector<double>> m_response;  // squared, by seed
   std::map<std::int64_t, std::vector<double>> m_island;
 };
@@ -88,7 +92,7 @@ enum class LayerRun { float64, native };
 
 /// Holds a run's layers against the sealed ones. Operators that only one side calls are steps of infinite ratio in
 /// float64; a native run may convert where a float64 one does not, and they are passed over. `bits` are the significant
-/// bits of the network's own type.
+/// bits of the network's own type; 24 where the layers' noise is that of native runs, which knows its type.
 [[nodiscard]] LayerTrail follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found,
                                        LayerRun run, int bits);
 

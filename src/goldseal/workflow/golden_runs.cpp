@@ -63,8 +63,9 @@ class CaseCapture {
       settle_detections();
     } else if (m_reference.empty()) {
       forget_detections();
-      probe_natively(native);
+      probe_natively(first);
       run_native_variants();
+      m_case.tensors.layers = m_layers.finish();
     }
     m_case.repeatable = repeats(native, run({}));
     object();
@@ -192,11 +193,13 @@ class CaseCapture {
   }
 
   // For want of a float64 run, native ones tell what small changes do to the outputs.
-  void probe_natively(const std::vector<HostTensor>& native) {
+  void probe_natively(const LayeredRun& first) {
+    const auto& native = first.outputs;
     double relative = std::ldexp(golden::k_native_roundings, -golden::significant_bits(m_case.tensors));
     for (;; relative = std::min(relative * golden::k_native_raise, golden::k_native_largest)) {
       m_probes.clear();
       m_case.seeds.clear();
+      m_layers.set_reference(first.layers, relative);
       for (std::size_t i = 0; i < native.size(); ++i)
         if (has_reference(native[i])) m_probes.emplace_back(i, golden::NoiseProbe(widened(native[i])));
       for (std::int64_t seed = 1; seed <= golden::k_probes; ++seed) add_native_response(seed, relative);
@@ -215,9 +218,10 @@ class CaseCapture {
     auto request = perturbed(seed, relative);
     request.float64 = false;
     m_case.seeds.push_back(seed);
-    const auto outputs = run(request);
-    for (auto& [index, probe] : m_probes) probe.add_response(seed, widened(output_of(outputs, index)));
-    hold_against_stability(outputs);
+    const auto result = run_layered(request);
+    for (auto& [index, probe] : m_probes) probe.add_response(seed, widened(output_of(result.outputs, index)));
+    m_layers.add_response(seed, result.layers);
+    hold_against_stability(result.outputs);
   }
 
   static HostTensor widened(const HostTensor& tensor) {
@@ -250,7 +254,7 @@ class CaseCapture {
       auto& output = m_case.tensors.outputs[index];
       golden::calibrate(*output.noise, *output.reference, output_of(native.outputs, index));
     }
-    m_layers.calibrate(native.layers, golden::significant_bits(m_case.tensors));
+    m_layers.calibrate(native.layers, golden::layer_bits(m_case.tensors));
   }
 
   void run_native_variants() {

@@ -72,6 +72,37 @@ bool is_sealed(const golden::GoldenTensors& sealed, const HostTensor& output) {
   return std::ranges::any_of(sealed.outputs, [&](const auto& other) { return other.native.name == output.name; });
 }
 
+// The severity of what has no ratio.
+constexpr double k_fails = 2;
+
+double severity_of(const golden::LaneVerdict& lane) { return std::max(lane.severity(), lane.pass ? 0.0 : k_fails); }
+
+double worst_native(const golden::GoldenTensors& sealed, const CaseResults& results) {
+  double worst = 0;
+  for (const auto& output : compare_outputs(sealed, results)) {
+    if (!output.structure.empty() || (output.discrete && !output.discrete->pass)) worst = std::max(worst, k_fails);
+    if (!output.native) continue;
+    worst = std::max(worst, severity_of(golden::judge_native(*output.native, output.noise, output.native_dtype)));
+  }
+  return worst;
+}
+
+double worst_float64(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs) {
+  const AlignedRun wide(sealed, outputs);
+  double worst = 0;
+  for (const auto& output : sealed.outputs) {
+    const auto* const found = wide.find(output.native.name);
+    if (found == nullptr || found->shape != output.native.shape) return k_fails;
+    const auto binding = wide.binding(output);
+    if (output.stable && !golden::judge_discrete(*found, output.native, *binding.stable).pass)
+      worst = std::max(worst, k_fails);
+    if (!output.reference || !output.noise) continue;
+    const auto deviation = golden::compare(*found, *binding.reference, *output.noise);
+    worst = std::max(worst, severity_of(golden::judge_shadow(deviation, *output.noise)));
+  }
+  return worst;
+}
+
 }  // namespace
 
 std::vector<OutputObservation> compare_outputs(const golden::GoldenTensors& sealed, const CaseResults& results) {
@@ -119,21 +150,16 @@ std::optional<golden::LayerRun> differing_run(const Observation& observed, const
   return native_differs ? std::optional(golden::LayerRun::native) : std::nullopt;
 }
 
-double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& native) {
-  constexpr double k_fails = 2;  // of what has no ratio
+double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs,
+                      golden::LayerRun run) {
   CaseResults results;
   results.golden_case = sealed.name;
-  results.native = native;
+  (run == golden::LayerRun::native ? results.native : results.float64) = outputs;
   double worst = 0;
   for (const auto& found : compare_detections(sealed, results))
     if (!found.verdict.pass()) worst = k_fails;
-  for (const auto& output : compare_outputs(sealed, results)) {
-    if (!output.structure.empty() || (output.discrete && !output.discrete->pass)) worst = std::max(worst, k_fails);
-    if (!output.native) continue;
-    const auto lane = golden::judge_native(*output.native, output.noise, output.native_dtype);
-    worst = std::max({worst, lane.severity(), lane.pass ? 0.0 : k_fails});
-  }
-  return worst;
+  return std::max(worst,
+                  run == golden::LayerRun::native ? worst_native(sealed, results) : worst_float64(sealed, outputs));
 }
 
 }  // namespace goldseal

@@ -26,8 +26,8 @@ namespace goldseal {
 [[nodiscard]] std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case,
                                                             const std::string& device);
 
-/// By how much a native run exceeds what rounding can explain: the greatest severity of its outputs, over 1 where one
-/// fails.
-[[nodiscard]] double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& native);
+/// By how much a run exceeds what rounding can explain: the greatest severity of its outputs, over 1 where one fails.
+[[nodiscard]] double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs,
+                                    golden::LayerRun run);
 
 }  // namespace goldseal

@@ -3,6 +3,13 @@
 
 #include "samples.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 namespace goldseal {
 namespace {
 
@@ -39,6 +46,89 @@ TEST_CASE("an output that became NaN fails whatever the ratios") {
   auto observed = conforming();
   observed.outputs[0].native->mask_mismatches = 1;
   CHECK(judge("golden.native", observed).status == Status::fail);
+}
+
+TEST_CASE("what stands elsewhere than the sealed NaN is named with its place, not measured") {
+  auto observed = conforming();
+  observed.outputs[0].native->mask_mismatches = 2;
+  observed.outputs[0].native->first_mismatch = {7, {0, 7}, std::nan(""), 0.5};
+  const auto finding = judge("golden.native", observed);
+  CHECK(finding.message.find("default/out is NaN or infinite where the seal is not, or the reverse, first at (0, 7)") ==
+        0);
+  CHECK(finding.actual == "2 of 4 elements differ in kind");
+  const auto& table = finding.tables.front();
+  const auto cell = [&](std::string_view column) {
+    const auto at = std::ranges::find(table.columns, column) - table.columns.begin();
+    return table.rows.at(0).at(static_cast<std::size_t>(at));
+  };
+  CHECK(cell("worst element") == "(0, 7)");
+  CHECK(cell("expected") == "0.5");
+  CHECK(cell("found") == "nan");
+}
+
+TEST_CASE("a lane that single elements alone fail says so, with the limit that they break") {
+  auto observed = conforming();
+  auto& native = *observed.outputs[0].native;
+  native.rms_ratio = 5;
+  native.max_ratio = 4e4;
+  native.worst = {3, {3}, 2, 1};
+  const auto finding = judge("golden.native", observed);
+  CHECK(finding.message.find("in single elements") != std::string::npos);
+  CHECK(finding.expected == "error/noise of one element at most 256");
+  CHECK(finding.actual == "1e+04 at (3)");
+}
+
+TEST_CASE("the table of outputs gives every measure that an output has, and the measurements its digits") {
+  auto observed = conforming();
+  auto& native = *observed.outputs[0].native;
+  native = {.output = "out",
+            .elements = 600,
+            .compared = 600,
+            .rms_ratio = 5000,
+            .max_ratio = 9000,
+            .worst = {12, {1, 2}, 2.5, 2.25},
+            .worst_noise = 1e-5,
+            .worst_ulp = 1048576,
+            .rms = 0.25,
+            .max_abs = 0.5,
+            .reference_rms = 1,
+            .cosine = 0.99987654,
+            .psnr = 61.26,
+            .top1 = 1,
+            .top5 = 0.99999,
+            .first_mismatch = {},
+            .same_bits = {}};
+  auto finding = judge("golden.native", observed);
+  CHECK(finding.tables.front().columns == std::vector<std::string>{"output", "error/noise", "limit", "worst element",
+                                                                   "expected", "found", "ulp", "cosine", "PSNR (dB)",
+                                                                   "top 1", "top 5"});
+  CHECK(finding.tables.front().rows.front() == std::vector<std::string>{"default/out", "1.25e+03", "16", "(1, 2)",
+                                                                        "2.25", "2.5", "1.05e+06", "0.999877", "61.3",
+                                                                        "100%", "99.99%"});
+  const auto measured = [&](std::string_view name) {
+    const auto found = std::ranges::find(finding.measurements, "default/out." + std::string(name), &Measurement::name);
+    return found == finding.measurements.end() ? std::nullopt : std::optional(found->value);
+  };
+  CHECK(measured("diffuse") == 1250);
+  CHECK(measured("local") == 2250);
+  CHECK(measured("rms") == 0.25);
+  CHECK(measured("max-abs") == 0.5);
+  CHECK(measured("worst.place") == 12);
+  CHECK(measured("worst.expected") == 2.25);
+  CHECK(measured("worst.found") == 2.5);
+  CHECK(measured("worst.ulp") == 1048576);
+  CHECK(measured("cosine") == 0.99987654);
+  CHECK(measured("psnr") == 61.26);
+  CHECK(measured("top1") == 1);
+  CHECK(measured("top5") == 0.99999);
+
+  // What no output has is neither a column nor a measurement.
+  native.top1.reset();
+  native.top5.reset();
+  finding = judge("golden.native", observed);
+  CHECK(finding.tables.front().columns.back() == "PSNR (dB)");
+  CHECK(finding.tables.front().rows.front().size() == 9);
+  CHECK_FALSE(measured("top5"));
 }
 
 TEST_CASE("an output that could not be judged leaves a required check open") {
@@ -116,6 +206,34 @@ TEST_CASE("the setting with which a native difference goes is named") {
   CHECK(finding.message.find("with oneDNN off it goes") != std::string::npos);
   observed.trials.pop_back();
   CHECK(judge("golden.native", observed).message.find("no single setting mends it") != std::string::npos);
+}
+
+TEST_CASE(
+    "channels that the network swaps are named as the cause, with the remedy, where reversing them mends the run") {
+  auto observed = conforming();
+  observed.outputs[0].shadow->rms_ratio = 1;
+  TrialObservation trial{"default",
+                         "the channels of its input reversed",
+                         1e-3,
+                         golden::LayerRun::float64,
+                         "it takes BGR for RGB",
+                         "leave the order alone"};
+  observed.trials = {trial};
+  auto finding = judge("golden.shadow", observed);
+  CHECK(finding.message.ends_with("; with the channels of its input reversed it goes: it takes BGR for RGB"));
+  CHECK(finding.remedy == "leave the order alone");
+  CHECK(finding.tables.back().rows.front().back() == "yes");
+
+  // Where it does not help there is nothing to say, and a float64 trial says nothing of a native run.
+  observed.trials[0].severity = 40;
+  finding = judge("golden.shadow", observed);
+  CHECK(finding.message.find("reversed") == std::string::npos);
+  CHECK(finding.remedy != "leave the order alone");
+  CHECK(finding.tables.size() == 1);
+  observed.trials = {trial};
+  observed.outputs[0].shadow->rms_ratio = 0;
+  observed.outputs[0].native->rms_ratio = 5e3;
+  CHECK(judge("golden.native", observed).message.find("reversed") == std::string::npos);
 }
 
 TEST_CASE("an input whose preprocessing drifted fails with the drift's own words") {

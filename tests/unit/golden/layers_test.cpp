@@ -155,6 +155,21 @@ TEST_CASE("A second layer of one name is numbered") {
   CHECK(trail.steps[3].label == "stem (conv2d) #2");
 }
 
+TEST_CASE("A layer that perturbed native runs left alone has the noise that they were given") {
+  // As of quantized layers, whose steps swallow a small change; a second look takes the place of the first.
+  Chain chain;
+  LayerProbe probe;
+  for (const double rounding : {0x1p-22, 0x1p-9}) {
+    probe.set_reference(chain.with(0), rounding);
+    for (std::int64_t seed = 1; seed <= k_probes; ++seed) probe.add_response(seed, chain.with(rounding > 1e-4 ? 0 : 1));
+  }
+  for (const auto& layer : probe.finish()) CHECK(layer.s0 == 0x1p-10);
+  const auto one_step = follow_layers(probe.finish(), chain.with(1e-3 / k_noise), LayerRun::native, k_bits_float32);
+  CHECK_FALSE(one_step.first);
+  const auto others = follow_layers(probe.finish(), chain.with(0.5 / k_noise, 2), LayerRun::native, k_bits_float32);
+  CHECK(others.first == 2);
+}
+
 TEST_CASE("Layers that change from run to run are not sealed") {
   Chain chain;
   LayerProbe probe;

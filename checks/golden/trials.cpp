@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/golden/outputs.hpp>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace goldseal {
+
+std::string tell_trials(const Observation& observed, const OutputObservation& output, golden::LayerRun run,
+                        Finding& failure) {
+  Table table{"with one setting changed", {"case", "setting", "error/limit", "agrees"}, {}};
+  const TrialObservation* cure = nullptr;
+  bool any_setting = false;
+  for (const auto& trial : observed.trials) {
+    if (trial.golden_case != run_name(output.golden_case, output.device) || trial.run != run) continue;
+    const bool agrees = trial.severity <= 1;
+    table.rows.push_back(
+        {trial.golden_case, trial.setting, fmt::format("{:.3g}", trial.severity), agrees ? "yes" : "no"});
+    if (agrees && cure == nullptr) cure = &trial;
+    any_setting = any_setting || trial.cause.empty();
+  }
+  if (cure == nullptr && !any_setting) return "";
+  failure.tables.push_back(std::move(table));
+  if (cure == nullptr) return "; no single setting mends it";
+  if (cure->cause.empty()) return fmt::format("; with {} it goes", cure->setting);
+  failure.remedy = cure->remedy;
+  return fmt::format("; with {} it goes: {}", cure->setting, cure->cause);
+}
+
+}  // namespace goldseal
