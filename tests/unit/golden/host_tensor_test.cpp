@@ -80,7 +80,7 @@ TEST_CASE("Every float16 comes back from its float, and every finite bfloat16") 
 }
 
 TEST_CASE("Rounding to float16 picks the nearest of its neighbours") {
-  rc::check("no neighbour is nearer", [] {
+  CHECK(rc::check("no neighbour is nearer", [] {
     const double value = *rc::gen::inRange(-6'000'000, 6'000'000) / 128.0 + *rc::gen::inRange(0, 100) * 1e-5;
     const auto half = half_bits(value, DType::float16);
     const double error = std::fabs(static_cast<double>(float16_to_float(half)) - value);
@@ -88,7 +88,7 @@ TEST_CASE("Rounding to float16 picks the nearest of its neighbours") {
       const double other = static_cast<double>(float16_to_float(static_cast<std::uint16_t>(half + step)));
       RC_ASSERT(std::isnan(other) || error <= std::fabs(other - value));
     }
-  });
+  }));
 }
 
 TEST_CASE("Neighbouring floats are one unit apart, across zero too") {

@@ -68,7 +68,7 @@ TEST_CASE("The second probe is held against the seeds that it shares with the fi
 }
 
 TEST_CASE("A code gives its response back within the stated bound, whatever the spread") {
-  rc::check("decoded / true within 2^(step/2)", [] {
+  CHECK(rc::check("decoded / true within 2^(step/2)", [] {
     const auto exponents = *rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(-900, -20)));
     std::vector<double> reference(exponents.size(), 0);
     std::vector<double> moved;
@@ -82,7 +82,7 @@ TEST_CASE("A code gives its response back within the stated bound, whatever the 
       const double ratio = noise_of(noise, i, 0) / expected;
       RC_ASSERT(std::fabs(std::log2(ratio)) <= noise.step / 2 + 1e-9);
     }
-  });
+  }));
 }
 
 TEST_CASE("A spread beyond 64 octaves raises the smallest responses, never lowers one") {

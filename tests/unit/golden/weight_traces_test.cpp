@@ -38,7 +38,7 @@ WeightChange change(const std::vector<float>& before, const std::vector<float>& 
 }  // namespace
 
 TEST_CASE("Any one flipped bit is named with its element and both values") {
-  rc::check("element and bit", [] {
+  CHECK(rc::check("element and bit", [] {
     const auto before = weights(*rc::gen::inRange<std::size_t>(2, 5000), *rc::gen::inRange<std::uint64_t>(0, 99));
     const auto index = *rc::gen::inRange<std::size_t>(0, before.size());
     const auto bit = *rc::gen::inRange(0, 32);
@@ -48,7 +48,7 @@ TEST_CASE("Any one flipped bit is named with its element and both values") {
     RC_ASSERT(found.kind == Kind::one_element);
     RC_ASSERT(found.text.starts_with(
         fmt::format("bit {} of element [{}] flipped: {:.9g} became", bit, index, static_cast<double>(before[index]))));
-  });
+  }));
 }
 
 TEST_CASE("A wholly overwritten element is told by how many bits differ") {
@@ -95,7 +95,7 @@ TEST_CASE("Integers of every width have their flipped bit named too") {
 }
 
 TEST_CASE("The fast roundings agree with the definition on every exponent") {
-  rc::check("float -> half -> float", [] {
+  CHECK(rc::check("float -> half -> float", [] {
     const auto value = std::bit_cast<float>(*rc::gen::arbitrary<std::uint32_t>());
     const float half = round_to_float16(value);
     const float brain = round_to_bfloat16(value);
@@ -106,7 +106,7 @@ TEST_CASE("The fast roundings agree with the definition on every exponent") {
     RC_ASSERT(half == float16_to_float(half_bits(static_cast<double>(value), DType::float16)));
     RC_ASSERT(brain == bfloat16_to_float(half_bits(static_cast<double>(value), DType::bfloat16)));
     RC_ASSERT(std::signbit(half) == std::signbit(value));
-  });
+  }));
 }
 
 TEST_CASE("Traces are packed and unpacked") {
