@@ -12,9 +12,9 @@
 namespace goldseal {
 namespace {
 
-// Floored: rows that differ must not be rounded away.
+// Floored: rows that differ must not be rounded away. 0.57 * 10,000 is a little less than 5,700.
 std::string share(const std::optional<double>& agreeing) {
-  return agreeing ? fmt::format("{:g}%", std::floor(*agreeing * 1e4) / 1e2) : "";
+  return agreeing ? fmt::format("{:g}%", std::floor(*agreeing * 1e4 + 1e-6) / 1e2) : "";
 }
 
 // The element to look at first: one that is NaN or infinite on one side alone, else the worst. Nothing where every

@@ -19,4 +19,12 @@ set +o pipefail
 "$GOLDSEAL" inspect tiny.pth | head -n 1 >/dev/null
 [[ ${PIPESTATUS[0]} == 0 ]] || fail "a closed pipe was an error"
 "$GOLDSEAL" probe -o here.toml
+# What a log holds already stays, and what comes after follows.
+echo before >log.txt
+{
+  "$GOLDSEAL" probe -o /dev/stdout
+  echo after
+} >>log.txt
+[[ $(head -n 1 log.txt) == before && $(tail -n 1 log.txt) == after && $(wc -l <log.txt) -gt 10 ]] ||
+  fail "/dev/stdout did not lead into the log: $(head -n 3 log.txt)"
 expect 0 "$GOLDSEAL" check tiny.seal --target here.toml

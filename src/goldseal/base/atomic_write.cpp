@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -63,6 +64,18 @@ void write_through(const fs::path& path, std::string_view bytes) {
   ::close(descriptor);
 }
 
+// /dev/stdout where it was led into a file: what is in that file already must stay, and so must what comes after.
+// Nothing where the path is no stream of this process.
+std::optional<int> own_stream(const fs::path& path) {
+  struct stat there {};
+  if (::stat(path.c_str(), &there) != 0) return std::nullopt;
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat here {};
+    if (::fstat(stream, &here) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino) return stream;
+  }
+  return std::nullopt;
+}
+
 // The file that a link leads to; a link to nothing is itself replaced.
 fs::path without_link(const fs::path& path) {
   std::error_code error;
@@ -94,6 +107,10 @@ bool is_device_or_pipe(const fs::path& path) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view bytes) {
+  if (const auto stream = own_stream(path)) {
+    std::fflush(nullptr);  // what was printed before comes before
+    return write_all(*stream, bytes, path);
+  }
   if (is_device_or_pipe(path)) return write_through(path, bytes);
   const auto target = without_link(path);
   const auto temporary = parent_of(target) / staging_name(target);

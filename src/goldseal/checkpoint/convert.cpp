@@ -115,8 +115,10 @@ void write_torch(const Checkpoint& checkpoint, const std::vector<Row>& rows, con
     if (added) {
       tally.total += row.bytes;
       storages.push_back({row.bytes, [&](const Take& take) {
-                            produce(checkpoint, row, take);
-                            tally.done += row.bytes;
+                            produce(checkpoint, row, [&](std::span<const std::byte> piece) {
+                              take(piece);
+                              tally.done += piece.size();
+                            });
                           }});
     }
     tensors.push_back({row.name, row.dtype, source.shape, found->second, source.parameter});

@@ -73,6 +73,7 @@ void OutputFile::commit() {
   throw_if_interrupted();
   const bool sync = m_durability == Durability::synced;
   if (sync && ::fsync(m_descriptor) != 0) throw system_error(m_path.string(), "sync the file", errno);
+  throw_if_interrupted();
   if (::rename(m_temporary.c_str(), m_path.c_str()) != 0)
     throw system_error(m_path.string(), "put the file in its place", errno);
   ::close(std::exchange(m_descriptor, -1));

@@ -213,7 +213,7 @@ GOLDSEAL_INLINE void scan_largest(const std::byte* from, std::size_t count, std:
   using Lanes = typename LanesOf<T>::Type;
   constexpr std::size_t k_vectors = 8;
   constexpr std::size_t k_group = k_vectors * k_lanes;
-  if (count >= k_group && std::isinf(largest.bar()))
+  if (count >= k_group && largest.empty())
     largest.expect_above(static_cast<double>(low_bar<T>(from, count, largest.wanted())));
   std::size_t at = 0;
   for (; at + k_group <= count; at += k_group) {
@@ -400,7 +400,7 @@ bool LargestValues::same_places(const LargestValues& other) const {
 
 void RowAgreement::add(const LargestValues& found, const LargestValues& reference) {
   ++rows;
-  if (found.first() == reference.first()) ++same_first;
+  if (found.empty() == reference.empty() && found.first() == reference.first()) ++same_first;
   if (found.same_places(reference)) ++same_five;
 }
 

@@ -26,11 +26,17 @@ constexpr double k_move = 4;
 constexpr std::array<double, 4> k_zero_moves{1, 16, 256, 4096};
 constexpr std::size_t k_most_rows = 20;
 
+// A worker that raised or does not know the request is well, and the rest of the capture goes on.
+bool worker_is_well(const Worker& worker) {
+  return !worker.failure() || worker.failure()->kind == WorkerFailure::Kind::raised ||
+         worker.failure()->kind == WorkerFailure::Kind::memory;
+}
+
 // Moves groups of tensors and halves those whose movement shows.
 class BlindSearch {
  public:
-  BlindSearch(const CaseRunner& runner, const std::vector<HostTensor>& reference)
-      : m_runner(runner), m_reference(reference) {}
+  BlindSearch(const Worker& worker, const CaseRunner& runner, const std::vector<HostTensor>& reference)
+      : m_worker(worker), m_runner(runner), m_reference(reference) {}
 
   void search(std::span<const std::string> names) {
     if (names.empty()) return;
@@ -59,25 +65,28 @@ class BlindSearch {
     RunRequest request;
     request.float64 = true;
     request.perturb = Perturbation{seed, k_move, zero, {names.begin(), names.end()}};
-    const auto outputs = m_runner.run(request);
+    std::vector<HostTensor> outputs;
+    try {
+      outputs = m_runner.run(request);
+    } catch (const Error& error) {
+      // What the network refuses it has looked at: an index that is out of range now.
+      const auto& failure = m_worker.failure();
+      if (error.kind() == ErrorKind::interrupted || !failure || failure->kind != WorkerFailure::Kind::raised) throw;
+      return true;
+    }
     return !std::ranges::all_of(m_reference, [&](const HostTensor& output) {
       const auto* const moved = find_tensor(outputs, output.name);
       return moved != nullptr && moved->shape == output.shape && golden::judge_repeat(output, *moved).equal;
     });
   }
 
+  const Worker& m_worker;
   const CaseRunner& m_runner;
   const std::vector<HostTensor>& m_reference;
   std::size_t m_runs = 0;
   bool m_exhausted = false;
   std::set<std::string> m_seen;
 };
-
-// A worker that raised or does not know the request is well, and the rest of the capture goes on.
-bool worker_is_well(const Worker& worker) {
-  return !worker.failure() || worker.failure()->kind == WorkerFailure::Kind::raised ||
-         worker.failure()->kind == WorkerFailure::Kind::memory;
-}
 
 std::string share_of(const TensorReach& tensor) {
   return fmt::format("{:.1f} %", 100 * static_cast<double>(tensor.reached) / static_cast<double>(tensor.elements));
@@ -92,7 +101,7 @@ std::optional<std::vector<TensorReach>> measure_reach(Worker& worker, const Case
     std::vector<std::string> blind;
     for (const auto& tensor : reach)
       if (tensor.reached == 0 && tensor.elements > 0) blind.push_back(tensor.name);
-    BlindSearch search(runner, reference);
+    BlindSearch search(worker, runner, reference);
     search.search(blind);
     if (search.exhausted()) return std::nullopt;
     for (auto& tensor : reach)

@@ -287,3 +287,25 @@ TEST_CASE("Integers are compared exactly, beyond 2^53 too") {
   CHECK(mismatch.differing == 2);
   CHECK(mismatch.first.flat == 1);
 }
+
+TEST_CASE("masked places of a long row of halves, read in several pieces, leave its largest where they are") {
+  constexpr std::int64_t k_row = 4096;
+  std::vector<double> reference(k_row, -k_infinity);
+  reference[7] = 3;
+  reference[90] = 2;
+  reference[1000] = 1;
+  std::vector<std::uint16_t> halves;
+  for (const auto value : reference) halves.push_back(half_bits(value, DType::float16));
+  const auto found = make_tensor("y", DType::float16, {1, k_row}, halves);
+  const auto deviation = compare(found, doubles(reference, {1, k_row}), uniform_noise({1, k_row}, 1));
+  CHECK(deviation.top1.value() == 1);
+  CHECK(deviation.top5.value() == 1);
+}
+
+TEST_CASE("a row of NaN alone has no largest value, and agrees with none that has one") {
+  const auto deviation =
+      compare(doubles({k_nan, k_nan, k_nan, k_nan}, {1, 4}), doubles({4, 3, 2, 1}, {1, 4}), uniform_noise({1, 4}, 1));
+  CHECK(deviation.top1.value() == 0);
+  const auto row_of = [](double value) { return doubles(std::vector<double>(100, value), {1, 100}); };
+  CHECK(compare(row_of(k_nan), row_of(-1), uniform_noise({1, 100}, 1)).top1.value() == 0);
+}
