@@ -15,7 +15,8 @@ RUN cmake --preset release -S /src -DBUILD_TESTING=OFF -DGOLDSEAL_TORCH_DIRS=/us
     && cmake --install /src/build/release --prefix /opt/goldseal --component workers --strip
 
 FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends libtorch1.13 && rm -rf /var/lib/apt/lists/*
+# The headers and unversioned names of libtorch-dev are what a LibTorch is known by.
+RUN apt-get update && apt-get install -y --no-install-recommends libtorch-dev && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/goldseal /opt/goldseal
 ENV PATH=/opt/goldseal/bin:$PATH
 WORKDIR /work
