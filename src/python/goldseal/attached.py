@@ -124,7 +124,6 @@ class AttachedSession(Session):
         for form in ("python", "torchscript", "darknet", "export", "plugin", "aoti"):
             self.builders[form] = lambda source, options: live
 
-
     def _write_program(
         self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits
     ) -> Program:
