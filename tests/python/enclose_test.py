@@ -38,6 +38,7 @@ class EncloseTest(InDirectory):
     def sealed(self, model, inputs, **arguments):
         """The report's finding on the architecture is what the warnings tell; none: it is enclosed."""
         torch.save(model.state_dict(), "net.pth")
+        arguments.setdefault("enclose", "auto")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             path = goldseal.seal(model, "net.pth", inputs=inputs, on_error="raise", **arguments)

@@ -72,7 +72,7 @@ def seal(
     seal: Optional[PathLike] = None,
     entry: Optional[str] = None,
     outputs: Optional[Callable[[Any], Any]] = None,
-    enclose: Union[bool, str] = "auto",
+    enclose: Union[bool, str] = False,
     anonymous: bool = False,
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
@@ -89,7 +89,9 @@ def seal(
     outputs    picks from what forward() returns, where not all of it is tensors; the factory's module must do the same
     enclose    whether the seal holds the network's program, without its weights, so that a target can verify with none of
                the code: "auto": where it can be written down and gives the sealed answers, a GoldsealWarning says why
-               not otherwise; True: no seal without; False
+               not otherwise; True: no seal without; False (the default). Writing it down calls forward() with stand-ins for
+               tensors: a forward() or hook that keeps tensors in a list, a dict or elsewhere keeps those, so do not ask
+               for it while such a model trains. The program holds names of files and lines of the code.
     anonymous  leaves out host name and serial numbers
     on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
 
