@@ -57,8 +57,7 @@ const Check k_env_torch_build{
         "Whether the machine's PyTorch has its CUDA half, and that half can be loaded, where the model was sealed on a "
         "GPU. A CPU wheel on a GPU machine says \"Torch not compiled with CUDA enabled\"; a missing libcudnn or "
         "libcublas makes PyTorch fall back to the CPU in silence. Builds for AMD's GPUs (ROCm), which call their "
-        "devices "
-        "cuda:0 too, and for Intel's (XPU) are told apart.",
+        "devices cuda:0 too, and for Intel's (XPU) are told apart.",
     .severity = Severity::fail,
     .judge = judge_torch_build,
 };

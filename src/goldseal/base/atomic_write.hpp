@@ -12,7 +12,8 @@ namespace goldseal {
 [[nodiscard]] bool is_device_or_pipe(const std::filesystem::path& path);
 
 /// Replaces `path`, or the file that it is a link to, by a file with these bytes: written beside it, synced, renamed.
-/// Whatever happens, the old file or the new one is there, never a part. Devices and pipes are written to instead.
+/// Whatever happens, the old file or the new one is there, never a part. Devices, pipes and what
+/// this process's own standard output or error leads to are written to instead.
 /// Throws Error{io}, with nothing left behind.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 

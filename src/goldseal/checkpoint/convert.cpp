@@ -70,8 +70,12 @@ void require_prefix_found(const std::vector<Row>& rows, const ConvertOptions& op
               rows.empty() ? "" : fmt::format("the first name is {}", escape_unprintable(rows.front().source->name)));
 }
 
-void produce(const Checkpoint& checkpoint, const Row& row, const Take& take) {
-  if (row.dtype == row.source->dtype) return for_each_piece(checkpoint, *row.source, take);
+void produce(const Checkpoint& checkpoint, const Row& row, const Take& take, Tally& tally) {
+  const auto counted = [&](std::span<const std::byte> piece) {
+    take(piece);
+    tally.done += piece.size();
+  };
+  if (row.dtype == row.source->dtype) return for_each_piece(checkpoint, *row.source, counted);
   std::vector<double> values;
   std::vector<std::byte> bytes;
   for_each_piece(checkpoint, *row.source, [&](std::span<const std::byte> piece) {
@@ -79,7 +83,7 @@ void produce(const Checkpoint& checkpoint, const Row& row, const Take& take) {
     bytes.clear();
     to_doubles(piece, row.source->dtype, values);
     from_doubles(values, row.dtype, bytes);
-    take(bytes);
+    counted(bytes);
   });
 }
 
@@ -95,10 +99,8 @@ void write_safetensors_file(const Checkpoint& checkpoint, const std::vector<Row>
   file.write(write_safetensors_header(tensors, metadata));
   for (const auto& row : rows) tally.total += row.bytes;
   for (const auto& row : rows) {
-    produce(checkpoint, row, [&](std::span<const std::byte> piece) {
-      file.write(piece);
-      tally.done += piece.size();
-    });
+    produce(
+        checkpoint, row, [&](std::span<const std::byte> piece) { file.write(piece); }, tally);
   }
 }
 
@@ -114,12 +116,7 @@ void write_torch(const Checkpoint& checkpoint, const std::vector<Row>& rows, con
         known.emplace(View{source.storage, source.offset, source.dtype, source.shape, source.strides}, storages.size());
     if (added) {
       tally.total += row.bytes;
-      storages.push_back({row.bytes, [&](const Take& take) {
-                            produce(checkpoint, row, [&](std::span<const std::byte> piece) {
-                              take(piece);
-                              tally.done += piece.size();
-                            });
-                          }});
+      storages.push_back({row.bytes, [&](const Take& take) { produce(checkpoint, row, take, tally); }});
     }
     tensors.push_back({row.name, row.dtype, source.shape, found->second, source.parameter});
   }

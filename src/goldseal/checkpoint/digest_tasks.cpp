@@ -90,6 +90,7 @@ class Lanes {
     void add_checksum(std::span<const std::byte> piece) {
       if (task->checksum) checksum = crc32(piece, checksum);
     }
+
     const DigestTask* task;
     Sha256Message message;
     std::uint32_t checksum = 0;

@@ -26,13 +26,10 @@ struct Row {
 std::vector<Row> rows_of(const Settings& settings) {
   std::vector<Row> rows;
   for (const auto& verb : verbs()) {
-    CommonOptions unused;
-    CLI::App app(std::string(verb.summary), std::string(verb.name));
-    const auto action = verb.add(app, unused);  // owns what the options write to
-    add_common(app, unused);
-    static_cast<void>(
-        apply_settings(app, settings));  // so that a value which the verb would refuse is refused here too
-    for (const auto* const option : app.get_options()) {
+    DeclaredVerb declared(verb);
+    // So that a value which the verb would refuse is refused here too.
+    static_cast<void>(apply_settings(declared.app, settings));
+    for (const auto* const option : declared.app.get_options()) {
       if (option->get_lnames().empty() || !is_setting(option->get_lnames().front())) continue;
       const auto key = option->get_lnames().front();
       if (const auto* const set = settings.find(verb.name, key)) {

@@ -64,12 +64,7 @@ bool is_verb(std::string_view name) {
 // Whether a verb has the flag, from the table that its command line is parsed by.
 bool takes(std::string_view verb, std::string_view key) {
   const auto found = std::ranges::find(verbs(), verb, &Verb::name);
-  if (found == verbs().end()) return false;
-  CommonOptions unused;
-  CLI::App app;
-  const auto action = found->add(app, unused);  // owns what the options write to
-  add_common(app, unused);
-  return app.get_option_no_throw("--" + std::string(key)) != nullptr;
+  return found != verbs().end() && DeclaredVerb(*found).app.get_option_no_throw("--" + std::string(key)) != nullptr;
 }
 
 std::string meant(std::string_view text, std::vector<std::string> candidates) {

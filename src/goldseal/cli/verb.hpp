@@ -65,6 +65,15 @@ struct Verb {
 /// All verbs, in the order of the help.
 [[nodiscard]] std::span<const Verb> verbs();
 
+/// A verb's options by themselves, apart from any command line: what it takes, and its defaults.
+struct DeclaredVerb {
+  explicit DeclaredVerb(const Verb& verb);
+
+  CommonOptions common;
+  CLI::App app;
+  Action action;  ///< owns what the options write to
+};
+
 Action add_capture(CLI::App& app, const CommonOptions& common);
 Action add_verify(CLI::App& app, const CommonOptions& common);
 Action add_check(CLI::App& app, const CommonOptions& common);

@@ -2,6 +2,7 @@
 #include <goldseal/cli/verb.hpp>
 
 #include <array>
+#include <string>
 
 namespace goldseal::cli {
 namespace {
@@ -27,5 +28,10 @@ constexpr std::array k_verbs{
 }  // namespace
 
 std::span<const Verb> verbs() { return k_verbs; }
+
+DeclaredVerb::DeclaredVerb(const Verb& verb)
+    : app(std::string(verb.summary), std::string(verb.name)), action(verb.add(app, common)) {
+  add_common(app, common);
+}
 
 }  // namespace goldseal::cli

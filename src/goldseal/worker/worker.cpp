@@ -160,6 +160,10 @@ const std::filesystem::path& Worker::run_directory() const { return m_state->dir
 std::string Worker::sandbox() const { return m_state->sandbox ? m_state->sandbox->level() : "none"; }
 const std::optional<WorkerFailure>& Worker::failure() const { return m_state->channel.failure(); }
 
+bool Worker::is_well() const {
+  return !failure() || failure()->kind == WorkerFailure::Kind::raised || failure()->kind == WorkerFailure::Kind::memory;
+}
+
 void Worker::use_device(std::string device) { m_state->device = std::move(device); }
 
 Environment Worker::environment() {

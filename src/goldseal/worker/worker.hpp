@@ -73,6 +73,8 @@ class Worker {
   void finish();
 
   [[nodiscard]] const std::optional<WorkerFailure>& failure() const;
+  /// True where it can take further requests: it has not failed, or has only raised or run out of memory.
+  [[nodiscard]] bool is_well() const;
 
  private:
   struct State;

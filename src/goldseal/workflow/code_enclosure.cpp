@@ -90,13 +90,6 @@ std::optional<std::string> otherwise_in_judge(Worker& judge, const ModelSpec& en
   return std::nullopt;
 }
 
-// What ends the capture too: an interrupt, or a worker that is no more.
-bool is_final(const Error& error, const Worker& worker) {
-  if (error.kind() == ErrorKind::interrupted) return true;
-  if (!worker.failure()) return false;
-  return worker.failure()->kind != WorkerFailure::Kind::raised && worker.failure()->kind != WorkerFailure::Kind::memory;
-}
-
 class Enclosing {
  public:
   Enclosing(Worker& worker, const Checkpoint& checkpoint, const std::vector<golden::GoldenTensors>& sealed,
@@ -112,14 +105,9 @@ class Enclosing {
   EnclosedCode run() {
     std::string reasons;
     for (const auto& form : k_forms) {
-      try {
-        const auto reason = enclose_as(form);
-        if (!reason) return std::move(m_enclosed);
-        reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", form.label, *reason);
-      } catch (const Error& error) {
-        if (is_final(error, m_worker)) throw;
-        reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", form.label, error.message());
-      }
+      const auto reason = try_form(form);
+      if (!reason) return std::move(m_enclosed);
+      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", form.label, *reason);
       discard();
     }
     throw Error(ErrorKind::unsupported, "the network's code", reasons,
@@ -127,6 +115,17 @@ class Enclosing {
   }
 
  private:
+  // Why the form does not do; nothing where it does.
+  std::optional<std::string> try_form(const Form& form) {
+    try {
+      return enclose_as(form);
+    } catch (const Error& error) {
+      // These end the capture too.
+      if (error.kind() == ErrorKind::interrupted || !m_worker.is_well()) throw;
+      return error.message();
+    }
+  }
+
   std::optional<std::string> enclose_as(const Form& form) {
     const CaseRunner inputs(m_worker, m_sealed.front().inputs, "program-inputs");
     const auto written =

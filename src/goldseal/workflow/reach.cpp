@@ -26,12 +26,6 @@ constexpr double k_move = 4;
 constexpr std::array<double, 4> k_zero_moves{1, 16, 256, 4096};
 constexpr std::size_t k_most_rows = 20;
 
-// A worker that raised or does not know the request is well, and the rest of the capture goes on.
-bool worker_is_well(const Worker& worker) {
-  return !worker.failure() || worker.failure()->kind == WorkerFailure::Kind::raised ||
-         worker.failure()->kind == WorkerFailure::Kind::memory;
-}
-
 // Moves groups of tensors and halves those whose movement shows.
 class BlindSearch {
  public:
@@ -108,7 +102,8 @@ std::optional<std::vector<TensorReach>> measure_reach(Worker& worker, const Case
       if (search.seen(tensor.name)) tensor.reached = tensor.elements;
     return reach;
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::interrupted || !worker_is_well(worker)) throw;
+    // A worker that raised or does not know the request goes on with the rest of the capture.
+    if (error.kind() == ErrorKind::interrupted || !worker.is_well()) throw;
     return std::nullopt;
   }
 }
