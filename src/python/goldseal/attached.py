@@ -9,7 +9,7 @@ import random
 import socket
 import sys
 import weakref
-from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 
 import torch
 from torch import nn
@@ -18,10 +18,12 @@ from . import command
 from .errors import GoldsealError
 from .report import Report
 from .worker.channel import Channel
+from .worker.description import described
+from .worker.kept import kept
 from .worker.layer_watch import LayerRecorder
-from .worker.network import Network, Slot, is_plain, on_copies
+from .worker.network import Network, Slot, on_copies
 from .worker.perturbation import Transform
-from .worker.program import Limits, Program
+from .worker.program import KeepsStandIns, Limits, Program
 from .worker.python_builder import unwrapped
 from .worker.refusal import Refusal
 from .worker.session import Session
@@ -36,7 +38,7 @@ class LiveNetwork(Network):
     def __init__(self, module: nn.Module, outputs: Optional[Outputs] = None, replace: bool = False) -> None:
         self._outputs = outputs
         self._replace = replace
-        self._own: list[tuple[Slot, torch.Tensor]] = []
+        self._own: list[tuple[Slot, torch.Tensor, torch.Tensor]] = []
         super().__init__(module)
         self._home = next((slot.place.get().device for slot in self.slots), torch.device("cpu"))
 
@@ -53,18 +55,18 @@ class LiveNetwork(Network):
             name = slot.name if slot.name in tensors else self.tied.get(slot.name)
             if name is not None:
                 own = slot.place.get()
-                self._own.append((slot, own))
-                slot.place.set(tensors[name].to(own.device))
+                loaded = tensors[name].to(own.device)
+                self._own.append((slot, own, loaded))
+                slot.place.set(loaded)
 
     def give_back(self, adopt: bool) -> None:
         """The caller's own tensors in their places again; with `adopt` they take the loaded values."""
-        loaded = [(own, slot.place.get()) for slot, own in self._own]
-        for slot, own in reversed(self._own):
+        replaced, self._own = self._own, []
+        for slot, own, _ in reversed(replaced):
             slot.place.set(own)
-        self._own = []
         if adopt:
             with torch.no_grad():
-                for own, value in loaded:
+                for _, own, value in replaced:
                     own.copy_(value)
 
     def run(
@@ -75,17 +77,13 @@ class LiveNetwork(Network):
     ) -> dict[str, torch.Tensor]:
         return super().run(inputs, on_copies(self, transform), recorder)
 
-    def described(self, inputs: dict[str, torch.Tensor]) -> Any:
-        """What the network's program depends on, as far as it can be seen; that it gives the sealed answers is tried."""
-        plain = [
-            (prefix, name, repr(value))
-            for prefix, part in self.module.named_modules()
-            for name, value in vars(part).items()
-            if is_plain(value)
-        ]
-        tensors = [(slot.name, slot.place.get().dtype, slot.place.get().shape) for slot in self.slots]
-        given = [(name, tensor.dtype, tensor.shape) for name, tensor in inputs.items()]
-        return plain, tensors, given, self._home, getattr(self._outputs, "__code__", self._outputs)
+    def described(self, inputs: dict[str, torch.Tensor]) -> Optional[str]:
+        """All that the network's program depends on; None where not all of it can be seen."""
+        return described(self, inputs, self._outputs, str(self._home))
+
+    @property
+    def outputs(self) -> Optional[Outputs]:
+        return self._outputs
 
     @property
     def picks(self) -> bool:
@@ -98,14 +96,15 @@ class LiveNetwork(Network):
 class _Known(NamedTuple):
     """What came of writing a module's program down, when the module was as described."""
 
-    described: Any
-    outcome: Union[Program, Refusal]
+    described: Optional[str]  # None: it counts whatever the module is
+    program: Optional[Program]
     archive: bytes
+    error: dict[str, str]  # of the refusal, where there is no program; the refusal itself would keep the module alive
 
     def written_to(self, path: str) -> Program:
-        if isinstance(self.outcome, Refusal):
-            raise self.outcome
-        program = self.outcome._replace(path=path + os.path.splitext(self.outcome.path)[1])
+        if self.program is None:
+            raise Refusal(**self.error)
+        program = self.program._replace(path=path + os.path.splitext(self.program.path)[1])
         with open(program.path, "wb") as file:
             file.write(self.archive)
         return program
@@ -130,26 +129,23 @@ class AttachedSession(Session):
         if not isinstance(network, LiveNetwork):
             return super()._write_program(network, form, inputs, path, limits)
         known = _programs.setdefault(network.module, {})
-        described = network.described(inputs)
-        if form not in known or known[form].described != described:
-            known[form] = self._known(described, network, form, inputs, path, limits)
-        return known[form].written_to(path)
-
-    def _known(
-        self,
-        described: Any,
-        network: LiveNetwork,
-        form: str,
-        inputs: dict[str, torch.Tensor],
-        path: str,
-        limits: Limits,
-    ) -> _Known:
+        now = network.described(inputs)
+        found = known.get(form)
+        if found is not None and (found.described is None or found.described == now):
+            return found.written_to(path)
+        known.pop(form, None)
         try:
             program = super()._write_program(network, form, inputs, path, limits)
         except Refusal as refusal:
-            return _Known(described, refusal, b"")
-        with open(program.path, "rb") as file:
-            return _Known(described, program, file.read())
+            lasting = isinstance(refusal, KeepsStandIns)
+            if now is not None or lasting:
+                error = {"kind": refusal.kind, "message": refusal.message, "where": refusal.where, "remedy": refusal.remedy}
+                known[form] = _Known(None if lasting else now, None, b"", error)
+            raise
+        if now is not None:
+            with open(program.path, "rb") as file:
+                known[form] = _Known(now, program, file.read(), {})
+        return program
 
 
 @contextlib.contextmanager
@@ -214,7 +210,7 @@ def run_attached(
     torch_directory = os.path.dirname(os.path.abspath(torch.__file__))
     runtime = f"attached={theirs.fileno()}:{torch_directory}"
     try:
-        with preserved(network.module):
+        with preserved(network.module), kept(network.module, network.outputs):
             return command.run([*arguments, "--runtime", runtime], directory, timeout, [theirs.fileno()], answer)
     finally:
         ours.close()

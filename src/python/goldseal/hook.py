@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -72,7 +74,7 @@ def seal(
     seal: Optional[PathLike] = None,
     entry: Optional[str] = None,
     outputs: Optional[Callable[[Any], Any]] = None,
-    enclose: Union[bool, str] = False,
+    enclose: Union[bool, str] = "auto",
     anonymous: bool = False,
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
@@ -89,9 +91,8 @@ def seal(
     outputs    picks from what forward() returns, where not all of it is tensors; the factory's module must do the same
     enclose    whether the seal holds the network's program, without its weights, so that a target can verify with none of
                the code: "auto": where it can be written down and gives the sealed answers, a GoldsealWarning says why
-               not otherwise; True: no seal without; False (the default). Writing it down calls forward() with stand-ins for
-               tensors: a forward() or hook that keeps tensors in a list, a dict or elsewhere keeps those, so do not ask
-               for it while such a model trains. The program holds names of files and lines of the code.
+               not otherwise; True: no seal without; False. What forward() or a hook keeps meanwhile, in the model or where
+               its code can reach, is as it was afterwards
     anonymous  leaves out host name and serial numbers
     on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
 
@@ -249,8 +250,23 @@ def _names_code(seal: PathLike) -> bool:
         text = Path(seal, "manifest.toml").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return False
-    table = re.search(r"^\[model\]$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
-    return table is not None and 'builder = "python"' in table.group(1).splitlines()
+    return _builder(text) == "python"
+
+
+def _builder(manifest: str) -> Optional[str]:
+    try:
+        tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    except ImportError:
+        # Python 3.9 and 3.10 come without; the command writes a table's name and each of its values on lines of their own.
+        table = re.search(r"^[ \t]*\[[ \t]*model[ \t]*\][ \t]*(?:#[^\n]*)?$(.*?)(?=^[ \t]*\[|\Z)", manifest, re.MULTILINE | re.DOTALL)
+        line = r"""^[ \t]*(?:builder|"builder")[ \t]*=[ \t]*(["'])(\w+)\1[ \t]*(?:#.*)?$"""
+        found = re.search(line, table.group(1), re.MULTILINE) if table else None
+        return found.group(2) if found else None
+    try:
+        model = tomllib.loads(manifest).get("model")
+    except tomllib.TOMLDecodeError:
+        return None
+    return model.get("builder") if isinstance(model, dict) else None
 
 
 def _verify_arguments(

@@ -52,13 +52,24 @@ def _is_on(value: str) -> bool:
     return value in ("ON", "1", "TRUE")
 
 
+def _has_xnnpack() -> bool:
+    """As the library of the operators says: that of the Python bindings may have been built with another definition."""
+    try:
+        library = ctypes.CDLL("libtorch_cpu.so", mode=os.RTLD_NOW | os.RTLD_NOLOAD)
+        asked = library._ZN2at7Context18isXNNPACKAvailableEv
+    except (OSError, AttributeError):
+        return bool(torch._C._is_xnnpack_enabled())
+    asked.restype = ctypes.c_bool
+    return bool(asked())
+
+
 def _kernel_libraries(config: str) -> list[str]:
     names = {name for switch, name in _SWITCHES.items() if _is_on(build_setting(config, switch))}
     flags = build_setting(config, "CXX_FLAGS").split()
     names |= {name for definition, name in _DEFINITIONS.items() if f"-D{definition}" in flags}
     if "LAPACK is enabled" in config:
         names.add("lapack")
-    if torch._C._is_xnnpack_enabled():
+    if _has_xnnpack():
         names.add("xnnpack")
     if hasattr(torch.backends, "kleidiai") and torch.backends.kleidiai.is_available():
         names.add("kleidiai")

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
+import logging
 import os
+import sys
 import time
 import warnings
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional
+import zipfile
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 import torch
 from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 
+from . import stand_ins
 from .binding import bind, flatten
+from .kept import kept
 from .network import Network, find_slots, on_copies, refresh_flat_weights
 from .perturbation import Transform
 from .refusal import Refusal, refusal_of
@@ -40,6 +46,10 @@ class Limits(NamedTuple):
     bytes: int
 
 
+class KeepsStandIns(Refusal):
+    """The network's code keeps tensors outside the network. Writing it down once more would put them there once more."""
+
+
 def write_program(network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits) -> Program:
     """`form`: export (torch.export), script or trace (TorchScript). `path` gets the form's ending. The network, which is in
     evaluation mode, is left as it was. Raises Refusal where its code cannot be written down in this form."""
@@ -47,18 +57,32 @@ def write_program(network: Network, form: str, inputs: dict[str, torch.Tensor], 
         raise Refusal("usage", f"`form` is one of {', '.join(_WRITERS)}; found `{form}`")
     if any(isinstance(part, torch.jit.ScriptModule) for part in network.module.modules()):
         raise Refusal("unsupported", "a part of the network is TorchScript itself")
-    try:
-        with _kept(network), warnings.catch_warnings(), _Deadline(limits.seconds):
-            warnings.simplefilter("ignore")
-            program = _WRITERS[form](network, inputs, path)
-    except Refusal:
-        raise
-    except Exception as error:
-        raise _unsupported(error) from None
+    if form == "export" and not _exports():
+        raise Refusal("unsupported", f"torch.export of PyTorch 2.8 or newer is needed, this is {torch.__version__}")
+    before = stand_ins.alive() if form == "export" else None
+    program = _written(network, form, inputs, path, limits.seconds)
+    place = stand_ins.withdrawn(before) if before is not None else None
+    if place is not None:
+        raise KeepsStandIns("unsupported", f"forward() or a hook keeps tensors outside the network, in {place}")
+    if isinstance(program, Refusal):
+        raise program
     size = os.path.getsize(program.path)
     if size > limits.bytes:
         raise Refusal("unsupported", f"the program has {size} bytes without its weights, more than {limits.bytes}")
     return program
+
+
+def _written(
+    network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, seconds: int
+) -> Union[Program, Refusal]:
+    """A refusal is returned: what is raised would keep alive what the code was called with."""
+    try:
+        with _global_hooks_kept(), kept(network.module, network.picked), _buffers_copied(network), _quiet():
+            with _Deadline(seconds):
+                return _WRITERS[form](network, inputs, path)
+    except Exception as error:
+        refusal = error if isinstance(error, Refusal) else _unsupported(error)
+        return Refusal(refusal.kind, refusal.message, refusal.where, refusal.remedy)
 
 
 def read_program(program: Program, network: Network) -> Network:
@@ -82,10 +106,17 @@ def _unsupported(error: Exception) -> Refusal:
     return Refusal("unsupported", found.message, found.where)
 
 
-def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
+def _exports() -> bool:
+    """Whether this PyTorch can. Loads what it takes, so that its loggers are there to be silenced."""
     version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
     if version < _OLDEST_EXPORT:
-        raise Refusal("unsupported", f"torch.export of PyTorch 2.8 or newer is needed, this is {torch.__version__}")
+        return False
+    for name in ("torch._dynamo", "torch.export._trace", "torch.fx.experimental.symbolic_shapes"):
+        importlib.import_module(name)
+    return True
+
+
+def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
     from torch import export
 
     positional, keywords = bind(network.module.forward, inputs)
@@ -98,8 +129,16 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
     for name, tensor in exported.state_dict.items():
         shell = shells.of(tensor)
         exported.state_dict[name] = nn.Parameter(shell, False) if isinstance(tensor, nn.Parameter) else shell
+    for node in _nodes(exported.graph_module):
+        node.meta.pop("stack_trace", None)  # names the files and lines of the code
     export.save(exported, path + ".pt2")
     return Program("export", {}, path + ".pt2", list(names))
+
+
+def _nodes(module: fx.GraphModule) -> Iterator[fx.Node]:
+    for part in module.modules():
+        if isinstance(part, fx.GraphModule):
+            yield from part.graph.nodes
 
 
 def _script(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
@@ -133,9 +172,19 @@ def _archive(scripted: Any, network: Network, path: str) -> Program:
         if slot.name in weights:
             slot.place.set(shells.of(slot.place.get()))
     refresh_flat_weights(scripted)
-    scripted.save(path + ".pt")
+    scripted.save(path + ".debug")
+    _leave_out_debugging(path + ".debug", path + ".pt")
     others = [slot.name for slot in slots if slot.place.table == "_buffers" and slot.name not in weights]
     return Program("torchscript", {"non_persistent": ",".join(others)} if others else {}, path + ".pt", [])
+
+
+def _leave_out_debugging(archive: str, path: str) -> None:
+    """Copies it without what names the files and lines of the code."""
+    with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as rest:
+        for entry in whole.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                rest.writestr(entry.filename, whole.read(entry))
+    os.remove(archive)
 
 
 class _Shells:
@@ -176,23 +225,56 @@ def _flat_answers(network: Network) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _kept(network: Network) -> Iterator[None]:
-    """Inside, buffers are copies, which a forward pass may write to; afterwards every module has the attributes that it had:
-    what forward() stored meanwhile stands for values and is none."""
-    parts = list(network.module.modules())
-    tables = [table for part in parts for table in (part._parameters, part._buffers, part._modules, vars(part))]
-    kept = [(table, dict(table)) for table in tables]
+def _buffers_copied(network: Network) -> Iterator[None]:
+    """Inside, buffers are copies, which a forward pass may write to."""
+    held = [(slot.place, slot.place.get()) for slot in network.slots if not slot.is_parameter]
     copies: Dict[int, torch.Tensor] = {}
     try:
-        for slot in network.slots:
-            if not slot.is_parameter:
-                held = slot.place.get()
-                slot.place.set(copies.setdefault(id(held), held.clone()))
+        for place, tensor in held:
+            place.set(copies.setdefault(id(tensor), tensor.clone()))
         yield
     finally:
-        for table, entries in kept:
-            table.clear()
-            table.update(entries)
+        for place, tensor in held:
+            place.set(tensor)
+
+
+@contextlib.contextmanager
+def _global_hooks_kept() -> Iterator[None]:
+    """Where it fails, torch.export of PyTorch 2.11 leaves a hook behind that every module would call from then on."""
+    tables = [table for name, table in vars(nn.modules.module).items() if name.startswith("_global_")]
+    held = [(table, dict(table)) for table in tables if isinstance(table, dict)]
+    try:
+        yield
+    finally:
+        for table, hooks in held:
+            for key in [key for key in table if key not in hooks]:
+                del table[key]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Inside, PyTorch does not say what it thinks of code that it cannot write down; the refusal says it. Only its own
+    loggers are silenced, and what its modules print: the script's standard error is left alone."""
+    loggers = [logger for logger in list(logging.root.manager.loggerDict.values()) if isinstance(logger, logging.Logger)]
+    levels = [(logger, logger.level) for logger in loggers if logger.name.split(".")[0] == "torch"]
+    printing = [vars(sys.modules[name]) for name in _PRINTING if name in sys.modules]
+    printing = [names for names in printing if "print" not in names]
+    try:
+        for logger, _ in levels:
+            logger.setLevel(logging.CRITICAL + 1)
+        for names in printing:
+            names["print"] = lambda *values, **options: None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for names in printing:
+            names.pop("print", None)
+        for logger, level in levels:
+            logger.setLevel(level)
+
+
+_PRINTING = ("torch.export._trace", "torch.fx.graph_module")
 
 
 class _Deadline(TorchFunctionMode):

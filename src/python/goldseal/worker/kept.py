@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leaves what a module's code can reach as it was, whatever its forward passes put there."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import types
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+import torch
+from torch import nn
+
+from .reach import MISSING, cell_contents, global_hooks, is_installed, named_globals, parts_of
+
+_MOST_VISITED = 200_000
+_DEPTH = 3
+
+Restore = Callable[[], None]
+
+
+@contextlib.contextmanager
+def kept(module: nn.Module, *others: Any) -> Iterator[None]:
+    """Afterwards every module has the attributes that it had, and the lists, dicts, sets and variables that its code, its
+    hooks and `others` can reach hold what they held. What lies outside the module is put back only where tensors were put
+    there: other threads may have changed it otherwise."""
+    snapshot = _Snapshot(module, others)
+    try:
+        yield
+    finally:
+        snapshot.restore()
+
+
+class _Snapshot:
+    def __init__(self, module: nn.Module, others: Tuple[Any, ...]) -> None:
+        self._changes: List[Callable[[], None]] = []
+        self._seen: Dict[int, Any] = {}
+        parts = list(module.modules())
+        for part in parts:
+            self._keep_attributes(part)
+        waiting = collections.deque((part, True) for part in parts)
+        waiting.extend((other, False) for other in (*others, *global_hooks()))
+        while waiting and len(self._seen) < _MOST_VISITED:
+            value, own = waiting.popleft()
+            if id(value) in self._seen:
+                continue
+            self._seen[id(value)] = value
+            inside = own and isinstance(value, (nn.Module, list, tuple, dict, set, collections.deque))
+            self._keep(value, inside)
+            waiting.extend((held, inside) for _, held in parts_of(value) or () if _can_change(held))
+
+    def restore(self) -> None:
+        for change in reversed(self._changes):
+            change()
+
+    def _keep_attributes(self, part: nn.Module) -> None:
+        for table in (part._parameters, part._buffers, part._modules, vars(part)):
+            if isinstance(table, dict):  # a ScriptModule shows what is C++
+                self._keep_container(table, True)
+
+    def _keep(self, value: Any, own: bool) -> None:
+        if isinstance(value, (list, dict, set, collections.deque)):
+            self._keep_container(value, own)
+        elif isinstance(value, types.CellType):
+            self._keep_variables(lambda: {"": cell_contents(value)}, lambda _, old: _fill(value, old))
+        elif isinstance(value, types.FunctionType) and not is_installed(value.__module__):
+            self._keep_variables(lambda: named_globals(value), lambda name, old: _assign(value.__globals__, name, old))
+        elif isinstance(value, type) and not is_installed(value.__module__):
+            self._keep_variables(lambda: dict(vars(value)), lambda name, old: _set(value, name, old))
+        elif hasattr(value, "__dict__") and not isinstance(value, (type, types.ModuleType, types.FunctionType)):
+            self._keep_container(vars(value), own)
+
+    def _keep_container(self, value: Any, own: bool) -> None:
+        before = value.copy() if isinstance(value, (collections.OrderedDict, collections.deque)) else _plain_copy(value)
+
+        def change() -> None:
+            new = _entries_beside(value, before)
+            if new is not None and (own or any(_holds_tensor(entry) for entry in new)):
+                _refill(value, before)
+
+        self._changes.append(change)
+
+    def _keep_variables(self, read: Callable[[], Dict[str, Any]], write: Callable[[str, Any], None]) -> None:
+        before = read()
+
+        def change() -> None:
+            after = read()
+            for name in {**before, **after}:
+                old, new = before.get(name, MISSING), after.get(name, MISSING)
+                if new is not old and _holds_tensor(new):
+                    write(name, old)
+
+        self._changes.append(change)
+
+
+def _can_change(value: Any) -> bool:
+    return not isinstance(value, (str, int, float, bytes, type(None), torch.Tensor, torch.dtype, torch.device))
+
+
+def _plain_copy(value: Any) -> Any:
+    return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else set(value)
+
+
+def _entries(value: Any) -> List[Any]:
+    return list(value.values()) if isinstance(value, dict) else list(value)
+
+
+def _entries_beside(value: Any, before: Any) -> Any:
+    """What it holds that it did not; None where it is as it was."""
+    now, then = _entries(value), _entries(before)
+    if len(now) == len(then) and all(a is b for a, b in zip(now, then)):
+        if not isinstance(value, dict) or list(value) == list(before):
+            return None
+    known = {id(entry) for entry in then}
+    return [entry for entry in now if id(entry) not in known]
+
+
+def _holds_tensor(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, torch.Tensor):
+        return True
+    if depth >= _DEPTH or isinstance(value, (type, types.ModuleType, types.FunctionType)):
+        return False
+    if isinstance(value, (list, tuple, dict, set, collections.deque)):
+        return any(_holds_tensor(entry, depth + 1) for entry in _entries(value))
+    return any(_holds_tensor(entry, depth + 1) for entry in list(getattr(value, "__dict__", {}).values()))
+
+
+def _refill(value: Any, before: Any) -> None:
+    if isinstance(value, list):
+        list.__setitem__(value, slice(None), before)
+    elif isinstance(value, collections.deque):
+        value.clear()
+        value.extend(before)
+    elif isinstance(value, collections.OrderedDict):
+        collections.OrderedDict.clear(value)
+        collections.OrderedDict.update(value, before)
+    elif isinstance(value, dict):
+        dict.clear(value)
+        dict.update(value, before)
+    else:
+        set.clear(value)
+        set.update(value, before)
+
+
+def _fill(cell: types.CellType, old: Any) -> None:
+    if old is MISSING:
+        del cell.cell_contents
+    else:
+        cell.cell_contents = old
+
+
+def _assign(names: Dict[str, Any], name: str, old: Any) -> None:
+    if old is MISSING:
+        names.pop(name, None)
+    else:
+        names[name] = old
+
+
+def _set(kind: type, name: str, old: Any) -> None:
+    if old is MISSING:
+        delattr(kind, name)
+    else:
+        setattr(kind, name, old)

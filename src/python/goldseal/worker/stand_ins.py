@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tensors without values that torch.export calls a module's code with: who holds them when it is done."""
+
+from __future__ import annotations
+
+import collections
+import gc
+import types
+from typing import Any, Dict, List, Optional
+
+import torch
+from torch import fx, nn
+
+_MOST_LEVELS = 8
+_CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque, types.CellType)
+# Whose objects are part of how PyTorch writes a program down.
+_WRITERS = ("torch", "sympy", "weakref", "_weakref", "mpmath")
+
+
+def alive() -> Dict[int, torch.Tensor]:
+    from torch._subclasses.fake_tensor import FakeTensor
+    from torch._subclasses.functional_tensor import FunctionalTensor
+
+    kinds = (FakeTensor, FunctionalTensor)
+    return {id(found): found for found in gc.get_objects() if issubclass(type(found), kinds)}
+
+
+def withdrawn(before: Dict[int, torch.Tensor]) -> Optional[str]:
+    """Takes those that are alive, and were not before, out of everything but PyTorch's own objects. Where they were; None if
+    there were none."""
+    gc.collect()
+    left = [tensor for identity, tensor in alive().items() if identity not in before]
+    ours: List[Any] = [left, before]
+    if _holder_of(left, ours) is None:
+        return None
+    places: List[str] = []
+    for tensor in left:
+        place = _holder_of([tensor], [*ours, places])
+        if place is not None:
+            places.append(place)
+            _drop(tensor, ours)
+    return places[0] if places else None
+
+
+def _holder_of(tensors: List[Any], ours: List[Any]) -> Optional[str]:
+    """Level by level up through what holds them, until it is somebody's and not PyTorch's."""
+    level = tensors
+    seen = {id(value) for value in ours}
+    for _ in range(_MOST_LEVELS):
+        seen.update(id(value) for value in level)
+        holders = gc.get_referrers(*level)
+        seen.update((id(level), id(holders)))
+        above: List[Any] = []
+        for holder in holders:
+            if id(holder) in seen or isinstance(holder, types.FrameType):
+                continue
+            owner = _owner(holder)
+            if owner is None:
+                above.append(holder)
+            elif owner.split(".")[0] not in _WRITERS:
+                return owner
+        if not above:
+            return None
+        level = above
+    return None
+
+
+def _owner(holder: Any) -> Optional[str]:
+    """Whose it is; None for what is anybody's."""
+    if isinstance(holder, dict) and "__name__" in holder and "__spec__" in holder:
+        return str(holder["__name__"])
+    if isinstance(holder, _CONTAINERS):
+        return None
+    if isinstance(holder, types.ModuleType):
+        return holder.__name__
+    if isinstance(holder, (type, types.FunctionType)):
+        return f"{holder.__module__}.{holder.__qualname__}"
+    if isinstance(holder, nn.Module) and not isinstance(holder, fx.GraphModule):
+        return f"a {type(holder).__qualname__}"
+    kind = type(holder)
+    return None if kind.__module__ in ("builtins", "functools") else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _drop(value: Any, ours: List[Any], depth: int = 0) -> None:
+    # No variable of this function may be one of a closure: its cell would be among the holders, and be emptied.
+    holders = gc.get_referrers(value)
+    ours = [*ours, holders]
+    for holder in holders:
+        if _is_among(holder, ours):
+            continue
+        if isinstance(holder, (list, collections.deque)):
+            _remove_from(holder, value)
+        elif isinstance(holder, dict):
+            _remove_values(holder, value)
+        elif isinstance(holder, set):
+            holder.discard(value)
+        elif isinstance(holder, types.CellType):
+            holder.cell_contents = None
+        elif isinstance(holder, (tuple, frozenset)) and depth < _MOST_LEVELS:
+            _drop(holder, ours, depth + 1)
+        elif type(getattr(holder, "__dict__", None)) is dict and not isinstance(holder, torch.Tensor):
+            _remove_values(vars(holder), value)
+
+
+def _is_among(value: Any, others: List[Any]) -> bool:
+    for other in others:
+        if other is value:
+            return True
+    return False
+
+
+def _remove_values(holder: Dict[Any, Any], value: Any) -> None:
+    for key, held in list(holder.items()):
+        if held is value:
+            del holder[key]
+
+
+def _remove_from(holder: Any, value: Any) -> None:
+    for place in range(len(holder) - 1, -1, -1):
+        if holder[place] is value:
+            del holder[place]
