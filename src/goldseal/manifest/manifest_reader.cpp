@@ -5,6 +5,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/text.hpp>
 
 #include <fmt/format.h>
 
@@ -95,9 +96,19 @@ class ManifestReader {
     reader.collect_unknown(m_manifest.unknown_keys);
   }
 
+  // A seal comes from elsewhere: no form of native code (`plugin`, `aoti`) may be loaded out of it.
+  std::string read_program_form(TomlReader& reader) const {
+    auto form = reader.text("builder");
+    if (form == "export" || form == "torchscript") return form;
+    throw Error(ErrorKind::malformed, m_where,
+                fmt::format("{}builder: expected the form of an enclosed program, export or torchscript, found {}",
+                            reader.path(), escape_unprintable(form)),
+                "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
+  }
+
   EnclosedProgram read_enclosed(const toml::table& table) {
     TomlReader reader(table, "model.enclosed.", m_where);
-    EnclosedProgram program{reader.text("builder"),
+    EnclosedProgram program{read_program_form(reader),
                             read_texts(reader.table("options"), "model.enclosed.options.", m_where)};
     reader.collect_unknown(m_manifest.unknown_keys);
     return program;

@@ -3,11 +3,16 @@
 
 #include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
 #include <goldseal/workflow/enclosure.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/weight_evidence.hpp>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +21,9 @@ namespace goldseal {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What a network is built from where its file lies in the seal.
+constexpr std::array<std::string_view, 3> k_enclosed_forms{"darknet", "torchscript", "export"};
 
 // An archive that was sealed as its own architecture is run as it is found, not as the sealed file.
 bool describes_itself(const Manifest& manifest) {
@@ -33,6 +41,16 @@ const FileRecord* enclosed_to_build(const JudgeRequest& request, const Manifest&
   return find_enclosed(manifest);
 }
 
+// A seal comes from elsewhere: its files are data to interpret, and none is loaded as native code (`plugin`, `aoti`),
+// whatever the manifest says.
+void require_interpreted(const ModelSpec& model, const fs::path& seal) {
+  if (std::ranges::find(k_enclosed_forms, model.builder) != k_enclosed_forms.end()) return;
+  throw Error(ErrorKind::malformed, (seal / k_manifest_name).string(),
+              fmt::format("model.builder: expected of a seal with an enclosed file {}, found {}",
+                          fmt::join(k_enclosed_forms, ", "), escape_unprintable(model.builder)),
+              "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
+}
+
 ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   if (request.model) {
     auto model = *request.model;
@@ -44,6 +62,7 @@ ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   ModelSpec model{sealed.builder, sealed.source, sealed.options};
   if (const auto* const enclosed = enclosed_to_build(request, manifest)) {
     if (sealed.enclosed) model = {sealed.enclosed->builder, {}, sealed.enclosed->options};
+    require_interpreted(model, request.seal);
     model.source = fs::absolute(request.seal / enclosed->path).string();
     return model;
   }

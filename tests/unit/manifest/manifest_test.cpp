@@ -125,6 +125,26 @@ TEST_CASE("the form of an enclosed program stands beside that of the code") {
   CHECK(read.unknown_keys.empty());
 }
 
+TEST_CASE("an enclosed program in a form of native code is refused: a seal loads no library") {
+  auto manifest = sample();
+  manifest.model.enclosed = EnclosedProgram{"export", {}};
+  CHECK_NOTHROW(read_manifest(write_manifest(manifest), "m"));
+  for (const auto* const form : {"plugin", "aoti", "python", "darknet", "Export", ""}) {
+    manifest.model.enclosed->builder = form;
+    try {
+      static_cast<void>(read_manifest(write_manifest(manifest), "m"));
+      FAIL("accepted " << form);
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::malformed);
+      CHECK(error.message() ==
+            "model.enclosed.builder: expected the form of an enclosed program, export or torchscript, found " +
+                std::string(form));
+      CHECK(error.where().starts_with("m"));
+      CHECK(error.remedy().find("captured anew") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("a key of a hundred thousand parts is refused before the parser recurses on it") {
   std::string bomb = "a";
   for (int i = 0; i < 100'000; ++i) bomb += ".a";
