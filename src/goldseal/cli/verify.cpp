@@ -32,6 +32,7 @@ bool switched_on(const std::string& setting, std::string_view name) {
 
 RunRequest settings_of(const std::vector<std::string>& settings) {
   RunRequest request;
+  request.tf32.reset();  // what the policy permits decides
   for (const auto& setting : settings) {
     const auto name = setting.substr(0, setting.find('='));
     if (name == "onednn") {

@@ -86,7 +86,7 @@ struct RunRequest {
   std::optional<int> threads;
   std::optional<bool> onednn;
   std::optional<bool> channels_last;
-  std::optional<bool> tf32;
+  std::optional<bool> tf32 = false;  ///< float32 means float32, also on a GPU whose convolutions would use TF32
   std::optional<std::string> device;
   std::filesystem::path layers;  ///< where to write the layers' sketches; empty for none
 };

@@ -117,6 +117,16 @@ int make_rules(const fs::path& writable) {
   return rules;
 }
 
+// CUDA's driver names its threads by writing to their `comm`, and cuInit ends with error 304 where it may not. The
+// process's own directory in /proc is known from the fork on; the descriptor stays open, so that the kernel keeps the
+// very directory that the rule is for.
+bool allow_own_process(int rules) {
+  const int self = ::open("/proc/self", O_PATH | O_DIRECTORY);
+  if (self < 0) return true;  // no /proc: nothing that could be written to
+  const landlock_path_beneath_attr rule{LANDLOCK_ACCESS_FS_WRITE_FILE, self};
+  return ::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+}
+
 bool can_filter() {
   if (k_architecture == 0) return false;
   const std::uint32_t action = SECCOMP_RET_ERRNO;
@@ -135,7 +145,8 @@ bool Sandbox::enter() const noexcept {
   if (m_rules < 0 && !m_filters) return true;
   // Without it a program of another user's rights could be started, and the kernel allows no filter.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
-  if (m_rules >= 0 && ::syscall(SYS_landlock_restrict_self, m_rules, 0) != 0) return false;
+  if (m_rules >= 0 && !(allow_own_process(m_rules) && ::syscall(SYS_landlock_restrict_self, m_rules, 0) == 0))
+    return false;
   if (!m_filters) return true;
   const sock_fprog program{k_filter.size(), const_cast<sock_filter*>(k_filter.data())};  // the kernel only reads it
   return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;

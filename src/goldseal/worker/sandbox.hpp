@@ -12,7 +12,7 @@ namespace goldseal {
 class Sandbox {
  public:
   /// `writable` is the directory that may be written to. Devices and shared memory may be as well, and the directory
-  /// where the GPU driver keeps the kernels that it compiled.
+  /// where the GPU driver keeps the kernels that it compiled, and the process's own files in /proc.
   explicit Sandbox(const std::filesystem::path& writable);
   ~Sandbox();
   Sandbox(const Sandbox&) = delete;

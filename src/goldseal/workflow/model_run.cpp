@@ -30,7 +30,8 @@ class ModelRun {
         m_observed(observed),
         m_evidence(evidence),
         m_progress(progress),
-        m_stopwatch(stopwatch) {}
+        m_stopwatch(stopwatch),
+        m_settings(native_settings(request)) {}
 
   void run() {
     m_observed.worker = WorkerObservation{m_request.runtime.describe(), false, {}, {}, {}, {}, {}};
@@ -62,6 +63,14 @@ class ModelRun {
   }
 
  private:
+  // Float32 is judged in float32. What TF32 makes of the answers is judged where the policy permits it, or `--set`
+  // asks.
+  static RunRequest native_settings(const VerifyRequest& request) {
+    auto settings = request.settings;
+    if (!settings.tf32 && request.policy.permitted_bits >= golden::k_bits_float32) settings.tf32 = false;
+    return settings;
+  }
+
   void run_on(std::size_t device) {
     std::optional<Worker> worker;
     try {
@@ -158,11 +167,11 @@ class ModelRun {
     m_progress.step(fmt::format("running {}", sealed.name), m_request.quick ? 1 : 3);
     CaseResults results;
     results.golden_case = sealed.name;
-    results.native = runner.run(m_request.settings);
+    results.native = runner.run(m_settings);
     m_progress.advance(1);
     m_stopwatch.lap("native run");
     if (m_request.quick) return results;
-    results.again = runner.run(m_request.settings);
+    results.again = runner.run(m_settings);
     m_progress.advance(2);
     m_stopwatch.lap("repeated run");
     RunRequest float64;
@@ -199,7 +208,7 @@ class ModelRun {
     const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name, m_label);
     if (!run) return;
     m_progress.step(fmt::format("following the layers of {}", sealed.name));
-    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_request.settings;
+    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_settings;
     request.float64 = *run == golden::LayerRun::float64;
     const auto layers = runner.run_layered(request).layers;
     m_stopwatch.lap("layers");
@@ -248,7 +257,7 @@ class ModelRun {
     }
     if (!reversed) return;
     m_progress.step(fmt::format("running {} with the channels of its input reversed", sealed.name));
-    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_request.settings;
+    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_settings;
     request.float64 = *run == golden::LayerRun::float64;
     try {
       const auto outputs = CaseRunner(worker, inputs, "reversed").run(request);
@@ -282,12 +291,13 @@ class ModelRun {
 
   // One setting each, beside those that `--set` gave: where these are themselves the cause, the first run tells.
   [[nodiscard]] std::vector<std::pair<std::string, RunRequest>> settings_to_try() const {
-    const auto& given = m_request.settings;
+    const auto& given = m_settings;
     std::vector<std::pair<std::string, RunRequest>> settings;
     const auto add = [&](std::string name) -> RunRequest& {
       return settings.emplace_back(std::move(name), given).second;
     };
-    if (given.threads || given.onednn || given.channels_last || given.tf32) add("nothing of --set") = RunRequest{};
+    if (given.threads || given.onednn || given.channels_last || given.tf32 == true)
+      add("nothing of --set") = RunRequest{};
     if (given.tf32 != false) add("TF32 off").tf32 = false;
     if (const auto threads = m_observed.sealed.environment.integer("numerics.threads"))
       add(fmt::format("{} threads, as sealed", *threads)).threads = static_cast<int>(*threads);
@@ -328,6 +338,7 @@ class ModelRun {
   RunEvidence& m_evidence;
   Progress& m_progress;
   Stopwatch& m_stopwatch;
+  RunRequest m_settings;  // of the native runs
   std::vector<CaseResults> m_results;
   std::string m_device;  // where the model runs
   std::string m_label;   // the same where there are several

@@ -6,7 +6,9 @@
 #include <goldseal/base/utc.hpp>
 #include <goldseal/base/version.hpp>
 #include <goldseal/environment/probe.hpp>
+#include <goldseal/golden/constants.hpp>
 #include <goldseal/golden/golden_file.hpp>
+#include <goldseal/worker/device.hpp>
 #include <goldseal/workflow/enclosure.hpp>
 #include <goldseal/workflow/file_examination.hpp>
 #include <goldseal/workflow/input_observation.hpp>
@@ -16,8 +18,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -71,6 +71,14 @@ std::string target_of(const Observation& observed) {
   return name.empty() ? "this machine" : name;
 }
 
+// Whether the model would be run with TF32 here, on a GPU, and was judged without.
+bool leaves_out_tf32(const VerifyRequest& request, const Observation& observed) {
+  if (request.results || request.settings.tf32 || request.policy.permitted_bits < golden::k_bits_float32) return false;
+  if (!observed.device || !std::ranges::any_of(observed.device->used, is_gpu)) return false;
+  const auto on = [&](std::string_view fact) { return observed.found.boolean(fact).value_or(false); };
+  return on("numerics.tf32_cudnn") || on("numerics.tf32_matmul");
+}
+
 }  // namespace
 
 Report verify(const VerifyRequest& request, Progress& progress) {
@@ -106,6 +114,8 @@ Report verify(const VerifyRequest& request, Progress& progress) {
     report.facts.emplace_back("sandbox", observed.worker->sandbox);
   if (observed.worker && observed.device && !observed.device->used.empty())
     report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.device->used, ", ")));
+  if (leaves_out_tf32(request, observed))
+    report.facts.emplace_back("tf32", "off in these runs, on in this machine's PyTorch: --set tf32=on judges with it");
   if (files.builds_from_seal())
     report.facts.emplace_back("network", fmt::format("{}, enclosed in the seal: {}", files.model().builder,
                                                      fs::path(files.model().source).filename().string()));

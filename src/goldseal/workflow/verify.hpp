@@ -30,7 +30,7 @@ struct JudgeRequest {
 
 struct VerifyRequest : JudgeRequest {
   Runtime runtime;
-  RunRequest settings;  ///< of the native runs, where they are not the process's own; the rest of it is not used
+  RunRequest settings;  ///< of the native runs, where they are not the process's own; without `tf32` the policy decides
   std::optional<DeviceRequest> device;  ///< nothing: where it was sealed, as far as that is here
   bool quick = false;                   ///< D and N alone
   std::chrono::seconds limit{1800};

@@ -185,6 +185,7 @@ TEST_CASE("a model's code reaches neither the network nor files outside its dire
   };
   CHECK(done("write inside"));
   CHECK(done("local socket"));
+  CHECK(done("name a thread"));
   if (confinement == Confinement::none) {
     CHECK(worker.sandbox() == "none");
     CHECK(done("write outside"));
