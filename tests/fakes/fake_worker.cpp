@@ -105,10 +105,10 @@ bool writes(const std::string& path) {
 std::string trespasses() {
   const std::string outside = std::getenv("FAKE_WORKER_OUTSIDE");
   const std::string inside = std::getenv("TMPDIR");
-  return attempt("write inside", writes(inside + "/file")) + ',' +
-         attempt("name a thread", ::open("/proc/self/comm", O_WRONLY) >= 0) + ',' +
-         attempt("write outside", writes(outside + "/new")) + ',' + attempt("truncate", writes(outside + "/kept")) +
-         ',' + attempt("remove", ::unlink((outside + "/kept").c_str()) == 0) + ',' +
+  return attempt("write inside", writes(inside + "/file")) + ',' + attempt("name a thread", writes("/proc/self/comm")) +
+         ',' + attempt("write outside", writes(outside + "/new")) + ',' +
+         attempt("truncate", writes(outside + "/kept")) + ',' +
+         attempt("remove", ::unlink((outside + "/kept").c_str()) == 0) + ',' +
          attempt("internet", ::socket(AF_INET, SOCK_STREAM, 0) >= 0) + ',' +
          attempt("internet 6", ::socket(AF_INET6, SOCK_DGRAM, 0) >= 0) + ',' +
          attempt("local socket", ::socket(AF_UNIX, SOCK_STREAM, 0) >= 0) + ',' +

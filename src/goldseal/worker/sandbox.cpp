@@ -64,14 +64,15 @@ constexpr std::array k_filter{
     answer(SECCOMP_RET_ALLOW),
 };
 
+constexpr std::uint64_t k_refer = 1ULL << 13;     // LANDLOCK_ACCESS_FS_REFER, version 2
+constexpr std::uint64_t k_truncate = 1ULL << 14;  // LANDLOCK_ACCESS_FS_TRUNCATE, version 3
+
 // Everything that changes a file or a directory. Two rights came later, and an older kernel refuses a set with them.
 std::uint64_t writing_rights(int version) {
   std::uint64_t rights = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
                          LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
                          LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
                          LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
-  constexpr std::uint64_t k_refer = 1ULL << 13;     // LANDLOCK_ACCESS_FS_REFER, version 2
-  constexpr std::uint64_t k_truncate = 1ULL << 14;  // LANDLOCK_ACCESS_FS_TRUNCATE, version 3
   if (version >= 2) rights |= k_refer;
   if (version >= 3) rights |= k_truncate;
   return rights;
@@ -99,9 +100,12 @@ int out_of_the_way(int descriptor) {
   return moved;
 }
 
+int landlock_version() {
+  return static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
+}
+
 int make_rules(const fs::path& writable) {
-  const auto version =
-      static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
+  const auto version = landlock_version();
   if (version < 1) return -1;
   const auto rights = writing_rights(version);
   landlock_ruleset_attr attributes{};
@@ -117,13 +121,13 @@ int make_rules(const fs::path& writable) {
   return rules;
 }
 
-// CUDA's driver names its threads by writing to their `comm`, and cuInit ends with error 304 where it may not. The
-// process's own directory in /proc is known from the fork on; the descriptor stays open, so that the kernel keeps the
-// very directory that the rule is for.
-bool allow_own_process(int rules) {
+// CUDA's driver names its threads by fopen(/proc/self/task/N/comm, "wb"), and cuInit ends with error 304 where it may
+// not. The process's own directory in /proc is known from the fork on; the descriptor stays open, so that the kernel
+// keeps the very directory that the rule is for.
+bool allow_own_process(int rules, std::uint64_t rights) noexcept {
   const int self = ::open("/proc/self", O_PATH | O_DIRECTORY);
   if (self < 0) return true;  // no /proc: nothing that could be written to
-  const landlock_path_beneath_attr rule{LANDLOCK_ACCESS_FS_WRITE_FILE, self};
+  const landlock_path_beneath_attr rule{rights, self};
   return ::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
 }
 
@@ -135,7 +139,10 @@ bool can_filter() {
 
 }  // namespace
 
-Sandbox::Sandbox(const fs::path& writable) : m_rules(make_rules(writable)), m_filters(can_filter()) {}
+Sandbox::Sandbox(const fs::path& writable)
+    : m_rules(make_rules(writable)),
+      m_own_rights(writing_rights(landlock_version()) & (LANDLOCK_ACCESS_FS_WRITE_FILE | k_truncate)),
+      m_filters(can_filter()) {}
 
 Sandbox::~Sandbox() {
   if (m_rules >= 0) ::close(m_rules);
@@ -145,7 +152,8 @@ bool Sandbox::enter() const noexcept {
   if (m_rules < 0 && !m_filters) return true;
   // Without it a program of another user's rights could be started, and the kernel allows no filter.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
-  if (m_rules >= 0 && !(allow_own_process(m_rules) && ::syscall(SYS_landlock_restrict_self, m_rules, 0) == 0))
+  if (m_rules >= 0 &&
+      !(allow_own_process(m_rules, m_own_rights) && ::syscall(SYS_landlock_restrict_self, m_rules, 0) == 0))
     return false;
   if (!m_filters) return true;
   const sock_fprog program{k_filter.size(), const_cast<sock_filter*>(k_filter.data())};  // the kernel only reads it

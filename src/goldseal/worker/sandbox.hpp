@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -29,7 +30,8 @@ class Sandbox {
   [[nodiscard]] std::string level() const;
 
  private:
-  int m_rules = -1;  // Landlock's ruleset; -1 where the kernel has none
+  int m_rules = -1;                // Landlock's ruleset; -1 where the kernel has none
+  std::uint64_t m_own_rights = 0;  // to the process's own files in /proc
   bool m_filters = false;
 };
 
