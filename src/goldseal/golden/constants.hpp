@@ -54,7 +54,7 @@ inline constexpr double k_shadow_pure = 256 * 0x1p-29;
 inline constexpr double k_shadow_loose = 4;
 
 /// Limits of the native run, strict lane, over A and B. Legitimate runs reach 3.1 and 36; TF32 where it was forbidden
-/// begins at 791.
+/// begins at 791; on an H200 sound runs reached 1.6 and TF32 began at 282.
 inline constexpr double k_native_diffuse = 16;
 inline constexpr double k_native_local = 256;
 
