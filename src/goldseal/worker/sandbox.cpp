@@ -122,13 +122,14 @@ int make_rules(const fs::path& writable) {
 }
 
 // CUDA's driver names its threads by fopen(/proc/self/task/N/comm, "wb"), and cuInit ends with error 304 where it may
-// not. The process's own directory in /proc is known from the fork on; the descriptor stays open, so that the kernel
-// keeps the very directory that the rule is for.
+// not. The process's own directory in /proc is known from the fork on, and stays the same over exec.
 bool allow_own_process(int rules, std::uint64_t rights) noexcept {
-  const int self = ::open("/proc/self", O_PATH | O_DIRECTORY);
+  const int self = ::open("/proc/self", O_PATH | O_CLOEXEC | O_DIRECTORY);
   if (self < 0) return true;  // no /proc: nothing that could be written to
   const landlock_path_beneath_attr rule{rights, self};
-  return ::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+  const bool added = ::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+  ::close(self);
+  return added;
 }
 
 bool can_filter() {
