@@ -123,9 +123,10 @@ int make_rules(const fs::path& writable) {
 
 // CUDA's driver names its threads by fopen(/proc/self/task/N/comm, "wb"), and cuInit ends with error 304 where it may
 // not. The process's own directory in /proc is known from the fork on, and stays the same over exec.
-bool allow_own_process(int rules, std::uint64_t rights) noexcept {
+bool allow_own_process(int rules) noexcept {
   const int self = ::open("/proc/self", O_PATH | O_CLOEXEC | O_DIRECTORY);
   if (self < 0) return true;  // no /proc: nothing that could be written to
+  const auto rights = writing_rights(landlock_version()) & (LANDLOCK_ACCESS_FS_WRITE_FILE | k_truncate);
   const landlock_path_beneath_attr rule{rights, self};
   const bool added = ::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
   ::close(self);
@@ -140,10 +141,7 @@ bool can_filter() {
 
 }  // namespace
 
-Sandbox::Sandbox(const fs::path& writable)
-    : m_rules(make_rules(writable)),
-      m_own_rights(writing_rights(landlock_version()) & (LANDLOCK_ACCESS_FS_WRITE_FILE | k_truncate)),
-      m_filters(can_filter()) {}
+Sandbox::Sandbox(const fs::path& writable) : m_rules(make_rules(writable)), m_filters(can_filter()) {}
 
 Sandbox::~Sandbox() {
   if (m_rules >= 0) ::close(m_rules);
@@ -153,8 +151,7 @@ bool Sandbox::enter() const noexcept {
   if (m_rules < 0 && !m_filters) return true;
   // Without it a program of another user's rights could be started, and the kernel allows no filter.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
-  if (m_rules >= 0 &&
-      !(allow_own_process(m_rules, m_own_rights) && ::syscall(SYS_landlock_restrict_self, m_rules, 0) == 0))
+  if (m_rules >= 0 && !(allow_own_process(m_rules) && ::syscall(SYS_landlock_restrict_self, m_rules, 0) == 0))
     return false;
   if (!m_filters) return true;
   const sock_fprog program{k_filter.size(), const_cast<sock_filter*>(k_filter.data())};  // the kernel only reads it

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -30,8 +29,7 @@ class Sandbox {
   [[nodiscard]] std::string level() const;
 
  private:
-  int m_rules = -1;                // Landlock's ruleset; -1 where the kernel has none
-  std::uint64_t m_own_rights = 0;  // to the process's own files in /proc
+  int m_rules = -1;  // Landlock's ruleset; -1 where the kernel has none
   bool m_filters = false;
 };
 

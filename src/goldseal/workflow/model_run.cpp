@@ -63,11 +63,9 @@ class ModelRun {
   }
 
  private:
-  // Float32 is judged in float32. What TF32 makes of the answers is judged where the policy permits it, or `--set`
-  // asks.
   static RunRequest native_settings(const VerifyRequest& request) {
     auto settings = request.settings;
-    if (!settings.tf32 && request.policy.permitted_bits >= golden::k_bits_float32) settings.tf32 = false;
+    if (request.decides_against_tf32()) settings.tf32 = false;
     return settings;
   }
 

@@ -6,7 +6,6 @@
 #include <goldseal/base/utc.hpp>
 #include <goldseal/base/version.hpp>
 #include <goldseal/environment/probe.hpp>
-#include <goldseal/golden/constants.hpp>
 #include <goldseal/golden/golden_file.hpp>
 #include <goldseal/worker/device.hpp>
 #include <goldseal/workflow/enclosure.hpp>
@@ -73,7 +72,7 @@ std::string target_of(const Observation& observed) {
 
 // Whether the model would be run with TF32 here, on a GPU, and was judged without.
 bool leaves_out_tf32(const VerifyRequest& request, const Observation& observed) {
-  if (request.results || request.settings.tf32 || request.policy.permitted_bits < golden::k_bits_float32) return false;
+  if (request.results || !request.decides_against_tf32()) return false;
   if (!observed.device || !std::ranges::any_of(observed.device->used, is_gpu)) return false;
   const auto on = [&](std::string_view fact) { return observed.found.boolean(fact).value_or(false); };
   return on("numerics.tf32_cudnn") || on("numerics.tf32_matmul");

@@ -3,6 +3,7 @@
 
 #include <checks/policy.hpp>
 #include <goldseal/base/progress.hpp>
+#include <goldseal/golden/constants.hpp>
 #include <goldseal/golden/input.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/worker/device.hpp>
@@ -39,6 +40,11 @@ struct VerifyRequest : JudgeRequest {
   std::vector<golden::InputSpec> inputs;  ///< made by this machine's preprocessing, to be held against the sealed ones
   std::optional<std::filesystem::path> save_results;  ///< where to keep what the run gave (saved_results.hpp)
   std::optional<std::filesystem::path> results;       ///< judge these saved results, run nothing
+
+  /// Float32 is judged in float32: what TF32 makes of the answers only where the policy permits it, or `settings` say.
+  [[nodiscard]] bool decides_against_tf32() const {
+    return !settings.tf32 && policy.permitted_bits >= golden::k_bits_float32;
+  }
 };
 
 struct CheckRequest : JudgeRequest {

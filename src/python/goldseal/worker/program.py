@@ -30,6 +30,7 @@ from .refusal import Refusal, refusal_of
 from .script_builder import ScriptNetwork
 
 _OLDEST_EXPORT = (2, 8)  # its archive is the first whose programs LibTorch workers of every version read
+_PRINTING = ("torch.export._trace", "torch.fx.graph_module")  # modules that print what they think of the code
 
 
 class Program(NamedTuple):
@@ -272,9 +273,6 @@ def _quiet() -> Iterator[None]:
             names.pop("print", None)
         for logger, level in levels:
             logger.setLevel(level)
-
-
-_PRINTING = ("torch.export._trace", "torch.fx.graph_module")
 
 
 class _Deadline(TorchFunctionMode):

@@ -9,6 +9,7 @@ import functools
 import os
 import pathlib
 import re
+import sys
 import sysconfig
 import types
 from typing import Any, Iterator, List, Optional, Tuple
@@ -50,8 +51,6 @@ def _is_installed_file(file: str) -> bool:
 
 def is_installed(module: Optional[str]) -> bool:
     """Whether a module by that name is a package's or Python's own, whose code and globals a training script leaves alone."""
-    import sys
-
     found = sys.modules.get(module or "")
     if found is None or module == "__main__":
         return False
