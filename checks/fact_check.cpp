@@ -23,15 +23,19 @@ bool is_not_installed(const Check& check, const Environment& machine) {
   return check.fact.starts_with("python.package.") && machine.has("python.version");
 }
 
-// A build without CUDA states no version of CUDA or cuDNN: that is known, and matters where a GPU computed.
-std::optional<Finding> judge_without_cuda(const Check& check, const Observation& observed, const RuleResult& result) {
+// A build without CUDA states no version of CUDA or cuDNN: that is known, and matters where a GPU computed, or where
+// the policy asks for the very same.
+std::optional<Finding> judge_without_cuda(const Check& check, const Observation& observed,
+                                          const CheckSettings& settings, const RuleResult& result) {
   const bool states_cuda = check.fact == "torch.cuda_build" || check.fact == "torch.cudnn_build";
   if (!states_cuda || observed.found.boolean("torch.cuda") != false) return std::nullopt;
-  if (!sealed_on_gpu(observed))
-    return skipped(
-        fmt::format("{}: PyTorch here is built without CUDA, and the model was sealed on the CPU", check.title));
-  return failed(fmt::format("{} differs: PyTorch here is built without CUDA", check.title), result.expected, "no CUDA",
-                std::string(check.remedy));
+  const bool cannot_load = observed.found.has("torch.gpu_library_error");
+  const std::string_view why =
+      cannot_load ? "the CUDA half of PyTorch cannot be loaded here" : "PyTorch here is built without CUDA";
+  if (!sealed_on_gpu(observed) && settings.rule.kind != RuleKind::equal)
+    return skipped(fmt::format("{}: {}, and the model was sealed on the CPU", check.title, why));
+  return failed(fmt::format("{} differs: {}", check.title, why), result.expected, "no CUDA",
+                cannot_load ? "mend what env.torch.build names" : std::string(check.remedy));
 }
 
 }  // namespace
@@ -54,7 +58,7 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
     case RuleOutcome::unsealed:
       return skipped(fmt::format("{}: the seal does not say", check.title));
     case RuleOutcome::missing:
-      if (auto without = judge_without_cuda(check, observed, result)) return std::move(*without);
+      if (auto without = judge_without_cuda(check, observed, settings, result)) return std::move(*without);
       if (!observed.asked_pytorch)
         return skipped(fmt::format("{}: known only where PyTorch runs (verify, or probe --runtime)", check.title));
       finding = undecided(

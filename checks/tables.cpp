@@ -123,6 +123,16 @@ std::optional<std::string> torchvision_for(const Version& torch) {
   return found == k_rows.end() ? std::nullopt : std::optional(found->value);
 }
 
+OpenTorchvision open_torchvision() {
+  TomlReader reader(document<FactTable::torchvision>(k_torchvision_name), "", k_torchvision_name);
+  const auto* const table = reader.table("open");
+  if (table == nullptr) reader.fail("open", "a table");
+  TomlReader members(*table, "open.", k_torchvision_name);
+  const auto torch = parse_version(members.text("torch"));
+  if (!torch) members.fail("torch", "a version");
+  return {members.text("torchvision"), *torch};
+}
+
 std::optional<std::string> allocator_option_since(std::string_view option) {
   TomlReader reader(document<FactTable::allocator>(k_allocator_name), "", k_allocator_name);
   for (const auto* const row : reader.tables("option")) {

@@ -34,6 +34,17 @@ enum class FactTable { cuda_drivers, arch_lists, torchvision, allocator };
 /// `0.19` for PyTorch 2.4.x.
 [[nodiscard]] std::optional<std::string> torchvision_for(const Version& torch);
 
+/// The first torchvision that runs with any PyTorch from one on, of its major version, and that one.
+struct OpenTorchvision {
+  std::string torchvision;
+  Version torch;
+
+  [[nodiscard]] bool runs_with(const Version& other) const {
+    return other >= torch && other.number(0) == torch.number(0);
+  }
+};
+[[nodiscard]] OpenTorchvision open_torchvision();
+
 /// The first PyTorch that knows an option of the CUDA allocator; nothing for an option that is not listed.
 [[nodiscard]] std::optional<std::string> allocator_option_since(std::string_view option);
 /// The first PyTorch that reads PYTORCH_ALLOC_CONF.

@@ -211,7 +211,9 @@ unsigned major_step(const VersionFunction& known, unsigned long number) {
   return number >= 90000 ? 10000 : 1000;
 }
 
+// Empty for 0, which a library gives that could not find its own.
 std::string decimal_version(const VersionFunction& known, unsigned long number) {
+  if (number == 0) return {};
   const auto step = major_step(known, number);
   const auto rest = number % step;
   return std::to_string(number / step) + "." + std::to_string(rest / known.minor) + "." +
@@ -231,10 +233,11 @@ std::string version_from(const VersionFunction& known, void* function) {
     case Stating::properties: {
       const auto property = reinterpret_cast<int (*)(int, int*)>(function);
       if (property(0, &number) != 0 || property(1, &minor) != 0 || property(2, &patch) != 0) return {};
+      if (number <= 0) return {};
       return std::to_string(number) + "." + std::to_string(minor) + "." + std::to_string(patch);
     }
     case Stating::pair:
-      if (reinterpret_cast<int (*)(int*, int*)>(function)(&number, &minor) != 0) return {};
+      if (reinterpret_cast<int (*)(int*, int*)>(function)(&number, &minor) != 0 || number <= 0) return {};
       return std::to_string(number) + "." + std::to_string(minor);
   }
   return {};

@@ -10,6 +10,8 @@ from typing import Any, Iterator, NamedTuple, Optional
 
 import torch
 
+from .tf32 import Tf32
+
 # The libraries whose versions change what a model computes or whether it runs. A name that ends in '*' is a beginning.
 _LIBRARIES = (
     "libtorch_cpu libtorch_cuda* libtorch_hip libc10* libcudart* libcuda libnvidia-ml libcudnn* libcublas* libcufft* "
@@ -126,17 +128,26 @@ def _add_build(facts: _Facts) -> None:
     facts.add("torch.cxx_abi", abi, "torch._C._GLIBCXX_USE_CXX11_ABI")
 
 
+def _matmul_precision() -> str:
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # a script set each backend's own, which no one word says
+        backends = torch.backends
+        return f"cuda {backends.cuda.matmul.fp32_precision}, onednn {backends.mkldnn.matmul.fp32_precision}"
+
+
 def _add_numerics(facts: _Facts) -> None:
     cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     facts.add("numerics.threads", torch.get_num_threads(), "torch.get_num_threads()")
     facts.add("numerics.interop_threads", torch.get_num_interop_threads(), "torch.get_num_interop_threads()")
-    facts.add("numerics.tf32_matmul", cuda.allow_tf32, "torch.backends.cuda.matmul")
-    facts.add("numerics.tf32_cudnn", cudnn.allow_tf32, "torch.backends.cudnn")
+    tf32 = Tf32.current()
+    facts.add("numerics.tf32_matmul", tf32.matmul, "torch.backends.cuda.matmul")
+    facts.add("numerics.tf32_cudnn", tf32.cudnn, "torch.backends.cudnn")
     facts.add("numerics.cudnn_benchmark", cudnn.benchmark, "torch.backends.cudnn")
     facts.add("numerics.cudnn_deterministic", cudnn.deterministic, "torch.backends.cudnn")
     facts.add("numerics.cudnn", cudnn.enabled, "torch.backends.cudnn")
     facts.add("numerics.deterministic_algorithms", torch.are_deterministic_algorithms_enabled(), "torch")
-    facts.add("numerics.matmul_precision", torch.get_float32_matmul_precision(), "torch")
+    facts.add("numerics.matmul_precision", _matmul_precision(), "torch")
     facts.add(
         "numerics.fp16_reduction", bool(cuda.allow_fp16_reduced_precision_reduction), "torch.backends.cuda.matmul"
     )
@@ -213,9 +224,10 @@ def _version_from(known: _VersionFunction, function: Any) -> Optional[str]:
     if known.stating == "writes":
         return _decimal_version(known, numbers[0].value) if function(places[0]) == 0 else None
     if known.stating == "properties":
-        said = not any(function(which, place) for which, place in enumerate(places))
+        said = not any(function(which, place) for which, place in enumerate(places)) and numbers[0].value > 0
         return ".".join(str(number.value) for number in numbers) if said else None
-    return f"{numbers[0].value}.{numbers[1].value}" if function(places[0], places[1]) == 0 else None
+    said = function(places[0], places[1]) == 0 and numbers[0].value > 0
+    return f"{numbers[0].value}.{numbers[1].value}" if said else None
 
 
 def _asked_version(library: _Library) -> Optional[str]:

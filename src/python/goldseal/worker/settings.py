@@ -11,6 +11,7 @@ import torch
 
 from . import fields
 from .refusal import Refusal
+from .tf32 import Tf32
 
 MAX_THREADS = 4096
 
@@ -65,8 +66,7 @@ class _Switches(NamedTuple):
 
     threads: int
     onednn: bool
-    tf32_matmul: bool
-    tf32_cudnn: bool
+    tf32: Tf32
     deterministic: bool
     deterministic_warn_only: bool
     deterministic_cudnn: bool
@@ -77,8 +77,7 @@ class _Switches(NamedTuple):
         return cls(
             torch.get_num_threads(),
             torch._C._get_mkldnn_enabled(),
-            torch.backends.cuda.matmul.allow_tf32,
-            torch.backends.cudnn.allow_tf32,
+            Tf32.current(),
             torch.are_deterministic_algorithms_enabled(),
             torch.is_deterministic_algorithms_warn_only_enabled(),
             torch.backends.cudnn.deterministic,
@@ -92,7 +91,7 @@ class _Switches(NamedTuple):
         if settings.onednn is not None:
             wanted = wanted._replace(onednn=settings.onednn)
         if settings.tf32 is not None:
-            wanted = wanted._replace(tf32_matmul=settings.tf32, tf32_cudnn=settings.tf32)
+            wanted = wanted._replace(tf32=wanted.tf32.with_tf32(settings.tf32))
         if settings.deterministic is not None:
             benchmark = self.benchmark_cudnn and not settings.deterministic
             wanted = wanted._replace(
@@ -110,10 +109,7 @@ class _Switches(NamedTuple):
             torch.set_num_threads(self.threads)
         if now.onednn != self.onednn:
             torch._C._set_mkldnn_enabled(self.onednn)
-        if now.tf32_matmul != self.tf32_matmul:
-            torch.backends.cuda.matmul.allow_tf32 = self.tf32_matmul
-        if now.tf32_cudnn != self.tf32_cudnn:
-            torch.backends.cudnn.allow_tf32 = self.tf32_cudnn
+        self.tf32.apply()
         if (now.deterministic, now.deterministic_warn_only) != (self.deterministic, self.deterministic_warn_only):
             torch.use_deterministic_algorithms(self.deterministic, warn_only=self.deterministic_warn_only)
         if now.deterministic_cudnn != self.deterministic_cudnn:

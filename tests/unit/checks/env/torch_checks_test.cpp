@@ -197,6 +197,13 @@ TEST_CASE("F34: torchvision of another release or another CUDA") {
   CHECK(cuda.message.find("operator torchvision::nms does not exist") != std::string::npos);
   CHECK(cuda.remedy == "install both from the same index");
   CHECK(judge_check(k_env_torch_vision, pair("99.0.0", "1.0.0")).status == Status::unknown);
+  for (const auto* vision : {"0.29.0", "0.29.2"})
+    CHECK(judge_check(k_env_torch_vision, pair("2.14.1", vision)).status == Status::pass);
+  CHECK(judge_check(k_env_torch_vision, pair("2.15.0", "0.29.1")).status == Status::pass);
+  CHECK(judge_check(k_env_torch_vision, pair("2.13.0", "0.29.1")).expected == "torchvision 0.28.x");
+  const auto older = judge_check(k_env_torch_vision, pair("2.15.0", "0.28.0"));
+  CHECK(older.status == Status::fail);
+  CHECK(older.remedy == "install torchvision 0.29.1 or newer from the same index as PyTorch");
   CHECK(judge_check(k_env_torch_vision, machine({})).status == Status::skipped);
 }
 
@@ -331,12 +338,12 @@ TEST_CASE("F36: a quantized engine that the target's PyTorch lacks") {
 TEST_CASE("a PyTorch without CUDA is no PyTorch whose CUDA is not known") {
   const auto* const check = find_check("env.torch.cuda");
   REQUIRE(check != nullptr);
-  const auto judge = [&](const char* device, Environment found) {
+  const auto judge = [&](const char* device, Environment found, std::optional<Rule> rule = std::nullopt) {
     Observation observed;
     observed.asked_pytorch = true;
     observed.sealed.environment = machine({{"torch.cuda_build", text("13.0")}, {"numerics.device", text(device)}});
     observed.found = std::move(found);
-    return compare_fact(*check, observed, {check->rule, check->severity, 24});
+    return compare_fact(*check, observed, {rule.value_or(check->rule), check->severity, 24});
   };
   const auto without = machine({{"torch.version", text("2.13.0")}, {"torch.cuda", false}});
   CHECK(judge("cpu", without).status == Status::skipped);
@@ -344,6 +351,13 @@ TEST_CASE("a PyTorch without CUDA is no PyTorch whose CUDA is not known") {
   CHECK(lacking.status == Status::fail);
   CHECK(lacking.message == "PyTorch's CUDA differs: PyTorch here is built without CUDA");
   CHECK(judge("cuda:0", machine({{"host.os", text("x")}})).status == Status::unknown);
+  const auto broken = machine({{"torch.version", text("2.13.0")},
+                               {"torch.cuda", false},
+                               {"torch.gpu_library_error", text("libcudnn.so.9: cannot open")}});
+  CHECK(judge("cuda:0", broken).message == "PyTorch's CUDA differs: the CUDA half of PyTorch cannot be loaded here");
+  CHECK(judge("cuda:0", broken).remedy == "mend what env.torch.build names");
+  // A policy that asks for the very same takes a build without CUDA for another one, wherever the model was sealed.
+  CHECK(judge("cpu", without, Rule{RuleKind::equal, {}}).status == Status::fail);
 }
 
 TEST_CASE("a package that the machine's Python lacks is not installed, rather than not known") {
