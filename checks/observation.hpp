@@ -78,10 +78,11 @@ struct DetectionObservation {
 struct TrialObservation {
   std::string golden_case;
   std::string setting;  ///< `oneDNN off`
-  double severity = 0;  ///< the worst output's LaneVerdict::severity; at most 1 where the difference goes
+  double severity = 0;  ///< the worst output's LaneVerdict::severity
   golden::LayerRun run = golden::LayerRun::native;
   std::string cause = {};   ///< what it means where the difference goes; empty where the setting says it
-  std::string remedy = {};  ///< what to do then, likewise
+  std::string remedy = {};  ///< what to do then; empty where the check's own says it
+  double agrees_at = 1;     ///< the greatest severity that counts as gone: less where chance could bring it to 1
 };
 
 /// A run that did not agree, followed along the sealed layers.

@@ -66,7 +66,7 @@ const Check k_golden_native{
         "The model is run as it is and its outputs are compared with the sealed float64 ones, in units of a noise "
         "floor that was measured at capture by moving "
         "every weight and input by one rounding of float32. Sound machines reach 3 times that floor, the limit is 16, "
-        "TF32 begins at 791. The size of the "
+        "TF32 begins at 282. The size of the "
         "error names the precision at work.",
     .severity = Severity::required,
     .judge = judge_native_outputs,

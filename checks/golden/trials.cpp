@@ -14,7 +14,7 @@ std::string tell_trials(const Observation& observed, const OutputObservation& ou
   bool any_setting = false;
   for (const auto& trial : observed.trials) {
     if (trial.golden_case != run_name(output.golden_case, output.device) || trial.run != run) continue;
-    const bool agrees = trial.severity <= 1;
+    const bool agrees = trial.severity <= trial.agrees_at;
     table.rows.push_back(
         {trial.golden_case, trial.setting, fmt::format("{:.3g}", trial.severity), agrees ? "yes" : "no"});
     if (agrees && cure == nullptr) cure = &trial;
@@ -23,8 +23,8 @@ std::string tell_trials(const Observation& observed, const OutputObservation& ou
   if (cure == nullptr && !any_setting) return "";
   failure.tables.push_back(std::move(table));
   if (cure == nullptr) return "; no single setting mends it";
+  if (!cure->remedy.empty()) failure.remedy = cure->remedy;
   if (cure->cause.empty()) return fmt::format("; with {} it goes", cure->setting);
-  failure.remedy = cure->remedy;
   return fmt::format("; with {} it goes: {}", cure->setting, cure->cause);
 }
 

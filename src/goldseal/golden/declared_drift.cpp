@@ -168,7 +168,9 @@ InputDrift diagnose_declared(const HostTensor& found, const HostTensor& sealed, 
             fmt::format("it differs by at most {:.3g} grey levels, {:.3g} are declared", own.max, declared.tolerance),
             "", drift.max_abs, drift.differing_share};
   }
-  if (own.max > k_decoder_levels && decoded != nullptr) {
+  // What has a name of its own (a mirror, a changed order) is not explained by a step and a decoder that come near it.
+  const bool unnamed = drift.kind == Kind::other || drift.kind == Kind::decoder || drift.kind == Kind::resize;
+  if (unnamed && own.max > k_decoder_levels && decoded != nullptr) {
     return {decoded->kind, fmt::format("{}; beyond that, {}", decoded->text, decoder_text(left)),
             fmt::format("{}, and {}", decoded->remedy, k_decoder_remedy), drift.max_abs, drift.differing_share};
   }

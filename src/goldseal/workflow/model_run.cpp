@@ -21,6 +21,25 @@
 namespace goldseal {
 namespace {
 
+// Reversed channels explain a native run where they leave at most 1/8 of the difference: where it is just over the
+// limit, chance alone could bring it below.
+constexpr double k_channels_drop = 8;
+// The least height and width of what is taken for a picture: three numbers beside a few others are no colours.
+constexpr std::int64_t k_least_side = 8;
+
+// Of a tensor that has three channels, first or last.
+bool has_sides_of_a_picture(const HostTensor& input) {
+  const auto large = std::ranges::count_if(input.shape, [](std::int64_t size) { return size >= k_least_side; });
+  return large >= 2;
+}
+
+// A native run made once more with one setting changed.
+struct OtherSetting {
+  std::string name;
+  RunRequest request;
+  std::string remedy;  // where the setting was the cause; empty where that calls for nothing of its own
+};
+
 class ModelRun {
  public:
   ModelRun(const VerifyRequest& request, const FileExamination& files, Observation& observed, RunEvidence& evidence,
@@ -225,12 +244,14 @@ class ModelRun {
   // until it does. A setting that this machine lacks tells nothing.
   void try_settings(const Worker& worker, const CaseRunner& runner, const golden::GoldenTensors& sealed) {
     if (!native_alone_fails(sealed.name)) return;
-    for (const auto& [setting, request] : settings_to_try()) {
+    for (const auto& [setting, request, remedy] : settings_to_try()) {
       m_progress.step(fmt::format("running {} with {}", sealed.name, setting));
       try {
         const auto outputs = runner.run(request);
-        m_observed.trials.push_back(
-            {run_name(sealed.name, m_label), setting, worst_severity(sealed, outputs, golden::LayerRun::native)});
+        TrialObservation trial{run_name(sealed.name, m_label), setting,
+                               worst_severity(sealed, outputs, golden::LayerRun::native)};
+        trial.remedy = remedy;
+        m_observed.trials.push_back(std::move(trial));
         if (m_observed.trials.back().severity <= 1) break;
       } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
@@ -241,14 +262,14 @@ class ModelRun {
 
   // What wraps a network on this machine may swap the colours of its input, where the sealed one did not. The outputs
   // of the same weights then agree to the last digits once the input's channels are reversed, which no other fault can
-  // bring about; one with the answers alone (a class) could by chance, and is not tried.
+  // bring about; without a float64 run they must come close to what a sound machine gives, not just below the limit.
   void try_channels(Worker& worker, const golden::GoldenTensors& sealed) {
     const auto run = differing_run(m_observed, sealed.name, m_label);
     if (!run || (*run == golden::LayerRun::native && has_shadow(sealed.name))) return;
     auto inputs = sealed.inputs;
     bool reversed = false;
     for (auto& input : inputs) {
-      auto other = golden::channels_reversed(input);
+      auto other = has_sides_of_a_picture(input) ? golden::channels_reversed(input) : std::nullopt;
       if (!other) continue;
       input = std::move(*other);
       reversed = true;
@@ -257,13 +278,15 @@ class ModelRun {
     m_progress.step(fmt::format("running {} with the channels of its input reversed", sealed.name));
     auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_settings;
     request.float64 = *run == golden::LayerRun::float64;
+    const double before = worst_severity(sealed, m_results.back().native, golden::LayerRun::native);
     try {
       const auto outputs = CaseRunner(worker, inputs, "reversed").run(request);
       m_observed.trials.push_back(
           {run_name(sealed.name, m_label), "the channels of its input reversed", worst_severity(sealed, outputs, *run),
            *run, "the network, or what wraps it here, takes BGR for RGB or RGB for BGR",
            "leave the order of the channels as the sealed network takes it: look for [..., ::-1], flip or cvtColor in "
-           "what builds the network here"});
+           "what builds the network here",
+           *run == golden::LayerRun::float64 ? 1 : std::min(1.0, before / k_channels_drop)});
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
     }
@@ -288,15 +311,20 @@ class ModelRun {
   }
 
   // One setting each, beside those that `--set` gave: where these are themselves the cause, the first run tells.
-  [[nodiscard]] std::vector<std::pair<std::string, RunRequest>> settings_to_try() const {
+  [[nodiscard]] std::vector<OtherSetting> settings_to_try() const {
     const auto& given = m_settings;
-    std::vector<std::pair<std::string, RunRequest>> settings;
-    const auto add = [&](std::string name) -> RunRequest& {
-      return settings.emplace_back(std::move(name), given).second;
+    std::vector<OtherSetting> settings;
+    const auto add = [&](std::string name, std::string remedy = "") -> RunRequest& {
+      return settings.emplace_back(std::move(name), given, std::move(remedy)).request;
     };
     if (given.threads || given.onednn || given.channels_last || given.tf32 == true)
-      add("nothing of --set") = RunRequest{};
-    if (given.tf32 != false) add("TF32 off").tf32 = false;
+      add("nothing of --set", "leave out the settings that --set gave, here and where the model runs") = RunRequest{};
+    if (given.tf32 != false) {
+      add("TF32 off",
+          "set torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32 to False where the model "
+          "runs, or judge under a policy whose precision is \"tf32\"")
+          .tf32 = false;
+    }
     if (const auto threads = m_observed.sealed.environment.integer("numerics.threads"))
       add(fmt::format("{} threads, as sealed", *threads)).threads = static_cast<int>(*threads);
     if (given.onednn != false) add("oneDNN off").onednn = false;

@@ -201,9 +201,19 @@ TEST_CASE("the setting with which a native difference goes is named") {
   auto observed = conforming();
   observed.outputs[0].native->rms_ratio = 5e3;
   observed.trials = {{"default", "TF32 off", 300}, {"default", "oneDNN off", 0.2}};
-  const auto finding = judge("golden.native", observed);
+  auto finding = judge("golden.native", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.message.find("with oneDNN off it goes") != std::string::npos);
+  const auto usual = finding.remedy;
+  observed.trials.back().remedy = "leave oneDNN off";
+  CHECK(judge("golden.native", observed).remedy == "leave oneDNN off");
+
+  // A difference just over the limit that chance brings just below it is not gone.
+  observed.trials.back().agrees_at = 0.1;
+  finding = judge("golden.native", observed);
+  CHECK(finding.message.find("it goes") == std::string::npos);
+  CHECK(finding.remedy == usual);
+  CHECK(finding.tables.back().rows.back().back() == "no");
   observed.trials.pop_back();
   CHECK(judge("golden.native", observed).message.find("no single setting mends it") != std::string::npos);
 }
