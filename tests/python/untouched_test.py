@@ -15,10 +15,11 @@ import weakref
 import zipfile
 
 try:
+    import numpy as np
     import torch
     from torch import nn
 except ImportError:
-    print("skipped: this Python has no torch")
+    print("skipped: this Python has no torch or no numpy")
     sys.exit(125)
 
 import goldseal
@@ -158,6 +159,25 @@ class Hooked(Base):
         return torch.tanh(self.linear(x))
 
 
+class InPlace(Base):
+    """Writes into tensors and an array that are no buffers: its own, a global list's, a closure's."""
+
+    def __init__(self):
+        super().__init__()
+        self.count, counts, self.shape = torch.zeros(4), [torch.zeros(2, 2)], np.zeros(3)
+
+        def counting(module, inputs, output):
+            counts[0][:, 1] += 1
+
+        self.linear.register_forward_hook(counting)
+        self.held = lambda: [self.count, counts[0], torch.from_numpy(self.shape), *OUTSIDE]
+
+    def keep(self, y):
+        self.count += y.detach().abs().sum(0)
+        self.shape[1] += 1
+        OUTSIDE[0].mul_(2)
+
+
 class FarAway(Base):
     """Where no walk from the module finds it."""
 
@@ -259,6 +279,23 @@ class UntouchedTest(InDirectory):
                 for plain, sealed in zip(*gradients):
                     self.assertIs(type(sealed), torch.Tensor)
                     self.assertTrue(torch.equal(plain, sealed), kind)
+
+    def test_elements_that_a_forward_pass_writes_in_place_are_as_they_were(self):
+        self.forget()
+        OUTSIDE.append(torch.ones(2))
+        model = InPlace()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for _ in range(2):
+                before = [value.clone() for value in model.held()]
+                held = [id(value) for value in OUTSIDE]
+                self.sealed(model, enclose="auto")
+                for found, wanted in zip(model.held(), before):
+                    self.assertTrue(torch.equal(found, wanted), (found, wanted))
+                self.assertEqual([id(value) for value in OUTSIDE], held)
+                model(VECTOR)
+                self.assertFalse(torch.equal(model.held()[0], before[0]), "a pass does write")
+        self.forget()
 
     @unittest.skipUnless(EXPORTS, "torch.export of PyTorch 2.8 or newer is needed")
     def test_stand_ins_are_taken_out_of_what_no_walk_finds_and_the_program_is_not_written_down_again(self):

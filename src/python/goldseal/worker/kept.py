@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import sys
 import types
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -15,6 +16,8 @@ from .reach import MISSING, cell_contents, global_hooks, is_installed, named_glo
 
 _MOST_VISITED = 200_000
 _DEPTH = 3
+# Of tensors and arrays that are no parameters and no buffers: a cache or a data set can be as large as the memory.
+_MOST_COPIED_BYTES = 64 * 2**20
 
 Restore = Callable[[], None]
 
@@ -22,8 +25,9 @@ Restore = Callable[[], None]
 @contextlib.contextmanager
 def kept(module: nn.Module, *others: Any) -> Iterator[None]:
     """Afterwards every module has the attributes that it had, and the lists, dicts, sets and variables that its code, its
-    hooks and `others` can reach hold what they held. What lies outside the module is put back only where tensors were put
-    there: other threads may have changed it otherwise."""
+    hooks and `others` can reach hold what they held, tensors and arrays among them their elements (64 MiB of those are
+    kept; parameters and buffers are not this function's). What lies outside the module is put back only where tensors
+    were put there: other threads may have changed it otherwise."""
     snapshot = _Snapshot(module, others)
     try:
         yield
@@ -35,7 +39,9 @@ class _Snapshot:
     def __init__(self, module: nn.Module, others: Tuple[Any, ...]) -> None:
         self._changes: List[Callable[[], None]] = []
         self._seen: Dict[int, Any] = {}
+        self._copied_bytes = 0
         parts = list(module.modules())
+        self._slots = {id(tensor) for part in parts for tensor in (*part._parameters.values(), *part._buffers.values())}
         for part in parts:
             self._keep_attributes(part)
         waiting = collections.deque((part, True) for part in parts)
@@ -59,7 +65,11 @@ class _Snapshot:
                 self._keep_container(table, True)
 
     def _keep(self, value: Any, own: bool) -> None:
-        if isinstance(value, (list, dict, set, collections.deque)):
+        if isinstance(value, torch.Tensor):
+            self._keep_tensor(value)
+        elif _is_array(value):
+            self._keep_array(value)
+        elif isinstance(value, (list, dict, set, collections.deque)):
             self._keep_container(value, own)
         elif isinstance(value, types.CellType):
             self._keep_variables(lambda: {"": cell_contents(value)}, lambda _, old: _fill(value, old))
@@ -80,6 +90,36 @@ class _Snapshot:
 
         self._changes.append(change)
 
+    def _keep_tensor(self, tensor: torch.Tensor) -> None:
+        plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided and not tensor.is_inference()
+        if id(tensor) in self._slots or not plain or not self._takes(tensor.numel() * tensor.element_size()):
+            return
+        version, before = tensor._version, tensor.detach().clone()
+
+        def change() -> None:
+            if tensor._version != version:
+                with torch.no_grad():
+                    tensor.copy_(before)
+
+        self._changes.append(change)
+
+    def _keep_array(self, array: Any) -> None:
+        if array.dtype.hasobject or not array.flags.writeable or not self._takes(array.nbytes):
+            return
+        before = array.copy()
+
+        def change() -> None:
+            if array.tobytes() != before.tobytes():
+                array[...] = before
+
+        self._changes.append(change)
+
+    def _takes(self, size: int) -> bool:
+        if self._copied_bytes + size > _MOST_COPIED_BYTES:
+            return False
+        self._copied_bytes += size
+        return True
+
     def _keep_variables(self, read: Callable[[], Dict[str, Any]], write: Callable[[str, Any], None]) -> None:
         before = read()
 
@@ -94,7 +134,12 @@ class _Snapshot:
 
 
 def _can_change(value: Any) -> bool:
-    return not isinstance(value, (str, int, float, bytes, type(None), torch.Tensor, torch.dtype, torch.device))
+    return not isinstance(value, (str, int, float, bytes, type(None), torch.dtype, torch.device))
+
+
+def _is_array(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
 
 
 def _plain_copy(value: Any) -> Any:
