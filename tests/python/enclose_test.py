@@ -117,6 +117,14 @@ class EncloseTest(InDirectory):
         self.assertEqual(len(warned), 1, warned)
         self.assertIsNone(self.enclosed())
 
+    def test_a_trace_that_froze_what_the_weights_were_is_written_down_again(self):
+        model = networks.Leaning()
+        for bias in (1.0, 0.5, -1.0, 1.0):
+            with torch.no_grad():
+                model.linear.bias.fill_(bias)
+            self.assertEqual(self.sealed(model, VECTOR), [], bias)
+            self.verified_without_the_code()
+
     def test_outputs_that_are_picked_are_what_the_program_answers(self):
         model = networks.Odd()
         self.assertEqual(self.sealed(model, torch.rand(3), outputs=lambda answer: answer["good"] * model.weight), [])

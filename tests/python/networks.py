@@ -189,6 +189,19 @@ class Frozen(nn.Module):
         return torch.tensor(y.detach().cpu().tolist(), dtype=y.dtype) + 0 * y
 
 
+class Leaning(nn.Module):
+    """Which branch is taken depends on the weights, in code that TorchScript does not know."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x):
+        y = self.linear(x)
+        leans = float(self.linear.bias.detach().sum()) > 0
+        return {True: torch.tanh, False: torch.sigmoid}[leans](y)
+
+
 class Remembering(nn.Module):
     """Keeps what it has seen, and counts in place."""
 

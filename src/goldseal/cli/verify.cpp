@@ -60,7 +60,14 @@ void settle_runtime(const Options& options, VerifyRequest& request) {
   }
   const auto sealed = load_manifest(request.seal).model;
   request.code = sealed.enclosed && !can_build(sealed.enclosed->builder);
-  request.runtime = find_runtime(spec, sealed.enclosed && !request.code ? sealed.enclosed->builder : sealed.builder);
+  try {
+    request.runtime = find_runtime(spec, sealed.enclosed && !request.code ? sealed.enclosed->builder : sealed.builder);
+  } catch (const Error& error) {
+    if (!sealed.enclosed || sealed.builder != "python") throw;
+    throw Error(error.kind(), error.where(), error.message(),
+                fmt::format("{}; or run {}:{} of this machine in place of the enclosed program: `--runtime python`",
+                            error.remedy(), sealed.builder, sealed.source));
+  }
 }
 
 ExitCode run(const Options& options, const CommonOptions& common) {

@@ -53,6 +53,7 @@ struct ProgramRequest {
   std::filesystem::path file;      ///< where, without the ending that the form has
   std::chrono::seconds limit{60};  ///< for writing it
   std::uint64_t most_bytes = 0;    ///< of the file, which holds no weights
+  bool anew = false;               ///< also where one is kept from before
 };
 
 /// What was written: how a network is built from it, and that network's slots.
@@ -61,6 +62,7 @@ struct WrittenProgram {
   std::map<std::string, std::string> options;
   std::filesystem::path file;
   BuiltNetwork network;
+  bool kept = false;  ///< from before, when the code was the same and the weights were others
 };
 
 struct LoadedTensor {
@@ -101,6 +103,7 @@ struct RunOutput {
 struct RunLayer {
   std::string module;
   std::string op;
+  std::string dtype;
   std::vector<std::int64_t> shape;
 };
 

@@ -21,6 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view k_worker_program = "goldseal-worker-libtorch";
+// The user's own LibTorch; empty is unset.
+constexpr const char* k_torch_directory = "GOLDSEAL_TORCH_DIR";
 
 bool is_present(const fs::path& path) {
   std::error_code ignored;
@@ -152,7 +154,7 @@ std::vector<Runtime> installed_workers() {
 std::vector<Runtime> installations_without_worker(const std::vector<Runtime>& workers) {
   const auto variables = search_variables();
   ProbeOptions options;
-  if (const auto given = variable("GOLDSEAL_TORCH_DIR"); !given.empty()) options.torch_prefix = given;
+  if (const auto given = variable(k_torch_directory); !given.empty()) options.torch_prefix = given;
   const FileRoot files("/");
   std::vector<Runtime> found;
   for (const auto& prefix : torch_prefixes({options, files, variables})) {
@@ -194,8 +196,7 @@ Runtime find_runtime(std::string_view spec) {
                 near ? fmt::format("did you mean {}?", *near) : "");
   }
   if (kind.size() < spec.size()) return runtime_in(spec.substr(kind.size() + 1));
-  if (const char* const given = std::getenv("GOLDSEAL_TORCH_DIR"); given != nullptr && *given != '\0')
-    return runtime_in(given);
+  if (const auto given = variable(k_torch_directory); !given.empty()) return runtime_in(given);
   if (const auto found = first_libtorch()) return *found;
   throw Error(ErrorKind::unsupported, "--runtime", "no LibTorch with a worker was found on this machine",
               "name one with `--runtime libtorch=DIR`, and build its worker with `goldseal runtime build --torch DIR`; "
@@ -205,14 +206,14 @@ Runtime find_runtime(std::string_view spec) {
 Runtime find_runtime(std::string_view spec, std::string_view builder) {
   if (!spec.empty()) return find_runtime(spec);
   if (builder == "python") return find_runtime("python");
-  if (std::getenv("GOLDSEAL_TORCH_DIR") != nullptr) return find_runtime("libtorch");
+  if (!variable(k_torch_directory).empty()) return find_runtime("libtorch");
   if (auto found = first_libtorch()) return std::move(*found);
   if (builder == "torchscript" && !python_runtimes().empty()) return find_runtime("python");
   return find_runtime("libtorch");  // tells what is missing
 }
 
 bool can_build(std::string_view builder) {
-  if (std::getenv("GOLDSEAL_TORCH_DIR") != nullptr || (builder != "python" && first_libtorch())) return true;
+  if (!variable(k_torch_directory).empty() || (builder != "python" && first_libtorch())) return true;
   return (builder == "python" || builder == "torchscript") && !python_runtimes().empty();
 }
 

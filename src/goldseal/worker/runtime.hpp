@@ -49,7 +49,8 @@ struct Runtime {
 /// The LibTorch installations of this machine that none of `workers` runs; their `worker` is empty.
 [[nodiscard]] std::vector<Runtime> installations_without_worker(const std::vector<Runtime>& workers);
 
-/// `cpu`, `cpu, cuda`, `cpu, rocm`, `cpu, xpu`, as the libraries of the installation say; empty where they are not seen.
+/// `cpu`, `cpu, cuda`, `cpu, rocm`, `cpu, xpu`, as the libraries of the installation say; empty where they are not
+/// seen.
 [[nodiscard]] std::string devices_of(const Runtime& runtime);
 
 /// The directory of a worker for this LibTorch: `libtorch-2.13.0`, with `-abi0` for the older C++ ABI.

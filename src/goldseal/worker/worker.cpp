@@ -227,6 +227,7 @@ RunReply Worker::run(const RunRequest& request) {
     }
     for (const auto& layer : reply.value("layers", Json::array())) {
       result.layers.push_back({layer.at("module").get<std::string>(), layer.at("op").get<std::string>(),
+                               layer.at("dtype").get<std::string>(),
                                layer.at("shape").get<std::vector<std::int64_t>>()});
     }
     return result;
@@ -251,12 +252,14 @@ WrittenProgram Worker::write_program(const ProgramRequest& request) {
                                                           {"inputs", request.inputs.string()},
                                                           {"file", request.file.string()},
                                                           {"seconds", request.limit.count()},
-                                                          {"bytes", request.most_bytes}});
+                                                          {"bytes", request.most_bytes},
+                                                          {"anew", request.anew}});
   return read_reply(m_state->name, "program", [&] {
     WrittenProgram program{reply.at("builder").get<std::string>(),
                            reply.value("options", std::map<std::string, std::string>{}),
                            reply.at("file").get<std::string>(),
-                           {}};
+                           {},
+                           reply.value("kept", false)};
     for (const auto& slot : reply.at("slots")) program.network.slots.push_back(slot_of(slot));
     return program;
   });

@@ -115,10 +115,26 @@ class Enclosing {
   }
 
  private:
-  // Why the form does not do; nothing where it does.
+  // Why the form does not do; nothing where it does. What was kept from earlier seals may have frozen what the weights
+  // then were: it is written once more.
   std::optional<std::string> try_form(const Form& form) {
+    bool kept = false;
+    auto reason = try_program(form, false, kept);
+    if (reason && kept) {
+      discard();
+      reason = try_program(form, true, kept);
+    }
+    return reason;
+  }
+
+  std::optional<std::string> try_program(const Form& form, bool anew, bool& kept) {
     try {
-      return enclose_as(form);
+      const CaseRunner inputs(m_worker, m_sealed.front().inputs, "program-inputs");
+      const auto written =
+          m_worker.write_program({std::string(form.name), inputs.inputs(), m_worker.run_directory() / "program",
+                                  k_program_limit, k_most_program_bytes, anew});
+      kept = written.kept;
+      return enclose_as(form, written);
     } catch (const Error& error) {
       // These end the capture too.
       if (error.kind() == ErrorKind::interrupted || !m_worker.is_well()) throw;
@@ -126,11 +142,7 @@ class Enclosing {
     }
   }
 
-  std::optional<std::string> enclose_as(const Form& form) {
-    const CaseRunner inputs(m_worker, m_sealed.front().inputs, "program-inputs");
-    const auto written =
-        m_worker.write_program({std::string(form.name), inputs.inputs(), m_worker.run_directory() / "program",
-                                k_program_limit, k_most_program_bytes});
+  std::optional<std::string> enclose_as(const Form& form, const WrittenProgram& written) {
     const auto match = match_keys(keys_of(m_checkpoint), written.network.slots);
     if (!match.complete()) return "it takes other weights than the code";
     if (auto odd = otherwise(m_worker, m_sealed, m_records)) return odd;

@@ -78,6 +78,26 @@ bool leaves_out_tf32(const VerifyRequest& request, const Observation& observed) 
   return on("numerics.tf32_cudnn") || on("numerics.tf32_matmul");
 }
 
+// What of the machine and of the seal the run was made with.
+void state_run(const VerifyRequest& request, const FileExamination& files, const Observation& observed,
+               Report& report) {
+  if (!observed.worker->sandbox.empty()) report.facts.emplace_back("sandbox", observed.worker->sandbox);
+  if (observed.device && !observed.device->used.empty())
+    report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.device->used, ", ")));
+  if (leaves_out_tf32(request, observed))
+    report.facts.emplace_back("tf32", "off in these runs, on in this machine's PyTorch: --set tf32=on judges with it");
+  if (files.builds_from_seal())
+    report.facts.emplace_back("network", fmt::format("{}, enclosed in the seal: {}", files.model().builder,
+                                                     fs::path(files.model().source).filename().string()));
+  if (request.code && request.runtime.kind == "python" && !request.runtime.channel && observed.sealed.model.enclosed)
+    report.facts.emplace_back("code",
+                              "was run; the program that the seal encloses needs a LibTorch worker: "
+                              "--runtime libtorch, goldseal runtime build");
+  if (files.builds_from_seal() && observed.sealed.model.enclosed)
+    report.facts.emplace_back("code", fmt::format("{}:{} of this machine was not run; --runtime python runs it",
+                                                  observed.sealed.model.builder, observed.sealed.model.source));
+}
+
 }  // namespace
 
 Report verify(const VerifyRequest& request, Progress& progress) {
@@ -109,22 +129,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   stopwatch.lap("digest the file");
   auto report = make_report("verify", request, observed, target_of(observed), std::move(evidence));
   report.facts.emplace_back("runtime", observed.worker ? observed.worker->runtime : request.runtime.describe());
-  if (observed.worker && !observed.worker->sandbox.empty())
-    report.facts.emplace_back("sandbox", observed.worker->sandbox);
-  if (observed.worker && observed.device && !observed.device->used.empty())
-    report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.device->used, ", ")));
-  if (leaves_out_tf32(request, observed))
-    report.facts.emplace_back("tf32", "off in these runs, on in this machine's PyTorch: --set tf32=on judges with it");
-  if (files.builds_from_seal())
-    report.facts.emplace_back("network", fmt::format("{}, enclosed in the seal: {}", files.model().builder,
-                                                     fs::path(files.model().source).filename().string()));
-  if (request.code && request.runtime.kind == "python" && !request.runtime.channel && observed.sealed.model.enclosed)
-    report.facts.emplace_back("code",
-                              "was run; the program that the seal encloses needs a LibTorch worker: "
-                              "--runtime libtorch, goldseal runtime build");
-  if (files.builds_from_seal() && observed.sealed.model.enclosed)
-    report.facts.emplace_back("code", fmt::format("{}:{} of this machine was not run; --runtime python runs it",
-                                                  observed.sealed.model.builder, observed.sealed.model.source));
+  if (observed.worker && !request.results) state_run(request, files, observed, report);
   report.stages = stopwatch.stages();
   return report;
 }

@@ -104,7 +104,7 @@ class _Known(NamedTuple):
     def written_to(self, path: str) -> Program:
         if self.program is None:
             raise Refusal(**self.error)
-        program = self.program._replace(path=path + os.path.splitext(self.program.path)[1])
+        program = self.program._replace(path=path + os.path.splitext(self.program.path)[1], kept=True)
         with open(program.path, "wb") as file:
             file.write(self.archive)
         return program
@@ -124,18 +124,18 @@ class AttachedSession(Session):
             self.builders[form] = lambda source, options: live
 
     def _write_program(
-        self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits
+        self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits, anew: bool
     ) -> Program:
         if not isinstance(network, LiveNetwork):
-            return super()._write_program(network, form, inputs, path, limits)
+            return super()._write_program(network, form, inputs, path, limits, anew)
         known = _programs.setdefault(network.module, {})
         now = network.described(inputs)
         found = known.get(form)
-        if found is not None and (found.described is None or found.described == now):
+        if found is not None and not anew and (found.described is None or found.described == now):
             return found.written_to(path)
         known.pop(form, None)
         try:
-            program = super()._write_program(network, form, inputs, path, limits)
+            program = super()._write_program(network, form, inputs, path, limits, anew)
         except Refusal as refusal:
             lasting = isinstance(refusal, KeepsStandIns)
             if now is not None or lasting:

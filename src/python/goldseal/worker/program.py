@@ -40,6 +40,7 @@ class Program(NamedTuple):
     options: Dict[str, str]
     path: str
     inputs: List[str]  # in the order in which an exported program takes them
+    kept: bool = False  # from before: the weights may have been others when it was written
 
 
 class Limits(NamedTuple):

@@ -219,7 +219,8 @@ class Session:
         if recorder is not None and layers_path is not None:
             write_tensors(self._resolved(layers_path), {"sketch": recorder.table()})
             reply["layers"] = [
-                {"module": layer.module, "op": layer.op, "shape": list(layer.shape)} for layer in recorder.layers
+                {"module": layer.module, "op": layer.op, "dtype": name_of(layer.dtype), "shape": list(layer.shape)}
+                for layer in recorder.layers
             ]
         return reply
 
@@ -253,17 +254,18 @@ class Session:
         limits = Limits(fields.natural(request, "seconds"), fields.natural(request, "bytes"))
         with torch.no_grad():
             inputs = self._prepared(inputs, None, RunSettings())
-            program = self._write_program(built, form, inputs, path, limits)
+            program = self._write_program(built, form, inputs, path, limits, fields.optional_bool(request, "anew") or False)
             self._network = read_program(program, built)
         return {
             "builder": program.builder,
             "options": program.options,
             "file": program.path,
             "slots": [slot.describe() for slot in self._network.slots],
+            "kept": program.kept,
         }
 
     def _write_program(
-        self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits
+        self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits, anew: bool
     ) -> Program:
         return write_program(network, form, inputs, path, limits)
 
