@@ -19,6 +19,7 @@ class LayerRecorder {
   struct Layer {
     std::string module;  // dotted path; empty for the network itself
     std::string op;      // `aten::conv2d`
+    at::ScalarType dtype;
     std::vector<std::int64_t> shape;
     LayerSketch sketch;
   };

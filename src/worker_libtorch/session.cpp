@@ -304,7 +304,8 @@ Session::Reply Session::run(const json& request) {
   write_tensor_file(resolved(*layers_path, m_directory), {{"sketch", recorder.table()}});
   auto& layers = reply["layers"] = json::array();
   for (const auto& layer : recorder.layers())
-    layers.push_back({{"module", layer.module}, {"op", layer.op}, {"shape", layer.shape}});
+    layers.push_back(
+        {{"module", layer.module}, {"op", layer.op}, {"dtype", name_of_dtype(layer.dtype)}, {"shape", layer.shape}});
   return reply;
 }
 

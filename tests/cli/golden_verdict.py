@@ -119,6 +119,33 @@ def names_the_first_layer(command, folder):
            "a seal of before there were sketches is read, and says that it has none", findings["golden.shadow"])
 
 
+class Island(nn.Module):
+    """Adds a part that it always computes in float32 to what it computes in its own type."""
+
+    def __init__(self):
+        super().__init__()
+        self.wide, self.head = nn.Linear(8, 8), nn.Linear(8, 4)
+
+    def norm(self, x):
+        narrow = x.float()
+        return (narrow * torch.rsqrt(narrow.pow(2).mean(1, keepdim=True) + 1e-5)).to(x.dtype)
+
+    def forward(self, x):
+        x = self.wide(x)
+        return self.head(x + 1e-3 * self.norm(x))
+
+
+def notices_a_part_in_float32_beside_a_wide_path(command, folder):
+    model = Model(command, folder / "island", Island(), "random:6x8,seed=1,normal")
+    noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linear = " in line]
+    expect(noises and all("linear = 0.0," in line and "pure = false" in line for line in noises), "its float64 run is not believed to be exact", noises)
+    code, findings = Model.capture(command, folder / "said", Island(), "random:6x8,seed=1,normal")
+    message = findings["golden.capture"]["message"]
+    expect(code == 0 and "less than float64 from forward (pow) on" in message, "and the capture says where it rounds", message)
+    model = Model(command, folder / "wide", Stack(), "random:2x3x12x12,seed=3,normal")
+    expect("pure = true" in (model.seal / "manifest.toml").read_text(), "a network that is float64 throughout is")
+
+
 class Swapping(Classifier):
     """The same weights behind a conversion that the sealed network did not have: it expects BGR."""
 
@@ -272,6 +299,7 @@ if __name__ == "__main__":
         judges_integers_and_bools,
         explains_a_weight,
         names_the_first_layer,
+        notices_a_part_in_float32_beside_a_wide_path,
         names_swapped_channels,
         names_what_no_case_exercises,
         tells_zeros_that_matter_from_blind_ones,

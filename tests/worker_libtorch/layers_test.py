@@ -61,6 +61,8 @@ class LayersTest(unittest.TestCase):
         self.assertEqual([(layer["module"], layer["op"]) for layer in layers], LAYERS)
         self.assertEqual(layers[0]["shape"], [2, 3, 5, 5])
         self.assertEqual(table.shape, (len(LAYERS), 10))
+        self.assertEqual({layer["dtype"] for layer in layers}, {"float32"})
+        self.assertEqual({layer["dtype"] for layer in self.run_layers(compute="float64")[1]}, {"float64"})
 
     def test_a_sketch_is_what_the_protocol_says(self):
         outputs, _, table = self.run_layers(compute="float64")

@@ -33,10 +33,6 @@ std::string shown_op(const std::string& op) {
   return op.starts_with(k_prefix) ? op.substr(k_prefix.size()) : op;
 }
 
-std::string shown(const LayerSketch& layer) {
-  return fmt::format("{} ({})", layer.module.empty() ? "forward" : layer.module, shown_op(layer.op));
-}
-
 double limit_of(const SealedLayer& layer, LayerRun run, int bits) {
   if (run == LayerRun::float64) {
     return layer.linear > k_linear_low && layer.linear < k_linear_high ? k_shadow_pure : k_shadow_loose;
@@ -105,9 +101,9 @@ class Follower {
       m_trail.departure = fmt::format("the network computes {} where the seal has {}",
                                       shown_form(m_found[m_here], m_at), shown_form(m_sealed[m_at].sketch, m_at));
     } else if (missing > 0) {
-      m_trail.departure = fmt::format("the network lacks {}", shown(m_sealed[m_at].sketch));
+      m_trail.departure = fmt::format("the network lacks {}", label_of(m_sealed[m_at].sketch));
     } else {
-      m_trail.departure = fmt::format("the network computes {}, which the seal has not", shown(m_found[m_here]));
+      m_trail.departure = fmt::format("the network computes {}, which the seal has not", label_of(m_found[m_here]));
     }
   }
 
@@ -115,12 +111,12 @@ class Follower {
   [[nodiscard]] std::string shown_form(const LayerSketch& layer, std::size_t at) const {
     const auto& sealed = m_sealed[at].sketch;
     const auto& found = m_found[m_here];
-    if (sealed.module != found.module || sealed.op != found.op) return shown(layer);
-    return fmt::format("{} of shape {}", shown(layer), format_shape(layer.shape));
+    if (sealed.module != found.module || sealed.op != found.op) return label_of(layer);
+    return fmt::format("{} of shape {}", label_of(layer), format_shape(layer.shape));
   }
 
   void add(const LayerSketch& layer, double ratio, double limit) {
-    auto label = shown(layer);
+    auto label = label_of(layer);
     if (const auto count = ++m_counts[label]; count > 1) label += fmt::format(" #{}", count);
     if (!(ratio <= limit) && !m_trail.first) m_trail.first = m_trail.steps.size();
     m_trail.steps.push_back({std::move(label), shown_op(layer.op), ratio, limit});
@@ -137,6 +133,10 @@ class Follower {
 };
 
 }  // namespace
+
+std::string label_of(const LayerSketch& layer) {
+  return fmt::format("{} ({})", layer.module.empty() ? "forward" : layer.module, shown_op(layer.op));
+}
 
 LayerTrail follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found, LayerRun run,
                          int bits) {

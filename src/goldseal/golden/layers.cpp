@@ -111,9 +111,12 @@ void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding)
   m_layers.clear();
   m_response.clear();
   m_island.clear();
+  m_first_island.reset();
   m_rounding = rounding;
   for (auto& layer : layers) m_layers.push_back({std::move(layer), 0, k_least_growth, 1});
 }
+
+void LayerProbe::set_island(std::size_t first) { m_first_island = first; }
 
 // Layers that come and go with rounding cannot be followed.
 bool LayerProbe::fits(std::span<const LayerSketch> layers) {
@@ -157,7 +160,11 @@ std::vector<SealedLayer> LayerProbe::finish() const {
     layer.s0 = std::max(response, m_rounding * layer.sketch.rms / 2);
     const double at_24 = std::sqrt(mean_over_seeds(m_response, m_island, i));
     const double at_44 = std::sqrt(mean_over_seeds(m_island, m_response, i));
-    if (at_24 > 0) layer.linear = k_rounding / k_island_rounding * at_44 / at_24;
+    if (m_first_island && i >= *m_first_island) {
+      layer.linear = 0;
+    } else if (at_24 > 0) {
+      layer.linear = k_rounding / k_island_rounding * at_44 / at_24;
+    }
   }
   return layers;
 }

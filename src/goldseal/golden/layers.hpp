@@ -43,6 +43,9 @@ class LayerProbe {
   /// The float64 run, or the native one of a network that has no float64 path; `rounding` is by how much `add_response`
   /// moves. Empty where the worker sketches no layers: everything below then does nothing.
   void set_reference(std::vector<LayerSketch> layers, double rounding = k_rounding);
+  /// The reference's layers from this one on follow a rounding to a narrower type (islands.hpp): their lin is 0,
+  /// whatever the probes say.
+  void set_island(std::size_t first);
   /// A run at `rounding`, or at 2^-44, with this seed. Where its layers are others than the reference's, no layer is
   /// sealed.
   void add_response(std::int64_t seed, std::span<const LayerSketch> layers);
@@ -57,6 +60,7 @@ class LayerProbe {
 
   std::vector<SealedLayer> m_layers;
   double m_rounding = k_rounding;
+  std::optional<std::size_t> m_first_island;
   std::map<std::int64_t, std::vector<double>> m_response;  // squared, by seed
   std::map<std::int64_t, std::vector<double>> m_island;
 };
@@ -73,9 +77,12 @@ void fill_sketches(const HostTensor& table, std::span<LayerSketch> layers);
 [[nodiscard]] std::vector<HostTensor> pack_sealed_layers(std::span<const SealedLayer> layers);
 [[nodiscard]] std::vector<SealedLayer> unpack_sealed_layers(std::span<const HostTensor> tensors);
 
+/// `backbone.conv1 (conv2d)`; `forward (add)` of the network's own code.
+[[nodiscard]] std::string label_of(const LayerSketch& layer);
+
 /// One layer of a run beside the sealed one.
 struct LayerStep {
-  std::string label;  ///< `backbone.conv1 (conv2d)`; `#2` behind it for the second one of that name
+  std::string label;  ///< `label_of`; `#2` behind it for the second one of that name
   std::string op;
   double ratio = 0;  ///< rms of the error over S0; infinite where one side has no such layer
   double limit = 0;

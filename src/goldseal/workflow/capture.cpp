@@ -338,6 +338,12 @@ class Capture {
       finding.measurements.push_back(
           {output.native.name + ".growth", output.noise->a, golden::k_largest_growth, "noise"});
     }
+    if (!captured.island.empty()) {
+      finding.message += fmt::format(
+          "; the network computes in less than float64 from {} on whatever it is run in: changes below that pass "
+          "unseen",
+          captured.island);
+    }
     if (!captured.repeatable) finding.message += "; two runs differed in some bits, so a repetition is not judged";
     return finding;
   }

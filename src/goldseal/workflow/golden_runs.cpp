@@ -6,6 +6,7 @@
 #include <goldseal/golden/constants.hpp>
 #include <goldseal/golden/detection_probe.hpp>
 #include <goldseal/golden/discrete.hpp>
+#include <goldseal/golden/islands.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/golden/noise_floor.hpp>
 #include <goldseal/workflow/reach.hpp>
@@ -155,7 +156,10 @@ class CaseCapture {
     try {
       auto result = run_layered(request);
       m_reference = std::move(result.outputs);
+      m_island = result.island;
+      if (m_island) m_case.island = golden::label_of(result.layers[*m_island]);
       m_layers.set_reference(std::move(result.layers));
+      if (m_island) m_layers.set_island(*m_island);
     } catch (const Error& error) {
       const auto raised = m_worker.failure() && m_worker.failure()->kind == WorkerFailure::Kind::raised;
       if (!raised && error.kind() != ErrorKind::unsupported) throw;
@@ -246,7 +250,12 @@ class CaseCapture {
   }
 
   void finish_floors() {
-    for (auto& [index, probe] : m_probes) m_case.tensors.outputs[index].noise = probe.finish();
+    for (auto& [index, probe] : m_probes) {
+      auto& noise = m_case.tensors.outputs[index].noise;
+      noise = probe.finish();
+      // A float64 path beside the rounding can hide it from the probes, and which outputs it leads to is not known.
+      if (m_island) noise->linear = 0;
+    }
   }
 
   void calibrate_all(const LayeredRun& native) {
@@ -328,11 +337,21 @@ class CaseCapture {
   CapturedCase m_case;
   std::vector<HostTensor> m_reference;
   golden::LayerProbe m_layers;
+  std::optional<std::size_t> m_island;
   std::vector<std::pair<std::size_t, golden::NoiseProbe>> m_probes;
   std::vector<std::pair<std::size_t, golden::StabilityProbe>> m_stability;
   std::vector<golden::DetectionProbe> m_detections;
   std::uint64_t m_done = 0;
 };
+
+std::optional<std::size_t> first_island(const std::vector<RunLayer>& layers) {
+  const auto found = std::ranges::find_if(layers, [](const RunLayer& layer) {
+    const auto dtype = parse_dtype(layer.dtype);
+    return dtype && golden::rounds_narrower(layer.op, *dtype);
+  });
+  if (found == layers.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - layers.begin());
+}
 
 std::vector<golden::LayerSketch> sketches(const std::vector<RunLayer>& layers, const std::vector<HostTensor>& file) {
   std::vector<golden::LayerSketch> result;
@@ -361,11 +380,12 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   request.inputs = m_inputs;
   request.outputs = m_worker.run_directory() / "outputs.safetensors";
   const auto reply = m_worker.run(request);
-  LayeredRun result{read_tensors(request.outputs), {}};
+  LayeredRun result{read_tensors(request.outputs), {}, {}};
   std::filesystem::remove(request.outputs);
   if (reply.layers.empty()) return result;
   result.layers = sketches(reply.layers, read_tensors(request.layers));
   std::filesystem::remove(request.layers);
+  if (request.float64) result.island = first_island(reply.layers);
   return result;
 }
 

@@ -18,6 +18,7 @@ namespace goldseal {
 struct LayeredRun {
   std::vector<HostTensor> outputs;
   std::vector<golden::LayerSketch> layers;  ///< empty where the worker does not sketch layers
+  std::optional<std::size_t> island;        ///< the first layer that rounds below float64 (golden/islands.hpp)
 };
 
 /// The runs of one golden case in a worker. The inputs are written once, for all runs.
@@ -46,6 +47,8 @@ struct CapturedCase {
   bool repeatable = true;
   std::vector<std::int64_t> seeds;
   std::vector<golden::Objection> objections;
+  std::string
+      island;  ///< `norm (rsqrt)`: the layer that rounds below float64 in the float64 run; empty where none does
   std::optional<std::vector<TensorReach>> reach;  ///< nothing where it cannot be measured (reach.hpp)
 };
 

@@ -3,10 +3,12 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/constants.hpp>
+#include <goldseal/golden/islands.hpp>
 #include <goldseal/golden/layers.hpp>
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <random>
 
 using namespace goldseal;
@@ -37,9 +39,10 @@ class Chain {
   }
 
   // As a capture does: 8 responses, 4 of them again at 2^-44, one native run.
-  std::vector<SealedLayer> seal() {
+  std::vector<SealedLayer> seal(std::optional<std::size_t> island = std::nullopt) {
     LayerProbe probe;
     probe.set_reference(m_layers);
+    if (island) probe.set_island(*island);
     for (std::int64_t seed = 1; seed <= k_probes; ++seed) probe.add_response(seed, with(1));
     for (std::int64_t seed = 1; seed <= k_islands; ++seed) probe.add_island(seed, with(0x1p-20));
     probe.calibrate(with(3.4), k_bits_float32);
@@ -69,6 +72,24 @@ TEST_CASE("A layer's noise is measured from its sketches within a third") {
     CHECK(layer.linear < k_linear_high);
     CHECK(layer.a >= k_least_growth);
     CHECK(layer.a < 8);
+  }
+}
+
+TEST_CASE("Layers from a rounding to float32 on are not judged as exact ones") {
+  Chain chain;
+  const auto layers = chain.seal(1);
+  CHECK(layers[0].linear > k_linear_low);
+  for (std::size_t i = 1; i < layers.size(); ++i) CHECK(layers[i].linear == 0);
+}
+
+TEST_CASE("Only what computes rounds: constants and elements that are moved are exact in any type") {
+  CHECK(rounds_narrower("aten::rsqrt", DType::float32));
+  CHECK(rounds_narrower("aten::mul_", DType::bfloat16));
+  CHECK(rounds_narrower("conv2d", DType::float32));
+  CHECK_FALSE(rounds_narrower("aten::rsqrt", DType::float64));
+  CHECK_FALSE(rounds_narrower("aten::argmax", DType::int64));
+  for (const auto* op : {"aten::arange", "aten::zero_", "aten::zeros_like", "aten::cat", "aten::masked_fill_"}) {
+    CHECK_FALSE(rounds_narrower(op, DType::float32));
   }
 }
 

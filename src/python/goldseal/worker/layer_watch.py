@@ -33,6 +33,7 @@ _CONVERSIONS = frozenset(
 class Layer(NamedTuple):
     module: str  # dotted path; empty for the network itself
     op: str  # `aten::conv2d`
+    dtype: torch.dtype
     shape: Tuple[int, ...]
     sketch: "list[float]"
 
@@ -49,7 +50,7 @@ class LayerRecorder:
         if len(self.layers) >= MAX_LAYERS or result.numel() == 0:
             return
         if result.layout is torch.strided and result.dtype in FLOATING:
-            self.layers.append(Layer(module, op, tuple(result.shape), self._sketcher.sketch(result)))
+            self.layers.append(Layer(module, op, result.dtype, tuple(result.shape), self._sketcher.sketch(result)))
 
     def table(self) -> torch.Tensor:
         """float64 [layers, 10]."""

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/dtype.hpp>
+
+#include <string_view>
+
+namespace goldseal::golden {
+
+/// Whether an operator of a float64 run whose result is of type `result` rounds to that narrower type: the network's
+/// own code asked for it (a norm computed in float32), and two machines differ there by float32's rounding, however
+/// exact all around it is. Operators that write down constants or move elements round nothing, and are none.
+[[nodiscard]] bool rounds_narrower(std::string_view op, DType result);
+
+}  // namespace goldseal::golden
