@@ -50,7 +50,6 @@ struct OutputObservation {
   std::string golden_case;
   std::string output;
   golden::NoiseFloor noise;
-  DType native_dtype = DType::float32;
   std::optional<golden::Deviation> shadow;  ///< the float64 run; nothing where it was not made
   std::optional<golden::Deviation> native;
   std::optional<golden::RepeatVerdict> repeat;

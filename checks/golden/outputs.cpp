@@ -119,9 +119,8 @@ bool any_without_float64(const Observation& observed) {
 }
 
 golden::LaneVerdict native_lane(const OutputObservation& output, int permitted_bits) {
-  const auto own = golden::judge_native(*output.native, output.noise, output.native_dtype);
-  const auto significant = golden::significant_bits(output.native_dtype);
-  if (own.pass || permitted_bits >= significant || output.noise.native) return own;
+  const auto own = golden::judge_native(*output.native, output.noise);
+  if (own.pass || permitted_bits >= output.noise.bits || output.noise.native) return own;
   return golden::judge_native_policy(*output.native, output.noise, permitted_bits);
 }
 

@@ -141,9 +141,30 @@ def notices_a_part_in_float32_beside_a_wide_path(command, folder):
     expect(noises and all("linear = 0.0," in line and "pure = false" in line for line in noises), "its float64 run is not believed to be exact", noises)
     code, findings = Model.capture(command, folder / "said", Island(), "random:6x8,seed=1,normal")
     message = findings["golden.capture"]["message"]
-    expect(code == 0 and "less than float64 from forward (pow) on" in message, "and the capture says where it rounds", message)
+    expect(code == 0 and "rounds to less than float64 from forward (pow) on" in message, "and the capture says where it rounds", message)
     model = Model(command, folder / "wide", Stack(), "random:2x3x12x12,seed=3,normal")
     expect("pure = true" in (model.seal / "manifest.toml").read_text(), "a network that is float64 throughout is")
+
+
+class Half(nn.Module):
+    """Computes in bfloat16 and answers in float32, as language models do."""
+
+    def __init__(self, eps: float = 1e-5):
+        super().__init__()
+        self.norm, self.head = nn.LayerNorm(64, eps=eps), nn.Linear(64, 8)
+
+    def forward(self, x):
+        return self.head(self.norm(x.to(self.head.weight.dtype))).float()
+
+
+def judges_half_weights_behind_float32_answers(command, folder):
+    model = Model(command, folder / "half", Half().bfloat16(), "random:6x64,seed=1,normal")
+    noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linear = " in line]
+    expect(noises and all("bits = 8 " in line for line in noises), "its native answers are judged as bfloat16 ones", noises)
+    code, findings = model.verify()
+    expect(code == 0 and findings["golden.shadow"]["status"] == findings["golden.native"]["status"] == "pass", "it conforms where it was sealed", findings)
+    code, findings = model.verify("--model", model.script(Half(eps=0.1).bfloat16(), "eps.pt"))
+    expect(code == 1 and findings["golden.shadow"]["status"] == "fail", "and another epsilon is seen", findings["golden.shadow"])
 
 
 class Swapping(Classifier):
@@ -300,6 +321,7 @@ if __name__ == "__main__":
         explains_a_weight,
         names_the_first_layer,
         notices_a_part_in_float32_beside_a_wide_path,
+        judges_half_weights_behind_float32_answers,
         names_swapped_channels,
         names_what_no_case_exercises,
         tells_zeros_that_matter_from_blind_ones,

@@ -35,7 +35,8 @@ HostTensor as_sealed(const HostTensor& tensor, DType dtype) {
 
 }  // namespace
 
-DetectionProbe::DetectionProbe(std::vector<std::string> outputs, std::span<const HostTensor> native) {
+DetectionProbe::DetectionProbe(std::vector<std::string> outputs, std::span<const HostTensor> native, int bits)
+    : m_bits(bits) {
   require_detections(outputs, native);
   m_native = *select(native, outputs);
   m_result.outputs = std::move(outputs);
@@ -110,8 +111,12 @@ void DetectionProbe::settle_output(std::size_t index, GoldenOutput& output) cons
     if (run.run == Run::island) probe.add_island(run.seed, kept(run));
   }
   output.noise = probe.finish();
-  for (const auto& run : m_runs)
-    if (run.run == Run::native) calibrate(*output.noise, *output.reference, kept(run));
+  for (const auto& run : m_runs) {
+    if (run.run != Run::native) continue;
+    const auto native = kept(run);
+    settle_precision(*output.noise, *output.reference, native, m_bits);
+    calibrate(*output.noise, *output.reference, native);
+  }
 }
 
 SealedDetections DetectionProbe::finish() const { return m_result; }

@@ -24,8 +24,9 @@ class DetectionProbe {
     native,
   };
 
-  /// `native` are the outputs to be sealed; `outputs` name those of the group (require_detections).
-  DetectionProbe(std::vector<std::string> outputs, std::span<const HostTensor> native);
+  /// `native` are the outputs to be sealed; `outputs` name those of the group (require_detections). `bits` as
+  /// settle_precision has it.
+  DetectionProbe(std::vector<std::string> outputs, std::span<const HostTensor> native, int bits);
 
   /// Takes a run, and puts its rows in `outputs` in the sealed order and shape. `seed` is that of a perturbed run.
   /// Throws Error{worker} where an output is missing or its rows are of another shape.
@@ -54,6 +55,7 @@ class DetectionProbe {
   void keep_strangers(const std::vector<HostTensor>& outputs, const std::vector<std::size_t>& rows);
 
   std::vector<HostTensor> m_native;
+  int m_bits;
   std::vector<Kept> m_runs;
   SealedDetections m_result;
 };

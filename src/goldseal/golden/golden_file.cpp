@@ -105,6 +105,7 @@ NoiseFloor pick_noise(const Picker& picker, const std::string& golden, const Noi
   noise.b = record.b;
   noise.linear = record.linear;
   noise.native = record.native;
+  noise.bits = static_cast<int>(record.bits.value_or(significant_bits(output.dtype)));
   return noise;
 }
 
@@ -160,16 +161,13 @@ std::vector<SealedLayer> pick_layers(const Picker& picker, const GoldenCase& gol
 
 }  // namespace
 
-int significant_bits(const GoldenTensors& golden) {
-  int bits = k_bits_float32;
-  for (const auto& output : golden.outputs) bits = std::min(bits, significant_bits(output.native.dtype));
-  return bits;
-}
-
 int layer_bits(const GoldenTensors& golden) {
-  const bool native = std::ranges::any_of(
-      golden.outputs, [](const GoldenOutput& output) { return output.noise && output.noise->native; });
-  return native ? k_bits_float32 : significant_bits(golden);
+  int bits = k_bits_float32;
+  for (const auto& output : golden.outputs) {
+    if (output.noise && output.noise->native) return k_bits_float32;
+    bits = std::min(bits, output.noise ? output.noise->bits : significant_bits(output.native.dtype));
+  }
+  return bits;
 }
 
 std::string write_golden(std::span<const GoldenTensors> cases, std::span<const WeightTrace> traces) {

@@ -44,10 +44,8 @@ struct GoldenTensors {
   std::vector<SealedLayer> layers;  ///< empty in seals of before, and where they vary from run to run
 };
 
-/// Significant bits of the least precise floating output: those of the network's own type.
-[[nodiscard]] int significant_bits(const GoldenTensors& golden);
-
-/// The same for the layers: float32's where their noise is that of native runs (noise_floor.hpp), which knows its type.
+/// The significant bits that the layers of a native run compute with: float32's where their noise is that of native
+/// runs (noise_floor.hpp), which knows its type.
 [[nodiscard]] int layer_bits(const GoldenTensors& golden);
 
 /// The bytes of golden.safetensors. `traces`, if there are any, are those of the manifest's tensors in its order; they

@@ -20,11 +20,14 @@ constexpr std::array k_exact = std::to_array<std::string_view>({
 
 }  // namespace
 
-bool rounds_narrower(std::string_view op, DType result) {
-  if (result == DType::float64 || !is_floating(result)) return false;
+bool computes(std::string_view op) {
   if (op.starts_with(k_namespace)) op.remove_prefix(k_namespace.size());
   if (op.ends_with('_')) op.remove_suffix(1);
   return !std::ranges::binary_search(k_exact, op);
+}
+
+bool rounds_narrower(std::string_view op, DType result) {
+  return result != DType::float64 && is_floating(result) && computes(op);
 }
 
 }  // namespace goldseal::golden

@@ -12,4 +12,7 @@ namespace goldseal::golden {
 /// exact all around it is. Operators that write down constants or move elements round nothing, and are none.
 [[nodiscard]] bool rounds_narrower(std::string_view op, DType result);
 
+/// Whether an operator rounds at all: it writes down no constant and moves no elements.
+[[nodiscard]] bool computes(std::string_view op);
+
 }  // namespace goldseal::golden

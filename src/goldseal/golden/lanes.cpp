@@ -48,8 +48,8 @@ LaneVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& no
                k_native_local + k_policy_local * coarser);
 }
 
-LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise, DType weights) {
-  const int bits = noise.native ? k_bits_float32 : significant_bits(weights);
+LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise) {
+  const int bits = noise.native ? k_bits_float32 : noise.bits;
   return bits < k_bits_float32 ? judge_native_policy(deviation, noise, bits) : judge_native_strict(deviation, noise);
 }
 

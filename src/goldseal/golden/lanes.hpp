@@ -30,11 +30,12 @@ struct LaneVerdict {
 [[nodiscard]] LaneVerdict judge_native_strict(const Deviation& deviation, const NoiseFloor& noise);
 
 /// N, policy lane: what a run at `bits` significant bits may do. 11 for TF32 and float16, 8 for bfloat16. For networks
-/// whose weights are of that type it is the native lane.
+/// that compute with so many it is the native lane.
 [[nodiscard]] LaneVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits);
 
-/// The native lane for weights of this type; the strict one where the noise itself is of native runs.
-[[nodiscard]] LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise, DType weights);
+/// The native lane for what the network computes with (`noise.bits`); the strict one where the noise itself is of
+/// native runs.
+[[nodiscard]] LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise);
 
 /// R: two runs on the same machine, bit by bit.
 struct RepeatVerdict {

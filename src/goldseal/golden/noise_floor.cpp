@@ -124,7 +124,7 @@ double noise_of(const NoiseFloor& noise, std::size_t index, double reference) {
 }
 
 NoiseRecord to_record(const NoiseFloor& noise, const std::string& output) {
-  return {output, noise.s0, noise.a, noise.b, noise.linear, noise.pure(), noise.native};
+  return {output, noise.s0, noise.a, noise.b, noise.linear, noise.pure(), noise.native, noise.bits};
 }
 
 NoiseProbe::NoiseProbe(HostTensor reference) : m_reference(std::move(reference)) {
@@ -207,9 +207,15 @@ int significant_bits(DType native) {
   return k_bits_float32;
 }
 
+void settle_precision(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native, int bits) {
+  bits = std::min(bits, significant_bits(native.dtype));
+  if (bits >= k_bits_float32) return;
+  if (!(compare(native, reference, noise).rms_ratio <= k_largest_growth)) noise.bits = bits;
+}
+
 void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native) {
   const auto deviation = compare(native, reference, noise);
-  const double coarser = noise.native ? 1 : std::ldexp(1.0, k_bits_float32 - significant_bits(native.dtype));
+  const double coarser = noise.native ? 1 : std::ldexp(1.0, k_bits_float32 - noise.bits);
   noise.overflows = std::max(noise.overflows, deviation.mask_mismatches);
   noise.a = std::max(noise.a, deviation.rms_ratio / coarser);
   noise.b = std::max({noise.b, noise.a, deviation.max_ratio / (k_local * coarser)});

@@ -40,6 +40,7 @@ struct NoiseFloor {
   double a = k_least_growth;
   double b = k_least_growth;
   double linear = 1;
+  int bits = k_bits_float32;  ///< significant bits that a native run computes with, at most those of the output's type
   bool native = false;        ///< y and s are of native runs: the network has no float64 path
   HostTensor codes;           ///< uint8, of the output's shape
   std::size_t overflows = 0;  ///< at capture: elements finite in y and not so in a native run, or the reverse
@@ -88,8 +89,13 @@ class NoiseProbe {
 /// chance which of them move.
 [[nodiscard]] NoiseFloor native_floor(const NoiseProbe& probe);
 
-/// Widens A and B by a native run. For a network of fewer significant bits than float32 the run's error is first
-/// divided by 2^(24-p).
+/// Takes `bits`, what a native run is said to compute with, for the floor's own where rounding in float32 cannot
+/// explain that run (its errors over S0 are beyond `k_largest_growth`). A network that computes little in a narrower
+/// type, to no effect, is judged as a float32 one.
+void settle_precision(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native, int bits);
+
+/// Widens A and B by a native run. Where it computes with fewer significant bits than float32, `noise.bits`, its error
+/// is first divided by 2^(24-p).
 void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native);
 
 /// A reason why a golden proves nothing, or less than it seems.

@@ -79,6 +79,8 @@ struct NoiseRecord {
   double linear = 1;    ///< lin: 1 for a network that is float64 throughout
   bool pure = true;     ///< 0.5 < lin < 2
   bool native = false;  ///< measured on native runs, for want of a float64 path
+  /// Significant bits that a native run computes with; nothing in seals of before, where the output's type says it.
+  std::optional<std::int64_t> bits = {};
 };
 
 /// Outputs of a case whose rows are objects found (golden/detections.hpp). The other rows are in golden.safetensors as

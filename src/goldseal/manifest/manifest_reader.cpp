@@ -16,6 +16,8 @@ namespace goldseal {
 namespace {
 
 constexpr std::uint64_t k_max_manifest_bytes = 64U << 20U;
+// Of float32: a wider type is judged like that.
+constexpr std::int64_t k_most_bits = 24;
 
 Digest read_digest(TomlReader& table, std::string_view key) {
   const auto digest = parse_digest(table.text(key));
@@ -146,11 +148,18 @@ class ManifestReader {
     return tensor;
   }
 
+  static std::int64_t read_bits(TomlReader& reader) {
+    const auto bits = reader.integer("bits");
+    if (bits < 1 || bits > k_most_bits) reader.fail("bits", fmt::format("1 to {} bits", k_most_bits));
+    return bits;
+  }
+
   NoiseRecord read_noise(const toml::table& table) {
     TomlReader reader(table, "golden.noise.", m_where);
     NoiseRecord noise{reader.text("output"), reader.number("s0"),     reader.number("a"),
                       reader.number("b"),    reader.number("linear"), reader.boolean("pure")};
     if (table.contains("native")) noise.native = reader.boolean("native");
+    if (table.contains("bits")) noise.bits = read_bits(reader);
     reader.collect_unknown(m_manifest.unknown_keys);
     return noise;
   }

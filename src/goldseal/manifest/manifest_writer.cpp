@@ -62,9 +62,10 @@ std::string golden_tensor_line(const GoldenTensor& tensor) {
 }
 
 std::string noise_line(const NoiseRecord& noise) {
-  return fmt::format("  {{ output = {}, s0 = {}, a = {}, b = {}, linear = {}, pure = {}{} }},\n",
+  return fmt::format("  {{ output = {}, s0 = {}, a = {}, b = {}, linear = {}, pure = {}{}{} }},\n",
                      toml_string(noise.output), toml_number(noise.s0), toml_number(noise.a), toml_number(noise.b),
-                     toml_number(noise.linear), noise.pure, noise.native ? ", native = true" : "");
+                     toml_number(noise.linear), noise.pure, noise.native ? ", native = true" : "",
+                     noise.bits ? fmt::format(", bits = {}", *noise.bits) : "");
 }
 
 std::string detection_line(const DetectionRecord& detections) {

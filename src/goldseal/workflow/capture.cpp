@@ -272,16 +272,16 @@ class Capture {
     if (m_request.cases) std::ranges::move(golden::find_cases(*m_request.cases, slots), std::back_inserter(cases));
     for (auto& golden : cases) {
       for (auto& input : golden.inputs) input.preprocessing = m_request.preprocessing;
-      run_case(worker, golden, slots);
+      run_case(worker, golden, slots, weight_bits(network));
     }
   }
 
-  void run_case(Worker& worker, const golden::CaseSpec& golden, const std::vector<golden::InputSlot>& slots) {
+  void run_case(Worker& worker, const golden::CaseSpec& golden, const std::vector<golden::InputSlot>& slots, int bits) {
     auto inputs = golden::make_inputs(golden.inputs, slots);
     std::vector<golden::InputOrigin> origins;
     std::vector<HostTensor> pictures;
     for (const auto& input : inputs) origins.push_back(origin_of(golden.inputs, input.name, pictures));
-    auto captured = capture_case(worker, golden.name, std::move(inputs), m_request.detections, m_progress);
+    auto captured = capture_case(worker, golden.name, std::move(inputs), m_request.detections, bits, m_progress);
     captured.tensors.encoded = std::move(pictures);
     m_stopwatch.lap("golden");
     auto record = golden::describe(captured.tensors, origins);
@@ -317,6 +317,10 @@ class Capture {
     return {spec.text, golden::to_text(*spec.preprocessing)};
   }
 
+  static bool rounds_in_float64(const golden::GoldenOutput& output) {
+    return output.noise && !output.noise->native && !output.noise->pure();
+  }
+
   static Finding judge_golden(const CapturedCase& captured) {
     Finding finding;
     finding.id = "golden.capture";
@@ -338,11 +342,10 @@ class Capture {
       finding.measurements.push_back(
           {output.native.name + ".growth", output.noise->a, golden::k_largest_growth, "noise"});
     }
-    if (!captured.island.empty()) {
+    if (std::ranges::any_of(captured.tensors.outputs, rounds_in_float64)) {
       finding.message += fmt::format(
-          "; the network computes in less than float64 from {} on whatever it is run in: changes below that pass "
-          "unseen",
-          captured.island);
+          "; the network rounds to less than float64{} whatever it is run in, so that smaller changes pass unseen",
+          captured.island.empty() ? "" : fmt::format(" from {} on,", captured.island));
     }
     if (!captured.repeatable) finding.message += "; two runs differed in some bits, so a repetition is not judged";
     return finding;

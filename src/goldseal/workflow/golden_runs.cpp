@@ -37,12 +37,20 @@ bool has_reference(const HostTensor& output) {
   return is_floating(output.dtype) && golden::significant_bits(output.dtype) > 0;
 }
 
+// What a network's own code makes narrow again in a float64 run is compared like the rest.
+HostTensor widened(const HostTensor& tensor) {
+  if (tensor.dtype == DType::float64 || !has_reference(tensor)) return tensor;
+  std::vector<double> values(tensor.numel());
+  copy_as_double(tensor, 0, values);
+  return make_tensor(tensor.name, DType::float64, tensor.shape, std::move(values));
+}
+
 // The runs of one case, one after the other, in the order that capture needs them.
 class CaseCapture {
  public:
   CaseCapture(Worker& worker, std::string name, std::vector<HostTensor> inputs,
-              const std::vector<std::vector<std::string>>& detections, Progress& progress)
-      : m_worker(worker), m_progress(progress), m_declared(detections), m_runner(worker, inputs) {
+              const std::vector<std::vector<std::string>>& detections, int weight_bits, Progress& progress)
+      : m_worker(worker), m_progress(progress), m_declared(detections), m_runner(worker, inputs), m_bits(weight_bits) {
     m_case.tensors.name = std::move(name);
     m_case.tensors.inputs = std::move(inputs);
   }
@@ -50,12 +58,13 @@ class CaseCapture {
   CapturedCase capture() {
     m_progress.step(fmt::format("running {}", m_case.tensors.name), k_all_runs);
     auto first = run_layered({});
+    if (first.bits) m_bits = *first.bits;
     const auto native = first.outputs;
     for (const auto& output : native) add_output(output);
     find_detections(native);
     if (run_reference()) {
       run_probes();
-      finish_floors();
+      finish_floors(native);
       take_variant(first);
       run_native_variants();
       settle_detections();
@@ -72,8 +81,7 @@ class CaseCapture {
     object();
     if (m_case.repeatable && !m_reference.empty()) {
       m_progress.step(fmt::format("looking for what {} leaves out", m_case.tensors.name));
-      m_case.reach = measure_reach(m_worker, m_runner, m_reference,
-                                   golden::significant_bits(m_case.tensors) < golden::k_bits_float32);
+      m_case.reach = measure_reach(m_worker, m_runner, m_reference, m_bits < golden::k_bits_float32);
     }
     if (m_case.repeatable) {
       for (const auto& input : m_case.tensors.inputs) require_response(input, native);
@@ -102,7 +110,7 @@ class CaseCapture {
         throw Error(ErrorKind::usage, name, "expected it in one group of detections, found it twice",
                     "name each output once");
       }
-      m_detections.emplace_back(group, native);
+      m_detections.emplace_back(group, native, m_bits);
     }
   }
 
@@ -199,7 +207,7 @@ class CaseCapture {
   // For want of a float64 run, native ones tell what small changes do to the outputs.
   void probe_natively(const LayeredRun& first) {
     const auto& native = first.outputs;
-    double relative = std::ldexp(golden::k_native_roundings, -golden::significant_bits(m_case.tensors));
+    double relative = std::ldexp(golden::k_native_roundings, -least_bits(native));
     for (;; relative = std::min(relative * golden::k_native_raise, golden::k_native_largest)) {
       m_probes.clear();
       m_case.seeds.clear();
@@ -228,12 +236,6 @@ class CaseCapture {
     hold_against_stability(result.outputs);
   }
 
-  static HostTensor widened(const HostTensor& tensor) {
-    std::vector<double> values(tensor.numel());
-    copy_as_double(tensor, 0, values);
-    return make_tensor(tensor.name, DType::float64, tensor.shape, std::move(values));
-  }
-
   static RunRequest perturbed(std::int64_t seed, double relative) {
     RunRequest request;
     request.float64 = true;
@@ -249,12 +251,20 @@ class CaseCapture {
     return *found;
   }
 
-  void finish_floors() {
+  // What the runs compute with, and no more than their outputs' own types hold.
+  [[nodiscard]] int least_bits(const std::vector<HostTensor>& native) const {
+    int bits = m_bits;
+    for (const auto& output : native) bits = std::min(bits, golden::significant_bits(output.dtype));
+    return bits;
+  }
+
+  void finish_floors(const std::vector<HostTensor>& native) {
     for (auto& [index, probe] : m_probes) {
-      auto& noise = m_case.tensors.outputs[index].noise;
-      noise = probe.finish();
+      auto& output = m_case.tensors.outputs[index];
+      output.noise = probe.finish();
       // A float64 path beside the rounding can hide it from the probes, and which outputs it leads to is not known.
-      if (m_island) noise->linear = 0;
+      if (m_island) output.noise->linear = 0;
+      golden::settle_precision(*output.noise, *output.reference, output_of(native, index), m_bits);
     }
   }
 
@@ -334,6 +344,7 @@ class CaseCapture {
   Progress& m_progress;
   const std::vector<std::vector<std::string>>& m_declared;
   CaseRunner m_runner;
+  int m_bits;  // significant bits that the native runs compute with
   CapturedCase m_case;
   std::vector<HostTensor> m_reference;
   golden::LayerProbe m_layers;
@@ -343,6 +354,18 @@ class CaseCapture {
   std::vector<golden::DetectionProbe> m_detections;
   std::uint64_t m_done = 0;
 };
+
+// Of what computes in the run; nothing where its layers are not told.
+std::optional<int> bits_of(const std::vector<RunLayer>& layers) {
+  std::optional<int> least;
+  for (const auto& layer : layers) {
+    const auto dtype = parse_dtype(layer.dtype);
+    if (!dtype || !golden::computes(layer.op)) continue;
+    const int bits = golden::significant_bits(*dtype);
+    least = std::min(least.value_or(bits), bits);
+  }
+  return least;
+}
 
 std::optional<std::size_t> first_island(const std::vector<RunLayer>& layers) {
   const auto found = std::ranges::find_if(layers, [](const RunLayer& layer) {
@@ -380,18 +403,27 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   request.inputs = m_inputs;
   request.outputs = m_worker.run_directory() / "outputs.safetensors";
   const auto reply = m_worker.run(request);
-  LayeredRun result{read_tensors(request.outputs), {}, {}};
+  LayeredRun result{read_tensors(request.outputs), {}, {}, {}};
   std::filesystem::remove(request.outputs);
+  if (request.float64) std::ranges::transform(result.outputs, result.outputs.begin(), widened);
   if (reply.layers.empty()) return result;
   result.layers = sketches(reply.layers, read_tensors(request.layers));
   std::filesystem::remove(request.layers);
   if (request.float64) result.island = first_island(reply.layers);
+  result.bits = bits_of(reply.layers);
   return result;
 }
 
+int weight_bits(const BuiltNetwork& network) {
+  int bits = golden::k_bits_float32;
+  for (const auto& slot : network.slots) bits = std::min(bits, golden::significant_bits(slot.dtype));
+  return bits;
+}
+
 CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
-                          const std::vector<std::vector<std::string>>& detections, Progress& progress) {
-  return CaseCapture(worker, name, std::move(inputs), detections, progress).capture();
+                          const std::vector<std::vector<std::string>>& detections, int weight_bits,
+                          Progress& progress) {
+  return CaseCapture(worker, name, std::move(inputs), detections, weight_bits, progress).capture();
 }
 
 std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network) {

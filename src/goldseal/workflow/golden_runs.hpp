@@ -19,6 +19,7 @@ struct LayeredRun {
   std::vector<HostTensor> outputs;
   std::vector<golden::LayerSketch> layers;  ///< empty where the worker does not sketch layers
   std::optional<std::size_t> island;        ///< the first layer that rounds below float64 (golden/islands.hpp)
+  std::optional<int> bits;                  ///< significant bits of the least precise layer, at most float32's
 };
 
 /// The runs of one golden case in a worker. The inputs are written once, for all runs.
@@ -52,12 +53,17 @@ struct CapturedCase {
   std::optional<std::vector<TensorReach>> reach;  ///< nothing where it cannot be measured (reach.hpp)
 };
 
+/// Significant bits of the network's least precise weights, at most float32's.
+[[nodiscard]] int weight_bits(const BuiltNetwork& network);
+
 /// The runs that a capture makes of one case: the float64 reference, the perturbed ones, the native ones. The worker
-/// holds the loaded network. A network without a float64 path gives outputs without reference, with an objection that
-/// says so. `detections` are groups of outputs whose rows are objects found (golden/detections.hpp); empty: those that
-/// their names tell. Throws Error{usage} where they are no outputs of one number of rows.
+/// holds the loaded network. `weight_bits` stand for what it computes with where its layers cannot be followed. A
+/// network without a float64 path gives outputs without reference, with an objection that says so. `detections` are
+/// groups of outputs whose rows are objects found (golden/detections.hpp); empty: those that their names tell. Throws
+/// Error{usage} where they are no outputs of one number of rows.
 [[nodiscard]] CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
-                                        const std::vector<std::vector<std::string>>& detections, Progress& progress);
+                                        const std::vector<std::vector<std::string>>& detections, int weight_bits,
+                                        Progress& progress);
 
 /// The network's inputs, as far as it declares them.
 [[nodiscard]] std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network);

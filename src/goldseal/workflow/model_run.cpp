@@ -305,7 +305,7 @@ class ModelRun {
       if (output.golden_case != golden_case || output.device != m_label || !output.native) continue;
       if (!output.shadow && !output.noise.native) continue;
       if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return false;
-      fails = fails || !golden::judge_native(*output.native, output.noise, output.native_dtype).pass;
+      fails = fails || !golden::judge_native(*output.native, output.noise).pass;
     }
     return fails;
   }

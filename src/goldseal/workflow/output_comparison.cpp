@@ -57,7 +57,6 @@ OutputObservation compare_output(const golden::GoldenOutput& sealed, const CaseR
   OutputObservation observed;
   observed.golden_case = results.golden_case;
   observed.output = sealed.native.name;
-  observed.native_dtype = sealed.native.dtype;
   observed.structure = structure_fault(native.find(sealed.native.name), sealed.native);
   if (!observed.structure.empty()) return observed;
   const auto* const first = find_tensor(results.native, sealed.native.name);
@@ -82,7 +81,7 @@ double worst_native(const golden::GoldenTensors& sealed, const CaseResults& resu
   for (const auto& output : compare_outputs(sealed, results)) {
     if (!output.structure.empty() || (output.discrete && !output.discrete->pass)) worst = std::max(worst, k_fails);
     if (!output.native) continue;
-    worst = std::max(worst, severity_of(golden::judge_native(*output.native, output.noise, output.native_dtype)));
+    worst = std::max(worst, severity_of(golden::judge_native(*output.native, output.noise)));
   }
   return worst;
 }
@@ -144,8 +143,7 @@ std::optional<golden::LayerRun> differing_run(const Observation& observed, const
   for (const auto& output : observed.outputs) {
     if (output.golden_case != golden_case || output.device != device) continue;
     if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return golden::LayerRun::float64;
-    native_differs = native_differs ||
-                     (output.native && !golden::judge_native(*output.native, output.noise, output.native_dtype).pass);
+    native_differs = native_differs || (output.native && !golden::judge_native(*output.native, output.noise).pass);
   }
   return native_differs ? std::optional(golden::LayerRun::native) : std::nullopt;
 }

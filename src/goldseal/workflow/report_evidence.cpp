@@ -123,7 +123,7 @@ std::vector<OutputError> output_errors(const Observation& observed, const RunEvi
   for (const auto& output : observed.outputs) {
     const bool computes_alike = !output.shadow || golden::judge_shadow(*output.shadow, output.noise).pass;
     if (output.native) {
-      const auto lane = golden::judge_native(*output.native, output.noise, output.native_dtype);
+      const auto lane = golden::judge_native(*output.native, output.noise);
       errors.push_back(output_error(
           output, "native", lane, output.noise.b,
           // Where another function is computed, the ratio tells of no precision.

@@ -61,7 +61,7 @@ const std::vector<std::string> k_names = {"boxes", "scores", "labels"};
 // A capture whose perturbed runs find these rows of k_objects.
 DetectionProbe captured(const std::vector<std::size_t>& rows_of_a_coarse_run,
                         const std::vector<std::size_t>& native = {0, 1, 2, 3}) {
-  DetectionProbe probe(k_names, outputs(some(native)));
+  DetectionProbe probe(k_names, outputs(some(native)), k_bits_float32);
   const auto add = [&](DetectionProbe::Run run, std::int64_t seed, std::vector<HostTensor> found) {
     probe.add(run, seed, found);
   };
@@ -192,7 +192,7 @@ TEST_CASE("Detections that rounding decides altogether are refused") {
 }
 
 TEST_CASE("A capture whose rows change their form is refused with what to do") {
-  DetectionProbe probe(k_names, outputs(k_objects));
+  DetectionProbe probe(k_names, outputs(k_objects), k_bits_float32);
   auto other = outputs(k_objects);
   other[0] = narrowed("boxes", DType::float32, {4, 5}, std::vector<double>(20));
   CHECK_THROWS_AS(probe.add(DetectionProbe::Run::native, 0, other), Error);

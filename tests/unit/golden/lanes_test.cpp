@@ -60,12 +60,14 @@ TEST_CASE("A mask that differs, or a ratio that is no number, fails every lane")
   CHECK_FALSE(judge_native_policy(none, growth(4, 4), 8).pass);
 }
 
-TEST_CASE("Weights of half precision are judged at their own precision") {
-  const auto noise = growth(4, 4);
-  CHECK_FALSE(judge_native(ratios(5e3, 0), noise, DType::float32).pass);
-  CHECK(judge_native(ratios(5e3, 0), noise, DType::float16).pass);
-  CHECK_FALSE(judge_native(ratios(5e4, 0), noise, DType::float16).pass);
-  CHECK(judge_native(ratios(5e4, 0), noise, DType::bfloat16).pass);
+TEST_CASE("A network that computes in half precision is judged at that") {
+  auto noise = growth(4, 4);
+  CHECK_FALSE(judge_native(ratios(5e3, 0), noise).pass);
+  noise.bits = k_bits_float16;
+  CHECK(judge_native(ratios(5e3, 0), noise).pass);
+  CHECK_FALSE(judge_native(ratios(5e4, 0), noise).pass);
+  noise.bits = k_bits_bfloat16;
+  CHECK(judge_native(ratios(5e4, 0), noise).pass);
 }
 
 TEST_CASE("Another machine's rounding raises no alarm in any lane") {

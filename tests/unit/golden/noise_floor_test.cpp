@@ -2,6 +2,7 @@
 #include "synthetic.hpp"
 
 #include "catch.hpp"
+#include "halves.hpp"
 
 #include <goldseal/base/error.hpp>
 
@@ -107,6 +108,29 @@ TEST_CASE("Native runs widen A and B, never below 4") {
   CHECK(noise.b == noise.a);
   calibrate(noise, doubles({1, 1, 1, 1}), doubles({1 + 320 * 0x1p-22, 1, 1, 1}));
   CHECK(noise.b == Approx(160));  // A = 320/2 is larger than 320/16
+}
+
+TEST_CASE("What a network computes with counts only where float32 cannot explain its run") {
+  NoiseProbe probe(doubles({1, 1, 1, 1}));
+  probe.add_response(1, doubles({1 + 0x1p-22, 1 - 0x1p-22, 1 + 0x1p-22, 1 - 0x1p-22}));
+  const auto floor = probe.finish();
+  const auto settled = [&](const HostTensor& native, int bits) {
+    auto noise = floor;
+    settle_precision(noise, doubles({1, 1, 1, 1}), native, bits);
+    calibrate(noise, doubles({1, 1, 1, 1}), native);
+    return noise;
+  };
+  const auto coarse = floats({1 + 0x1p-9F, 1 - 0x1p-9F, 1 + 0x1p-9F, 1 - 0x1p-9F});
+  CHECK(settled(coarse, k_bits_float32).bits == k_bits_float32);
+  CHECK(settled(coarse, k_bits_float32).a == 0x1p13);
+  CHECK(settled(coarse, k_bits_bfloat16).bits == k_bits_bfloat16);
+  CHECK(settled(coarse, k_bits_bfloat16).a == 4);
+  const auto fine = floats({1 + 0x1p-20F, 1 - 0x1p-20F, 1, 1});
+  CHECK(settled(fine, k_bits_bfloat16).bits == k_bits_float32);
+  // An output of a narrower type says so itself.
+  std::vector<std::uint16_t> halves;
+  for (const auto sign : {1, -1, 1, -1}) halves.push_back(half_bits(1 + sign * 0x1p-7, DType::bfloat16));
+  CHECK(settled(make_tensor("y", DType::bfloat16, {4}, halves), k_bits_float32).bits == k_bits_bfloat16);
 }
 
 TEST_CASE("Elements that are not finite take no part in the noise") {

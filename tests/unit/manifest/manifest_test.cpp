@@ -35,7 +35,7 @@ Manifest sample() {
   GoldenCase golden{"default",
                     {{"image", DType::float32, {1, 3, 4, 4}, "random:1x3x4x4,seed=7"}},
                     {{"output", DType::float32, {1, 8}, ""}},
-                    {{"output", 1.25e-7, 4.0, 0.1, 1.0, true}},
+                    {{"output", 1.25e-7, 4.0, 0.1, 1.0, true, false, 8}},
                     false,
                     8,
                     {1, 2, 3}};
@@ -60,6 +60,7 @@ TEST_CASE("a manifest reads back as it was written") {
   CHECK(read.model.locations == sample().model.locations);
   CHECK(read.environment == sample().environment);
   CHECK(read.golden.at(0).noise.at(0).s0 == 1.25e-7);
+  CHECK(read.golden.at(0).noise.at(0).bits == 8);
   CHECK(read.golden.at(0).detections.at(0).unsettled == std::vector<std::int64_t>{3, 17});
   CHECK(read.golden.at(0).detections.at(0).others == 2);
 }
