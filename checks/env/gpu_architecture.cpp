@@ -21,6 +21,13 @@ bool is_integrated(int capability) {
   return std::ranges::find(k_integrated, capability) != k_integrated.end();
 }
 
+// Jetson's, which run the code of other GPUs where it was built with CUDA 13.2 or later
+// (DEVICE_REQUIREMENT_POST_JETSON_SBSA_UNIFICATION of torch/cuda/__init__.py in 2.14).
+bool runs_code_of_others(int capability, const Version& cuda) {
+  static const auto k_unified = *parse_version("13.2");
+  return !is_integrated(capability) || ((capability == 72 || capability == 87) && cuda >= k_unified);
+}
+
 struct Code {
   bool is_ptx = false;
   int capability = 0;
@@ -40,10 +47,10 @@ std::optional<Code> parse_code(std::string_view text) {
   return code;
 }
 
-bool runs_machine_code(const Code& code, int device) {
+bool runs_machine_code(const Code& code, int device, const Version& cuda) {
   if (code.is_ptx) return false;
   if (code.capability == device) return true;
-  if (code.suffix == 'a' || is_integrated(device) || is_integrated(code.capability)) return false;
+  if (code.suffix == 'a' || is_integrated(code.capability) || !runs_code_of_others(device, cuda)) return false;
   return code.capability / 10 == device / 10 && code.capability <= device;
 }
 
@@ -73,8 +80,9 @@ std::string remedy_for(const Observation& observed, int device) {
   if (torch) {
     const auto architecture = observed.found.text("cpu.architecture").value_or("x86_64");
     for (const auto& cuda : listed_cuda_builds(*torch, architecture)) {
-      const auto code = wheel_arch_list(*torch, *parse_version(cuda), architecture);
-      if (code && gpu_code_fit(*code, device) == GpuCodeFit::machine_code)
+      const auto version = *parse_version(cuda);
+      const auto code = wheel_arch_list(*torch, version, architecture);
+      if (code && gpu_code_fit(*code, device, version) == GpuCodeFit::machine_code)
         return fmt::format("install the build of this PyTorch for CUDA {}", cuda);
     }
   }
@@ -97,7 +105,7 @@ Finding judge_gpu_architecture(const Observation& observed, const CheckSettings&
   for (const auto& gpu : gpus) {
     if (!gpu.capability) return undecided(fmt::format("{}: its compute capability is not known", gpu.label));
     const int device = static_cast<int>((gpu.capability->number(0) * 10) + gpu.capability->number(1));
-    const auto fit = gpu_code_fit(list->code, device);
+    const auto fit = gpu_code_fit(list->code, device, *build);
     if (fit == GpuCodeFit::none)
       return gpu_breach(
           observed,
@@ -120,11 +128,11 @@ Finding judge_gpu_architecture(const Observation& observed, const CheckSettings&
 
 }  // namespace
 
-GpuCodeFit gpu_code_fit(std::span<const std::string> arch_list, int capability) {
+GpuCodeFit gpu_code_fit(std::span<const std::string> arch_list, int capability, const Version& cuda) {
   auto fit = GpuCodeFit::none;
   for (const auto& entry : arch_list) {
     const auto code = parse_code(entry);
-    if (code && runs_machine_code(*code, capability)) return GpuCodeFit::machine_code;
+    if (code && runs_machine_code(*code, capability, cuda)) return GpuCodeFit::machine_code;
     if (code && runs_ptx(*code, capability)) fit = GpuCodeFit::ptx;
   }
   return fit;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/environment/version.hpp>
+
 #include <span>
 #include <string>
 
@@ -13,8 +15,9 @@ enum class GpuCodeFit {
   machine_code,  ///< as built
 };
 
-/// `capability` is ten times the compute capability: 86 for 8.6. The rules are those of the CUDA C++ Programming Guide,
-/// section Application Compatibility; integrated GPUs run their own machine code alone.
-[[nodiscard]] GpuCodeFit gpu_code_fit(std::span<const std::string> arch_list, int capability);
+/// `capability` is ten times the compute capability: 86 for 8.6; `cuda` is what the build was made with. The rules are
+/// those of the CUDA C++ Programming Guide, section Application Compatibility; integrated GPUs run their own machine
+/// code alone, those of Jetson from CUDA 13.2 on also that of the others.
+[[nodiscard]] GpuCodeFit gpu_code_fit(std::span<const std::string> arch_list, int capability, const Version& cuda);
 
 }  // namespace goldseal

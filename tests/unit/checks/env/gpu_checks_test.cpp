@@ -22,16 +22,21 @@ Environment torch_on(const char* torch, const char* cuda, const char* gpu, const
 }  // namespace
 
 TEST_CASE("machine code runs within a major version, PTX on any later GPU") {
-  CHECK(gpu_code_fit(Codes{"sm_80", "sm_86"}, 80) == GpuCodeFit::machine_code);
-  CHECK(gpu_code_fit(Codes{"sm_80"}, 89) == GpuCodeFit::machine_code);
-  CHECK(gpu_code_fit(Codes{"sm_86"}, 80) == GpuCodeFit::none);
-  CHECK(gpu_code_fit(Codes{"sm_80"}, 90) == GpuCodeFit::none);
-  CHECK(gpu_code_fit(Codes{"sm_75", "compute_75"}, 90) == GpuCodeFit::ptx);
-  CHECK(gpu_code_fit(Codes{"compute_90"}, 80) == GpuCodeFit::none);
-  CHECK(gpu_code_fit(Codes{"sm_90a"}, 90) == GpuCodeFit::machine_code);
-  CHECK(gpu_code_fit(Codes{"sm_90a", "compute_90a"}, 100) == GpuCodeFit::none);
-  CHECK(gpu_code_fit(Codes{"sm_80", "sm_86"}, 87) == GpuCodeFit::none);  // Jetson Orin runs its own code alone
-  CHECK(gpu_code_fit(Codes{"rubbish", "sm_"}, 80) == GpuCodeFit::none);
+  const auto fit = [](const Codes& codes, int capability, const char* cuda = "13.0") {
+    return gpu_code_fit(codes, capability, *parse_version(cuda));
+  };
+  CHECK(fit(Codes{"sm_80", "sm_86"}, 80) == GpuCodeFit::machine_code);
+  CHECK(fit(Codes{"sm_80"}, 89) == GpuCodeFit::machine_code);
+  CHECK(fit(Codes{"sm_86"}, 80) == GpuCodeFit::none);
+  CHECK(fit(Codes{"sm_80"}, 90) == GpuCodeFit::none);
+  CHECK(fit(Codes{"sm_75", "compute_75"}, 90) == GpuCodeFit::ptx);
+  CHECK(fit(Codes{"compute_90"}, 80) == GpuCodeFit::none);
+  CHECK(fit(Codes{"sm_90a"}, 90) == GpuCodeFit::machine_code);
+  CHECK(fit(Codes{"sm_90a", "compute_90a"}, 100) == GpuCodeFit::none);
+  CHECK(fit(Codes{"sm_80", "sm_86"}, 87) == GpuCodeFit::none);                  // Jetson Orin runs its own code alone
+  CHECK(fit(Codes{"sm_80", "sm_86"}, 87, "13.2") == GpuCodeFit::machine_code);  // but for builds with newer CUDA
+  CHECK(fit(Codes{"sm_100"}, 101, "13.2") == GpuCodeFit::none);
+  CHECK(fit(Codes{"rubbish", "sm_"}, 80) == GpuCodeFit::none);
 }
 
 TEST_CASE("F26: a GPU that the build does not list has no kernel image") {
