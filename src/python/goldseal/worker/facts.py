@@ -132,7 +132,7 @@ def _matmul_precision() -> str:
     try:
         return torch.get_float32_matmul_precision()
     except RuntimeError:  # a script set each backend's own, which no one word says
-        backends = torch.backends
+        backends: Any = torch.backends
         return f"cuda {backends.cuda.matmul.fp32_precision}, onednn {backends.mkldnn.matmul.fp32_precision}"
 
 

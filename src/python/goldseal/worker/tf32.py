@@ -13,7 +13,8 @@ import torch
 
 def _second_names() -> list[Any]:
     """What holds the second names, of matrix products, convolutions and recurrent layers; none before PyTorch 2.9."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
     try:
         matmul.fp32_precision
     except (AttributeError, AssertionError):  # what PyTorch raises for a name that it has not changed with 2.0
