@@ -49,10 +49,9 @@ const Check k_env_torch_vision{
     .id = "env.torch.vision",
     .title = "torchvision against PyTorch",
     .explanation =
-        "Each torchvision release before 0.29.1 is compiled against one PyTorch release, and for one CUDA version; "
-        "later "
-        "ones go with PyTorch 2.14 and what follows it. Another pair "
-        "imports with a warning and then lacks its operators: \"operator torchvision::nms does not exist\".",
+        "Each torchvision release is compiled for one CUDA version, and before 0.29.1 against one PyTorch release; "
+        "later ones go with PyTorch 2.14 and what follows it. Another pair imports with a warning and then lacks its "
+        "operators: \"operator torchvision::nms does not exist\".",
     .severity = Severity::fail,
     .judge = judge_torch_vision,
 };

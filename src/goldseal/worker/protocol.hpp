@@ -103,7 +103,7 @@ struct RunOutput {
 struct RunLayer {
   std::string module;
   std::string op;
-  std::string dtype;
+  std::string dtype;  ///< empty from a worker that was built before it was told
   std::vector<std::int64_t> shape;
 };
 

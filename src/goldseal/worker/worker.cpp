@@ -227,7 +227,7 @@ RunReply Worker::run(const RunRequest& request) {
     }
     for (const auto& layer : reply.value("layers", Json::array())) {
       result.layers.push_back({layer.at("module").get<std::string>(), layer.at("op").get<std::string>(),
-                               layer.at("dtype").get<std::string>(),
+                               layer.value("dtype", std::string()),
                                layer.at("shape").get<std::vector<std::int64_t>>()});
     }
     return result;

@@ -48,8 +48,8 @@ struct CapturedCase {
   bool repeatable = true;
   std::vector<std::int64_t> seeds;
   std::vector<golden::Objection> objections;
-  std::string
-      island;  ///< `norm (rsqrt)`: the layer that rounds below float64 in the float64 run; empty where none does
+  /// `norm (rsqrt)`: the layer that rounds below float64 in the float64 run; empty where none does.
+  std::string island;
   std::optional<std::vector<TensorReach>> reach;  ///< nothing where it cannot be measured (reach.hpp)
 };
 
