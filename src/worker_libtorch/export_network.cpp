@@ -178,7 +178,7 @@ class ExportNetwork final : public Network {
       for (const auto& item : operand.items) text += (text.empty() ? "" : ", ") + text_of(item);
       return text;
     }
-    if (operand.kind != Operand::Kind::constant) return {};
+    if (operand.kind != Operand::Kind::constant && operand.kind != Operand::Kind::dtype) return {};
     if (operand.constant.isDouble()) return text_of_number(operand.constant.toDouble());
     if (operand.constant.isInt()) return std::to_string(operand.constant.toInt());
     return {};
@@ -198,7 +198,10 @@ class ExportNetwork final : public Network {
 class ExportNetwork::Run {
  public:
   Run(const ExportNetwork& network, const NamedTensors& inputs, const Transform& transform)
-      : m_network(network), m_transform(transform), m_frame(network.m_program.values) {
+      : m_network(network),
+        m_transform(transform),
+        m_widened(widened_half(network, transform)),
+        m_frame(network.m_program.values) {
     take_inputs(inputs);
     for (std::size_t i = 0; i < network.m_slots.size(); ++i) m_slot_of.emplace(network.m_program.slots[i].value, i);
   }
@@ -298,6 +301,17 @@ class ExportNetwork::Run {
     for (std::size_t k = 0; k < tensors.size(); ++k) m_frame[*result.value + k] = IValue(tensors.get(k));
   }
 
+  // Half-precision code converts to the type of its weights, which is float64 in a float64 run; in the program the type
+  // that it found at the export has become a constant.
+  static std::optional<at::ScalarType> widened_half(const ExportNetwork& network, const Transform& transform) {
+    if (!transform) return std::nullopt;
+    for (const auto& slot : network.m_slots) {
+      if (slot.dtype != at::kHalf && slot.dtype != at::kBFloat16) continue;
+      if (transform(slot.name, at::empty({0}, slot.dtype)).scalar_type() == at::kDouble) return slot.dtype;
+    }
+    return std::nullopt;
+  }
+
   // Loaded tensors are never written: they are what was digested.
   void guard(const IValue& value) const {
     if (!value.isTensor()) return;
@@ -314,6 +328,10 @@ class ExportNetwork::Run {
         return operand.constant;
       case Operand::Kind::device:
         return m_device;
+      case Operand::Kind::dtype:
+        return m_widened && operand.constant.toInt() == static_cast<std::int64_t>(*m_widened)
+                   ? IValue(static_cast<std::int64_t>(at::kDouble))
+                   : operand.constant;
       case Operand::Kind::value:
         return value(operand.value);
       case Operand::Kind::list:
@@ -351,6 +369,7 @@ class ExportNetwork::Run {
 
   const ExportNetwork& m_network;
   const Transform& m_transform;
+  std::optional<at::ScalarType> m_widened;  // conversions to it are to float64 in this run
   std::vector<IValue> m_frame;
   std::unordered_map<std::size_t, std::size_t> m_slot_of;  // by value
   at::Device m_device = at::kCPU;

@@ -170,7 +170,7 @@ Operand read_operand(const json& argument, const ValueNames& names) {
   if (kind == "as_strings") return list(body, [](const json& item) { return constant(item.get<std::string>()); });
   if (kind == "as_sym_int" || kind == "as_sym_bool" || kind == "as_sym_float") return number(body);
   if (kind == "as_sym_ints" || kind == "as_sym_bools" || kind == "as_sym_floats") return list(body, number);
-  if (kind == "as_scalar_type") return constant(scalar_type(body.get<std::int64_t>()));
+  if (kind == "as_scalar_type") return {Operand::Kind::dtype, scalar_type(body.get<std::int64_t>()), 0, {}};
   if (kind == "as_memory_format") return constant(memory_format(body.get<std::int64_t>()));
   if (kind == "as_layout") return constant(layout(body.get<std::int64_t>()));
   if (kind == "as_device") return {Operand::Kind::device, {}, 0, {}};

@@ -26,7 +26,7 @@ std::optional<at::ScalarType> export_scalar_type(std::int64_t number);
 
 /// An argument of a call: a constant, a value that the program has computed by then, or a list of such.
 struct Operand {
-  enum class Kind { constant, value, list, device };
+  enum class Kind { constant, value, list, device, dtype };  // an element type is a constant that a run may widen
   Kind kind = Kind::constant;
   c10::IValue constant;
   std::size_t value = 0;

@@ -125,6 +125,12 @@ class EncloseTest(InDirectory):
             self.assertEqual(self.sealed(model, VECTOR), [], bias)
             self.verified_without_the_code()
 
+    @unittest.skipUnless(EXPORTS, "torch.export of PyTorch 2.8 or newer is needed")
+    def test_half_precision_code_that_converts_is_enclosed_and_computes_in_float64_like_the_code(self):
+        self.assertEqual(self.sealed(networks.HalfNorm(), VECTOR), [])
+        self.assertEqual(self.enclosed()[0], "export")
+        self.verified_without_the_code()
+
     def test_outputs_that_are_picked_are_what_the_program_answers(self):
         model = networks.Odd()
         self.assertEqual(self.sealed(model, torch.rand(3), outputs=lambda answer: answer["good"] * model.weight), [])

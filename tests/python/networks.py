@@ -202,6 +202,21 @@ class Leaning(nn.Module):
         return {True: torch.tanh, False: torch.sigmoid}[leans](y)
 
 
+class HalfNorm(nn.Module):
+    """Computes in bfloat16, its norm in float32, and answers in float32, as language models do."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.linear, self.head = nn.Parameter(torch.ones(16)), nn.Linear(3, 16), nn.Linear(16, 4)
+        self.bfloat16()
+
+    def forward(self, x):
+        x = self.linear(x.to(self.linear.weight.dtype))
+        wide = x.to(torch.float32)
+        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-6)
+        return self.head(self.scale * wide.to(x.dtype)).float()
+
+
 class Remembering(nn.Module):
     """Keeps what it has seen, and counts in place."""
 

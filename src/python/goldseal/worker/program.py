@@ -354,19 +354,37 @@ class ExportedNetwork(_Program):
         left = iter(self._inputs)
         specs = self._exported.graph_signature.input_specs
         values = [inputs[next(left)] if spec.kind.name == "USER_INPUT" else held[str(spec.target)] for spec in specs]
-        results = _Interpreter(self._exported.graph_module).run(*values)
+        results = _Interpreter(self._exported.graph_module, self._widened_half(held)).run(*values)
         kinds = [spec.kind.name for spec in self._exported.graph_signature.output_specs]
         leaves = [result for result, kind in zip(results, kinds) if kind == "USER_OUTPUT"]
         return torch.utils._pytree.tree_unflatten(leaves, self._exported.call_spec.out_spec)
 
 
+    def _widened_half(self, held: Dict[str, torch.Tensor]) -> Optional[torch.dtype]:
+        """The half type of the program's weights, where this run computes with them in float64."""
+        for name, tensor in self._exported.state_dict.items():
+            if tensor.dtype in (torch.float16, torch.bfloat16) and held[name].dtype is torch.float64:
+                return tensor.dtype
+        return None
+
+
 class _Interpreter(fx.Interpreter):
-    """Leaves out the assertions that the export inserted: they hold for the types that it was made with."""
+    """Leaves out the assertions that the export inserted: they hold for the types that it was made with. Half-precision code
+    converts to the type of its weights, which is float64 in a float64 run; in the program it has become a constant."""
+
+    def __init__(self, program: fx.GraphModule, widened: Optional[torch.dtype]) -> None:
+        super().__init__(program)
+        self._widened = widened
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         if str(target).startswith(("aten._assert", "aten.sym_constrain_range")):
             return None
+        if self._widened is not None:
+            args, kwargs = torch.utils._pytree.tree_map(self._wide, (args, kwargs))
         return super().call_function(target, args, kwargs)
+
+    def _wide(self, argument: Any) -> Any:
+        return torch.float64 if argument is self._widened else argument
 
 
 class ScriptedNetwork(_Program, ScriptNetwork):
