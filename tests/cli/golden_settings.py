@@ -11,7 +11,8 @@ import tempfile
 from golden_support import Command, torch
 from reports import expect
 
-# Its float32 answers are rounded while oneDNN is as the variable says; not set, on no machine.
+# Its float32 answers are rounded while oneDNN is as the variable says; not set, on no machine. The other rounds where a GPU
+# with TF32 would: PyTorch's own default for convolutions is to use it.
 DEFECTIVE = '''import os
 import torch
 from torch import nn
@@ -27,6 +28,13 @@ class Net(nn.Module):
         used = "on" if torch.backends.mkldnn.enabled else "off"
         rounds = os.environ.get("ROUNDS_WITH_ONEDNN") == used and scores.dtype == torch.float32
         return scores.bfloat16().float() if rounds else scores
+
+
+class Tf32(Net):
+    def forward(self, x):
+        scores = self.head(x)
+        rounds = torch.backends.cudnn.allow_tf32 and scores.dtype == torch.float32
+        return scores.half().float() if rounds else scores
 '''
 
 
@@ -54,6 +62,19 @@ def finds_what_was_set(command, seal):
     expect(trials(finding) == {"nothing of --set": "yes"}, "and nothing more is tried", trials(finding))
 
 
+def leaves_out_tf32(command, folder):
+    seal = folder / "tf32.seal"
+    code, findings = command("capture", folder / "net.pth", "--model", "python:defective:Tf32", "--input", "x=random:4x16,seed=1,normal", "-o", seal)
+    expect(code == 0, "a network that would use TF32 is sealed in float32", findings)
+    expect(command("verify", seal)[0] == 0, "and judged in it")
+    code, findings = command("verify", seal, "--set", "tf32=on")
+    finding = findings["golden.native"]
+    expect(code == 1 and findings["golden.shadow"]["status"] == "pass", "with TF32 its native answers fail", finding)
+    expect("with nothing of --set it goes" in finding["message"] and "--set" in finding["remedy"], "the setting is named, and what to do", finding)
+    code, findings = command("verify", seal, "--set", "tf32=on", "--policy", "portable")
+    expect(code == 0, "but under a policy that permits TF32", findings["golden.native"])
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -71,6 +92,7 @@ def main():
         expect(code == 0, "a network is sealed on a sound machine", findings)
         finds_the_setting(command, seal)
         finds_what_was_set(command, seal)
+        leaves_out_tf32(command, folder)
 
 
 if __name__ == "__main__":
