@@ -23,7 +23,7 @@ struct Version {
   /// True where the first `places` numbers are the same.
   [[nodiscard]] bool same_until(const Version& other, std::size_t places) const;
   friend std::weak_ordering operator<=>(const Version& a, const Version& b);
-  friend bool operator==(const Version& a, const Version& b) { return (a <=> b) == 0; }
+  friend bool operator==(const Version& a, const Version& b) { return std::is_eq(a <=> b); }
 };
 
 /// Nothing where the text does not begin with a digit (or `v` and a digit), or has letters where a number must be.

@@ -280,6 +280,7 @@ class Capture {
     auto inputs = golden::make_inputs(golden.inputs, slots);
     std::vector<golden::InputOrigin> origins;
     std::vector<HostTensor> pictures;
+    origins.reserve(inputs.size());
     for (const auto& input : inputs) origins.push_back(origin_of(golden.inputs, input.name, pictures));
     auto captured = capture_case(worker, golden.name, std::move(inputs), m_request.detections, bits, m_progress);
     captured.tensors.encoded = std::move(pictures);

@@ -29,6 +29,7 @@ constexpr std::uint64_t k_all_runs = 1 + golden::k_probes + golden::k_islands + 
 
 std::string input_file(const std::vector<HostTensor>& inputs) {
   std::vector<TensorToWrite> tensors;
+  tensors.reserve(inputs.size());
   for (const auto& input : inputs) tensors.push_back({input.name, input.dtype, input.shape, input.bytes});
   return write_safetensors(tensors);
 }
@@ -378,6 +379,7 @@ std::optional<std::size_t> first_island(const std::vector<RunLayer>& layers) {
 
 std::vector<golden::LayerSketch> sketches(const std::vector<RunLayer>& layers, const std::vector<HostTensor>& file) {
   std::vector<golden::LayerSketch> result;
+  result.reserve(layers.size());
   for (const auto& layer : layers) result.push_back({layer.module, layer.op, layer.shape, {}, 0, 0});
   const auto* const table = find_tensor(file, "sketch");
   if (table == nullptr) throw Error(ErrorKind::worker, "worker", "the sketches of the layers have no table `sketch`");

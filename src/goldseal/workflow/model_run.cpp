@@ -315,7 +315,8 @@ class ModelRun {
     const auto& given = m_settings;
     std::vector<OtherSetting> settings;
     const auto add = [&](std::string name, std::string remedy = "") -> RunRequest& {
-      return settings.emplace_back(std::move(name), given, std::move(remedy)).request;
+      settings.push_back({std::move(name), given, std::move(remedy)});
+      return settings.back().request;
     };
     if (given.threads || given.onednn || given.channels_last || given.tf32 == true)
       add("nothing of --set", "leave out the settings that --set gave, here and where the model runs") = RunRequest{};
