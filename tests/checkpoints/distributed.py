@@ -70,6 +70,21 @@ def pieces_of_two_ranks_are_put_together():
     expect(path_of("sharded"), whole_tensors())
 
 
+def members_of_enums_as_early_python_3_11_pickles_them_are_read():
+    """Debian 12's Python 3.11.2 writes getattr(CLASS, NAME) where others write CLASS(VALUE)."""
+    from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING as kind
+    usual = kind.__reduce_ex__
+    tensors = whole_tensors()
+    try:
+        kind.__reduce_ex__ = lambda member, protocol: (getattr, (kind, member.name))
+        checkpoint.save({"model": tensors}, checkpoint_id=path_of("enums"), no_dist=True)
+        with open(path_of("enums/.metadata"), "rb") as file:
+            assert b"getattr" in file.read()
+    finally:
+        kind.__reduce_ex__ = usual
+    expect(path_of("enums"), tensors)
+
+
 def both_kinds_of_fsdp_are_put_together():
     expect(path_of("fsdp1"), network().state_dict())
     expect(path_of("fsdp2"), network().state_dict())
@@ -191,7 +206,7 @@ if __name__ == "__main__":
         ranks = [subprocess.Popen([sys.executable, "-B", __file__, DUMP, str(rank), DIRECTORY]) for rank in range(2)]
         assert [rank.wait(timeout=300) for rank in ranks] == [0, 0]
         run([
-            pieces_of_two_ranks_are_put_together, both_kinds_of_fsdp_are_put_together,
+            pieces_of_two_ranks_are_put_together, members_of_enums_as_early_python_3_11_pickles_them_are_read, both_kinds_of_fsdp_are_put_together,
             they_are_converted_to_one_file_that_pytorch_loads, they_are_compared_with_one_file,
             a_changed_byte_of_a_piece_is_noticed, a_rank_whose_file_was_not_copied_is_named,
             pieces_in_any_layout_are_put_together,

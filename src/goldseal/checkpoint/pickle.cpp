@@ -232,6 +232,7 @@ void Interpreter::push_stack_global() {
 
 void Interpreter::push_global(std::uint64_t at, std::string_view module, std::string_view name) {
   Global global{module, name, find_global(module, name)};
+  if (global.known == nullptr && m_rules.distributed) global.known = find_enum_member(module, name);
   const bool admitted =
       (m_rules.torchscript && (module == "__torch__" || module.starts_with("__torch__."))) ||
       (m_rules.distributed && module.starts_with("torch.distributed.") && name.find('.') == std::string_view::npos);

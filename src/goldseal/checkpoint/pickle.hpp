@@ -90,7 +90,8 @@ class Document {
 /// What a reader admits beyond tensors.
 struct Rules {
   bool torchscript = false;  ///< classes under `__torch__`, built by NEWOBJ, as TorchScript archives hold
-  bool distributed = false;  ///< protocol 4, and classes of torch.distributed, as its checkpoints' metadata holds
+  /// Protocol 4, and classes of torch.distributed with the members of its enums, as its checkpoints' metadata holds.
+  bool distributed = false;
 };
 
 /// Reads one pickle up to its STOP and leaves the reader behind it. Throws Error{malformed} where it breaks the format

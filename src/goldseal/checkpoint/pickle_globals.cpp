@@ -158,4 +158,9 @@ const KnownGlobal* find_global(std::string_view module, std::string_view name) {
   return same ? found : nullptr;
 }
 
+const KnownGlobal* find_enum_member(std::string_view module, std::string_view name) {
+  static constexpr KnownGlobal k_getattr{"builtins", "getattr", Role::enum_member};
+  return name == "getattr" && (module == "builtins" || module == "__builtin__") ? &k_getattr : nullptr;
+}
+
 }  // namespace goldseal::pickle

@@ -27,8 +27,9 @@ enum class Role {
   untyped_storage,
   dtype,
   quantizer_scheme,
-  opaque,  ///< a plain value of another type, kept as a symbol
-  record,  ///< a plain object that training scripts leave beside the weights, kept as a symbol
+  enum_member,  ///< getattr(CLASS, NAME), as Python 3.11.0 to 3.11.3 pickles the members of enums
+  opaque,       ///< a plain value of another type, kept as a symbol
+  record,       ///< a plain object that training scripts leave beside the weights, kept as a symbol
 };
 
 /// A pair on the allow list.
@@ -50,5 +51,8 @@ struct Global {
 /// The pair on the allow list, or null. Module and name are matched exactly and apart: `torch` with
 /// `_utils._rebuild_tensor_v2` is not on it.
 [[nodiscard]] const KnownGlobal* find_global(std::string_view module, std::string_view name);
+
+/// Builtin getattr, which is on no list: a reader that admits it for members of enums asks here. Null for another pair.
+[[nodiscard]] const KnownGlobal* find_enum_member(std::string_view module, std::string_view name);
 
 }  // namespace goldseal::pickle

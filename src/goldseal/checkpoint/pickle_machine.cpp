@@ -183,7 +183,17 @@ void Machine::push_call(bool construct) {
     fail_at(at, fmt::format("the pickle calls {}.{}, which torch.save never does", escape_unprintable(global.module),
                             escape_unprintable(global.name)));
   }
+  if (global.known != nullptr && global.known->role == Role::enum_member) require_enum_member(at, arguments);
   push(add_container(Kind::call, {{}, callee, arguments, Document::k_no_id}));
+}
+
+// getattr reaches anything: only a plain name of a class that the reader admits by its module is taken.
+void Machine::require_enum_member(std::uint64_t at, Id arguments) const {
+  const auto items = m_document.items(arguments);
+  const bool fits = items.size() == 2 && m_document.kind(items[0]) == Kind::global &&
+                    m_document.global(items[0]).known == nullptr && m_document.kind(items[1]) == Kind::text &&
+                    !m_document.text(items[1]).starts_with('_');
+  if (!fits) fail_at(at, "the pickle calls getattr for something else than the member of an enum of torch.distributed");
 }
 
 void Machine::build() {

@@ -70,6 +70,7 @@ class Machine {
   void drop_marked();
   void set_items(Id target, std::span<const Id> pairs);
   void append(Id target, std::span<const Id> values);
+  void require_enum_member(std::uint64_t at, Id arguments) const;
   [[noreturn]] void fail_at(std::uint64_t offset, std::string message) const;
 
   std::string_view m_file;

@@ -12,12 +12,12 @@ using namespace goldseal::test;
 
 namespace {
 
-pickle::Document parse(const std::string& bytes) {
+pickle::Document parse(const std::string& bytes, const pickle::Rules& rules = {}) {
   ByteReader reader("p", as_bytes(bytes));
-  return pickle::read("p", reader);
+  return pickle::read("p", reader, rules);
 }
-Error refusal(const std::string& bytes) {
-  return error_of([&] { (void)parse(bytes); });
+Error refusal(const std::string& bytes, const pickle::Rules& rules = {}) {
+  return error_of([&] { (void)parse(bytes, rules); });
 }
 std::string repeat(std::string_view text, std::size_t count) {
   std::string result;
@@ -51,6 +51,28 @@ TEST_CASE("a long integer keeps its sign and its 64 bits") {
   CHECK(parse(std::string("\x80\x02\x8a\x02\x00\xff.", 7)).integer(0) == 0);
   const auto document = parse(std::string("\x80\x02\x8a\x02\x00\xff.", 7));
   CHECK(document.integer(document.root()) == -256);
+}
+
+TEST_CASE("getattr is taken for the member of an enum of torch.distributed, and for nothing else") {
+  const pickle::Rules distributed{.torchscript = false, .distributed = true};
+  const auto getattr_of = [](const char* module, const char* name, const char* member) {
+    return Pickle().global("builtins", "getattr").global(module, name).text(member).raw("\x86R").stop();
+  };
+  const auto* const metadata = "torch.distributed.checkpoint.metadata";
+  const auto document = parse(getattr_of(metadata, "_MEM_FORMAT_ENCODING", "TORCH_PRESERVE_FORMAT"), distributed);
+  CHECK(document.is_call(document.root(), pickle::Role::enum_member));
+
+  CHECK(refusal(getattr_of(metadata, "_MEM_FORMAT_ENCODING", "TORCH_PRESERVE_FORMAT"))
+            .message()
+            .find("builtins.getattr") != std::string::npos);
+  CHECK(refusal(getattr_of("os", "path", "join"), distributed).kind() == ErrorKind::malformed);
+  for (const auto& bytes : {getattr_of(metadata, "Kind", "__init__"), getattr_of("collections", "OrderedDict", "pop"),
+                            Pickle().global("builtins", "getattr").text("a").text("b").raw("\x86R").stop(),
+                            Pickle().global("builtins", "getattr").global(metadata, "Kind").raw("\x85R").stop()}) {
+    const auto error = refusal(bytes, distributed);
+    CHECK(error.kind() == ErrorKind::malformed);
+    CHECK(error.message().find("member of an enum") != std::string::npos);
+  }
 }
 
 TEST_CASE("os.system is refused as code, and nothing runs") {
