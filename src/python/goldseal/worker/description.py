@@ -11,7 +11,8 @@ from typing import Any, Dict, Iterable, Optional
 import torch
 
 from .dtypes import host_bytes
-from .network import Network, has_memory
+from .memory import is_whole
+from .network import Network
 from .reach import MISSING, global_hooks, is_constant, is_installed, parts_of
 
 _MOST_VALUES = 50_000
@@ -103,7 +104,7 @@ class _Description:
         self.add_look(tensor)
         if id(tensor) in self._state:
             return
-        if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.layout != torch.strided or not _is_whole(tensor):
+        if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.layout != torch.strided or not is_whole(tensor):
             raise _Indescribable
         self._bytes += tensor.numel() * tensor.element_size()
         if self._bytes > _MOST_BYTES:
@@ -113,14 +114,6 @@ class _Description:
         except Exception:  # what kind of tensor it is PyTorch alone knows
             raise _Indescribable from None
         self._sha256.update(buffer)
-
-
-def _is_whole(tensor: torch.Tensor) -> bool:
-    """Whether its memory is there: that of a sharded parameter is given back between passes."""
-    storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
-    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
-    needed = (tensor.storage_offset() + last + 1) * tensor.element_size()
-    return tensor.numel() == 0 or has_memory(tensor) and storage.nbytes() >= needed
 
 
 def _constant(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 import torch
 from torch import nn
 
+from .memory import is_whole
 from .reach import MISSING, cell_contents, global_hooks, is_installed, named_globals, parts_of
 
 _MOST_VISITED = 200_000
@@ -91,14 +92,15 @@ class _Snapshot:
         self._changes.append(change)
 
     def _keep_tensor(self, tensor: torch.Tensor) -> None:
-        if id(tensor) in self._slots or not _has_elements(tensor):
+        plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided and not tensor.is_inference()
+        if id(tensor) in self._slots or not plain or not is_whole(tensor):
             return
         if not self._takes(tensor.numel() * tensor.element_size()):
             return
         version, before = tensor._version, tensor.detach().clone()
 
         def change() -> None:
-            if tensor._version != version and _has_elements(tensor):
+            if tensor._version != version and is_whole(tensor):
                 with torch.no_grad():
                     tensor.copy_(before)
 
@@ -136,17 +138,6 @@ class _Snapshot:
 
 def _can_change(value: Any) -> bool:
     return not isinstance(value, (str, int, float, bytes, type(None), torch.dtype, torch.device))
-
-
-def _has_elements(tensor: torch.Tensor) -> bool:
-    """Whether it can be copied. FSDP takes the memory away from gathered tensors that it holds on to."""
-    if type(tensor) is not torch.Tensor or tensor.layout is not torch.strided or tensor.is_inference():
-        return False
-    if tensor.device.type == "meta" or tensor.numel() == 0:
-        return False
-    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
-    storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
-    return (tensor.storage_offset() + last + 1) * tensor.element_size() <= storage.nbytes()
 
 
 def _is_array(value: Any) -> bool:

@@ -14,6 +14,7 @@ from torch import nn
 
 from .dtypes import FLOATING
 from .layer_sketch import WIDTH, Sketcher
+from .memory import storage_of
 
 try:
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -64,8 +65,7 @@ class NotWatchable(Exception):
 
 def _memory_of(tensor: torch.Tensor) -> Any:
     try:
-        storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
-        return storage._cdata
+        return storage_of(tensor)._cdata
     except (RuntimeError, NotImplementedError):  # sparse tensors have no storage
         return None
 

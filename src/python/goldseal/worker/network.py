@@ -13,6 +13,7 @@ from torch import nn
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
 from .layer_watch import LayerRecorder, watching
+from .memory import has_memory
 from .perturbation import Transform
 from .refusal import Refusal
 
@@ -298,8 +299,3 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return all(is_plain(entry) for entry in value)
     return isinstance(value, (bool, int, float, str))
-
-
-def has_memory(tensor: torch.Tensor) -> bool:
-    # PyTorch 1.13 makes of a meta tensor that an archive puts on the CPU one without memory.
-    return not tensor.is_meta and (tensor.numel() == 0 or tensor.data_ptr() != 0)

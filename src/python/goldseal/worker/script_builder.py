@@ -9,7 +9,8 @@ import torch
 
 from .layer_watch import LayerRecorder, NotWatchable
 from .mapped_file import map_file
-from .network import Network, Slot, find_slots, has_memory
+from .memory import has_memory
+from .network import Network, Slot, find_slots
 from .perturbation import Transform
 from .refusal import Refusal, refusal_of
 
