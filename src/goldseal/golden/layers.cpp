@@ -107,16 +107,14 @@ double layer_error(const LayerSketch& one, const LayerSketch& other) {
   return std::sqrt(squares / k_projections);
 }
 
-void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding) {
+void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding, std::optional<std::size_t> island) {
   m_layers.clear();
   m_response.clear();
   m_island.clear();
-  m_first_island.reset();
+  m_first_island = island;
   m_rounding = rounding;
   for (auto& layer : layers) m_layers.push_back({std::move(layer), 0, k_least_growth, 1});
 }
-
-void LayerProbe::set_island(std::size_t first) { m_first_island = first; }
 
 // Layers that come and go with rounding cannot be followed.
 bool LayerProbe::fits(std::span<const LayerSketch> layers) {

@@ -41,11 +41,10 @@ struct SealedLayer {
 class LayerProbe {
  public:
   /// The float64 run, or the native one of a network that has no float64 path; `rounding` is by how much `add_response`
-  /// moves. Empty where the worker sketches no layers: everything below then does nothing.
-  void set_reference(std::vector<LayerSketch> layers, double rounding = k_rounding);
-  /// The reference's layers from this one on follow a rounding to a narrower type (islands.hpp): their lin is 0,
-  /// whatever the probes say.
-  void set_island(std::size_t first);
+  /// moves. Empty where the worker sketches no layers: everything below then does nothing. Layers from `island` on
+  /// follow a rounding to a narrower type (islands.hpp): their lin is 0, whatever the probes say.
+  void set_reference(std::vector<LayerSketch> layers, double rounding = k_rounding,
+                     std::optional<std::size_t> island = std::nullopt);
   /// A run at `rounding`, or at 2^-44, with this seed. Where its layers are others than the reference's, no layer is
   /// sealed.
   void add_response(std::int64_t seed, std::span<const LayerSketch> layers);

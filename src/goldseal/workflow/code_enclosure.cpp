@@ -6,8 +6,8 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/workflow/architecture.hpp>
+#include <goldseal/workflow/case_runner.hpp>
 #include <goldseal/workflow/enclosure.hpp>
-#include <goldseal/workflow/golden_runs.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/output_comparison.hpp>
 

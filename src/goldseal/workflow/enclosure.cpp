@@ -5,7 +5,7 @@
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/checkpoint/weightless.hpp>
 #include <goldseal/workflow/architecture.hpp>
-#include <goldseal/workflow/golden_runs.hpp>
+#include <goldseal/workflow/case_runner.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/output_comparison.hpp>
 

@@ -2,13 +2,12 @@
 #include <goldseal/workflow/golden_runs.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/checkpoint/safetensors_writer.hpp>
 #include <goldseal/golden/constants.hpp>
 #include <goldseal/golden/detection_probe.hpp>
 #include <goldseal/golden/discrete.hpp>
-#include <goldseal/golden/islands.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/golden/noise_floor.hpp>
+#include <goldseal/workflow/case_runner.hpp>
 #include <goldseal/workflow/reach.hpp>
 
 #include <fmt/format.h>
@@ -26,25 +25,6 @@ using DetectionRun = golden::DetectionProbe::Run;
 // Steps of the progress: reference, probes, islands, and four native runs.
 constexpr std::uint64_t k_native_runs = 4;
 constexpr std::uint64_t k_all_runs = 1 + golden::k_probes + golden::k_islands + k_native_runs;
-
-std::string input_file(const std::vector<HostTensor>& inputs) {
-  std::vector<TensorToWrite> tensors;
-  tensors.reserve(inputs.size());
-  for (const auto& input : inputs) tensors.push_back({input.name, input.dtype, input.shape, input.bytes});
-  return write_safetensors(tensors);
-}
-
-bool has_reference(const HostTensor& output) {
-  return is_floating(output.dtype) && golden::significant_bits(output.dtype) > 0;
-}
-
-// What a network's own code makes narrow again in a float64 run is compared like the rest.
-HostTensor widened(const HostTensor& tensor) {
-  if (tensor.dtype == DType::float64 || !has_reference(tensor)) return tensor;
-  std::vector<double> values(tensor.numel());
-  copy_as_double(tensor, 0, values);
-  return make_tensor(tensor.name, DType::float64, tensor.shape, std::move(values));
-}
 
 // The runs of one case, one after the other, in the order that capture needs them.
 class CaseCapture {
@@ -72,6 +52,7 @@ class CaseCapture {
       m_case.tensors.layers = m_layers.finish();
       if (!m_stability.empty() || !m_detections.empty()) run_coarse_probes();
       settle_detections();
+      if (!m_case.island.empty()) distrust_probes();
     } else if (m_reference.empty()) {
       forget_detections();
       probe_natively(first);
@@ -165,10 +146,8 @@ class CaseCapture {
     try {
       auto result = run_layered(request);
       m_reference = std::move(result.outputs);
-      m_island = result.island;
-      if (m_island) m_case.island = golden::label_of(result.layers[*m_island]);
-      m_layers.set_reference(std::move(result.layers));
-      if (m_island) m_layers.set_island(*m_island);
+      if (result.island) m_case.island = golden::label_of(result.layers[*result.island]);
+      m_layers.set_reference(std::move(result.layers), golden::k_rounding, result.island);
     } catch (const Error& error) {
       const auto raised = m_worker.failure() && m_worker.failure()->kind == WorkerFailure::Kind::raised;
       if (!raised && error.kind() != ErrorKind::unsupported) throw;
@@ -181,7 +160,7 @@ class CaseCapture {
     for (std::size_t i = 0; i < m_case.tensors.outputs.size(); ++i) {
       auto& output = m_case.tensors.outputs[i];
       const auto* const reference = find_tensor(outputs, output.native.name);
-      if (reference == nullptr || !has_reference(output.native) || is_detection(output.native.name)) continue;
+      if (reference == nullptr || !is_floating(output.native.dtype) || is_detection(output.native.name)) continue;
       output.reference = *reference;
       m_probes.emplace_back(i, golden::NoiseProbe(*reference));
     }
@@ -214,7 +193,7 @@ class CaseCapture {
       m_case.seeds.clear();
       m_layers.set_reference(first.layers, relative);
       for (std::size_t i = 0; i < native.size(); ++i)
-        if (has_reference(native[i])) m_probes.emplace_back(i, golden::NoiseProbe(widened(native[i])));
+        if (is_floating(native[i].dtype)) m_probes.emplace_back(i, golden::NoiseProbe(widened(native[i])));
       for (std::int64_t seed = 1; seed <= golden::k_probes; ++seed) add_native_response(seed, relative);
       const bool moves =
           std::ranges::all_of(m_probes, [](const auto& probe) { return probe.second.finish().floor > 0; });
@@ -259,12 +238,16 @@ class CaseCapture {
     return bits;
   }
 
+  // A float64 path beside a rounding can hide it from the probes, and which outputs the rounding leads to is not known.
+  void distrust_probes() {
+    for (auto& output : m_case.tensors.outputs)
+      if (output.noise) output.noise->linear = 0;
+  }
+
   void finish_floors(const std::vector<HostTensor>& native) {
     for (auto& [index, probe] : m_probes) {
       auto& output = m_case.tensors.outputs[index];
       output.noise = probe.finish();
-      // A float64 path beside the rounding can hide it from the probes, and which outputs it leads to is not known.
-      if (m_island) output.noise->linear = 0;
       golden::settle_precision(*output.noise, *output.reference, output_of(native, index), m_bits);
     }
   }
@@ -349,72 +332,13 @@ class CaseCapture {
   CapturedCase m_case;
   std::vector<HostTensor> m_reference;
   golden::LayerProbe m_layers;
-  std::optional<std::size_t> m_island;
   std::vector<std::pair<std::size_t, golden::NoiseProbe>> m_probes;
   std::vector<std::pair<std::size_t, golden::StabilityProbe>> m_stability;
   std::vector<golden::DetectionProbe> m_detections;
   std::uint64_t m_done = 0;
 };
 
-// Of what computes in the run; nothing where its layers are not told.
-std::optional<int> bits_of(const std::vector<RunLayer>& layers) {
-  std::optional<int> least;
-  for (const auto& layer : layers) {
-    const auto dtype = parse_dtype(layer.dtype);
-    if (!dtype || !golden::computes(layer.op)) continue;
-    const int bits = golden::significant_bits(*dtype);
-    least = std::min(least.value_or(bits), bits);
-  }
-  return least;
-}
-
-std::optional<std::size_t> first_island(const std::vector<RunLayer>& layers) {
-  const auto found = std::ranges::find_if(layers, [](const RunLayer& layer) {
-    const auto dtype = parse_dtype(layer.dtype);
-    return dtype && golden::rounds_narrower(layer.op, *dtype);
-  });
-  if (found == layers.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - layers.begin());
-}
-
-std::vector<golden::LayerSketch> sketches(const std::vector<RunLayer>& layers, const std::vector<HostTensor>& file) {
-  std::vector<golden::LayerSketch> result;
-  result.reserve(layers.size());
-  for (const auto& layer : layers) result.push_back({layer.module, layer.op, layer.shape, {}, 0, 0});
-  const auto* const table = find_tensor(file, "sketch");
-  if (table == nullptr) throw Error(ErrorKind::worker, "worker", "the sketches of the layers have no table `sketch`");
-  golden::fill_sketches(*table, result);
-  return result;
-}
-
 }  // namespace
-
-CaseRunner::CaseRunner(Worker& worker, const std::vector<HostTensor>& inputs, std::string_view file)
-    : m_worker(worker), m_inputs(worker.run_directory() / fmt::format("{}.safetensors", file)) {
-  write_file_atomically(m_inputs, input_file(inputs));
-}
-
-std::vector<HostTensor> CaseRunner::run(RunRequest request) const { return run_once(request).outputs; }
-
-LayeredRun CaseRunner::run_layered(RunRequest request) const {
-  request.layers = m_worker.run_directory() / "layers.safetensors";
-  return run_once(request);
-}
-
-LayeredRun CaseRunner::run_once(RunRequest& request) const {
-  request.inputs = m_inputs;
-  request.outputs = m_worker.run_directory() / "outputs.safetensors";
-  const auto reply = m_worker.run(request);
-  LayeredRun result{read_tensors(request.outputs), {}, {}, {}};
-  std::filesystem::remove(request.outputs);
-  if (request.float64) std::ranges::transform(result.outputs, result.outputs.begin(), widened);
-  if (reply.layers.empty()) return result;
-  result.layers = sketches(reply.layers, read_tensors(request.layers));
-  std::filesystem::remove(request.layers);
-  if (request.float64) result.island = first_island(reply.layers);
-  result.bits = bits_of(reply.layers);
-  return result;
-}
 
 int weight_bits(const BuiltNetwork& network) {
   int bits = golden::k_bits_float32;

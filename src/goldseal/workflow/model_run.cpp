@@ -6,7 +6,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/lanes.hpp>
 #include <goldseal/workflow/architecture.hpp>
-#include <goldseal/workflow/golden_runs.hpp>
+#include <goldseal/workflow/case_runner.hpp>
 #include <goldseal/workflow/loading.hpp>
 #include <goldseal/workflow/output_comparison.hpp>
 #include <goldseal/workflow/saved_results.hpp>
@@ -278,7 +278,6 @@ class ModelRun {
     m_progress.step(fmt::format("running {} with the channels of its input reversed", sealed.name));
     auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_settings;
     request.float64 = *run == golden::LayerRun::float64;
-    const double before = worst_severity(sealed, m_results.back().native, golden::LayerRun::native);
     try {
       const auto outputs = CaseRunner(worker, inputs, "reversed").run(request);
       m_observed.trials.push_back(
@@ -286,11 +285,16 @@ class ModelRun {
            *run, "the network, or what wraps it here, takes BGR for RGB or RGB for BGR",
            "leave the order of the channels as the sealed network takes it: look for [..., ::-1], flip or cvtColor in "
            "what builds the network here",
-           *run == golden::LayerRun::float64 ? 1 : std::min(1.0, before / k_channels_drop)});
+           *run == golden::LayerRun::float64 ? 1 : channels_agree_at(sealed)});
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
     }
     m_stopwatch.lap("run with the channels reversed");
+  }
+
+  [[nodiscard]] double channels_agree_at(const golden::GoldenTensors& sealed) const {
+    const double before = worst_severity(sealed, m_results.back().native, golden::LayerRun::native);
+    return std::min(1.0, before / k_channels_drop);
   }
 
   [[nodiscard]] bool has_shadow(const std::string& golden_case) const {

@@ -3,7 +3,7 @@
 
 #include <goldseal/verdict/finding.hpp>
 #include <goldseal/worker/protocol.hpp>
-#include <goldseal/workflow/golden_runs.hpp>
+#include <goldseal/workflow/case_runner.hpp>
 
 #include <optional>
 #include <string>

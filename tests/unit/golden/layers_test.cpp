@@ -41,8 +41,7 @@ class Chain {
   // As a capture does: 8 responses, 4 of them again at 2^-44, one native run.
   std::vector<SealedLayer> seal(std::optional<std::size_t> island = std::nullopt) {
     LayerProbe probe;
-    probe.set_reference(m_layers);
-    if (island) probe.set_island(*island);
+    probe.set_reference(m_layers, k_rounding, island);
     for (std::int64_t seed = 1; seed <= k_probes; ++seed) probe.add_response(seed, with(1));
     for (std::int64_t seed = 1; seed <= k_islands; ++seed) probe.add_island(seed, with(0x1p-20));
     probe.calibrate(with(3.4), k_bits_float32);
