@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 
-#include <checks/env/machine_checks.hpp>
+#include <checks/env/host/machine_checks.hpp>
 
 #include <algorithm>
 #include <vector>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/fact_check.hpp>
 
-#include <checks/env/machine.hpp>
+#include <checks/env/host/machine.hpp>
 
 #include <fmt/format.h>
 

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/checkpoint/keys.hpp>
-#include <goldseal/golden/comparison.hpp>
-#include <goldseal/golden/detection_verdict.hpp>
-#include <goldseal/golden/discrete.hpp>
-#include <goldseal/golden/input_drift.hpp>
-#include <goldseal/golden/lanes.hpp>
-#include <goldseal/golden/layers.hpp>
+#include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/golden/compare/comparison.hpp>
+#include <goldseal/golden/detections/detection_verdict.hpp>
+#include <goldseal/golden/compare/discrete.hpp>
+#include <goldseal/golden/images/input_drift.hpp>
+#include <goldseal/golden/compare/lanes.hpp>
+#include <goldseal/golden/layers/layers.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/worker.hpp>

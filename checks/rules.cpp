@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/rules.hpp>
 
-#include <goldseal/environment/version.hpp>
+#include <goldseal/environment/shared/version.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/environment/version.hpp>
+#include <goldseal/environment/shared/version.hpp>
 
 #include <cstdint>
 #include <optional>

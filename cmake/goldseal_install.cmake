@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` lays down, relocatable as a whole: the command finds its workers from where it lies itself.
 #   bin/goldseal, libexec/goldseal/workers/libtorch-VERSION/   the command and the workers that were built
-#   share/goldseal/worker_libtorch/                            the workers' sources, for `goldseal runtime build`
+#   share/goldseal/worker_libtorch/, share/goldseal/darknet/   the workers' sources, for `goldseal runtime build`
 #   share/goldseal/python/                                     the Python worker and package, for `--runtime python`
 #   share/goldseal/policies/, share/doc/goldseal/              the policies that are built in, to read and to copy; documents
 #   share/man/man1/, share/bash-completion/ and the like      manual pages and completions
@@ -11,7 +11,9 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS goldseal)
-install(DIRECTORY src/worker_libtorch/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/worker_libtorch)
+install(DIRECTORY src/worker_libtorch src/darknet DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal
+        PATTERN CMakeLists.txt EXCLUDE)
+install(FILES src/worker_libtorch/CMakeLists.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/worker_libtorch)
 install(DIRECTORY src/python/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/python
         FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
 install(DIRECTORY checks/policies/ DESTINATION ${CMAKE_INSTALL_DATADIR}/goldseal/policies)
@@ -34,6 +36,7 @@ target_link_libraries(goldseal_library INTERFACE ${libraries})
 install(TARGETS goldseal_library goldseal_options goldseal_fmt ${libraries} EXPORT goldseal COMPONENT library)
 install(DIRECTORY src/goldseal/ ${PROJECT_BINARY_DIR}/generated/goldseal/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/goldseal COMPONENT library
         FILES_MATCHING PATTERN "*.hpp" PATTERN cli EXCLUDE)
+install(DIRECTORY src/darknet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library FILES_MATCHING PATTERN "*.hpp")
 install(DIRECTORY checks/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/checks COMPONENT library
         FILES_MATCHING PATTERN "*.hpp" PATTERN policies EXCLUDE)
 

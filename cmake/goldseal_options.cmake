@@ -46,3 +46,12 @@ function(goldseal_add_library name)
   set_property(GLOBAL APPEND PROPERTY GOLDSEAL_LIBRARIES goldseal_${name})
   target_link_libraries(goldseal_${name} PUBLIC goldseal_options ${arg_DEPENDS} PRIVATE ${arg_PRIVATE})
 endfunction()
+
+# goldseal_add_facade(NAME LIBRARY …) makes goldseal::NAME, which links all of a room's libraries.
+function(goldseal_add_facade name)
+  add_library(goldseal_${name} INTERFACE)
+  add_library(goldseal::${name} ALIAS goldseal_${name})
+  set_target_properties(goldseal_${name} PROPERTIES EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY GOLDSEAL_LIBRARIES goldseal_${name})
+  target_link_libraries(goldseal_${name} INTERFACE ${ARGN})
+endfunction()

@@ -2,10 +2,10 @@
 #include <checks/worker/device.hpp>
 
 #include <checks/catalogue.hpp>
-#include <checks/env/machine.hpp>
+#include <checks/env/host/machine.hpp>
 #include <checks/worker/cuda_error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/element.hpp>
+#include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/worker/device.hpp>
 
 #include <fmt/format.h>

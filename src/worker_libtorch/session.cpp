@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
-#include "error.hpp"
-#include "facts.hpp"
-#include "fields.hpp"
-#include "files.hpp"
-#include "gradients.hpp"
-#include "layer_recorder.hpp"
-#include "mapped_tensors.hpp"
-#include "paths.hpp"
-#include "run_settings.hpp"
-#include "tensor_digest.hpp"
-#include "tensor_file.hpp"
-#include "transforms.hpp"
+#include "protocol/error.hpp"
+#include "facts/facts.hpp"
+#include "protocol/fields.hpp"
+#include "darknet/files.hpp"
+#include "numerics/gradients.hpp"
+#include "numerics/layer_recorder.hpp"
+#include "protocol/mapped_tensors.hpp"
+#include "protocol/paths.hpp"
+#include "protocol/run_settings.hpp"
+#include "numerics/tensor_digest.hpp"
+#include "protocol/tensor_file.hpp"
+#include "numerics/transforms.hpp"
 
 #include <ATen/Context.h>
 #include <ATen/Functions.h>

@@ -2,7 +2,7 @@
 // Times the comparison of one large output with its golden: `bench_comparison ELEMENTS ROUNDS [ROW]` prints the seconds
 // of each round, one a line; with ROW, the output has rows of that many elements, whose largest are compared too.
 // comparison.py sets them beside torch.testing.assert_close.
-#include <goldseal/golden/comparison.hpp>
+#include <goldseal/golden/compare/comparison.hpp>
 
 #include <chrono>
 #include <cstdint>

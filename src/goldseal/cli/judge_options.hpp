@@ -2,7 +2,7 @@
 #pragma once
 
 #include <goldseal/cli/verb.hpp>
-#include <goldseal/workflow/verify.hpp>
+#include <goldseal/workflow/verify/verify.hpp>
 
 #include <string>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Workflow commands of GitHub Actions. It shows ten annotations of a step, so the gravest ten are written; the
 // markdown format is for the step's summary.
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/gravity.hpp>
-#include <goldseal/report/layout.hpp>
-#include <goldseal/report/place.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
+#include <goldseal/report/shared/layout.hpp>
+#include <goldseal/report/shared/source_location.hpp>
 
 #include <fmt/format.h>
 

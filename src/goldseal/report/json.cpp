@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report as JSON, the source of every other format. Keys are sorted, so that two reports differ only where they do.
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/report/json_report.hpp>
 #include <goldseal/report/json_writer.hpp>

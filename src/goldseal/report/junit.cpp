@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // JUnit's XML as CI systems read it: a check is a test case; a check that had to judge and could not is an error.
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/report/gravity.hpp>
-#include <goldseal/report/markup.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
+#include <goldseal/report/shared/markup.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // GitHub-flavoured Markdown: for a step's summary, a comment on a change, a release's notes.
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/gravity.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The output of a Nagios plugin (also Icinga, Naemon): state and performance data in the first line, findings below.
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/report/gravity.hpp>
-#include <goldseal/report/layout.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
+#include <goldseal/report/shared/layout.hpp>
 
 #include <fmt/format.h>
 

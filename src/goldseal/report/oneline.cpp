@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/report/gravity.hpp>
-#include <goldseal/report/layout.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
+#include <goldseal/report/shared/layout.hpp>
 
 #include <fmt/format.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prometheus' text format, for node_exporter's textfile collector. The time of the run is a metric of its own, so that
 // an alert sees a pass that has grown old.
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/gravity.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
 

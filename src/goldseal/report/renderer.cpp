@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/report/renderer.hpp>
 
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
 #include <algorithm>
 #include <array>

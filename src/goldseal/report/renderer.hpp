@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/report/shared/render_options.hpp>
 #include <goldseal/verdict/report.hpp>
 
 #include <optional>
@@ -9,14 +10,6 @@
 #include <string_view>
 
 namespace goldseal {
-
-/// What a renderer may know of where its text goes.
-struct RenderOptions {
-  bool color = false;
-  bool unicode = true;
-  bool verbose = false;  ///< passes and skips one by one, and the stages' times
-  unsigned width = 100;  ///< columns of the terminal
-};
 
 /// A format: its name on the command line, and the function that writes a report in it.
 struct Renderer {
@@ -32,10 +25,6 @@ struct Renderer {
 /// The JSON that a report was rendered to, back as a report. Throws Error{malformed}, or Error{unsupported} for a newer
 /// schema.
 [[nodiscard]] Report parse_report(std::string_view json, const std::string& where);
-
-/// Several reports as one HTML page: a matrix of checks by targets that leads to each report. Throws Error{usage} for
-/// none.
-[[nodiscard]] std::string render_matrix(std::span<const Report> reports);
 
 /// The JSON Schema (draft 2020-12) of what the `json` format writes.
 [[nodiscard]] std::string_view report_schema();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SARIF 2.1.0 (OASIS), for code scanning: it reports defects, so that passes and skips are left out.
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/gravity.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/json_writer.hpp>
-#include <goldseal/report/place.hpp>
+#include <goldseal/report/shared/source_location.hpp>
 
 #include <fmt/format.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layout of rustc's diagnostics: verdict, cause and fix first, then what lies behind them.
-#include <goldseal/report/formats.hpp>
+#include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/gravity.hpp>
-#include <goldseal/report/layout.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
+#include <goldseal/report/shared/layout.hpp>
 
 #include <fmt/color.h>
 #include <fmt/format.h>

@@ -3,8 +3,8 @@
 
 #include <goldseal/base/dtype.hpp>
 #include <goldseal/base/sha256.hpp>
-#include <goldseal/checkpoint/checkpoint.hpp>
-#include <goldseal/checkpoint/keys.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/manifest/environment.hpp>
 
 #include <chrono>

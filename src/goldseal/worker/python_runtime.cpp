@@ -3,8 +3,8 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/environment/python_locations.hpp>
-#include <goldseal/environment/torch_installation.hpp>
+#include <goldseal/environment/libraries/python_locations.hpp>
+#include <goldseal/environment/libraries/torch_installation.hpp>
 #include <goldseal/worker/places.hpp>
 
 #include <fmt/format.h>

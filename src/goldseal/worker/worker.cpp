@@ -2,7 +2,7 @@
 #include <goldseal/worker/worker.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/checkpoint/chunks.hpp>
+#include <goldseal/checkpoint/tensors/chunks.hpp>
 #include <goldseal/worker/channel.hpp>
 #include <goldseal/worker/sandbox.hpp>
 

@@ -33,7 +33,8 @@ function(goldseal_add_hook result)
   target_compile_features(goldseal_hook INTERFACE cxx_std_17)
   # LibTorch's classes have other members in a build that asserts: it is a release build itself, whatever this one is.
   target_compile_definitions(goldseal_hook PRIVATE NDEBUG GOLDSEAL_HOOK_COMMAND="${GOLDSEAL_HOOK_COMMAND}")
-  target_include_directories(goldseal_hook PUBLIC ${GOLDSEAL_LIBTORCH_WORKER_DIR}/hook)
+  target_include_directories(goldseal_hook PUBLIC ${GOLDSEAL_LIBTORCH_WORKER_DIR}/hook
+                                           PRIVATE ${GOLDSEAL_LIBTORCH_WORKER_DIR} ${GOLDSEAL_LIBTORCH_WORKER_DIR}/..)
   target_link_libraries(goldseal_hook PUBLIC ${torch} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
   goldseal_worker_json(goldseal_hook)
   set(${result} TRUE PARENT_SCOPE)

@@ -11,8 +11,12 @@ set(GOLDSEAL_LIBTORCH_WORKER_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
 
 # What answers the protocol, whatever builds the network.
 set(GOLDSEAL_LIBTORCH_SESSION_SOURCES
-    arch_list build_config channel error facts fields files gradients layer_recorder layer_sketch libraries mapped_tensors network operator_watch
-    refusal run_settings session sha256 tensor_digest tensor_file transforms)
+    facts/arch_list facts/build_config facts/facts facts/libraries
+    networks/network
+    numerics/gradients numerics/layer_recorder numerics/layer_sketch numerics/operator_watch numerics/sha256
+    numerics/tensor_digest numerics/transforms
+    protocol/channel protocol/error protocol/fields protocol/mapped_tensors protocol/run_settings protocol/tensor_file
+    session ../darknet/files ../darknet/refusal)
 list(TRANSFORM GOLDSEAL_LIBTORCH_SESSION_SOURCES PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
 list(TRANSFORM GOLDSEAL_LIBTORCH_SESSION_SOURCES APPEND .cpp)
 
@@ -98,8 +102,11 @@ function(goldseal_add_libtorch_worker prefix)
   find_package(Threads REQUIRED)
 
   set(target goldseal_worker_libtorch_${version})
-  set(sources main aoti_library aoti_network builders darknet_cfg darknet_network darknet_sections export_network export_operand export_program export_pytree
-              export_symbols plugin_network script_outputs script_place torchscript_network)
+  set(sources main ../darknet/darknet_cfg ../darknet/darknet_sections
+              networks/aoti_library networks/aoti_network networks/builders networks/darknet_network
+              networks/export_network networks/export_operand networks/export_program networks/export_pytree
+              networks/export_symbols networks/plugin_network networks/script_outputs networks/script_place
+              networks/torchscript_network)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
   list(APPEND sources ${GOLDSEAL_LIBTORCH_SESSION_SOURCES})
@@ -125,7 +132,9 @@ function(goldseal_add_libtorch_worker prefix)
                                            -fmacro-prefix-map=${GOLDSEAL_LIBTORCH_WORKER_DIR}=worker)
   # LibTorch's classes have other members in a build that asserts: it is a release build itself, whatever this one is.
   target_compile_definitions(${target} PRIVATE NDEBUG)
-  target_include_directories(${target} PRIVATE ${GOLDSEAL_LIBTORCH_WORKER_DIR}/plugin)
+  # Beside the worker's own sources lies src/darknet, which the command reads cfgs with too.
+  target_include_directories(${target} PRIVATE ${GOLDSEAL_LIBTORCH_WORKER_DIR} ${GOLDSEAL_LIBTORCH_WORKER_DIR}/..
+                                               ${GOLDSEAL_LIBTORCH_WORKER_DIR}/plugin)
   target_link_libraries(${target} PRIVATE ${torch} Threads::Threads ${CMAKE_DL_LIBS})
   goldseal_worker_json(${target})
   set(installed ${CMAKE_INSTALL_LIBEXECDIR}/goldseal/workers/${name})

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "command.hpp"
+#include "hook/command.hpp"
 
 #include <fcntl.h>
 #include <spawn.h>

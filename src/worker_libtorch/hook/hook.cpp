@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/hook.hpp>
 
-#include "../channel.hpp"
-#include "../files.hpp"
-#include "../libraries.hpp"
-#include "../session.hpp"
-#include "../tensor_file.hpp"
-#include "command.hpp"
-#include "module_network.hpp"
+#include "protocol/channel.hpp"
+#include "darknet/files.hpp"
+#include "facts/libraries.hpp"
+#include "session.hpp"
+#include "protocol/tensor_file.hpp"
+#include "hook/command.hpp"
+#include "hook/module_network.hpp"
 
 #include <dlfcn.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "module_network.hpp"
+#include "hook/module_network.hpp"
 
-#include "../error.hpp"
-#include "../operator_watch.hpp"
+#include "protocol/error.hpp"
+#include "numerics/operator_watch.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>

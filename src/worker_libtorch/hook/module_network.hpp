@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "../network.hpp"
+#include "networks/network.hpp"
 
 #include <goldseal/hook.hpp>
 

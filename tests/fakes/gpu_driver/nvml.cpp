@@ -2,7 +2,7 @@
 // A libnvidia-ml.so.1 without a GPU: the functions that goldseal calls, answering as scenario.hpp says.
 #include "scenario.hpp"
 
-#include <goldseal/environment/nvml.hpp>
+#include <goldseal/environment/gpu/nvml.hpp>
 
 namespace nvml = goldseal::nvml;
 using goldseal::fakes::copy_text;

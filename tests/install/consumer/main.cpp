@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/policy.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 
 #include <iostream>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "archive_builder.hpp"
+#include "checkpoint/archive_builder.hpp"
 
 #include <zlib.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "builders.hpp"
+#include "checkpoint/builders.hpp"
 
 #include <catch.hpp>
 

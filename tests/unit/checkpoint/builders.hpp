@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "archive_builder.hpp"
+#include "checkpoint/archive_builder.hpp"
 
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/checkpoint/checkpoint.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 
 #include <cstdint>
 #include <functional>

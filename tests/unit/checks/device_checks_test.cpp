@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch.hpp>
 
-#include "samples.hpp"
+#include "checks/samples.hpp"
 
 #include <checks/worker/cuda_error.hpp>
 #include <checks/worker/device.hpp>

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "samples.hpp"
+#include "checks/samples.hpp"
 
 namespace goldseal {
 namespace {

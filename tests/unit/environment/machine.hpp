@@ -2,7 +2,7 @@
 #pragma once
 
 #include <goldseal/base/atomic_write.hpp>
-#include <goldseal/environment/probe.hpp>
+#include <goldseal/environment/probe/probe.hpp>
 
 #include <filesystem>
 #include <fstream>

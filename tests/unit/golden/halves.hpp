@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/checkpoint/element.hpp>
+#include <goldseal/checkpoint/tensors/element.hpp>
 
 #include <cstdint>
 #include <cstring>

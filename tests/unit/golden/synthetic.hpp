@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/golden/noise_floor.hpp>
+#include <goldseal/golden/compare/noise_floor.hpp>
 
 #include <cmath>
 #include <cstdint>

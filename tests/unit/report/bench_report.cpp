@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench_report [COUNT]: milliseconds of processor time that each format takes for a report of that many findings
 // (10,000), and for one of that many tensors, the best of five, as lines `FORMAT.findings MILLISECONDS BYTES`.
-#include "samples.hpp"
+#include "report/samples.hpp"
 
 #include <goldseal/report/renderer.hpp>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../approve.hpp"
-#include "samples.hpp"
+#include "approve.hpp"
+#include "report/samples.hpp"
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/json_reader.hpp>
+#include <goldseal/report/reading/json_reader.hpp>
 #include <goldseal/report/renderer.hpp>
 
 #include <nlohmann/json.hpp>

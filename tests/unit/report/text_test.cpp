@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../approve.hpp"
-#include "samples.hpp"
+#include "approve.hpp"
+#include "report/samples.hpp"
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/layout.hpp>
+#include <goldseal/report/shared/layout.hpp>
 #include <goldseal/report/renderer.hpp>
 
 #include <algorithm>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // write_samples DIRECTORY: every sample in every format, for the tools that read them (validate.py, browser.py).
-#include "samples.hpp"
+#include "report/samples.hpp"
 
+#include <goldseal/report/page/matrix.hpp>
 #include <goldseal/report/renderer.hpp>
 
 #include <filesystem>

@@ -2,7 +2,7 @@
 #include "catch.hpp"
 #include "checks/env/judging.hpp"
 
-#include <checks/env/gpu_code.hpp>
+#include <checks/env/gpu/gpu_code.hpp>
 
 using namespace goldseal;        // NOLINT: a test file
 using namespace goldseal::test;  // NOLINT: a test file

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <checks/check.hpp>
-#include <checks/env/machine_checks.hpp>
+#include <checks/env/host/machine_checks.hpp>
 
 #include <initializer_list>
 #include <string>

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/contents/summary.hpp>
+
+#include <goldseal/base/checked.hpp>
+#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/tensors/element.hpp>
+#include <goldseal/checkpoint/keys/key_causes.hpp>
+#include <goldseal/checkpoint/keys/key_segments.hpp>
+#include <goldseal/checkpoint/keys/key_table.hpp>
+#include <goldseal/checkpoint/tensors/tensor_view.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+
+namespace goldseal {
+namespace {
+
+// A name of ten thousand dots makes no deeper tree: what is below belongs to the last level.
+constexpr std::size_t k_depth_limit = 64;
+
+struct Size {
+  std::uint64_t elements;
+  std::uint64_t bytes;
+};
+
+void add(ModuleNode& node, const Size& size) {
+  ++node.tensors;
+  node.elements += size.elements;
+  node.bytes += size.bytes;
+}
+
+/// The tree grows by one name at a time; consecutive names share their modules, as files have them.
+void add_path(ModuleNode& root, std::string_view name, const Size& size) {
+  auto* node = &root;
+  add(*node, size);
+  const auto segments = split(name, '.');
+  for (std::size_t i = 0; i + 1 < segments.size() && i < k_depth_limit; ++i) {
+    if (node->children.empty() || node->children.back().name != segments[i]) {
+      node->children.push_back({std::string(segments[i]), 0, 0, 0, {}});
+    }
+    node = &node->children.back();
+    add(*node, size);
+  }
+}
+
+std::vector<std::vector<std::string>> find_tied(const Checkpoint& checkpoint) {
+  using View = std::tuple<std::size_t, std::int64_t, std::vector<std::int64_t>>;
+  std::map<View, std::vector<std::string>> groups;
+  std::vector<View> order;
+  std::vector<std::size_t> sharers(checkpoint.storages.size());
+  for (const auto& tensor : checkpoint.tensors) ++sharers[tensor.storage];
+  for (const auto& tensor : checkpoint.tensors) {
+    if (sharers[tensor.storage] < 2 || tensor_bytes(tensor) == 0) continue;
+    View view{tensor.storage, tensor.offset, tensor.shape};
+    auto& names = groups[view];
+    names.push_back(tensor.name);
+    if (names.size() == 2) order.push_back(std::move(view));
+  }
+  std::vector<std::vector<std::string>> result;
+  for (const auto& view : order) result.push_back(groups[view]);
+  return result;
+}
+
+std::vector<std::string> find_wrappers(const Checkpoint& checkpoint) {
+  std::set<std::string> found;
+  for (const auto& tensor : checkpoint.tensors) {
+    for (const auto segment : split(tensor.name, '.')) {
+      if (is_wrapper_segment(segment)) found.emplace(segment);
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+/// caffe2/serialize/versions.h and the histories of torch.save and torch.export.
+std::string needs(const Checkpoint& checkpoint) {
+  const auto& container = checkpoint.container;
+  if (container == "torch-zip") {
+    const auto is_object = [](const Note& note) { return note.rule == "pickle.objects"; };
+    const bool objects = std::ranges::any_of(checkpoint.notes, is_object);
+    const auto newest = std::ranges::any_of(checkpoint.tensors, [](const Tensor& tensor) {
+      return tensor.dtype == DType::uint16 || tensor.dtype == DType::uint32 || tensor.dtype == DType::uint64;
+    });
+    const auto eight_bit = std::ranges::any_of(
+        checkpoint.tensors, [](const Tensor& tensor) { return to_string(tensor.dtype).starts_with("float8"); });
+    const std::string version = newest ? "torch 2.3 or newer" : eight_bit ? "torch 2.1 or newer" : "torch 1.6 or newer";
+    return version + (objects ? ", with weights_only=False since 2.6" : "");
+  }
+  if (container == "torch-legacy") return "any torch";
+  if (container == "torchscript") return "torch.jit.load of torch 1.6 or newer";
+  if (container == "darknet-weights") return "Darknet, or a script that knows the cfg (convert makes a state dict)";
+  if (container == "pt2-before-2.8") return "torch.export.load of torch 2.1 or newer";
+  if (container == "distcp") return "torch.distributed.checkpoint of torch 2.0 or newer";
+  if (container == "pt2") return "torch 2.8 or newer";
+  return {};
+}
+
+void advise_on_locations(CheckpointSummary& summary) {
+  std::string devices;
+  std::string beyond_first;  // where a machine with one such device has none
+  std::size_t count = 0;
+  for (const auto& [location, tensors] : summary.locations) {
+    if (location == "cpu" || location == "meta") continue;
+    devices += (devices.empty() ? "" : ", ") + escape_unprintable(location);
+    if (location.starts_with("cuda:") && location != "cuda:0") beyond_first = escape_unprintable(location);
+    count += tensors;
+  }
+  if (count == 0) return;
+  auto message = fmt::format(
+      "{} tensors were saved from {}: torch.load fails where there is no such device; give map_location='cpu'", count,
+      devices);
+  if (!beyond_first.empty()) message += fmt::format(", or map_location={{'{}': 'cuda:0'}} to move them", beyond_first);
+  summary.advice.push_back({"location.device", std::move(message)});
+}
+
+void advise_on_precision(CheckpointSummary& summary) {
+  const auto half = summary.dtypes.find("float16");
+  if (half == summary.dtypes.end()) return;
+  summary.advice.push_back(
+      {"dtype.half", fmt::format("{} tensors are float16: on a CPU, or with float32 inputs, call .float() on the "
+                                 "model first, or `goldseal convert --dtype float32`",
+                                 half->second)});
+}
+
+void advise_on_packed_weights(const Checkpoint& checkpoint, CheckpointSummary& summary) {
+  if (!checkpoint.packed_weights) return;
+  summary.advice.push_back({"torchscript.packed-weights",
+                            "quantized layers keep their weights in packed objects, which have no names and are not "
+                            "listed: the digest of the whole file vouches for them"});
+}
+
+NonFinite count_non_finite(const Checkpoint& checkpoint, const Tensor& tensor) {
+  NonFinite result{tensor.name, 0, 0};
+  std::vector<double> values;
+  for_each_piece(checkpoint, tensor, [&](std::span<const std::byte> piece) {
+    values.clear();
+    to_doubles(piece, tensor.dtype, values);
+    for (const double value : values) {
+      result.nan += std::isnan(value) ? 1U : 0U;
+      result.infinite += std::isinf(value) ? 1U : 0U;
+    }
+  });
+  return result;
+}
+
+}  // namespace
+
+CheckpointSummary summarize(const Checkpoint& checkpoint) {
+  CheckpointSummary summary;
+  summary.tensors = checkpoint.tensors.size();
+  for (const auto& tensor : checkpoint.tensors) {
+    const Size size{static_cast<std::uint64_t>(checked_numel(tensor.shape).value_or(0)), tensor_bytes(tensor)};
+    summary.parameters += tensor.parameter ? 1U : 0U;
+    summary.elements += size.elements;
+    summary.bytes += size.bytes;
+    ++summary.dtypes[std::string(to_string(tensor.dtype))];
+    if (const auto& location = checkpoint.storages[tensor.storage].location; !location.empty())
+      ++summary.locations[location];
+    add_path(summary.root, tensor.name, size);
+  }
+  for (const auto& storage : checkpoint.storages) summary.storage_bytes += storage.bytes;
+  summary.tied = find_tied(checkpoint);
+  summary.wrapper_segments = find_wrappers(checkpoint);
+  summary.naming = naming_family(key_table(checkpoint));
+  summary.needs = needs(checkpoint);
+  advise_on_locations(summary);
+  advise_on_precision(summary);
+  advise_on_packed_weights(checkpoint, summary);
+  return summary;
+}
+
+std::vector<NonFinite> find_non_finite(const Checkpoint& checkpoint) {
+  std::vector<NonFinite> all(checkpoint.tensors.size());
+  parallel_for(all.size(), [&](std::size_t i) {
+    const auto& tensor = checkpoint.tensors[i];
+    if (is_floating(tensor.dtype) && is_numeric(tensor.dtype)) all[i] = count_non_finite(checkpoint, tensor);
+  });
+  std::erase_if(all, [](const NonFinite& row) { return row.nan == 0 && row.infinite == 0; });
+  return all;
+}
+
+}  // namespace goldseal

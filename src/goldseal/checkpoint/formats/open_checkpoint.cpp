@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
+
+#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/checked.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/pickle/pickle.hpp>
+#include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/state_dict/storage_id.hpp>
+#include <goldseal/checkpoint/zip/zip.hpp>
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <unordered_map>
+
+namespace goldseal {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr auto k_zip_magic = "PK\3\4"sv;
+
+/// Bytes that a torch.save file must at least have, from its pickle, which comes first; nothing where that is cut too.
+std::optional<std::uint64_t> least_size(const std::string& path, std::span<const std::byte> bytes) {
+  const auto head = read_zip_head(bytes);
+  if (!head || !head->name.ends_with("data.pkl")) return std::nullopt;
+  try {
+    ByteReader reader(path, bytes.subspan(head->begin), head->begin);
+    const auto document = pickle::read(path, reader);
+    auto total = head->begin + reader.position();
+    std::unordered_map<std::string_view, std::uint64_t> storages;
+    for (const auto persistent : document.persistents()) {
+      const auto storage = pickle::read_storage_id(document, persistent, path);
+      storages[storage.key] = storage.bytes;
+    }
+    for (const auto& [key, size] : storages) total = checked_add(total, size).value_or(total);
+    return total;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+[[noreturn]] void refuse_truncated_zip(const MappedFile& file) {
+  const auto least = least_size(file.path().string(), file.bytes());
+  const auto of = least && *least > file.size()
+                      ? fmt::format(": {} of at least {} bytes", format_count(file.size()), format_count(*least))
+                      : fmt::format(" after {} bytes", format_count(file.size()));
+  throw Error(ErrorKind::malformed, file.path().string(), fmt::format("the zip archive was cut short{}", of),
+              "copy or download it again");
+}
+
+Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOptions& options) {
+  if (!has_zip_end(file->bytes())) refuse_truncated_zip(*file);
+  const auto path = file->path().string();
+  auto archive = read_zip(path, file->bytes());
+  const auto has = [&](std::string_view name) { return archive.find(name) != nullptr; };
+  if (has("archive_format")) return read_pt2(std::move(file), std::move(archive));
+  if (has("data.pkl") && has("constants.pkl")) return read_torchscript(std::move(file), std::move(archive));
+  if (has("data.pkl")) return read_torch_zip(std::move(file), std::move(archive), options);
+  if (is_npz(archive)) return read_npz(std::move(file), archive);
+  if (archive.by_name.contains("serialized_exported_program.json"))
+    return read_pt2_before_2_8(std::move(file), archive);
+  if (has("model.json")) {
+    throw Error(ErrorKind::unsupported, path, "a TorchScript archive of a torch before 1.4",
+                "load it with torch.jit.load and save it again");
+  }
+  throw Error(ErrorKind::unsupported, path,
+              "expected a checkpoint, found a zip archive that torch.save did not write: it has no data.pkl",
+              "unpack it and name the checkpoint inside");
+}
+
+}  // namespace
+
+Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOptions& options) {
+  auto file = std::make_shared<const MappedFile>(path);
+  if (as_text(file->bytes()).starts_with(k_zip_magic)) return read_archive(std::move(file), options);
+  if (is_safetensors(file->bytes())) return read_safetensors(std::move(file));
+  if (is_torch_legacy(file->bytes())) return read_torch_legacy(std::move(file), options);
+  if (is_darknet_weights(file->bytes())) return read_darknet_weights(std::move(file), options.darknet_cfg);
+  refuse_content(*file);
+}
+
+Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options) {
+  std::error_code ignored;
+  const auto metadata = path / ".metadata";
+  const bool is_directory = std::filesystem::exists(metadata, ignored);
+  auto file = std::make_shared<const MappedFile>(is_directory ? metadata : path);
+  if (is_distcp_metadata(file->path())) return read_distcp(std::move(file), options);
+  if (is_shard_index(file->bytes())) return read_sharded(std::move(file), options);
+  return open_checkpoint_file(path, options);
+}
+
+}  // namespace goldseal

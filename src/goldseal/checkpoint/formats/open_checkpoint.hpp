@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
+
+#include <filesystem>
+
+namespace goldseal {
+
+/// Opens a checkpoint of any kind that goldseal reads, by its content, not by its name. Throws Error: `io`, `malformed`
+/// (with the file, the offset and the rule broken), `unsupported` (with what the file is instead).
+[[nodiscard]] Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options = {});
+
+}  // namespace goldseal

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// A checkpoint cut into several files, as Hugging Face's libraries save large ones: an index, `*.index.json`,
+//
+//   {"metadata": {"total_size": N}, "weight_map": {TENSOR: FILE, …}}
+//
+// and beside it the files, safetensors or torch.save's.
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
+#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/formats/readers.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t k_index_limit = 256ULL << 20;
+constexpr std::size_t k_shard_limit = 10'000;
+
+using WeightMap = std::unordered_map<std::string, std::string>;
+
+class ShardedReader {
+ public:
+  ShardedReader(std::shared_ptr<const MappedFile> index, const OpenOptions& options)
+      : m_options(options), m_index(std::move(index)), m_path(m_index->path().string()) {}
+
+  Checkpoint run() {
+    const auto map = read_index();
+    std::set<std::string> shards;
+    for (const auto& [tensor, shard] : map) shards.insert(shard);
+    if (shards.size() > k_shard_limit) fail(fmt::format("the index names {} files", shards.size()));
+    check_presence(shards);
+    for (const auto& shard : shards) add_shard(shard, map);
+    for (const auto& [tensor, shard] : map) {
+      if (!m_found.contains(tensor))
+        fail(fmt::format("tensor '{}' is not in {}, where the index says it is", escape_unprintable(tensor),
+                         escape_unprintable(shard)));
+    }
+    m_checkpoint.files.push_back(m_index);
+    m_checkpoint.entries.push_back({".", m_checkpoint.tensors.size(), true});
+    return std::move(m_checkpoint);
+  }
+
+ private:
+  WeightMap read_index() const {
+    if (m_index->size() > k_index_limit) fail(fmt::format("an index of {}", format_bytes(m_index->size())));
+    WeightMap map;
+    try {
+      // Names that are there twice would shadow each other.
+      std::set<std::string> seen;
+      const auto unique = [&](int depth, json::parse_event_t event, const json& value) {
+        if (event == json::parse_event_t::key && depth == 2 && !seen.insert(value.get<std::string>()).second) {
+          fail(fmt::format("the index names '{}' twice", escape_unprintable(value.get<std::string>())));
+        }
+        if (event == json::parse_event_t::object_end && depth == 1) seen.clear();
+        return true;
+      };
+      const auto index = json::parse(as_text(m_index->bytes()), unique);
+      for (const auto& [tensor, shard] : index.at("weight_map").items()) map.emplace(tensor, shard.get<std::string>());
+    } catch (const json::exception& error) {
+      fail(escape_unprintable(error.what()));
+    }
+    if (map.empty()) fail("the index names no tensors");
+    return map;
+  }
+
+  /// All that is missing is said at once, before anything is read.
+  void check_presence(const std::set<std::string>& shards) const {
+    std::vector<std::string> missing;
+    for (const auto& shard : shards) {
+      // A shard lies beside its index: a path that leads away is no name.
+      const std::filesystem::path name(shard);
+      if (name != name.filename() || shard == ".." || shard.empty())
+        fail(fmt::format("the index names the file '{}'", escape_unprintable(shard)));
+      std::error_code ignored;
+      if (!std::filesystem::exists(beside(shard), ignored)) missing.push_back(escape_unprintable(shard));
+    }
+    if (missing.empty()) return;
+    throw Error(ErrorKind::io, m_path,
+                fmt::format("{} of {} shards are missing: {} …", missing.size(), shards.size(), missing.front()),
+                "download the missing files into the same directory");
+  }
+
+  std::filesystem::path beside(const std::string& shard) const { return m_index->path().parent_path() / shard; }
+
+  void add_shard(const std::string& name, const WeightMap& map) {
+    auto shard = open_checkpoint_file(beside(name), {.entry = m_options.entry, .any_entry = m_options.any_entry});
+    const auto first_file = m_checkpoint.files.size();
+    const auto first_storage = m_checkpoint.storages.size();
+    if (m_checkpoint.tensors.empty()) m_checkpoint.big_endian = shard.big_endian;
+    if (shard.big_endian != m_checkpoint.big_endian) fail("the shards differ in their byte order");
+    m_checkpoint.container = "sharded-" + shard.container;
+    m_checkpoint.entry = shard.entry;
+    for (auto& file : shard.files) m_checkpoint.files.push_back(std::move(file));
+    for (auto& storage : shard.storages) {
+      storage.file += first_file;
+      m_checkpoint.storages.push_back(std::move(storage));
+    }
+    for (auto& record : shard.records) {
+      record.file += first_file;
+      m_checkpoint.records.push_back(std::move(record));
+    }
+    for (auto& note : shard.notes)
+      m_checkpoint.notes.push_back({note.rule, fmt::format("{}: {}", escape_unprintable(name), note.message)});
+    for (auto& tensor : shard.tensors) {
+      const auto place = map.find(tensor.name);
+      if (place == map.end() || place->second != name)
+        fail(fmt::format("{} holds tensor '{}', of which the index does not say so", escape_unprintable(name),
+                         escape_unprintable(tensor.name)));
+      m_found.insert(tensor.name);
+      tensor.storage += first_storage;
+      m_checkpoint.tensors.push_back(std::move(tensor));
+    }
+  }
+
+  [[noreturn]] void fail(std::string message) const {
+    throw Error(ErrorKind::malformed, m_path, std::move(message), "take the index and its files from one source");
+  }
+
+  const OpenOptions& m_options;
+  std::shared_ptr<const MappedFile> m_index;
+  std::string m_path;
+  Checkpoint m_checkpoint;
+  std::set<std::string> m_found;
+};
+
+}  // namespace
+
+bool is_shard_index(std::span<const std::byte> bytes) {
+  const auto text = as_text(bytes);
+  const auto start = text.find_first_not_of(" \t\r\n");
+  return start != std::string_view::npos && text[start] == '{' && text.find("\"weight_map\"") != std::string_view::npos;
+}
+
+Checkpoint read_sharded(std::shared_ptr<const MappedFile> index, const OpenOptions& options) {
+  return ShardedReader(std::move(index), options).run();
+}
+
+}  // namespace goldseal

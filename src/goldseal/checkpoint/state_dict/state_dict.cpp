@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
+#include <goldseal/checkpoint/state_dict/state_dict.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
+#include <goldseal/checkpoint/state_dict/tensor_rebuilder.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace goldseal::pickle {
+namespace {
+
+class StateDictReader {
+ public:
+  StateDictReader(const Document& document, const std::string& where, const FindStorage& find, Checkpoint& checkpoint)
+      : m_document(document), m_where(where), m_checkpoint(checkpoint), m_tensors(document, where, find, checkpoint) {}
+
+  void run(const OpenOptions& options) {
+    const auto entries = find_or_make_entries();
+    const auto& chosen = choose_entry(entries, m_where, options);
+    for (const auto& entry : entries) {
+      m_checkpoint.entries.push_back(entry.candidate);
+      if (&entry != &chosen) m_checkpoint.candidates.push_back(entry.candidate.entry);
+    }
+    if (chosen.candidate.entry != ".") m_checkpoint.entry = chosen.candidate.entry;
+    read_entry(chosen.id);
+    note_objects();
+  }
+
+  void run_module() {
+    read_module(m_document.root(), "", 0);
+    report_left_out();
+    m_checkpoint.entries.push_back({".", m_checkpoint.tensors.size(), true});
+  }
+
+  void run_tuple(const std::string& prefix) {
+    if (m_document.kind(m_document.root()) != Kind::tuple) return;
+    const auto items = m_document.items(m_document.root());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (is_tensor(m_document, items[i])) add_tensor(fmt::format("{}.{}", prefix, i), items[i]);
+    }
+    report_left_out();
+  }
+
+ private:
+  std::vector<Entry> find_or_make_entries() const;
+  void read_entry(Id id);
+  void read_items(Id id);
+  void read_module(Id id, const std::string& path, int depth);
+  void report_left_out();
+  std::string name_of(Id key) const;
+  void add_tensor(const std::string& name, Id id);
+  void note_objects();
+
+  [[noreturn]] void fail(std::string message) const {
+    throw Error(ErrorKind::malformed, m_where, std::move(message), "take the file from its source again");
+  }
+
+  const Document& m_document;
+  const std::string& m_where;
+  Checkpoint& m_checkpoint;
+  TensorRebuilder m_tensors;
+  std::unordered_set<std::string> m_names;
+  std::vector<std::string> m_other_values;
+  std::vector<std::string> m_unsupported;
+  std::size_t m_visited = 0;
+};
+
+/// A file that holds one tensor and nothing else, torch.save(tensor), is a state dict of one nameless place.
+std::vector<Entry> StateDictReader::find_or_make_entries() const {
+  if (is_tensor(m_document, m_document.root())) return {{{".", 1, true}, m_document.root()}};
+  return find_entries(m_document);
+}
+
+void StateDictReader::read_entry(Id id) {
+  if (is_tensor(m_document, id)) {
+    add_tensor("tensor", id);
+  } else {
+    read_items(id);
+  }
+  report_left_out();
+}
+
+void StateDictReader::report_left_out() {
+  constexpr std::size_t k_most = 8;
+  const auto report = [&](std::string_view rule, std::string_view what, std::vector<std::string>& names) {
+    if (names.empty()) return;
+    const auto count = names.size();
+    names.resize(std::min(count, k_most));
+    m_checkpoint.notes.push_back({std::string(rule), fmt::format("{} {}: {}{}", count, what, fmt::join(names, ", "),
+                                                                 count > k_most ? " …" : "")});
+  };
+  report("state-dict.other-values", "entries of the state dict are no tensors and are left out", m_other_values);
+  report("state-dict.unsupported-tensors", "tensors are of a kind that goldseal does not read and are left out",
+         m_unsupported);
+}
+
+void StateDictReader::read_items(Id id) {
+  const auto items = m_document.items(id);
+  const std::size_t step = m_document.is_mapping(id) ? 2 : 1;
+  m_checkpoint.tensors.reserve(items.size() / step);
+  for (std::size_t i = 0; i < items.size(); i += step) {
+    auto name = step == 2 ? name_of(items[i]) : std::to_string(i);
+    if (!m_names.insert(name).second) fail(fmt::format("the state dict names '{}' twice", escape_unprintable(name)));
+    const auto value = items[i + step - 1];
+    if (is_tensor(m_document, value)) {
+      add_tensor(name, value);
+    } else {
+      m_other_values.push_back(escape_unprintable(name));
+    }
+  }
+  if (const auto state = m_document.kind(id) == Kind::call ? m_document.state(id) : std::nullopt) {
+    const bool metadata = m_document.kind(*state) == Kind::dict && m_document.items(*state).size() == 2 &&
+                          m_document.kind(m_document.items(*state)[0]) == Kind::text &&
+                          m_document.text(m_document.items(*state)[0]) == "_metadata";
+    if (!metadata)
+      m_checkpoint.notes.push_back({"pickle.extra-attribute", "the state dict carries attributes beside _metadata"});
+  }
+}
+
+/// A module shared by two others is there under both paths, as in its state dict. A cycle or a tower of shared
+/// modules ends at the limits.
+void StateDictReader::read_module(Id id, const std::string& path, int depth) {
+  constexpr int k_depth_limit = 64;
+  constexpr std::size_t k_visit_limit = 1'000'000;
+  const auto state = m_document.kind(id) == Kind::call ? m_document.state(id) : std::nullopt;
+  if (!state || m_document.kind(*state) != Kind::dict) return;
+  if (depth > k_depth_limit) fail("modules are nested deeper than in any network");
+  const auto items = m_document.items(*state);
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    if (++m_visited > k_visit_limit) fail("more attributes than in any network");
+    const auto name = name_of(items[i]);
+    const auto full = path.empty() ? name : fmt::format("{}.{}", path, name);
+    if (is_tensor(m_document, items[i + 1])) {
+      if (!m_names.insert(full).second) fail(fmt::format("the module names '{}' twice", escape_unprintable(full)));
+      add_tensor(full, items[i + 1]);
+    } else {
+      read_module(items[i + 1], full, depth + 1);
+    }
+  }
+}
+
+std::string StateDictReader::name_of(Id key) const {
+  if (m_document.kind(key) == Kind::integer) return std::to_string(m_document.integer(key));
+  if (m_document.kind(key) != Kind::text) fail("a key of the state dict is neither text nor a number");
+  const auto text = m_document.text(key);
+  if (!is_utf8(text)) {
+    throw Error(m_document.has_python2_text() ? ErrorKind::unsupported : ErrorKind::malformed, m_where,
+                fmt::format("the key '{}' is not UTF-8", escape_unprintable(text)),
+                m_document.has_python2_text()
+                    ? "a Python 2 wrote it: torch.save(torch.load(FILE, encoding='latin1', weights_only=False), OUT)"
+                    : "take the file from its source again");
+  }
+  return std::string(text);
+}
+
+void StateDictReader::add_tensor(const std::string& name, Id id) {
+  if (auto tensor = m_tensors.rebuild(name, id)) {
+    m_checkpoint.tensors.push_back(std::move(*tensor));
+  } else {
+    m_unsupported.push_back(escape_unprintable(name));
+  }
+}
+
+void StateDictReader::note_objects() {
+  if (m_document.has_python2_text()) {
+    m_checkpoint.notes.push_back({"pickle.python2",
+                                  "a Python 2 wrote texts into the file that are not ASCII: where torch.load says "
+                                  "UnicodeDecodeError: 'ascii' codec, give it encoding='latin1'"});
+  }
+  std::set<std::string> names;
+  for (const auto& global : m_document.globals()) {
+    if (global.known != nullptr && !global.known->weights_only)
+      names.insert(fmt::format("{}.{}", global.module, global.name));
+  }
+  if (names.empty()) return;
+  auto message =
+      fmt::format("beside tensors the file holds {}: torch.load needs weights_only=False for it since torch 2.6",
+                  fmt::join(names, ", "));
+  const auto holds = [&](std::string_view part) {
+    return std::ranges::any_of(names, [&](const std::string& name) { return name.starts_with(part); });
+  };
+  if (holds("pathlib.")) message += "; a pathlib path does not load on the other kind of system: save paths as str";
+  if (holds("numpy._core.")) message += "; numpy._core needs numpy 2 or newer where it is loaded";
+  m_checkpoint.notes.push_back({"pickle.objects", std::move(message)});
+}
+
+}  // namespace
+
+void read_state_dict(const Document& document, const std::string& where, const FindStorage& find,
+                     const OpenOptions& options, Checkpoint& checkpoint) {
+  StateDictReader(document, where, find, checkpoint).run(options);
+}
+
+void read_module_state(const Document& document, const std::string& where, const FindStorage& find,
+                       Checkpoint& checkpoint) {
+  StateDictReader(document, where, find, checkpoint).run_module();
+}
+
+void read_tensor_tuple(const Document& document, const std::string& where, const FindStorage& find,
+                       const std::string& prefix, Checkpoint& checkpoint) {
+  StateDictReader(document, where, find, checkpoint).run_tuple(prefix);
+}
+
+}  // namespace goldseal::pickle

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
+#include <goldseal/checkpoint/pickle/pickle.hpp>
+#include <goldseal/checkpoint/state_dict/storage_id.hpp>
+
+#include <functional>
+#include <string>
+
+namespace goldseal::pickle {
+
+/// Where the bytes of a storage are, the whole of it for a view. Throws Error{malformed} where there is none of its
+/// key, or one of another length.
+using FindStorage = std::function<Storage(const StorageId& id)>;
+
+/// Finds the state dicts in a document, chooses one, and fills in `entry`, `entries`, `candidates`, `storages`,
+/// `tensors` and `notes` of `checkpoint`, whose files are there already. `where` names the pickle in errors. Throws
+/// Error{malformed} for a tensor outside its storage or rebuilt in a way torch.save does not write, Error{usage} where
+/// the entry asked for is missing or several fit, Error{unsupported} where there is none.
+void read_state_dict(const Document& document, const std::string& where, const FindStorage& find,
+                     const OpenOptions& options, Checkpoint& checkpoint);
+
+/// The same for the `data.pkl` of a TorchScript archive: the tensors among the attributes of its modules, under their
+/// dotted paths.
+void read_module_state(const Document& document, const std::string& where, const FindStorage& find,
+                       Checkpoint& checkpoint);
+/// The tensors in a tuple, as `prefix.0` and so on: the constants of a TorchScript archive.
+void read_tensor_tuple(const Document& document, const std::string& where, const FindStorage& find,
+                       const std::string& prefix, Checkpoint& checkpoint);
+
+}  // namespace goldseal::pickle

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+struct ConvertOptions {
+  std::filesystem::path output;  ///< `.safetensors`, or `.pth`, `.pt`, `.bin` for torch.save's format
+  /// `auto`: every wrapper segment (`module`, `_orig_mod` …), wherever it is; else the segments, `model` or
+  /// `detector.core`, that all names begin with. Empty: names stay as they are.
+  std::string strip_prefix = {};
+  std::optional<DType> dtype = std::nullopt;  ///< for all floating tensors; the others stay as they are
+  bool replace = false;
+  Tally* tally = nullptr;  ///< of the bytes written, for a thread that shows them
+};
+
+struct ConvertResult {
+  std::size_t tensors = 0;
+  std::uint64_t bytes = 0;         ///< of the file written
+  std::size_t renamed = 0;         ///< tensors whose name lost a segment
+  std::size_t converted = 0;       ///< tensors of another element type than before
+  std::vector<std::string> notes;  ///< what the output does not keep: shared storages in safetensors
+};
+
+/// Writes a checkpoint anew, whole or not at all. Tensors become contiguous; bytes are copied unless `dtype` asks for
+/// another type, whose rounding is PyTorch's. Throws Error{usage} where names would collide, the prefix is on no name,
+/// or the output's name has another ending; Error{unsupported} where the format lacks an element type; Error{malformed}
+/// where a record differs from its checksum.
+ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOptions& options);
+
+}  // namespace goldseal

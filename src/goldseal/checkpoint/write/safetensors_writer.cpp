@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/write/safetensors_writer.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+
+namespace goldseal {
+namespace {
+
+void require_writable(const TensorToWrite& tensor) {
+  if (safetensors_name(tensor.dtype)) return;
+  throw Error(ErrorKind::unsupported, "safetensors",
+              fmt::format("tensor '{}' has the element type {}, which the format lacks",
+                          escape_unprintable(tensor.name), to_string(tensor.dtype)),
+              "write a .pth instead");
+}
+
+}  // namespace
+
+std::string write_safetensors_header(std::span<const TensorToWrite> tensors,
+                                     std::span<const std::pair<std::string, std::string>> metadata) {
+  auto header = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : metadata) header["__metadata__"][key] = value;
+  std::uint64_t position = 0;
+  // One object a tensor, written by itself: an ordered object looks a key up by walking all of them.
+  std::string text = header.empty() ? "{" : header.dump().substr(0, header.dump().size() - 1);
+  for (const auto& tensor : tensors) {
+    require_writable(tensor);
+    const nlohmann::ordered_json entry = {{"dtype", *safetensors_name(tensor.dtype)},
+                                          {"shape", tensor.shape},
+                                          {"data_offsets", {position, position + tensor.bytes.size()}}};
+    if (text.size() > 1) text += ',';
+    text += nlohmann::json(tensor.name).dump() + ':' + entry.dump();
+    position += tensor.bytes.size();
+  }
+  text += '}';
+  constexpr std::size_t k_alignment = 8;
+  text.resize((text.size() + k_alignment - 1) / k_alignment * k_alignment, ' ');
+  const std::uint64_t size = text.size();
+  std::string result(sizeof(size), '\0');
+  std::memcpy(result.data(), &size, sizeof(size));
+  return result + text;
+}
+
+std::string write_safetensors(std::span<const TensorToWrite> tensors,
+                              std::span<const std::pair<std::string, std::string>> metadata) {
+  auto file = write_safetensors_header(tensors, metadata);
+  std::size_t bytes = file.size();
+  for (const auto& tensor : tensors) bytes += tensor.bytes.size();
+  file.reserve(bytes);
+  for (const auto& tensor : tensors)
+    file.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+  return file;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/cli/output.hpp>
+#include <goldseal/cli/run_options.hpp>
+#include <goldseal/cli/verb.hpp>
+#include <goldseal/workflow/capture/capture.hpp>
+
+#include <memory>
+
+namespace goldseal::cli {
+namespace {
+
+struct Options {
+  std::string checkpoint;
+  std::string entry;
+  std::string model;
+  std::vector<std::string> inputs;
+  std::string cases;
+  std::string preprocess;
+  std::vector<std::string> detections;
+  std::string seal;
+  bool force = false;
+  bool anonymous = false;
+  bool enclose = false;
+  bool enclose_if_possible = false;
+  RunOptions run{std::chrono::seconds(3600)};
+};
+
+void require_inputs(const CaptureRequest& request) {
+  if (!request.inputs.empty() || request.cases) return;
+  throw Error(ErrorKind::usage, "capture", "expected a golden input, found none",
+              "give --input NAME=FILE for each input of the network, or --cases DIR");
+}
+
+ExitCode run(const Options& options, const CommonOptions& common) {
+  check_output_options(common);
+  CaptureRequest request;
+  request.checkpoint = options.checkpoint;
+  request.entry = options.entry;
+  if (!options.model.empty()) request.model = parse_model_spec(options.model);
+  for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
+  if (!options.cases.empty()) request.cases = options.cases;
+  if (!options.preprocess.empty()) request.preprocessing = golden::parse_preprocessing(options.preprocess);
+  for (const auto& group : options.detections) {
+    const auto names = split(group, ',');
+    request.detections.emplace_back(names.begin(), names.end());
+  }
+  require_inputs(request);
+  if (options.run.device == "all")
+    throw Error(ErrorKind::usage, "--device all", "expected one device to seal on, found all",
+                "seal on one, as in --device cuda:0; `verify --device all` judges every GPU");
+  request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
+  request.force = options.force;
+  request.anonymous = options.anonymous;
+  request.enclose = options.enclose               ? Enclose::always
+                    : options.enclose_if_possible ? Enclose::where_possible
+                                                  : Enclose::never;
+  options.run.fill(request);
+  request.runtime = find_runtime(options.run.runtime, request.model ? request.model->builder : "torchscript");
+  Progress progress(progress_mode(common));
+  return deliver(capture(request, progress), common);
+}
+
+}  // namespace
+
+Action add_capture(CLI::App& app, const CommonOptions& common) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("CHECKPOINT", options->checkpoint, "The file to seal")->required();
+  app.add_option("--model", options->model,
+                 "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt, export:FILE.pt2, aoti:FILE.pt2, "
+                 "python:package.module:callable?key=value …; not needed for a checkpoint that is an archive itself")
+      ->type_name("FORM:SOURCE");
+  app.add_option("--input", options->inputs,
+                 "A golden input: [NAME=]FILE.npy, [NAME=]FILE.png, or [NAME=]random:1x3x416x416,seed=7; once for each "
+                 "input of the network")
+      ->type_name("INPUT");
+  app.add_option("--cases", options->cases,
+                 "A directory of golden cases: each file is one (.npy, a picture; .npz, .safetensors or .pt with all "
+                 "inputs by name), and each sub-directory one, with a file for each input")
+      ->type_name("DIR");
+  app.add_option(
+         "--preprocess", options->preprocess,
+         "How pictures become inputs: size=416x416,resize=bilinear,letterbox=114,order=rgb,scale=255,mean=R/G/B,"
+         "std=R/G/B,tolerance=1")
+      ->type_name("STEPS");
+  app.add_option("--detections", options->detections,
+                 "Outputs that hold one row for each object found, such as `boxes,scores,labels`; once for each group. "
+                 "Outputs called boxes and scores are known to be such")
+      ->type_name("OUTPUT,…");
+  options->run.declare(app);
+  app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
+      ->type_name("DIR.seal");
+  app.add_flag("--force", options->force, "Replace a seal that exists");
+  auto* const enclose =
+      app.add_flag("--enclose", options->enclose,
+                   "Put the network's architecture, without its weights, into the seal, so that a target needs the "
+                   "checkpoint alone (darknet:, torchscript:, export:, and the program of python: code)");
+  app.add_flag("--enclose-if-possible", options->enclose_if_possible,
+               "The same, where it can be; where not, the seal is made without, and the report warns")
+      ->excludes(enclose);
+  app.add_flag("--anonymous", options->anonymous, "Leave out host name and serial numbers");
+  return [options, &common] { return run(*options, common); };
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
+#include <goldseal/checkpoint/write/convert.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/cli/output.hpp>
+#include <goldseal/workflow/shared/model_spec.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <future>
+#include <memory>
+
+namespace goldseal::cli {
+namespace {
+
+struct Options {
+  std::string input;
+  std::string output;
+  std::string entry;
+  std::string model;
+  std::string strip_prefix;
+  std::string dtype;
+  bool force = false;
+};
+
+std::optional<DType> wanted_dtype(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  const auto dtype = parse_dtype(name);
+  if (dtype == DType::float64 || dtype == DType::float32 || dtype == DType::float16 || dtype == DType::bfloat16)
+    return dtype;
+  const std::vector<std::string> words{"float64", "float32", "float16", "bfloat16"};
+  refuse_word("--dtype", name, words);
+}
+
+std::string as_text(const ConvertResult& result, const std::string& path) {
+  auto text = fmt::format("{}: {} tensors, {}", path, format_count(result.tensors), format_bytes(result.bytes));
+  if (result.renamed > 0) text += fmt::format(", {} renamed", format_count(result.renamed));
+  if (result.converted > 0) text += fmt::format(", {} of another element type", format_count(result.converted));
+  text += '\n';
+  for (const auto& note : result.notes) text += "note: " + note + '\n';
+  return text;
+}
+
+std::string as_json(const ConvertResult& result, const std::string& path) {
+  const nlohmann::json document{{"schema", "goldseal.conversion/1"},
+                                {"output", path},
+                                {"tensors", result.tensors},
+                                {"bytes", result.bytes},
+                                {"renamed", result.renamed},
+                                {"converted", result.converted},
+                                {"notes", result.notes}};
+  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace
+
+Action add_convert(CLI::App& app, const CommonOptions& common) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("CHECKPOINT", options->input, "The file to write anew")->required();
+  app.add_option("-o,--output", options->output, "OUT.safetensors, or OUT.pth for torch.save's format")->required();
+  app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_option("--model", options->model, "Of Darknet's .weights: the network, whose names and shapes they have")
+      ->type_name("darknet:FILE.cfg");
+  app.add_option("--strip-prefix", options->strip_prefix,
+                 "`auto` takes wrapper segments (module, _orig_mod …) out of the names; else a prefix of your own")
+      ->type_name("auto|SEGMENT");
+  app.add_option("--dtype", options->dtype, "Element type for all floating tensors, rounded as PyTorch does")
+      ->type_name("TYPE");
+  app.add_flag("--force", options->force, "Replace the output where it exists");
+  return [options, &common] {
+    require_text_or_json(common);
+    const auto dtype = wanted_dtype(options->dtype);
+    OpenOptions open{.entry = options->entry};
+    if (!options->model.empty()) open.darknet_cfg = parse_model_spec(options->model).darknet_cfg();
+    const auto checkpoint = open_checkpoint(options->input, open);
+    Tally tally;
+    auto work = std::async(std::launch::async, [&] {
+      return convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force, &tally});
+    });
+    Progress(progress_mode(common)).await(work, fmt::format("writing {}", escape_unprintable(options->output)), tally);
+    const auto result = work.get();
+    print(common.format == "json" ? as_json(result, options->output) : for_locale(as_text(result, options->output)));
+    return ExitCode::conforms;
+  };
+}
+
+}  // namespace goldseal::cli

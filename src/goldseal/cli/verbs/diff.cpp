@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/cli/verbs/diff_checkpoints.hpp>
+#include <goldseal/cli/output.hpp>
+#include <goldseal/environment/difference.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/verify/seal_difference.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+namespace goldseal::cli {
+namespace {
+
+struct Options {
+  std::string before;
+  std::string after;
+  bool all = false;
+};
+
+// A reader of the terminal is told that much of a section; JSON has all.
+constexpr std::size_t k_shown = 40;
+
+/// The machine of a seal (a directory), or of a file that `probe` wrote.
+Environment machine_of(const std::filesystem::path& place) {
+  if (std::filesystem::is_directory(place)) return load_manifest(place).environment;
+  return load_environment(place);
+}
+
+std::string shown(const std::optional<std::string>& value) {
+  return value ? escape_unprintable(*value) : std::string("-");
+}
+
+std::string as_text(const std::vector<DifferenceSection>& sections, const Options& options) {
+  if (sections.empty()) return "no difference\n";
+  std::string text = fmt::format("- {}\n+ {}\n", options.before, options.after);
+  for (const auto& section : sections) {
+    text += fmt::format("\n{}\n", section.title);
+    const auto count = options.all ? section.facts.size() : std::min(section.facts.size(), k_shown);
+    for (const auto& fact : std::span(section.facts).first(count)) {
+      text += fmt::format("  {}{}\n", escape_unprintable(fact.name),
+                          fact.detail.empty() ? "" : fmt::format("  ({})", fact.detail));
+      if (fact.before) text += fmt::format("    - {}\n", shown(fact.before));
+      if (fact.after) text += fmt::format("    + {}\n", shown(fact.after));
+    }
+    if (count < section.facts.size())
+      text += fmt::format("  … and {} more (--all shows them)\n", format_count(section.facts.size() - count));
+  }
+  return text;
+}
+
+nlohmann::json as_json(const std::optional<std::string>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+}
+
+std::string as_json(const std::vector<DifferenceSection>& sections) {
+  auto list = nlohmann::json::array();
+  for (const auto& section : sections) {
+    for (const auto& fact : section.facts) {
+      list.push_back({{"section", section.title},
+                      {"name", fact.name},
+                      {"before", as_json(fact.before)},
+                      {"after", as_json(fact.after)},
+                      {"detail", fact.detail}});
+    }
+  }
+  const nlohmann::json document{{"schema", "goldseal.difference/1"}, {"differences", std::move(list)}};
+  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+/// Of two seals everything, of two machines the machines.
+std::vector<DifferenceSection> sections_of(const Options& options) {
+  if (!std::filesystem::is_directory(options.before) || !std::filesystem::is_directory(options.after))
+    return difference(machine_of(options.before), machine_of(options.after));
+  const auto before = load_manifest(options.before);
+  const auto after = load_manifest(options.after);
+  auto sections = seal_difference(before, after);
+  auto machines = difference(before.environment, after.environment);
+  sections.insert(sections.end(), machines.begin(), machines.end());
+  return sections;
+}
+
+ExitCode run(const Options& options, const CommonOptions& common) {
+  require_text_or_json(common);
+  if (names_checkpoint(options.before) && names_checkpoint(options.after)) {
+    return diff_checkpoints(options.before, options.after, common);
+  }
+  auto sections = sections_of(options);
+  if (!options.all) {
+    for (auto& section : sections) std::erase_if(section.facts, [](const auto& f) { return is_incidental(f.name); });
+    std::erase_if(sections, [](const auto& section) { return section.facts.empty(); });
+  }
+  if (!common.quiet) print(common.format == "json" ? as_json(sections) : for_locale(as_text(sections, options)));
+  return sections.empty() ? ExitCode::conforms : ExitCode::fails;
+}
+
+}  // namespace
+
+Action add_diff(CLI::App& app, const CommonOptions& common) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("BEFORE", options->before, "A seal, an environment that `probe` wrote, or a checkpoint")->required();
+  app.add_option("AFTER", options->after, "Another")->required();
+  app.add_flag("--all", options->all, "Also what differs between any two machines: names, serial numbers, free memory");
+  return [options, &common] { return run(*options, common); };
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/verbs/diff_checkpoints.hpp>
+
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
+#include <goldseal/checkpoint/contents/difference.hpp>
+#include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/cli/output.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <future>
+#include <string>
+
+namespace goldseal::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string type_and_shape(const Tensor& tensor) {
+  return fmt::format("{} {}", to_string(tensor.dtype), format_shape(tensor.shape));
+}
+
+std::string describe(const TensorDifference& row, const Checkpoint& a, const Checkpoint& b) {
+  std::string text = escape_unprintable(row.name);
+  if (row.shape || row.dtype)
+    text += fmt::format(": {} in A, {} in B", type_and_shape(a.tensors[row.a]), type_and_shape(b.tensors[row.b]));
+  if (!row.values) return text;
+  const auto& values = *row.values;
+  text += fmt::format(": {} of {} values differ, max {:.6g}, rms {:.6g}", format_count(values.differing),
+                      format_count(values.elements), values.max_absolute, values.rms);
+  if (values.max_ulp) text += fmt::format(", {} ulp", format_count(*values.max_ulp));
+  if (values.special > 0) text += fmt::format(", {} not finite on one side", format_count(values.special));
+  return text;
+}
+
+std::string as_text(const CheckpointDifference& difference, const Checkpoint& a, const Checkpoint& b) {
+  std::string text;
+  if (!difference.removed_segments.empty())
+    text +=
+        fmt::format("{}: {}\n", difference.removed_from_b ? "B" : "A", explain_removed(difference.removed_segments));
+  for (const auto& name : difference.only_a) text += fmt::format("only in A: {}\n", escape_unprintable(name));
+  for (const auto& name : difference.only_b) text += fmt::format("only in B: {}\n", escape_unprintable(name));
+  for (const auto& row : difference.changed) text += describe(row, a, b) + '\n';
+  return text + fmt::format("{} tensors are equal, {} differ, {} only in A, {} only in B\n",
+                            format_count(difference.equal), format_count(difference.changed.size()),
+                            format_count(difference.only_a.size()), format_count(difference.only_b.size()));
+}
+
+json as_json(const TensorDifference& row, const Checkpoint& a, const Checkpoint& b) {
+  json result{{"name", row.name},
+              {"a", type_and_shape(a.tensors[row.a])},
+              {"b", type_and_shape(b.tensors[row.b])},
+              {"shape_differs", row.shape},
+              {"dtype_differs", row.dtype}};
+  if (!row.values) return result;
+  const auto& values = *row.values;
+  result.update({{"elements", values.elements},
+                 {"differing", values.differing},
+                 {"special", values.special},
+                 {"max_absolute", values.max_absolute},
+                 {"rms", values.rms},
+                 {"relative_rms", values.relative_rms}});
+  if (values.max_ulp) result["max_ulp"] = *values.max_ulp;
+  return result;
+}
+
+std::string as_json(const CheckpointDifference& difference, const Checkpoint& a, const Checkpoint& b) {
+  auto changed = json::array();
+  for (const auto& row : difference.changed) changed.push_back(as_json(row, a, b));
+  const json document{{"schema", "goldseal.checkpoint-difference/1"},
+                      {"equal", difference.equal},
+                      {"only_a", difference.only_a},
+                      {"only_b", difference.only_b},
+                      {"changed", std::move(changed)},
+                      {"removed_segments", difference.removed_segments},
+                      {"removed_from", difference.removed_from_b ? "b" : "a"}};
+  return document.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
+}
+
+std::vector<Digest> digest_shown(const Checkpoint& checkpoint, const std::string& path, Progress& progress) {
+  Tally tally;
+  auto work = std::async(std::launch::async, [&] { return digest_all(checkpoint, &tally); });
+  progress.await(work, fmt::format("digesting {}", escape_unprintable(path)), tally);
+  return work.get();
+}
+
+}  // namespace
+
+bool names_checkpoint(const std::string& path) {
+  const std::filesystem::path file(path);
+  std::error_code ignored;
+  if (std::filesystem::exists(file / ".metadata", ignored)) return true;  // of torch.distributed.checkpoint
+  return file.extension() != ".toml" && std::filesystem::is_regular_file(file, ignored);
+}
+
+ExitCode diff_checkpoints(const std::string& path_a, const std::string& path_b, const CommonOptions& common) {
+  const auto a = open_checkpoint(path_a);
+  const auto b = open_checkpoint(path_b);
+  Progress progress(progress_mode(common));
+  const auto digests_a = digest_shown(a, path_a, progress);
+  const auto digests_b = digest_shown(b, path_b, progress);
+  auto work = std::async(std::launch::async, [&] { return compare_checkpoints(a, digests_a, b, digests_b); });
+  progress.await(work, "comparing the tensors that differ", Tally());
+  const auto difference = work.get();
+  if (!common.quiet) print(common.format == "json" ? as_json(difference, a, b) : for_locale(as_text(difference, a, b)));
+  return difference.same() ? ExitCode::conforms : ExitCode::fails;
+}
+
+}  // namespace goldseal::cli

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
+#include <goldseal/cli/verbs/inspect_render.hpp>
+#include <goldseal/cli/output.hpp>
+#include <goldseal/workflow/shared/model_spec.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace goldseal::cli {
+namespace {
+
+struct Options {
+  std::string checkpoint;
+  std::string entry;
+  std::string model;
+  std::size_t depth = 2;
+  bool values = false;
+};
+
+Inspection inspect(const Options& options) {
+  // Whoever looks wants to see what is there; which of several state dicts is meant is asked where it matters.
+  OpenOptions open{.entry = options.entry, .any_entry = true};
+  if (!options.model.empty()) open.darknet_cfg = parse_model_spec(options.model).darknet_cfg();
+  auto checkpoint = open_checkpoint(options.checkpoint, open);
+  auto summary = summarize(checkpoint);
+  Inspection inspection{std::move(checkpoint), std::move(summary), std::nullopt, options.depth};
+  if (options.values) inspection.non_finite = find_non_finite(inspection.checkpoint);
+  return inspection;
+}
+
+}  // namespace
+
+Action add_inspect(CLI::App& app, const CommonOptions& common) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("CHECKPOINT", options->checkpoint, "The file to look into")->required();
+  app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_option("--model", options->model, "Of Darknet's .weights: the network, whose names and shapes they have")
+      ->type_name("darknet:FILE.cfg");
+  app.add_flag("--values", options->values, "Read every value and name the tensors that hold NaN or infinity");
+  app.add_option("--module-depth", options->depth, "Levels of the tree of modules that are shown; 0 for none")
+      ->capture_default_str();
+  return [options, &common] {
+    require_text_or_json(common);
+    const auto inspection = inspect(*options);
+    print(common.format == "json" ? inspection_json(inspection) : for_locale(inspection_text(inspection)));
+    return ExitCode::conforms;
+  };
+}
+
+}  // namespace goldseal::cli

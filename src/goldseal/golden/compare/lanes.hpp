@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/golden/compare/comparison.hpp>
+#include <goldseal/golden/compare/noise_floor.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace goldseal::golden {
+
+/// What one lane of the golden verdict says of one output. The ratios are those that the lane holds against its limits.
+struct LaneVerdict {
+  bool pass = false;
+  double diffuse = 0;
+  double diffuse_limit = 0;
+  double local = 0;
+  double local_limit = 0;
+  bool mask_differs = false;  ///< NaN or infinities at other places: fails whatever the ratios
+
+  /// The larger of value/limit: at most 1 on a pass; infinite where a mask differs.
+  [[nodiscard]] double severity() const;
+};
+
+/// S: the float64 shadow. `same_artifact` is false where the network was transformed (frozen, folded) after capture.
+[[nodiscard]] LaneVerdict judge_shadow(const Deviation& deviation, const NoiseFloor& noise, bool same_artifact = true);
+
+/// N, strict lane: rms(e)/(A·S0) and max|e|/(B·φ), in the precision of the weights (float32 or wider).
+[[nodiscard]] LaneVerdict judge_native_strict(const Deviation& deviation, const NoiseFloor& noise);
+
+/// N, policy lane: what a run at `bits` significant bits may do. 11 for TF32 and float16, 8 for bfloat16. For networks
+/// that compute with so many it is the native lane.
+[[nodiscard]] LaneVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits);
+
+/// The native lane for what the network computes with (`noise.bits`); the strict one where the noise itself is of
+/// native runs.
+[[nodiscard]] LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise);
+
+/// R: two runs on the same machine, bit by bit.
+struct RepeatVerdict {
+  bool equal = true;
+  std::size_t differing = 0;
+  ElementPair first;
+};
+[[nodiscard]] RepeatVerdict judge_repeat(const HostTensor& first, const HostTensor& second);
+
+/// The precision that computed an output, as its ratio rho = rms(e)/S0 tells it.
+enum class Precision { float64, float32, tf32_or_float16, bfloat16, none };
+[[nodiscard]] Precision precision_at_work(double rho);
+[[nodiscard]] std::string_view to_string(Precision precision);
+
+}  // namespace goldseal::golden

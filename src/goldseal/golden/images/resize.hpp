@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/golden/images/picture.hpp>
+#include <goldseal/golden/images/preprocess.hpp>
+
+namespace goldseal::golden {
+
+/// A picture of another size; pixel centres lie at halves, edges are repeated (without antialias) or the kernel is cut
+/// and normalised (with it). Each pass is computed in double, the result is rounded to the nearest level.
+[[nodiscard]] Picture resized(const Picture& picture, std::uint32_t width, std::uint32_t height,
+                              Preprocessing::Resize resize);
+
+}  // namespace goldseal::golden

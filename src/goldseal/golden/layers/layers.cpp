@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/golden/layers/layers.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
+#include <goldseal/golden/layers/layer_error.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace goldseal::golden {
+namespace {
+
+constexpr std::string_view k_names = "names";
+constexpr std::string_view k_sketch = "sketch";
+constexpr std::string_view k_noise = "noise";
+constexpr std::string_view k_form = "goldseal layers 1";
+constexpr std::string_view k_any_form = "goldseal layers ";
+constexpr std::size_t k_sketch_width = k_projections + 2;
+constexpr std::size_t k_noise_width = 3;
+
+[[noreturn]] void fail(const std::string& message) {
+  throw Error(ErrorKind::malformed, "layers", message,
+              "the seal is damaged or mixed with another: copy it again from where it was captured");
+}
+
+double mean_over_seeds(const std::map<std::int64_t, std::vector<double>>& by_seed,
+                       const std::map<std::int64_t, std::vector<double>>& other, std::size_t layer) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const auto& [seed, squares] : by_seed) {
+    if (!other.contains(seed)) continue;
+    sum += squares[layer];
+    ++count;
+  }
+  return count == 0 ? 0 : sum / static_cast<double>(count);
+}
+
+std::string line_of(const LayerSketch& layer) {
+  return fmt::format("{}\t{}\t{}\n", layer.module, layer.op, fmt::join(layer.shape, "x"));
+}
+
+std::vector<std::int64_t> parse_shape(std::string_view text) {
+  std::vector<std::int64_t> shape;
+  if (text.empty()) return shape;
+  for (const auto part : split(text, 'x')) {
+    std::int64_t size = 0;
+    const auto [end, status] = std::from_chars(part.data(), part.data() + part.size(), size);
+    if (status != std::errc{} || end != part.data() + part.size() || size < 0)
+      fail(fmt::format("expected a shape like 1x3x8x8, found '{}'", escape_unprintable(text)));
+    shape.push_back(size);
+  }
+  return shape;
+}
+
+LayerSketch parse_line(std::string_view line) {
+  const auto parts = split(line, '\t');
+  if (parts.size() != 3) fail(fmt::format("expected module, operator and shape, found '{}'", escape_unprintable(line)));
+  LayerSketch layer;
+  layer.module = parts[0];
+  layer.op = parts[1];
+  layer.shape = parse_shape(parts[2]);
+  return layer;
+}
+
+const HostTensor& require(std::span<const HostTensor> tensors, std::string_view name) {
+  const auto* const tensor = find_tensor(tensors, name);
+  if (tensor == nullptr) fail(fmt::format("expected the tensor '{}', found none", name));
+  return *tensor;
+}
+
+std::vector<double> rows_of(const HostTensor& tensor, std::size_t layers, std::size_t width) {
+  const std::vector<std::int64_t> shape{static_cast<std::int64_t>(layers), static_cast<std::int64_t>(width)};
+  if (tensor.dtype != DType::float64 || tensor.shape != shape) {
+    fail(fmt::format("expected '{}' as float64 {}, found {} {}", tensor.name, format_shape(shape),
+                     to_string(tensor.dtype), format_shape(tensor.shape)));
+  }
+  std::vector<double> values(tensor.numel());
+  copy_as_double(tensor, 0, values);
+  return values;
+}
+
+void require_form(std::string_view line) {
+  if (line == k_form) return;
+  if (!line.starts_with(k_any_form)) fail(fmt::format("expected '{}', found '{}'", k_form, escape_unprintable(line)));
+  throw Error(ErrorKind::unsupported, "layers",
+              fmt::format("expected '{}', found '{}'", k_form, escape_unprintable(line)),
+              "install the goldseal that wrote the seal");
+}
+
+}  // namespace
+
+double layer_error(const LayerSketch& one, const LayerSketch& other) {
+  if (one.non_finite != other.non_finite) return std::numeric_limits<double>::infinity();
+  double squares = 0;
+  for (std::size_t k = 0; k < k_projections; ++k) {
+    const double difference = one.projections[k] - other.projections[k];
+    squares += difference * difference;
+  }
+  return std::sqrt(squares / k_projections);
+}
+
+void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding, std::optional<std::size_t> island) {
+  m_layers.clear();
+  m_response.clear();
+  m_island.clear();
+  m_first_island = island;
+  m_rounding = rounding;
+  for (auto& layer : layers) m_layers.push_back({std::move(layer), 0, k_least_growth, 1});
+}
+
+// Layers that come and go with rounding cannot be followed.
+bool LayerProbe::fits(std::span<const LayerSketch> layers) {
+  const bool same = std::ranges::equal(layers, m_layers, [](const LayerSketch& found, const SealedLayer& sealed) {
+    return found.module == sealed.sketch.module && found.op == sealed.sketch.op && found.shape == sealed.sketch.shape;
+  });
+  if (!same) m_layers.clear();
+  return same;
+}
+
+void LayerProbe::add_response(std::int64_t seed, std::span<const LayerSketch> layers) {
+  if (!fits(layers)) return;
+  auto& squares = m_response[seed];
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    squares.push_back(std::pow(layer_error(m_layers[i].sketch, layers[i]), 2));
+}
+
+void LayerProbe::add_island(std::int64_t seed, std::span<const LayerSketch> layers) {
+  if (!fits(layers)) return;
+  auto& squares = m_island[seed];
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    squares.push_back(std::pow(layer_error(m_layers[i].sketch, layers[i]), 2));
+}
+
+void LayerProbe::calibrate(std::span<const LayerSketch> layers, int bits) {
+  auto sealed = finish();
+  const auto trail = follow_layers(sealed, layers, LayerRun::native, bits);
+  // Only a run of the very same operators tells which step is which layer.
+  if (trail.steps.size() != m_layers.size()) return;
+  for (std::size_t i = 0; i < m_layers.size(); ++i) {
+    const double growth = std::ldexp(trail.steps[i].ratio, bits - k_bits_float32);
+    if (std::isfinite(growth)) m_layers[i].a = std::max(m_layers[i].a, growth);
+  }
+}
+
+std::vector<SealedLayer> LayerProbe::finish() const {
+  auto layers = m_layers;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    auto& layer = layers[i];
+    const double response = std::sqrt(mean_over_seeds(m_response, m_response, i));
+    layer.s0 = std::max(response, m_rounding * layer.sketch.rms / 2);
+    const double at_24 = std::sqrt(mean_over_seeds(m_response, m_island, i));
+    const double at_44 = std::sqrt(mean_over_seeds(m_island, m_response, i));
+    if (m_first_island && i >= *m_first_island) {
+      layer.linear = 0;
+    } else if (at_24 > 0) {
+      layer.linear = k_rounding / k_island_rounding * at_44 / at_24;
+    }
+  }
+  return layers;
+}
+
+void fill_sketches(const HostTensor& table, std::span<LayerSketch> layers) {
+  const auto rows = rows_of(table, layers.size(), k_sketch_width);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto* const row = rows.data() + i * k_sketch_width;
+    std::copy_n(row, k_projections, layers[i].projections.begin());
+    layers[i].rms = row[k_projections];
+    layers[i].non_finite = row[k_projections + 1];
+  }
+}
+
+std::vector<HostTensor> pack_layers(std::span<const LayerSketch> layers) {
+  std::string text(k_form);
+  text += '\n';
+  std::vector<double> sketches;
+  for (const auto& layer : layers) {
+    text += line_of(layer);
+    sketches.insert(sketches.end(), layer.projections.begin(), layer.projections.end());
+    sketches.insert(sketches.end(), {layer.rms, layer.non_finite});
+  }
+  const auto count = static_cast<std::int64_t>(layers.size());
+  const auto length = static_cast<std::int64_t>(text.size());
+  return {make_tensor(std::string(k_names), DType::uint8, {length}, std::vector<char>(text.begin(), text.end())),
+          make_tensor(std::string(k_sketch), DType::float64, {count, k_sketch_width}, std::move(sketches))};
+}
+
+std::vector<LayerSketch> unpack_layers(std::span<const HostTensor> tensors) {
+  const auto& names = require(tensors, k_names);
+  if (names.dtype != DType::uint8) fail("expected the names as uint8");
+  const std::string text(reinterpret_cast<const char*>(names.bytes.data()), names.bytes.size());
+  auto lines = split(text, '\n');
+  if (lines.size() < 2 || !lines.back().empty()) fail("expected lines of names, found none");
+  require_form(lines.front());
+  std::vector<LayerSketch> layers;
+  for (std::size_t i = 1; i + 1 < lines.size(); ++i) layers.push_back(parse_line(lines[i]));
+  fill_sketches(require(tensors, k_sketch), layers);
+  return layers;
+}
+
+std::vector<HostTensor> pack_sealed_layers(std::span<const SealedLayer> layers) {
+  std::vector<LayerSketch> sketches;
+  std::vector<double> noise;
+  for (const auto& layer : layers) {
+    sketches.push_back(layer.sketch);
+    noise.insert(noise.end(), {layer.s0, layer.a, layer.linear});
+  }
+  auto tensors = pack_layers(sketches);
+  tensors.push_back(make_tensor(std::string(k_noise), DType::float64,
+                                {static_cast<std::int64_t>(layers.size()), k_noise_width}, std::move(noise)));
+  return tensors;
+}
+
+std::vector<SealedLayer> unpack_sealed_layers(std::span<const HostTensor> tensors) {
+  auto sketches = unpack_layers(tensors);
+  const auto rows = rows_of(require(tensors, k_noise), sketches.size(), k_noise_width);
+  std::vector<SealedLayer> layers;
+  for (std::size_t i = 0; i < sketches.size(); ++i) {
+    const auto* const row = rows.data() + i * k_noise_width;
+    layers.push_back({std::move(sketches[i]), row[0], row[1], row[2]});
+  }
+  return layers;
+}
+
+}  // namespace goldseal::golden

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report as one HTML file: no request is made (a policy in the page forbids it), the charts are SVG, and without
+// script everything is still there to read.
+#include <goldseal/report/shared/formats.hpp>
+
+#include <goldseal/base/text.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
+#include <goldseal/report/shared/markup.hpp>
+#include <goldseal/report/page/matrix.hpp>
+#include <goldseal/report/page/page.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+
+namespace goldseal {
+namespace {
+
+void begin_page(std::string& out, std::string_view title) {
+  fmt::format_to(std::back_inserter(out), R"(<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline';img-src data:">
+<meta name="generator" content="goldseal">
+<title>{}</title>
+<link rel="icon" href="data:,">
+<style>{}</style>
+</head>
+<body>
+)",
+                 escape_markup(title), page_style());
+}
+
+void end_page(std::string& out) {
+  fmt::format_to(std::back_inserter(out), "<script>{}</script>\n</body>\n</html>\n", page_script());
+}
+
+// A seal with a tick, a cross or a question mark, so that the verdict does not hang on its colour.
+std::string_view emblem(ExitCode code) {
+  switch (code) {
+    case ExitCode::conforms:
+      return "M15 25l7 7 13-14";
+    case ExitCode::fails:
+    case ExitCode::integrity:
+      return "M17 17l16 16M33 17l-16 16";
+    case ExitCode::inconclusive:
+    case ExitCode::no_verdict:
+    case ExitCode::defect:
+      break;
+  }
+  return "M19 20c0-8 12-8 12 0 0 5-6 5-6 10M25 35v1";
+}
+
+void write_chip(std::string& out, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  fmt::format_to(std::back_inserter(out), "<div><dt>{}</dt><dd>{}</dd></div>", escape_markup(name),
+                 escape_markup(value));
+}
+
+void write_verdict(std::string& out, const Report& report) {
+  const auto code = verdict(report);
+  const auto target = report.target.empty() ? "" : fmt::format(" <span>on {}</span>", escape_markup(report.target));
+  fmt::format_to(std::back_inserter(out),
+                 R"(<header class="verdict {}"><svg viewBox="0 0 50 50" fill="none" stroke-width="4" )"
+                 R"(stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><circle cx="25" cy="25" r="21"/>)"
+                 R"(<path d="{}"/></svg><h1><b>{}</b> {}{}</h1><p>{}</p><dl class="chips">)",
+                 color_of(code), emblem(code), headline(code), escape_markup(report.subject), target, counted(report));
+  for (const auto& [name, value] : report.facts) write_chip(out, name, value);
+  write_chip(out, "policy", report.policy);
+  write_chip(out, "command", report.verb);
+  write_chip(out, "started", report.started);
+  out += "</dl></header>\n";
+}
+
+// Every part that has something to say, with links to them above.
+void write_parts(std::string& out, const Report& report, std::string_view prefix) {
+  struct Part {
+    std::string_view id, name;
+    void (*write)(std::string&, const Report&, std::string_view);
+  };
+  constexpr std::array k_parts{
+      Part{"findings", "Findings", write_findings}, Part{"environment", "Environment", write_environment},
+      Part{"outputs", "Outputs", write_outputs},    Part{"layers", "Layers", write_layers},
+      Part{"tensors", "Tensors", write_tensors},    Part{"pictures", "Pictures", write_pictures},
+      Part{"stages", "Time", write_stages}};
+  std::string links;
+  std::string parts;
+  for (const auto& part : k_parts) {
+    const auto before = parts.size();
+    part.write(parts, report, prefix);
+    if (parts.size() > before)
+      fmt::format_to(std::back_inserter(links), "<a href=\"#{}{}\">{}</a>", prefix, part.id, part.name);
+  }
+  fmt::format_to(std::back_inserter(out), "<nav aria-label=\"Parts\">{}</nav>\n{}", links, parts);
+}
+
+void write_report(std::string& out, const Report& report, std::string_view prefix) {
+  write_verdict(out, report);
+  write_cause(out, report, prefix);
+  write_parts(out, report, prefix);
+}
+
+void write_foot(std::string& out, std::string_view version) {
+  fmt::format_to(std::back_inserter(out),
+                 "<footer>goldseal {}. This file loads nothing from anywhere.</footer>\n</main>\n",
+                 escape_markup(version));
+}
+
+// --- several reports -------------------------------------------------------------------------------------------------
+
+struct Row {
+  std::string_view id;
+  std::vector<std::size_t> findings;  // one for each report: its place there, or k_none
+};
+
+constexpr auto k_none = static_cast<std::size_t>(-1);
+
+// The checks in the order in which they first occur; of a check that speaks twice, the graver finding.
+std::vector<Row> rows_of(std::span<const Report> reports) {
+  std::vector<Row> rows;
+  std::map<std::string_view, std::size_t> index;
+  for (std::size_t r = 0; r < reports.size(); ++r) {
+    const auto& findings = reports[r].findings;
+    for (std::size_t f = 0; f < findings.size(); ++f) {
+      const auto [entry, added] = index.try_emplace(findings[f].id, rows.size());
+      if (added) rows.push_back({findings[f].id, std::vector<std::size_t>(reports.size(), k_none)});
+      auto& cell = rows[entry->second].findings[r];
+      if (cell == k_none || gravity(findings[f]) < gravity(findings[cell])) cell = f;
+    }
+  }
+  return rows;
+}
+
+bool all_pass(const Row& row, std::span<const Report> reports) {
+  for (std::size_t r = 0; r < reports.size(); ++r)
+    if (row.findings[r] == k_none || gravity(reports[r].findings[row.findings[r]]) < Gravity::passed) return false;
+  return true;
+}
+
+void write_matrix_row(std::string& out, const Row& row, std::span<const Report> reports) {
+  fmt::format_to(std::back_inserter(out), "<tr{}><th scope=\"row\" class=\"mono\">{}</th>",
+                 all_pass(row, reports) ? " class=\"same\"" : "", escape_markup(row.id));
+  for (std::size_t r = 0; r < reports.size(); ++r) {
+    const auto f = row.findings[r];
+    if (f == k_none) {
+      out += "<td>not run</td>";
+      continue;
+    }
+    const auto& finding = reports[r].findings[f];
+    fmt::format_to(std::back_inserter(out), R"(<td class="{}"><a href="#r{}-f{}" title="{}">{}</a></td>)",
+                   color_of(finding), r, f, escape_markup(finding.message), to_string(finding.status));
+  }
+  out += "</tr>\n";
+}
+
+void write_matrix(std::string& out, std::span<const Report> reports) {
+  out +=
+      R"(<section><h2>Checks by target</h2><div class="tools matrix-tools"><label><input type="checkbox" checked> )"
+      R"(leave out checks that pass everywhere</label></div><div class="wide"><table class="matrix"><thead><tr><td></td>)";
+  for (std::size_t r = 0; r < reports.size(); ++r)
+    fmt::format_to(std::back_inserter(out), R"(<th scope="col"><a href="#r{}-">{}</a></th>)", r,
+                   escape_markup(reports[r].target.empty() ? reports[r].subject : reports[r].target));
+  out += "</tr></thead><tbody><tr><th scope=\"row\">verdict</th>";
+  for (std::size_t r = 0; r < reports.size(); ++r) {
+    const auto code = verdict(reports[r]);
+    fmt::format_to(std::back_inserter(out), R"(<td class="{}"><a href="#r{}-">{}</a></td>)", color_of(code), r,
+                   headline(code));
+  }
+  out += "</tr>\n";
+  for (const auto& row : rows_of(reports)) write_matrix_row(out, row, reports);
+  out +=
+      "</tbody></table></div><p class=\"soft\">A cell leads to its finding, a name to its whole "
+      "report.</p></section>\n";
+}
+
+// What the reports are of: one seal on several targets, or several seals.
+std::string subject_of(std::span<const Report> reports) {
+  const auto& first = reports.front().subject;
+  if (std::ranges::any_of(reports, [&](const Report& report) { return report.subject != first; }))
+    return fmt::format("{} reports", reports.size());
+  return fmt::format("{} on {} {}", first, reports.size(), reports.size() == 1 ? "target" : "targets");
+}
+
+std::string matrix_summary(std::span<const Report> reports) {
+  std::string text;
+  for (const auto code : {ExitCode::integrity, ExitCode::fails, ExitCode::inconclusive, ExitCode::conforms}) {
+    const auto n = std::ranges::count(reports, code, [](const Report& report) { return verdict(report); });
+    if (n > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, headline(code));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string_view color_of(ExitCode code) {
+  switch (code) {
+    case ExitCode::conforms:
+      return "pass";
+    case ExitCode::fails:
+    case ExitCode::integrity:
+      return "fail";
+    case ExitCode::inconclusive:
+    case ExitCode::no_verdict:
+    case ExitCode::defect:
+      break;
+  }
+  return "unknown";
+}
+
+std::string_view color_of(const Finding& finding) { return to_string(finding.status); }
+
+std::string render_html(const Report& report, const RenderOptions& /*options*/) {
+  std::string out;
+  out.reserve(32'768 + 800 * report.findings.size() + 200 * report.evidence.tensors.size());
+  begin_page(out, fmt::format("{}: {} on {}", headline(verdict(report)), report.subject, report.target));
+  if (!report.findings.empty()) out += "<a class=\"skip\" href=\"#findings\">To the findings</a>\n";
+  out += "<main>\n";
+  write_report(out, report, "");
+  write_foot(out, report.version);
+  end_page(out);
+  return out;
+}
+
+std::string render_matrix(std::span<const Report> reports) {
+  if (reports.empty()) throw Error(ErrorKind::usage, "", "a matrix needs at least one report", "name JSON reports");
+  const auto code = std::ranges::max(reports, {}, [](const Report& report) {
+    const auto worst = verdict(report);
+    return worst == ExitCode::integrity ? 3 : worst == ExitCode::fails ? 2 : worst == ExitCode::conforms ? 0 : 1;
+  });
+  const auto worst = verdict(code);
+  std::string out;
+  const auto title = subject_of(reports);
+  begin_page(out, fmt::format("{}: {}", headline(worst), title));
+  fmt::format_to(std::back_inserter(out),
+                 R"(<main><header class="verdict {}"><svg viewBox="0 0 50 50" fill="none" stroke-width="4" )"
+                 R"(stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><circle cx="25" cy="25" r="21"/>)"
+                 R"(<path d="{}"/></svg><h1><b>{}</b> {}</h1><p>{}</p></header>)"
+                 "\n",
+                 color_of(worst), emblem(worst), headline(worst), escape_markup(title), matrix_summary(reports));
+  write_matrix(out, reports);
+  for (std::size_t r = 0; r < reports.size(); ++r) {
+    const auto prefix = fmt::format("r{}-", r);
+    fmt::format_to(std::back_inserter(out), "<article id=\"{}\" tabindex=\"-1\">\n", prefix);
+    write_report(out, reports[r], prefix);
+    out += "</article>\n";
+  }
+  write_foot(out, reports.front().version);
+  end_page(out);
+  return out;
+}
+
+}  // namespace goldseal

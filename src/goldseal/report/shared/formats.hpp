@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/report/shared/render_options.hpp>
+#include <goldseal/verdict/report.hpp>
+
+#include <string>
+
+namespace goldseal {
+
+// One function a format, one file a function; renderer.cpp lists them.
+[[nodiscard]] std::string render_text(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_oneline(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_json(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_junit(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_sarif(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_github(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_markdown(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_nagios(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_prometheus(const Report& report, const RenderOptions& options);
+[[nodiscard]] std::string render_html(const Report& report, const RenderOptions& options);
+
+}  // namespace goldseal

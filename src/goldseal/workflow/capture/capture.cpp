@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/capture/capture.hpp>
+
+#include <checks/catalogue.hpp>
+#include <checks/keys/key_finding.hpp>
+#include <checks/tensors/tensor_finding.hpp>
+#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/base/utc.hpp>
+#include <goldseal/base/version.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
+#include <goldseal/environment/anonymous.hpp>
+#include <goldseal/environment/probe/probe.hpp>
+#include <goldseal/golden/inputs/cases.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/capture/code_enclosure.hpp>
+#include <goldseal/workflow/capture/enclosure.hpp>
+#include <goldseal/workflow/capture/golden_runs.hpp>
+#include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/capture/coverage.hpp>
+#include <goldseal/workflow/shared/stopwatch.hpp>
+#include <goldseal/workflow/shared/weight_evidence.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <future>
+#include <iterator>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view k_case_name = "default";
+
+FileRecord architecture_record(const ModelSpec& model, const fs::path& seal) {
+  const MappedFile file(model.source);
+  return {"architecture", path_from_seal(model.source, seal), file.size(), sha256(file.bytes()), std::nullopt};
+}
+
+// Of a checkpoint of several files, the last is the index that names the others.
+FileRecord checkpoint_record(std::string role, const MappedFile& file, const FileDigests& digests,
+                             const fs::path& seal) {
+  return {std::move(role), path_from_seal(file.path(), seal), file.size(), digests.whole, digests.frame};
+}
+
+class Capture {
+ public:
+  Capture(const CaptureRequest& request, Progress& progress)
+      : m_request(request),
+        m_progress(progress),
+        m_directory(request.seal,
+                    request.force ? AtomicDirectory::Existing::replace : AtomicDirectory::Existing::refuse) {}
+
+  Report run() {
+    start_report();
+    m_progress.step("reading the checkpoint");
+    m_checkpoint =
+        open_checkpoint(m_request.checkpoint,
+                        {.entry = m_request.entry,
+                         .darknet_cfg = m_request.model ? m_request.model->darknet_cfg() : std::filesystem::path()});
+    m_model = m_request.model ? *m_request.model : own_architecture(m_checkpoint);
+    m_model.suit(m_checkpoint.container);
+    // Refuses what cannot be, before any work.
+    if (m_request.enclose == Enclose::always && !is_code()) static_cast<void>(enclosed_name(m_model));
+    describe_model();
+    // The digests need no worker and the worker's start needs no digests.
+    auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint, &m_digested); });
+    std::optional<Worker> worker;
+    try {
+      m_progress.step("starting PyTorch");
+      worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
+      if (drive(*worker, digests)) write();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::worker || !worker || !worker->failure()) throw;
+      note_failure(*worker->failure());
+    }
+    return finish();
+  }
+
+ private:
+  // The worker's part; true where everything is fit to be sealed.
+  bool drive(Worker& worker, std::future<Digests>& digests) {
+    if (m_request.device && !settle_device(worker)) return false;
+    auto network = build_network(worker, m_model);
+    add_compiled_in(m_checkpoint, network);
+    m_stopwatch.lap("build");
+    if (!match(network)) return false;
+    worker.load(m_checkpoint, placements_of(m_match, network.slots));
+    m_progress.await(digests, k_digesting, m_digested);
+    record_tensors(network, digests.get());
+    m_stopwatch.lap("load");
+    if (!loaded_as_read(network, worker.digest())) return false;
+    run_golden(worker, network);
+    m_report.findings.push_back(judge_reach(reach_of_all()));
+    if (m_request.enclose != Enclose::never) m_report.findings.push_back(enclose_network(worker, network));
+    if (verdict(m_report) != ExitCode::conforms) return false;
+    record_environment(worker);
+    worker.finish();
+    return true;
+  }
+
+  [[nodiscard]] bool is_code() const { return m_model.builder == "python"; }
+
+  Finding enclose_network(Worker& worker, const BuiltNetwork& network) {
+    m_progress.step("enclosing the architecture");
+    Finding finding;
+    try {
+      finding = is_code() ? enclose_program(worker) : enclose_file(worker, network);
+      if (finding.status == Status::pass) m_manifest.model.files.push_back(m_enclosed.value());
+    } catch (const Error& error) {
+      if (m_request.enclose == Enclose::always || error.kind() != ErrorKind::unsupported) throw;
+      finding.status = Status::fail;
+      finding.message = fmt::format("it cannot be written down without its code. {}", error.message());
+      finding.remedy = error.remedy();
+    }
+    finding.id = "seal.architecture";
+    if (finding.status == Status::fail && m_request.enclose == Enclose::where_possible) leave_out(finding);
+    m_stopwatch.lap("enclose");
+    return finding;
+  }
+
+  void leave_out(Finding& finding) {
+    std::error_code ignored;
+    if (m_enclosed) fs::remove(m_directory.staging() / m_enclosed->path, ignored);
+    m_enclosed.reset();
+    m_manifest.model.enclosed.reset();
+    finding.status = Status::warn;
+    finding.message = fmt::format("the seal does not enclose the architecture: {}", finding.message);
+  }
+
+  Finding enclose_program(Worker& worker) {
+    auto code = enclose_code(worker, m_checkpoint, m_golden, m_manifest.golden, m_directory.staging(),
+                             [this] { return libtorch_of_this_pytorch(); });
+    m_enclosed = std::move(code.file);
+    m_manifest.model.enclosed = std::move(code.program);
+    Finding finding;
+    finding.message = fmt::format("the network's code is enclosed as {}, which gives the sealed answers", code.what);
+    return finding;
+  }
+
+  // Nothing where none is installed; a training machine often has none.
+  [[nodiscard]] std::unique_ptr<Worker> libtorch_of_this_pytorch() const {
+    std::error_code ignored;
+    const auto here = fs::weakly_canonical(m_request.runtime.installation, ignored);
+    for (const auto& installed : installed_workers()) {
+      if (here.empty() || fs::weakly_canonical(installed.installation, ignored) != here) continue;
+      return std::make_unique<Worker>(installed, m_request.limit, m_request.threads, m_request.confinement);
+    }
+    return nullptr;
+  }
+
+  Finding enclose_file(Worker& worker, const BuiltNetwork& network) {
+    if (m_checkpoint.packed_weights) {
+      throw Error(ErrorKind::unsupported, "--enclose",
+                  fmt::format("expected an architecture that weights can be left out of, found quantized ones packed "
+                              "into {}",
+                              m_model.source),
+                  "seal it without --enclose: the file is needed whole");
+    }
+    m_enclosed = enclose(m_model, network, m_directory.staging());
+    auto enclosed = m_model;
+    enclosed.source = (m_directory.staging() / m_enclosed->path).string();
+    return judge_enclosed(worker, enclosed, m_checkpoint, m_match, m_golden, m_manifest.golden);
+  }
+
+  // Whether the device that was asked for is there and takes the weights, before anything is loaded.
+  bool settle_device(Worker& worker) {
+    Observation observed;
+    observed.found = probe_machine({});
+    observed.found.merge(worker.environment());
+    for (const auto& tensor : m_checkpoint.tensors)
+      observed.sealed.model.tensors.push_back({tensor.name, tensor.dtype, tensor.shape, {}, ""});
+    const auto& offered = worker.hello().devices;
+    observed.device =
+        DeviceObservation{m_request.device->text, "", offered, choose_devices(m_request.device, "cpu", offered)};
+    auto finding = judged(k_worker_device, observed);
+    const bool fits = finding.status != Status::fail && !observed.device->used.empty();
+    if (fits) worker.use_device(m_device = observed.device->used.front());
+    m_report.findings.push_back(std::move(finding));
+    return fits;
+  }
+
+  void note_failure(const WorkerFailure& failure) {
+    Observation observed;
+    observed.with_model = true;
+    observed.worker = WorkerObservation{m_request.runtime.describe(), false, failure, {}, {}, {}, {}};
+    auto device = judged(k_worker_device, observed);
+    if (device.status == Status::fail) m_report.findings.push_back(std::move(device));
+    m_report.findings.push_back(judged(k_worker_run, observed));
+  }
+
+  static Finding judged(const Check& check, const Observation& observed) {
+    auto finding = check.judge(observed, {});
+    finding.id = check.id;
+    finding.severity = check.severity;
+    return finding;
+  }
+
+  void start_report() {
+    m_report.verb = "capture";
+    m_report.subject = m_request.checkpoint.string();
+    m_report.version = k_version;
+    m_report.started = utc_now();
+  }
+
+  void describe_model() {
+    auto& model = m_manifest.model;
+    model.builder = m_model.builder;
+    model.source = m_model.is_file() ? path_from_seal(m_model.source, m_request.seal) : m_model.source;
+    model.options = m_model.options;
+    model.container = m_checkpoint.container;
+    model.entry = m_checkpoint.entry;
+    if (m_model.is_file()) m_architecture = architecture_record(m_model, m_request.seal);
+  }
+
+  bool match(const BuiltNetwork& network) {
+    KeyObservation keys{keys_of(m_checkpoint), network.slots, {}};
+    keys.match = match_keys(keys.have, keys.want);
+    auto finding = judge_keys(keys, "the network");
+    finding.id = "keys.network";
+    const bool fits = finding.status != Status::fail;
+    m_report.findings.push_back(std::move(finding));
+    m_match = std::move(keys.match);
+    m_manifest.model.removed_segments = m_match.removed_segments;
+    m_manifest.model.configuration = network.configuration;
+    return fits;
+  }
+
+  void record_tensors(const BuiltNetwork& network, const Digests& digests) {
+    auto& model = m_manifest.model;
+    model.tensors = tensor_records(m_checkpoint, m_match, network.slots, digests.tensors);
+    model.locations = devices_saved_from(m_checkpoint);
+    for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
+      if (!m_checkpoint.files[i]->unchanged()) {
+        throw Error(ErrorKind::io, m_checkpoint.files[i]->path().string(), "the file changed while it was read",
+                    "seal it when nothing writes to it");
+      }
+      const bool index = i + 1 == m_checkpoint.files.size();
+      model.files.push_back(
+          checkpoint_record(index ? "checkpoint" : "shard", *m_checkpoint.files[i], digests.files[i], m_request.seal));
+    }
+    if (m_architecture) model.files.push_back(*m_architecture);
+    for (const auto& note : m_checkpoint.notes) {
+      m_report.facts.emplace_back("note", fmt::format("{} ({})", escape_unprintable(note.message), note.rule));
+    }
+  }
+
+  bool loaded_as_read(const BuiltNetwork& network, const std::vector<LoadedTensor>& loaded) {
+    auto finding =
+        judge_digests(loadable(m_manifest.model, network.slots), digests_of(loaded), "as loaded into the network",
+                      "the network changes what is put into it: seal what it computes with");
+    finding.id = "tensors.loaded";
+    finding.severity = Severity::integrity;
+    const bool same = finding.status == Status::pass;
+    m_report.findings.push_back(std::move(finding));
+    m_stopwatch.lap("digest");
+    return same;
+  }
+
+  void run_golden(Worker& worker, const BuiltNetwork& network) {
+    const auto slots = input_slots(network);
+    std::vector<golden::CaseSpec> cases;
+    if (!m_request.inputs.empty()) cases.push_back({std::string(k_case_name), m_request.inputs});
+    if (m_request.cases) std::ranges::move(golden::find_cases(*m_request.cases, slots), std::back_inserter(cases));
+    for (auto& golden : cases) {
+      for (auto& input : golden.inputs) input.preprocessing = m_request.preprocessing;
+      run_case(worker, golden, slots, weight_bits(network));
+    }
+  }
+
+  void run_case(Worker& worker, const golden::CaseSpec& golden, const std::vector<golden::InputSlot>& slots, int bits) {
+    auto inputs = golden::make_inputs(golden.inputs, slots);
+    std::vector<golden::InputOrigin> origins;
+    std::vector<HostTensor> pictures;
+    origins.reserve(inputs.size());
+    for (const auto& input : inputs) origins.push_back(origin_of(golden.inputs, input.name, pictures));
+    auto captured = capture_case(worker, golden.name, std::move(inputs), m_request.detections, bits, m_progress);
+    captured.tensors.encoded = std::move(pictures);
+    m_stopwatch.lap("golden");
+    auto record = golden::describe(captured.tensors, origins);
+    record.repeatable = captured.repeatable;
+    record.seeds = captured.seeds;
+    record.probes = static_cast<std::int64_t>(captured.seeds.size());
+    m_report.findings.push_back(judge_golden(captured));
+    m_reach.push_back(std::move(captured.reach));
+    m_manifest.golden.push_back(std::move(record));
+    m_golden.push_back(std::move(captured.tensors));
+  }
+
+  // Nothing where a case could not be measured: what it reaches might be what the others leave out.
+  std::optional<std::vector<TensorReach>> reach_of_all() const {
+    std::optional<std::vector<TensorReach>> all;
+    for (const auto& reach : m_reach) {
+      if (!reach) return std::nullopt;
+      all = all ? farthest(std::move(*all), *reach) : *reach;
+    }
+    return all;
+  }
+
+  // Where an input came from; its picture goes to `pictures` where a preprocessing was declared for it.
+  static golden::InputOrigin origin_of(const std::vector<golden::InputSpec>& specs, const std::string& name,
+                                       std::vector<HostTensor>& pictures) {
+    const auto found = std::ranges::find(specs, name, &golden::InputSpec::name);
+    const auto& spec = found == specs.end() ? specs.front() : *found;
+    if (!spec.preprocessing) return {spec.text};
+    auto picture = golden::encoded_picture(spec);
+    if (!picture) return {spec.text};
+    picture->name = name;
+    pictures.push_back(std::move(*picture));
+    return {spec.text, golden::to_text(*spec.preprocessing)};
+  }
+
+  static bool rounds_in_float64(const golden::GoldenOutput& output) {
+    return output.noise && !output.noise->native && !output.noise->pure();
+  }
+
+  static Finding judge_golden(const CapturedCase& captured) {
+    Finding finding;
+    finding.id = "golden.capture";
+    finding.message = fmt::format("the golden outputs of {} are fit to judge others by", captured.tensors.name);
+    Table table{"objections", {"output", "objection", "what to do"}, {}};
+    for (const auto& objection : captured.objections) {
+      table.rows.push_back({objection.output, objection.message, objection.remedy});
+      if (objection.refuse || finding.status == Status::pass) {
+        finding.status = objection.refuse ? Status::fail : Status::warn;
+        finding.message =
+            objection.output.empty() ? objection.message : fmt::format("{}: {}", objection.output, objection.message);
+        finding.remedy = objection.remedy;
+      }
+      if (objection.refuse) break;
+    }
+    if (!table.rows.empty()) finding.tables.push_back(std::move(table));
+    for (const auto& output : captured.tensors.outputs) {
+      if (!output.noise) continue;
+      finding.measurements.push_back(
+          {output.native.name + ".growth", output.noise->a, golden::k_largest_growth, "noise"});
+    }
+    if (std::ranges::any_of(captured.tensors.outputs, rounds_in_float64)) {
+      finding.message += fmt::format(
+          "; the network rounds to less than float64{} whatever it is run in, so that smaller changes pass unseen",
+          captured.island.empty() ? "" : fmt::format(" from {} on,", captured.island));
+    }
+    if (!captured.repeatable) finding.message += "; two runs differed in some bits, so a repetition is not judged";
+    return finding;
+  }
+
+  void record_environment(Worker& worker) {
+    ProbeOptions options;
+    options.anonymous = m_request.anonymous;
+    if (!m_request.runtime.installation.empty()) options.torch_prefix = m_request.runtime.installation;
+    m_manifest.environment = probe_machine(options);
+    m_sandbox = worker.sandbox();
+    const auto told = worker.environment();
+    m_manifest.environment.merge(options.anonymous ? without_directories(told) : told);
+    if (!m_device.empty()) m_manifest.environment.set("numerics.device", m_device, "--device");
+    m_device = m_manifest.environment.text("numerics.device").value_or("cpu");
+    for (auto& golden : m_manifest.golden) golden.device = m_device;
+    m_stopwatch.lap("environment");
+  }
+
+  void write() {
+    const auto bytes = golden::write_golden(m_golden, weight_traces(m_checkpoint, m_match));
+    m_manifest.golden_sha256 = sha256(bytes);
+    m_manifest.created = utc_now();
+    m_manifest.goldseal = k_version;
+    m_directory.write(k_golden_name, bytes);
+    m_directory.write(k_manifest_name, write_manifest(m_manifest));
+    m_directory.commit();
+    m_stopwatch.lap("write");
+    m_report.facts.emplace_back("seal", m_request.seal.string());
+    m_report.facts.emplace_back("runtime", m_request.runtime.describe());
+    m_report.facts.emplace_back("device", m_device);
+    m_report.facts.emplace_back("sandbox", m_sandbox);
+    m_report.facts.emplace_back("tensors",
+                                fmt::format("{} ({})", m_manifest.model.tensors.size(), m_checkpoint.container));
+    if (m_checkpoint.packed_weights)
+      m_report.facts.emplace_back("packed", "quantized weights, which the digest of the whole file vouches for");
+    if (!m_match.removed_segments.empty()) {
+      m_report.facts.emplace_back("wrapper",
+                                  fmt::format("{} (removed from the keys)", fmt::join(m_match.removed_segments, ", ")));
+    }
+    m_report.facts.emplace_back("golden", format_bytes(bytes.size()));
+    if (m_enclosed)
+      m_report.facts.emplace_back("enclosed",
+                                  fmt::format("{} ({})", m_enclosed->path, format_bytes(m_enclosed->bytes)));
+    m_report.next = fmt::format("goldseal verify {}", m_request.seal.string());
+  }
+
+  Report finish() {
+    m_progress.finish();
+    m_report.stages = m_stopwatch.stages();
+    return std::move(m_report);
+  }
+
+  const CaptureRequest& m_request;
+  Progress& m_progress;
+  Tally m_digested;
+  AtomicDirectory m_directory;
+  Stopwatch m_stopwatch;
+  Report m_report;
+  Manifest m_manifest;
+  std::string m_sandbox;
+  std::string m_device;  // where the golden outputs are computed; empty until it is known
+  Checkpoint m_checkpoint;
+  ModelSpec m_model;
+  KeyMatch m_match;
+  std::optional<FileRecord> m_architecture;
+  std::optional<FileRecord> m_enclosed;
+  std::vector<golden::GoldenTensors> m_golden;
+  std::vector<std::optional<std::vector<TensorReach>>> m_reach;  // by case
+};
+
+}  // namespace
+
+Report capture(const CaptureRequest& request, Progress& progress) { return Capture(request, progress).run(); }
+
+fs::path default_seal_path(const fs::path& checkpoint) {
+  auto path = checkpoint;
+  return path.replace_extension(".seal");
+}
+
+}  // namespace goldseal

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/progress.hpp>
+#include <goldseal/golden/inputs/input.hpp>
+#include <goldseal/verdict/report.hpp>
+#include <goldseal/worker/device.hpp>
+#include <goldseal/worker/runtime.hpp>
+#include <goldseal/worker/worker.hpp>
+#include <goldseal/workflow/shared/model_spec.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+/// Whether the architecture without its weights goes into the seal (enclosure.hpp, code_enclosure.hpp).
+/// `where_possible`: a seal without it is made too, and the report warns.
+enum class Enclose { never, where_possible, always };
+
+struct CaptureRequest {
+  std::filesystem::path checkpoint;
+  std::string entry;                                   ///< of a wrapped checkpoint; empty: the only plausible one
+  std::optional<ModelSpec> model;                      ///< nothing: the checkpoint carries its own code
+  std::vector<golden::InputSpec> inputs;               ///< of the case `default`; may be empty where there are `cases`
+  std::optional<std::filesystem::path> cases;          ///< a directory of further cases (golden/cases.hpp)
+  std::optional<golden::Preprocessing> preprocessing;  ///< of every input that is a picture
+  std::vector<std::vector<std::string>> detections;    ///< outputs of one row an object; empty: as their names tell
+  Runtime runtime;
+  std::filesystem::path seal;  ///< the directory to write
+  bool force = false;
+  bool anonymous = false;
+  Enclose enclose = Enclose::never;
+  std::chrono::seconds limit{3600};
+  std::optional<int> threads;
+  std::optional<DeviceRequest> device;  ///< one; nothing: where the worker runs by itself
+  Confinement confinement = Confinement::sandbox;
+};
+
+/// Seals a checkpoint: reads it, runs it, measures its noise, and writes the seal. The report tells what was sealed;
+/// where it fails, no seal was written and one that was there is untouched. Throws Error where there is nothing to
+/// report on.
+[[nodiscard]] Report capture(const CaptureRequest& request, Progress& progress);
+
+/// `model.pth` gives `model.seal` beside it.
+[[nodiscard]] std::filesystem::path default_seal_path(const std::filesystem::path& checkpoint);
+
+}  // namespace goldseal

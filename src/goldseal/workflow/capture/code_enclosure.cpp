@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/capture/code_enclosure.hpp>
+
+#include <checks/catalogue.hpp>
+#include <checks/observation.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/shared/case_runner.hpp>
+#include <goldseal/workflow/capture/enclosure.hpp>
+#include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/shared/output_comparison.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Form {
+  std::string_view name;  ///< in the protocol
+  std::string_view label;
+  std::string_view what;
+};
+
+// In this order: a program of torch.export runs on every LibTorch, an archive keeps branches on data, and a trace keeps
+// the branches that the golden inputs took.
+constexpr std::array k_forms{Form{"export", "torch.export", "a program of torch.export"},
+                             Form{"script", "TorchScript", "TorchScript"},
+                             Form{"trace", "a trace", "a trace of the golden inputs in TorchScript"}};
+
+struct Question {
+  const Check* check;
+  std::string_view answer;
+};
+
+const auto& questions() {
+  static const std::array k_questions{Question{&k_golden_structure, "it gives other outputs than the code"},
+                                      Question{&k_golden_discrete, "it gives other integers than the code"},
+                                      Question{&k_golden_detections, "it finds other objects than the code"},
+                                      Question{&k_golden_shadow, "in float64 it does not give the code's answers"},
+                                      Question{&k_golden_native, "it does not give the code's answers"}};
+  return k_questions;
+}
+
+bool has_reference(const golden::GoldenTensors& sealed) {
+  return std::ranges::any_of(sealed.outputs, [](const auto& output) { return output.noise && !output.noise->native; });
+}
+
+// Nothing where the worker gives the sealed answers to every case, within the noise; else what it does instead.
+std::optional<std::string> otherwise(Worker& worker, const std::vector<golden::GoldenTensors>& sealed,
+                                     const std::vector<GoldenCase>& records) {
+  Observation observed;
+  observed.sealed.golden = records;
+  observed.with_model = true;
+  for (const auto& golden : sealed) {
+    const CaseRunner runner(worker, golden.inputs, "program-inputs");
+    CaseResults results{golden.name, runner.run({}), {}, {}, {}, {}};
+    RunRequest float64;
+    float64.float64 = true;
+    if (has_reference(golden)) results.float64 = runner.run(float64);
+    std::ranges::move(compare_outputs(golden, results), std::back_inserter(observed.outputs));
+    std::ranges::move(compare_detections(golden, results), std::back_inserter(observed.detections));
+  }
+  for (const auto& [check, answer] : questions()) {
+    const auto status = check->judge(observed, {}).status;
+    if (status == Status::fail || status == Status::unknown) return std::string(answer);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> otherwise_in_judge(Worker& judge, const ModelSpec& enclosed, const Checkpoint& checkpoint,
+                                              const std::vector<golden::GoldenTensors>& sealed,
+                                              const std::vector<GoldenCase>& records) {
+  const auto network = build_network(judge, enclosed);
+  const auto match = match_keys(keys_of(checkpoint), network.slots);
+  if (!match.complete()) return "it takes other weights than the code";
+  judge.load(checkpoint, placements_of(match, network.slots));
+  auto odd = otherwise(judge, sealed, records);
+  judge.finish();
+  if (odd) return fmt::format("{}: {}", judge.hello().runtime, *odd);
+  return std::nullopt;
+}
+
+class Enclosing {
+ public:
+  Enclosing(Worker& worker, const Checkpoint& checkpoint, const std::vector<golden::GoldenTensors>& sealed,
+            const std::vector<GoldenCase>& records, fs::path directory,
+            const std::function<std::unique_ptr<Worker>()>& judge)
+      : m_worker(worker),
+        m_checkpoint(checkpoint),
+        m_sealed(sealed),
+        m_records(records),
+        m_directory(std::move(directory)),
+        m_judge(judge) {}
+
+  EnclosedCode run() {
+    std::string reasons;
+    for (const auto& form : k_forms) {
+      const auto reason = try_form(form);
+      if (!reason) return std::move(m_enclosed);
+      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", form.label, *reason);
+      discard();
+    }
+    throw Error(ErrorKind::unsupported, "the network's code", reasons,
+                "seal without the architecture: a target then needs the code that builds the network, as --model says");
+  }
+
+ private:
+  // Why the form does not do; nothing where it does. What was kept from earlier seals may have frozen what the weights
+  // then were: it is written once more.
+  std::optional<std::string> try_form(const Form& form) {
+    bool kept = false;
+    auto reason = try_program(form, false, kept);
+    if (reason && kept) {
+      discard();
+      reason = try_program(form, true, kept);
+    }
+    return reason;
+  }
+
+  std::optional<std::string> try_program(const Form& form, bool anew, bool& kept) {
+    try {
+      const CaseRunner inputs(m_worker, m_sealed.front().inputs, "program-inputs");
+      const auto written =
+          m_worker.write_program({std::string(form.name), inputs.inputs(), m_worker.run_directory() / "program",
+                                  k_program_limit, k_most_program_bytes, anew});
+      kept = written.kept;
+      return enclose_as(form, written);
+    } catch (const Error& error) {
+      // These end the capture too.
+      if (error.kind() == ErrorKind::interrupted || !m_worker.is_well()) throw;
+      return error.message();
+    }
+  }
+
+  std::optional<std::string> enclose_as(const Form& form, const WrittenProgram& written) {
+    const auto match = match_keys(keys_of(m_checkpoint), written.network.slots);
+    if (!match.complete()) return "it takes other weights than the code";
+    if (auto odd = otherwise(m_worker, m_sealed, m_records)) return odd;
+    const ModelSpec spec{written.builder, written.file.string(), written.options};
+    m_enclosed = {
+        {written.builder, written.options}, enclose(spec, written.network, m_directory), std::string(form.what)};
+    if (m_enclosed.file.bytes > k_most_program_bytes) return "it is too large";
+    return ask_judge({written.builder, (m_directory / m_enclosed.file.path).string(), written.options});
+  }
+
+  std::optional<std::string> ask_judge(const ModelSpec& enclosed) const {
+    const auto judge = m_judge();
+    return judge ? otherwise_in_judge(*judge, enclosed, m_checkpoint, m_sealed, m_records) : std::nullopt;
+  }
+
+  void discard() {
+    std::error_code ignored;
+    if (!m_enclosed.file.path.empty()) fs::remove(m_directory / m_enclosed.file.path, ignored);
+    m_enclosed = {};
+  }
+
+  Worker& m_worker;
+  const Checkpoint& m_checkpoint;
+  const std::vector<golden::GoldenTensors>& m_sealed;
+  const std::vector<GoldenCase>& m_records;
+  fs::path m_directory;
+  const std::function<std::unique_ptr<Worker>()>& m_judge;
+  EnclosedCode m_enclosed;
+};
+
+}  // namespace
+
+EnclosedCode enclose_code(Worker& worker, const Checkpoint& checkpoint,
+                          const std::vector<golden::GoldenTensors>& sealed, const std::vector<GoldenCase>& records,
+                          const fs::path& directory, const std::function<std::unique_ptr<Worker>()>& judge) {
+  return Enclosing(worker, checkpoint, sealed, records, directory, judge).run();
+}
+
+}  // namespace goldseal

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/capture/coverage.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/golden/compare/lanes.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <span>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+// Runs that the second look may take: a network whose gradients say nothing at all is not looked through tensor by
+// tensor.
+constexpr std::size_t k_most_runs = 48;
+// Far enough that what is only compared, as scores are by an argmax, comes out otherwise.
+constexpr double k_move = 4;
+// What zeros become, which have no size of their own, one for each seed: the size of normalised activations, and up to
+// that of scores. Several seeds, since a pick among few can come out alike by chance.
+constexpr std::array<double, 4> k_zero_moves{1, 16, 256, 4096};
+constexpr std::size_t k_most_rows = 20;
+
+// Moves groups of tensors and halves those whose movement shows.
+class BlindSearch {
+ public:
+  BlindSearch(const Worker& worker, const CaseRunner& runner, const std::vector<HostTensor>& reference)
+      : m_worker(worker), m_runner(runner), m_reference(reference) {}
+
+  void search(std::span<const std::string> names) {
+    if (names.empty()) return;
+    m_exhausted = m_exhausted || m_runs == k_most_runs;
+    if (m_exhausted || !moves_an_answer(names)) return;
+    if (names.size() == 1) {
+      m_seen.insert(names.front());
+      return;
+    }
+    search(names.first(names.size() / 2));
+    search(names.subspan(names.size() / 2));
+  }
+
+  [[nodiscard]] bool exhausted() const { return m_exhausted; }
+  [[nodiscard]] bool seen(const std::string& name) const { return m_seen.contains(name); }
+
+ private:
+  bool moves_an_answer(std::span<const std::string> names) {
+    ++m_runs;
+    for (std::size_t i = 0; i < k_zero_moves.size(); ++i)
+      if (moves_an_answer(names, i + 1, k_zero_moves[i])) return true;
+    return false;
+  }
+
+  bool moves_an_answer(std::span<const std::string> names, std::uint64_t seed, double zero) const {
+    RunRequest request;
+    request.float64 = true;
+    request.perturb = Perturbation{seed, k_move, zero, {names.begin(), names.end()}};
+    std::vector<HostTensor> outputs;
+    try {
+      outputs = m_runner.run(request);
+    } catch (const Error& error) {
+      // What the network refuses it has looked at: an index that is out of range now.
+      const auto& failure = m_worker.failure();
+      if (error.kind() == ErrorKind::interrupted || !failure || failure->kind != WorkerFailure::Kind::raised) throw;
+      return true;
+    }
+    return !std::ranges::all_of(m_reference, [&](const HostTensor& output) {
+      const auto* const moved = find_tensor(outputs, output.name);
+      return moved != nullptr && moved->shape == output.shape && golden::judge_repeat(output, *moved).equal;
+    });
+  }
+
+  const Worker& m_worker;
+  const CaseRunner& m_runner;
+  const std::vector<HostTensor>& m_reference;
+  std::size_t m_runs = 0;
+  bool m_exhausted = false;
+  std::set<std::string> m_seen;
+};
+
+std::string share_of(const TensorReach& tensor) {
+  return fmt::format("{:.1f} %", 100 * static_cast<double>(tensor.reached) / static_cast<double>(tensor.elements));
+}
+
+}  // namespace
+
+std::optional<std::vector<TensorReach>> measure_reach(Worker& worker, const CaseRunner& runner,
+                                                      const std::vector<HostTensor>& reference, bool float64) {
+  try {
+    auto reach = worker.gradients(runner.inputs(), float64);
+    std::vector<std::string> blind;
+    for (const auto& tensor : reach)
+      if (tensor.reached == 0 && tensor.elements > 0) blind.push_back(tensor.name);
+    BlindSearch search(worker, runner, reference);
+    search.search(blind);
+    if (search.exhausted()) return std::nullopt;
+    for (auto& tensor : reach)
+      if (search.seen(tensor.name)) tensor.reached = tensor.elements;
+    return reach;
+  } catch (const Error& error) {
+    // A worker that raised or does not know the request goes on with the rest of the capture.
+    if (error.kind() == ErrorKind::interrupted || !worker.is_well()) throw;
+    return std::nullopt;
+  }
+}
+
+std::vector<TensorReach> farthest(std::vector<TensorReach> one, const std::vector<TensorReach>& other) {
+  for (auto& tensor : one) {
+    const auto found = std::ranges::find(other, tensor.name, &TensorReach::name);
+    if (found != other.end()) tensor.reached = std::max(tensor.reached, found->reached);
+  }
+  return one;
+}
+
+Finding judge_reach(const std::optional<std::vector<TensorReach>>& reach) {
+  Finding finding;
+  finding.id = "golden.blind";
+  if (!reach) {
+    finding.status = Status::skipped;
+    finding.message = "the network cannot be differentiated, so what the golden cases leave out was not measured";
+    return finding;
+  }
+  Table table{"tensors that the golden cases reach less than half of", {"tensor", "elements", "reached", ""}, {}};
+  std::vector<std::string> blind;
+  for (const auto& tensor : *reach) {
+    if (tensor.elements == 0 || 2 * tensor.reached >= tensor.elements) continue;
+    if (tensor.reached == 0) blind.push_back(tensor.name);
+    if (table.rows.size() < k_most_rows)
+      table.rows.push_back(
+          {tensor.name, std::to_string(tensor.elements), std::to_string(tensor.reached), share_of(tensor)});
+  }
+  finding.measurements.push_back({"blind", static_cast<double>(blind.size()), std::nullopt, "tensors"});
+  finding.message = fmt::format("the golden cases exercise every one of {} floating tensors", reach->size());
+  if (!blind.empty()) {
+    finding.status = Status::warn;
+    finding.message = fmt::format(
+        "{} of {} floating tensors change no golden answer, whatever they hold; only their digests vouch for them: "
+        "{}{}",
+        blind.size(), reach->size(), fmt::join(std::span(blind).first(std::min<std::size_t>(blind.size(), 3)), ", "),
+        blind.size() > 3 ? " …" : "");
+    finding.remedy = "add a case that uses them (--cases DIR), if the model does";
+  }
+  if (!table.rows.empty()) finding.tables.push_back(std::move(table));
+  return finding;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/golden/file/golden_file.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/verdict/finding.hpp>
+#include <goldseal/worker/worker.hpp>
+#include <goldseal/workflow/shared/model_spec.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+// The architecture without its weights as a file of the seal, so that a target needs the checkpoint alone.
+namespace goldseal {
+
+/// What the file is called: `architecture.cfg`, `architecture.pt`, `architecture.pt2`. Throws Error{unsupported} for a
+/// form whose network lies in no such file (plugin, python), with what to seal instead.
+[[nodiscard]] std::string enclosed_name(const ModelSpec& model);
+
+/// Writes that file into `directory`; `network` is the one that `model` built. Throws Error{unsupported} for one that
+/// takes no weights: they are in its code.
+[[nodiscard]] FileRecord enclose(const ModelSpec& model, const BuiltNetwork& network,
+                                 const std::filesystem::path& directory);
+
+/// Builds the network from the enclosed file, loads the checkpoint into it and runs every case once more: a pass where
+/// each answers as it was sealed, in every bit where a repetition does.
+[[nodiscard]] Finding judge_enclosed(Worker& worker, const ModelSpec& enclosed, const Checkpoint& checkpoint,
+                                     const KeyMatch& match, const std::vector<golden::GoldenTensors>& sealed,
+                                     const std::vector<GoldenCase>& records);
+
+}  // namespace goldseal

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/shared/architecture.hpp>
+
+#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/formats/compiled_package.hpp>
+#include <goldseal/checkpoint/formats/export_archive.hpp>
+#include <goldseal/environment/libraries/elf.hpp>
+#include <goldseal/environment/probe/probe.hpp>
+#include <goldseal/workflow/shared/compiled_fit.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+namespace {
+
+constexpr std::uint32_t k_plugin_version = 1;  // GOLDSEAL_PLUGIN_VERSION of worker_libtorch/plugin
+
+// A program names its weights one by one; which of them are one tensor, the archive around it tells.
+void tell_ties(std::vector<Key>& slots, const std::map<std::string, std::string>& places) {
+  std::map<std::string_view, std::string> first;
+  for (auto& slot : slots) {
+    const auto place = places.find(slot.name);
+    if (place == places.end() || std::ranges::find(slot.shape, 0) != slot.shape.end()) continue;
+    const auto [found, added] = first.emplace(place->second, slot.name);
+    if (!added) slot.alias_of = found->second;
+  }
+}
+
+BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
+  const auto archive = read_export_archive(model.source);
+  const auto program = worker.run_directory() / "program.json";
+  const auto constants = worker.run_directory() / "constants.json";
+  std::vector<Placement> placements;
+  for (std::size_t i = 0; i < archive.constants.tensors.size(); ++i)
+    placements.push_back({i, archive.constants.tensors[i].name});
+  write_file_atomically(program, archive.program);
+  write_file_atomically(constants, write_placements(archive.constants, placements));
+  auto built = worker.build(model.builder, program.string(), model.options, constants);
+  tell_ties(built.slots, archive.places);
+  return built;
+}
+
+bool builds(const Worker& worker, std::string_view builder) {
+  return std::ranges::find(worker.hello().builders, builder) != worker.hello().builders.end();
+}
+
+// A package's code is foreign: whatever can be known of it is known before the worker opens it. The worker gets the
+// unpacked library, so that one reader decides what the archive says, and nothing is compiled there.
+BuiltNetwork build_compiled(Worker& worker, const ModelSpec& model) {
+  const auto package = read_compiled_package(model.source);
+  if (!builds(worker, model.builder)) {
+    const auto& hello = worker.hello();
+    throw Error(ErrorKind::unsupported, model.source,
+                fmt::format("expected LibTorch 2.8 or newer, which runs packages of AOTInductor, found {} {}",
+                            hello.runtime, hello.version),
+                "name another with --runtime libtorch=DIR, or the program instead of the package: --model "
+                "export:FILE.pt2");
+  }
+  require_fit(package, probe_machine({}), worker.hello().devices);
+  const auto directory = worker.run_directory() / "package";
+  std::filesystem::create_directory(directory);
+  auto options = model.options;
+  if (!options.emplace("device", package.device).second) {
+    throw Error(ErrorKind::usage, "--model", "expected no option device, which the package itself says",
+                "leave it out");
+  }
+  auto network = worker.build(model.builder, unpack(package, directory).string(), options);
+  network.compiled = true;
+  return network;
+}
+
+// A plugin of another LibTorch would bring that one into the worker's process: it is refused before it is opened.
+void require_plugin_for(const std::string& version, const std::string& path) {
+  const auto library = read_elf(path);
+  if (!library) throw Error(ErrorKind::unsupported, path, "expected a shared library", "name the plugin's .so file");
+  const auto note = std::ranges::find(library->notes, "goldseal", &ElfNote::name);
+  if (note == library->notes.end()) {
+    throw Error(ErrorKind::unsupported, path, "expected a goldseal plugin, found another library",
+                "name its factory with GOLDSEAL_PLUGIN(factory) from goldseal/plugin.hpp");
+  }
+  if (note->type != k_plugin_version || note->text != version) {
+    throw Error(ErrorKind::unsupported, path,
+                fmt::format("expected a plugin of version {} for LibTorch {}, found one of version {} for LibTorch {}",
+                            k_plugin_version, version, note->type, escape_unprintable(note->text)),
+                "build it against the LibTorch that is to run it, or name that one: --runtime libtorch=DIR");
+  }
+}
+
+// Nothing but the program that holds such a module can run it.
+void require_program(const Worker& worker, const std::string& name) {
+  if (builds(worker, "program")) return;
+  throw Error(ErrorKind::unsupported, "--model",
+              fmt::format("expected the program that holds the network {}, found a worker", escape_unprintable(name)),
+              "verify from it with goldseal::verify (goldseal/hook.hpp), or say how the network is built: --model "
+              "plugin:LIB.so");
+}
+
+}  // namespace
+
+BuiltNetwork build_network(Worker& worker, const ModelSpec& model) {
+  if (model.builder == "export") return build_exported(worker, model);
+  if (model.builder == "aoti") return build_compiled(worker, model);
+  if (model.builder == "program") require_program(worker, model.source);
+  if (model.builder == "plugin") require_plugin_for(worker.hello().version, model.source);
+  auto source = model.is_file() ? std::filesystem::absolute(model.source).string() : model.source;
+  return worker.build(model.builder, source, model.options);
+}
+
+ModelSpec own_architecture(const Checkpoint& checkpoint) {
+  const auto path = checkpoint.files.front()->path().string();
+  if (checkpoint.container == "torchscript") return {"torchscript", path, {}};
+  if (checkpoint.container == "pt2") return {"export", path, {}};
+  throw Error(ErrorKind::usage, "--model",
+              fmt::format("is needed: {} is {}, which holds weights and no network", path, checkpoint.container),
+              "name the network, as in --model darknet:yolov3.cfg or --model torchscript:network.pt");
+}
+
+}  // namespace goldseal

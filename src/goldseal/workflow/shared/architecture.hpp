@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/worker/worker.hpp>
+#include <goldseal/workflow/shared/model_spec.hpp>
+
+namespace goldseal {
+
+/// Has the worker build the network. What the worker cannot read itself (the program in a torch.export archive) is
+/// read here and put into its run directory. Throws as Worker::build does, and as the archive's reader does.
+[[nodiscard]] BuiltNetwork build_network(Worker& worker, const ModelSpec& model);
+
+/// The form of a checkpoint that carries its own code, with the file itself as the source. Throws Error{usage} for one
+/// that carries none, with what to give.
+[[nodiscard]] ModelSpec own_architecture(const Checkpoint& checkpoint);
+
+}  // namespace goldseal

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/shared/case_runner.hpp>
+
+#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/write/safetensors_writer.hpp>
+#include <goldseal/golden/compare/reduced_precision.hpp>
+#include <goldseal/golden/compare/noise_floor.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+std::string input_file(const std::vector<HostTensor>& inputs) {
+  std::vector<TensorToWrite> tensors;
+  tensors.reserve(inputs.size());
+  for (const auto& input : inputs) tensors.push_back({input.name, input.dtype, input.shape, input.bytes});
+  return write_safetensors(tensors);
+}
+
+// Of what computes in the run; nothing where its layers are not told.
+std::optional<int> bits_of(const std::vector<RunLayer>& layers) {
+  std::optional<int> least;
+  for (const auto& layer : layers) {
+    const auto dtype = parse_dtype(layer.dtype);
+    if (!dtype || !golden::computes(layer.op)) continue;
+    const int bits = golden::significant_bits(*dtype);
+    least = std::min(least.value_or(bits), bits);
+  }
+  return least;
+}
+
+std::optional<std::size_t> first_island(const std::vector<RunLayer>& layers) {
+  const auto found = std::ranges::find_if(layers, [](const RunLayer& layer) {
+    const auto dtype = parse_dtype(layer.dtype);
+    return dtype && golden::rounds_narrower(layer.op, *dtype);
+  });
+  if (found == layers.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - layers.begin());
+}
+
+std::vector<golden::LayerSketch> sketches(const std::vector<RunLayer>& layers, const std::vector<HostTensor>& file) {
+  std::vector<golden::LayerSketch> result;
+  result.reserve(layers.size());
+  for (const auto& layer : layers) result.push_back({layer.module, layer.op, layer.shape, {}, 0, 0});
+  const auto* const table = find_tensor(file, "sketch");
+  if (table == nullptr) throw Error(ErrorKind::worker, "worker", "the sketches of the layers have no table `sketch`");
+  golden::fill_sketches(*table, result);
+  return result;
+}
+
+}  // namespace
+
+HostTensor widened(const HostTensor& tensor) {
+  if (tensor.dtype == DType::float64 || !is_floating(tensor.dtype)) return tensor;
+  std::vector<double> values(tensor.numel());
+  copy_as_double(tensor, 0, values);
+  return make_tensor(tensor.name, DType::float64, tensor.shape, std::move(values));
+}
+
+CaseRunner::CaseRunner(Worker& worker, const std::vector<HostTensor>& inputs, std::string_view file)
+    : m_worker(worker), m_inputs(worker.run_directory() / fmt::format("{}.safetensors", file)) {
+  write_file_atomically(m_inputs, input_file(inputs));
+}
+
+std::vector<HostTensor> CaseRunner::run(RunRequest request) const { return run_once(request).outputs; }
+
+LayeredRun CaseRunner::run_layered(RunRequest request) const {
+  request.layers = m_worker.run_directory() / "layers.safetensors";
+  return run_once(request);
+}
+
+LayeredRun CaseRunner::run_once(RunRequest& request) const {
+  request.inputs = m_inputs;
+  request.outputs = m_worker.run_directory() / "outputs.safetensors";
+  const auto reply = m_worker.run(request);
+  LayeredRun result{read_tensors(request.outputs), {}, {}, {}};
+  std::filesystem::remove(request.outputs);
+  if (request.float64) std::ranges::transform(result.outputs, result.outputs.begin(), widened);
+  if (reply.layers.empty()) return result;
+  result.layers = sketches(reply.layers, read_tensors(request.layers));
+  std::filesystem::remove(request.layers);
+  if (request.float64) result.island = first_island(reply.layers);
+  result.bits = bits_of(reply.layers);
+  return result;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/golden/tensors/host_tensor.hpp>
+#include <goldseal/golden/layers/layers.hpp>
+#include <goldseal/worker/worker.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+
+/// What a run gave that was followed layer by layer.
+struct LayeredRun {
+  std::vector<HostTensor> outputs;
+  std::vector<golden::LayerSketch> layers;  ///< empty where the worker does not sketch layers
+  std::optional<std::size_t> island;        ///< the first layer that rounds below float64 (golden/islands.hpp)
+  std::optional<int> bits;                  ///< significant bits of the least precise layer, at most float32's
+};
+
+/// In float64, where it is of a narrower floating type.
+[[nodiscard]] HostTensor widened(const HostTensor& tensor);
+
+/// The runs of one golden case in a worker. The inputs are written once, for all runs.
+class CaseRunner {
+ public:
+  /// `file` names the inputs' file in the run directory: two runners of one worker need two names.
+  CaseRunner(Worker& worker, const std::vector<HostTensor>& inputs, std::string_view file = "inputs");
+
+  /// Runs and maps the outputs. Their file is removed at once; the mappings keep it. What a network's own code makes
+  /// narrow again in a float64 run is widened, and compared like the rest.
+  [[nodiscard]] std::vector<HostTensor> run(RunRequest request) const;
+  /// The same, with a sketch of each layer's output.
+  [[nodiscard]] LayeredRun run_layered(RunRequest request) const;
+
+  [[nodiscard]] const std::filesystem::path& inputs() const { return m_inputs; }
+
+ private:
+  [[nodiscard]] LayeredRun run_once(RunRequest& request) const;
+
+  Worker& m_worker;
+  std::filesystem::path m_inputs;
+};
+
+}  // namespace goldseal

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/worker/protocol.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+
+/// How progress calls the pass that reads every byte of the files.
+inline constexpr std::string_view k_digesting = "digesting the checkpoint";
+
+/// The tensors of a checkpoint, of a seal, as keys to match.
+[[nodiscard]] std::vector<Key> keys_of(const Checkpoint& checkpoint);
+[[nodiscard]] std::vector<Key> keys_of(const ModelRecord& model);
+
+/// Gives a compiled network a key for each of the checkpoint's tensors that it has no place for, with what became of
+/// it. Leaves the keys as they are where it takes none of the checkpoint's tensors, or lacks one: another network then.
+void add_compiled_in(const Checkpoint& checkpoint, BuiltNetwork& network);
+
+/// Where each matched tensor goes. `want` are the keys that the match was made against.
+[[nodiscard]] std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Key>& want);
+
+/// The devices that its tensors were saved from, but for the CPU, sorted.
+[[nodiscard]] std::vector<std::string> devices_saved_from(const Checkpoint& checkpoint);
+
+/// The manifest's tensor list: under the network's names, in the network's order, tied ones as aliases.
+[[nodiscard]] std::vector<TensorRecord> tensor_records(const Checkpoint& checkpoint, const KeyMatch& match,
+                                                       const std::vector<Key>& want,
+                                                       const std::vector<Digest>& digests);
+
+/// Digests of the checkpoint's tensors by the names that they match.
+[[nodiscard]] std::map<std::string, Digest> digests_by_name(const KeyMatch& match, const std::vector<Key>& want,
+                                                            const std::vector<Digest>& digests);
+
+}  // namespace goldseal

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/shared/model_spec.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace goldseal {
+namespace {
+
+struct Form {
+  std::string_view name;
+  std::string_view source;
+  bool is_file;
+};
+
+constexpr std::array k_forms{
+    Form{"darknet", "FILE.cfg", true}, Form{"torchscript", "FILE.pt", true},
+    Form{"export", "FILE.pt2", true},  Form{"aoti", "FILE.pt2", true},
+    Form{"plugin", "LIB.so", true},    Form{"python", "package.module:callable", false},
+    Form{"program", "NAME", false},  // what a program that calls the hook has built
+};
+
+const Form* find_form(std::string_view name) {
+  const auto* const found = std::ranges::find(k_forms, name, &Form::name);
+  return found == k_forms.end() ? nullptr : found;
+}
+
+[[noreturn]] void refuse(std::string_view text) {
+  std::vector<std::string> names;
+  std::string forms;
+  for (const auto& form : k_forms) {
+    names.emplace_back(form.name);
+    forms += fmt::format("{}{}:{}", forms.empty() ? "" : ", ", form.name, form.source);
+  }
+  const auto near = did_you_mean(text.substr(0, text.find(':')), names);
+  throw Error(ErrorKind::usage, "--model", fmt::format("expected one of {}; found {}", forms, escape_unprintable(text)),
+              near ? fmt::format("did you mean {}:…?", *near) : "a Darknet network is given as darknet:yolov3.cfg");
+}
+
+}  // namespace
+
+bool ModelSpec::is_file() const {
+  const auto* const form = find_form(builder);
+  return form != nullptr && form->is_file;
+}
+
+std::filesystem::path ModelSpec::darknet_cfg() const { return builder == "darknet" ? source : std::string(); }
+
+void ModelSpec::suit(std::string_view container) {
+  if (builder == "darknet" && container == "darknet-weights") options.emplace("counters", "none");
+}
+
+ModelSpec parse_model_spec(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || colon + 1 == text.size() || find_form(text.substr(0, colon)) == nullptr)
+    refuse(text);
+  ModelSpec spec;
+  spec.builder = text.substr(0, colon);
+  auto rest = text.substr(colon + 1);
+  const auto question = rest.find('?');
+  spec.source = rest.substr(0, question);
+  if (question == std::string_view::npos) return spec;
+  for (const auto part : split(rest.substr(question + 1), '&')) {
+    const auto equals = part.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      throw Error(ErrorKind::usage, "--model",
+                  fmt::format("expected key=value after `?`, found {}", escape_unprintable(part)));
+    }
+    spec.options.emplace(part.substr(0, equals), part.substr(equals + 1));
+  }
+  return spec;
+}
+
+std::string path_from_seal(const std::filesystem::path& path, const std::filesystem::path& seal) {
+  namespace fs = std::filesystem;
+  const auto relative =
+      fs::weakly_canonical(fs::absolute(path)).lexically_relative(fs::weakly_canonical(fs::absolute(seal)));
+  return (relative.empty() ? fs::absolute(path) : relative).generic_string();
+}
+
+std::filesystem::path resolve_from_seal(const std::string& recorded, const std::filesystem::path& seal) {
+  namespace fs = std::filesystem;
+  const fs::path path(recorded);
+  if (path.is_absolute()) return path;
+  const auto base = fs::absolute(seal);
+  // Shown to people, so without the detour through the seal where that leads to the same place.
+  const auto plain = (base / path).lexically_normal();
+  std::error_code ignored;
+  return fs::exists(plain, ignored) ? plain : base / path;
+}
+
+}  // namespace goldseal

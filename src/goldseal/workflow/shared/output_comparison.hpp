@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/observation.hpp>
+#include <goldseal/golden/file/golden_file.hpp>
+#include <goldseal/workflow/shared/saved_results.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+/// Each sealed output of a case held against what the machine gave, in every run that was made; then the outputs that
+/// the seal does not have.
+[[nodiscard]] std::vector<OutputObservation> compare_outputs(const golden::GoldenTensors& sealed,
+                                                             const CaseResults& results);
+
+/// For each group of detections of a case, what each run found beside the sealed objects.
+[[nodiscard]] std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors& sealed,
+                                                                   const CaseResults& results);
+
+/// The run of a case that differs from the seal although the weights are the sealed ones: the float64 one if that one
+/// differs, else the native one; nothing where neither does.
+/// `device` as in OutputObservation.
+[[nodiscard]] std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case,
+                                                            const std::string& device);
+
+/// By how much a run exceeds what rounding can explain: the greatest severity of its outputs, over 1 where one fails.
+[[nodiscard]] double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs,
+                                    golden::LayerRun run);
+
+}  // namespace goldseal

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/shared/saved_results.hpp>
+
+#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/checkpoint/write/safetensors_writer.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int k_format = 1;
+constexpr std::string_view k_run = "run.json";
+constexpr std::string_view k_environment = "environment.toml";
+constexpr std::string_view k_outputs = "outputs.safetensors";
+constexpr std::uint64_t k_largest_text = 64U << 20U;
+
+// The runs of a case, each with its part of a tensor's name in outputs.safetensors.
+constexpr std::array k_runs{
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"native", &CaseResults::native},
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"again", &CaseResults::again},
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"float64", &CaseResults::float64},
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"float64_layers", &CaseResults::float64_layers},
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"native_layers", &CaseResults::native_layers}};
+
+Json describe(const Key& key) {
+  return {{"name", key.name},
+          {"dtype", to_string(key.dtype)},
+          {"shape", key.shape},
+          {"required", key.required},
+          {"compiled_in", static_cast<int>(key.compiled_in)}};
+}
+Json describe(const LoadedTensor& tensor) {
+  return {{"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"sha256", to_hex(tensor.sha256)}};
+}
+
+Json describe(const SavedResults& results) {
+  Json run{{"format", k_format}, {"golden_sha256", to_hex(results.golden_sha256)}, {"runtime", results.runtime}};
+  run["configuration"] = results.configuration;
+  run["slots"] = Json::array();
+  for (const auto& slot : results.slots) run["slots"].push_back(describe(slot));
+  run["tensors"] = Json::array();
+  for (const auto& tensor : results.tensors) run["tensors"].push_back(describe(tensor));
+  run["cases"] = Json::array();
+  for (const auto& golden : results.cases) run["cases"].push_back(golden.golden_case);
+  return run;
+}
+
+std::string place(std::string_view golden_case, std::string_view run, std::string_view output) {
+  return fmt::format("{}/{}/{}", golden_case, run, output);
+}
+
+std::string write_outputs(const std::vector<CaseResults>& cases) {
+  std::vector<TensorToWrite> tensors;
+  for (const auto& golden : cases) {
+    for (const auto& [run, outputs] : k_runs) {
+      for (const auto& output : golden.*outputs) {
+        tensors.push_back({place(golden.golden_case, run, output.name), output.dtype, output.shape, output.bytes});
+      }
+    }
+  }
+  return write_safetensors(tensors);
+}
+
+std::vector<CaseResults> read_outputs(const std::filesystem::path& path, const std::vector<std::string>& names) {
+  const auto tensors = read_tensors(path);
+  std::vector<CaseResults> cases;
+  for (const auto& name : names) {
+    auto& golden = cases.emplace_back();
+    golden.golden_case = name;
+    for (const auto& [run, outputs] : k_runs) {
+      const auto prefix = place(name, run, "");
+      for (const auto& tensor : tensors) {
+        if (!tensor.name.starts_with(prefix)) continue;
+        (golden.*outputs).push_back(tensor);
+        (golden.*outputs).back().name = tensor.name.substr(prefix.size());
+      }
+    }
+  }
+  return cases;
+}
+
+Digest digest_in(const Json& holder, const char* key) {
+  const auto digest = parse_digest(holder.at(key).get<std::string>());
+  if (!digest) throw std::invalid_argument(fmt::format("'{}' is no SHA-256", key));
+  return *digest;
+}
+
+DType dtype_in(const Json& holder) {
+  const auto dtype = parse_dtype(holder.at("dtype").get<std::string>());
+  if (!dtype) throw std::invalid_argument("a slot's dtype is unknown");
+  return *dtype;
+}
+
+CompiledIn compiled_in_of(const Json& slot) {
+  const auto number = slot.value("compiled_in", 0);
+  if (number < 0 || number > static_cast<int>(CompiledIn::code))
+    throw std::invalid_argument("a slot's `compiled_in` is unknown");
+  return static_cast<CompiledIn>(number);
+}
+
+SavedResults read_run(const Json& run) {
+  if (run.at("format") != k_format) throw std::invalid_argument("it is of another format");
+  SavedResults results;
+  results.golden_sha256 = digest_in(run, "golden_sha256");
+  results.runtime = run.at("runtime").get<std::string>();
+  results.configuration = run.at("configuration").get<std::map<std::string, std::string>>();
+  for (const auto& slot : run.at("slots")) {
+    results.slots.push_back({slot.at("name").get<std::string>(), dtype_in(slot),
+                             slot.at("shape").get<std::vector<std::int64_t>>(), slot.at("required").get<bool>(), "",
+                             compiled_in_of(slot)});
+  }
+  for (const auto& tensor : run.at("tensors")) {
+    results.tensors.push_back({tensor.at("name").get<std::string>(), tensor.at("dtype").get<std::string>(),
+                               tensor.at("shape").get<std::vector<std::int64_t>>(), digest_in(tensor, "sha256")});
+  }
+  return results;
+}
+
+void refuse_other_contents(const std::filesystem::path& directory) {
+  if (!std::filesystem::exists(directory) || std::filesystem::exists(directory / k_run)) return;
+  throw Error(ErrorKind::usage, directory.string(), "expected a new directory or one with saved results, found another",
+              "name a directory that does not exist");
+}
+
+}  // namespace
+
+void save_results(const std::filesystem::path& directory, const SavedResults& results) {
+  refuse_other_contents(directory);
+  AtomicDirectory target(directory, AtomicDirectory::Existing::replace);
+  target.write(k_run, describe(results).dump(1));
+  target.write(k_environment, write_environment(results.environment));
+  target.write(k_outputs, write_outputs(results.cases));
+  target.commit();
+}
+
+SavedResults load_results(const std::filesystem::path& directory) {
+  const auto path = directory / k_run;
+  if (!std::filesystem::exists(path)) {
+    throw Error(ErrorKind::io, directory.string(), "expected saved results, found no run.json",
+                "save them with goldseal verify SEAL --save-results DIR");
+  }
+  try {
+    const auto run = Json::parse(read_text_file(path, k_largest_text));
+    auto results = read_run(run);
+    const auto environment = directory / k_environment;
+    results.environment = read_environment(read_text_file(environment, k_largest_text), environment.string());
+    results.cases = read_outputs(directory / k_outputs, run.at("cases").get<std::vector<std::string>>());
+    return results;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::malformed, path.string(), fmt::format("the saved results are damaged: {}", error.what()),
+                "save them again with goldseal verify SEAL --save-results DIR");
+  }
+}
+
+}  // namespace goldseal

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/golden/tensors/host_tensor.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/worker/protocol.hpp>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+/// What one golden case gave on a machine. A run that was not made is empty.
+struct CaseResults {
+  std::string golden_case;
+  std::vector<HostTensor> native;
+  std::vector<HostTensor> again;  ///< the native run repeated
+  std::vector<HostTensor> float64;
+  std::vector<HostTensor> float64_layers;  ///< golden::pack_layers of the runs that did not agree
+  std::vector<HostTensor> native_layers;
+};
+
+/// Everything that a worker's run told, so that it can be judged again without one: `verify --save-results DIR`, then
+/// `verify --results DIR`.
+struct SavedResults {
+  Digest golden_sha256;  ///< of the seal's golden.safetensors: results belong to one seal
+  std::string runtime;
+  Environment environment;
+  std::vector<Key> slots;
+  std::map<std::string, std::string> configuration;
+  std::vector<LoadedTensor> tensors;
+  std::vector<CaseResults> cases;
+};
+
+/// Writes DIR/run.json, DIR/environment.toml and DIR/outputs.safetensors. A directory of that name is replaced where it
+/// holds results, refused where it holds anything else.
+void save_results(const std::filesystem::path& directory, const SavedResults& results);
+
+/// Throws Error{io} where the directory holds no results, Error{malformed} where they are damaged.
+[[nodiscard]] SavedResults load_results(const std::filesystem::path& directory);
+
+}  // namespace goldseal

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/shared/weight_evidence.hpp>
+
+#include <goldseal/base/parallel.hpp>
+#include <goldseal/golden/file/golden_file.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+// Explaining reads the whole tensor: a few say what happened to all.
+constexpr std::size_t k_most_explained = 64;
+
+std::vector<std::pair<std::size_t, std::size_t>> in_wanted_order(const KeyMatch& match) {
+  auto pairs = match.pairs;
+  std::ranges::sort(pairs, {}, &std::pair<std::size_t, std::size_t>::second);
+  return pairs;
+}
+
+}  // namespace
+
+std::vector<golden::WeightTrace> weight_traces(const Checkpoint& checkpoint, const KeyMatch& match) {
+  const auto pairs = in_wanted_order(match);
+  std::vector<golden::WeightTrace> traces(pairs.size());
+  parallel_for(pairs.size(), [&](std::size_t i) {
+    traces[i] = golden::trace(borrow_tensor(checkpoint, checkpoint.tensors[pairs[i].first]));
+  });
+  return traces;
+}
+
+std::map<std::string, std::string> explain_weights(const Checkpoint& checkpoint, const KeyMatch& match,
+                                                   const std::vector<Digest>& digests, const ModelRecord& sealed,
+                                                   const std::filesystem::path& golden_file) {
+  std::map<std::string, std::string> changes;
+  std::vector<golden::WeightTrace> traces;
+  for (const auto& [have, wanted] : in_wanted_order(match)) {
+    if (digests[have] == sealed.tensors[wanted].sha256 || changes.size() == k_most_explained) continue;
+    if (traces.empty()) traces = golden::read_traces(golden_file);
+    if (traces.size() != sealed.tensors.size()) return {};
+    const auto tensor = borrow_tensor(checkpoint, checkpoint.tensors[have]);
+    changes.emplace(sealed.tensors[wanted].name, golden::explain_change(tensor, traces[wanted]).text);
+  }
+  return changes;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/golden/compare/weight_fingerprint.hpp>
+#include <goldseal/manifest/manifest.hpp>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+/// The traces of the checkpoint's tensors in the order of tensor_records, computed on all processors.
+[[nodiscard]] std::vector<golden::WeightTrace> weight_traces(const Checkpoint& checkpoint, const KeyMatch& match);
+
+/// For each tensor of the file whose digest is not the sealed one: what happened to it, in words, by the sealed name.
+/// Empty where the seal has no traces. `match` maps the file's keys onto the seal's.
+[[nodiscard]] std::map<std::string, std::string> explain_weights(const Checkpoint& checkpoint, const KeyMatch& match,
+                                                                 const std::vector<Digest>& digests,
+                                                                 const ModelRecord& sealed,
+                                                                 const std::filesystem::path& golden_file);
+
+}  // namespace goldseal

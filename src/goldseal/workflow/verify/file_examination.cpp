@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
+#include <goldseal/workflow/verify/file_examination.hpp>
+
+#include <checks/file/records.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/workflow/shared/enclosed_file.hpp>
+#include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/shared/weight_evidence.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a network is built from where its file lies in the seal.
+constexpr std::array<std::string_view, 3> k_enclosed_forms{"darknet", "torchscript", "export"};
+
+// An archive that was sealed as its own architecture is run as it is found, not as the sealed file.
+bool describes_itself(const Manifest& manifest) {
+  const auto path_of = [&](std::string_view role) {
+    const auto record = std::ranges::find(manifest.model.files, role, &FileRecord::role);
+    return record == manifest.model.files.end() ? std::string() : record->path;
+  };
+  const auto architecture = path_of("architecture");
+  return !architecture.empty() && architecture == path_of("checkpoint");
+}
+
+// Nothing where the network is built from something else than a file of the seal.
+const FileRecord* enclosed_to_build(const JudgeRequest& request, const Manifest& manifest) {
+  if (request.model || (request.code && manifest.model.enclosed)) return nullptr;
+  return find_enclosed(manifest);
+}
+
+// A seal comes from elsewhere: its files are data to interpret, and none is loaded as native code (`plugin`, `aoti`),
+// whatever the manifest says.
+void require_interpreted(const ModelSpec& model, const fs::path& seal) {
+  if (std::ranges::find(k_enclosed_forms, model.builder) != k_enclosed_forms.end()) return;
+  throw Error(ErrorKind::malformed, (seal / k_manifest_name).string(),
+              fmt::format("model.builder: expected of a seal with an enclosed file {}, found {}",
+                          fmt::join(k_enclosed_forms, ", "), escape_unprintable(model.builder)),
+              "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
+}
+
+ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
+  if (request.model) {
+    auto model = *request.model;
+    // The worker has a directory of its own.
+    if (model.is_file()) model.source = fs::absolute(model.source).string();
+    return model;
+  }
+  const auto& sealed = manifest.model;
+  ModelSpec model{sealed.builder, sealed.source, sealed.options};
+  if (const auto* const enclosed = enclosed_to_build(request, manifest)) {
+    if (sealed.enclosed) model = {sealed.enclosed->builder, {}, sealed.enclosed->options};
+    require_interpreted(model, request.seal);
+    model.source = fs::absolute(request.seal / enclosed->path).string();
+    return model;
+  }
+  if (request.checkpoint && describes_itself(manifest)) {
+    model.source = fs::absolute(*request.checkpoint).string();
+    return model;
+  }
+  if (model.is_file()) model.source = resolve_from_seal(model.source, request.seal).string();
+  return model;
+}
+
+fs::path checkpoint_path(const JudgeRequest& request, const Observation& observed) {
+  if (request.checkpoint) return *request.checkpoint;
+  const auto* const record = find_record(observed, "checkpoint");
+  return record == nullptr ? fs::path() : resolve_from_seal(record->path, request.seal);
+}
+
+/// A file that was named instead of the sealed one may hold the state dict elsewhere, at the top for one.
+Checkpoint open_like_sealed(const JudgeRequest& request, const fs::path& path, OpenOptions options) {
+  try {
+    return open_checkpoint(path, options);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::usage || !request.checkpoint || options.entry.empty()) throw;
+    options.entry.clear();
+    return open_checkpoint(path, options);
+  }
+}
+
+FileObservation shard_observation(const MappedFile& file, const FileDigests& digests) {
+  FileObservation shard;
+  shard.role = "shard";
+  shard.path = file.path().string();
+  shard.present = true;
+  shard.bytes = file.size();
+  shard.sha256 = digests.whole;
+  shard.frame_sha256 = digests.frame;
+  return shard;
+}
+
+std::uint64_t size_of(const fs::path& path) {
+  std::error_code ignored;
+  const auto size = fs::file_size(path, ignored);
+  return ignored ? 0 : size;
+}
+
+}  // namespace
+
+std::optional<Digest> golden_digest(const fs::path& seal) {
+  const auto golden = seal / k_golden_name;
+  if (!fs::exists(golden)) return std::nullopt;
+  return sha256(MappedFile(golden).bytes());
+}
+
+FileExamination::FileExamination(const JudgeRequest& request, Observation& observed)
+    : m_request(request),
+      m_observed(observed),
+      m_model(model_of(request, observed.sealed)),
+      m_from_seal(enclosed_to_build(request, observed.sealed) != nullptr) {
+  observed.golden_sha256 = golden_digest(request.seal);
+  if (auto enclosed = observe_enclosed(observed.sealed, request.seal)) m_observed.files.push_back(std::move(*enclosed));
+  if (m_model.is_file() && !m_from_seal) examine_architecture();
+  examine_checkpoint(checkpoint_path(request, observed));
+}
+
+void FileExamination::examine_architecture() {
+  FileObservation file;
+  file.role = "architecture";
+  file.path = m_model.source;
+  file.present = fs::exists(m_model.source);
+  if (file.present) {
+    const MappedFile mapped(m_model.source);
+    file.bytes = mapped.size();
+    file.sha256 = sha256(mapped.bytes());
+  }
+  m_observed.files.push_back(std::move(file));
+}
+
+void FileExamination::examine_checkpoint(const fs::path& path) {
+  if (path.empty()) return;
+  if (!fs::exists(path)) {
+    throw Error(ErrorKind::io, path.string(), "the checkpoint is missing: no such file",
+                m_request.checkpoint ? "name the checkpoint that was sealed, or a copy of it"
+                                     : "put the checkpoint there, or name it with --checkpoint FILE");
+  }
+  FileObservation file;
+  file.role = "checkpoint";
+  file.path = path.string();
+  file.present = true;
+  file.bytes = size_of(path);
+  m_observed.files.push_back(std::move(file));
+  try {
+    m_checkpoint = open_like_sealed(m_request, path,
+                                    {.entry = m_observed.sealed.model.entry, .darknet_cfg = m_model.darknet_cfg()});
+    m_model.suit(m_checkpoint->container);
+  } catch (const Error& error) {
+    note_damage(error);
+    return;
+  }
+  m_observed.files.back().container = m_checkpoint->container;
+  m_observed.files.back().packed_weights = m_checkpoint->packed_weights;
+  m_observed.files.back().bytes = m_checkpoint->files.back()->size();
+  KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
+  keys.match = match_keys(keys.have, keys.want);
+  m_observed.sealed_keys = std::move(keys);
+  m_digests = std::async(std::launch::async, [this] { return digest_everything(*m_checkpoint, &m_digested); });
+}
+
+void FileExamination::note_damage(const Error& error) {
+  auto& file = m_observed.files.back();
+  file.damage = error.message();
+  file.damage_where = error.where();
+  file.damage_remedy = error.remedy();
+  file.damage_kind = error.kind();
+}
+
+bool FileExamination::keys_match() const { return m_observed.sealed_keys && m_observed.sealed_keys->match.complete(); }
+
+void FileExamination::finish(Progress& progress) {
+  if (!m_digests.valid()) return progress.finish();
+  progress.await(m_digests, k_digesting, m_digested);
+  auto& file = m_observed.files.back();
+  std::vector<FileObservation> shards;
+  try {
+    const auto digests = m_digests.get();
+    file.sha256 = digests.files.back().whole;
+    file.frame_sha256 = digests.files.back().frame;
+    for (std::size_t i = 0; i + 1 < digests.files.size(); ++i)
+      shards.push_back(shard_observation(*m_checkpoint->files[i], digests.files[i]));
+    const auto& keys = *m_observed.sealed_keys;
+    m_observed.file_tensors = digests_by_name(keys.match, keys.want, digests.tensors);
+    if (m_observed.golden_sha256 == m_observed.sealed.golden_sha256) {
+      m_observed.weight_changes = explain_weights(*m_checkpoint, keys.match, digests.tensors, m_observed.sealed.model,
+                                                  m_request.seal / k_golden_name);
+    }
+    for (const auto& part : m_checkpoint->files) {
+      if (part->unchanged()) continue;
+      throw Error(ErrorKind::malformed, part->path().string(), "the file changed while it was read",
+                  "verify it when nothing writes to it");
+    }
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    note_damage(error);
+  }
+  for (const auto& note : m_checkpoint->notes) file.notes.emplace_back(note.rule, note.message);
+  m_observed.files.insert(m_observed.files.end(), shards.begin(), shards.end());
+}
+
+}  // namespace goldseal

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/observation.hpp>
+#include <goldseal/golden/file/golden_file.hpp>
+#include <goldseal/golden/inputs/input.hpp>
+#include <goldseal/workflow/verify/run_evidence.hpp>
+
+#include <span>
+#include <vector>
+
+namespace goldseal {
+
+/// Holds each input that this machine made against the sealed one, and shows the sealed inputs that are pictures: the
+/// picture's file, what the network was given of it, and what was made here. Throws Error{usage} for an input that no
+/// case has.
+void observe_inputs(std::span<const golden::InputSpec> made, const std::vector<golden::GoldenTensors>& cases,
+                    Observation& observed, RunEvidence& evidence);
+
+}  // namespace goldseal

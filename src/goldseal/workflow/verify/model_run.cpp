@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/verify/model_run.hpp>
+
+#include <checks/tensors/tensor_finding.hpp>
+#include <checks/worker/device.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/golden/compare/lanes.hpp>
+#include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/shared/case_runner.hpp>
+#include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/shared/output_comparison.hpp>
+#include <goldseal/workflow/shared/saved_results.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+// Reversed channels explain a native run where they leave at most 1/8 of the difference: where it is just over the
+// limit, chance alone could bring it below.
+constexpr double k_channels_drop = 8;
+// The least height and width of what is taken for a picture: three numbers beside a few others are no colours.
+constexpr std::int64_t k_least_side = 8;
+
+// Of a tensor that has three channels, first or last.
+bool has_sides_of_a_picture(const HostTensor& input) {
+  const auto large = std::ranges::count_if(input.shape, [](std::int64_t size) { return size >= k_least_side; });
+  return large >= 2;
+}
+
+// A native run made once more with one setting changed.
+struct OtherSetting {
+  std::string name;
+  RunRequest request;
+  std::string remedy;  // where the setting was the cause; empty where that calls for nothing of its own
+};
+
+class ModelRun {
+ public:
+  ModelRun(const VerifyRequest& request, const FileExamination& files, Observation& observed, RunEvidence& evidence,
+           Progress& progress, Stopwatch& stopwatch)
+      : m_request(request),
+        m_files(files),
+        m_observed(observed),
+        m_evidence(evidence),
+        m_progress(progress),
+        m_stopwatch(stopwatch),
+        m_settings(native_settings(request)) {}
+
+  void run() {
+    m_observed.worker = WorkerObservation{m_request.runtime.describe(), false, {}, {}, {}, {}, {}};
+    m_observed.device = DeviceObservation{m_request.device ? m_request.device->text : "", sealed_device(), {}, {}};
+    // Of several GPUs each has a process of its own: an error of CUDA spoils the one that it comes up in.
+    std::size_t device = 0;
+    do {
+      run_on(device);
+    } while (++device < m_observed.device->used.size() && !m_observed.device->refused);
+    m_observed.worker->done = m_ran == device;
+    if (m_request.save_results && m_observed.worker->done) save(*m_request.save_results);
+  }
+
+  // What was saved takes the worker's place.
+  void judge_again(const std::filesystem::path& directory) {
+    auto results = load_results(directory);
+    if (results.golden_sha256 != m_observed.sealed.golden_sha256) {
+      throw Error(ErrorKind::usage, directory.string(), "expected results of this seal, found those of another",
+                  "name the seal that they were saved for");
+    }
+    m_observed.worker = WorkerObservation{results.runtime + ", saved", true, {}, {}, {}, {}, {}};
+    m_observed.found = std::move(results.environment);
+    note_network({results.slots, {}, results.configuration});
+    m_observed.loaded_tensors = std::move(results.tensors);
+    for (const auto& golden : sealed_cases()) {
+      const auto found = std::ranges::find(results.cases, golden.name, &CaseResults::golden_case);
+      observe_saved(golden, found == results.cases.end() ? CaseResults{golden.name, {}, {}, {}, {}, {}} : *found);
+    }
+  }
+
+ private:
+  static RunRequest native_settings(const VerifyRequest& request) {
+    auto settings = request.settings;
+    if (request.decides_against_tf32()) settings.tf32 = false;
+    return settings;
+  }
+
+  void run_on(std::size_t device) {
+    std::optional<Worker> worker;
+    try {
+      m_progress.step("starting PyTorch");
+      worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
+      m_stopwatch.lap("start");
+      if (device == 0) greet(*worker);
+      if (m_observed.device->refused) return;
+      settle_on(*worker, m_observed.device->used[device]);
+      drive(*worker);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      note_failure(error, worker);
+    }
+  }
+
+  void greet(Worker& worker) {
+    m_observed.found.merge(worker.environment());
+    m_observed.asked_pytorch = true;
+    m_observed.worker->sandbox = worker.sandbox();
+    auto& device = *m_observed.device;
+    device.offered = worker.hello().devices;
+    device.used = choose_devices(m_request.device, device.sealed, device.offered);
+    device.refused = device.used.empty() || find_shortage(m_observed);
+    if (!device.used.empty() && (m_request.device || is_gpu(device.used.front())))
+      m_observed.found.set("numerics.device", device.used.front(), m_request.device ? "--device" : "as sealed");
+  }
+
+  // A worker runs on the CPU by itself; a training script's own model, where that lies.
+  void settle_on(Worker& worker, const std::string& device) {
+    m_device = device;
+    m_label = m_observed.device->used.size() > 1 ? device : "";
+    if (m_request.device || is_gpu(device)) worker.use_device(device);
+  }
+
+  [[nodiscard]] std::string sealed_device() const {
+    const auto& sealed = m_observed.sealed;
+    if (!sealed.golden.empty() && is_gpu(sealed.golden.front().device)) return sealed.golden.front().device;
+    return sealed.environment.text("numerics.device").value_or("cpu");
+  }
+
+  void drive(Worker& worker) {
+    note_network(build_network(worker, m_files.model()));
+    m_stopwatch.lap("build");
+    if (!m_observed.network_keys->match.complete()) return;
+    const auto& keys = *m_observed.network_keys;
+    worker.load(*m_files.checkpoint(), placements_of(keys.match, keys.want));
+    note_loaded(worker.digest());
+    m_stopwatch.lap("load and digest");
+    for (const auto& golden : sealed_cases()) {
+      const CaseRunner runner(worker, golden.inputs);
+      m_results.push_back(run_golden(worker, runner, golden));
+      observe(golden, m_results.back());
+      follow_layers(runner, golden, m_results.back());
+      try_settings(worker, runner, golden);
+      try_channels(worker, golden);
+    }
+    worker.finish();
+    ++m_ran;
+  }
+
+  // Each GPU has a process that loads for itself: the first that loaded otherwise is told of.
+  void note_loaded(std::vector<LoadedTensor> loaded) {
+    if (!m_observed.loaded_tensors || all_loaded_as_sealed(m_observed)) m_observed.loaded_tensors = std::move(loaded);
+  }
+
+  void note_network(BuiltNetwork network) {
+    add_compiled_in(*m_files.checkpoint(), network);
+    // A program calls the settings of its operators otherwise than the code that it was made from does.
+    const bool program = m_files.builds_from_seal() && m_observed.sealed.model.enclosed;
+    m_observed.configuration = program ? decltype(network.configuration){} : network.configuration;
+    KeyObservation keys{keys_of(*m_files.checkpoint()), std::move(network.slots), {}};
+    keys.match = match_keys(keys.have, keys.want);
+    m_observed.network_keys = std::move(keys);
+  }
+
+  std::vector<golden::GoldenTensors> sealed_cases() const {
+    return golden::read_golden(m_request.seal / k_golden_name, m_observed.sealed.golden);
+  }
+
+  // Compiled code and quantized kernels have one type: the other checks judge them alone.
+  std::vector<HostTensor> run_unless_refused(const Worker& worker, const CaseRunner& runner,
+                                             const RunRequest& request) {
+    try {
+      return runner.run(request);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::unsupported || worker.failure()) throw;
+      m_observed.without_float64 = error.message();
+      return {};
+    }
+  }
+
+  CaseResults run_golden(const Worker& worker, const CaseRunner& runner, const golden::GoldenTensors& sealed) {
+    m_progress.step(fmt::format("running {}", sealed.name), m_request.quick ? 1 : 3);
+    CaseResults results;
+    results.golden_case = sealed.name;
+    results.native = runner.run(m_settings);
+    m_progress.advance(1);
+    m_stopwatch.lap("native run");
+    if (m_request.quick) return results;
+    results.again = runner.run(m_settings);
+    m_progress.advance(2);
+    m_stopwatch.lap("repeated run");
+    RunRequest float64;
+    float64.float64 = true;
+    if (has_reference(sealed)) results.float64 = run_unless_refused(worker, runner, float64);
+    m_stopwatch.lap("float64 run");
+    return results;
+  }
+
+  void observe(const golden::GoldenTensors& sealed, const CaseResults& results) {
+    for (auto& output : compare_outputs(sealed, results)) {
+      output.device = m_label;
+      m_observed.outputs.push_back(std::move(output));
+    }
+    for (auto& detections : compare_detections(sealed, results)) {
+      detections.device = m_label;
+      m_observed.detections.push_back(std::move(detections));
+    }
+    note_distributions(sealed, results, m_label, m_evidence);
+    m_stopwatch.lap("compare");
+  }
+
+  void observe_saved(const golden::GoldenTensors& sealed, const CaseResults& results) {
+    observe(sealed, results);
+    for (const auto run : {golden::LayerRun::float64, golden::LayerRun::native}) {
+      const auto& layers = run == golden::LayerRun::float64 ? results.float64_layers : results.native_layers;
+      if (!layers.empty()) observe_layers(sealed, run, golden::unpack_layers(layers));
+    }
+  }
+
+  // Where the weights are the sealed ones and the answers are not, the run is made once more, layer by layer. A run
+  // that cannot be followed leaves the verdict as it is.
+  void follow_layers(const CaseRunner& runner, const golden::GoldenTensors& sealed, CaseResults& results) {
+    const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name, m_label);
+    if (!run) return;
+    m_progress.step(fmt::format("following the layers of {}", sealed.name));
+    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_settings;
+    request.float64 = *run == golden::LayerRun::float64;
+    const auto layers = runner.run_layered(request).layers;
+    m_stopwatch.lap("layers");
+    if (layers.empty()) return;
+    (request.float64 ? results.float64_layers : results.native_layers) = golden::pack_layers(layers);
+    observe_layers(sealed, *run, layers);
+  }
+
+  void observe_layers(const golden::GoldenTensors& sealed, golden::LayerRun run,
+                      const std::vector<golden::LayerSketch>& layers) {
+    m_observed.layers.push_back(
+        {sealed.name, run, golden::follow_layers(sealed.layers, layers, run, golden::layer_bits(sealed)), m_label});
+  }
+
+  // Where the float64 run agrees (or there is none) and the native one does not, one setting after the other is changed
+  // until it does. A setting that this machine lacks tells nothing.
+  void try_settings(const Worker& worker, const CaseRunner& runner, const golden::GoldenTensors& sealed) {
+    if (!native_alone_fails(sealed.name)) return;
+    for (const auto& [setting, request, remedy] : settings_to_try()) {
+      m_progress.step(fmt::format("running {} with {}", sealed.name, setting));
+      try {
+        const auto outputs = runner.run(request);
+        TrialObservation trial{run_name(sealed.name, m_label), setting,
+                               worst_severity(sealed, outputs, golden::LayerRun::native)};
+        trial.remedy = remedy;
+        m_observed.trials.push_back(std::move(trial));
+        if (m_observed.trials.back().severity <= 1) break;
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
+      }
+    }
+    m_stopwatch.lap("runs with one setting changed");
+  }
+
+  // What wraps a network on this machine may swap the colours of its input, where the sealed one did not. The outputs
+  // of the same weights then agree to the last digits once the input's channels are reversed, which no other fault can
+  // bring about; without a float64 run they must come close to what a sound machine gives, not just below the limit.
+  void try_channels(Worker& worker, const golden::GoldenTensors& sealed) {
+    const auto run = differing_run(m_observed, sealed.name, m_label);
+    if (!run || (*run == golden::LayerRun::native && has_shadow(sealed.name))) return;
+    auto inputs = sealed.inputs;
+    bool reversed = false;
+    for (auto& input : inputs) {
+      auto other = has_sides_of_a_picture(input) ? golden::channels_reversed(input) : std::nullopt;
+      if (!other) continue;
+      input = std::move(*other);
+      reversed = true;
+    }
+    if (!reversed) return;
+    m_progress.step(fmt::format("running {} with the channels of its input reversed", sealed.name));
+    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_settings;
+    request.float64 = *run == golden::LayerRun::float64;
+    try {
+      const auto outputs = CaseRunner(worker, inputs, "reversed").run(request);
+      m_observed.trials.push_back(
+          {run_name(sealed.name, m_label), "the channels of its input reversed", worst_severity(sealed, outputs, *run),
+           *run, "the network, or what wraps it here, takes BGR for RGB or RGB for BGR",
+           "leave the order of the channels as the sealed network takes it: look for [..., ::-1], flip or cvtColor in "
+           "what builds the network here",
+           *run == golden::LayerRun::float64 ? 1 : channels_agree_at(sealed)});
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
+    }
+    m_stopwatch.lap("run with the channels reversed");
+  }
+
+  [[nodiscard]] double channels_agree_at(const golden::GoldenTensors& sealed) const {
+    const double before = worst_severity(sealed, m_results.back().native, golden::LayerRun::native);
+    return std::min(1.0, before / k_channels_drop);
+  }
+
+  [[nodiscard]] bool has_shadow(const std::string& golden_case) const {
+    return std::ranges::any_of(m_observed.outputs, [&](const OutputObservation& output) {
+      return output.golden_case == golden_case && output.device == m_label && output.shadow;
+    });
+  }
+
+  [[nodiscard]] bool native_alone_fails(const std::string& golden_case) const {
+    bool fails = false;
+    for (const auto& output : m_observed.outputs) {
+      if (output.golden_case != golden_case || output.device != m_label || !output.native) continue;
+      if (!output.shadow && !output.noise.native) continue;
+      if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return false;
+      fails = fails || !golden::judge_native(*output.native, output.noise).pass;
+    }
+    return fails;
+  }
+
+  // One setting each, beside those that `--set` gave: where these are themselves the cause, the first run tells.
+  [[nodiscard]] std::vector<OtherSetting> settings_to_try() const {
+    const auto& given = m_settings;
+    std::vector<OtherSetting> settings;
+    const auto add = [&](std::string name, std::string remedy = "") -> RunRequest& {
+      settings.push_back({std::move(name), given, std::move(remedy)});
+      return settings.back().request;
+    };
+    if (given.threads || given.onednn || given.channels_last || given.tf32 == true)
+      add("nothing of --set", "leave out the settings that --set gave, here and where the model runs") = RunRequest{};
+    if (given.tf32 != false) {
+      add("TF32 off",
+          "set torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32 to False where the model "
+          "runs, or judge under a policy whose precision is \"tf32\"")
+          .tf32 = false;
+    }
+    if (const auto threads = m_observed.sealed.environment.integer("numerics.threads"))
+      add(fmt::format("{} threads, as sealed", *threads)).threads = static_cast<int>(*threads);
+    if (given.onednn != false) add("oneDNN off").onednn = false;
+    const bool contiguous = given.channels_last.value_or(false);
+    add(contiguous ? "inputs contiguous" : "inputs channels last").channels_last = !contiguous;
+    if (is_gpu(m_device)) add("the CPU").device = "cpu";
+    return settings;
+  }
+
+  void save(const std::filesystem::path& directory) const {
+    save_results(directory,
+                 {m_observed.sealed.golden_sha256, m_observed.worker->runtime, m_observed.found,
+                  m_observed.network_keys->want, *m_observed.configuration, *m_observed.loaded_tensors, m_results});
+  }
+
+  static bool has_reference(const golden::GoldenTensors& sealed) {
+    return std::ranges::any_of(sealed.outputs,
+                               [](const auto& output) { return output.noise && !output.noise->native; });
+  }
+
+  void note_failure(const Error& error, const std::optional<Worker>& worker) {
+    auto& observed = *m_observed.worker;
+    if (observed.failure || !observed.refusal.empty()) return;  // of a GPU before: the first tells
+    observed.device = m_label;
+    if (error.kind() == ErrorKind::worker && worker && worker->failure()) {
+      observed.failure = worker->failure();
+      return;
+    }
+    observed.refusal = error.message();
+    observed.refusal_where = error.where();
+    observed.refusal_remedy = error.remedy();
+  }
+
+  const VerifyRequest& m_request;
+  const FileExamination& m_files;
+  Observation& m_observed;
+  RunEvidence& m_evidence;
+  Progress& m_progress;
+  Stopwatch& m_stopwatch;
+  RunRequest m_settings;  // of the native runs
+  std::vector<CaseResults> m_results;
+  std::string m_device;  // where the model runs
+  std::string m_label;   // the same where there are several
+  std::size_t m_ran = 0;
+};
+
+}  // namespace
+
+void run_model(const VerifyRequest& request, const FileExamination& files, Observation& observed, RunEvidence& evidence,
+               Progress& progress, Stopwatch& stopwatch) {
+  ModelRun(request, files, observed, evidence, progress, stopwatch).run();
+}
+
+void judge_again(const std::filesystem::path& results, const VerifyRequest& request, const FileExamination& files,
+                 Observation& observed, RunEvidence& evidence, Progress& progress, Stopwatch& stopwatch) {
+  ModelRun(request, files, observed, evidence, progress, stopwatch).judge_again(results);
+}
+
+}  // namespace goldseal

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/verify/report_evidence.hpp>
+
+#include <checks/catalogue.hpp>
+#include <checks/tensors/tensor_finding.hpp>
+#include <goldseal/golden/compare/lanes.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+// Which check judged a fact, by the fact's name.
+std::map<std::string_view, Status> judged_facts(const std::vector<Finding>& findings) {
+  std::map<std::string_view, Status> statuses;
+  for (const auto& finding : findings) {
+    const auto* const check = find_check(finding.id);
+    if (check != nullptr && !check->fact.empty()) statuses.emplace(check->fact, finding.status);
+  }
+  return statuses;
+}
+
+std::vector<EnvironmentRow> environment_rows(const Observation& observed, const std::vector<Finding>& findings) {
+  const auto statuses = judged_facts(findings);
+  std::set<std::string> names;
+  for (const auto& [name, fact] : observed.sealed.environment.facts()) names.insert(name);
+  for (const auto& [name, fact] : observed.found.facts()) names.insert(name);
+  std::vector<EnvironmentRow> rows;
+  for (const auto& name : names) {
+    const auto status = statuses.find(name);
+    rows.push_back({name, observed.sealed.environment.shown(name), observed.found.shown(name),
+                    status == statuses.end() ? Status::skipped : status->second});
+  }
+  return rows;
+}
+
+std::map<std::string, std::string> mismatches(const std::optional<KeyObservation>& keys) {
+  std::map<std::string, std::string> notes;
+  if (!keys) return notes;
+  for (const auto& mismatch : keys->match.mismatched) {
+    const auto& want = keys->want[mismatch.want];
+    const auto& have = keys->have[mismatch.have];
+    notes.emplace(want.name, fmt::format("checkpoint {} {}, network {} {}", to_string(have.dtype),
+                                         format_shape(have.shape), to_string(want.dtype), format_shape(want.shape)));
+  }
+  return notes;
+}
+
+class TensorStates {
+ public:
+  explicit TensorStates(const Observation& observed) : m_observed(observed) {
+    const auto& keys = observed.network_keys ? observed.network_keys : observed.sealed_keys;
+    m_mismatched = mismatches(keys);
+    if (keys) {
+      for (const auto index : keys->match.missing) m_missing.insert(keys->want[index].name);
+      for (const auto index : keys->match.unexpected) m_unexpected.push_back(keys->have[index]);
+    }
+    if (observed.loaded_tensors) {
+      m_digests = digests_of(*observed.loaded_tensors);
+    } else {
+      m_digests = observed.file_tensors;
+    }
+    m_known = keys || !m_digests.empty();
+  }
+
+  // Empty where no checkpoint was read, as for the environment of another machine.
+  std::vector<TensorRow> rows() const {
+    std::vector<TensorRow> rows;
+    if (!m_known) return rows;
+    for (const auto& tensor : m_observed.sealed.model.tensors) rows.push_back(row_of(tensor));
+    for (const auto& key : m_unexpected) {
+      rows.push_back({key.name, std::string(to_string(key.dtype)), key.shape, TensorState::unexpected, ""});
+    }
+    return rows;
+  }
+
+ private:
+  TensorRow row_of(const TensorRecord& tensor) const {
+    TensorRow row{tensor.name, std::string(to_string(tensor.dtype)), tensor.shape, TensorState::loaded, ""};
+    const auto digest = m_digests.find(tensor.name);
+    if (const auto mismatch = m_mismatched.find(tensor.name); mismatch != m_mismatched.end()) {
+      row.state = TensorState::mismatched;
+      row.note = mismatch->second;
+    } else if (m_missing.contains(tensor.name)) {
+      row.state = TensorState::missing;
+    } else if (digest != m_digests.end()) {
+      row.state = digest->second == tensor.sha256 ? TensorState::verified : TensorState::changed;
+    }
+    return row;
+  }
+
+  const Observation& m_observed;
+  bool m_known = false;
+  std::map<std::string, std::string> m_mismatched;
+  std::set<std::string> m_missing;
+  std::vector<Key> m_unexpected;
+  TensorDigests m_digests;
+};
+
+// `growth` is what the lane divided the worst element's error by (1, or B of the noise floor): a report shows it over
+// the noise, as the distribution does.
+OutputError output_error(const OutputObservation& output, std::string run, const golden::LaneVerdict& lane,
+                         double growth, std::string remark) {
+  return {run_name(output.golden_case, output.device),
+          output.output,
+          std::move(run),
+          lane.diffuse,
+          lane.diffuse_limit,
+          std::move(remark),
+          {},
+          lane.mask_differs ? std::numeric_limits<double>::infinity() : lane.local * growth,
+          lane.local_limit * growth};
+}
+
+std::vector<OutputError> output_errors(const Observation& observed, const RunEvidence& run) {
+  std::vector<OutputError> errors;
+  for (const auto& output : observed.outputs) {
+    const bool computes_alike = !output.shadow || golden::judge_shadow(*output.shadow, output.noise).pass;
+    if (output.native) {
+      const auto lane = golden::judge_native(*output.native, output.noise);
+      errors.push_back(output_error(
+          output, "native", lane, output.noise.b,
+          // Where another function is computed, the ratio tells of no precision.
+          computes_alike ? std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio))) : ""));
+    }
+    if (output.shadow)
+      errors.push_back(output_error(output, "float64", golden::judge_shadow(*output.shadow, output.noise), 1, ""));
+  }
+  for (auto& error : errors) {
+    const auto spread = run.distributions.find({error.golden, error.output, error.run});
+    if (spread != run.distributions.end()) error.distribution = spread->second;
+  }
+  return errors;
+}
+
+std::vector<LayerError> layer_errors(const Observation& observed) {
+  std::vector<LayerError> errors;
+  for (const auto& layers : observed.layers) {
+    const std::string run = layers.run == golden::LayerRun::float64 ? "float64" : "native";
+    for (const auto& step : layers.trail.steps)
+      errors.push_back({run_name(layers.golden_case, layers.device), step.label, step.ratio, step.limit, step.op, run});
+  }
+  return errors;
+}
+
+}  // namespace
+
+Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings, RunEvidence run) {
+  Evidence evidence;
+  evidence.environment = environment_rows(observed, findings);
+  evidence.tensors = TensorStates(observed).rows();
+  evidence.outputs = output_errors(observed, run);
+  evidence.pictures = std::move(run.pictures);
+  evidence.layers = layer_errors(observed);
+  return evidence;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/golden/file/golden_file.hpp>
+#include <goldseal/golden/images/picture.hpp>
+#include <goldseal/verdict/evidence.hpp>
+#include <goldseal/workflow/shared/saved_results.hpp>
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace goldseal {
+
+/// What a run shows and no check looks at: for the report's charts and pictures.
+struct RunEvidence {
+  /// How the errors of an output are spread, by golden case (run_name), output and run (`native`, `float64`).
+  std::map<std::tuple<std::string, std::string, std::string>, std::vector<ErrorBin>> distributions;
+  std::vector<Picture> pictures;
+};
+
+/// Adds the distributions of all outputs of a case that can be compared. `device` is the GPU where there are several.
+void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, const std::string& device,
+                        RunEvidence& evidence);
+
+/// Adds a thumbnail, if it is a picture.
+void note_picture(const HostTensor& tensor, std::string title, RunEvidence& evidence);
+void note_picture(const golden::Picture& picture, std::string title, RunEvidence& evidence);
+
+}  // namespace goldseal

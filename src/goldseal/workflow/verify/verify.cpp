@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/verify/verify.hpp>
+
+#include <checks/file/records.hpp>
+#include <checks/runner.hpp>
+#include <goldseal/base/utc.hpp>
+#include <goldseal/base/version.hpp>
+#include <goldseal/environment/probe/probe.hpp>
+#include <goldseal/golden/file/golden_file.hpp>
+#include <goldseal/worker/device.hpp>
+#include <goldseal/workflow/shared/enclosed_file.hpp>
+#include <goldseal/workflow/verify/file_examination.hpp>
+#include <goldseal/workflow/verify/input_observation.hpp>
+#include <goldseal/workflow/verify/model_run.hpp>
+#include <goldseal/workflow/verify/report_evidence.hpp>
+#include <goldseal/workflow/shared/stopwatch.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <future>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The first of the findings that hold the verdict back, in the order in which verdict() asks for them.
+const Finding* reason(const Report& report) {
+  using Decides = bool (*)(const Finding&);
+  constexpr std::array<Decides, 3> k_order{
+      [](const Finding& f) { return f.status == Status::fail && f.severity == Severity::integrity; },
+      [](const Finding& f) { return f.status == Status::fail; },
+      [](const Finding& f) { return f.status == Status::unknown && f.severity >= Severity::required; }};
+  for (const auto decides : k_order) {
+    const auto found = std::ranges::find_if(report.findings, decides);
+    if (found != report.findings.end()) return &*found;
+  }
+  return nullptr;
+}
+
+Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target,
+                   RunEvidence evidence = {}) {
+  Report report;
+  report.verb = std::move(verb);
+  report.subject = request.seal.string();
+  report.target = std::move(target);
+  report.policy = request.policy.name;
+  report.version = k_version;
+  report.started = utc_now();
+  report.findings = run_checks(observed, request.policy, utc_today());
+  if (const auto* const finding = reason(report)) report.next = fmt::format("goldseal explain {}", finding->id);
+  report.evidence = report_evidence(observed, report.findings, std::move(evidence));
+  return report;
+}
+
+bool golden_is_whole(const Observation& observed) { return observed.golden_sha256 == observed.sealed.golden_sha256; }
+
+bool enclosed_is_whole(const Observation& observed) {
+  const auto* const record = find_record(observed, k_enclosed_role);
+  const auto* const file = find_file(observed, k_enclosed_role);
+  return record == nullptr || (file != nullptr && file->sha256 == record->sha256);
+}
+
+std::string target_of(const Observation& observed) {
+  auto name = observed.found.shown("host.name");
+  return name.empty() ? "this machine" : name;
+}
+
+// Whether the model would be run with TF32 here, on a GPU, and was judged without.
+bool leaves_out_tf32(const VerifyRequest& request, const Observation& observed) {
+  if (request.results || !request.decides_against_tf32()) return false;
+  if (!observed.device || !std::ranges::any_of(observed.device->used, is_gpu)) return false;
+  const auto on = [&](std::string_view fact) { return observed.found.boolean(fact).value_or(false); };
+  return on("numerics.tf32_cudnn") || on("numerics.tf32_matmul");
+}
+
+// What of the machine and of the seal the run was made with.
+void state_run(const VerifyRequest& request, const FileExamination& files, const Observation& observed,
+               Report& report) {
+  if (!observed.worker->sandbox.empty()) report.facts.emplace_back("sandbox", observed.worker->sandbox);
+  if (observed.device && !observed.device->used.empty())
+    report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.device->used, ", ")));
+  if (leaves_out_tf32(request, observed))
+    report.facts.emplace_back("tf32", "off in these runs, on in this machine's PyTorch: --set tf32=on judges with it");
+  if (files.builds_from_seal())
+    report.facts.emplace_back("network", fmt::format("{}, enclosed in the seal: {}", files.model().builder,
+                                                     fs::path(files.model().source).filename().string()));
+  if (request.code && request.runtime.kind == "python" && !request.runtime.channel && observed.sealed.model.enclosed)
+    report.facts.emplace_back("code",
+                              "was run; the program that the seal encloses needs a LibTorch worker: "
+                              "--runtime libtorch, goldseal runtime build");
+  if (files.builds_from_seal() && observed.sealed.model.enclosed)
+    report.facts.emplace_back("code", fmt::format("{}:{} of this machine was not run; --runtime python runs it",
+                                                  observed.sealed.model.builder, observed.sealed.model.source));
+}
+
+}  // namespace
+
+Report verify(const VerifyRequest& request, Progress& progress) {
+  Stopwatch stopwatch;
+  Observation observed;
+  observed.sealed = load_manifest(request.seal);
+  observed.with_model = true;
+  observed.quick = request.quick;
+  RunEvidence evidence;
+  progress.step("reading the files");
+  FileExamination files(request, observed);
+  if (golden_is_whole(observed)) {
+    const auto cases = golden::read_golden(request.seal / k_golden_name, observed.sealed.golden);
+    observe_inputs(request.inputs, cases, observed, evidence);
+  }
+  ProbeOptions probe;
+  if (!request.runtime.installation.empty()) probe.torch_prefix = request.runtime.installation;
+  observed.found = probe_machine(probe);
+  stopwatch.lap("read");
+  // A seal or file that is damaged, or keys that do not match, are a verdict already; the model would only blur it.
+  if (files.checkpoint() && files.keys_match() && golden_is_whole(observed) && enclosed_is_whole(observed)) {
+    if (request.results) {
+      judge_again(*request.results, request, files, observed, evidence, progress, stopwatch);
+    } else {
+      run_model(request, files, observed, evidence, progress, stopwatch);
+    }
+  }
+  files.finish(progress);
+  stopwatch.lap("digest the file");
+  auto report = make_report("verify", request, observed, target_of(observed), std::move(evidence));
+  report.facts.emplace_back("runtime", observed.worker ? observed.worker->runtime : request.runtime.describe());
+  if (observed.worker && !request.results) state_run(request, files, observed, report);
+  report.stages = stopwatch.stages();
+  return report;
+}
+
+namespace {
+
+std::vector<Report> check_targets(const CheckRequest& request) {
+  Stopwatch stopwatch;
+  // The digest of the golden file takes as long as everything else together.
+  auto golden = std::async(std::launch::async, golden_digest, request.seal);
+  Observation observed;
+  observed.sealed = load_manifest(request.seal);
+  std::vector<Environment> targets;
+  for (const auto& target : request.targets) targets.push_back(load_environment(target));
+  observed.golden_sha256 = golden.get();
+  if (auto enclosed = observe_enclosed(observed.sealed, request.seal)) observed.files.push_back(std::move(*enclosed));
+  stopwatch.lap("read");
+  std::vector<Report> reports;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    observed.found = std::move(targets[i]);
+    observed.asked_pytorch = observed.found.has("numerics.threads");
+    reports.push_back(make_report("check", request, observed, request.targets[i].string()));
+    stopwatch.lap("judge");
+    reports.back().stages = {stopwatch.stages().front(), stopwatch.stages().back()};
+  }
+  return reports;
+}
+
+}  // namespace
+
+std::vector<Report> check(const CheckRequest& request, Progress& progress) {
+  if (!request.targets.empty()) return check_targets(request);
+  Stopwatch stopwatch;
+  Observation observed;
+  observed.sealed = load_manifest(request.seal);
+  progress.step("reading the files");
+  FileExamination files(request, observed);
+  observed.found = probe_machine({});
+  files.finish(progress);
+  stopwatch.lap("read");
+  auto report = make_report("check", request, observed, target_of(observed));
+  // What was judged here proves nothing of the answers yet.
+  if (report.next.empty()) report.next = fmt::format("goldseal verify {}", report.subject);
+  report.stages = stopwatch.stages();
+  return {std::move(report)};
+}
+
+}  // namespace goldseal

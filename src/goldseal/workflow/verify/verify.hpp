@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/policy.hpp>
+#include <goldseal/base/progress.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
+#include <goldseal/golden/inputs/input.hpp>
+#include <goldseal/verdict/report.hpp>
+#include <goldseal/worker/device.hpp>
+#include <goldseal/worker/protocol.hpp>
+#include <goldseal/worker/runtime.hpp>
+#include <goldseal/worker/worker.hpp>
+#include <goldseal/workflow/shared/model_spec.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+/// What `verify` and `check` have in common.
+struct JudgeRequest {
+  std::filesystem::path seal;
+  std::optional<std::filesystem::path> checkpoint;  ///< instead of the path in the seal
+  std::optional<ModelSpec> model;                   ///< instead of the one in the seal
+  Policy policy;
+  bool code = false;  ///< of a seal that encloses the program of a network's code: build the code, not the program
+};
+
+struct VerifyRequest : JudgeRequest {
+  Runtime runtime;
+  RunRequest settings;  ///< of the native runs, where they are not the process's own; without `tf32` the policy decides
+  std::optional<DeviceRequest> device;  ///< nothing: where it was sealed, as far as that is here
+  bool quick = false;                   ///< D and N alone
+  std::chrono::seconds limit{1800};
+  std::optional<int> threads;
+  Confinement confinement = Confinement::sandbox;
+  std::vector<golden::InputSpec> inputs;  ///< made by this machine's preprocessing, to be held against the sealed ones
+  std::optional<std::filesystem::path> save_results;  ///< where to keep what the run gave (saved_results.hpp)
+  std::optional<std::filesystem::path> results;       ///< judge these saved results, run nothing
+
+  /// Float32 is judged in float32: what TF32 makes of the answers only where the policy permits it, or `settings` say.
+  [[nodiscard]] bool decides_against_tf32() const {
+    return !settings.tf32 && policy.permitted_bits >= golden::k_bits_float32;
+  }
+};
+
+struct CheckRequest : JudgeRequest {
+  /// Captured environments to judge instead of this machine; the model's files are then not looked at.
+  std::vector<std::filesystem::path> targets;
+};
+
+/// Everything: the files, this machine, the model run here. Throws Error where the seal cannot be read.
+[[nodiscard]] Report verify(const VerifyRequest& request, Progress& progress);
+
+/// Everything that can be known without running the model: one report for each target, or one for this machine.
+[[nodiscard]] std::vector<Report> check(const CheckRequest& request, Progress& progress);
+
+}  // namespace goldseal

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program of torch.export as a network: its nodes are called one after the other through LibTorch's dispatcher.
+// LibTorch ships no runtime for such programs that every version has.
+#include "protocol/error.hpp"
+#include "networks/export_operand.hpp"
+#include "networks/export_program.hpp"
+#include "networks/export_symbols.hpp"
+#include "numerics/operator_watch.hpp"
+
+#include <ATen/ScalarOps.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace goldseal::worker {
+namespace {
+
+using c10::IValue;
+
+constexpr std::size_t k_never = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t k_max_settings = 20'000;
+
+// Sizes are asked for directly: the operators for it differ between PyTorch's versions.
+using SizeQuery = IValue (*)(const at::Tensor& tensor, std::int64_t dimension);
+
+SizeQuery find_size_query(std::string_view target) {
+  static const std::map<std::string_view, SizeQuery> k_queries{
+      {"torch.ops.aten.sym_size.int", [](const at::Tensor& t, std::int64_t d) { return IValue(t.size(d)); }},
+      {"torch.ops.aten.sym_stride.int", [](const at::Tensor& t, std::int64_t d) { return IValue(t.stride(d)); }},
+      {"torch.ops.aten.sym_numel.default", [](const at::Tensor& t, std::int64_t) { return IValue(t.numel()); }},
+      {"torch.ops.aten.sym_storage_offset.default",
+       [](const at::Tensor& t, std::int64_t) { return IValue(t.storage_offset()); }},
+  };
+  const auto found = k_queries.find(target);
+  return found == k_queries.end() ? nullptr : found->second;
+}
+
+// `torch.ops.aten.conv2d.default` is the operator aten::conv2d, without an overload's name.
+c10::OperatorHandle find_operator(const std::string& target) {
+  constexpr std::string_view k_prefix = "torch.ops.";
+  const auto overload = target.rfind('.');
+  const auto name = target.rfind('.', overload - 1);
+  if (!target.starts_with(k_prefix) || name == std::string::npos || name < k_prefix.size())
+    throw Refusal(RefusalKind::unsupported, "the program calls " + target + ", which is not known here");
+  const auto space = target.substr(k_prefix.size(), name - k_prefix.size());
+  const auto overload_name = target.substr(overload + 1);
+  const c10::OperatorName operator_name(space + "::" + target.substr(name + 1, overload - name - 1),
+                                        overload_name == "default" ? "" : overload_name);
+  const auto found = c10::Dispatcher::singleton().findSchema(operator_name);
+  if (!found)
+    throw Refusal(RefusalKind::unsupported, "LibTorch " TORCH_VERSION " has no operator " + target.substr(10), {},
+                  "the program needs a newer LibTorch, or a library that registers the operator: use the version that "
+                  "exported it, or export again here");
+  return *found;
+}
+
+// One call, ready to be made.
+struct Call {
+  const ExportNode* node;
+  std::optional<c10::OperatorHandle> handle;  // nothing for arithmetic on sizes and for queries of them
+  SymbolicOperator symbolic = nullptr;
+  SizeQuery query = nullptr;
+  std::vector<Operand> operands;      // in the order of the schema
+  std::vector<std::size_t> written;   // operands that the operator writes to
+  std::vector<std::size_t> released;  // values that nothing needs after this call
+};
+
+// Thrown before an operator writes into a loaded tensor: the run begins anew with copies of these.
+struct WouldWrite {
+  std::set<std::size_t> slots;
+};
+
+class ExportNetwork final : public Network {
+ public:
+  explicit ExportNetwork(const std::string& path) : m_program(read_export_program(path)) {
+    for (const auto& slot : m_program.slots) {
+      m_slots.push_back(slot.slot);
+      m_tensors.emplace_back();
+    }
+    for (const auto& input : m_program.inputs) m_inputs.push_back(input.spec);
+    for (const auto& node : m_program.nodes) m_calls.push_back(bind(node));
+    for (const auto& call : m_calls) m_writes = m_writes || !call.written.empty();
+    plan_releases();
+    describe();
+  }
+
+  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<InputSpec>& inputs() const override { return m_inputs; }
+  const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
+  void set(std::size_t index, const at::Tensor& tensor) override { m_tensors[index] = tensor; }
+  at::Tensor get(std::size_t index) const override { return m_tensors[index]; }
+
+  NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override;
+
+ private:
+  class Run;
+
+  static Call bind(const ExportNode& node) {
+    Call call{&node, std::nullopt, nullptr, nullptr, {}, {}, {}};
+    call.symbolic = find_symbolic_operator(node.target);
+    call.query = find_size_query(node.target);
+    if (call.symbolic || call.query) {
+      for (const auto& [name, argument] : node.arguments) call.operands.push_back(argument);
+      return call;
+    }
+    call.handle = find_operator(node.target);
+    bind_to_schema(call);
+    return call;
+  }
+
+  static void bind_to_schema(Call& call) {
+    std::unordered_map<std::string_view, const Operand*> given;
+    for (const auto& [name, argument] : call.node->arguments) given.emplace(name, &argument);
+    const auto& arguments = call.handle->schema().arguments();
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      const auto found = given.find(arguments[i].name());
+      call.operands.push_back(found == given.end() ? default_of(arguments[i], *call.node) : *found->second);
+      if (found != given.end()) given.erase(found);
+      refuse_training(arguments[i], call.operands.back(), *call.node);
+      if (arguments[i].alias_info() && arguments[i].alias_info()->isWrite()) call.written.push_back(i);
+    }
+    if (!given.empty())
+      throw Refusal(RefusalKind::unsupported, call.node->target + " takes `" + std::string(given.begin()->first) +
+                                                  "` in the program, but not in LibTorch " TORCH_VERSION);
+  }
+
+  static Operand default_of(const c10::Argument& argument, const ExportNode& node) {
+    if (argument.default_value()) return {Operand::Kind::constant, *argument.default_value(), 0, {}};
+    if (argument.type()->kind() == c10::TypeKind::OptionalType) return {};
+    throw Refusal(RefusalKind::unsupported, node.target + " needs `" + argument.name() +
+                                                "` in LibTorch " TORCH_VERSION
+                                                ", which the program "
+                                                "does not give");
+  }
+
+  static void refuse_training(const c10::Argument& argument, const Operand& operand, const ExportNode& node) {
+    const bool mode = argument.name() == "training" || argument.name() == "train";
+    if (mode && operand.kind == Operand::Kind::constant && operand.constant.isBool() && operand.constant.toBool())
+      throw Refusal(RefusalKind::unsupported, node.target + " was exported in training mode", {},
+                    "call model.eval() before torch.export.export");
+  }
+
+  void plan_releases() {
+    std::vector<std::size_t> last(m_program.values, k_never);
+    for (std::size_t i = 0; i < m_calls.size(); ++i) {
+      std::vector<std::size_t> used;
+      for (const auto& operand : m_calls[i].operands) append_values(operand, used);
+      for (const auto& result : m_calls[i].node->results)
+        for (std::size_t k = 0; result.value && k < result.count.value_or(1); ++k) used.push_back(*result.value + k);
+      for (const auto value : used) last[value] = i;
+    }
+    for (const auto& output : m_program.outputs)
+      if (output.value) last[*output.value] = k_never;
+    for (std::size_t value = 0; value < last.size(); ++value)
+      if (last[value] != k_never) m_calls[last[value]].released.push_back(value);
+  }
+
+  // The numbers of every call: what a state dict does not hold.
+  void describe() {
+    for (const auto& call : m_calls) {
+      if (!call.handle || m_configuration.size() >= k_max_settings) continue;
+      const auto& arguments = call.handle->schema().arguments();
+      for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const auto text = text_of(call.operands[i]);
+        if (!text.empty()) m_configuration.emplace(call.node->name + "." + arguments[i].name(), text);
+      }
+    }
+  }
+
+  static std::string text_of(const Operand& operand) {
+    if (operand.kind == Operand::Kind::list) {
+      std::string text;
+      for (const auto& item : operand.items) text += (text.empty() ? "" : ", ") + text_of(item);
+      return text;
+    }
+    if (operand.kind != Operand::Kind::constant && operand.kind != Operand::Kind::dtype) return {};
+    if (operand.constant.isDouble()) return text_of_number(operand.constant.toDouble());
+    if (operand.constant.isInt()) return std::to_string(operand.constant.toInt());
+    return {};
+  }
+
+  ExportProgram m_program;
+  std::vector<Slot> m_slots;
+  std::vector<at::Tensor> m_tensors;  // of the slots
+  std::vector<InputSpec> m_inputs;
+  std::map<std::string, std::string> m_configuration;
+  std::vector<Call> m_calls;
+  bool m_writes = false;           // some call writes into its arguments
+  std::set<std::size_t> m_copied;  // slots that the program writes to
+};
+
+// One forward pass: the frame holds what has been computed and is still needed.
+class ExportNetwork::Run {
+ public:
+  Run(const ExportNetwork& network, const NamedTensors& inputs, const Transform& transform)
+      : m_network(network),
+        m_transform(transform),
+        m_widened(widened_half(network, transform)),
+        m_frame(network.m_program.values) {
+    take_inputs(inputs);
+    for (std::size_t i = 0; i < network.m_slots.size(); ++i) m_slot_of.emplace(network.m_program.slots[i].value, i);
+  }
+
+  NamedTensors outputs(const LayerTap& tap) {
+    const std::string* module = nullptr;
+    std::optional<OperatorWatch> watch;
+    if (tap)
+      watch.emplace(
+          std::unordered_map<const void*, std::string>(),
+          [&](const std::string& op, const std::string&, const at::Tensor& result) { tap(*module, op, result); });
+    for (const auto& call : m_network.m_calls) {
+      module = &call.node->module;
+      try {
+        make(call);
+      } catch (const c10::Error&) {
+        throw_with_place(*call.node);
+      }
+    }
+    NamedTensors outputs;
+    for (const auto& output : m_network.m_program.outputs)
+      outputs.emplace_back(output.name, output.value ? as_tensor(value(*output.value)) : output.constant);
+    return outputs;
+  }
+
+ private:
+  void take_inputs(const NamedTensors& given) {
+    std::unordered_map<std::string_view, const at::Tensor*> by_name;
+    for (const auto& [name, tensor] : given) by_name.emplace(name, &tensor);
+    for (const auto& input : m_network.m_program.inputs) {
+      const auto found = by_name.find(input.spec.name);
+      if (found == by_name.end()) throw Refusal(RefusalKind::usage, "input `" + input.spec.name + "` is missing");
+      require_fit(input, *found->second);
+      m_device = found->second->device();
+      // A run that begins anew finds its inputs as they were given.
+      const auto tensor = m_network.m_writes ? found->second->clone() : *found->second;
+      m_frame[input.value] = input.is_number ? IValue(tensor.item()) : IValue(tensor);
+      by_name.erase(found);
+    }
+    if (!by_name.empty())
+      throw Refusal(RefusalKind::usage, "the program has no input `" + std::string(by_name.begin()->first) + "`");
+  }
+
+  // A program holds for the sizes that it was exported for.
+  static void require_fit(const ExportInput& input, const at::Tensor& tensor) {
+    const auto& shape = *input.spec.shape;
+    bool fits = shape.size() == static_cast<std::size_t>(tensor.dim());
+    for (std::size_t i = 0; fits && i < shape.size(); ++i)
+      fits = !shape[i] || *shape[i] == tensor.size(static_cast<std::int64_t>(i));
+    if (fits) return;
+    std::string expected;
+    for (const auto& size : shape)
+      expected += (expected.empty() ? "" : ", ") + (size ? std::to_string(*size) : std::string("any"));
+    throw Refusal(RefusalKind::usage, "input `" + input.spec.name + "` was exported with shape [" + expected +
+                                          "]; given " + text_of_shape(tensor.sizes()));
+  }
+
+  void make(const Call& call) {
+    if (call.symbolic || call.query) {
+      std::vector<IValue> arguments;
+      for (const auto& operand : call.operands) arguments.push_back(resolve(operand));
+      const auto& result = call.node->results.at(0);
+      m_frame[result.value.value()] = call.symbolic ? call.symbolic(arguments) : ask(call, arguments);
+    } else {
+      dispatch(call);
+    }
+    for (const auto value : call.released) m_frame[value] = IValue();
+  }
+
+  static IValue ask(const Call& call, const std::vector<IValue>& arguments) {
+    return call.query(arguments.at(0).toTensor(), arguments.size() > 1 ? arguments[1].toInt() : 0);
+  }
+
+  void dispatch(const Call& call) {
+    const auto& arguments = call.handle->schema().arguments();
+    std::vector<IValue> stack;
+    for (std::size_t i = 0; i < arguments.size(); ++i)
+      stack.push_back(fit_argument(resolve(call.operands[i]), arguments[i]));
+    for (const auto index : call.written) guard(stack[index]);
+    call.handle->callBoxed(&stack);
+    const auto& results = call.node->results;
+    if (stack.size() < results.size())
+      throw Refusal(RefusalKind::malformed,
+                    "the program expects more results of " + call.node->target + " than it has");
+    for (std::size_t i = 0; i < results.size(); ++i) keep(results[i], std::move(stack[i]), *call.node);
+  }
+
+  void keep(const ExportResult& result, IValue found, const ExportNode& node) {
+    if (!result.value) return;
+    if (!result.count) {
+      m_frame[*result.value] = std::move(found);
+      return;
+    }
+    const auto tensors = found.toTensorList();
+    if (tensors.size() != *result.count)
+      throw Refusal(RefusalKind::malformed, node.target + " gives another number of tensors than the program expects");
+    for (std::size_t k = 0; k < tensors.size(); ++k) m_frame[*result.value + k] = IValue(tensors.get(k));
+  }
+
+  // Half-precision code converts to the type of its weights, which is float64 in a float64 run; in the program the type
+  // that it found at the export has become a constant.
+  static std::optional<at::ScalarType> widened_half(const ExportNetwork& network, const Transform& transform) {
+    if (!transform) return std::nullopt;
+    for (const auto& slot : network.m_slots) {
+      if (slot.dtype != at::kHalf && slot.dtype != at::kBFloat16) continue;
+      if (transform(slot.name, at::empty({0}, slot.dtype)).scalar_type() == at::kDouble) return slot.dtype;
+    }
+    return std::nullopt;
+  }
+
+  // Loaded tensors are never written: they are what was digested.
+  void guard(const IValue& value) const {
+    if (!value.isTensor()) return;
+    const auto* const storage = value.toTensor().storage().unsafeGetStorageImpl();
+    WouldWrite found;
+    for (std::size_t i = 0; i < m_network.m_tensors.size(); ++i)
+      if (m_network.m_tensors[i].storage().unsafeGetStorageImpl() == storage) found.slots.insert(i);
+    if (!found.slots.empty()) throw found;
+  }
+
+  IValue resolve(const Operand& operand) {
+    switch (operand.kind) {
+      case Operand::Kind::constant:
+        return operand.constant;
+      case Operand::Kind::device:
+        return m_device;
+      case Operand::Kind::dtype:
+        return m_widened && operand.constant.toInt() == static_cast<std::int64_t>(*m_widened)
+                   ? IValue(static_cast<std::int64_t>(at::kDouble))
+                   : operand.constant;
+      case Operand::Kind::value:
+        return value(operand.value);
+      case Operand::Kind::list:
+        break;
+    }
+    std::vector<IValue> items;
+    for (const auto& item : operand.items) items.push_back(resolve(item));
+    return make_list(std::move(items));
+  }
+
+  // A slot's tensor is converted when it is first needed, so that few of them are in memory at once.
+  const IValue& value(std::size_t index) {
+    auto& held = m_frame[index];
+    if (const auto slot = m_slot_of.find(index); held.isNone() && slot != m_slot_of.end()) {
+      const auto& loaded = m_network.m_tensors[slot->second];
+      auto tensor = m_transform ? m_transform(m_network.m_slots[slot->second].name, loaded) : loaded;
+      if (m_network.m_copied.count(slot->second) != 0 && tensor.is_same(loaded)) tensor = loaded.clone();
+      held = std::move(tensor);
+    }
+    return held;
+  }
+
+  static at::Tensor as_tensor(const IValue& value) {
+    if (value.isTensor()) return value.toTensor();
+    if (value.isScalar()) return c10::scalar_to_tensor(value.toScalar());
+    throw Refusal(RefusalKind::unsupported, "the program returns neither tensors nor numbers");
+  }
+
+  [[noreturn]] static void throw_with_place(const ExportNode& node) {
+    const auto refusal = refusal_from_current_exception();
+    throw Refusal(refusal.kind,
+                  node.target + " (" + (node.module.empty() ? node.name : node.module) + "): " + refusal.what(),
+                  refusal.where, refusal.remedy);
+  }
+
+  const ExportNetwork& m_network;
+  const Transform& m_transform;
+  std::optional<at::ScalarType> m_widened;  // conversions to it are to float64 in this run
+  std::vector<IValue> m_frame;
+  std::unordered_map<std::size_t, std::size_t> m_slot_of;  // by value
+  at::Device m_device = at::kCPU;
+};
+
+NamedTensors ExportNetwork::run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) {
+  for (;;) {
+    try {
+      return Run(*this, inputs, transform).outputs(tap);
+    } catch (const WouldWrite& found) {
+      m_copied.insert(found.slots.begin(), found.slots.end());
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Network> build_export(const std::string& source, const BuildOptions& options) {
+  if (!options.empty())
+    throw Refusal(RefusalKind::usage, "a program of torch.export has no option `" + options.begin()->first + "`");
+  return std::make_unique<ExportNetwork>(source);
+}
+
+}  // namespace goldseal::worker

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "networks/network.hpp"
+
+#include "protocol/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace goldseal::worker {
+namespace {
+
+struct NamedType {
+  std::string_view name;
+  at::ScalarType type;
+};
+
+constexpr std::array k_types{
+    NamedType{"float64", at::kDouble},    NamedType{"float32", at::kFloat}, NamedType{"float16", at::kHalf},
+    NamedType{"bfloat16", at::kBFloat16}, NamedType{"int64", at::kLong},    NamedType{"int32", at::kInt},
+    NamedType{"int16", at::kShort},       NamedType{"int8", at::kChar},     NamedType{"uint8", at::kByte},
+    NamedType{"bool", at::kBool},
+};
+
+}  // namespace
+
+std::vector<std::string> names_of_option(const BuildOptions& options, const std::string& key) {
+  std::vector<std::string> names;
+  const auto found = options.find(key);
+  if (found == options.end()) return names;
+  const auto& text = found->second;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    if (end > begin) names.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+void require_non_persistent(const std::set<std::string>& names, const std::vector<Slot>& slots,
+                            const std::string& whose) {
+  for (const auto& name : names)
+    if (std::none_of(slots.begin(), slots.end(), [&](const Slot& slot) { return slot.name == name; }))
+      throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the " + whose + " has not");
+}
+
+std::string name_of_dtype(at::ScalarType dtype) {
+  for (const auto& entry : k_types)
+    if (entry.type == dtype) return std::string(entry.name);
+  return c10::toString(dtype);
+}
+
+std::optional<at::ScalarType> dtype_of_name(std::string_view name) {
+  for (const auto& entry : k_types)
+    if (entry.name == name) return entry.type;
+  return std::nullopt;
+}
+
+std::string text_of_shape(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (const auto size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+std::string text_of_number(double value) {
+  std::array<char, 32> text;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+}  // namespace goldseal::worker

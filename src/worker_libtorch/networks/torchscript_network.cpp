@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TorchScript archive as a network. Its weights are dropped when it is built (the slots keep their shapes as meta
+// tensors) and a tensor is put in by replacing the attribute: copying into a meta tensor does nothing, and LibTorch
+// checks no shape.
+#include "protocol/error.hpp"
+#include "darknet/files.hpp"
+#include "networks/network.hpp"
+#include "numerics/operator_watch.hpp"
+#include "networks/script_outputs.hpp"
+#include "networks/script_place.hpp"
+
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/script.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+namespace goldseal::worker {
+namespace {
+
+using Object = c10::ivalue::Object;
+using ObjectPtr = c10::intrusive_ptr<Object>;
+
+constexpr int k_max_depth = 256;
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+// An archive's own errors, told apart by LibTorch's texts; anything else stays what it is.
+[[noreturn]] void refuse_load(const std::string& path) {
+  const auto refusal = refusal_from_current_exception();
+  const std::string text = refusal.what();
+  if (has(text, "Unknown builtin op") || has(text, "Unknown type name") ||
+      has(text, "object has no attribute or method"))
+    throw Refusal(RefusalKind::unsupported, text, path,
+                  "the archive needs a newer LibTorch than " TORCH_VERSION
+                  ", or a library that registers the operator: use the version that wrote it, or export again here");
+  if (has(text, "maximum supported version"))
+    throw Refusal(RefusalKind::unsupported, text, path, "the archive needs a newer LibTorch than " TORCH_VERSION);
+  if (has(text, "PytorchStreamReader") || has(text, "failed finding"))
+    throw Refusal(RefusalKind::malformed, text, path, "this is no TorchScript archive, or a damaged one");
+  throw Refusal(refusal.kind, text, path, refusal.remedy);
+}
+
+torch::jit::Module load_archive(const std::string& path) {
+  require_file(path);
+  try {
+    return torch::jit::load(path, c10::Device(c10::kCPU));
+  } catch (...) {
+    refuse_load(path);
+  }
+}
+
+// torch.jit.freeze turns weights into constants of the code.
+bool has_floating_constants(const torch::jit::Block& block) {
+  for (const auto* node : block.nodes()) {
+    for (const auto* inner : node->blocks())
+      if (has_floating_constants(*inner)) return true;
+    if (node->kind() != torch::jit::prim::Constant) continue;
+    const auto value = torch::jit::toIValue(node->output());
+    if (value && value->isTensor() && value->toTensor().is_floating_point()) return true;
+  }
+  return false;
+}
+
+class TorchScriptNetwork final : public Network {
+ public:
+  TorchScriptNetwork(const std::string& path, const BuildOptions& options) : m_module(load_archive(path)) {
+    m_module.eval();
+    const auto names = names_of_option(options, "non_persistent");
+    const std::set<std::string> non_persistent(names.begin(), names.end());
+    collect(m_module._ivalue(), "", non_persistent, 0);
+    require_non_persistent(non_persistent, m_slots, "archive");
+    find_tied();
+    find_lists(m_module._ivalue(), "");
+    drop_weights();
+    describe_inputs();
+  }
+
+  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<InputSpec>& inputs() const override { return m_inputs; }
+  const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
+
+  void set(std::size_t index, const at::Tensor& tensor) override {
+    m_places[index].object->setSlot(m_places[index].attribute, tensor);
+    for (const auto& [name, list] : m_lists)
+      for (std::size_t i = 0; i < list.slots.size(); ++i)
+        if (list.slots[i] == index) list.object->getSlot(list.attribute).toTensorList().set(i, tensor);
+  }
+
+  at::Tensor get(std::size_t index) const override {
+    return m_places[index].object->getSlot(m_places[index].attribute).toTensor();
+  }
+
+  NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override {
+    if (transform && m_slots.empty() && has_floating_constants(*m_module.get_method("forward").graph()->block()))
+      throw Refusal(RefusalKind::unsupported,
+                    "a frozen archive computes with the weights as they were frozen; it cannot be converted", {},
+                    "export the module without torch.jit.freeze");
+    auto module = transform ? transformed(transform) : m_module;
+    const auto method = module.get_method("forward");
+    std::optional<OperatorWatch> watch;
+    if (tap)
+      watch.emplace(slot_names(module), [&](const std::string& op, const std::string& slot, const auto& result) {
+        tap(slot.empty() ? script_place(module.type()) : module_of(slot), op, result);
+      });
+    return flatten_outputs(method(bind(method.function().getSchema(), std::move(inputs))));
+  }
+
+ private:
+  // The tensors that `module` computes with, by their slots.
+  std::unordered_map<const void*, std::string> slot_names(const torch::jit::Module& module) const {
+    std::unordered_map<const void*, std::string> names;
+    collect_names(module._ivalue(), "", names);
+    return names;
+  }
+
+  static void collect_names(const ObjectPtr& object, const std::string& prefix,
+                            std::unordered_map<const void*, std::string>& names) {
+    const auto type = object->type();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto name = prefix + type->getAttributeName(i);
+      const auto& value = object->getSlot(i);
+      if (is_module(type, i))
+        collect_names(value.toObject(), name + ".", names);
+      else if (value.isTensor() && value.toTensor().defined())
+        names.emplace(value.toTensor().unsafeGetTensorImpl(), name);
+    }
+  }
+
+  static std::string module_of(const std::string& slot) {
+    const auto dot = slot.rfind('.');
+    return dot == std::string::npos ? std::string() : slot.substr(0, dot);
+  }
+
+  struct Place {
+    ObjectPtr object;
+    std::size_t attribute;
+  };
+
+  // An attribute that holds slots' tensors once more, as nn.LSTM's list of flat weights does: it computes with those.
+  struct List {
+    ObjectPtr object;
+    std::size_t attribute;
+    std::vector<std::optional<std::size_t>> slots;  // of each element; nothing for a tensor of its own
+  };
+
+  void find_lists(const ObjectPtr& object, const std::string& prefix) {
+    const auto type = object->type();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto name = prefix + type->getAttributeName(i);
+      const auto& value = object->getSlot(i);
+      if (is_module(type, i))
+        find_lists(value.toObject(), name + ".");
+      else if (value.isTensorList())
+        m_lists.emplace(name, list_of(object, i, prefix));
+      else if (!value.isTensor())
+        refuse_hidden(name, value);
+    }
+  }
+
+  List list_of(const ObjectPtr& object, std::size_t attribute, const std::string& prefix) const {
+    const auto tensors = object->getSlot(attribute).toTensorVector();
+    const auto names = flat_weight_names(object, attribute);
+    List list{object, attribute, {}};
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+      list.slots.push_back(i < names.size() ? slot_named(prefix + names[i]) : slot_of(tensors[i]));
+    return list;
+  }
+
+  // nn.LSTM, GRU and RNN say whose tensors the list holds, which an archive without memory does not show.
+  static std::vector<std::string> flat_weight_names(const ObjectPtr& object, std::size_t attribute) {
+    const auto type = object->type();
+    const auto names = type->findAttributeSlot("_flat_weights_names");
+    if (type->getAttributeName(attribute) != "_flat_weights" || !names || !object->getSlot(*names).isList()) return {};
+    std::vector<std::string> result;
+    for (const c10::IValue& name : object->getSlot(*names).toListRef())
+      if (name.isString()) result.push_back(name.toStringRef());
+    return result;
+  }
+
+  std::optional<std::size_t> slot_named(const std::string& name) const {
+    for (std::size_t i = 0; i < m_slots.size(); ++i)
+      if (m_slots[i].name == name) return i;
+    return std::nullopt;
+  }
+
+  std::optional<std::size_t> slot_of(const at::Tensor& tensor) const {
+    for (std::size_t i = 0; i < m_slots.size(); ++i)
+      if (is_same_view(get(i), tensor)) return i;
+    return std::nullopt;
+  }
+
+  static bool is_same_view(const at::Tensor& a, const at::Tensor& b) {
+    if (!has_memory(a) || !has_memory(b) || a.numel() == 0) return a.is_same(b);
+    return a.storage().data() == b.storage().data() && a.storage_offset() == b.storage_offset() &&
+           a.sizes() == b.sizes() && a.strides() == b.strides();
+  }
+
+  // The network would compute with the archive's weights, whatever is loaded.
+  void refuse_hidden(const std::string& name, const c10::IValue& value) const {
+    if (value.isTensor()) {
+      const auto slot = slot_of(value.toTensor());
+      if (slot)
+        throw Refusal(
+            RefusalKind::unsupported,
+            "the attribute `" + name + "` holds the weight `" + m_slots[*slot].name + "`, where it cannot be replaced",
+            {}, "keep it in a list of tensors, or look it up in forward()");
+    } else if (value.isTuple()) {
+      for (const auto& part : value.toTupleRef().elements()) refuse_hidden(name, part);
+    } else if (value.isList()) {
+      for (const c10::IValue& part : value.toListRef()) refuse_hidden(name, part);
+    } else if (value.isGenericDict()) {
+      for (const auto& entry : value.toGenericDict()) refuse_hidden(name, entry.value());
+    }
+  }
+
+  // The order of a state dict: of each module its parameters, its buffers, then its submodules.
+  void collect(const ObjectPtr& object, const std::string& prefix, const std::set<std::string>& non_persistent,
+               int depth) {
+    if (depth > k_max_depth) throw Refusal(RefusalKind::unsupported, "the modules are nested too deeply");
+    const auto type = object->type();
+    for (const bool parameters : {true, false})
+      for (std::size_t i = 0; i < type->numAttributes(); ++i)
+        if (object->getSlot(i).isTensor() && type->is_parameter(i) == parameters)
+          add_slot(object, i, prefix, non_persistent);
+    for (std::size_t i = 0; i < type->numAttributes(); ++i)
+      if (is_module(type, i))
+        collect(object->getSlot(i).toObject(), prefix + type->getAttributeName(i) + ".", non_persistent, depth + 1);
+  }
+
+  static bool is_module(const c10::ClassTypePtr& type, std::size_t attribute) {
+    return type->getAttribute(attribute)->is_module();
+  }
+
+  // A tensor that was registered neither as a parameter nor as a buffer is no part of a state dict.
+  void add_slot(const ObjectPtr& object, std::size_t attribute, const std::string& prefix,
+                const std::set<std::string>& non_persistent) {
+    const auto type = object->type();
+    const auto tensor = object->getSlot(attribute).toTensor();
+    if (!tensor.defined()) return;
+    const auto name = prefix + type->getAttributeName(attribute);
+    const bool registered = type->is_parameter(attribute) || type->is_buffer(attribute);
+    m_slots.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), type->is_parameter(attribute),
+                       registered && non_persistent.count(name) == 0});
+    m_places.push_back({object, attribute});
+  }
+
+  // On the meta device, tied weights are one object: an archive whose module was moved there has two.
+  void find_tied() {
+    using View = std::tuple<const void*, std::int64_t, std::vector<std::int64_t>, std::vector<std::int64_t>>;
+    std::map<View, std::size_t> first;
+    for (std::size_t i = 0; i < m_slots.size(); ++i) {
+      const auto tensor = get(i);
+      if (!m_slots[i].persistent || tensor.numel() == 0) continue;
+      const void* const memory = has_memory(tensor) ? tensor.storage().data() : tensor.unsafeGetTensorImpl();
+      const View view{memory, tensor.storage_offset(), tensor.sizes().vec(), tensor.strides().vec()};
+      const auto found = first.emplace(view, i);
+      if (!found.second) m_slots[i].alias_of = m_slots[found.first->second].name;
+    }
+  }
+
+  void drop_weights() {
+    for (std::size_t i = 0; i < m_slots.size(); ++i)
+      if (m_slots[i].persistent || !has_memory(get(i)))
+        set(i, at::empty(m_slots[i].shape, at::TensorOptions().dtype(m_slots[i].dtype).device(at::kMeta)));
+  }
+
+  // PyTorch 1.13 makes of a meta tensor that it puts on the CPU one without memory.
+  static bool has_memory(const at::Tensor& tensor) {
+    return !tensor.is_meta() && (tensor.numel() == 0 || tensor.storage().data() != nullptr);
+  }
+
+  void describe_inputs() {
+    const auto& arguments = m_module.get_method("forward").function().getSchema().arguments();
+    for (std::size_t i = 1; i < arguments.size(); ++i)
+      if (is_tensor(arguments[i].type())) m_inputs.push_back({arguments[i].name(), std::nullopt, std::nullopt});
+  }
+
+  static bool is_tensor(const c10::TypePtr& type) { return type->isSubtypeOf(*c10::TensorType::get()); }
+  static bool takes_tensor(const c10::TypePtr& type) { return c10::TensorType::get()->isSubtypeOf(*type); }
+
+  // A module with other tensors in its slots; code and everything else is shared. A module that stands in two places is
+  // copied twice, so that each place has the tensors of its own name.
+  torch::jit::Module transformed(const Transform& transform) const {
+    std::unordered_map<std::string, at::Tensor> tensors;
+    const auto copy = transformed(m_module._ivalue(), "", transform, tensors);
+    transform_lists(copy, "", transform, tensors);
+    return torch::jit::Module(copy);
+  }
+
+  void transform_lists(const ObjectPtr& copy, const std::string& prefix, const Transform& transform,
+                       const std::unordered_map<std::string, at::Tensor>& tensors) const {
+    const auto type = copy->type();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto name = prefix + type->getAttributeName(i);
+      const auto found = m_lists.find(name);
+      if (is_module(type, i)) transform_lists(copy->getSlot(i).toObject(), name + ".", transform, tensors);
+      if (found == m_lists.end()) continue;
+      const auto from = copy->getSlot(i).toTensorVector();
+      c10::List<at::Tensor> list;
+      for (std::size_t k = 0; k < from.size(); ++k) {
+        const auto slot = found->second.slots[k];
+        list.push_back(slot ? tensors.at(m_slots[*slot].name) : transform(name + "." + std::to_string(k), from[k]));
+      }
+      copy->setSlot(i, list);
+    }
+  }
+
+  static ObjectPtr transformed(const ObjectPtr& from, const std::string& prefix, const Transform& transform,
+                               std::unordered_map<std::string, at::Tensor>& tensors) {
+    const auto type = from->type();
+    auto copy = from->copy();
+    for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+      const auto name = prefix + type->getAttributeName(i);
+      const auto& value = from->getSlot(i);
+      if (is_module(type, i))
+        copy->setSlot(i, transformed(value.toObject(), name + ".", transform, tensors));
+      else if (value.isTensor() && value.toTensor().defined())
+        copy->setSlot(i, tensors[name] = transform(name, value.toTensor()));
+    }
+    return copy;
+  }
+
+  std::vector<c10::IValue> bind(const c10::FunctionSchema& schema, NamedTensors inputs) const {
+    std::unordered_map<std::string, at::Tensor> by_name;
+    for (auto& [name, tensor] : inputs) by_name.emplace(name, std::move(tensor));
+    std::vector<c10::IValue> stack;
+    const auto& arguments = schema.arguments();
+    for (std::size_t i = 1; i < arguments.size(); ++i) stack.push_back(bind_one(arguments[i], by_name));
+    if (!by_name.empty())
+      throw Refusal(RefusalKind::usage, "the network has no input `" + by_name.begin()->first + "`");
+    return stack;
+  }
+
+  static c10::IValue bind_one(const c10::Argument& argument, std::unordered_map<std::string, at::Tensor>& by_name) {
+    const auto found = by_name.find(argument.name());
+    if (found != by_name.end()) {
+      if (!takes_tensor(argument.type()))
+        throw Refusal(RefusalKind::unsupported,
+                      "input `" + argument.name() + "` is a " + argument.type()->str() + ", not a tensor");
+      c10::IValue value(std::move(found->second));
+      by_name.erase(found);
+      return value;
+    }
+    if (argument.default_value()) return *argument.default_value();
+    if (takes_tensor(argument.type())) throw Refusal(RefusalKind::usage, "input `" + argument.name() + "` is missing");
+    throw Refusal(RefusalKind::unsupported, "forward() takes `" + argument.name() + "`, a " + argument.type()->str() +
+                                                " without a default; only tensors can be given");
+  }
+
+  torch::jit::Module m_module;
+  std::vector<Slot> m_slots;
+  std::vector<Place> m_places;
+  std::map<std::string, List> m_lists;  // by attribute
+  std::vector<InputSpec> m_inputs;
+  std::map<std::string, std::string> m_configuration;
+};
+
+}  // namespace
+
+std::unique_ptr<Network> build_torchscript(const std::string& source, const BuildOptions& options) {
+  for (const auto& [name, value] : options)
+    if (name != "non_persistent")
+      throw Refusal(RefusalKind::usage, "a TorchScript archive has no option `" + name + "`");
+  // Run the operators one by one as they are written: the same in the first run and in later ones, and as eager PyTorch
+  // does.
+  torch::jit::getProfilingMode() = false;
+  torch::jit::setGraphExecutorOptimize(false);
+  return std::make_unique<TorchScriptNetwork>(source, options);
+}
+
+}  // namespace goldseal::worker

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "numerics/layer_recorder.hpp"
+
+#include <ATen/Functions.h>
+
+#include <algorithm>
+
+namespace goldseal::worker {
+namespace {
+
+bool is_plain_floating(at::ScalarType type) {
+  return type == at::kDouble || type == at::kFloat || type == at::kHalf || type == at::kBFloat16;
+}
+
+}  // namespace
+
+void LayerRecorder::add(const std::string& module, const std::string& op, const at::Tensor& output) {
+  if (m_layers.size() >= k_max_layers || !output.defined() || output.numel() == 0) return;
+  if (output.layout() != at::kStrided || !is_plain_floating(output.scalar_type())) return;
+  m_layers.push_back({module, op, output.scalar_type(), output.sizes().vec(), sketch_of(output)});
+}
+
+at::Tensor LayerRecorder::table() const {
+  const auto width = static_cast<std::int64_t>(k_projections + 2);
+  auto table = at::empty({static_cast<std::int64_t>(m_layers.size()), width}, at::kDouble);
+  auto* to = table.data_ptr<double>();
+  for (const auto& layer : m_layers) {
+    to = std::copy(layer.sketch.projections.begin(), layer.sketch.projections.end(), to);
+    *to++ = layer.sketch.rms;
+    *to++ = layer.sketch.non_finite;
+  }
+  return table;
+}
+
+}  // namespace goldseal::worker

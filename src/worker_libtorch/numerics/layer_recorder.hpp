@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "numerics/layer_sketch.hpp"
+#include "networks/network.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace goldseal::worker {
+
+/// A network that calls more operators than this (one unrolled over many steps) is sketched up to here.
+inline constexpr std::size_t k_max_layers = 4096;
+
+/// Keeps the sketches of a run's layers in the order of their computation, and no tensor.
+class LayerRecorder {
+ public:
+  struct Layer {
+    std::string module;  // dotted path; empty for the network itself
+    std::string op;      // `aten::conv2d`
+    at::ScalarType dtype;
+    std::vector<std::int64_t> shape;
+    LayerSketch sketch;
+  };
+
+  /// Does nothing for a tensor that is not of a plain floating type, an empty one, or beyond k_max_layers.
+  void add(const std::string& module, const std::string& op, const at::Tensor& output);
+
+  const std::vector<Layer>& layers() const { return m_layers; }
+
+  /// float64 [layers, k_projections + 2]: projections, rms, number of elements that are not finite.
+  at::Tensor table() const;
+
+ private:
+  std::vector<Layer> m_layers;
+};
+
+}  // namespace goldseal::worker

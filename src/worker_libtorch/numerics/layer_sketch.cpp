@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "numerics/layer_sketch.hpp"
+
+#include "numerics/perturbation.hpp"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace goldseal::worker {
+namespace {
+
+// Elements whose sums are formed one after the other; a multiple of the 8 that share a hash.
+constexpr std::int64_t k_block = 4096;
+constexpr std::int64_t k_blocks_a_task = 8;
+constexpr std::int64_t k_shared = 8;
+
+// The signs of the 8 projections for each value of a byte.
+using Signs = std::array<std::array<double, k_projections>, 256>;
+
+constexpr Signs make_signs() {
+  Signs signs{};
+  for (std::size_t byte = 0; byte < signs.size(); ++byte)
+    for (std::size_t k = 0; k < k_projections; ++k) signs[byte][k] = (byte >> k & 1) != 0 ? 1.0 : -1.0;
+  return signs;
+}
+
+constexpr Signs k_signs = make_signs();
+
+constexpr std::uint64_t hash_of(std::uint64_t group) { return mix((group + 1) * 0x9E3779B97F4A7C15); }
+
+struct Sums {
+  std::array<double, k_projections> projections{};
+  double squares = 0;
+  std::int64_t non_finite = 0;
+};
+
+template <class Element>
+Sums sum_block(const Element* values, std::int64_t begin, std::int64_t end) {
+  Sums sums;
+  for (auto group = begin; group < end; group += k_shared) {
+    auto bytes = hash_of(static_cast<std::uint64_t>(group / k_shared));
+    const auto last = std::min(group + k_shared, end);
+    for (auto i = group; i < last; ++i, bytes >>= 8) {
+      auto value = static_cast<double>(values[i]);
+      if (!std::isfinite(value)) {
+        ++sums.non_finite;
+        value = 0;
+      }
+      const auto& signs = k_signs[bytes & 0xFF];
+      for (std::size_t k = 0; k < k_projections; ++k) sums.projections[k] += signs[k] * value;
+      sums.squares += value * value;
+    }
+  }
+  return sums;
+}
+
+// Blocks in parallel, their sums added in order, so that threads change no digit.
+template <class Element>
+LayerSketch sketch(const Element* values, std::int64_t count) {
+  const auto blocks = (count + k_block - 1) / k_block;
+  std::vector<Sums> parts(static_cast<std::size_t>(blocks));
+  at::parallel_for(0, blocks, k_blocks_a_task, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = begin; i < end; ++i)
+      parts[static_cast<std::size_t>(i)] = sum_block(values, i * k_block, std::min(count, (i + 1) * k_block));
+  });
+  LayerSketch total;
+  for (const auto& part : parts) {
+    for (std::size_t k = 0; k < k_projections; ++k) total.projections[k] += part.projections[k];
+    total.rms += part.squares;
+    total.non_finite += static_cast<double>(part.non_finite);
+  }
+  const auto scale = 1.0 / std::sqrt(static_cast<double>(std::max<std::int64_t>(count, 1)));
+  for (auto& projection : total.projections) projection *= scale;
+  total.rms = std::sqrt(total.rms) * scale;
+  return total;
+}
+
+}  // namespace
+
+LayerSketch sketch_of(const at::Tensor& tensor) {
+  auto values = tensor.to(at::kCPU);
+  if (values.scalar_type() != at::kDouble && values.scalar_type() != at::kFloat) values = values.to(at::kFloat);
+  values = values.contiguous();
+  if (values.scalar_type() == at::kDouble) return sketch(values.data_ptr<double>(), values.numel());
+  return sketch(values.data_ptr<float>(), values.numel());
+}
+
+}  // namespace goldseal::worker

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "numerics/operator_watch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace goldseal::worker {
+namespace {
+
+// They compute nothing; whether they copy depends on the type and the layout of what they are given.
+constexpr std::array k_conversions{"aten::to",      "aten::_to_copy", "aten::contiguous", "aten::clone",
+                                   "aten::reshape", "aten::flatten",  "aten::detach",     "aten::copy_",
+                                   "aten::type_as", "aten::alias",    "aten::empty",      "aten::empty_like"};
+
+bool is_conversion(std::string_view op) {
+  return std::any_of(k_conversions.begin(), k_conversions.end(), [&](const char* name) { return op == name; });
+}
+
+const void* memory_of(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
+}
+
+// A boxed call shows the interpreter's whole stack, of which its own values are the last.
+template <class Values>
+c10::ArrayRef<c10::IValue> own(const Values& values, std::size_t count) {
+  const c10::ArrayRef<c10::IValue> all(values.data(), values.size());
+  return all.size() > count ? all.slice(all.size() - count) : all;
+}
+
+}  // namespace
+
+struct OperatorWatch::Call : at::ObserverContext {
+  std::vector<const void*> memory;  // of the tensors that it was given
+  std::string slot;
+};
+
+thread_local OperatorWatch* OperatorWatch::s_active = nullptr;
+
+OperatorWatch::OperatorWatch(std::unordered_map<const void*, std::string> slots, Notice notice)
+    : m_slots(std::move(slots)), m_notice(std::move(notice)) {
+  s_active = this;
+  m_handle = at::addThreadLocalCallback(at::RecordFunctionCallback(&begin, &end)
+                                            .needsInputs(true)
+                                            .needsOutputs(true)
+                                            .scopes({at::RecordScope::FUNCTION}));
+}
+
+OperatorWatch::~OperatorWatch() {
+  at::removeCallback(m_handle);
+  s_active = nullptr;
+}
+
+std::unique_ptr<at::ObserverContext> OperatorWatch::begin(const at::RecordFunction& function) {
+  if (s_active == nullptr || s_active->m_depth++ > 0) return nullptr;
+  auto call = std::make_unique<Call>();
+  for (const auto& input : own(function.inputs(), function.num_inputs())) {
+    if (!input.isTensor()) continue;
+    call->memory.push_back(memory_of(input.toTensor()));
+    const auto slot = s_active->m_slots.find(input.toTensor().unsafeGetTensorImpl());
+    if (slot != s_active->m_slots.end() && call->slot.empty()) call->slot = slot->second;
+  }
+  return call;
+}
+
+void OperatorWatch::end(const at::RecordFunction& function, at::ObserverContext* context) {
+  if (s_active == nullptr || s_active->m_depth == 0) return;
+  // What is called while the result is told is the teller's, and counts as within.
+  if (s_active->m_depth == 1 && context != nullptr) s_active->tell(function, *static_cast<Call*>(context));
+  --s_active->m_depth;
+}
+
+void OperatorWatch::tell(const at::RecordFunction& function, const Call& call) {
+  const std::string op = function.name();
+  if (is_conversion(op)) return;
+  const bool in_place = !op.empty() && op.back() == '_';
+  for (const auto& output : own(function.outputs(), function.num_outputs())) {
+    if (!output.isTensor()) continue;
+    const auto* const memory = memory_of(output.toTensor());
+    if (!in_place && std::find(call.memory.begin(), call.memory.end(), memory) != call.memory.end()) continue;
+    m_notice(op, call.slot, output.toTensor());
+    return;
+  }
+}
+
+}  // namespace goldseal::worker

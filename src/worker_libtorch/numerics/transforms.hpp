@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "networks/network.hpp"
+#include "numerics/perturbation.hpp"
+
+#include <optional>
+
+namespace goldseal::worker {
+
+/// What `compute`, `perturb` and `device` of a run ask for.
+struct Conversion {
+  bool float64 = false;
+  std::optional<Perturbation> perturbation;
+  at::Device device = at::kCPU;
+};
+
+/// `tensor` in float64, each element moved where there is a perturbation; a tensor of another than a
+/// floating type as it is. The result is new memory unless nothing changes.
+at::Tensor to_float64(const at::Tensor& tensor, const std::string& name,
+                      const std::optional<Perturbation>& perturbation);
+
+/// `tensor` with each element moved, rounded once to its own type. A tensor of another than a floating type
+/// as it is.
+at::Tensor perturbed_in_own_type(const at::Tensor& tensor, const std::string& name, const Perturbation& perturbation);
+
+/// A Transform that makes a leaf of each floating slot's tensor, for gradients; `leaves` gets them with their names.
+Transform make_leaves(const Transform& transform, NamedTensors& leaves);
+
+/// The Transform of a run; empty when the run computes with the tensors as they are.
+Transform make_transform(const Conversion& conversion);
+
+}  // namespace goldseal::worker

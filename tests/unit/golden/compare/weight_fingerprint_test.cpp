@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "golden/synthetic.hpp"
+
+#include "catch.hpp"
+#include "golden/halves.hpp"
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/golden/tensors/half.hpp>
+#include <goldseal/golden/compare/weight_fingerprint.hpp>
+
+#include <fmt/format.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+using namespace goldseal;
+using namespace goldseal::golden;
+
+namespace {
+
+using Kind = WeightChange::Kind;
+
+std::vector<float> weights(std::size_t count, std::uint64_t seed) {
+  const auto values = synthetic::normal(count, 0.1, seed);
+  return {values.begin(), values.end()};
+}
+
+float flipped(float value, int bit) {
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) ^ (std::uint32_t{1} << bit));
+}
+
+WeightChange change(const std::vector<float>& before, const std::vector<float>& after) {
+  return explain_change(synthetic::floats(after), trace(synthetic::floats(before)));
+}
+
+}  // namespace
+
+TEST_CASE("Any one flipped bit is named with its element and both values") {
+  CHECK(rc::check("element and bit", [] {
+    const auto before = weights(*rc::gen::inRange<std::size_t>(2, 5000), *rc::gen::inRange<std::uint64_t>(0, 99));
+    const auto index = *rc::gen::inRange<std::size_t>(0, before.size());
+    const auto bit = *rc::gen::inRange(0, 32);
+    auto after = before;
+    after[index] = flipped(before[index], bit);
+    const auto found = change(before, after);
+    RC_ASSERT(found.kind == Kind::one_element);
+    RC_ASSERT(found.text.starts_with(
+        fmt::format("bit {} of element [{}] flipped: {:.9g} became", bit, index, static_cast<double>(before[index]))));
+  }));
+}
+
+TEST_CASE("A wholly overwritten element is told by how many bits differ") {
+  auto before = weights(100, 1);
+  before[40] = 1.5F;
+  auto after = before;
+  after[40] = -1.5F;
+  CHECK(change(before, after).text == "bit 31 of element [40] flipped: 1.5 became -1.5");
+  after[40] = 0;
+  CHECK(change(before, after).text == "8 bits of element [40] flipped: 1.5 became 0");
+}
+
+TEST_CASE("Rounding to half precision is recognised") {
+  const auto before = weights(1000, 2);
+  auto after = before;
+  for (auto& value : after) value = round_to_float16(value);
+  CHECK(change(before, after).kind == Kind::to_float16);
+  after = before;
+  for (auto& value : after) value = round_to_bfloat16(value);
+  CHECK(change(before, after).kind == Kind::to_bfloat16);
+}
+
+TEST_CASE("What was never loaded, is not finite, or stands in another order is told apart") {
+  const auto before = weights(1000, 3);
+  CHECK(change(before, before).kind == Kind::none);
+  CHECK(change(before, std::vector<float>(1000, 0)).kind == Kind::zero);
+  CHECK(change(before, std::vector<float>(1000, 1)).kind == Kind::constant);
+  auto after = before;
+  after[5] = after[6] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(change(before, after).text == "2 of 1000 elements are NaN or infinite");
+  after = before;
+  std::ranges::reverse(after);
+  CHECK(change(before, after).kind == Kind::permuted);
+  CHECK(change(before, weights(1000, 4)).kind == Kind::other);
+}
+
+TEST_CASE("Integers of every width have their flipped bit named too") {
+  const auto before = make_tensor("n", DType::int64, {3}, std::vector<std::int64_t>{7, -8, 9});
+  const auto after = make_tensor("n", DType::int64, {3}, std::vector<std::int64_t>{7, -8, 25});
+  CHECK(explain_change(after, trace(before)).text == "bit 4 of element [2] flipped: 9 became 25");
+  const auto byte = make_tensor("b", DType::uint8, {2}, std::vector<std::uint8_t>{1, 2});
+  const auto other = make_tensor("b", DType::uint8, {2}, std::vector<std::uint8_t>{1, 130});
+  CHECK(explain_change(other, trace(byte)).text == "bit 7 of element [1] flipped: 2 became 130");
+}
+
+TEST_CASE("The fast roundings agree with the definition on every exponent") {
+  CHECK(rc::check("float -> half -> float", [] {
+    const auto value = std::bit_cast<float>(*rc::gen::arbitrary<std::uint32_t>());
+    const float half = round_to_float16(value);
+    const float brain = round_to_bfloat16(value);
+    if (std::isnan(value)) {
+      RC_ASSERT(std::isnan(half) && std::isnan(brain));
+      return;
+    }
+    RC_ASSERT(half == float16_to_float(half_bits(static_cast<double>(value), DType::float16)));
+    RC_ASSERT(brain == bfloat16_to_float(half_bits(static_cast<double>(value), DType::bfloat16)));
+    RC_ASSERT(std::signbit(half) == std::signbit(value));
+  }));
+}
+
+TEST_CASE("Traces are packed and unpacked") {
+  const std::vector<WeightTrace> traces{{1, 2, 3, 4, 5}, {6, 7, 8, 9, ~std::uint64_t{0}}};
+  CHECK(unpack_traces(pack_traces(traces)) == traces);
+  CHECK_THROWS_AS(unpack_traces(synthetic::floats({1, 2})), Error);
+}

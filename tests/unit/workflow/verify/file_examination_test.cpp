@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catch.hpp"
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/workflow/verify/file_examination.hpp>
+
+#include <optional>
+#include <string>
+
+using namespace goldseal;
+
+namespace {
+
+Observation with_enclosed(std::string builder) {
+  Observation observed;
+  observed.sealed.model.builder = std::move(builder);
+  observed.sealed.model.source = "../model";
+  observed.sealed.model.files.push_back(
+      {std::string(k_enclosed_role), "architecture.bin", 3, sha256("net"), std::nullopt});
+  return observed;
+}
+
+JudgeRequest of_seal() {
+  JudgeRequest request;
+  request.seal = "/nowhere/model.seal";
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("A file of the seal is never loaded as native code, whatever form the manifest states") {
+  for (const auto* const form : {"plugin", "aoti", "python", ""}) {
+    auto observed = with_enclosed(form);
+    try {
+      const FileExamination files(of_seal(), observed);
+      FAIL("accepted " << form);
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::malformed);
+      CHECK(error.message() ==
+            "model.builder: expected of a seal with an enclosed file darknet, torchscript, export, found " +
+                std::string(form));
+      CHECK(error.where() == "/nowhere/model.seal/manifest.toml");
+      CHECK_FALSE(error.remedy().empty());
+    }
+    // A program is held to the same: the manifest may have been made by other means than by reading a file.
+    auto program = with_enclosed("python");
+    program.sealed.model.enclosed = EnclosedProgram{form, {}};
+    CHECK_THROWS_AS(FileExamination(of_seal(), program), Error);
+  }
+}
+
+TEST_CASE("A file of the seal is built in the forms that are interpreted") {
+  for (const auto* const form : {"darknet", "torchscript", "export"}) {
+    auto observed = with_enclosed(form);
+    const FileExamination files(of_seal(), observed);
+    CHECK(files.builds_from_seal());
+    CHECK(files.model().builder == form);
+    CHECK(files.model().source == "/nowhere/model.seal/architecture.bin");
+  }
+}
