@@ -20,7 +20,7 @@ extern const Check k_worker_device;
 extern const Check k_worker_run;
 extern const Check k_golden_input;
 extern const Check k_golden_structure;
-extern const Check k_golden_shadow;
+extern const Check k_golden_float64;
 extern const Check k_golden_native;
 extern const Check k_golden_detections;
 extern const Check k_golden_discrete;

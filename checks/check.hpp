@@ -21,7 +21,7 @@ struct CheckSettings {
 /// detail; the runner sets id and severity, and turns a failure into a warning where the policy says so. A check that
 /// does not apply returns `skipped` with the reason.
 struct Check {
-  std::string_view id;           ///< `golden.shadow`
+  std::string_view id;           ///< `golden.float64`
   std::string_view title;        ///< one line for lists
   std::string_view explanation;  ///< for `goldseal explain`: what it compares, why it matters, what to do
   Severity severity = Severity::fail;

@@ -4,10 +4,10 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/golden/compare/comparison.hpp>
-#include <goldseal/golden/detections/detection_verdict.hpp>
 #include <goldseal/golden/compare/discrete.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
+#include <goldseal/golden/detections/detection_verdict.hpp>
 #include <goldseal/golden/images/input_drift.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
 #include <goldseal/golden/layers/layers.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/protocol.hpp>
@@ -27,7 +27,7 @@ struct FileObservation {
   bool present = false;
   std::uint64_t bytes = 0;
   std::optional<Digest> sha256;
-  std::optional<Digest> frame_sha256;
+  std::optional<Digest> non_tensor_sha256;
   std::string container;
   std::vector<std::pair<std::string, std::string>> notes;  ///< rule and message, from the reader
   bool packed_weights = false;                             ///< it holds weights that no digest of a tensor vouches for
@@ -50,11 +50,11 @@ struct OutputObservation {
   std::string golden_case;
   std::string output;
   golden::NoiseFloor noise;
-  std::optional<golden::Deviation> shadow;  ///< the float64 run; nothing where it was not made
+  std::optional<golden::Deviation> float64;  ///< the float64 run; nothing where it was not made
   std::optional<golden::Deviation> native;
   std::optional<golden::RepeatVerdict> repeat;
-  std::optional<golden::DiscreteVerdict> discrete;         ///< of integers and bools: the native run
-  std::optional<golden::DiscreteVerdict> discrete_shadow;  ///< the same in float64
+  std::optional<golden::DiscreteVerdict> discrete;          ///< of integers and bools: the native run
+  std::optional<golden::DiscreteVerdict> discrete_float64;  ///< the same in float64
   std::string device = {};  ///< the GPU that computed it, where the model was run on several
   std::string structure;    ///< what is wrong with its name, shape or type; empty for nothing
 };
@@ -77,7 +77,7 @@ struct DetectionObservation {
 struct TrialObservation {
   std::string golden_case;
   std::string setting;  ///< `oneDNN off`
-  double severity = 0;  ///< the worst output's LaneVerdict::severity
+  double severity = 0;  ///< the worst output's OutputVerdict::severity
   golden::LayerRun run = golden::LayerRun::native;
   std::string cause = {};   ///< what it means where the difference goes; empty where the setting says it
   std::string remedy = {};  ///< what to do then; empty where the check's own says it
@@ -88,7 +88,7 @@ struct TrialObservation {
 struct LayerObservation {
   std::string golden_case;
   golden::LayerRun run = golden::LayerRun::float64;
-  golden::LayerTrail trail;
+  golden::LayerTrace trace;
   std::string device = {};  ///< as in OutputObservation
 };
 
@@ -129,7 +129,7 @@ struct Observation {
   Environment found;
   bool asked_pytorch = false;  ///< `found` has what only a running PyTorch knows
   bool with_model = false;     ///< the model was to be run, not the machine judged alone
-  bool quick = false;          ///< no float64 shadow and no repetition were asked for
+  bool quick = false;          ///< no float64 run and no repetition were asked for
   std::vector<FileObservation> files;
   std::optional<Digest> golden_sha256;  ///< of golden.safetensors as found; nothing where the file is missing
   std::optional<KeyObservation> sealed_keys;

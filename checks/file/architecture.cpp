@@ -10,8 +10,8 @@ namespace {
 Finding judge_architecture(const Observation& observed, const CheckSettings&) {
   const auto* const record = find_record(observed, "architecture");
   const auto* const file = find_file(observed, "architecture");
-  if (file == nullptr && find_file(observed, k_enclosed_role) != nullptr)
-    return skipped("the network is built from what the seal encloses: seal.architecture");
+  if (file == nullptr && find_file(observed, k_embedded_role) != nullptr)
+    return skipped("the network is built from what the seal embeds: seal.architecture");
   if (record == nullptr || file == nullptr) return skipped("the network is not described by a file of its own");
   if (!file->present) {
     return failed("the file that describes the network is missing", file->path, "no such file",

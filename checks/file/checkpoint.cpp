@@ -71,7 +71,7 @@ Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
                   "sha256 " + to_hex(record->sha256), file->sha256 ? "sha256 " + to_hex(*file->sha256) : "unreadable",
                   "use the file that was sealed, or seal this one");
   }
-  auto finding = passed(file->frame_sha256 == record->frame_sha256
+  auto finding = passed(file->non_tensor_sha256 == record->non_tensor_sha256
                             ? "the checkpoint differs outside its tensors"
                             : "the checkpoint was written anew; every tensor is as it was sealed");
   finding.status = Status::warn;

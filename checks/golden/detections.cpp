@@ -56,7 +56,7 @@ Finding judge_detected(const Observation& observed, const CheckSettings&) {
       failed(fmt::format("the {} run of {} finds other objects: {}", worst->run, place, summary(worst->verdict)),
              fmt::format("{} objects in {}", worst->verdict.sealed, worst->outputs),
              fmt::format("{} objects; {}", worst->verdict.found, summary(worst->verdict)),
-             "mend what golden.shadow or golden.native names; if neither does, compare the thresholds of "
+             "mend what golden.float64 or golden.native names; if neither does, compare the thresholds of "
              "the selecting step with those that were sealed");
   if (!table.rows.empty()) finding.tables.push_back(std::move(table));
   return finding;
@@ -71,7 +71,7 @@ const Check k_golden_detections{
         "Outputs of one row an object (boxes, scores, labels) have no fixed places: a threshold or a suppression "
         "decides which rows there are, and rounding can tip it. Each row is held against the sealed row that it "
         "belongs to: the one of the same class whose box and score are nearest, within a sixteenth of a column's "
-        "size; how exact it must be is for golden.shadow and golden.native to say. Rows that came or went at capture, "
+        "size; how exact it must be is for golden.float64 and golden.native to say. Rows that came or went at capture, "
         "when weights and inputs were moved by as much as a sound machine's whole error, are left to rounding. A row "
         "that is missing, one that no run at capture gave, and another order fail.",
     .severity = Severity::required,

@@ -26,9 +26,9 @@ Finding judge_discrete_outputs(const Observation& observed, const CheckSettings&
   const OutputObservation* worst = nullptr;
   for (const auto& output : observed.outputs) {
     if (output.discrete) add_row(table, output, "native", *output.discrete);
-    if (output.discrete_shadow) add_row(table, output, "float64", *output.discrete_shadow);
+    if (output.discrete_float64) add_row(table, output, "float64", *output.discrete_float64);
     const bool passes =
-        (!output.discrete || output.discrete->pass) && (!output.discrete_shadow || output.discrete_shadow->pass);
+        (!output.discrete || output.discrete->pass) && (!output.discrete_float64 || output.discrete_float64->pass);
     if (!passes && worst == nullptr) worst = &output;
   }
   if (table.rows.empty()) return skipped("no output is of integers or bools");
@@ -37,7 +37,7 @@ Finding judge_discrete_outputs(const Observation& observed, const CheckSettings&
           ? passed("every class, index and mask that does not depend on rounding is the sealed one")
           : failed(fmt::format("{} picks otherwise where rounding does not decide", output_name(*worst)),
                    "the sealed integers and bools", "see the table",
-                   "mend what golden.shadow or golden.native names; a machine that passes those picks alike");
+                   "mend what golden.float64 or golden.native names; a machine that passes those picks alike");
   finding.tables.push_back(std::move(table));
   return finding;
 }

@@ -15,13 +15,13 @@ constexpr std::size_t k_after = 5;
 
 std::string shown_ratio(double ratio) { return std::isinf(ratio) ? "not comparable" : fmt::format("{:.3g}", ratio); }
 
-Table table_of(const golden::LayerTrail& trail) {
+Table table_of(const golden::LayerTrace& trace) {
   Table table{"layers", {"layer", "error/noise", "limit", ""}, {}};
-  const auto first = *trail.first;
+  const auto first = *trace.first;
   const auto begin = first - std::min(first, k_before);
-  const auto end = std::min(trail.steps.size(), first + k_after);
+  const auto end = std::min(trace.steps.size(), first + k_after);
   for (auto i = begin; i < end; ++i) {
-    const auto& step = trail.steps[i];
+    const auto& step = trace.steps[i];
     table.rows.push_back({step.label, shown_ratio(step.ratio), fmt::format("{:.3g}", step.limit),
                           i == first ? "first that differs" : ""});
   }
@@ -33,10 +33,10 @@ bool sealed_with_layers(const Observation& observed, const std::string& golden_c
                              [&](const GoldenCase& golden) { return golden.name == golden_case && golden.layers > 0; });
 }
 
-std::string phrase_of(const golden::LayerTrail& trail) {
-  if (!trail.first) return "; each of its layers agrees on the whole: it differs in few elements, or behind the last";
-  const auto& step = trail.steps[*trail.first];
-  if (std::isinf(step.ratio) && !trail.departure.empty()) return fmt::format("; the layers part: {}", trail.departure);
+std::string phrase_of(const golden::LayerTrace& trace) {
+  if (!trace.first) return "; each of its layers agrees on the whole: it differs in few elements, or behind the last";
+  const auto& step = trace.steps[*trace.first];
+  if (std::isinf(step.ratio) && !trace.departure.empty()) return fmt::format("; the layers part: {}", trace.departure);
   return fmt::format("; the first layer that differs is {}, by {:.3g} times what rounding can explain", step.label,
                      step.ratio / step.limit);
 }
@@ -53,8 +53,8 @@ std::string tell_layers(const Observation& observed, const OutputObservation& ou
                ? ""
                : "; the seal has no sketches of the layers, so the first one that differs cannot be named";
   }
-  if (found->trail.first) failure.tables.push_back(table_of(found->trail));
-  return phrase_of(found->trail);
+  if (found->trace.first) failure.tables.push_back(table_of(found->trace));
+  return phrase_of(found->trace);
 }
 
 }  // namespace goldseal

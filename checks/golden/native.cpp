@@ -17,7 +17,7 @@ constexpr std::string_view k_reduced =
 // The size of an error names a precision only where nothing else is wrong: with another network it is chance.
 std::string precision_clue(const OutputObservation& output) {
   if (output.noise.native || output.native->mask_mismatches > 0) return {};
-  if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return {};
+  if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return {};
   return fmt::format("; the error is that of {}",
                      golden::to_string(golden::precision_at_work(output.native->rms_ratio)));
 }
@@ -30,28 +30,28 @@ bool all_same_bits(const Observation& observed) {
 
 Finding judge_native_outputs(const Observation& observed, const CheckSettings& settings) {
   if (observed.outputs.empty()) return nothing_to_judge(observed);
-  auto lanes = judge_lanes(observed, &OutputObservation::native, [&](const OutputObservation& output) {
+  auto summary = judge_outputs(observed, &OutputObservation::native, [&](const OutputObservation& output) {
     return native_lane(output, settings.permitted_bits);
   });
-  if (lanes.judged == 0 && only_discrete(observed))
+  if (summary.judged == 0 && only_discrete(observed))
     return skipped("every output is of integers or bools: golden.discrete");
-  if (lanes.judged == 0) return undecided("no output was computed that could be judged");
-  if (lanes.worst == nullptr) {
-    lanes.detail.message =
+  if (summary.judged == 0) return undecided("no output was computed that could be judged");
+  if (summary.worst == nullptr) {
+    summary.detail.message =
         all_same_bits(observed)
-            ? fmt::format("all {} outputs are bit for bit the sealed ones", lanes.judged)
-            : fmt::format("all {} outputs agree with the seal within the noise of rounding", lanes.judged);
-    if (any_without_float64(observed)) lanes.detail.message += k_reduced;
-    return std::move(lanes.detail);
+            ? fmt::format("all {} outputs are bit for bit the sealed ones", summary.judged)
+            : fmt::format("all {} outputs agree with the seal within the noise of rounding", summary.judged);
+    if (any_without_float64(observed)) summary.detail.message += k_reduced;
+    return std::move(summary.detail);
   }
-  const auto difference = tell_difference(lanes);
+  const auto difference = tell_difference(summary);
   auto failure =
-      failed(fmt::format("{} {}{}", output_name(*lanes.worst), difference.phrase, precision_clue(*lanes.worst)),
+      failed(fmt::format("{} {}{}", output_name(*summary.worst), difference.phrase, precision_clue(*summary.worst)),
              difference.expected, difference.actual,
-             "if golden.shadow passes, the machine computes at another precision or wrongly: compare the env.numerics "
-             "findings; else mend what golden.shadow names");
-  const auto& worst = *lanes.worst;
-  failure = with_detail(std::move(failure), std::move(lanes));
+             "if golden.float64 passes, the machine computes at another precision or wrongly: compare the env.numerics "
+             "findings; else mend what golden.float64 names");
+  const auto& worst = *summary.worst;
+  failure = with_detail(std::move(failure), std::move(summary));
   failure.message += tell_layers(observed, worst, golden::LayerRun::native, failure);
   failure.message += tell_trials(observed, worst, golden::LayerRun::native, failure);
   return failure;

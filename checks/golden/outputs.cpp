@@ -25,9 +25,9 @@ const golden::ElementPair* telling_element(const golden::Deviation& deviation) {
 }
 
 std::vector<std::string> row_of(const OutputObservation& output, const golden::Deviation& deviation,
-                                const golden::LaneVerdict& lane) {
-  std::vector<std::string> row{output_name(output), fmt::format("{:.3g}", lane.diffuse),
-                               fmt::format("{:.3g}", lane.diffuse_limit)};
+                                const golden::OutputVerdict& verdict) {
+  std::vector<std::string> row{output_name(output), fmt::format("{:.3g}", verdict.diffuse),
+                               fmt::format("{:.3g}", verdict.diffuse_limit)};
   const auto* const element = telling_element(deviation);
   if (element == nullptr) {
     row.insert(row.end(), {"none", "", "", "0"});
@@ -45,10 +45,10 @@ std::vector<std::string> row_of(const OutputObservation& output, const golden::D
 
 // Unlike the table, these have every digit; what does not apply to an output is left out.
 void add_measurements(Finding& finding, const std::string& name, const golden::Deviation& deviation,
-                      const golden::LaneVerdict& lane) {
+                      const golden::OutputVerdict& verdict) {
   auto& measurements = finding.measurements;
-  measurements.push_back({name + ".diffuse", lane.diffuse, lane.diffuse_limit, "noise"});
-  measurements.push_back({name + ".local", lane.local, lane.local_limit, "noise"});
+  measurements.push_back({name + ".diffuse", verdict.diffuse, verdict.diffuse_limit, "noise"});
+  measurements.push_back({name + ".local", verdict.local, verdict.local_limit, "noise"});
   const auto add = [&](std::string_view what, std::optional<double> value, std::string_view unit = "") {
     if (value) measurements.push_back({fmt::format("{}.{}", name, what), *value, std::nullopt, std::string(unit)});
   };
@@ -67,16 +67,16 @@ void add_measurements(Finding& finding, const std::string& name, const golden::D
   add("top5", deviation.top5);
 }
 
-void add_lane(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
-              const golden::LaneVerdict& lane) {
+void add_output(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
+                const golden::OutputVerdict& verdict) {
   if (finding.tables.empty()) {
     finding.tables.push_back({"outputs",
                               {"output", "error/noise", "limit", "worst element", "expected", "found", "ulp", "cosine",
                                "PSNR (dB)", "top 1", "top 5"},
                               {}});
   }
-  finding.tables.front().rows.push_back(row_of(output, deviation, lane));
-  add_measurements(finding, output_name(output), deviation, lane);
+  finding.tables.front().rows.push_back(row_of(output, deviation, verdict));
+  add_measurements(finding, output_name(output), deviation, verdict);
 }
 
 // Some measures are of no output here: the places of the largest, where no output has rows.
@@ -118,49 +118,49 @@ bool any_without_float64(const Observation& observed) {
   return std::ranges::any_of(observed.outputs, [](const OutputObservation& output) { return output.noise.native; });
 }
 
-golden::LaneVerdict native_lane(const OutputObservation& output, int permitted_bits) {
+golden::OutputVerdict native_lane(const OutputObservation& output, int permitted_bits) {
   const auto own = golden::judge_native(*output.native, output.noise);
   if (own.pass || permitted_bits >= output.noise.bits || output.noise.native) return own;
   return golden::judge_native_policy(*output.native, output.noise, permitted_bits);
 }
 
-LaneSummary judge_lanes(const Observation& observed, std::optional<golden::Deviation> OutputObservation::*run,
-                        const std::function<golden::LaneVerdict(const OutputObservation&)>& judge) {
-  LaneSummary lanes;
+OutputSummary judge_outputs(const Observation& observed, std::optional<golden::Deviation> OutputObservation::*run,
+                            const std::function<golden::OutputVerdict(const OutputObservation&)>& judge) {
+  OutputSummary summary;
   for (const auto& output : observed.outputs) {
     if (!(output.*run)) continue;
-    ++lanes.judged;
+    ++summary.judged;
     const auto verdict = judge(output);
-    add_lane(lanes.detail, output, *(output.*run), verdict);
-    if (verdict.pass || (lanes.worst != nullptr && verdict.severity() <= lanes.verdict.severity())) continue;
-    lanes.worst = &output;
-    lanes.deviation = &*(output.*run);
-    lanes.verdict = verdict;
+    add_output(summary.detail, output, *(output.*run), verdict);
+    if (verdict.pass || (summary.worst != nullptr && verdict.severity() <= summary.verdict.severity())) continue;
+    summary.worst = &output;
+    summary.deviation = &*(output.*run);
+    summary.verdict = verdict;
   }
-  for (auto& table : lanes.detail.tables) drop_empty_columns(table);
-  return lanes;
+  for (auto& table : summary.detail.tables) drop_empty_columns(table);
+  return summary;
 }
 
-LaneDifference tell_difference(const LaneSummary& lanes) {
-  const auto& deviation = *lanes.deviation;
-  const auto& lane = lanes.verdict;
-  if (lane.mask_differs) {
+OutputDifference tell_difference(const OutputSummary& summary) {
+  const auto& deviation = *summary.deviation;
+  const auto& verdict = summary.verdict;
+  if (verdict.mask_differs) {
     return {fmt::format("is NaN or infinite where the seal is not, or the reverse, first at {}",
                         format_index(deviation.first_mismatch.index)),
             "NaN and infinities at the sealed places alone",
             fmt::format("{} of {} elements differ in kind", deviation.mask_mismatches, deviation.elements)};
   }
-  auto phrase = fmt::format("differs from the seal by {:.3g} times what rounding can explain", lane.severity());
-  if (lane.diffuse / lane.diffuse_limit >= lane.local / lane.local_limit)
-    return {std::move(phrase), fmt::format("error/noise at most {:.3g}", lane.diffuse_limit),
-            fmt::format("{:.3g}", lane.diffuse)};
-  return {phrase + " in single elements", fmt::format("error/noise of one element at most {:.3g}", lane.local_limit),
-          fmt::format("{:.3g} at {}", lane.local, format_index(deviation.worst.index))};
+  auto phrase = fmt::format("differs from the seal by {:.3g} times what rounding can explain", verdict.severity());
+  if (verdict.diffuse / verdict.diffuse_limit >= verdict.local / verdict.local_limit)
+    return {std::move(phrase), fmt::format("error/noise at most {:.3g}", verdict.diffuse_limit),
+            fmt::format("{:.3g}", verdict.diffuse)};
+  return {phrase + " in single elements", fmt::format("error/noise of one element at most {:.3g}", verdict.local_limit),
+          fmt::format("{:.3g} at {}", verdict.local, format_index(deviation.worst.index))};
 }
 
-Finding with_detail(Finding failure, LaneSummary lanes) {
-  failure.tables = std::move(lanes.detail.tables);
-  failure.measurements = std::move(lanes.detail.measurements);
+Finding with_detail(Finding failure, OutputSummary summary) {
+  failure.tables = std::move(summary.detail.tables);
+  failure.measurements = std::move(summary.detail.measurements);
   return failure;
 }
 

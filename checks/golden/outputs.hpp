@@ -24,35 +24,35 @@ namespace goldseal {
 /// True where an output's noise is of native runs, because its network has no float64 path.
 [[nodiscard]] bool any_without_float64(const Observation& observed);
 
-/// The native lane of an output that was run natively: at the weights' own precision, or at the one that the policy
+/// The native verdict of an output that was run natively: at the weights' own precision, or at the one that the policy
 /// permits.
-[[nodiscard]] golden::LaneVerdict native_lane(const OutputObservation& output, int permitted_bits);
+[[nodiscard]] golden::OutputVerdict native_lane(const OutputObservation& output, int permitted_bits);
 
-/// One lane of the golden verdict over all outputs.
-struct LaneSummary {
-  std::size_t judged = 0;                        ///< outputs that have the lane's run
+/// One verdict of the golden verdict over all outputs.
+struct OutputSummary {
+  std::size_t judged = 0;                        ///< outputs that have the verdict's run
   const OutputObservation* worst = nullptr;      ///< the failing one of the greatest severity; null where all pass
   const golden::Deviation* deviation = nullptr;  ///< of `worst`, in this run
-  golden::LaneVerdict verdict;                   ///< of `worst`
+  golden::OutputVerdict verdict;                 ///< of `worst`
   Finding detail;  ///< a pass that holds the table and the measurements of every output judged
 };
 
 /// Judges the outputs that have this run, each by `judge`.
-[[nodiscard]] LaneSummary judge_lanes(const Observation& observed,
-                                      std::optional<golden::Deviation> OutputObservation::*run,
-                                      const std::function<golden::LaneVerdict(const OutputObservation&)>& judge);
+[[nodiscard]] OutputSummary judge_outputs(const Observation& observed,
+                                          std::optional<golden::Deviation> OutputObservation::*run,
+                                          const std::function<golden::OutputVerdict(const OutputObservation&)>& judge);
 
-/// How the worst output of a lane differs, which must have one: for the message (`differs by …`), what was expected and
-/// what was found. The measure that is furthest beyond its limit tells.
-struct LaneDifference {
+/// How the worst output of a verdict differs, which must have one: for the message (`differs by …`), what was expected
+/// and what was found. The measure that is furthest beyond its limit tells.
+struct OutputDifference {
   std::string phrase;
   std::string expected;
   std::string actual;
 };
-[[nodiscard]] LaneDifference tell_difference(const LaneSummary& lanes);
+[[nodiscard]] OutputDifference tell_difference(const OutputSummary& summary);
 
 /// The failure with the summary's table and measurements behind it.
-[[nodiscard]] Finding with_detail(Finding failure, LaneSummary lanes);
+[[nodiscard]] Finding with_detail(Finding failure, OutputSummary summary);
 
 /// Where a run's layers part from the sealed ones: a phrase for the message, with a table in `failure`. Empty where
 /// the run was not followed; says so where the seal has no sketches.

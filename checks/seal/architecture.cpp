@@ -7,11 +7,11 @@
 namespace goldseal {
 namespace {
 
-Finding judge_enclosed_file(const Observation& observed, const CheckSettings&) {
-  const auto* const record = find_record(observed, k_enclosed_role);
-  if (record == nullptr) return skipped("the seal encloses no architecture");
-  const auto* const file = find_file(observed, k_enclosed_role);
-  if (file == nullptr) return skipped("the enclosed architecture was not looked at");
+Finding judge_embedded_file(const Observation& observed, const CheckSettings&) {
+  const auto* const record = find_record(observed, k_embedded_role);
+  if (record == nullptr) return skipped("the seal embeds no architecture");
+  const auto* const file = find_file(observed, k_embedded_role);
+  if (file == nullptr) return skipped("the embedded architecture was not looked at");
   const std::string remedy = "take the seal from its source again, or seal the checkpoint anew";
   const auto expected = "sha256 " + to_hex(record->sha256);
   if (!file->present)
@@ -19,20 +19,20 @@ Finding judge_enclosed_file(const Observation& observed, const CheckSettings&) {
   if (file->sha256 != record->sha256)
     return failed(fmt::format("{} was changed after it was sealed", record->path), expected,
                   file->sha256 ? "sha256 " + to_hex(*file->sha256) : "unreadable", remedy);
-  return passed(fmt::format("the enclosed {} is as it was sealed", record->path));
+  return passed(fmt::format("the embedded {} is as it was sealed", record->path));
 }
 
 }  // namespace
 
 const Check k_seal_architecture{
     .id = "seal.architecture",
-    .title = "The enclosed architecture is whole",
+    .title = "The embedded architecture is whole",
     .explanation =
-        "A seal that was made with --enclose holds the network's architecture without its weights, so that a target "
+        "A seal that was made with --embed holds the network's architecture without its weights, so that a target "
         "needs the checkpoint alone. Its SHA-256 is in the manifest: a network is never built from a file that "
         "differs.",
     .severity = Severity::integrity,
-    .judge = judge_enclosed_file,
+    .judge = judge_embedded_file,
 };
 
 }  // namespace goldseal

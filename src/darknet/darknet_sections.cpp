@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "darknet/darknet_sections.hpp"
 
-#include "darknet/refusal.hpp"
 #include "darknet/files.hpp"
+#include "darknet/refusal.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "facts/libraries.hpp"
 #include "protocol/channel.hpp"
 #include "protocol/error.hpp"
-#include "facts/libraries.hpp"
 #include "session.hpp"
 
 #include <fcntl.h>

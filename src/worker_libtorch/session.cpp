@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
-#include "protocol/error.hpp"
-#include "facts/facts.hpp"
-#include "protocol/fields.hpp"
 #include "darknet/files.hpp"
+#include "facts/facts.hpp"
 #include "numerics/gradients.hpp"
 #include "numerics/layer_recorder.hpp"
+#include "numerics/tensor_digest.hpp"
+#include "numerics/transforms.hpp"
+#include "protocol/error.hpp"
+#include "protocol/fields.hpp"
 #include "protocol/mapped_tensors.hpp"
 #include "protocol/paths.hpp"
 #include "protocol/run_settings.hpp"
-#include "numerics/tensor_digest.hpp"
 #include "protocol/tensor_file.hpp"
-#include "numerics/transforms.hpp"
 
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
@@ -31,7 +31,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t k_protocol = 1;
+constexpr std::uint64_t k_protocol = 2;
 constexpr std::size_t k_max_nonce = 256;
 
 class Stopwatch {
@@ -61,13 +61,13 @@ json names_of(const Builders& builders) {
   return names;
 }
 
-json describe(const Slot& slot) {
-  json entry{{"name", slot.name},
-             {"dtype", name_of_dtype(slot.dtype)},
-             {"shape", slot.shape},
-             {"kind", slot.parameter ? "parameter" : "buffer"},
-             {"persistent", slot.persistent}};
-  if (!slot.alias_of.empty()) entry["alias_of"] = slot.alias_of;
+json describe(const StateEntry& state_entry) {
+  json entry{{"name", state_entry.name},
+             {"dtype", name_of_dtype(state_entry.dtype)},
+             {"shape", state_entry.shape},
+             {"kind", state_entry.parameter ? "parameter" : "buffer"},
+             {"persistent", state_entry.persistent}};
+  if (!state_entry.alias_of.empty()) entry["alias_of"] = state_entry.alias_of;
   return entry;
 }
 
@@ -214,7 +214,7 @@ Session::Reply Session::hello(const json& request) {
   if (nonce.empty() || nonce.size() > k_max_nonce) throw Refusal(RefusalKind::usage, "`nonce` has 1 to 256 characters");
   m_channel.set_nonce(std::move(nonce));
   if (natural_field(request, "protocol") != k_protocol)
-    throw Refusal(RefusalKind::unsupported, "this worker speaks protocol 1", {},
+    throw Refusal(RefusalKind::unsupported, "this worker speaks protocol 2", {},
                   "build the worker anew: goldseal runtime build");
   m_directory = text_field(request, "run_directory");
 
@@ -241,11 +241,13 @@ Session::Reply Session::build(const json& request) {
   if (const auto constants = optional_text(request, "constants"))
     fill_constants(*m_network, map_tensors(read_json_file(resolved(*constants, m_directory)), m_directory));
 
-  json slots = json::array();
-  for (const auto& slot : m_network->slots()) slots.push_back(describe(slot));
+  json state_entries = json::array();
+  for (const auto& state_entry : m_network->state_entries()) state_entries.push_back(describe(state_entry));
   json inputs = json::array();
   for (const auto& input : m_network->inputs()) inputs.push_back(describe(input));
-  return {{"slots", std::move(slots)}, {"inputs", std::move(inputs)}, {"configuration", m_network->configuration()}};
+  return {{"state_entries", std::move(state_entries)},
+          {"inputs", std::move(inputs)},
+          {"configuration", m_network->configuration()}};
 }
 
 Session::Reply Session::load(const json& request) {
@@ -258,18 +260,18 @@ Session::Reply Session::load(const json& request) {
 
 Session::Reply Session::digest(const json&) {
   require_filled();
-  const auto& slots = network().slots();
+  const auto& state_entries = network().state_entries();
   std::vector<std::size_t> indexes;
   std::vector<at::Tensor> tensors;
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    if (!slots[i].persistent) continue;
+  for (std::size_t i = 0; i < state_entries.size(); ++i) {
+    if (!state_entries[i].persistent) continue;
     indexes.push_back(i);
     tensors.push_back(network().get(i));
   }
   const auto digests = digest_tensors(tensors);
   json entries = json::array();
   for (std::size_t k = 0; k < tensors.size(); ++k) {
-    auto entry = describe(slots[indexes[k]].name, tensors[k]);
+    auto entry = describe(state_entries[indexes[k]].name, tensors[k]);
     entry["sha256"] = digests[k];
     entries.push_back(std::move(entry));
   }
@@ -318,8 +320,8 @@ Session::Reply Session::gradients(const json& request) {
   pass.inputs = prepare_inputs(std::move(pass.inputs), pass.transform, /*channels_last=*/false);
   // Buffers have no gradient in some operators (the running mean of a normalisation), so only parameters are asked.
   std::set<std::string> parameters;
-  for (const auto& slot : network().slots())
-    if (slot.parameter) parameters.insert(slot.name);
+  for (const auto& state_entry : network().state_entries())
+    if (state_entry.parameter) parameters.insert(state_entry.name);
   const auto leaf = make_leaves(pass.transform, leaves);
   const Release release{network()};
   const auto outputs = network().run(std::move(pass.inputs),
@@ -346,14 +348,15 @@ Network& Session::network() const {
 }
 
 void Session::require_filled() const {
-  const auto& slots = network().slots();
-  for (std::size_t i = 0; i < slots.size(); ++i) {
+  const auto& state_entries = network().state_entries();
+  for (std::size_t i = 0; i < state_entries.size(); ++i) {
     const auto tensor = network().get(i);
     if (tensor.defined() && !tensor.is_meta()) continue;
-    throw Refusal(RefusalKind::usage, "slot " + slots[i].name + " holds no tensor", {},
-                  slots[i].persistent ? "load every slot before a run"
-                                      : "no state dict holds this one, and the archive was saved on the meta device: "
-                                        "export the module with its weights");
+    throw Refusal(RefusalKind::usage, "state entry " + state_entries[i].name + " holds no tensor", {},
+                  state_entries[i].persistent
+                      ? "load every state entry before a run"
+                      : "no state dict holds this one, and the archive was saved on the meta device: "
+                        "export the module with its weights");
   }
 }
 

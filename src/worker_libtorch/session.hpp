@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "protocol/channel.hpp"
 #include "networks/network.hpp"
+#include "protocol/channel.hpp"
 
 #include <nlohmann/json.hpp>
 

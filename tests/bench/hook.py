@@ -48,7 +48,7 @@ def main(rounds):
             "torch.save": least(rounds, lambda: torch.save(model.state_dict(), "net.pth")),
             "the first goldseal.save": least(1, lambda: save()),
             "goldseal.save": least(rounds, lambda: save()),
-            "goldseal.save, enclose=False": least(rounds, lambda: save(enclose=False)),
+            "goldseal.save, embed=False": least(rounds, lambda: save(embed=False)),
         }
     parameters = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     print(f"{parameters:.1f} million parameters, torch {torch.__version__}, {torch.get_num_threads()} threads")

@@ -6,12 +6,12 @@
 //   checkpoint_dump --match FILE NETWORK            the names of FILE matched with those of NETWORK's state dict
 //   checkpoint_dump --diff A B
 #include <goldseal/base/error.hpp>
-#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
-#include <goldseal/checkpoint/write/convert.hpp>
 #include <goldseal/checkpoint/contents/difference.hpp>
+#include <goldseal/checkpoint/contents/summary.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
-#include <goldseal/checkpoint/contents/summary.hpp>
+#include <goldseal/checkpoint/write/convert.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -56,12 +56,12 @@ expect 2 "$GOLDSEAL" capture x.pth --model darknet:x.cfg --input image=random:1x
 expect 2 "$GOLDSEAL" verify x.seal --runtime libtorch=/nowhere
 says "/nowhere"
 expect 2 "$GOLDSEAL" explain golden.shadw
-says "did you mean golden.shadow?"
+says "did you mean golden.float64?"
 expect 0 "$GOLDSEAL" --version
 expect 0 "$GOLDSEAL" --help
 expect 0 "$GOLDSEAL" verify --help
 says "--runtime"
-expect 0 "$GOLDSEAL" explain golden.shadow
+expect 0 "$GOLDSEAL" explain golden.float64
 # Where the locale has no UTF-8, what people read is ASCII.
 for verb in "" capture verify check probe inspect diff convert explain report config runtime; do
   # shellcheck disable=SC2086

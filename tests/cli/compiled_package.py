@@ -90,7 +90,7 @@ def main(goldseal, torch_directory, *other_directories):
         found = findings(report)
         expect(code == 0 and found["golden.native"]["status"] == "pass" and found["tensors.loaded"]["status"] == "pass",
                "it conforms", said)
-        expect("reduced sensitivity" in found["golden.shadow"]["message"], "at a sensitivity that is stated", said)
+        expect("reduced sensitivity" in found["golden.float64"]["message"], "at a sensitivity that is stated", said)
         saved = folder / "results"
         code, report, said = run(goldseal, "verify", seal, *here, "--save-results", saved)
         code, report, said = run(goldseal, "verify", seal, "--results", saved)
@@ -121,7 +121,7 @@ def main(goldseal, torch_directory, *other_directories):
         code, report, said = run(goldseal, "verify", folder / "script.seal", "--model", model, *here)
         found = findings(report)
         expect(code == 0 and found["golden.native"]["status"] == "pass", "the package gives the same answers", said)
-        expect("not in float64" in found["golden.shadow"]["message"], "and says which check it cannot take", said)
+        expect("not in float64" in found["golden.float64"]["message"], "and says which check it cannot take", said)
         code, report, said = run(goldseal, "capture", weights, "--model", f"aoti:{inlined}", *inputs, *here, "-o",
                                  folder / "inlined.seal")
         found = findings(report)["keys.network"]

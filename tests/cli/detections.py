@@ -97,7 +97,7 @@ def judges_objects(command, other, folder, model):
     code, findings = model.verify("--model", model.script(network(threshold=0.67), "threshold.pt"), "--save-results", folder / "results")
     found = findings["golden.detections"]
     expect(code == 1 and found["status"] == "fail" and "missing" in found["message"], "a higher threshold loses objects", found)
-    expect(findings["golden.shadow"]["status"] == "pass" and findings["golden.structure"]["status"] == "pass", "and those that are left agree", findings)
+    expect(findings["golden.float64"]["status"] == "pass" and findings["golden.structure"]["status"] == "pass", "and those that are left agree", findings)
     expect(found["tables"][0]["rows"][0][3].startswith("boxes ("), "which are named with box, score and class", found)
     again = model.verify("--results", folder / "results")[1]["golden.detections"]
     expect(again["message"] == found["message"], "and again from saved results", again)

@@ -68,7 +68,7 @@ def main(goldseal, torch_directory, *other_directories):
         code, report, said = run(goldseal, "capture", program, *inputs, *here, "-o", seal)
         expect(code == 0, "an exported program is sealed as it is, without --model", said)
         code, report, said = run(goldseal, "verify", seal, *here)
-        expect(code == 0 and findings(report)["golden.shadow"]["status"] == "pass", "and conforms, in float64 too", said)
+        expect(code == 0 and findings(report)["golden.float64"]["status"] == "pass", "and conforms, in float64 too", said)
         for directory in other_directories:
             code, report, said = run(goldseal, "verify", seal, "--runtime", f"libtorch={directory}")
             expect(code == 0, "and conforms on another LibTorch that cannot load it itself", said)
@@ -79,12 +79,12 @@ def main(goldseal, torch_directory, *other_directories):
         code, report, said = run(goldseal, "verify", seal, "--model", f"export:{folder / 'eps.pt2'}", *here)
         expect(code == 1 and "eps of batch_norm" in findings(report)["model.configuration"]["message"],
                "another eps is named, with the node that has it", said)
-        expect("the first layer that differs is" in findings(report)["golden.shadow"]["message"],
+        expect("the first layer that differs is" in findings(report)["golden.float64"]["message"],
                "and so is the layer that computes with it", said)
 
         code, report, said = run(goldseal, "verify", seal, "--model", f"torchscript:{script}?non_persistent=scale", *here)
         golden = {check: finding["status"] for check, finding in findings(report).items() if check.startswith("golden.")}
-        expect(golden["golden.shadow"] == golden["golden.native"] == "pass",
+        expect(golden["golden.float64"] == golden["golden.native"] == "pass",
                "the same model through TorchScript gives the same answers", said)
 
         code, report, said = run(goldseal, "capture", weights, "--model", f"export:{program}", *inputs, *here, "-o",

@@ -9,7 +9,7 @@ verify() { "$GOLDSEAL" verify tiny.seal --runtime "libtorch=$TORCH_DIR" "$@"; }
 expect 4 verify --checkpoint flipped.pth
 says "error[tensors.file]"
 says "module_list.1.conv_1.weight"
-says "error[golden.shadow]"
+says "error[golden.float64]"
 
 head -c 3000 tiny.pth >short.pth
 expect 4 verify --checkpoint short.pth
@@ -20,7 +20,7 @@ sed 's/^\[net\]/[net]\nbatch_normalize_eps=0.001/' tiny.cfg >eps.cfg
 expect 1 verify --model darknet:eps.cfg
 says "error[model.configuration]"
 says "eps = 0.001"
-says "error[golden.shadow]"
+says "error[golden.float64]"
 
 sed 's/classes=1$/classes=4/; s/filters=18/filters=27/' tiny.cfg >classes.cfg
 expect 1 verify --model darknet:classes.cfg

@@ -50,7 +50,7 @@ def names_a_drifted_input(command, folder):
     expect(drift(sealed)[0] == 0, "the sealed input has no drift")
     code, findings = drift(sealed[:, [2, 1, 0]])
     expect(code == 1 and "BGR" in findings["golden.input"]["message"], "BGR for RGB is named")
-    expect(findings["golden.shadow"]["status"] == "pass", "and the model itself is judged on the sealed input")
+    expect(findings["golden.float64"]["status"] == "pass", "and the model itself is judged on the sealed input")
     expect(drift(sealed * 255)[1]["golden.input"]["remedy"] == "divide by 255", "so is a missing division, with its cure")
 
 

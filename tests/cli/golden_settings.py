@@ -46,7 +46,7 @@ def finds_the_setting(command, seal):
     os.environ["ROUNDS_WITH_ONEDNN"] = "on"
     code, findings = command("verify", seal)
     finding = findings["golden.native"]
-    expect(code == 1 and findings["golden.shadow"]["status"] == "pass", "where oneDNN rounds, the native answers alone fail", finding)
+    expect(code == 1 and findings["golden.float64"]["status"] == "pass", "where oneDNN rounds, the native answers alone fail", finding)
     expect("with oneDNN off it goes" in finding["message"], "and oneDNN is named", finding["message"])
     tried = trials(finding)
     expect(list(tried.values()) == ["no"] * (len(tried) - 1) + ["yes"] and len(tried) > 1, "after others that change nothing", tried)
@@ -69,7 +69,7 @@ def leaves_out_tf32(command, folder):
     expect(command("verify", seal)[0] == 0, "and judged in it")
     code, findings = command("verify", seal, "--set", "tf32=on")
     finding = findings["golden.native"]
-    expect(code == 1 and findings["golden.shadow"]["status"] == "pass", "with TF32 its native answers fail", finding)
+    expect(code == 1 and findings["golden.float64"]["status"] == "pass", "with TF32 its native answers fail", finding)
     expect("with nothing of --set it goes" in finding["message"] and "--set" in finding["remedy"], "the setting is named, and what to do", finding)
     code, findings = command("verify", seal, "--set", "tf32=on", "--policy", "portable")
     expect(code == 0, "but under a policy that permits TF32", findings["golden.native"])

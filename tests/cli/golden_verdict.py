@@ -96,15 +96,15 @@ class Stack(nn.Module):
 def names_the_first_layer(command, folder):
     model = Model(command, folder / "layers", Stack(), "random:2x3x12x12,seed=3,normal")
     code, findings = model.verify()
-    expect(code == 0 and len(findings["golden.shadow"]["tables"]) == 1, "a network that agrees is not followed layer by layer")
+    expect(code == 0 and len(findings["golden.float64"]["tables"]) == 1, "a network that agrees is not followed layer by layer")
 
     other = model.script(Stack(eps=1e-3), "eps.pt")
     code, findings = model.verify("--model", other, "--save-results", folder / "eps-results")
-    message = findings["golden.shadow"]["message"]
+    message = findings["golden.float64"]["message"]
     expect(code == 1 and "the first layer that differs is norm2 (batch_norm)" in message, "another epsilon is found in its layer", message)
-    again = model.verify("--results", folder / "eps-results")[1]["golden.shadow"]
+    again = model.verify("--results", folder / "eps-results")[1]["golden.float64"]
     expect(again["message"] == message, "and again from saved results", again["message"])
-    message = model.verify("--model", model.script(Stack(skip=True), "skip.pt"))[1]["golden.shadow"]["message"]
+    message = model.verify("--model", model.script(Stack(skip=True), "skip.pt"))[1]["golden.float64"]["message"]
     expect("the network lacks second (conv2d)" in message, "a missing layer is named", message)
 
     manifest = model.seal / "manifest.toml"
@@ -115,8 +115,8 @@ def names_the_first_layer(command, folder):
     digest = hashlib.sha256(blank.encode()).hexdigest()
     manifest.write_text(blank.replace('digest = ""', f'digest = "{digest}"', 1))
     code, findings = model.verify("--model", other)
-    expect(code == 1 and "the seal has no sketches of the layers" in findings["golden.shadow"]["message"],
-           "a seal of before there were sketches is read, and says that it has none", findings["golden.shadow"])
+    expect(code == 1 and "the seal has no sketches of the layers" in findings["golden.float64"]["message"],
+           "a seal of before there were sketches is read, and says that it has none", findings["golden.float64"])
 
 
 class Island(nn.Module):
@@ -162,9 +162,9 @@ def judges_half_weights_behind_float32_answers(command, folder):
     noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linear = " in line]
     expect(noises and all("bits = 8 " in line for line in noises), "its native answers are judged as bfloat16 ones", noises)
     code, findings = model.verify()
-    expect(code == 0 and findings["golden.shadow"]["status"] == findings["golden.native"]["status"] == "pass", "it conforms where it was sealed", findings)
+    expect(code == 0 and findings["golden.float64"]["status"] == findings["golden.native"]["status"] == "pass", "it conforms where it was sealed", findings)
     code, findings = model.verify("--model", model.script(Half(eps=0.1).bfloat16(), "eps.pt"))
-    expect(code == 1 and findings["golden.shadow"]["status"] == "fail", "and another epsilon is seen", findings["golden.shadow"])
+    expect(code == 1 and findings["golden.float64"]["status"] == "fail", "and another epsilon is seen", findings["golden.float64"])
 
 
 class Swapping(Classifier):
@@ -178,12 +178,12 @@ class Swapping(Classifier):
 def names_swapped_channels(command, folder):
     model = Model(command, folder / "channels", Classifier(), "random:4x3x12x12,seed=3,normal")
     code, findings = model.verify("--model", model.script(Swapping(), "swapping.pt"))
-    shadow = findings["golden.shadow"]
+    shadow = findings["golden.float64"]
     expect(code == 1 and shadow["status"] == "fail" and findings["tensors.loaded"]["status"] == "pass", "a network that swaps the channels fails with the sealed weights", findings)
     expect("with the channels of its input reversed it goes: the network, or what wraps it here, takes BGR for RGB" in shadow["message"], "and the swap is named", shadow["message"])
     expect("order of the channels" in shadow["remedy"], "with what to do", shadow["remedy"])
     for name, other in (("offset", Classifier(offset=1e-3)), ("both", Swapping(offset=1e-3))):
-        shadow = model.verify("--model", model.script(other, f"{name}.pt"))[1]["golden.shadow"]
+        shadow = model.verify("--model", model.script(other, f"{name}.pt"))[1]["golden.float64"]
         expect(shadow["status"] == "fail" and "BGR" not in shadow["message"], f"no swap is named where it does not explain all ({name})", shadow)
     shadow = model.verify("--depth", "quick", "--model", model.script(Swapping(), "quick.pt"))[1]["golden.native"]
     expect("takes BGR for RGB" in shadow["message"], "without a float64 run the native one tells", shadow["message"])
@@ -220,7 +220,7 @@ class Zeroed(nn.Module):
 
 def tells_zeros_that_matter_from_blind_ones(command, folder):
     code, findings = Model.capture(command, folder / "zeroed", Zeroed(), "random:6x8,seed=1,normal")
-    blind = findings["golden.blind"]
+    blind = findings["golden.coverage"]
     expect(code == 0 and blind["status"] == "warn", "a network with zeros is sealed", blind)
     reached = {row[0]: int(row[2]) for row in blind["tables"][0]["rows"]}
     expect(reached == {"spare.weight": 0, "spare.bias": 0}, "a bias of zeros that decides a pick is not blind, one that nothing uses is", reached)
@@ -228,7 +228,7 @@ def tells_zeros_that_matter_from_blind_ones(command, folder):
 
 def names_what_no_case_exercises(command, folder):
     code, findings = Model.capture(command, folder / "spare", Spare(), "random:6,seed=1,below=3")
-    blind = findings["golden.blind"]
+    blind = findings["golden.coverage"]
     expect(code == 0 and blind["status"] == "warn", "tensors that no case exercises are warned of", blind)
     reached = {row[0]: int(row[2]) for row in blind["tables"][0]["rows"]}
     looked_up = reached.pop("table.weight")
@@ -248,7 +248,7 @@ def judges_again(command, folder):
             expect(finding["measurements"] == again[1][name]["measurements"], f"{name} measures the same in both")
     wrong = model.verify("--model", model.script(Classifier(offset=1e-4), "wrong.pt"), "--save-results", results)
     again = model.verify("--results", results)
-    expect(wrong[0] == again[0] == 1 and again[1]["golden.shadow"]["status"] == "fail", "and fail as the run did")
+    expect(wrong[0] == again[0] == 1 and again[1]["golden.float64"]["status"] == "fail", "and fail as the run did")
 
 
 class Narrow(nn.Module):
@@ -269,7 +269,7 @@ def judges_without_float64(command, folder):
     model = Model(command, folder / "narrow", Narrow(), "random:8x16,seed=3,normal")
     code, findings = model.verify()
     expect(code == 0 and "reduced sensitivity" in findings["golden.native"]["message"], "a network without a float64 path is judged natively, and says so", findings["golden.native"])
-    expect(findings["golden.shadow"]["status"] == "skipped", "and not in float64")
+    expect(findings["golden.float64"]["status"] == "skipped", "and not in float64")
     expect(model.verify("--set", "onednn=off")[0] == 0, "another backend agrees")
     code, findings = model.verify("--model", model.script(Narrow(slope=0.101), "slope.pt"))
     native = findings["golden.native"]

@@ -7,13 +7,13 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/output_file.hpp>
+#include <goldseal/checkpoint/contents/summary.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
-#include <goldseal/base/output_file.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict.hpp>
-#include <goldseal/checkpoint/contents/summary.hpp>
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -40,7 +40,7 @@ answers=$(build/serve net.seal) || fail "serve: $answers"
 [[ $answers == *PASS* && $answers == *answers* ]] || fail "$answers"
 code=0
 answers=$(build/serve net.seal 0.01) || code=$?
-[[ $code == 1 && $answers == *golden.shadow* && $answers == *'norm (batch_norm)'* ]] || fail "a changed epsilon ends with $code: $answers"
+[[ $code == 1 && $answers == *golden.float64* && $answers == *'norm (batch_norm)'* ]] || fail "a changed epsilon ends with $code: $answers"
 
 # Without the program nothing can be run, and that is said.
 code=0

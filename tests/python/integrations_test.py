@@ -131,7 +131,7 @@ class PytestTest(InDirectory):
         finished = subprocess.run([sys.executable, "-m", "pytest", "-q", *plugin, "test_model.py"], capture_output=True, text=True,
                                   check=False)
         self.assertIn("1 failed, 1 passed", finished.stdout, finished.stdout + finished.stderr)
-        self.assertIn("golden.shadow", finished.stdout)
+        self.assertIn("golden.float64", finished.stdout)
 
 
 def has_entry_point():

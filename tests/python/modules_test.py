@@ -78,18 +78,18 @@ class ModulesTest(unittest.TestCase):
 
     def test_slots_are_those_of_the_state_dict_in_its_order(self):
         for name in ("Net", "Recurrent", "Shared", "Rotary"):
-            slots = self.build("networks:" + name)["slots"]
+            state_entries = self.build("networks:" + name)["state_entries"]
             state = getattr(networks, name)().state_dict()
-            self.assertEqual([slot["name"] for slot in slots if slot["name"] in state], list(state), name)
-            for slot in slots:
-                if slot["persistent"]:
-                    self.assertEqual(slot["shape"], list(state[slot["name"]].shape))
-                    self.assertEqual("torch." + slot["dtype"], str(state[slot["name"]].dtype))
+            self.assertEqual([state_entry["name"] for state_entry in state_entries if state_entry["name"] in state], list(state), name)
+            for state_entry in state_entries:
+                if state_entry["persistent"]:
+                    self.assertEqual(state_entry["shape"], list(state[state_entry["name"]].shape))
+                    self.assertEqual("torch." + state_entry["dtype"], str(state[state_entry["name"]].dtype))
 
     def test_of_tied_tensors_one_suffices_and_all_given_are_digested(self):
-        slots = self.build("networks:Shared")["slots"]
-        self.assertEqual([slot["name"] for slot in slots if slot["persistent"]], ["first.weight"])
-        self.assertEqual([slot.get("alias_of") for slot in slots], [None, "first.weight", "first.weight"])
+        state_entries = self.build("networks:Shared")["state_entries"]
+        self.assertEqual([state_entry["name"] for state_entry in state_entries if state_entry["persistent"]], ["first.weight"])
+        self.assertEqual([state_entry.get("alias_of") for state_entry in state_entries], [None, "first.weight", "first.weight"])
         weight = np.random.default_rng(2).random((3, 3), dtype="f4")
         x = {"x": np.ones((1, 3), "f4")}
         answers = []
@@ -126,13 +126,13 @@ class ModulesTest(unittest.TestCase):
 
     def test_options_are_the_callables_arguments(self):
         reply = self.build("networks:Net", width="4", eps="0.001")
-        self.assertEqual(reply["slots"][0]["shape"], [4, 3, 3, 3])
+        self.assertEqual(reply["state_entries"][0]["shape"], [4, 3, 3, 3])
         self.assertEqual(reply["configuration"]["norm.eps"], "0.001")
         self.assertEqual(reply["configuration"]["conv.padding"], "(1, 1)")
         self.assertIn("unexpected keyword", self.refused("networks:Net", depth="3").message)
 
     def test_a_wrapper_is_looked_through(self):
-        self.assertEqual(self.build("networks:wrapped")["slots"][0]["name"], "conv.weight")
+        self.assertEqual(self.build("networks:wrapped")["state_entries"][0]["name"], "conv.weight")
 
     def test_arguments_are_bound_by_name_and_nested_outputs_named_by_their_places(self):
         inputs = self.build("networks:Arguments")["inputs"]

@@ -52,10 +52,10 @@ class PackageTest(InDirectory):
         self.assertEqual(list(loaded), list(model.state_dict()))
         report = goldseal.verify("net.seal")
         self.assertTrue(report, report)
-        self.assertIn(("golden.shadow", "pass"), [(finding.id, finding.status) for finding in report.findings])
+        self.assertIn(("golden.float64", "pass"), [(finding.id, finding.status) for finding in report.findings])
 
     def test_the_seal_is_the_one_that_the_command_writes(self):
-        self.sealed(factory=networks.Net, enclose=False)
+        self.sealed(factory=networks.Net, embed=False)
         command = [os.environ["GOLDSEAL_COMMAND"], "capture", "net.pth", "--model", "python:networks:Net", "--runtime",
                    "python=" + sys.executable, "--input", "image=image.npy", "-o", "command.seal"]
         np.save("image.npy", IMAGE.numpy())
@@ -230,10 +230,10 @@ class PackageTest(InDirectory):
         self.assertFalse(bad)
         self.assertEqual(bad.verdict, "FAIL")
         self.assertEqual(bad.findings[0].status, "fail")
-        self.assertIn("golden.shadow", [finding.id for finding in bad.failures])
-        self.assertIn("fail[golden.shadow]", str(bad))
+        self.assertIn("golden.float64", [finding.id for finding in bad.failures])
+        self.assertIn("fail[golden.float64]", str(bad))
         page = bad._repr_html_()
-        self.assertIn("golden.shadow", page)
+        self.assertIn("golden.float64", page)
         self.assertEqual(page.count("<tr>"), page.count("</tr>"))
 
     def test_a_live_model_is_judged_with_the_weights_that_it_has(self):

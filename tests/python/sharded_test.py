@@ -136,7 +136,7 @@ class ShardedTest(InDirectory):
     def test_the_program_of_a_sharded_model_is_that_of_its_plain_copy(self):
         on_two_ranks(seal_while_training, "by_fully_shard")
         with open("net.seal/manifest.toml", encoding="utf-8") as file:
-            self.assertIn("[model.enclosed]", file.read())
+            self.assertIn("[model.embedded]", file.read())
 
     def test_tied_weights_stay_tied(self):
         on_two_ranks(seal_tied, "by_fully_shard")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sealing with the program enclosed leaves a training process as it was, and holds no older program than the code's.
+"""Sealing with the program embedded leaves a training process as it was, and holds no older program than the code's.
 The command is the one that GOLDSEAL_COMMAND names."""
 import collections
 import functools
@@ -270,7 +270,7 @@ class UntouchedTest(InDirectory):
                     for stage in ("before anything was kept", "after a pass"):
                         if seals:
                             before, shown = list(model.held()), set(vars(model))
-                            self.assertEqual(self.sealed(model, enclose=True), [])
+                            self.assertEqual(self.sealed(model, embed=True), [])
                             self.assertEqual([id(value) for value in model.held()], [id(value) for value in before], stage)
                             self.assertEqual(set(vars(model)), shown)
                         if stage.startswith("before"):
@@ -293,7 +293,7 @@ class UntouchedTest(InDirectory):
             for _ in range(2):
                 before = [value.clone() for value in model.held()]
                 held = [id(value) for value in OUTSIDE]
-                self.sealed(model, enclose="auto")
+                self.sealed(model, embed="auto")
                 for found, wanted in zip(model.held(), before):
                     self.assertTrue(torch.equal(found, wanted), (found, wanted))
                 self.assertEqual([id(value) for value in OUTSIDE], held)
@@ -310,7 +310,7 @@ class UntouchedTest(InDirectory):
         try:
             model = FarAway()
             for _ in range(2):
-                warned = self.sealed(model, enclose="auto")
+                warned = self.sealed(model, embed="auto")
                 left = [value for entry in store.kept for value in entry if isinstance(value, torch.Tensor)]
                 left += [value for value in store.earlier.values() if isinstance(value, torch.Tensor)]
                 self.assertEqual({type(value) for value in left} - {torch.Tensor}, set(), "no stand-in is left")
@@ -318,7 +318,7 @@ class UntouchedTest(InDirectory):
                 self.assertEqual(len(calls), 1)
                 store.kept.clear()
                 store.earlier.clear()
-            self.assertEqual(warned, [], "TorchScript or a trace is enclosed instead")
+            self.assertEqual(warned, [], "TorchScript or a trace is embedded instead")
             self.assertTrue(os.path.exists("net.seal/architecture.pt"))
         finally:
             torch.export.export = export
@@ -332,7 +332,7 @@ class UntouchedTest(InDirectory):
                 outputs = Picks(model) if make is networks.Odd else None
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    self.sealed(model, inputs, "networks:" + make.__name__, enclose="auto", outputs=outputs)
+                    self.sealed(model, inputs, "networks:" + make.__name__, embed="auto", outputs=outputs)
                 self.assertEqual(global_hooks(), hooks)
                 gone = weakref.ref(model)
                 del model, outputs
@@ -362,7 +362,7 @@ class UntouchedTest(InDirectory):
                 for _ in range(2):
                     with torch.no_grad():
                         model.linear.weight += 0.01  # this is what a checkpoint brings
-                    self.assertEqual(self.sealed(model, enclose=True), [])
+                    self.assertEqual(self.sealed(model, embed=True), [])
                     self.assertEqual(len(calls), number)
         finally:
             torch.export.export = export
@@ -373,7 +373,7 @@ class UntouchedTest(InDirectory):
         model = Opaque()
         for scale in (1.0, 2.0):
             model.slotted.scale = scale
-            self.assertEqual(self.sealed(model, enclose=True), [])
+            self.assertEqual(self.sealed(model, embed=True), [])
             with zipfile.ZipFile("net.seal/architecture.pt2") as archive:
                 texts = [archive.read(name) for name in archive.namelist() if name.endswith(".json")]
             self.assertTrue(any(b'"as_float": %.1f' % scale in text or b'"as_float":%.1f' % scale in text for text in texts))
@@ -392,7 +392,7 @@ class UntouchedTest(InDirectory):
         folders = {os.path.dirname(os.path.abspath(path)).encode() for path in (networks.__file__, nn.__file__)}
         for make in (networks.Scaled, networks.Branching, Traced):
             with self.subTest(make.__name__):
-                self.assertEqual(self.sealed(make(), VECTOR, "networks:" + make.__name__, enclose=True, anonymous=True), [])
+                self.assertEqual(self.sealed(make(), VECTOR, "networks:" + make.__name__, embed=True, anonymous=True), [])
                 for name in os.listdir("net.seal"):
                     path = os.path.join("net.seal", name)
                     with open(path, "rb") as file:
@@ -418,7 +418,7 @@ class UntouchedTest(InDirectory):
             for kind in (networks.Branching, networks.Force, networks.Frozen):
                 model = kind()
                 torch.save(model.state_dict(), "net.pth")
-                goldseal.seal(model, "net.pth", inputs=torch.rand(2, 3), factory=kind, on_error="raise", enclose="auto")
+                goldseal.seal(model, "net.pth", inputs=torch.rand(2, 3), factory=kind, on_error="raise", embed="auto")
             assert logging.getLogger("torch").level == level
             print("done", file=sys.stderr)
         """
@@ -458,7 +458,7 @@ class Traced(nn.Module):
 class ManifestTest(unittest.TestCase):
     def test_the_builder_is_read_as_toml(self):
         for text, builder in (('[model]\nbuilder = "python"\n', "python"), ("[ model ] # the network\n  builder='python' # code\n", "python"),
-                              ('[model]\nbuilder = "darknet"\n[model.enclosed]\nbuilder = "python"\n', "darknet"),
+                              ('[model]\nbuilder = "darknet"\n[model.embedded]\nbuilder = "python"\n', "darknet"),
                               ('[seal]\nbuilder = "python"\n', None), ("", None)):
             with self.subTest(text):
                 self.assertEqual(hook._builder(text), builder)

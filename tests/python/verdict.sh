@@ -52,7 +52,7 @@ judged 0 capture net.pth --model torchscript:net.pt --input random:1x3x16x16,see
 
 judged 0 verify python.seal "${python[@]}"
 verdict=$(of_the_model)
-[[ $verdict == *"golden.shadow pass"* && $verdict == *"golden.repeat pass"* ]] || fail "$verdict"
+[[ $verdict == *"golden.float64 pass"* && $verdict == *"golden.repeat pass"* ]] || fail "$verdict"
 for arguments in "--model torchscript:net.pt --runtime libtorch" "--model torchscript:net.pt ${python[*]}"; do
   # shellcheck disable=SC2086
   judged 0 verify python.seal $arguments
@@ -70,7 +70,7 @@ fi
 # whichever worker sealed and whichever verifies.
 located='the first layer that differs is norm (batch_norm)'
 judged 1 verify python.seal --model 'python:networks:Net?eps=0.001' "${python[@]}"
-[[ $report == *'"model.configuration"'* && $(of_the_model) == *"golden.shadow fail"* && $report == *$located* ]] || fail "$report"
+[[ $report == *'"model.configuration"'* && $(of_the_model) == *"golden.float64 fail"* && $report == *$located* ]] || fail "$report"
 judged 1 verify python.seal --model torchscript:eps.pt --runtime libtorch
 [[ $report == *$located* ]] || fail "through LibTorch: $report"
 judged 1 verify script.seal --model 'python:networks:Net?eps=0.001' "${python[@]}"

@@ -73,7 +73,7 @@ class Packages(unittest.TestCase):
     def test_constants_are_slots_with_the_names_types_and_shapes_of_the_state_dict(self):
         with worker() as process:
             reply = self.build(process)
-        self.assertEqual({slot["name"]: (slot["dtype"], tuple(slot["shape"])) for slot in reply["slots"]},
+        self.assertEqual({state_entry["name"]: (state_entry["dtype"], tuple(state_entry["shape"])) for state_entry in reply["state_entries"]},
                          {name: ("float32", value.shape) for name, value in self.weights.items()})
         self.assertEqual([entry["name"] for entry in reply["inputs"]], ["image", "mask"])
 
@@ -101,7 +101,7 @@ class Packages(unittest.TestCase):
             self.build(process)
             with self.assertRaisesRegex(Refused, "head.weight takes float32 \\[3, 4\\]; given float32 \\[4, 3\\]"):
                 process.load(dict(self.weights, **{"head.weight": self.weights["head.weight"].T}))
-            with self.assertRaisesRegex(Refused, "1 slot: norm.running_mean"):
+            with self.assertRaisesRegex(Refused, "1 state entry: norm.running_mean"):
                 process.load({name: value for name, value in self.weights.items() if name != "norm.running_mean"})
 
     def test_a_perturbed_run_leaves_the_next_one_as_it_was(self):

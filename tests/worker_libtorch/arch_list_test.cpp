@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <arch_list.hpp>
+#include "facts/arch_list.hpp"
 
 #include <catch.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <build_config.hpp>
+#include "facts/build_config.hpp"
 
 #include <catch.hpp>
 

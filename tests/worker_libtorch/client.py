@@ -107,7 +107,7 @@ class Worker:
         return reply
 
     def hello(self, **members):
-        return self.ask("hello", nonce=self.nonce, **{"protocol": 1, "run_directory": self.directory, **members})
+        return self.ask("hello", nonce=self.nonce, **{"protocol": 2, "run_directory": self.directory, **members})
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -120,7 +120,7 @@ class Worker:
             for name in names:
                 array = np.asarray(tensors[name])
                 file.write(b"\0" * (-file.tell() % 64))
-                entries.append(placement(name, array, file.tell()))
+                entries.append(assignment(name, array, file.tell()))
                 file.write(array.tobytes())
         self.write_json("tensors.json", {"files": ["weights.bin"], "tensors": entries})
         return self.ask("load", tensors="tensors.json")
@@ -146,10 +146,10 @@ def build(process, module):
     return process.ask("build", builder="torchscript", source="net.pt", options={})
 
 
-def placement(name, array, begin):
+def assignment(name, array, begin):
     """A `tensors` entry for a contiguous array whose bytes begin there."""
     strides = [stride // array.itemsize for stride in np.empty(array.shape, array.dtype).strides]
-    return {"slot": name, "file": 0, "begin": begin, "bytes": array.nbytes, "dtype": torch_name(array.dtype),
+    return {"state_entry": name, "file": 0, "begin": begin, "bytes": array.nbytes, "dtype": torch_name(array.dtype),
             "shape": list(array.shape), "strides": strides, "offset": 0}
 
 

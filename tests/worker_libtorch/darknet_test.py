@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Darknet networks: their slots and outputs against PyTorch modules, and what a cfg is refused for."""
+"""Darknet networks: their state entries and outputs against PyTorch modules, and what a cfg is refused for."""
 import os
 import unittest
 
@@ -136,7 +136,7 @@ class OutputTest(unittest.TestCase):
             with open(process.path("net.cfg"), "w", encoding="utf-8") as file:
                 file.write(text)
             built = process.ask("build", builder="darknet", source="net.cfg")
-            self.assertEqual([slot["name"] for slot in built["slots"]], list(model.state_dict()))
+            self.assertEqual([entry["name"] for entry in built["state_entries"]], list(model.state_dict()))
             process.load(modules.state_of(model))
             found, reply = process.run({"image": x.numpy()}, **members)
             exact = same_torch(process)
@@ -184,10 +184,10 @@ class KnownNetworksTest(unittest.TestCase):
         with client.worker() as process:
             built = process.ask("build", builder="darknet", source=os.path.abspath(os.path.join(EXAMPLES, name)))
         model = reference(text)
-        slots = {slot["name"]: slot["shape"] for slot in built["slots"]}
-        self.assertEqual(slots, {key: list(tensor.shape) for key, tensor in model.state_dict().items()})
-        self.assertEqual(len(built["slots"]), entries)
-        counted = sum(int(np.prod(slot["shape"])) for slot in built["slots"] if slot["kind"] == "parameter")
+        state_entries = {entry["name"]: entry["shape"] for entry in built["state_entries"]}
+        self.assertEqual(state_entries, {key: list(tensor.shape) for key, tensor in model.state_dict().items()})
+        self.assertEqual(len(built["state_entries"]), entries)
+        counted = sum(int(np.prod(entry["shape"])) for entry in built["state_entries"] if entry["kind"] == "parameter")
         self.assertEqual(counted, parameters)
         masks = [key.split(".")[1] for key in built["configuration"] if key.endswith(".mask")]
         self.assertEqual(sorted(masks, key=int), heads)

@@ -61,7 +61,7 @@ class DigestTest(unittest.TestCase):
         }
         self.build({name: view for name, (view, _, _) in views.items()})
         base.tofile(self.process.path("weights.bin"))
-        entries = [{"slot": name, "file": 0, "begin": 0, "bytes": base.nbytes, "dtype": "float32", "shape": list(view.shape),
+        entries = [{"state_entry": name, "file": 0, "begin": 0, "bytes": base.nbytes, "dtype": "float32", "shape": list(view.shape),
                     "strides": strides, "offset": offset} for name, (view, strides, offset) in views.items()]
         self.process.write_json("tensors.json", {"files": ["weights.bin"], "tensors": entries})
         self.assertEqual(self.process.ask("load", tensors="tensors.json")["loaded"], len(views))
@@ -72,7 +72,7 @@ class DigestTest(unittest.TestCase):
         self.build({"odd": array})
         with open(self.process.path("weights.bin"), "wb") as file:
             file.write(b"\1\2\3" + array.tobytes())
-        self.process.write_json("tensors.json", {"files": ["weights.bin"], "tensors": [client.placement("odd", array, 3)]})
+        self.process.write_json("tensors.json", {"files": ["weights.bin"], "tensors": [client.assignment("odd", array, 3)]})
         self.process.ask("load", tensors="tensors.json")
         self.assertEqual(self.digests(), {"odd": sha256(array)})
 

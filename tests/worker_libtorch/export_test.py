@@ -104,7 +104,7 @@ class Archive:
                 with open(self.worker.path(entry["path_name"]), "wb") as file:
                     file.write(data)
             meta = entry["tensor_meta"]
-            entries.append({"slot": name, "file": names.index(entry["path_name"]), "begin": 0, "bytes": len(data),
+            entries.append({"state_entry": name, "file": names.index(entry["path_name"]), "begin": 0, "bytes": len(data),
                             "dtype": "float32" if meta["dtype"] == FLOAT else "int64",
                             "shape": [size["as_int"] for size in meta["sizes"]],
                             "strides": [stride["as_int"] for stride in meta["strides"]], "offset": 0})
@@ -138,7 +138,7 @@ class ExportTest(unittest.TestCase):
             built = archive.build()
             self.assertEqual([entry["name"] for entry in built["inputs"]], ["image", "options.shift", "options.scales.0"])
             self.assertEqual(built["inputs"][0]["shape"], [None, 3, 8, 8])
-            persistent = {slot["name"] for slot in built["slots"] if slot["persistent"]}
+            persistent = {state_entry["name"] for state_entry in built["state_entries"] if state_entry["persistent"]}
             self.assertEqual(persistent, set(module.state_dict()))
             self.assertEqual(float(built["configuration"]["batch_norm.eps"]), 1e-5)
             archive.load()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `load` refuses: it checks every extent and every slot, and nothing is put in by halves."""
+"""What `load` refuses: it checks every extent and every state entry, and nothing is put in by halves."""
 import hashlib
 import os
 import unittest
@@ -32,7 +32,7 @@ class LoadTest(unittest.TestCase):
         """A correct table of two tensors in a file of 128 bytes."""
         with open(self.process.path("weights.bin"), "wb") as file:
             file.write(self.good["a"].tobytes().ljust(64, b"\0") + self.good["b"].tobytes().ljust(64, b"\0"))
-        return {name: client.placement(name, self.good[name], begin) for name, begin in (("a", 0), ("b", 64), ("c", 128))}
+        return {name: client.assignment(name, self.good[name], begin) for name, begin in (("a", 0), ("b", 64), ("c", 128))}
 
     def load(self, entries, files=("weights.bin",)):
         self.process.write_json("tensors.json", {"files": list(files), "tensors": list(entries)})
@@ -60,10 +60,10 @@ class LoadTest(unittest.TestCase):
 
     def test_a_missing_slot(self):
         refusal = self.refusal(lambda entries: entries.pop("b"), "usage")
-        self.assertIn("1 slot: b", refusal.message)
+        self.assertIn("1 state entry: b", refusal.message)
 
     def test_a_slot_that_the_network_has_not(self):
-        self.assertIn("extra", self.refusal(lambda entries: entries.update(d=dict(entries["a"], slot="extra")), "usage").message)
+        self.assertIn("extra", self.refusal(lambda entries: entries.update(d=dict(entries["a"], state_entry="extra")), "usage").message)
 
     def test_a_slot_given_twice(self):
         self.assertIn("twice", self.refusal(lambda entries: entries.update(d=dict(entries["a"])), "usage").message)
@@ -116,7 +116,7 @@ class LoadTest(unittest.TestCase):
 
     def test_numbers_that_are_none(self):
         for members in ({"begin": -1}, {"begin": 0.5}, {"bytes": "24"}, {"shape": [2, -3]}, {"shape": 6}, {"strides": [UINT64_MAX, 1]},
-                        {"file": None}, {"slot": 3}, {"dtype": 32}):
+                        {"file": None}, {"state_entry": 3}, {"dtype": 32}):
             self.refusal(self.set("a", **members), "usage")
 
     def test_a_file_beyond_the_list(self):
@@ -160,7 +160,7 @@ class LoadTest(unittest.TestCase):
             process.ask("build", builder="torchscript", source="holder.pt")
             with open(process.path("weights.bin"), "wb") as file:
                 file.truncate(4 * count)
-            entry = {"slot": "large", "file": 0, "begin": 0, "bytes": 4 * count, "dtype": "float32", "shape": [count],
+            entry = {"state_entry": "large", "file": 0, "begin": 0, "bytes": 4 * count, "dtype": "float32", "shape": [count],
                      "strides": [1], "offset": 0}
             process.write_json("tensors.json", {"files": ["weights.bin"], "tensors": [entry]})
             before = self.anonymous_kilobytes(process.pid)

@@ -102,7 +102,7 @@ class PerturbationTest(unittest.TestCase):
             process.ask("build", builder="torchscript", source="holder.pt")
             stored = (wide.view("u4") >> 16).astype("u2")
             stored.tofile(process.path("weights.bin"))
-            entry = {"slot": "brain", "file": 0, "begin": 0, "bytes": stored.nbytes, "dtype": "bfloat16", "shape": [50],
+            entry = {"state_entry": "brain", "file": 0, "begin": 0, "bytes": stored.nbytes, "dtype": "bfloat16", "shape": [50],
                      "strides": [1], "offset": 0}
             process.write_json("tensors.json", {"files": ["weights.bin"], "tensors": [entry]})
             process.ask("load", tensors="tensors.json")
@@ -147,11 +147,11 @@ class PerturbationTest(unittest.TestCase):
         for name, array in [*self.tensors.items(), ("x", x["x"])]:
             if array.dtype.kind != "f":
                 continue
-            slot = "input/x" if name == "x" else name
+            state_entry = "input/x" if name == "x" else name
             zeros = array == 0
             self.assertEqual(moved[name][~zeros].tobytes(), plain[name][~zeros].tobytes(), name)
             self.assertTrue((plain[name][zeros] == 0).all(), name)
-            self.assertEqual(moved[name][zeros].tobytes(), (3.0 * xi(slot, 2, array.shape))[zeros].tobytes(), name)
+            self.assertEqual(moved[name][zeros].tobytes(), (3.0 * xi(state_entry, 2, array.shape))[zeros].tobytes(), name)
         self.assertTrue((moved["zeros"] != 0).all())
         for bad in ("much", True, [1]):
             with self.assertRaises(client.Refused):

@@ -14,7 +14,7 @@ class GreetingTest(unittest.TestCase):
     def test_hello_states_runtime_version_devices_and_builders(self):
         with client.worker() as process:
             greeting = process.greeting
-        self.assertEqual(greeting["protocol"], 1)
+        self.assertEqual(greeting["protocol"], 2)
         self.assertIn(greeting["runtime"], ("libtorch", "python"))
         self.assertEqual(greeting["version"], greeting["built_for"])
         self.assertIn("cpu", greeting["devices"])
@@ -34,7 +34,7 @@ class GreetingTest(unittest.TestCase):
         return refused.exception
 
     def test_another_protocol_is_refused(self):
-        self.assertEqual(self.refused(protocol=2).kind, "unsupported")
+        self.assertEqual(self.refused(protocol=1).kind, "unsupported")
 
     def test_threads_that_make_no_sense_are_refused(self):
         for threads in (0, -1, 1 << 40, "2", 1.5):

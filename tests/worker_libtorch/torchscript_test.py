@@ -128,7 +128,7 @@ class ArchiveTest(unittest.TestCase):
         self.save(modules.randomized(modules.Classifier(), 1))
         built = self.build(options=NON_PERSISTENT)
         other = modules.randomized(modules.Classifier(), 2)
-        persistent = [slot["name"] for slot in built["slots"] if slot["persistent"]]
+        persistent = [state_entry["name"] for state_entry in built["state_entries"] if state_entry["persistent"]]
         self.assertEqual(sorted(persistent), sorted(other.state_dict()))
         self.assertEqual(built["inputs"], [{"name": "image"}])
         self.process.load(modules.state_of(other))
@@ -249,11 +249,11 @@ class ArchiveTest(unittest.TestCase):
     def test_tied_tensors_stay_tied(self):
         model = Tied()
         self.save(model)
-        slots = self.build()["slots"]
-        self.assertEqual([slot.get("alias_of") for slot in slots], [None, "embed.weight"])
+        state_entries = self.build()["state_entries"]
+        self.assertEqual([state_entry.get("alias_of") for state_entry in state_entries], [None, "embed.weight"])
         weight = model.embed.weight.detach().numpy()
         weight.tofile(self.process.path("weights.bin"))
-        entries = [dict(client.placement(name, weight, 0)) for name in ("embed.weight", "head.weight")]
+        entries = [dict(client.assignment(name, weight, 0)) for name in ("embed.weight", "head.weight")]
         self.process.write_json("tensors.json", {"files": ["weights.bin"], "tensors": entries})
         self.process.ask("load", tensors="tensors.json")
         x = torch.rand(2, 4)
@@ -265,19 +265,19 @@ class ArchiveTest(unittest.TestCase):
         model = Tied()
         model.embed.weight = model.head.weight = torch.nn.Parameter(torch.empty(4, 4, device="meta"))
         self.save(model)
-        self.assertEqual([slot.get("alias_of") for slot in self.build()["slots"]], [None, "embed.weight"])
+        self.assertEqual([state_entry.get("alias_of") for state_entry in self.build()["state_entries"]], [None, "embed.weight"])
 
     def test_tensors_on_the_meta_device_that_are_alike_are_not_tied(self):
         model = Tied()
         model.embed.weight = torch.nn.Parameter(torch.empty(4, 4, device="meta"))
         model.head.weight = torch.nn.Parameter(torch.empty(4, 4, device="meta"))
         self.save(model)
-        self.assertEqual([slot.get("alias_of") for slot in self.build()["slots"]], [None, None])
+        self.assertEqual([state_entry.get("alias_of") for state_entry in self.build()["state_entries"]], [None, None])
 
     def test_a_frozen_archive_runs_and_refuses_a_state_dict_and_float64(self):
         model = modules.randomized(modules.Plain(), 7)
         torch.jit.freeze(torch.jit.script(model)).save(self.process.path("frozen.pt"))
-        self.assertEqual(self.build("frozen.pt")["slots"], [])
+        self.assertEqual(self.build("frozen.pt")["state_entries"], [])
         image = torch.rand(1, 3, 8, 8)
         found, _ = self.process.run({"image": image.numpy()})
         with torch.no_grad():

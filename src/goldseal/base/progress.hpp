@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/tally.hpp>
+#include <goldseal/base/byte_counter.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -42,14 +42,14 @@ class Progress {
   void advance(std::uint64_t done);
   void finish();
 
-  /// A step that other threads do: returns when `work` is ready, and shows until then how far its tally is.
+  /// A step that other threads do: returns when `work` is ready, and shows until then how far its counter is.
   template <class Result>
-  void await(const std::future<Result>& work, std::string_view name, const Tally& tally) {
-    step(name, tally.total, Unit::bytes);
-    m_before = tally.done;
+  void await(const std::future<Result>& work, std::string_view name, const ByteCounter& counter) {
+    step(name, counter.total, Unit::bytes);
+    m_before = counter.done;
     while (work.wait_for(k_interval) != std::future_status::ready) {
-      m_total = tally.total;
-      advance(tally.done);
+      m_total = counter.total;
+      advance(counter.done);
     }
     finish();
   }

@@ -35,7 +35,7 @@ CLI::Validator one_of(std::string name, std::vector<std::string> words) {
           std::move(listed)};
 }
 
-std::string told_value(std::string_view name, std::string_view expected, std::string_view found) {
+std::string format_value(std::string_view name, std::string_view expected, std::string_view found) {
   return fmt::format("{}: expected {}, found {}", name, expected, escape_unprintable(found));
 }
 

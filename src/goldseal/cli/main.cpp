@@ -87,7 +87,7 @@ bool is_flag(const CLI::App& app, const std::string& name) {
 }
 
 std::string told_conversion(const CLI::App& app, const std::string& name, std::string_view found) {
-  return told_value(name, is_flag(app, name) ? k_flag_values : "a whole number", found);
+  return format_value(name, is_flag(app, name) ? k_flag_values : "a whole number", found);
 }
 
 // CLI11 writes `At Most 1 required but received 2` of an option that was given twice, and `1 required TEXT missing`.

@@ -4,9 +4,9 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/shared/layout.hpp>
 #include <goldseal/report/page/matrix.hpp>
 #include <goldseal/report/renderer.hpp>
+#include <goldseal/report/shared/layout.hpp>
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>

@@ -36,7 +36,7 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"target", Kind::list, true},     Setting{"runtime", Kind::text, true},
                                 Setting{"depth", Kind::text, false},     Setting{"timeout", Kind::number, false},
                                 Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false},
-                                Setting{"enclose", Kind::flag, false},   Setting{"device", Kind::text, false}};
+                                Setting{"embed", Kind::flag, false},     Setting{"device", Kind::text, false}};
 
 // Variables that goldseal, its Python package or its C++ hook reads, and that stand for no flag.
 constexpr std::array<std::string_view, 5> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",
@@ -183,7 +183,7 @@ std::string variable_name(std::string_view verb, std::string_view key) {
 }
 
 // Variables for all verbs first: those for one verb come later, and win. One for a verb that lacks the flag is a stray.
-void read_variables(std::vector<SetValue>& values, std::vector<StrayVariable>& strays) {
+void read_variables(std::vector<SetValue>& values, std::vector<StrayVariable>& unused_settings) {
   auto verbs_and_all = verb_names();
   verbs_and_all.insert(verbs_and_all.begin(), "");
   for (const auto& verb : verbs_and_all) {
@@ -192,7 +192,8 @@ void read_variables(std::vector<SetValue>& values, std::vector<StrayVariable>& s
       const char* const value = std::getenv(name.c_str());
       if (value == nullptr || *value == '\0') continue;
       if (!verb.empty() && !takes(verb, setting.key)) {
-        strays.push_back({name, fmt::format("{} has no --{}", verb, setting.key), variable_name("", setting.key)});
+        unused_settings.push_back(
+            {name, fmt::format("{} has no --{}", verb, setting.key), variable_name("", setting.key)});
         continue;
       }
       SetValue set{verb, std::string(setting.key), {}, name};
@@ -234,7 +235,7 @@ std::optional<std::string> slip_of(std::string_view name, const std::vector<std:
   return near && edit_distance(name, *near) <= slips ? near : std::nullopt;
 }
 
-void find_strays(std::vector<StrayVariable>& strays) {
+void find_strays(std::vector<StrayVariable>& unused_settings) {
   const auto known = known_variables();
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
@@ -245,10 +246,10 @@ void find_strays(std::vector<StrayVariable>& strays) {
     const auto rest = name.substr(k_variable_prefix.size());
     if (std::ranges::find(known, rest) != known.end()) continue;
     const auto near = slip_of(rest, known);
-    strays.push_back(
+    unused_settings.push_back(
         {std::string(name), "no setting has this name", near ? std::string(k_variable_prefix) + *near : std::string()});
   }
-  std::ranges::sort(strays, {}, &StrayVariable::name);
+  std::ranges::sort(unused_settings, {}, &StrayVariable::name);
 }
 
 std::optional<fs::path> nearest_file(const fs::path& from) {
@@ -265,7 +266,7 @@ std::optional<fs::path> nearest_file(const fs::path& from) {
 std::string refusal_of(const SetValue& set, const CLI::ParseError& error) {
   const auto* const setting = find_setting(set.key);
   if (setting == nullptr || setting->kind != Kind::flag) return error.what();
-  return told_value(fmt::format("--{}", set.key), k_flag_values, set.values.front());
+  return format_value(fmt::format("--{}", set.key), k_flag_values, set.values.front());
 }
 
 std::optional<fs::path> chosen_file(const SettingsSource& source) {
@@ -320,7 +321,7 @@ std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings
 
 std::vector<std::string> warnings_of_strays(const Settings& settings) {
   std::vector<std::string> warnings;
-  for (const auto& [name, why, meant] : settings.strays()) {
+  for (const auto& [name, why, meant] : settings.unused_settings()) {
     if (!meant.empty())
       throw Error(ErrorKind::usage, name, fmt::format("{}, so that its value would count for nothing", why),
                   fmt::format("did you mean {}?", meant));

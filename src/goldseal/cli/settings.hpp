@@ -44,7 +44,7 @@ class Settings {
   /// The file that was read; nothing where there is none.
   [[nodiscard]] const std::optional<std::filesystem::path>& file() const { return m_file; }
   /// By name.
-  [[nodiscard]] const std::vector<StrayVariable>& strays() const { return m_strays; }
+  [[nodiscard]] const std::vector<StrayVariable>& unused_settings() const { return m_strays; }
 
  private:
   std::optional<std::filesystem::path> m_file;

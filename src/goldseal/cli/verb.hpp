@@ -42,7 +42,7 @@ struct CommonOptions {
 inline constexpr std::string_view k_flag_values = "true or false";
 
 /// `--quiet: expected true or false, found maybe`, for a value that could not be read.
-[[nodiscard]] std::string told_value(std::string_view name, std::string_view expected, std::string_view found);
+[[nodiscard]] std::string format_value(std::string_view name, std::string_view expected, std::string_view found);
 
 /// Throws Error{usage}: what was expected, what was found, and the word that was meant.
 [[noreturn]] void refuse_word(const std::string& name, std::string_view found, std::span<const std::string> words);

@@ -19,15 +19,15 @@ namespace goldseal {
 inline constexpr std::int64_t k_manifest_format = 1;
 
 /// The role of an architecture that lies in the seal itself.
-inline constexpr std::string_view k_enclosed_role = "enclosed";
+inline constexpr std::string_view k_embedded_role = "embedded";
 
 /// A file that the model consists of.
 struct FileRecord {
-  std::string role;  ///< `checkpoint`, `shard`, `architecture`, or `enclosed`: a file of the seal
-  std::string path;  ///< relative to the seal's directory where that is possible, with `/`; of `enclosed` a bare name
+  std::string role;  ///< `checkpoint`, `shard`, `architecture`, or `embedded`: a file of the seal
+  std::string path;  ///< relative to the seal's directory where that is possible, with `/`; of `embedded` a bare name
   std::uint64_t bytes = 0;
   Digest sha256;
-  std::optional<Digest> frame_sha256;  ///< of a checkpoint: the file with the tensors' bytes left out
+  std::optional<Digest> non_tensor_sha256;  ///< of a checkpoint: the file with the tensors' bytes left out
 };
 
 /// A tensor of the state dict, under the network's name for it.
@@ -40,8 +40,8 @@ struct TensorRecord {
   friend bool operator==(const TensorRecord&, const TensorRecord&) = default;
 };
 
-/// How the network is built from the file that the seal encloses, where that is another form than the model's own.
-struct EnclosedProgram {
+/// How the network is built from the file that the seal embeds, where that is another form than the model's own.
+struct EmbeddedProgram {
   std::string builder;
   std::map<std::string, std::string> options;
 };
@@ -57,7 +57,7 @@ struct ModelRecord {
   std::vector<std::string> locations;  ///< devices that tensors were saved from, but for the CPU: `cuda:0`, sorted
   std::vector<FileRecord> files;
   std::vector<TensorRecord> tensors;
-  std::optional<EnclosedProgram> enclosed;           ///< of a network that is code: its program
+  std::optional<EmbeddedProgram> embedded;           ///< of a network that is code: its program
   std::map<std::string, std::string> configuration;  ///< hyperparameters outside the state dict, from the worker
 };
 
@@ -67,10 +67,10 @@ struct GoldenTensor {
   DType dtype = DType::float32;
   std::vector<std::int64_t> shape;
   std::string source;           ///< of an input: how it was given, `random:1x3x416x416,seed=7`
-  std::string preprocess = {};  ///< of an input from a picture: the declared steps (golden/preprocess.hpp)
+  std::string preprocess = {};  ///< of an input from a picture: the declared steps (golden/images/preprocess.hpp)
 };
 
-/// The noise floor of one output (golden/noise_floor.hpp defines the quantities).
+/// The noise floor of one output (golden/compare/noise_floor.hpp defines the quantities).
 struct NoiseRecord {
   std::string output;
   double s0 = 0;        ///< S0, in the output's own unit
@@ -83,7 +83,7 @@ struct NoiseRecord {
   std::optional<std::int64_t> bits = {};
 };
 
-/// Outputs of a case whose rows are objects found (golden/detections.hpp). The other rows are in golden.safetensors as
+/// Outputs of a case whose rows are objects found (golden/detections/detections.hpp). The other rows are in golden.safetensors as
 /// `CASE/others/NAME`.
 struct DetectionRecord {
   std::vector<std::string> outputs;
@@ -103,7 +103,7 @@ struct GoldenCase {
   bool repeatable = true;   ///< two runs at capture agreed in every bit
   std::int64_t probes = 0;  ///< K
   std::vector<std::int64_t> seeds;
-  std::int64_t layers = 0;  ///< sketched ones (golden/layers.hpp); 0 in seals of before, and where they vary
+  std::int64_t layers = 0;  ///< sketched ones (golden/layers/layers.hpp); 0 in seals of before, and where they vary
   std::vector<DetectionRecord> detections = {};
   std::string device = "cpu";  ///< where it was run: `cuda:0`; seals of before say nothing
 };

@@ -92,7 +92,9 @@ class ManifestReader {
     model.locations = reader.strings_or_empty("locations");
     model.options = read_texts(reader.table("options"), "model.options.", m_where);
     model.configuration = read_texts(reader.table("configuration"), "model.configuration.", m_where);
-    if (const auto* const enclosed = reader.table("enclosed")) model.enclosed = read_enclosed(*enclosed);
+    // Seals of before say `enclosed`.
+    for (const auto* const name : {"embedded", "enclosed"})
+      if (const auto* const embedded = reader.table(name)) model.embedded = read_embedded(*embedded);
     for (const auto* const tensor : reader.tables("tensor")) model.tensors.push_back(read_tensor(*tensor));
     for (const auto* const file : reader.tables("file")) model.files.push_back(read_file(*file));
     reader.collect_unknown(m_manifest.unknown_keys);
@@ -103,15 +105,15 @@ class ManifestReader {
     auto form = reader.text("builder");
     if (form == "export" || form == "torchscript") return form;
     throw Error(ErrorKind::malformed, m_where,
-                fmt::format("{}builder: expected the form of an enclosed program, export or torchscript, found {}",
+                fmt::format("{}builder: expected the form of an embedded program, export or torchscript, found {}",
                             reader.path(), escape_unprintable(form)),
                 "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
   }
 
-  EnclosedProgram read_enclosed(const toml::table& table) {
-    TomlReader reader(table, "model.enclosed.", m_where);
-    EnclosedProgram program{read_program_form(reader),
-                            read_texts(reader.table("options"), "model.enclosed.options.", m_where)};
+  EmbeddedProgram read_embedded(const toml::table& table) {
+    TomlReader reader(table, "model.embedded.", m_where);
+    EmbeddedProgram program{read_program_form(reader),
+                            read_texts(reader.table("options"), "model.embedded.options.", m_where)};
     reader.collect_unknown(m_manifest.unknown_keys);
     return program;
   }
@@ -128,14 +130,16 @@ class ManifestReader {
     TomlReader reader(table, "model.file.", m_where);
     FileRecord file;
     file.role = reader.text("role");
+    if (file.role == "enclosed") file.role = k_embedded_role;  // in seals of before
     file.path = reader.text("path");
-    if (file.role == k_enclosed_role && file.path.find_first_of("/\\") != std::string::npos)
+    if (file.role == k_embedded_role && file.path.find_first_of("/\\") != std::string::npos)
       reader.fail("path", "the name of a file in the seal");
     const auto bytes = reader.integer("bytes");
     if (bytes < 0) reader.fail("bytes", "a size of 0 or more");
     file.bytes = static_cast<std::uint64_t>(bytes);
     file.sha256 = read_digest(reader, "sha256");
-    if (table.contains("frame_sha256")) file.frame_sha256 = read_digest(reader, "frame_sha256");
+    for (const auto* const key : {"non_tensor_sha256", "frame_sha256"})  // the second in seals of before
+      if (table.contains(key)) file.non_tensor_sha256 = read_digest(reader, key);
     reader.collect_unknown(m_manifest.unknown_keys);
     return file;
   }

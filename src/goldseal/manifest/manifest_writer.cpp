@@ -25,7 +25,8 @@ std::string tensor_line(const TensorRecord& tensor) {
 }
 
 std::string file_table(const FileRecord& file) {
-  const auto frame = file.frame_sha256 ? fmt::format("frame_sha256 = \"{}\"\n", to_hex(*file.frame_sha256)) : "";
+  const auto frame =
+      file.non_tensor_sha256 ? fmt::format("non_tensor_sha256 = \"{}\"\n", to_hex(*file.non_tensor_sha256)) : "";
   return fmt::format("\n[[model.file]]\nrole = {}\npath = {}\nbytes = {}\nsha256 = \"{}\"\n{}", toml_string(file.role),
                      toml_string(file.path), file.bytes, to_hex(file.sha256), frame);
 }
@@ -47,9 +48,9 @@ std::string model_table(const ModelRecord& model) {
   for (const auto& tensor : model.tensors) text += tensor_line(tensor);
   text += "]\n";
   for (const auto& file : model.files) text += file_table(file);
-  if (model.enclosed) {
-    text += fmt::format("\n[model.enclosed]\nbuilder = {}\n", toml_string(model.enclosed->builder)) +
-            text_table("model.enclosed.options", model.enclosed->options);
+  if (model.embedded) {
+    text += fmt::format("\n[model.embedded]\nbuilder = {}\n", toml_string(model.embedded->builder)) +
+            text_table("model.embedded.options", model.embedded->options);
   }
   return text + text_table("model.options", model.options) + text_table("model.configuration", model.configuration);
 }

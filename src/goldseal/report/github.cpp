@@ -4,8 +4,8 @@
 #include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/layout.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/source_location.hpp>
 
 #include <fmt/format.h>
@@ -48,15 +48,15 @@ std::string message_of(const Finding& finding) {
   return encoded(printable_lines(text, true), false);
 }
 
-std::string_view command_of(Gravity gravity) {
-  if (gravity <= Gravity::undecided) return "error";
-  return gravity == Gravity::warned ? "warning" : "notice";
+std::string_view command_of(Gravity severity_order) {
+  if (severity_order <= Gravity::undecided) return "error";
+  return severity_order == Gravity::warned ? "warning" : "notice";
 }
 
 std::string annotation(const Finding& finding) {
   std::string place;
   if (const auto found = place_of(finding)) place = fmt::format("file={},line={},", property(found->file), found->line);
-  return fmt::format("::{} {}title={}::{}\n", command_of(gravity(finding)), place, property(finding.id),
+  return fmt::format("::{} {}title={}::{}\n", command_of(severity_order(finding)), place, property(finding.id),
                      message_of(finding));
 }
 
@@ -67,7 +67,7 @@ std::string render_github(const Report& report, const RenderOptions& options) {
   std::size_t shown = 0;
   std::size_t left = 0;
   for (const auto* finding : by_gravity(report)) {
-    if (gravity(*finding) >= Gravity::passed) break;
+    if (severity_order(*finding) >= Gravity::passed) break;
     if (shown == k_most_annotations) {
       ++left;
     } else {

@@ -2,8 +2,8 @@
 // JUnit's XML as CI systems read it: a check is a test case; a check that had to judge and could not is an error.
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/markup.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -51,7 +51,7 @@ void write_case(Out out, const Finding& finding) {
                  R"(    <testcase name="{}" classname="goldseal.{}" time="{:.3f}">)"
                  "\n",
                  escape_markup(finding.id), escape_markup(group), finding.seconds);
-  switch (gravity(finding)) {
+  switch (severity_order(finding)) {
     case Gravity::damaged:
     case Gravity::failed:
       write_outcome(out, "failure", finding);
@@ -82,7 +82,7 @@ struct Totals {
 Totals totals_of(const Report& report) {
   Totals totals;
   for (const auto& finding : report.findings) {
-    const auto rank = gravity(finding);
+    const auto rank = severity_order(finding);
     if (rank <= Gravity::failed) ++totals.failures;
     if (rank == Gravity::undecided) ++totals.errors;
     if (rank == Gravity::unjudged || rank == Gravity::skipped) ++totals.skipped;

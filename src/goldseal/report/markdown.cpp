@@ -83,7 +83,7 @@ void write_table(Document& document, const Table& table) {
 }
 
 void write_measurements(Document& document, const Finding& finding) {
-  const auto measurements = telling_measurements(finding);
+  const auto measurements = relevant_measurements(finding);
   if (measurements.empty()) return;
   document.head({"measured", "value", "limit"});
   for (const auto* m : measurements)
@@ -91,7 +91,7 @@ void write_measurements(Document& document, const Finding& finding) {
 }
 
 std::string_view label_of(const Finding& finding) {
-  const auto rank = gravity(finding);
+  const auto rank = severity_order(finding);
   if (rank <= Gravity::failed) return "error";
   return rank == Gravity::warned ? "warning" : "unknown";
 }
@@ -110,7 +110,7 @@ void write_finding(Document& document, const Finding& finding) {
 }
 
 void write_rest(Document& document, const Report& report) {
-  const auto settled = [](const Finding& f) { return gravity(f) >= Gravity::passed; };
+  const auto settled = [](const Finding& f) { return severity_order(f) >= Gravity::passed; };
   if (std::ranges::none_of(report.findings, settled)) return;
   document.line("\n<details><summary>{} passed, {} skipped</summary>", count(report, Status::pass),
                 count(report, Status::skipped));
@@ -143,7 +143,7 @@ std::string render_markdown(const Report& report, const RenderOptions& /*options
   std::size_t sections = 0;
   std::size_t left = 0;
   for (const auto* finding : by_gravity(report)) {
-    if (gravity(*finding) >= Gravity::passed) break;
+    if (severity_order(*finding) >= Gravity::passed) break;
     if (sections < k_most_sections) {
       write_finding(document, *finding);
       ++sections;

@@ -2,8 +2,8 @@
 // The output of a Nagios plugin (also Icinga, Naemon): state and performance data in the first line, findings below.
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/layout.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
 
@@ -104,7 +104,7 @@ std::string render_nagios(const Report& report, const RenderOptions& options) {
                           performance_data(report, options.unicode));
   std::size_t lines = 0;
   for (const auto* finding : by_gravity(report)) {
-    if (gravity(*finding) >= Gravity::passed || lines++ == k_most_findings) break;
+    if (severity_order(*finding) >= Gravity::passed || lines++ == k_most_findings) break;
     text += plain(fmt::format("{} {}: {}", to_string(finding->status), finding->id, finding->message), options.unicode);
     if (!finding->remedy.empty()) text += plain(fmt::format("; fix: {}", finding->remedy), options.unicode);
     text += "\n";

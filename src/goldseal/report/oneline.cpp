@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/layout.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ std::string others(const Report& report, const Finding& shown) {
   std::string text;
   const auto add = [&](Status status) {
     const auto n = std::ranges::count_if(report.findings, [&](const Finding& finding) {
-      return &finding != &shown && finding.status == status && gravity(finding) != Gravity::unjudged;
+      return &finding != &shown && finding.status == status && severity_order(finding) != Gravity::unjudged;
     });
     if (n > 0) text += fmt::format("{}+{} {}", text.empty() ? " (" : ", ", n, to_string(status));
   };

@@ -104,7 +104,7 @@ void write_findings(std::string& text, const Report& report, const std::string& 
     counts.set(fmt::format("status={}", quoted(to_string(status))), static_cast<double>(count(report, status)));
   for (const auto& finding : report.findings) {
     const auto check = fmt::format("check={}", quoted(finding.id));
-    checks.set(check, gravity(finding) <= Gravity::undecided ? 1 : 0);
+    checks.set(check, severity_order(finding) <= Gravity::undecided ? 1 : 0);
     for (const auto& m : finding.measurements) {
       const auto labels = fmt::format("{},name={},unit={}", check, quoted(m.name), quoted(m.unit));
       measured.set(labels, m.value);

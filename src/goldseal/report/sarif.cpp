@@ -3,8 +3,8 @@
 #include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/json_writer.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/source_location.hpp>
 
 #include <fmt/format.h>
@@ -74,14 +74,14 @@ std::string message_of(const Finding& finding) {
 }
 
 // Not having been able to judge fails the gate too, so it is shown as an error.
-const char* level_of(Gravity gravity) {
-  if (gravity <= Gravity::undecided) return "error";
-  return gravity == Gravity::warned ? "warning" : "note";
+const char* level_of(Gravity severity_order) {
+  if (severity_order <= Gravity::undecided) return "error";
+  return severity_order == Gravity::warned ? "warning" : "note";
 }
 
 void write_result(JsonWriter& json, const Finding& finding, std::size_t rule, const Report& report) {
   json.begin_object();
-  json.member("level", level_of(gravity(finding)));
+  json.member("level", level_of(severity_order(finding)));
   json.key("locations");
   json.begin_array();
   write_location(json, finding, report);
@@ -157,7 +157,7 @@ std::string render_sarif(const Report& report, const RenderOptions& /*options*/)
   std::vector<std::string> rules;
   std::map<std::string, std::size_t, std::less<>> index;
   for (const auto* finding : by_gravity(report)) {
-    if (gravity(*finding) >= Gravity::passed) break;
+    if (severity_order(*finding) >= Gravity::passed) break;
     const auto [rule, added] = index.try_emplace(safe(finding->id), rules.size());
     if (added) rules.push_back(rule->first);
     write_result(json, *finding, rule->second, report);

@@ -3,8 +3,8 @@
 #include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/layout.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/color.h>
 #include <fmt/format.h>
@@ -20,8 +20,8 @@ constexpr std::size_t k_rows_shown = 10;
 constexpr std::size_t k_narrowest = 40;
 constexpr std::size_t k_most_rows = 1'000'000;
 
-fmt::text_style style_of(Gravity gravity) {
-  switch (gravity) {
+fmt::text_style style_of(Gravity severity_order) {
+  switch (severity_order) {
     case Gravity::damaged:
     case Gravity::failed:
       return fg(fmt::terminal_color::red) | fmt::emphasis::bold;
@@ -38,8 +38,8 @@ fmt::text_style style_of(Gravity gravity) {
   return fmt::emphasis::faint;
 }
 
-std::string_view label_of(Gravity gravity) {
-  switch (gravity) {
+std::string_view label_of(Gravity severity_order) {
+  switch (severity_order) {
     case Gravity::damaged:
     case Gravity::failed:
       return "error";
@@ -137,7 +137,7 @@ Widths widths_of(const Page& page, const std::vector<const Measurement*>& measur
 }
 
 void write_measurements(Page& page, const Finding& finding, std::string_view indent = "  ") {
-  const auto measurements = telling_measurements(finding);
+  const auto measurements = relevant_measurements(finding);
   const auto widths = widths_of(page, measurements);
   std::string_view label = "measured";
   for (const auto* measurement : measurements) {
@@ -152,7 +152,7 @@ void write_measurements(Page& page, const Finding& finding, std::string_view ind
 }
 
 void write_finding(Page& page, const Finding& finding) {
-  const auto rank = gravity(finding);
+  const auto rank = severity_order(finding);
   page.line();
   page.labelled(fmt::format("{}[{}]", label_of(rank), page.safe(finding.id)), style_of(rank), finding.message,
                 fmt::emphasis::bold);
@@ -168,7 +168,7 @@ void write_finding(Page& page, const Finding& finding) {
 void write_unjudged(Page& page, const std::vector<const Finding*>& sorted) {
   bool first = true;
   for (const auto* finding : sorted) {
-    if (gravity(*finding) != Gravity::unjudged) continue;
+    if (severity_order(*finding) != Gravity::unjudged) continue;
     if (first) page.line();
     first = false;
     page.labelled(fmt::format("unknown[{}]", page.safe(finding->id)), style_of(Gravity::unjudged),
@@ -203,7 +203,7 @@ void write_passes(Page& page, const Report& report, const std::vector<const Find
     return;
   }
   for (const auto* finding : sorted) {
-    const auto rank = gravity(*finding);
+    const auto rank = severity_order(*finding);
     if (rank < Gravity::passed) continue;
     const auto seconds = finding->seconds >= 0.001 ? fmt::format("  ({:.3f} s)", finding->seconds) : std::string{};
     page.line(fmt::format("  {} {}: {}{}", page.styled(pad(label_of(rank), 7), style_of(rank)), page.safe(finding->id),
@@ -229,7 +229,7 @@ std::string render_text(const Report& report, const RenderOptions& options) {
   write_head(page, report);
   const auto sorted = by_gravity(report);
   for (const auto* finding : sorted) {
-    const auto rank = gravity(*finding);
+    const auto rank = severity_order(*finding);
     if (rank < Gravity::unjudged || (rank == Gravity::unjudged && options.verbose)) write_finding(page, *finding);
   }
   if (!options.verbose) write_unjudged(page, sorted);

@@ -40,7 +40,7 @@ struct Table {
 
 /// One check's verdict.
 struct Finding {
-  std::string id;  ///< of the check, `golden.shadow`; `goldseal explain` knows it
+  std::string id;  ///< of the check, `golden.float64`; `goldseal explain` knows it
   Status status = Status::pass;
   Severity severity = Severity::fail;
   std::string message;   ///< one sentence

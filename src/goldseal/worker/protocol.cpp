@@ -5,15 +5,15 @@
 
 namespace goldseal {
 
-std::string write_placements(const Checkpoint& checkpoint, std::span<const Placement> placements) {
+std::string write_placements(const Checkpoint& checkpoint, std::span<const Assignment> assignments) {
   using Json = nlohmann::json;
   auto files = Json::array();
   for (const auto& file : checkpoint.files) files.push_back(std::filesystem::absolute(file->path()).string());
   auto tensors = Json::array();
-  for (const auto& placement : placements) {
-    const auto& tensor = checkpoint.tensors[placement.tensor];
+  for (const auto& assignment : assignments) {
+    const auto& tensor = checkpoint.tensors[assignment.tensor];
     const auto& storage = checkpoint.storages[tensor.storage];
-    tensors.push_back({{"slot", placement.slot},
+    tensors.push_back({{"state_entry", assignment.state_entry},
                        {"file", storage.file},
                        {"begin", storage.begin},
                        {"bytes", storage.bytes},

@@ -3,8 +3,8 @@
 
 #include <goldseal/base/dtype.hpp>
 #include <goldseal/base/sha256.hpp>
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/manifest/environment.hpp>
 
 #include <chrono>
@@ -20,7 +20,7 @@
 // The messages of src/worker_libtorch/PROTOCOL.md as plain data.
 namespace goldseal {
 
-inline constexpr int k_protocol_version = 1;
+inline constexpr int k_protocol_version = 2;
 
 /// What a worker says of itself.
 struct Hello {
@@ -40,7 +40,7 @@ struct DeclaredInput {
 
 /// A network as built, before it has weights.
 struct BuiltNetwork {
-  std::vector<Key> slots;
+  std::vector<Key> state_entries;
   std::vector<DeclaredInput> inputs;
   std::map<std::string, std::string> configuration;
   bool compiled = false;  ///< it need not have a place for every tensor of the state dict (CompiledIn)
@@ -56,7 +56,7 @@ struct ProgramRequest {
   bool anew = false;               ///< also where one is kept from before
 };
 
-/// What was written: how a network is built from it, and that network's slots.
+/// What was written: how a network is built from it, and that network's state entries.
 struct WrittenProgram {
   std::string builder;  ///< `export`, `torchscript`
   std::map<std::string, std::string> options;
@@ -76,7 +76,7 @@ struct Perturbation {
   std::uint64_t seed = 0;
   double relative = 0;
   double zero = 0;                     ///< an element that is 0 becomes zero·ξ
-  std::vector<std::string> only = {};  ///< the slots that are moved; empty: every slot and input
+  std::vector<std::string> only = {};  ///< the state entries that are moved; empty: every state entry and input
 };
 
 /// One run of the network. Settings that are absent stay as the worker started with.
@@ -113,20 +113,20 @@ struct RunReply {
   double seconds = 0;
 };
 
-/// How many elements of a floating slot the answers depend on.
-struct TensorReach {
+/// How many elements of a floating state entry the answers depend on.
+struct TensorCoverage {
   std::string name;
   std::int64_t elements = 0;
   std::int64_t reached = 0;
 };
 
-/// A tensor of the checkpoint and the slot that it goes to.
-struct Placement {
+/// A tensor of the checkpoint and the state entry that it goes to.
+struct Assignment {
   std::size_t tensor = 0;  ///< index into Checkpoint::tensors
-  std::string slot;
+  std::string state_entry;
 };
 
 /// The table that `load` takes, as JSON.
-[[nodiscard]] std::string write_placements(const Checkpoint& checkpoint, std::span<const Placement> placements);
+[[nodiscard]] std::string write_placements(const Checkpoint& checkpoint, std::span<const Assignment> assignments);
 
 }  // namespace goldseal

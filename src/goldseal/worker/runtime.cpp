@@ -3,8 +3,8 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/environment/shared/file_root.hpp>
 #include <goldseal/environment/libraries/torch_installation.hpp>
+#include <goldseal/environment/shared/file_root.hpp>
 #include <goldseal/worker/places.hpp>
 #include <goldseal/worker/python_runtime.hpp>
 

@@ -43,10 +43,10 @@ DType dtype_of(const Json& value) {
   return *dtype;
 }
 
-Key slot_of(const Json& slot) {
-  return {slot.at("name").get<std::string>(), dtype_of(slot.at("dtype")),
-          slot.at("shape").get<std::vector<std::int64_t>>(), slot.value("persistent", true),
-          slot.value("alias_of", "")};
+Key read_state_entry(const Json& entry) {
+  return {entry.at("name").get<std::string>(), dtype_of(entry.at("dtype")),
+          entry.at("shape").get<std::vector<std::int64_t>>(), entry.value("persistent", true),
+          entry.value("alias_of", "")};
 }
 
 DeclaredInput declared_input(const Json& input) {
@@ -184,18 +184,18 @@ BuiltNetwork Worker::build(std::string_view builder, std::string_view source,
   const auto reply = m_state->channel.request("build", std::move(members));
   return read_reply(m_state->name, "build", [&] {
     BuiltNetwork network;
-    for (const auto& slot : reply.at("slots")) network.slots.push_back(slot_of(slot));
+    for (const auto& entry : reply.at("state_entries")) network.state_entries.push_back(read_state_entry(entry));
     for (const auto& input : reply.value("inputs", Json::array())) network.inputs.push_back(declared_input(input));
     network.configuration = reply.value("configuration", std::map<std::string, std::string>{});
     return network;
   });
 }
 
-void Worker::load(const Checkpoint& checkpoint, std::span<const Placement> placements) {
+void Worker::load(const Checkpoint& checkpoint, std::span<const Assignment> assignments) {
   const auto table = run_directory() / "tensors.json";
   // A worker takes tensors that lie in one place.
   const auto joined = join_chunks(checkpoint, run_directory() / "joined.bin");
-  write_file_atomically(table, write_placements(joined ? *joined : checkpoint, placements));
+  write_file_atomically(table, write_placements(joined ? *joined : checkpoint, assignments));
   m_state->channel.request("load", {{"tensors", table.string()}});
 }
 
@@ -234,12 +234,12 @@ RunReply Worker::run(const RunRequest& request) {
   });
 }
 
-std::vector<TensorReach> Worker::gradients(const std::filesystem::path& inputs, bool float64) {
+std::vector<TensorCoverage> Worker::gradients(const std::filesystem::path& inputs, bool float64) {
   Json members{{"inputs", inputs.string()}, {"compute", float64 ? "float64" : "native"}};
   if (!m_state->device.empty()) members["settings"] = {{"device", m_state->device}};
   const auto reply = m_state->channel.request("gradients", std::move(members));
   return read_reply(m_state->name, "gradients", [&] {
-    std::vector<TensorReach> reach;
+    std::vector<TensorCoverage> reach;
     for (const auto& tensor : reply.at("tensors"))
       reach.push_back({tensor.at("name").get<std::string>(), tensor.at("elements").get<std::int64_t>(),
                        tensor.at("reached").get<std::int64_t>()});
@@ -260,7 +260,7 @@ WrittenProgram Worker::write_program(const ProgramRequest& request) {
                            reply.at("file").get<std::string>(),
                            {},
                            reply.value("kept", false)};
-    for (const auto& slot : reply.at("slots")) program.network.slots.push_back(slot_of(slot));
+    for (const auto& entry : reply.at("state_entries")) program.network.state_entries.push_back(read_state_entry(entry));
     return program;
   });
 }

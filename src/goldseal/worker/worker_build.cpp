@@ -7,8 +7,8 @@
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/sha256.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/environment/shared/file_root.hpp>
 #include <goldseal/environment/libraries/torch_installation.hpp>
+#include <goldseal/environment/shared/file_root.hpp>
 #include <goldseal/worker/build_log.hpp>
 #include <goldseal/worker/child_process.hpp>
 #include <goldseal/worker/places.hpp>

@@ -19,9 +19,9 @@ from .errors import GoldsealError
 from .report import Report
 from .worker.channel import Channel
 from .worker.description import described
-from .worker.kept import kept
+from .worker.state_guard import kept
 from .worker.layer_watch import LayerRecorder
-from .worker.network import Network, Slot, on_copies
+from .worker.network import Network, StateEntry, on_copies
 from .worker.perturbation import Transform
 from .worker.program import KeepsStandIns, Limits, Program
 from .worker.python_builder import unwrapped
@@ -32,15 +32,15 @@ Outputs = Callable[[Any], Any]
 
 
 class LiveNetwork(Network):
-    """The caller's module with its own weights. `load` holds the checkpoint's tensors against the module's slots; the
+    """The caller's module with its own weights. `load` holds the checkpoint's tensors against the module's state entries; the
     digests then tell whether the values are the same. With `replace` it computes with the checkpoint's tensors instead."""
 
     def __init__(self, module: nn.Module, outputs: Optional[Outputs] = None, replace: bool = False) -> None:
         self._outputs = outputs
         self._replace = replace
-        self._own: list[tuple[Slot, torch.Tensor, torch.Tensor]] = []
+        self._own: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
         super().__init__(module)
-        self._home = next((slot.place.get().device for slot in self.slots), torch.device("cpu"))
+        self._home = next((entry.place.get().device for entry in self.state_entries), torch.device("cpu"))
 
     @property
     def home(self) -> torch.device:
@@ -51,19 +51,19 @@ class LiveNetwork(Network):
         self.loaded = frozenset(tensors)
         if not self._replace:
             return
-        for slot in self.slots:
-            name = slot.name if slot.name in tensors else self.tied.get(slot.name)
+        for entry in self.state_entries:
+            name = entry.name if entry.name in tensors else self.tied.get(entry.name)
             if name is not None:
-                own = slot.place.get()
+                own = entry.place.get()
                 loaded = tensors[name].to(own.device)
-                self._own.append((slot, own, loaded))
-                slot.place.set(loaded)
+                self._own.append((entry, own, loaded))
+                entry.place.set(loaded)
 
     def give_back(self, adopt: bool) -> None:
         """The caller's own tensors in their places again; with `adopt` they take the loaded values."""
         replaced, self._own = self._own, []
-        for slot, own, _ in reversed(replaced):
-            slot.place.set(own)
+        for entry, own, _ in reversed(replaced):
+            entry.place.set(own)
         if adopt:
             with torch.no_grad():
                 for _, own, value in replaced:

@@ -74,7 +74,7 @@ def seal(
     seal: Optional[PathLike] = None,
     entry: Optional[str] = None,
     outputs: Optional[Callable[[Any], Any]] = None,
-    enclose: Union[bool, str] = "auto",
+    embed: Union[bool, str] = "auto",
     anonymous: bool = False,
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
@@ -89,7 +89,7 @@ def seal(
                a functools.partial, or (callable, keyword arguments); the model's class by default
     entry      which state dict of a checkpoint that holds several
     outputs    picks from what forward() returns, where not all of it is tensors; the factory's module must do the same
-    enclose    whether the seal holds the network's program, without its weights, so that a target can verify with none of
+    embed    whether the seal holds the network's program, without its weights, so that a target can verify with none of
                the code: "auto": where it can be written down and gives the sealed answers, a GoldsealWarning says why
                not otherwise; True: no seal without; False. What forward() or a hook keeps meanwhile, in the model or where
                its code can reach, is as it was afterwards
@@ -100,13 +100,13 @@ def seal(
     weights are gathered first, and rank zero runs the golden inputs in a plain copy that holds them.
     """
     _check_on_error(on_error)
-    if enclose not in ("auto", True, False):
-        raise ValueError(f"enclose: expected 'auto', True or False, found {enclose!r}")
+    if embed not in ("auto", True, False):
+        raise ValueError(f"embed: expected 'auto', True or False, found {embed!r}")
     try:
         module = module_of_rank_zero(model)
         if module is None:
             return None
-        target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, enclose, anonymous, timeout)
+        target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, embed, anonymous, timeout)
     except Exception as error:
         _deal_with(error, on_error)
         return None
@@ -141,7 +141,7 @@ def _seal(
     seal_path: Optional[PathLike],
     entry: Optional[str],
     outputs: Optional[Callable[[Any], Any]],
-    enclose: Union[bool, str],
+    embed: Union[bool, str],
     anonymous: bool,
     timeout: float,
 ) -> tuple[Path, Report]:
@@ -153,7 +153,7 @@ def _seal(
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
         spec = model_spec(factory, module)
         arguments = ["capture", os.path.abspath(path), "--model", spec]
-        arguments += _enclosing(enclose, spec)
+        arguments += _embedding(embed, spec)
         arguments += input_arguments(inputs, network, directory)
         arguments += ["--output", os.path.abspath(target), "--force", "--timeout", str(max(1, int(timeout)))]
         arguments += ["--entry", entry] if entry else []
@@ -164,13 +164,13 @@ def _seal(
     return target, report
 
 
-def _enclosing(enclose: Union[bool, str], spec: str) -> list[str]:
+def _embedding(embed: Union[bool, str], spec: str) -> list[str]:
     """Where the factory names a file, that is the architecture, and this process's model is no proof of it."""
-    if enclose is True and not spec.startswith("python:"):
-        raise GoldsealError(f"enclose: {spec} is a file; goldseal capture --enclose puts it into a seal")
-    if enclose is False or not spec.startswith("python:"):
+    if embed is True and not spec.startswith("python:"):
+        raise GoldsealError(f"embed: {spec} is a file; goldseal capture --embed puts it into a seal")
+    if embed is False or not spec.startswith("python:"):
         return []
-    return ["--enclose"] if enclose is True else ["--enclose-if-possible"]
+    return ["--embed"] if embed is True else ["--embed-if-possible"]
 
 
 def _warn_of_code(report: Report, target: Path) -> None:
@@ -196,7 +196,7 @@ def verify(
 
     With `model`, that live module is what is judged, with the weights that it has. Without, the network is built as the
     seal or `factory` says, in a process of its own: by `runtime`, or what fits the network. Of a seal that names code and
-    encloses its program, the code is run, by this interpreter; `runtime="libtorch"` runs the program. Raises GoldsealError where no
+    embeds its program, the code is run, by this interpreter; `runtime="libtorch"` runs the program. Raises GoldsealError where no
     verdict can be reached: no such seal, an unknown policy. Of a sharded model every rank calls this, and has the report.
     """
     arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout)

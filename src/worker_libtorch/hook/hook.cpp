@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/hook.hpp>
 
-#include "protocol/channel.hpp"
 #include "darknet/files.hpp"
 #include "facts/libraries.hpp"
-#include "session.hpp"
-#include "protocol/tensor_file.hpp"
 #include "hook/command.hpp"
 #include "hook/module_network.hpp"
+#include "protocol/channel.hpp"
+#include "protocol/tensor_file.hpp"
+#include "session.hpp"
 
 #include <dlfcn.h>
 
@@ -23,7 +23,7 @@ using worker::ModuleNetwork;
 class Borrowed final : public worker::Network {
  public:
   explicit Borrowed(ModuleNetwork& network) : m_network(network) {}
-  const std::vector<worker::Slot>& slots() const override { return m_network.slots(); }
+  const std::vector<worker::StateEntry>& state_entries() const override { return m_network.state_entries(); }
   const std::vector<worker::InputSpec>& inputs() const override { return m_network.inputs(); }
   const std::map<std::string, std::string>& configuration() const override { return m_network.configuration(); }
   void set(std::size_t index, const at::Tensor& tensor) override { m_network.set(index, tensor); }

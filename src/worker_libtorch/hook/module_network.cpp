@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hook/module_network.hpp"
 
-#include "protocol/error.hpp"
 #include "numerics/operator_watch.hpp"
+#include "protocol/error.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -88,7 +88,7 @@ ModuleNetwork::ModuleNetwork(LiveModule live, bool replace) : m_live(std::move(l
 
 void ModuleNetwork::add(const std::string& name, const at::Tensor& member, bool parameter) {
   if (!member.defined()) return;
-  m_slots.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true});
+  m_state_entries.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true});
   m_members.push_back(member);
   m_loaded.emplace_back();
 }
@@ -138,20 +138,20 @@ NamedTensors ModuleNetwork::compute(NamedTensors inputs, const Transform& transf
   m_substitution = std::make_unique<Substitution>(m_members);
   auto& substitution = *m_substitution;
   std::unordered_map<const void*, std::string> names;
-  for (std::size_t i = 0; i < m_slots.size(); ++i) {
+  for (std::size_t i = 0; i < m_state_entries.size(); ++i) {
     const auto tensor = m_loaded[i].defined() ? m_loaded[i].to(substitution.own(i).device()) : substitution.own(i);
-    auto computed = transform ? transform(m_slots[i].name, tensor) : tensor;
+    auto computed = transform ? transform(m_state_entries[i].name, tensor) : tensor;
     // An operation in place on a buffer must not reach the caller's.
-    if (!m_slots[i].parameter && computed.is_same(tensor)) computed = tensor.clone();
+    if (!m_state_entries[i].parameter && computed.is_same(tensor)) computed = tensor.clone();
     if (!computed.is_same(substitution.own(i))) substitution.put(i, computed);
-    names.emplace(m_members[i].unsafeGetTensorImpl(), m_slots[i].name);
+    names.emplace(m_members[i].unsafeGetTensorImpl(), m_state_entries[i].name);
   }
   const auto arguments = ordered(std::move(inputs));
   std::optional<OperatorWatch> watch;
   if (tap)
-    watch.emplace(std::move(names), [&](const std::string& op, const std::string& slot, const at::Tensor& result) {
-      const auto dot = slot.rfind('.');
-      tap(dot == std::string::npos ? std::string() : slot.substr(0, dot), op, result);
+    watch.emplace(std::move(names), [&](const std::string& op, const std::string& entry, const at::Tensor& result) {
+      const auto dot = entry.rfind('.');
+      tap(dot == std::string::npos ? std::string() : entry.substr(0, dot), op, result);
     });
   return m_live.forward(arguments);
 }
@@ -164,8 +164,8 @@ void ModuleNetwork::adopt() {
 
 NamedTensors ModuleNetwork::state() const {
   NamedTensors state;
-  for (std::size_t i = 0; i < m_slots.size(); ++i)
-    state.emplace_back(m_slots[i].name, m_members[i].detach().to(at::kCPU).contiguous());
+  for (std::size_t i = 0; i < m_state_entries.size(); ++i)
+    state.emplace_back(m_state_entries[i].name, m_members[i].detach().to(at::kCPU).contiguous());
   return state;
 }
 

@@ -12,8 +12,8 @@
 
 namespace goldseal::worker {
 
-/// A live module with its own weights. What is loaded is held against its slots; with `replace` it is also what the
-/// module computes with, and what adopt() puts in. The module's tensors stay the same objects throughout.
+/// A live module with its own weights. What is loaded is held against its state entries; with `replace` it is also what
+/// the module computes with, and what adopt() puts in. The module's tensors stay the same objects throughout.
 class ModuleNetwork final : public Network {
  public:
   ModuleNetwork(LiveModule live, bool replace);
@@ -21,7 +21,7 @@ class ModuleNetwork final : public Network {
   ModuleNetwork(const ModuleNetwork&) = delete;
   ModuleNetwork& operator=(const ModuleNetwork&) = delete;
 
-  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<StateEntry>& state_entries() const override { return m_state_entries; }
   const std::vector<InputSpec>& inputs() const override { return m_inputs; }
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
   void set(std::size_t index, const at::Tensor& tensor) override;
@@ -46,8 +46,8 @@ class ModuleNetwork final : public Network {
 
   LiveModule m_live;
   bool m_replace;
-  std::vector<Slot> m_slots;
-  std::vector<at::Tensor> m_members;  // the module's own, by slot
+  std::vector<StateEntry> m_state_entries;
+  std::vector<at::Tensor> m_members;  // the module's own, by state entry
   std::vector<at::Tensor> m_loaded;   // undefined where nothing was
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;

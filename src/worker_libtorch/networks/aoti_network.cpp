@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // An AOTInductor package as a network. goldseal has read its metadata, held it against this machine and unpacked it;
-// the constants that the package names are its slots. What it has no constant for was compiled into the code, or is not
-// used.
-#include "networks/aoti_library.hpp"
-#include "protocol/error.hpp"
-#include "networks/export_pytree.hpp"
+// the constants that the package names are its state entries. What it has no constant for was compiled into the code,
+// or is not used.
 #include "darknet/files.hpp"
+#include "networks/aoti_library.hpp"
+#include "networks/export_pytree.hpp"
 #include "networks/network.hpp"
+#include "protocol/error.hpp"
 
 #ifdef GOLDSEAL_HAS_AOTI
 #include <ATen/Context.h>
@@ -56,19 +56,19 @@ class AotiNetwork final : public Network {
         m_library((require_file(path), path), m_device) {
     const auto names = names_of_option(options, "non_persistent");
     const std::set<std::string> non_persistent(names.begin(), names.end());
-    for (const auto& constant : m_library.constants()) add_slot(constant, path, non_persistent);
-    require_non_persistent(non_persistent, m_slots, "package");
+    for (const auto& constant : m_library.constants()) add_entry(constant, path, non_persistent);
+    require_non_persistent(non_persistent, m_state_entries, "package");
     name_inputs(names_of_option(options, "inputs"));
     m_output_names = output_names(m_library.out_spec());
   }
 
-  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<StateEntry>& state_entries() const override { return m_state_entries; }
   const std::vector<InputSpec>& inputs() const override { return m_inputs; }
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
 
   void set(std::size_t index, const at::Tensor& tensor) override {
     m_tensors[index] = tensor;
-    m_slots[index].persistent = true;  // a buffer that the checkpoint has after all
+    m_state_entries[index].persistent = true;  // a buffer that the checkpoint has after all
     m_stale = true;
   }
 
@@ -91,7 +91,7 @@ class AotiNetwork final : public Network {
   }
 
  private:
-  void add_slot(const AotiConstant& constant, const std::string& path, const std::set<std::string>& non_persistent) {
+  void add_entry(const AotiConstant& constant, const std::string& path, const std::set<std::string>& non_persistent) {
     if (constant.name.rfind(k_frozen, 0) == 0)
       throw Refusal(RefusalKind::unsupported,
                     "the package was compiled with freezing: it computes with the weights as they were, reordered and "
@@ -104,9 +104,9 @@ class AotiNetwork final : public Network {
                     path, "compile it with aot_inductor.package_constants_in_so, which is the default");
     // A buffer that the checkpoint lacks must not silently be the package's own.
     const bool needed = constant.parameter || (constant.buffer && non_persistent.count(constant.name) == 0);
-    m_slots.push_back({constant.name, constant.dtype, constant.shape, constant.parameter, needed});
+    m_state_entries.push_back({constant.name, constant.dtype, constant.shape, constant.parameter, needed});
     // The weights that were compiled in are no answer to which ones the checkpoint has.
-    m_tensors.push_back(m_slots.back().persistent ? at::Tensor() : constant.value);
+    m_tensors.push_back(m_state_entries.back().persistent ? at::Tensor() : constant.value);
   }
 
   void name_inputs(const std::vector<std::string>& given) {
@@ -121,17 +121,17 @@ class AotiNetwork final : public Network {
     if (!m_stale) return;
     m_library.use(m_tensors);
     m_held = m_library.held();
-    for (std::size_t i = 0; i < m_slots.size(); ++i)
+    for (std::size_t i = 0; i < m_state_entries.size(); ++i)
       if (!m_tensors[i].defined()) m_held[i] = at::Tensor();
     m_stale = false;
   }
 
   at::Tensor transformed(std::size_t index, const Transform& transform) const {
-    auto tensor = transform(m_slots[index].name, m_held[index]);
+    auto tensor = transform(m_state_entries[index].name, m_held[index]);
     if (tensor.requires_grad())
       throw Refusal(RefusalKind::unsupported, "compiled code gives no gradients", {},
                     "use the exported program instead");
-    if (tensor.scalar_type() != m_slots[index].dtype)
+    if (tensor.scalar_type() != m_state_entries[index].dtype)
       throw Refusal(RefusalKind::unsupported,
                     "an AOTInductor package computes in the types that it was compiled for, not in " +
                         name_of_dtype(tensor.scalar_type()),
@@ -189,8 +189,8 @@ class AotiNetwork final : public Network {
   std::string m_device;  // `cpu`, `cuda`
   bool m_onednn;         // as the process started
   mutable AotiLibrary m_library;
-  std::vector<Slot> m_slots;
-  std::vector<at::Tensor> m_tensors;  // that were loaded, by slot; the package's own where none need be
+  std::vector<StateEntry> m_state_entries;
+  std::vector<at::Tensor> m_tensors;  // that were loaded, by state entry; the package's own where none need be
   mutable std::vector<at::Tensor> m_held;
   mutable bool m_stale = true;  // the library computes with other tensors than m_tensors
   std::vector<InputSpec> m_inputs;

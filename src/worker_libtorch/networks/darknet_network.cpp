@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network from a Darknet cfg, computed with plain tensor functions over a list of slots, so that any slot can be
-// replaced for one run. Names are those of the PyTorch-YOLOv3 repositories: module_list.N.conv_N.weight,
+// A network from a Darknet cfg, computed with plain tensor functions over a list of state entries, so that any state
+// entry can be replaced for one run. Names are those of the PyTorch-YOLOv3 repositories: module_list.N.conv_N.weight,
 // module_list.N.batch_norm_N.*.
 #include "darknet/darknet_cfg.hpp"
-#include "protocol/error.hpp"
 #include "networks/network.hpp"
+#include "protocol/error.hpp"
 
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
@@ -22,7 +22,7 @@ struct ConvolutionSlots {
   std::size_t rest;  // the bias, or the first of BatchNorm's five
 };
 
-// What computes with the slots' tensors, and who is told of the results.
+// What computes with the state entries' tensors, and who is told of the results.
 struct Watched {
   const Transform& transform;
   const LayerTap& tap;
@@ -57,12 +57,13 @@ class DarknetNetwork final : public Network {
     m_convolutions.resize(m_cfg.layers.size());
     for (std::size_t i = 0; i < m_cfg.layers.size(); ++i)
       std::visit([&](const auto& kind) { describe(i, kind); }, m_cfg.layers[i].kind);
-    m_tensors.resize(m_slots.size());
-    for (std::size_t i = 0; i < m_slots.size(); ++i)
-      if (!m_slots[i].persistent) m_tensors[i] = at::zeros(m_slots[i].shape, at::TensorOptions(m_slots[i].dtype));
+    m_tensors.resize(m_state_entries.size());
+    for (std::size_t i = 0; i < m_state_entries.size(); ++i)
+      if (!m_state_entries[i].persistent)
+        m_tensors[i] = at::zeros(m_state_entries[i].shape, at::TensorOptions(m_state_entries[i].dtype));
   }
 
-  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<StateEntry>& state_entries() const override { return m_state_entries; }
   const std::vector<InputSpec>& inputs() const override { return m_inputs; }
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
   void set(std::size_t index, const at::Tensor& tensor) override { m_tensors[index] = tensor; }
@@ -93,10 +94,10 @@ class DarknetNetwork final : public Network {
     return "module_list." + number + "." + kind + "_" + number;
   }
 
-  std::size_t add_slot(std::string name, std::vector<std::int64_t> shape, bool parameter,
+  std::size_t add_entry(std::string name, std::vector<std::int64_t> shape, bool parameter,
                        at::ScalarType dtype = at::kFloat, bool persistent = true) {
-    m_slots.push_back({std::move(name), dtype, std::move(shape), parameter, persistent});
-    return m_slots.size() - 1;
+    m_state_entries.push_back({std::move(name), dtype, std::move(shape), parameter, persistent});
+    return m_state_entries.size() - 1;
   }
 
   void configure(const std::string& key, std::int64_t value) { m_configuration[key] = std::to_string(value); }
@@ -109,16 +110,16 @@ class DarknetNetwork final : public Network {
     const auto norm = module(i, "batch_norm");
     auto& places = m_convolutions[i];
     places.weight =
-        add_slot(name + ".weight", {conv.filters, conv.in_channels / conv.groups, conv.size, conv.size}, true);
+        add_entry(name + ".weight", {conv.filters, conv.in_channels / conv.groups, conv.size, conv.size}, true);
     if (conv.batch_normalize) {
-      places.rest = add_slot(norm + ".weight", {conv.filters}, true);
-      add_slot(norm + ".bias", {conv.filters}, true);
-      add_slot(norm + ".running_mean", {conv.filters}, false);
-      add_slot(norm + ".running_var", {conv.filters}, false);
-      add_slot(norm + ".num_batches_tracked", {}, false, at::kLong, m_counters);
+      places.rest = add_entry(norm + ".weight", {conv.filters}, true);
+      add_entry(norm + ".bias", {conv.filters}, true);
+      add_entry(norm + ".running_mean", {conv.filters}, false);
+      add_entry(norm + ".running_var", {conv.filters}, false);
+      add_entry(norm + ".num_batches_tracked", {}, false, at::kLong, m_counters);
       m_configuration[norm + ".eps"] = text_of_number(conv.eps);
     } else {
-      places.rest = add_slot(name + ".bias", {conv.filters}, true);
+      places.rest = add_entry(name + ".bias", {conv.filters}, true);
     }
     configure(name + ".stride", conv.stride);
     configure(name + ".padding", conv.padding);
@@ -187,8 +188,8 @@ class DarknetNetwork final : public Network {
     return x;
   }
 
-  at::Tensor tensor(std::size_t slot, const Transform& transform) const {
-    return transform ? transform(m_slots[slot].name, m_tensors[slot]) : m_tensors[slot];
+  at::Tensor tensor(std::size_t state_entry, const Transform& transform) const {
+    return transform ? transform(m_state_entries[state_entry].name, m_tensors[state_entry]) : m_tensors[state_entry];
   }
 
   void tell(const Watched& watched, std::size_t i, const char* kind, const char* op, const at::Tensor& result) const {
@@ -260,7 +261,7 @@ class DarknetNetwork final : public Network {
 
   DarknetCfg m_cfg;
   bool m_counters;  // a checkpoint holds num_batches_tracked; without, they are 0, which evaluation does not read
-  std::vector<Slot> m_slots;
+  std::vector<StateEntry> m_state_entries;
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;
   std::vector<at::Tensor> m_tensors;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program of torch.export as a network: its nodes are called one after the other through LibTorch's dispatcher.
 // LibTorch ships no runtime for such programs that every version has.
-#include "protocol/error.hpp"
 #include "networks/export_operand.hpp"
 #include "networks/export_program.hpp"
 #include "networks/export_symbols.hpp"
 #include "numerics/operator_watch.hpp"
+#include "protocol/error.hpp"
 
 #include <ATen/ScalarOps.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -72,14 +72,14 @@ struct Call {
 
 // Thrown before an operator writes into a loaded tensor: the run begins anew with copies of these.
 struct WouldWrite {
-  std::set<std::size_t> slots;
+  std::set<std::size_t> state_entries;
 };
 
 class ExportNetwork final : public Network {
  public:
   explicit ExportNetwork(const std::string& path) : m_program(read_export_program(path)) {
-    for (const auto& slot : m_program.slots) {
-      m_slots.push_back(slot.slot);
+    for (const auto& state_entry : m_program.state_entries) {
+      m_state_entries.push_back(state_entry.entry);
       m_tensors.emplace_back();
     }
     for (const auto& input : m_program.inputs) m_inputs.push_back(input.spec);
@@ -89,7 +89,7 @@ class ExportNetwork final : public Network {
     describe();
   }
 
-  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<StateEntry>& state_entries() const override { return m_state_entries; }
   const std::vector<InputSpec>& inputs() const override { return m_inputs; }
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
   void set(std::size_t index, const at::Tensor& tensor) override { m_tensors[index] = tensor; }
@@ -185,13 +185,13 @@ class ExportNetwork final : public Network {
   }
 
   ExportProgram m_program;
-  std::vector<Slot> m_slots;
-  std::vector<at::Tensor> m_tensors;  // of the slots
+  std::vector<StateEntry> m_state_entries;
+  std::vector<at::Tensor> m_tensors;  // of the state entries
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;
   std::vector<Call> m_calls;
   bool m_writes = false;           // some call writes into its arguments
-  std::set<std::size_t> m_copied;  // slots that the program writes to
+  std::set<std::size_t> m_copied;  // state entries that the program writes to
 };
 
 // One forward pass: the frame holds what has been computed and is still needed.
@@ -203,7 +203,8 @@ class ExportNetwork::Run {
         m_widened(widened_half(network, transform)),
         m_frame(network.m_program.values) {
     take_inputs(inputs);
-    for (std::size_t i = 0; i < network.m_slots.size(); ++i) m_slot_of.emplace(network.m_program.slots[i].value, i);
+    for (std::size_t i = 0; i < network.m_state_entries.size(); ++i)
+      m_entry_of.emplace(network.m_program.state_entries[i].value, i);
   }
 
   NamedTensors outputs(const LayerTap& tap) {
@@ -305,9 +306,10 @@ class ExportNetwork::Run {
   // that it found at the export has become a constant.
   static std::optional<at::ScalarType> widened_half(const ExportNetwork& network, const Transform& transform) {
     if (!transform) return std::nullopt;
-    for (const auto& slot : network.m_slots) {
-      if (slot.dtype != at::kHalf && slot.dtype != at::kBFloat16) continue;
-      if (transform(slot.name, at::empty({0}, slot.dtype)).scalar_type() == at::kDouble) return slot.dtype;
+    for (const auto& state_entry : network.m_state_entries) {
+      if (state_entry.dtype != at::kHalf && state_entry.dtype != at::kBFloat16) continue;
+      if (transform(state_entry.name, at::empty({0}, state_entry.dtype)).scalar_type() == at::kDouble)
+        return state_entry.dtype;
     }
     return std::nullopt;
   }
@@ -318,8 +320,8 @@ class ExportNetwork::Run {
     const auto* const storage = value.toTensor().storage().unsafeGetStorageImpl();
     WouldWrite found;
     for (std::size_t i = 0; i < m_network.m_tensors.size(); ++i)
-      if (m_network.m_tensors[i].storage().unsafeGetStorageImpl() == storage) found.slots.insert(i);
-    if (!found.slots.empty()) throw found;
+      if (m_network.m_tensors[i].storage().unsafeGetStorageImpl() == storage) found.state_entries.insert(i);
+    if (!found.state_entries.empty()) throw found;
   }
 
   IValue resolve(const Operand& operand) {
@@ -342,13 +344,13 @@ class ExportNetwork::Run {
     return make_list(std::move(items));
   }
 
-  // A slot's tensor is converted when it is first needed, so that few of them are in memory at once.
+  // A state entry's tensor is converted when it is first needed, so that few of them are in memory at once.
   const IValue& value(std::size_t index) {
     auto& held = m_frame[index];
-    if (const auto slot = m_slot_of.find(index); held.isNone() && slot != m_slot_of.end()) {
-      const auto& loaded = m_network.m_tensors[slot->second];
-      auto tensor = m_transform ? m_transform(m_network.m_slots[slot->second].name, loaded) : loaded;
-      if (m_network.m_copied.count(slot->second) != 0 && tensor.is_same(loaded)) tensor = loaded.clone();
+    if (const auto state_entry = m_entry_of.find(index); held.isNone() && state_entry != m_entry_of.end()) {
+      const auto& loaded = m_network.m_tensors[state_entry->second];
+      auto tensor = m_transform ? m_transform(m_network.m_state_entries[state_entry->second].name, loaded) : loaded;
+      if (m_network.m_copied.count(state_entry->second) != 0 && tensor.is_same(loaded)) tensor = loaded.clone();
       held = std::move(tensor);
     }
     return held;
@@ -371,7 +373,7 @@ class ExportNetwork::Run {
   const Transform& m_transform;
   std::optional<at::ScalarType> m_widened;  // conversions to it are to float64 in this run
   std::vector<IValue> m_frame;
-  std::unordered_map<std::size_t, std::size_t> m_slot_of;  // by value
+  std::unordered_map<std::size_t, std::size_t> m_entry_of;  // by value
   at::Device m_device = at::kCPU;
 };
 
@@ -380,7 +382,7 @@ NamedTensors ExportNetwork::run(NamedTensors inputs, const Transform& transform,
     try {
       return Run(*this, inputs, transform).outputs(tap);
     } catch (const WouldWrite& found) {
-      m_copied.insert(found.slots.begin(), found.slots.end());
+      m_copied.insert(found.state_entries.begin(), found.state_entries.end());
     }
   }
 }

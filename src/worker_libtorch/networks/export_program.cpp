@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "networks/export_program.hpp"
 
-#include "protocol/error.hpp"
-#include "networks/export_pytree.hpp"
 #include "darknet/files.hpp"
+#include "networks/export_pytree.hpp"
+#include "protocol/error.hpp"
 
 #include <ATen/Functions.h>
 
@@ -84,7 +84,7 @@ class ProgramReader {
         ++place;
         read_user_input(body.at("arg"), name, graph, names);
       } else {
-        read_slot(kind, body, graph, names);
+        read_entry(kind, body, graph, names);
       }
     }
   }
@@ -110,7 +110,7 @@ class ProgramReader {
     m_program.inputs.push_back({std::move(spec), define(names, placeholder), number});
   }
 
-  void read_slot(const std::string& kind, const json& body, const json& graph, ValueNames& names) {
+  void read_entry(const std::string& kind, const json& body, const json& graph, ValueNames& names) {
     static const std::map<std::string_view, const char*> k_name_members{
         {"parameter", "parameter_name"}, {"buffer", "buffer_name"}, {"tensor_constant", "tensor_constant_name"}};
     const auto member = k_name_members.find(kind);
@@ -119,14 +119,14 @@ class ProgramReader {
     const auto placeholder = body.at("arg").at("name").get<std::string>();
     const auto& meta = graph.at("tensor_values").at(placeholder);
     const auto dtype = export_scalar_type(meta.at("dtype").get<std::int64_t>());
-    Slot slot;
-    slot.name = body.at(member->second).get<std::string>();
-    if (!dtype) throw Refusal(RefusalKind::unsupported, "the type of `" + slot.name + "` is not known here");
-    slot.dtype = *dtype;
-    for (const auto& size : meta.at("sizes")) slot.shape.push_back(size.at("as_int").get<std::int64_t>());
-    slot.parameter = kind == "parameter";
-    slot.persistent = slot.parameter || (kind == "buffer" && body.at("persistent").get<bool>());
-    m_program.slots.push_back({std::move(slot), define(names, placeholder)});
+    StateEntry entry;
+    entry.name = body.at(member->second).get<std::string>();
+    if (!dtype) throw Refusal(RefusalKind::unsupported, "the type of `" + entry.name + "` is not known here");
+    entry.dtype = *dtype;
+    for (const auto& size : meta.at("sizes")) entry.shape.push_back(size.at("as_int").get<std::int64_t>());
+    entry.parameter = kind == "parameter";
+    entry.persistent = entry.parameter || (kind == "buffer" && body.at("persistent").get<bool>());
+    m_program.state_entries.push_back({std::move(entry), define(names, placeholder)});
   }
 
   void read_nodes(const json& graph, ValueNames& names) {

@@ -26,8 +26,8 @@ struct ExportNode {
   std::vector<ExportResult> results;                       ///< in the operator's order
 };
 
-struct ExportSlot {
-  Slot slot;
+struct ExportEntry {
+  StateEntry entry;
   std::size_t value;
 };
 
@@ -46,7 +46,7 @@ struct ExportOutput {
 
 /// A program of torch.export: what PyTorch 2.8 and newer write as `models/NAME.json` into a .pt2 archive.
 struct ExportProgram {
-  std::vector<ExportSlot> slots;  ///< parameters, buffers, constants; the last two in the order of the program
+  std::vector<ExportEntry> state_entries;  ///< parameters, buffers, constants; the last two in the order of the program
   std::vector<ExportInput> inputs;
   std::vector<ExportOutput> outputs;
   std::vector<ExportNode> nodes;

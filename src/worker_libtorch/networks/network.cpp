@@ -37,10 +37,11 @@ std::vector<std::string> names_of_option(const BuildOptions& options, const std:
   return names;
 }
 
-void require_non_persistent(const std::set<std::string>& names, const std::vector<Slot>& slots,
+void require_non_persistent(const std::set<std::string>& names, const std::vector<StateEntry>& state_entries,
                             const std::string& whose) {
   for (const auto& name : names)
-    if (std::none_of(slots.begin(), slots.end(), [&](const Slot& slot) { return slot.name == name; }))
+    if (std::none_of(state_entries.begin(), state_entries.end(),
+                     [&](const StateEntry& state_entry) { return state_entry.name == name; }))
       throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the " + whose + " has not");
 }
 

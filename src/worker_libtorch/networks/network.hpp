@@ -16,14 +16,14 @@
 
 namespace goldseal::worker {
 
-/// A place of the network that takes a tensor. Slots come in the order of the state dict.
-struct Slot {
+/// A place of the network that takes a tensor. State entries come in the order of the state dict.
+struct StateEntry {
   std::string name;
   at::ScalarType dtype;
   std::vector<std::int64_t> shape;
   bool parameter;
   bool persistent;
-  std::string alias_of = {};  // a slot before it that is the same tensor (tied weights); empty for none
+  std::string alias_of = {};  // a state entry before it that is the same tensor (tied weights); empty for none
 };
 
 /// An input as far as the architecture says; nothing where it does not.
@@ -35,30 +35,31 @@ struct InputSpec {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// What a run computes with instead of a slot's tensor: given the slot's name and its tensor, it returns a temporary
-/// one (converted, perturbed, on another device). An empty Transform leaves every tensor as it is.
+/// What a run computes with instead of a state entry's tensor: given the state entry's name and its tensor, it returns
+/// a temporary one (converted, perturbed, on another device). An empty Transform leaves every tensor as it is.
 using Transform = std::function<at::Tensor(const std::string& name, const at::Tensor& tensor)>;
 
 /// Told of each layer's output as it is computed: the module's path, the operator, the result. It must not keep the
 /// result, which may be overwritten. An empty one is not called.
 using LayerTap = std::function<void(const std::string& module, const std::string& op, const at::Tensor& result)>;
 
-/// A network that was built: its slots are empty until set() fills them.
+/// A network that was built: its state entries are empty until set() fills them.
 class Network {
  public:
   virtual ~Network() = default;
 
-  virtual const std::vector<Slot>& slots() const = 0;
+  virtual const std::vector<StateEntry>& state_entries() const = 0;
   virtual const std::vector<InputSpec>& inputs() const = 0;
   virtual const std::map<std::string, std::string>& configuration() const = 0;
 
-  /// Puts `tensor` into slot `index`, sharing its storage. Shape and dtype are the slot's (the caller has checked).
+  /// Puts `tensor` into state entry `index`, sharing its storage. Shape and dtype are the state entry's (the caller has
+  /// checked).
   virtual void set(std::size_t index, const at::Tensor& tensor) = 0;
 
-  /// What slot `index` holds; undefined or on the meta device while it is empty.
+  /// What state entry `index` holds; undefined or on the meta device while it is empty.
   virtual at::Tensor get(std::size_t index) const = 0;
 
-  /// One forward pass in evaluation mode. Slots are never written. Every input that the network takes must be there.
+  /// One forward pass in evaluation mode. State entries are never written. Every input that the network takes must be there.
   virtual NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) = 0;
 
   /// The backward pass through the last run, if there was one, is over: nothing need be kept for it.
@@ -73,8 +74,8 @@ using Builder = std::function<std::unique_ptr<Network>(const std::string& source
 /// The names that an option lists, with commas between them, in their order; none where it is not given.
 std::vector<std::string> names_of_option(const BuildOptions& options, const std::string& key);
 
-/// Throws Refusal (`usage`) for a name that is no slot's. `whose` is what has the slots: `archive`.
-void require_non_persistent(const std::set<std::string>& names, const std::vector<Slot>& slots,
+/// Throws Refusal (`usage`) for a name that is no state entry's. `whose` is what has the state entries: `archive`.
+void require_non_persistent(const std::set<std::string>& names, const std::vector<StateEntry>& state_entries,
                             const std::string& whose);
 
 /// By the name that a request gives.

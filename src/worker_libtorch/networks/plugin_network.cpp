@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network from a shared library of the user's own (plugin/goldseal/plugin.hpp).
-#include "protocol/error.hpp"
 #include "darknet/files.hpp"
 #include "networks/network.hpp"
 #include "numerics/operator_watch.hpp"
+#include "protocol/error.hpp"
 
 #include <goldseal/plugin.hpp>
 
@@ -55,7 +55,7 @@ class PluginNetwork final : public Network {
     for (const auto& name : m_plugin->inputs) m_inputs.push_back({name, std::nullopt, std::nullopt});
   }
 
-  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<StateEntry>& state_entries() const override { return m_state_entries; }
   const std::vector<InputSpec>& inputs() const override { return m_inputs; }
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
 
@@ -78,10 +78,11 @@ class PluginNetwork final : public Network {
     m_substitution.emplace(*this, transform);
     std::optional<OperatorWatch> watch;
     if (tap)
-      watch.emplace(member_names(), [&](const std::string& op, const std::string& slot, const at::Tensor& result) {
-        const auto dot = slot.rfind('.');
-        tap(dot == std::string::npos ? std::string() : slot.substr(0, dot), op, result);
-      });
+      watch.emplace(member_names(),
+                    [&](const std::string& op, const std::string& state_entry, const at::Tensor& result) {
+                      const auto dot = state_entry.rfind('.');
+                      tap(dot == std::string::npos ? std::string() : state_entry.substr(0, dot), op, result);
+                    });
     auto outputs = m_plugin->forward(by_name);
     // A backward pass needs what the module computed with: it stays until the next run.
     if (!at::GradMode::is_enabled()) m_substitution.reset();
@@ -91,7 +92,8 @@ class PluginNetwork final : public Network {
  private:
   std::unordered_map<const void*, std::string> member_names() const {
     std::unordered_map<const void*, std::string> names;
-    for (std::size_t i = 0; i < m_slots.size(); ++i) names.emplace(m_members[i].unsafeGetTensorImpl(), m_slots[i].name);
+    for (std::size_t i = 0; i < m_state_entries.size(); ++i)
+      names.emplace(m_members[i].unsafeGetTensorImpl(), m_state_entries[i].name);
     return names;
   }
 
@@ -100,10 +102,10 @@ class PluginNetwork final : public Network {
   class Substitution {
    public:
     Substitution(PluginNetwork& network, const Transform& transform) : m_network(network) {
-      for (std::size_t i = 0; i < network.m_slots.size(); ++i) {
+      for (std::size_t i = 0; i < network.m_state_entries.size(); ++i) {
         const auto& loaded = network.m_loaded[i];
-        auto tensor = transform ? transform(network.m_slots[i].name, loaded) : loaded;
-        if (!network.m_slots[i].parameter && tensor.is_same(loaded)) tensor = loaded.clone();
+        auto tensor = transform ? transform(network.m_state_entries[i].name, loaded) : loaded;
+        if (!network.m_state_entries[i].parameter && tensor.is_same(loaded)) tensor = loaded.clone();
         if (!tensor.is_same(loaded)) network.m_members[i].set_data(tensor);
         if (tensor.requires_grad()) hand_on(network.m_members[i], tensor);
       }
@@ -111,7 +113,8 @@ class PluginNetwork final : public Network {
     ~Substitution() {
       for (auto& [member, hook] : m_hooks) member.remove_hook(hook);
       for (auto& member : m_frozen) member.set_requires_grad(false);
-      for (std::size_t i = 0; i < m_network.m_slots.size(); ++i) m_network.m_members[i].set_data(m_network.m_loaded[i]);
+      for (std::size_t i = 0; i < m_network.m_state_entries.size(); ++i)
+        m_network.m_members[i].set_data(m_network.m_loaded[i]);
     }
     Substitution(const Substitution&) = delete;
     Substitution& operator=(const Substitution&) = delete;
@@ -142,7 +145,7 @@ class PluginNetwork final : public Network {
   }
 
   void add(const std::string& name, const at::Tensor& member, bool parameter) {
-    m_slots.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true});
+    m_state_entries.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true});
     m_members.push_back(member);
     m_loaded.emplace_back();
     // The factory's own values are of no use: a network without weights holds no memory for them.
@@ -150,8 +153,8 @@ class PluginNetwork final : public Network {
   }
 
   std::unique_ptr<goldseal::Plugin, Destroy> m_plugin;
-  std::vector<Slot> m_slots;
-  std::vector<at::Tensor> m_members;  // the module's own, by slot
+  std::vector<StateEntry> m_state_entries;
+  std::vector<at::Tensor> m_members;  // the module's own, by state entry
   std::vector<at::Tensor> m_loaded;
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;

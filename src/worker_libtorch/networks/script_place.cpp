@@ -22,9 +22,9 @@ std::optional<std::string> member_of(const std::string& step) {
 }
 
 c10::ClassTypePtr submodule(const c10::ClassTypePtr& type, const std::string& name) {
-  const auto slot = type->findAttributeSlot(name);
-  if (!slot) return nullptr;
-  auto member = type->getAttribute(*slot)->cast<c10::ClassType>();
+  const auto entry = type->findAttributeSlot(name);
+  if (!entry) return nullptr;
+  auto member = type->getAttribute(*entry)->cast<c10::ClassType>();
   return member && member->is_module() ? member : nullptr;
 }
 

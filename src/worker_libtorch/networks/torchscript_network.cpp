@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A TorchScript archive as a network. Its weights are dropped when it is built (the slots keep their shapes as meta
-// tensors) and a tensor is put in by replacing the attribute: copying into a meta tensor does nothing, and LibTorch
-// checks no shape.
-#include "protocol/error.hpp"
+// A TorchScript archive as a network. Its weights are dropped when it is built (the state entries keep their shapes as
+// meta tensors) and a tensor is put in by replacing the attribute: copying into a meta tensor does nothing, and
+// LibTorch checks no shape.
 #include "darknet/files.hpp"
 #include "networks/network.hpp"
-#include "numerics/operator_watch.hpp"
 #include "networks/script_outputs.hpp"
 #include "networks/script_place.hpp"
+#include "numerics/operator_watch.hpp"
+#include "protocol/error.hpp"
 
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/script.h>
@@ -74,22 +74,22 @@ class TorchScriptNetwork final : public Network {
     const auto names = names_of_option(options, "non_persistent");
     const std::set<std::string> non_persistent(names.begin(), names.end());
     collect(m_module._ivalue(), "", non_persistent, 0);
-    require_non_persistent(non_persistent, m_slots, "archive");
+    require_non_persistent(non_persistent, m_state_entries, "archive");
     find_tied();
     find_lists(m_module._ivalue(), "");
     drop_weights();
     describe_inputs();
   }
 
-  const std::vector<Slot>& slots() const override { return m_slots; }
+  const std::vector<StateEntry>& state_entries() const override { return m_state_entries; }
   const std::vector<InputSpec>& inputs() const override { return m_inputs; }
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
 
   void set(std::size_t index, const at::Tensor& tensor) override {
     m_places[index].object->setSlot(m_places[index].attribute, tensor);
     for (const auto& [name, list] : m_lists)
-      for (std::size_t i = 0; i < list.slots.size(); ++i)
-        if (list.slots[i] == index) list.object->getSlot(list.attribute).toTensorList().set(i, tensor);
+      for (std::size_t i = 0; i < list.state_entries.size(); ++i)
+        if (list.state_entries[i] == index) list.object->getSlot(list.attribute).toTensorList().set(i, tensor);
   }
 
   at::Tensor get(std::size_t index) const override {
@@ -97,7 +97,8 @@ class TorchScriptNetwork final : public Network {
   }
 
   NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) override {
-    if (transform && m_slots.empty() && has_floating_constants(*m_module.get_method("forward").graph()->block()))
+    if (transform && m_state_entries.empty() &&
+        has_floating_constants(*m_module.get_method("forward").graph()->block()))
       throw Refusal(RefusalKind::unsupported,
                     "a frozen archive computes with the weights as they were frozen; it cannot be converted", {},
                     "export the module without torch.jit.freeze");
@@ -105,15 +106,16 @@ class TorchScriptNetwork final : public Network {
     const auto method = module.get_method("forward");
     std::optional<OperatorWatch> watch;
     if (tap)
-      watch.emplace(slot_names(module), [&](const std::string& op, const std::string& slot, const auto& result) {
-        tap(slot.empty() ? script_place(module.type()) : module_of(slot), op, result);
-      });
+      watch.emplace(entry_names(module),
+                    [&](const std::string& op, const std::string& state_entry, const auto& result) {
+                      tap(state_entry.empty() ? script_place(module.type()) : module_of(state_entry), op, result);
+                    });
     return flatten_outputs(method(bind(method.function().getSchema(), std::move(inputs))));
   }
 
  private:
-  // The tensors that `module` computes with, by their slots.
-  std::unordered_map<const void*, std::string> slot_names(const torch::jit::Module& module) const {
+  // The tensors that `module` computes with, by their state entries.
+  std::unordered_map<const void*, std::string> entry_names(const torch::jit::Module& module) const {
     std::unordered_map<const void*, std::string> names;
     collect_names(module._ivalue(), "", names);
     return names;
@@ -132,9 +134,9 @@ class TorchScriptNetwork final : public Network {
     }
   }
 
-  static std::string module_of(const std::string& slot) {
-    const auto dot = slot.rfind('.');
-    return dot == std::string::npos ? std::string() : slot.substr(0, dot);
+  static std::string module_of(const std::string& state_entry) {
+    const auto dot = state_entry.rfind('.');
+    return dot == std::string::npos ? std::string() : state_entry.substr(0, dot);
   }
 
   struct Place {
@@ -142,11 +144,12 @@ class TorchScriptNetwork final : public Network {
     std::size_t attribute;
   };
 
-  // An attribute that holds slots' tensors once more, as nn.LSTM's list of flat weights does: it computes with those.
+  // An attribute that holds state entries' tensors once more, as nn.LSTM's list of flat weights does: it computes with
+  // those.
   struct List {
     ObjectPtr object;
     std::size_t attribute;
-    std::vector<std::optional<std::size_t>> slots;  // of each element; nothing for a tensor of its own
+    std::vector<std::optional<std::size_t>> state_entries;  // of each element; nothing for a tensor of its own
   };
 
   void find_lists(const ObjectPtr& object, const std::string& prefix) {
@@ -168,7 +171,7 @@ class TorchScriptNetwork final : public Network {
     const auto names = flat_weight_names(object, attribute);
     List list{object, attribute, {}};
     for (std::size_t i = 0; i < tensors.size(); ++i)
-      list.slots.push_back(i < names.size() ? slot_named(prefix + names[i]) : slot_of(tensors[i]));
+      list.state_entries.push_back(i < names.size() ? slot_named(prefix + names[i]) : entry_of(tensors[i]));
     return list;
   }
 
@@ -184,13 +187,13 @@ class TorchScriptNetwork final : public Network {
   }
 
   std::optional<std::size_t> slot_named(const std::string& name) const {
-    for (std::size_t i = 0; i < m_slots.size(); ++i)
-      if (m_slots[i].name == name) return i;
+    for (std::size_t i = 0; i < m_state_entries.size(); ++i)
+      if (m_state_entries[i].name == name) return i;
     return std::nullopt;
   }
 
-  std::optional<std::size_t> slot_of(const at::Tensor& tensor) const {
-    for (std::size_t i = 0; i < m_slots.size(); ++i)
+  std::optional<std::size_t> entry_of(const at::Tensor& tensor) const {
+    for (std::size_t i = 0; i < m_state_entries.size(); ++i)
       if (is_same_view(get(i), tensor)) return i;
     return std::nullopt;
   }
@@ -204,12 +207,12 @@ class TorchScriptNetwork final : public Network {
   // The network would compute with the archive's weights, whatever is loaded.
   void refuse_hidden(const std::string& name, const c10::IValue& value) const {
     if (value.isTensor()) {
-      const auto slot = slot_of(value.toTensor());
-      if (slot)
-        throw Refusal(
-            RefusalKind::unsupported,
-            "the attribute `" + name + "` holds the weight `" + m_slots[*slot].name + "`, where it cannot be replaced",
-            {}, "keep it in a list of tensors, or look it up in forward()");
+      const auto state_entry = entry_of(value.toTensor());
+      if (state_entry)
+        throw Refusal(RefusalKind::unsupported,
+                      "the attribute `" + name + "` holds the weight `" + m_state_entries[*state_entry].name +
+                          "`, where it cannot be replaced",
+                      {}, "keep it in a list of tensors, or look it up in forward()");
     } else if (value.isTuple()) {
       for (const auto& part : value.toTupleRef().elements()) refuse_hidden(name, part);
     } else if (value.isList()) {
@@ -227,7 +230,7 @@ class TorchScriptNetwork final : public Network {
     for (const bool parameters : {true, false})
       for (std::size_t i = 0; i < type->numAttributes(); ++i)
         if (object->getSlot(i).isTensor() && type->is_parameter(i) == parameters)
-          add_slot(object, i, prefix, non_persistent);
+          add_entry(object, i, prefix, non_persistent);
     for (std::size_t i = 0; i < type->numAttributes(); ++i)
       if (is_module(type, i))
         collect(object->getSlot(i).toObject(), prefix + type->getAttributeName(i) + ".", non_persistent, depth + 1);
@@ -238,15 +241,15 @@ class TorchScriptNetwork final : public Network {
   }
 
   // A tensor that was registered neither as a parameter nor as a buffer is no part of a state dict.
-  void add_slot(const ObjectPtr& object, std::size_t attribute, const std::string& prefix,
+  void add_entry(const ObjectPtr& object, std::size_t attribute, const std::string& prefix,
                 const std::set<std::string>& non_persistent) {
     const auto type = object->type();
     const auto tensor = object->getSlot(attribute).toTensor();
     if (!tensor.defined()) return;
     const auto name = prefix + type->getAttributeName(attribute);
     const bool registered = type->is_parameter(attribute) || type->is_buffer(attribute);
-    m_slots.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), type->is_parameter(attribute),
-                       registered && non_persistent.count(name) == 0});
+    m_state_entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), type->is_parameter(attribute),
+                               registered && non_persistent.count(name) == 0});
     m_places.push_back({object, attribute});
   }
 
@@ -254,20 +257,21 @@ class TorchScriptNetwork final : public Network {
   void find_tied() {
     using View = std::tuple<const void*, std::int64_t, std::vector<std::int64_t>, std::vector<std::int64_t>>;
     std::map<View, std::size_t> first;
-    for (std::size_t i = 0; i < m_slots.size(); ++i) {
+    for (std::size_t i = 0; i < m_state_entries.size(); ++i) {
       const auto tensor = get(i);
-      if (!m_slots[i].persistent || tensor.numel() == 0) continue;
+      if (!m_state_entries[i].persistent || tensor.numel() == 0) continue;
       const void* const memory = has_memory(tensor) ? tensor.storage().data() : tensor.unsafeGetTensorImpl();
       const View view{memory, tensor.storage_offset(), tensor.sizes().vec(), tensor.strides().vec()};
       const auto found = first.emplace(view, i);
-      if (!found.second) m_slots[i].alias_of = m_slots[found.first->second].name;
+      if (!found.second) m_state_entries[i].alias_of = m_state_entries[found.first->second].name;
     }
   }
 
   void drop_weights() {
-    for (std::size_t i = 0; i < m_slots.size(); ++i)
-      if (m_slots[i].persistent || !has_memory(get(i)))
-        set(i, at::empty(m_slots[i].shape, at::TensorOptions().dtype(m_slots[i].dtype).device(at::kMeta)));
+    for (std::size_t i = 0; i < m_state_entries.size(); ++i)
+      if (m_state_entries[i].persistent || !has_memory(get(i)))
+        set(i,
+            at::empty(m_state_entries[i].shape, at::TensorOptions().dtype(m_state_entries[i].dtype).device(at::kMeta)));
   }
 
   // PyTorch 1.13 makes of a meta tensor that it puts on the CPU one without memory.
@@ -284,8 +288,8 @@ class TorchScriptNetwork final : public Network {
   static bool is_tensor(const c10::TypePtr& type) { return type->isSubtypeOf(*c10::TensorType::get()); }
   static bool takes_tensor(const c10::TypePtr& type) { return c10::TensorType::get()->isSubtypeOf(*type); }
 
-  // A module with other tensors in its slots; code and everything else is shared. A module that stands in two places is
-  // copied twice, so that each place has the tensors of its own name.
+  // A module with other tensors in its state entries; code and everything else is shared. A module that stands in two
+  // places is copied twice, so that each place has the tensors of its own name.
   torch::jit::Module transformed(const Transform& transform) const {
     std::unordered_map<std::string, at::Tensor> tensors;
     const auto copy = transformed(m_module._ivalue(), "", transform, tensors);
@@ -304,8 +308,9 @@ class TorchScriptNetwork final : public Network {
       const auto from = copy->getSlot(i).toTensorVector();
       c10::List<at::Tensor> list;
       for (std::size_t k = 0; k < from.size(); ++k) {
-        const auto slot = found->second.slots[k];
-        list.push_back(slot ? tensors.at(m_slots[*slot].name) : transform(name + "." + std::to_string(k), from[k]));
+        const auto state_entry = found->second.state_entries[k];
+        list.push_back(state_entry ? tensors.at(m_state_entries[*state_entry].name)
+                                   : transform(name + "." + std::to_string(k), from[k]));
       }
       copy->setSlot(i, list);
     }
@@ -354,7 +359,7 @@ class TorchScriptNetwork final : public Network {
   }
 
   torch::jit::Module m_module;
-  std::vector<Slot> m_slots;
+  std::vector<StateEntry> m_state_entries;
   std::vector<Place> m_places;
   std::map<std::string, List> m_lists;  // by attribute
   std::vector<InputSpec> m_inputs;

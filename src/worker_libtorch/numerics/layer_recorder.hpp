@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "numerics/layer_sketch.hpp"
 #include "networks/network.hpp"
+#include "numerics/layer_sketch.hpp"
 
 #include <cstdint>
 #include <string>

@@ -34,13 +34,13 @@ c10::ArrayRef<c10::IValue> own(const Values& values, std::size_t count) {
 
 struct OperatorWatch::Call : at::ObserverContext {
   std::vector<const void*> memory;  // of the tensors that it was given
-  std::string slot;
+  std::string entry;
 };
 
 thread_local OperatorWatch* OperatorWatch::s_active = nullptr;
 
-OperatorWatch::OperatorWatch(std::unordered_map<const void*, std::string> slots, Notice notice)
-    : m_slots(std::move(slots)), m_notice(std::move(notice)) {
+OperatorWatch::OperatorWatch(std::unordered_map<const void*, std::string> state_entries, Notice notice)
+    : m_state_entries(std::move(state_entries)), m_notice(std::move(notice)) {
   s_active = this;
   m_handle = at::addThreadLocalCallback(at::RecordFunctionCallback(&begin, &end)
                                             .needsInputs(true)
@@ -59,8 +59,8 @@ std::unique_ptr<at::ObserverContext> OperatorWatch::begin(const at::RecordFuncti
   for (const auto& input : own(function.inputs(), function.num_inputs())) {
     if (!input.isTensor()) continue;
     call->memory.push_back(memory_of(input.toTensor()));
-    const auto slot = s_active->m_slots.find(input.toTensor().unsafeGetTensorImpl());
-    if (slot != s_active->m_slots.end() && call->slot.empty()) call->slot = slot->second;
+    const auto entry = s_active->m_state_entries.find(input.toTensor().unsafeGetTensorImpl());
+    if (entry != s_active->m_state_entries.end() && call->entry.empty()) call->entry = entry->second;
   }
   return call;
 }
@@ -80,7 +80,7 @@ void OperatorWatch::tell(const at::RecordFunction& function, const Call& call) {
     if (!output.isTensor()) continue;
     const auto* const memory = memory_of(output.toTensor());
     if (!in_place && std::find(call.memory.begin(), call.memory.end(), memory) != call.memory.end()) continue;
-    m_notice(op, call.slot, output.toTensor());
+    m_notice(op, call.entry, output.toTensor());
     return;
   }
 }

@@ -15,10 +15,10 @@ namespace goldseal::worker {
 /// copies, which depend on layout and type. One at a time in a thread.
 class OperatorWatch {
  public:
-  using Notice = std::function<void(const std::string& op, const std::string& slot, const at::Tensor& result)>;
+  using Notice = std::function<void(const std::string& op, const std::string& entry, const at::Tensor& result)>;
 
-  /// `slots` names tensors: an operator that takes one is noticed with its name, others with an empty one.
-  OperatorWatch(std::unordered_map<const void*, std::string> slots, Notice notice);
+  /// `state_entries` names tensors: an operator that takes one is noticed with its name, others with an empty one.
+  OperatorWatch(std::unordered_map<const void*, std::string> state_entries, Notice notice);
   ~OperatorWatch();
   OperatorWatch(const OperatorWatch&) = delete;
   OperatorWatch& operator=(const OperatorWatch&) = delete;
@@ -31,7 +31,7 @@ class OperatorWatch {
 
   static thread_local OperatorWatch* s_active;
 
-  std::unordered_map<const void*, std::string> m_slots;
+  std::unordered_map<const void*, std::string> m_state_entries;
   Notice m_notice;
   at::CallbackHandle m_handle;
   int m_depth = 0;

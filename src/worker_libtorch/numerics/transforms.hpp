@@ -24,7 +24,8 @@ at::Tensor to_float64(const at::Tensor& tensor, const std::string& name,
 /// as it is.
 at::Tensor perturbed_in_own_type(const at::Tensor& tensor, const std::string& name, const Perturbation& perturbation);
 
-/// A Transform that makes a leaf of each floating slot's tensor, for gradients; `leaves` gets them with their names.
+/// A Transform that makes a leaf of each floating state entry's tensor, for gradients; `leaves` gets them with their
+/// names.
 Transform make_leaves(const Transform& transform, NamedTensors& leaves);
 
 /// The Transform of a run; empty when the run computes with the tensors as they are.

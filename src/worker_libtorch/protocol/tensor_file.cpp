@@ -4,9 +4,9 @@
 // `__metadata__`, an object of strings, and may be filled up with spaces.
 #include "protocol/tensor_file.hpp"
 
+#include "darknet/files.hpp"
 #include "protocol/error.hpp"
 #include "protocol/fields.hpp"
-#include "darknet/files.hpp"
 
 #include <ATen/Functions.h>
 

@@ -2,8 +2,8 @@
 // `bench_digest FILE ROUNDS` opens and summarizes a checkpoint and prints how many bytes of memory that took, pages
 // of the mapped file not counted; then it digests every tensor and checks every record, on the processors that it may
 // use, and prints the seconds of each round, one a line. speed.py sets them beside torch.load, openssl and sha256sum.
-#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/contents/summary.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 
 #include <chrono>
 #include <cstdio>

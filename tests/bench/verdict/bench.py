@@ -32,7 +32,7 @@ from faults import activation_flips, preprocessing_faults, state_faults
 
 OURS = "goldseal verify"
 ANSWERS = "goldseal, answers only"
-ANSWER_FINDINGS = ("golden.shadow", "golden.native", "golden.repeat", "golden.structure", "golden.discrete", "golden.detections")
+ANSWER_FINDINGS = ("golden.float64", "golden.native", "golden.repeat", "golden.structure", "golden.discrete", "golden.detections")
 
 
 class Commands:
@@ -127,15 +127,15 @@ def configuration_cause_named(report):
     found = failing(report)
     if any(name.startswith("tensors.") for name in found):
         return False
-    if "golden.shadow" not in found and "the selecting step" in found.get("golden.detections", {}).get("remedy", ""):
+    if "golden.float64" not in found and "the selecting step" in found.get("golden.detections", {}).get("remedy", ""):
         return True  # what the network computes agrees, what it selects does not
-    return "model.configuration" in found or "file.architecture" in found or "configuration" in found.get("golden.shadow", {}).get("message", "")
+    return "model.configuration" in found or "file.architecture" in found or "configuration" in found.get("golden.float64", {}).get("message", "")
 
 
 def flip_cause_named(report):
     """The machine is suspected: it does not agree with itself, or in float64 it does and natively not."""
     found = failing(report)
-    return "golden.shadow" not in found and ("golden.repeat" in found or "golden.native" in found)
+    return "golden.float64" not in found and ("golden.repeat" in found or "golden.native" in found)
 
 
 def input_cause_named(report, kind):
@@ -212,7 +212,7 @@ class Bench:
         if made is not None:  # the model was run on the sealed input: the answers alone judge nothing
             verdicts = {OURS: verdicts[OURS]}
         self.tally.add(case, faulty, verdicts)
-        if faulty and cause_named is configuration_cause_named and failing(report).keys() & {"golden.shadow", "golden.native"}:
+        if faulty and cause_named is configuration_cause_named and failing(report).keys() & {"golden.float64", "golden.native"}:
             self.tally.add_layers(layer_named(report), case)
         if faulty:
             named = cause_named(report)

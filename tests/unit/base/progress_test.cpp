@@ -80,19 +80,19 @@ TEST_CASE("progress promises nothing that is not known") {
   CHECK(describe({.done = 101, .total = 100, .elapsed = 20}, ProgressUnit::percent) == "100 %, 0 s left");
 }
 
-TEST_CASE("on a terminal, waiting shows the tally of the threads at work and leaves no trace") {
+TEST_CASE("on a terminal, waiting shows the counter of the threads at work and leaves no trace") {
   Terminal terminal;
   {
     Progress progress(Progress::Mode::automatic, terminal.stream());
-    Tally tally;
-    tally.total = 4 * k_gib;
+    ByteCounter counter;
+    counter.total = 4 * k_gib;
     const auto work = std::async(std::launch::async, [&] {
       for (int i = 0; i < 3; ++i) {
-        tally.done += k_gib;
+        counter.done += k_gib;
         std::this_thread::sleep_for(500ms);
       }
     });
-    progress.await(work, "digesting", tally);
+    progress.await(work, "digesting", counter);
     CHECK(work.wait_for(0s) == std::future_status::ready);
   }
   const auto printed = terminal.printed();

@@ -144,12 +144,12 @@ TEST_CASE("a model that was sealed on a GPU and runs on the CPU for want of one 
 TEST_CASE("of several GPUs the one that answers otherwise, or not at all, is named") {
   auto observed = on_two_gpus();
   CHECK(judge("golden.devices", observed).status == Status::pass);
-  observed.outputs[1].shadow->rms_ratio = 1;
+  observed.outputs[1].float64->rms_ratio = 1;
   const auto finding = judge("golden.devices", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.actual == "cuda:1");
-  CHECK(has(judge("golden.shadow", observed).message, "default/out on cuda:1"));
-  observed.outputs[0].shadow->rms_ratio = 1;
+  CHECK(has(judge("golden.float64", observed).message, "default/out on cuda:1"));
+  observed.outputs[0].float64->rms_ratio = 1;
   CHECK(judge("golden.devices", observed).status == Status::skipped);
   observed = on_two_gpus();
   observed.outputs.pop_back();

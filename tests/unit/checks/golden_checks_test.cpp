@@ -19,18 +19,18 @@ using samples::outcome;
 
 TEST_CASE("the shadow's limit separates the largest legitimate noise from the weakest fault") {
   auto observed = conforming();
-  observed.outputs[0].shadow->rms_ratio = 19 * 0x1p-29;
-  CHECK(judge("golden.shadow", observed).status == Status::pass);
-  observed.outputs[0].shadow->rms_ratio = 1500 * 0x1p-29;
-  CHECK(judge("golden.shadow", observed).status == Status::fail);
+  observed.outputs[0].float64->rms_ratio = 19 * 0x1p-29;
+  CHECK(judge("golden.float64", observed).status == Status::pass);
+  observed.outputs[0].float64->rms_ratio = 1500 * 0x1p-29;
+  CHECK(judge("golden.float64", observed).status == Status::fail);
 }
 
 TEST_CASE("with the sealed weights a failing shadow points at code or configuration, else at the weights") {
   auto observed = conforming();
-  observed.outputs[0].shadow->rms_ratio = 1;
-  CHECK(judge("golden.shadow", observed).message.find("code, configuration or mode") != std::string::npos);
+  observed.outputs[0].float64->rms_ratio = 1;
+  CHECK(judge("golden.float64", observed).message.find("code, configuration or mode") != std::string::npos);
   observed.loaded_tensors->front().sha256 = sha256("other");
-  CHECK(judge("golden.shadow", observed).message.find("the weights differ") != std::string::npos);
+  CHECK(judge("golden.float64", observed).message.find("the weights differ") != std::string::npos);
 }
 
 TEST_CASE("a native error of TF32's size fails under deploy and passes where the policy permits TF32") {
@@ -156,8 +156,8 @@ TEST_CASE("an output of another shape is named, and its numbers are not judged")
 TEST_CASE("a quick run says that it is less sensitive") {
   auto observed = conforming();
   observed.quick = true;
-  observed.outputs[0].shadow.reset();
-  CHECK(judge("golden.shadow", observed).message.find("reduced sensitivity") != std::string::npos);
+  observed.outputs[0].float64.reset();
+  CHECK(judge("golden.float64", observed).message.find("reduced sensitivity") != std::string::npos);
   CHECK(outcome(observed) == ExitCode::conforms);
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("integers and bools must be met where rounding does not decide") {
   CHECK(judge("golden.discrete", observed).status == Status::skipped);
   observed.outputs[0].discrete = golden::DiscreteVerdict{true, 99, 1, 0, {}};
   CHECK(judge("golden.discrete", observed).status == Status::pass);
-  observed.outputs[0].discrete_shadow = golden::DiscreteVerdict{false, 99, 1, 1, {7, {0, 7}, 3, 4}};
+  observed.outputs[0].discrete_float64 = golden::DiscreteVerdict{false, 99, 1, 1, {7, {0, 7}, 3, 4}};
   const auto finding = judge("golden.discrete", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.tables.front().rows.at(1).at(5) == "(0, 7)");
@@ -221,7 +221,7 @@ TEST_CASE("the setting with which a native difference goes is named") {
 TEST_CASE(
     "channels that the network swaps are named as the cause, with the remedy, where reversing them mends the run") {
   auto observed = conforming();
-  observed.outputs[0].shadow->rms_ratio = 1;
+  observed.outputs[0].float64->rms_ratio = 1;
   TrialObservation trial{"default",
                          "the channels of its input reversed",
                          1e-3,
@@ -229,19 +229,19 @@ TEST_CASE(
                          "it takes BGR for RGB",
                          "leave the order alone"};
   observed.trials = {trial};
-  auto finding = judge("golden.shadow", observed);
+  auto finding = judge("golden.float64", observed);
   CHECK(finding.message.ends_with("; with the channels of its input reversed it goes: it takes BGR for RGB"));
   CHECK(finding.remedy == "leave the order alone");
   CHECK(finding.tables.back().rows.front().back() == "yes");
 
   // Where it does not help there is nothing to say, and a float64 trial says nothing of a native run.
   observed.trials[0].severity = 40;
-  finding = judge("golden.shadow", observed);
+  finding = judge("golden.float64", observed);
   CHECK(finding.message.find("reversed") == std::string::npos);
   CHECK(finding.remedy != "leave the order alone");
   CHECK(finding.tables.size() == 1);
   observed.trials = {trial};
-  observed.outputs[0].shadow->rms_ratio = 0;
+  observed.outputs[0].float64->rms_ratio = 0;
   observed.outputs[0].native->rms_ratio = 5e3;
   CHECK(judge("golden.native", observed).message.find("reversed") == std::string::npos);
 }
@@ -263,7 +263,7 @@ TEST_CASE("an input whose preprocessing drifted fails with the drift's own words
 TEST_CASE("a model with nothing but integers and bools is judged by them alone") {
   auto observed = conforming();
   observed.outputs[0].native.reset();
-  observed.outputs[0].shadow.reset();
+  observed.outputs[0].float64.reset();
   CHECK(outcome(observed) == ExitCode::inconclusive);
   observed.outputs[0].discrete = golden::DiscreteVerdict{true, 100, 0, 0, {}};
   CHECK(judge("golden.native", observed).status == Status::skipped);
@@ -272,17 +272,17 @@ TEST_CASE("a model with nothing but integers and bools is judged by them alone")
 
 TEST_CASE("the first layer that differs stands in the message, with its neighbours in a table") {
   auto observed = conforming();
-  observed.outputs[0].shadow->rms_ratio = 1;
-  CHECK(judge("golden.shadow", observed).message.find("no sketches of the layers") != std::string::npos);
+  observed.outputs[0].float64->rms_ratio = 1;
+  CHECK(judge("golden.float64", observed).message.find("no sketches of the layers") != std::string::npos);
   observed.sealed.golden[0].layers = 4;
-  golden::LayerTrail trail;
-  trail.steps = {{"a (conv2d)", "conv2d", 1e-9, 5e-7},
+  golden::LayerTrace trace;
+  trace.steps = {{"a (conv2d)", "conv2d", 1e-9, 5e-7},
                  {"b (conv2d)", "conv2d", 1e-9, 5e-7},
                  {"c (relu)", "relu", 1e-3, 5e-7},
                  {"d (linear)", "linear", 1e-2, 5e-7}};
-  trail.first = 2;
-  observed.layers = {{"default", golden::LayerRun::float64, trail}};
-  const auto finding = judge("golden.shadow", observed);
+  trace.first = 2;
+  observed.layers = {{"default", golden::LayerRun::float64, trace}};
+  const auto finding = judge("golden.float64", observed);
   CHECK(finding.message.find("the first layer that differs is c (relu), by 2e+03 times") != std::string::npos);
   REQUIRE(finding.tables.size() == 2);
   CHECK(finding.tables[1].rows.size() == 4);

@@ -35,7 +35,7 @@ TEST_CASE("an unknown check is named with its line and the nearest that exists")
   const auto error = refusal("[policy]\nname='x'\n[checks]\n'golden.shadw'={severity='warn'}\n");
   CHECK(error.kind() == ErrorKind::usage);
   CHECK(error.where() == "p.toml:4");
-  CHECK(error.remedy() == "did you mean \"golden.shadow\"?");
+  CHECK(error.remedy() == "did you mean \"golden.float64\"?");
 }
 
 TEST_CASE("a policy's slips are refused by key") {

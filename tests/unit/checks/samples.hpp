@@ -30,7 +30,7 @@ inline Observation conforming() {
   checkpoint.present = true;
   checkpoint.bytes = 10;
   checkpoint.sha256 = sha256("file");
-  checkpoint.frame_sha256 = sha256("frame");
+  checkpoint.non_tensor_sha256 = sha256("frame");
   FileObservation architecture;
   architecture.role = "architecture";
   architecture.path = "m.cfg";
@@ -53,7 +53,7 @@ inline Observation conforming() {
   golden::Deviation deviation;
   deviation.elements = deviation.compared = 4;
   output.native = deviation;
-  output.shadow = deviation;
+  output.float64 = deviation;
   output.repeat = golden::RepeatVerdict{};
   observed.outputs = {output};
   return observed;

@@ -49,7 +49,7 @@ struct Output {
     for (std::int64_t k = 0; k < 8; ++k) {
       const auto response = normal(count, noise, seed + 100 + static_cast<std::uint64_t>(k));
       probe.add_response(k, doubles(plus(values, response)));
-      if (k < 4) probe.add_island(k, doubles(plus(values, response, 0x1p-20)));
+      if (k < 4) probe.add_fine(k, doubles(plus(values, response, 0x1p-20)));
     }
     floor = probe.finish();
     for (std::uint64_t run = 0; run < 3; ++run) calibrate(floor, reference, native(growth, seed + 200 + run));
@@ -60,7 +60,7 @@ struct Output {
     return floats({moved.begin(), moved.end()});
   }
   /// A float64 run on another machine: off by `units` of 2^-29 responses.
-  [[nodiscard]] HostTensor shadow(double units, std::uint64_t seed) const {
+  [[nodiscard]] HostTensor float64(double units, std::uint64_t seed) const {
     return doubles(plus(values, normal(values.size(), noise, seed), units * 0x1p-29));
   }
 };

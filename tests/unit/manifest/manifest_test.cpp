@@ -106,39 +106,39 @@ TEST_CASE("a member of the wrong type is named with its line") {
   }
 }
 
-TEST_CASE("an enclosed file lies in the seal itself: a path that leads elsewhere is refused") {
+TEST_CASE("an embedded file lies in the seal itself: a path that leads elsewhere is refused") {
   auto manifest = sample();
-  manifest.model.files.push_back({std::string(k_enclosed_role), "architecture.cfg", 3, sha256("cfg"), std::nullopt});
+  manifest.model.files.push_back({std::string(k_embedded_role), "architecture.cfg", 3, sha256("cfg"), std::nullopt});
   CHECK(read_manifest(write_manifest(manifest), "m").model.files.back().path == "architecture.cfg");
   manifest.model.files.back().path = "../architecture.cfg";
   CHECK_THROWS_AS(read_manifest(write_manifest(manifest), "m"), Error);
 }
 
-TEST_CASE("the form of an enclosed program stands beside that of the code") {
+TEST_CASE("the form of an embedded program stands beside that of the code") {
   auto manifest = sample();
-  CHECK_FALSE(read_manifest(write_manifest(manifest), "m").model.enclosed);
-  manifest.model.enclosed = EnclosedProgram{"torchscript", {{"non_persistent", "table,a.b"}}};
+  CHECK_FALSE(read_manifest(write_manifest(manifest), "m").model.embedded);
+  manifest.model.embedded = EmbeddedProgram{"torchscript", {{"non_persistent", "table,a.b"}}};
   const auto read = read_manifest(write_manifest(manifest), "m");
-  REQUIRE(read.model.enclosed);
-  CHECK(read.model.enclosed->builder == "torchscript");
-  CHECK(read.model.enclosed->options == manifest.model.enclosed->options);
+  REQUIRE(read.model.embedded);
+  CHECK(read.model.embedded->builder == "torchscript");
+  CHECK(read.model.embedded->options == manifest.model.embedded->options);
   CHECK(read.model.builder == manifest.model.builder);
   CHECK(read.unknown_keys.empty());
 }
 
-TEST_CASE("an enclosed program in a form of native code is refused: a seal loads no library") {
+TEST_CASE("an embedded program in a form of native code is refused: a seal loads no library") {
   auto manifest = sample();
-  manifest.model.enclosed = EnclosedProgram{"export", {}};
+  manifest.model.embedded = EmbeddedProgram{"export", {}};
   CHECK_NOTHROW(read_manifest(write_manifest(manifest), "m"));
   for (const auto* const form : {"plugin", "aoti", "python", "darknet", "Export", ""}) {
-    manifest.model.enclosed->builder = form;
+    manifest.model.embedded->builder = form;
     try {
       static_cast<void>(read_manifest(write_manifest(manifest), "m"));
       FAIL("accepted " << form);
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::malformed);
       CHECK(error.message() ==
-            "model.enclosed.builder: expected the form of an enclosed program, export or torchscript, found " +
+            "model.embedded.builder: expected the form of an embedded program, export or torchscript, found " +
                 std::string(form));
       CHECK(error.where().starts_with("m"));
       CHECK(error.remedy().find("captured anew") != std::string::npos);

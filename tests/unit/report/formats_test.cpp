@@ -3,8 +3,8 @@
 #include "report/samples.hpp"
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/shared/source_location.hpp>
 #include <goldseal/report/renderer.hpp>
+#include <goldseal/report/shared/source_location.hpp>
 
 #include <algorithm>
 
@@ -99,11 +99,11 @@ TEST_CASE("SARIF points at the manifest's line, JUnit counts failures and errors
 TEST_CASE("nagios data keeps small limits, without an exponent") {
   auto report = passing_report();
   report.findings = {Finding{}};
-  report.findings.front().id = "golden.shadow";
+  report.findings.front().id = "golden.float64";
   report.findings.front().measurements = {{"diffuse", 4.5e-9, 256 * 0x1p-29, ""}, {"bytes", 12'000'000, 1e9, "B"}};
   const auto text = render("nagios", report);
-  CHECK(text.find("'golden.shadow diffuse'=0.0000000045;;0.000000476837 ") != std::string::npos);
-  CHECK(text.find("'golden.shadow bytes'=12000000B;;1000000000") != std::string::npos);
+  CHECK(text.find("'golden.float64 diffuse'=0.0000000045;;0.000000476837 ") != std::string::npos);
+  CHECK(text.find("'golden.float64 bytes'=12000000B;;1000000000") != std::string::npos);
 }
 
 TEST_CASE("nagios codes follow the verdict, and warnings are WARNING") {

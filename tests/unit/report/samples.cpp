@@ -174,7 +174,7 @@ Finding failure(std::string id, std::string message, std::string expected, std::
 }
 
 void add_golden_passes(Report& report) {
-  auto shadow = pass("golden.shadow", "the float64 outputs agree with the sealed ones");
+  auto shadow = pass("golden.float64", "the float64 outputs agree with the sealed ones");
   shadow.measurements = {{"largest error over noise", 11.0, 256, ""}};
   auto native = pass("golden.native", "the outputs lie within the noise of float32");
   native.measurements = {{"largest error over noise", 6.2, 68.8, ""}, {"largest difference", 0.61, std::nullopt, ""}};
@@ -257,7 +257,7 @@ Report key_failure() {
                   {{tensors[1].name, "module_list.0.bn_0.weight"}, {tensors[2].name, "module_list.0.bn_0.bias"}}}};
   keys.measurements = {{"tensors that match", 430, 438, ""}};
   report.findings.push_back(keys);
-  Finding golden = pass("golden.shadow", "not run: the network could not be loaded");
+  Finding golden = pass("golden.float64", "not run: the network could not be loaded");
   golden.status = Status::unknown;
   golden.severity = Severity::required;
   report.findings.push_back(golden);

@@ -3,8 +3,8 @@
 #include "report/samples.hpp"
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/shared/layout.hpp>
 #include <goldseal/report/renderer.hpp>
+#include <goldseal/report/shared/layout.hpp>
 
 #include <algorithm>
 

@@ -2,9 +2,9 @@
 #include <goldseal/checkpoint/contents/difference.hpp>
 
 #include <goldseal/base/parallel.hpp>
-#include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
 #include <algorithm>

@@ -4,10 +4,10 @@
 #include <goldseal/base/checked.hpp>
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/keys/key_causes.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>
+#include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
 #include <fmt/format.h>

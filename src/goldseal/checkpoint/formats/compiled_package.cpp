@@ -11,8 +11,8 @@
 
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
 #include <goldseal/base/output_file.hpp>
+#include <goldseal/base/text.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -9,17 +9,17 @@
 //
 // A tensor in one chunk is a view of the file like any other. One in several (offsets and sizes of each in the
 // metadata) is a table of them; ranks that hold none of it have chunks of no elements.
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
-#include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/checked.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/tensors/chunks.hpp>
-#include <goldseal/checkpoint/formats/embedded.hpp>
-#include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
-#include <goldseal/checkpoint/pickle/pickle.hpp>
+#include <goldseal/checkpoint/formats/nested_archive.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/pickle/pickle.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
+#include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/checkpoint/tensors/chunks.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
 #include <fmt/format.h>
@@ -238,8 +238,8 @@ class DistcpReader {
   Tensor read_chunk(const std::string& fqn, const Box& box) {
     const auto& place = place_of(fqn, box);
     const auto file = open(place.file);
-    auto part = read_embedded({m_checkpoint.files[file]},
-                              {0, place.begin, place.bytes, m_checkpoint.files[file]->path().string()}, {});
+    auto part = read_nested_archive({m_checkpoint.files[file]},
+                                    {0, place.begin, place.bytes, m_checkpoint.files[file]->path().string()}, {});
     if (part.tensors.size() != 1) fail(fmt::format("the file of '{}' holds no single tensor", escape_unprintable(fqn)));
     if (part.big_endian) fail("a big-endian part");
     auto tensor = std::move(part.tensors.front());

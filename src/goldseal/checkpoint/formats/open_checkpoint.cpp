@@ -5,8 +5,8 @@
 #include <goldseal/base/checked.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/storage_id.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
 

@@ -10,10 +10,10 @@
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/state_dict/archive_records.hpp>
-#include <goldseal/checkpoint/formats/embedded.hpp>
 #include <goldseal/checkpoint/formats/export_archive.hpp>
+#include <goldseal/checkpoint/formats/nested_archive.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/state_dict/archive_records.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
 #include <fmt/format.h>
@@ -248,7 +248,8 @@ Checkpoint read_pt2_before_2_8(std::shared_ptr<const MappedFile> file, const Zip
   const auto& entry = archive.entries[found->second];
   archive.verify(entry);
   const auto packed = archive.stored(entry).size();
-  auto checkpoint = read_embedded({std::move(file)}, {0, entry.begin, packed, path + ", serialized_state_dict.pt"}, {});
+  auto checkpoint =
+      read_nested_archive({std::move(file)}, {0, entry.begin, packed, path + ", serialized_state_dict.pt"}, {});
   checkpoint.container = "pt2-before-2.8";
   for (const auto& other : archive.entries) {
     if (&other != &entry && !other.deflated && archive.has_checksums)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/state_dict/open_options.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
 
 #include <filesystem>

@@ -4,12 +4,12 @@
 //   {"metadata": {"total_size": N}, "weight_map": {TENSOR: FILE, …}}
 //
 // and beside it the files, safetensors or torch.save's.
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
-#include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

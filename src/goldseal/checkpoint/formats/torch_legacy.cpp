@@ -9,16 +9,16 @@
 //   (i64 little-endian count of elements; the elements)*
 //
 // PyTorch hands out uninitialized memory for a storage that the list of keys omits; here it is refused.
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
-#include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/checked.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/pickle/pickle.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict.hpp>
 #include <goldseal/checkpoint/state_dict/storage_id.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <fmt/format.h>
 

@@ -6,11 +6,11 @@
 //   version                 the file format's number (caffe2/serialize/versions.h), 1 to 10
 //   byteorder               `little` or `big`, since torch 2.1; little where it is missing
 //   .format_version, .storage_alignment, .data/serialization_id      since torch 2.1 to 2.7
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
-#include <goldseal/checkpoint/state_dict/open_options.hpp>
-#include <goldseal/checkpoint/state_dict/archive_records.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/state_dict/archive_records.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <utility>
 

@@ -7,8 +7,8 @@
 //   extra/…                          what the user gave with _extra_files
 //   version, byteorder, …            as torch.save writes them
 #include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/state_dict/archive_records.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/state_dict/archive_records.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict.hpp>
 
 #include <fmt/format.h>

@@ -26,9 +26,12 @@ struct Key {
   std::string name;
   DType dtype = DType::float32;
   std::vector<std::int64_t> shape;
-  bool required = true;  ///< of a network's slot: false where its state dict does not save it (non-persistent buffer)
-  std::string alias_of = {};  ///< of a network's slot: the name of the one that it shares memory with (tied weights)
-  CompiledIn compiled_in = CompiledIn::no;  ///< of a network: not `no` for what is no slot, and nothing is loaded for
+  bool required =
+      true;  ///< of a network's state entry: false where its state dict does not save it (non-persistent buffer)
+  std::string alias_of =
+      {};  ///< of a network's state entry: the name of the one that it shares memory with (tied weights)
+  CompiledIn compiled_in =
+      CompiledIn::no;  ///< of a network: not `no` for what is no state entry, and nothing is loaded for
 };
 
 /// A key present on both sides with another shape or dtype.

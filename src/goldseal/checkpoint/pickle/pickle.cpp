@@ -4,9 +4,9 @@
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/checkpoint/pickle/virtual_machine.hpp>
 #include <goldseal/checkpoint/pickle/pickle_opcodes.hpp>
 #include <goldseal/checkpoint/pickle/pickle_refusal.hpp>
+#include <goldseal/checkpoint/pickle/virtual_machine.hpp>
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/storage_id.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
 
 #include <memory>

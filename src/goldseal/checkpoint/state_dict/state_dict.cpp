@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
-#include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/state_dict/storage_id.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <functional>
 #include <string>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/byte_counter.hpp>
 #include <goldseal/base/dtype.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/sha256.hpp>
-#include <goldseal/base/tally.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -101,14 +101,14 @@ struct Checkpoint {
 [[nodiscard]] Digest digest(const Checkpoint& checkpoint, const Tensor& tensor);
 
 /// All tensors' digests, in order, computed on every processor; every record is held against its checksum meanwhile.
-/// Throws as digest_everything does. `tally`, if given, shows other threads how far it is.
-[[nodiscard]] std::vector<Digest> digest_all(const Checkpoint& checkpoint, Tally* tally = nullptr);
+/// Throws as digest_everything does. `counter`, if given, shows other threads how far it is.
+[[nodiscard]] std::vector<Digest> digest_all(const Checkpoint& checkpoint, ByteCounter* counter = nullptr);
 
 /// SHA-256 of one of its files: all of it, and its frame: all but the bytes that the digests of the tensors cover (of
 /// every storage that tensors fill without a gap). Tensors' digests and frame together cover every byte of the file.
 struct FileDigests {
   Digest whole;
-  Digest frame;
+  Digest non_tensor;
 };
 [[nodiscard]] FileDigests digest_file(const Checkpoint& checkpoint, std::size_t file);
 
@@ -121,6 +121,6 @@ struct Digests {
   std::vector<FileDigests> files;  ///< by the index into Checkpoint::files
 };
 /// Throws Error{malformed} where a record differs from its checksum, and Error{io} where a file changed meanwhile.
-[[nodiscard]] Digests digest_everything(const Checkpoint& checkpoint, Tally* tally = nullptr);
+[[nodiscard]] Digests digest_everything(const Checkpoint& checkpoint, ByteCounter* counter = nullptr);
 
 }  // namespace goldseal

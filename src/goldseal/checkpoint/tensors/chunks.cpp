@@ -5,8 +5,8 @@
 
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
 #include <goldseal/base/output_file.hpp>
+#include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
 #include <fmt/format.h>
@@ -128,7 +128,7 @@ class TreeBuilder {
 
 class Walker {
  public:
-  Walker(const Checkpoint& checkpoint, const Tensor& tensor, Gatherer& gatherer)
+  Walker(const Checkpoint& checkpoint, const Tensor& tensor, StridedReader& gatherer)
       : m_checkpoint(checkpoint),
         m_item(static_cast<std::int64_t>(item_size(tensor.dtype))),
         m_gatherer(gatherer),
@@ -154,7 +154,7 @@ class Walker {
 
   const Checkpoint& m_checkpoint;
   std::int64_t m_item;
-  Gatherer& m_gatherer;
+  StridedReader& m_gatherer;
   std::vector<std::int64_t> m_at;
 };
 
@@ -174,7 +174,7 @@ void require_tiling(const Checkpoint& checkpoint, const Tensor& tensor, const st
   (void)TreeBuilder(checkpoint, tensor, where).run();
 }
 
-void gather_chunks(const Checkpoint& checkpoint, const Tensor& tensor, Gatherer& gatherer) {
+void gather_chunks(const Checkpoint& checkpoint, const Tensor& tensor, StridedReader& gatherer) {
   Walker(checkpoint, tensor, gatherer).walk(TreeBuilder(checkpoint, tensor, tensor.name).run(), 0);
 }
 

@@ -18,7 +18,7 @@ namespace goldseal {
 void require_tiling(const Checkpoint& checkpoint, const Tensor& tensor, const std::string& where);
 
 /// Hands over the elements of a tensor in chunks, in its row-major order.
-void gather_chunks(const Checkpoint& checkpoint, const Tensor& tensor, Gatherer& gatherer);
+void gather_chunks(const Checkpoint& checkpoint, const Tensor& tensor, StridedReader& gatherer);
 
 /// The checkpoint with every tensor in one place, those that were in chunks in `file`, which is written anew and is of
 /// use as long as this machine runs; nothing, and no file, where there are none. Throws Error{io}.

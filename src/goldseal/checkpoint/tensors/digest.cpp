@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/crc32.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/tensors/chunks.hpp>
-#include <goldseal/base/crc32.hpp>
 #include <goldseal/checkpoint/tensors/digest_tasks.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
@@ -50,7 +50,7 @@ std::vector<bool> filled_storages(const Checkpoint& checkpoint) {
   return filled;
 }
 
-Digest digest_frame(const Checkpoint& checkpoint, std::size_t file) {
+Digest digest_non_tensor(const Checkpoint& checkpoint, std::size_t file) {
   const auto filled = filled_storages(checkpoint);
   std::vector<Range> left_out;
   for (std::size_t i = 0; i < filled.size(); ++i) {
@@ -110,13 +110,13 @@ class Pass {
     for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
       add_run(m_checkpoint.files[i]->bytes(),
               [this, i](const Digest& digest, std::uint32_t) { m_result.files[i].whole = digest; });
-      add(0, [this, i] { m_result.files[i].frame = digest_frame(m_checkpoint, i); });
+      add(0, [this, i] { m_result.files[i].non_tensor = digest_non_tensor(m_checkpoint, i); });
     }
   }
 
-  Digests run(Tally* tally = nullptr) {
-    Tally unseen;
-    run_digest_tasks(std::move(m_tasks), tally != nullptr ? *tally : unseen);
+  Digests run(ByteCounter* counter = nullptr) {
+    ByteCounter unseen;
+    run_digest_tasks(std::move(m_tasks), counter != nullptr ? *counter : unseen);
     for (std::size_t i = 0; i < m_twin_of.size(); ++i) m_result.tensors[i] = m_result.tensors[m_twin_of[i]];
     for (const auto& file : m_checkpoint.files) {
       if (file->unchanged()) continue;
@@ -180,15 +180,15 @@ Digest digest(const Checkpoint& checkpoint, const Tensor& tensor) {
   return hash.finish();
 }
 
-std::vector<Digest> digest_all(const Checkpoint& checkpoint, Tally* tally) {
+std::vector<Digest> digest_all(const Checkpoint& checkpoint, ByteCounter* counter) {
   Pass pass(checkpoint);
   pass.add_tensors();
   pass.add_records();
-  return pass.run(tally).tensors;
+  return pass.run(counter).tensors;
 }
 
 FileDigests digest_file(const Checkpoint& checkpoint, std::size_t file) {
-  return {sha256(checkpoint.files[file]->bytes()), digest_frame(checkpoint, file)};
+  return {sha256(checkpoint.files[file]->bytes()), digest_non_tensor(checkpoint, file)};
 }
 
 void verify_records(const Checkpoint& checkpoint) {
@@ -197,12 +197,12 @@ void verify_records(const Checkpoint& checkpoint) {
   (void)pass.run();
 }
 
-Digests digest_everything(const Checkpoint& checkpoint, Tally* tally) {
+Digests digest_everything(const Checkpoint& checkpoint, ByteCounter* counter) {
   Pass pass(checkpoint);
   pass.add_files();
   pass.add_tensors();
   pass.add_records();
-  return pass.run(tally);
+  return pass.run(counter);
 }
 
 }  // namespace goldseal

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/tensors/digest_tasks.hpp>
 
+#include <goldseal/base/crc32.hpp>
 #include <goldseal/base/interrupt.hpp>
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/base/sha256_lanes.hpp>
-#include <goldseal/base/crc32.hpp>
 
 #include <algorithm>
 #include <array>
@@ -19,7 +19,7 @@ constexpr std::size_t k_step = std::size_t{16} << 10;
 
 class Queue {
  public:
-  Queue(std::vector<DigestTask>& tasks, Tally& tally) : m_tasks(tasks), m_tally(tally) {
+  Queue(std::vector<DigestTask>& tasks, ByteCounter& counter) : m_tasks(tasks), m_tally(counter) {
     std::ranges::stable_sort(m_tasks, std::greater<>(), &DigestTask::cost);
     const auto add = [](std::uint64_t sum, const DigestTask& task) { return sum + task.cost; };
     const auto total = std::accumulate(m_tasks.begin(), m_tasks.end(), std::uint64_t{0}, add);
@@ -44,7 +44,7 @@ class Queue {
   static constexpr std::uint64_t k_gain = 2;  // of three messages side by side, base/sha256_lanes.hpp
 
   std::vector<DigestTask>& m_tasks;
-  Tally& m_tally;
+  ByteCounter& m_tally;
   std::uint64_t m_longest_shared = 0;
   std::atomic<std::size_t> m_next{0};
 };
@@ -139,8 +139,8 @@ class Lanes {
 
 }  // namespace
 
-void run_digest_tasks(std::vector<DigestTask> tasks, Tally& tally) {
-  Queue queue(tasks, tally);
+void run_digest_tasks(std::vector<DigestTask> tasks, ByteCounter& counter) {
+  Queue queue(tasks, counter);
   const auto processors = std::min<std::size_t>(available_processors(), tasks.size());
   parallel_for(processors, [&](std::size_t) {
     try {

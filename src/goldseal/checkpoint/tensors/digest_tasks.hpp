@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/byte_counter.hpp>
 #include <goldseal/base/sha256.hpp>
-#include <goldseal/base/tally.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,7 @@ struct DigestTask {
 };
 
 /// Runs all tasks on every processor, the longest first; each processor digests several runs side by side. What a task
-/// throws ends the pass and is thrown here. `tally` counts the bytes.
-void run_digest_tasks(std::vector<DigestTask> tasks, Tally& tally);
+/// throws ends the pass and is thrown here. `counter` counts the bytes.
+void run_digest_tasks(std::vector<DigestTask> tasks, ByteCounter& counter);
 
 }  // namespace goldseal

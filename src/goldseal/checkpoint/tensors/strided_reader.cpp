@@ -56,10 +56,10 @@ std::vector<Loop> merge_loops(std::span<const std::int64_t> shape, std::span<con
   return loops;
 }
 
-Gatherer::Gatherer(std::size_t item, std::size_t swap_unit, const Take& take)
+StridedReader::StridedReader(std::size_t item, std::size_t swap_unit, const Take& take)
     : m_item(item), m_swap_unit(swap_unit), m_take(take) {}
 
-void Gatherer::add_run(std::span<const std::byte> run) {
+void StridedReader::add_run(std::span<const std::byte> run) {
   flush();
   while (!run.empty()) {
     const auto piece = run.first(std::min(run.size(), k_piece));
@@ -68,21 +68,21 @@ void Gatherer::add_run(std::span<const std::byte> run) {
   }
 }
 
-void Gatherer::add(const std::byte* origin, std::span<const Loop> loops) {
+void StridedReader::add(const std::byte* origin, std::span<const Loop> loops) {
   const bool is_run = loops.size() == 1 && loops[0].stride == 1 && m_swap_unit == 1;
   const auto bytes = static_cast<std::size_t>(loops[0].size) * m_item;
   if (is_run && bytes > k_short_run) return add_run({origin, bytes});
   walk(origin, loops);
 }
 
-void Gatherer::walk(const std::byte* at, std::span<const Loop> loops) {
+void StridedReader::walk(const std::byte* at, std::span<const Loop> loops) {
   const auto& loop = loops.front();
   if (loops.size() == 1) return copy(at, loop);
   for (std::int64_t i = 0; i < loop.size; ++i)
     walk(at + i * loop.stride * static_cast<std::int64_t>(m_item), loops.subspan(1));
 }
 
-void Gatherer::copy(const std::byte* at, const Loop& loop) {
+void StridedReader::copy(const std::byte* at, const Loop& loop) {
   m_buffer.resize(k_piece);
   for (std::int64_t done = 0; done < loop.size;) {
     if (m_used == m_buffer.size()) flush();
@@ -95,7 +95,7 @@ void Gatherer::copy(const std::byte* at, const Loop& loop) {
   }
 }
 
-void Gatherer::flush() {
+void StridedReader::flush() {
   const std::span bytes(m_buffer.data(), m_used);
   if (m_swap_unit > 1) swap_units(bytes, m_swap_unit);
   if (m_used > 0) m_take(bytes);

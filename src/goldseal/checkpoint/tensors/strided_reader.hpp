@@ -20,12 +20,12 @@ struct Loop {
 
 /// Hands views of mapped bytes to `take`, one after the other, in pieces of limited size: a run as it lies there, what
 /// is strided through a buffer.
-class Gatherer {
+class StridedReader {
  public:
   using Take = std::function<void(std::span<const std::byte>)>;
 
   /// `item`: bytes of an element. `swap_unit`: bytes to reverse together; 1 for none. `take` must outlive the object.
-  Gatherer(std::size_t item, std::size_t swap_unit, const Take& take);
+  StridedReader(std::size_t item, std::size_t swap_unit, const Take& take);
 
   void add_run(std::span<const std::byte> run);
   /// `origin`: the view's first element. Every element must lie in mapped bytes.

@@ -111,7 +111,7 @@ std::optional<std::span<const std::byte>> as_run(const Checkpoint& checkpoint, c
 
 void for_each_piece(const Checkpoint& checkpoint, const Tensor& tensor,
                     const std::function<void(std::span<const std::byte>)>& take) {
-  Gatherer gatherer(item_size(tensor.dtype), swap_unit(checkpoint, tensor), take);
+  StridedReader gatherer(item_size(tensor.dtype), swap_unit(checkpoint, tensor), take);
   if (const auto run = as_run(checkpoint, tensor)) {
     gatherer.add_run(*run);
   } else if (!tensor.chunks.empty()) {

@@ -2,12 +2,12 @@
 #include <goldseal/checkpoint/write/convert.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/tensors/element.hpp>
-#include <goldseal/checkpoint/keys/key_segments.hpp>
 #include <goldseal/base/output_file.hpp>
-#include <goldseal/checkpoint/write/safetensors_writer.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/keys/key_segments.hpp>
+#include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
+#include <goldseal/checkpoint/write/safetensors_writer.hpp>
 #include <goldseal/checkpoint/write/torch_writer.hpp>
 
 #include <fmt/format.h>
@@ -70,10 +70,10 @@ void require_prefix_found(const std::vector<Row>& rows, const ConvertOptions& op
               rows.empty() ? "" : fmt::format("the first name is {}", escape_unprintable(rows.front().source->name)));
 }
 
-void produce(const Checkpoint& checkpoint, const Row& row, const Take& take, Tally& tally) {
+void produce(const Checkpoint& checkpoint, const Row& row, const Take& take, ByteCounter& counter) {
   const auto counted = [&](std::span<const std::byte> piece) {
     take(piece);
-    tally.done += piece.size();
+    counter.done += piece.size();
   };
   if (row.dtype == row.source->dtype) return for_each_piece(checkpoint, *row.source, counted);
   std::vector<double> values;
@@ -88,7 +88,7 @@ void produce(const Checkpoint& checkpoint, const Row& row, const Take& take, Tal
 }
 
 void write_safetensors_file(const Checkpoint& checkpoint, const std::vector<Row>& rows, OutputFile& file,
-                            Tally& tally) {
+                            ByteCounter& counter) {
   std::vector<TensorToWrite> tensors;
   for (const auto& row : rows) {
     // Only the length is read; the bytes follow below.
@@ -97,15 +97,15 @@ void write_safetensors_file(const Checkpoint& checkpoint, const std::vector<Row>
   }
   const std::vector<std::pair<std::string, std::string>> metadata{{"format", "pt"}};
   file.write(write_safetensors_header(tensors, metadata));
-  for (const auto& row : rows) tally.total += row.bytes;
+  for (const auto& row : rows) counter.total += row.bytes;
   for (const auto& row : rows) {
     produce(
-        checkpoint, row, [&](std::span<const std::byte> piece) { file.write(piece); }, tally);
+        checkpoint, row, [&](std::span<const std::byte> piece) { file.write(piece); }, counter);
   }
 }
 
 void write_torch(const Checkpoint& checkpoint, const std::vector<Row>& rows, const ConvertOptions& options,
-                 OutputFile& file, Tally& tally) {
+                 OutputFile& file, ByteCounter& counter) {
   using View = std::tuple<std::size_t, std::int64_t, DType, std::vector<std::int64_t>, std::vector<std::int64_t>>;
   std::map<View, std::size_t> known;
   std::vector<TorchTensor> tensors;
@@ -115,8 +115,8 @@ void write_torch(const Checkpoint& checkpoint, const std::vector<Row>& rows, con
     const auto [found, added] =
         known.emplace(View{source.storage, source.offset, source.dtype, source.shape, source.strides}, storages.size());
     if (added) {
-      tally.total += row.bytes;
-      storages.push_back({row.bytes, [&](const Take& take) { produce(checkpoint, row, take, tally); }});
+      counter.total += row.bytes;
+      storages.push_back({row.bytes, [&](const Take& take) { produce(checkpoint, row, take, counter); }});
     }
     tensors.push_back({row.name, row.dtype, source.shape, found->second, source.parameter});
   }
@@ -144,12 +144,12 @@ ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOpti
   require_prefix_found(rows, options);
   OutputFile file(options.output, options.replace);
   auto verified = std::async(std::launch::async, [&] { verify_records(checkpoint); });
-  Tally unseen;
-  auto& tally = options.tally != nullptr ? *options.tally : unseen;
+  ByteCounter unseen;
+  auto& counter = options.counter != nullptr ? *options.counter : unseen;
   if (safetensors) {
-    write_safetensors_file(checkpoint, rows, file, tally);
+    write_safetensors_file(checkpoint, rows, file, counter);
   } else {
-    write_torch(checkpoint, rows, options, file, tally);
+    write_torch(checkpoint, rows, options, file, counter);
   }
   // What is damaged must not become a sound file with a checksum of its own.
   verified.get();

@@ -19,7 +19,7 @@ struct ConvertOptions {
   std::string strip_prefix = {};
   std::optional<DType> dtype = std::nullopt;  ///< for all floating tensors; the others stay as they are
   bool replace = false;
-  Tally* tally = nullptr;  ///< of the bytes written, for a thread that shows them
+  ByteCounter* counter = nullptr;  ///< of the bytes written, for a thread that shows them
 };
 
 struct ConvertResult {

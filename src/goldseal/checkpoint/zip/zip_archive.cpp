@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/crc32.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/base/crc32.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
 
 #include <fmt/format.h>

@@ -2,8 +2,8 @@
 #include <goldseal/checkpoint/zip/zip_writer.hpp>
 
 #include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
 #include <goldseal/base/crc32.hpp>
+#include <goldseal/base/error.hpp>
 
 #include <fmt/format.h>
 #include <zlib.h>

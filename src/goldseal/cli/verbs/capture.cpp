@@ -22,8 +22,8 @@ struct Options {
   std::string seal;
   bool force = false;
   bool anonymous = false;
-  bool enclose = false;
-  bool enclose_if_possible = false;
+  bool embed = false;
+  bool embed_if_possible = false;
   RunOptions run{std::chrono::seconds(3600)};
 };
 
@@ -53,9 +53,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
   request.anonymous = options.anonymous;
-  request.enclose = options.enclose               ? Enclose::always
-                    : options.enclose_if_possible ? Enclose::where_possible
-                                                  : Enclose::never;
+  request.embed = options.embed ? Embed::always : options.embed_if_possible ? Embed::where_possible : Embed::never;
   options.run.fill(request);
   request.runtime = find_runtime(options.run.runtime, request.model ? request.model->builder : "torchscript");
   Progress progress(progress_mode(common));
@@ -93,13 +91,13 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
       ->type_name("DIR.seal");
   app.add_flag("--force", options->force, "Replace a seal that exists");
-  auto* const enclose =
-      app.add_flag("--enclose", options->enclose,
+  auto* const embed =
+      app.add_flag("--embed", options->embed,
                    "Put the network's architecture, without its weights, into the seal, so that a target needs the "
                    "checkpoint alone (darknet:, torchscript:, export:, and the program of python: code)");
-  app.add_flag("--enclose-if-possible", options->enclose_if_possible,
+  app.add_flag("--embed-if-possible", options->embed_if_possible,
                "The same, where it can be; where not, the seal is made without, and the report warns")
-      ->excludes(enclose);
+      ->excludes(embed);
   app.add_flag("--anonymous", options->anonymous, "Leave out host name and serial numbers");
   return [options, &common] { return run(*options, common); };
 }

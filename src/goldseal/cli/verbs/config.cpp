@@ -74,7 +74,7 @@ std::string as_text(const Settings& settings, const std::vector<Row>& rows) {
     text +=
         fmt::format("{:<{}}  {:<{}}  {}\n", name_of(row), names,
                     row.value.empty() ? "-" : escape_unprintable(row.value), values, escape_unprintable(row.origin));
-  for (const auto& [name, why, meant] : settings.strays())
+  for (const auto& [name, why, meant] : settings.unused_settings())
     text += fmt::format("\nwarning: {} is set and counts for nothing: {}{}\n", escape_unprintable(name), why,
                         meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
   return text;
@@ -84,13 +84,13 @@ std::string as_json(const Settings& settings, const std::vector<Row>& rows) {
   auto list = nlohmann::json::array();
   for (const auto& row : rows)
     list.push_back({{"verb", row.verb}, {"setting", row.key}, {"value", row.value}, {"origin", row.origin}});
-  std::vector<std::string> strays;
-  for (const auto& stray : settings.strays()) strays.push_back(stray.name);
+  std::vector<std::string> unused_settings;
+  for (const auto& stray : settings.unused_settings()) unused_settings.push_back(stray.name);
   const nlohmann::json document{
       {"schema", "goldseal.settings/1"},
       {"file", settings.file() ? nlohmann::json(settings.file()->string()) : nlohmann::json()},
       {"settings", std::move(list)},
-      {"strays", strays}};
+      {"unused_settings", unused_settings}};
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 

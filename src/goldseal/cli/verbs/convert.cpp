@@ -76,11 +76,12 @@ Action add_convert(CLI::App& app, const CommonOptions& common) {
     OpenOptions open{.entry = options->entry};
     if (!options->model.empty()) open.darknet_cfg = parse_model_spec(options->model).darknet_cfg();
     const auto checkpoint = open_checkpoint(options->input, open);
-    Tally tally;
+    ByteCounter counter;
     auto work = std::async(std::launch::async, [&] {
-      return convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force, &tally});
+      return convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force, &counter});
     });
-    Progress(progress_mode(common)).await(work, fmt::format("writing {}", escape_unprintable(options->output)), tally);
+    Progress(progress_mode(common))
+        .await(work, fmt::format("writing {}", escape_unprintable(options->output)), counter);
     const auto result = work.get();
     print(common.format == "json" ? as_json(result, options->output) : for_locale(as_text(result, options->output)));
     return ExitCode::conforms;

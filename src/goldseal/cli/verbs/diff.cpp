@@ -2,8 +2,8 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/cli/verbs/diff_checkpoints.hpp>
 #include <goldseal/cli/output.hpp>
+#include <goldseal/cli/verbs/diff_checkpoints.hpp>
 #include <goldseal/environment/difference.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/verify/seal_difference.hpp>

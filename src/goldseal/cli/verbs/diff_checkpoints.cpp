@@ -2,8 +2,8 @@
 #include <goldseal/cli/verbs/diff_checkpoints.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/contents/difference.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/cli/output.hpp>
 
@@ -82,9 +82,9 @@ std::string as_json(const CheckpointDifference& difference, const Checkpoint& a,
 }
 
 std::vector<Digest> digest_shown(const Checkpoint& checkpoint, const std::string& path, Progress& progress) {
-  Tally tally;
-  auto work = std::async(std::launch::async, [&] { return digest_all(checkpoint, &tally); });
-  progress.await(work, fmt::format("digesting {}", escape_unprintable(path)), tally);
+  ByteCounter counter;
+  auto work = std::async(std::launch::async, [&] { return digest_all(checkpoint, &counter); });
+  progress.await(work, fmt::format("digesting {}", escape_unprintable(path)), counter);
   return work.get();
 }
 
@@ -104,7 +104,7 @@ ExitCode diff_checkpoints(const std::string& path_a, const std::string& path_b, 
   const auto digests_a = digest_shown(a, path_a, progress);
   const auto digests_b = digest_shown(b, path_b, progress);
   auto work = std::async(std::launch::async, [&] { return compare_checkpoints(a, digests_a, b, digests_b); });
-  progress.await(work, "comparing the tensors that differ", Tally());
+  progress.await(work, "comparing the tensors that differ", ByteCounter());
   const auto difference = work.get();
   if (!common.quiet) print(common.format == "json" ? as_json(difference, a, b) : for_locale(as_text(difference, a, b)));
   return difference.same() ? ExitCode::conforms : ExitCode::fails;

@@ -65,7 +65,7 @@ ExitCode run(const Options& options) {
 
 Action add_explain(CLI::App& app, const CommonOptions&) {
   const auto options = std::make_shared<Options>();
-  app.add_option("ID", options->id, "The check, as reports name it: golden.shadow");
+  app.add_option("ID", options->id, "The check, as reports name it: golden.float64");
   app.add_flag("--list", options->list, "List all checks");
   return [options] { return run(*options); };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
-#include <goldseal/cli/verbs/inspect_render.hpp>
 #include <goldseal/cli/output.hpp>
+#include <goldseal/cli/verbs/inspect_render.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
 
 #include <memory>

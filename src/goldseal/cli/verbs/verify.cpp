@@ -49,7 +49,7 @@ RunRequest settings_of(const std::vector<std::string>& settings) {
   return request;
 }
 
-// Of a seal that encloses the program of a network's code, Python runs the code and LibTorch the program, which is also
+// Of a seal that embeds the program of a network's code, Python runs the code and LibTorch the program, which is also
 // what runs where no runtime is named, if this machine has one that can.
 void settle_runtime(const Options& options, VerifyRequest& request) {
   const auto& spec = options.run.runtime;
@@ -59,13 +59,13 @@ void settle_runtime(const Options& options, VerifyRequest& request) {
     return;
   }
   const auto sealed = load_manifest(request.seal).model;
-  request.code = sealed.enclosed && !can_build(sealed.enclosed->builder);
+  request.code = sealed.embedded && !can_build(sealed.embedded->builder);
   try {
-    request.runtime = find_runtime(spec, sealed.enclosed && !request.code ? sealed.enclosed->builder : sealed.builder);
+    request.runtime = find_runtime(spec, sealed.embedded && !request.code ? sealed.embedded->builder : sealed.builder);
   } catch (const Error& error) {
-    if (!sealed.enclosed || sealed.builder != "python") throw;
+    if (!sealed.embedded || sealed.builder != "python") throw;
     throw Error(error.kind(), error.where(), error.message(),
-                fmt::format("{}; or run {}:{} of this machine in place of the enclosed program: `--runtime python`",
+                fmt::format("{}; or run {}:{} of this machine in place of the embedded program: `--runtime python`",
                             error.remedy(), sealed.builder, sealed.source));
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/environment/shared/probes.hpp>
 #include <goldseal/environment/gpu/shared_library.hpp>
+#include <goldseal/environment/shared/probes.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/environment/gpu/nvml.hpp>
-#include <goldseal/environment/shared/probes.hpp>
 #include <goldseal/environment/gpu/shared_library.hpp>
+#include <goldseal/environment/shared/probes.hpp>
 
 #include <fmt/format.h>
 

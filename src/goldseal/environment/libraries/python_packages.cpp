@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/environment/shared/probes.hpp>
 #include <goldseal/environment/libraries/python_locations.hpp>
 #include <goldseal/environment/libraries/python_packages.hpp>
+#include <goldseal/environment/shared/probes.hpp>
 
 #include <algorithm>
 #include <array>

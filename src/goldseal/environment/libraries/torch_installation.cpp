@@ -3,8 +3,8 @@
 
 #include <goldseal/environment/libraries/elf.hpp>
 #include <goldseal/environment/libraries/library_search.hpp>
-#include <goldseal/environment/shared/probes.hpp>
 #include <goldseal/environment/libraries/python_locations.hpp>
+#include <goldseal/environment/shared/probes.hpp>
 #include <goldseal/environment/shared/version.hpp>
 
 #include <goldseal/base/text.hpp>

@@ -27,7 +27,7 @@ std::string form(const HostTensor& tensor) {
 }  // namespace
 
 double stability_perturbation(double growth) {
-  return k_native_diffuse * std::clamp(growth, k_least_growth, k_largest_growth) * k_rounding;
+  return k_native_diffuse * std::clamp(growth, k_least_amplification, k_largest_amplification) * k_rounding;
 }
 
 StabilityProbe::StabilityProbe(HostTensor expected)

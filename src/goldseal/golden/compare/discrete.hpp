@@ -2,8 +2,8 @@
 #pragma once
 
 #include <goldseal/golden/compare/comparison.hpp>
-#include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
 
 #include <cstddef>
 #include <string>

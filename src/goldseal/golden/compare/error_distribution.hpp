@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/verdict/evidence.hpp>
 
 #include <vector>

@@ -162,7 +162,7 @@ void NoiseProbe::add_response(std::int64_t seed, const HostTensor& perturbed) {
   m_response[seed] = add(perturbed, true);
 }
 
-void NoiseProbe::add_island(std::int64_t seed, const HostTensor& perturbed) { m_island[seed] = add(perturbed, false); }
+void NoiseProbe::add_fine(std::int64_t seed, const HostTensor& perturbed) { m_fine[seed] = add(perturbed, false); }
 
 NoiseFloor NoiseProbe::finish() const {
   if (m_response.empty()) {
@@ -186,8 +186,8 @@ NoiseFloor NoiseProbe::finish() const {
   const double response = rms_over(m_response, m_response) / std::sqrt(runs);
   noise.s0 = std::max(response, k_rounding * reference.rms() / 2);
   noise.floor = k_median_share * median_response(responses, m_reference);
-  const double at_24 = rms_over(m_response, m_island);
-  if (at_24 > 0) noise.linear = k_rounding / k_island_rounding * rms_over(m_island, m_response) / at_24;
+  const double at_24 = rms_over(m_response, m_fine);
+  if (at_24 > 0) noise.linear = k_rounding / k_fine_rounding * rms_over(m_fine, m_response) / at_24;
   noise.codes.shape = m_reference.shape;
   encode(responses, noise);
   return noise;
@@ -210,7 +210,7 @@ int significant_bits(DType native) {
 void settle_precision(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native, int bits) {
   bits = std::min(bits, significant_bits(native.dtype));
   if (bits >= k_bits_float32) return;
-  if (!(compare(native, reference, noise).rms_ratio <= k_largest_growth)) noise.bits = bits;
+  if (!(compare(native, reference, noise).rms_ratio <= k_largest_amplification)) noise.bits = bits;
 }
 
 void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native) {
@@ -221,7 +221,7 @@ void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor&
   noise.b = std::max({noise.b, noise.a, deviation.max_ratio / (k_local * coarser)});
 }
 
-std::optional<HostTensor> disturb(const HostTensor& input) {
+std::optional<HostTensor> perturb_input(const HostTensor& input) {
   const std::size_t size = item_size(input.dtype);
   std::vector<std::byte> bytes(input.bytes.begin(), input.bytes.end());
   if (bytes.size() > size) std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end());
@@ -231,7 +231,7 @@ std::optional<HostTensor> disturb(const HostTensor& input) {
   return moved;
 }
 
-std::vector<Objection> object_to(const HostTensor& reference, const NoiseFloor& noise, std::size_t unstable) {
+std::vector<Objection> collect_objections(const HostTensor& reference, const NoiseFloor& noise, std::size_t unstable) {
   std::size_t finite = 0;
   for (std::size_t i = 0; i < reference.numel(); ++i)
     finite += std::isfinite(element_as_double(reference, i)) ? 1U : 0U;
@@ -255,11 +255,11 @@ std::vector<Objection> object_to(const HostTensor& reference, const NoiseFloor& 
                        percent_of(noise.overflows, reference.numel())),
            "the weights' own type overflows: choose an input that keeps the network in its range");
   }
-  if (!(noise.a <= k_largest_growth)) {
+  if (!(noise.a <= k_largest_amplification)) {
     object(
         true,
         fmt::format("the capturing run's errors are {:.3g} times the response to rounding; at most {:.0f} is believed",
-                    noise.a, k_largest_growth),
+                    noise.a, k_largest_amplification),
         "capture on another machine or with another PyTorch: this one's arithmetic is suspect");
   }
   if (finite < reference.numel()) {

@@ -37,8 +37,8 @@ struct NoiseFloor {
   double floor = 0;
   double base = 0;
   double step = 0;
-  double a = k_least_growth;
-  double b = k_least_growth;
+  double a = k_least_amplification;
+  double b = k_least_amplification;
   double linear = 1;
   int bits = k_bits_float32;  ///< significant bits that a native run computes with, at most those of the output's type
   bool native = false;        ///< y and s are of native runs: the network has no float64 path
@@ -64,7 +64,7 @@ class NoiseProbe {
 
   /// A run at 2^-24, or at 2^-44, with this seed. Throws Error{worker} where shape or dtype are not those of y.
   void add_response(std::int64_t seed, const HostTensor& perturbed);
-  void add_island(std::int64_t seed, const HostTensor& perturbed);
+  void add_fine(std::int64_t seed, const HostTensor& perturbed);
 
   /// Elements that are finite in y and were not so in some run at 2^-24.
   [[nodiscard]] std::size_t unstable() const { return m_unstable; }
@@ -77,7 +77,7 @@ class NoiseProbe {
   HostTensor m_reference;
   std::vector<double> m_squares;
   std::map<std::int64_t, double> m_response;  // rms by seed
-  std::map<std::int64_t, double> m_island;
+  std::map<std::int64_t, double> m_fine;
   std::size_t m_unstable = 0;
 };
 
@@ -90,8 +90,8 @@ class NoiseProbe {
 [[nodiscard]] NoiseFloor native_floor(const NoiseProbe& probe);
 
 /// Takes `bits`, what a native run is said to compute with, for the floor's own where rounding in float32 cannot
-/// explain that run (its errors over S0 are beyond `k_largest_growth`). A network that computes little in a narrower
-/// type, to no effect, is judged as a float32 one.
+/// explain that run (its errors over S0 are beyond `k_largest_amplification`). A network that computes little in a
+/// narrower type, to no effect, is judged as a float32 one.
 void settle_precision(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native, int bits);
 
 /// Widens A and B by a native run. Where it computes with fewer significant bits than float32, `noise.bits`, its error
@@ -108,12 +108,12 @@ struct Objection {
 
 /// Another tensor that a network which looks at this input must answer otherwise: its elements moved on by one place,
 /// floating ones by a sixteenth in size too. Nothing where that changes no bit (one repeated integer).
-[[nodiscard]] std::optional<HostTensor> disturb(const HostTensor& input);
+[[nodiscard]] std::optional<HostTensor> perturb_input(const HostTensor& input);
 
 /// What is wrong with an output as evidence: nothing finite in it, some of it not finite, no response to weights and
 /// inputs, an overflow in the native run alone, or a capturing run whose errors are larger than any sound machine's (A
 /// > 64).
-[[nodiscard]] std::vector<Objection> object_to(const HostTensor& reference, const NoiseFloor& noise,
-                                               std::size_t unstable = 0);
+[[nodiscard]] std::vector<Objection> collect_objections(const HostTensor& reference, const NoiseFloor& noise,
+                                                        std::size_t unstable = 0);
 
 }  // namespace goldseal::golden

@@ -38,7 +38,8 @@ struct Change {
 };
 
 // The one changed element that would shift the three sums as they are shifted, if there is such.
-std::optional<Change> single_change(const HostTensor& found, const WeightTrace& now, const WeightTrace& sealed) {
+std::optional<Change> single_change(const HostTensor& found, const WeightFingerprint& now,
+                                    const WeightFingerprint& sealed) {
   if (item_size(found.dtype) > sizeof(std::uint64_t)) return std::nullopt;
   const auto shift = static_cast<std::int64_t>(now.sum - sealed.sum);
   const auto weighted = static_cast<std::int64_t>(now.weighted - sealed.weighted);
@@ -80,8 +81,8 @@ std::size_t count_not_finite(const HostTensor& tensor) {
 
 // The sums over words of one type; `rounded` tells whether the two last ones are kept.
 template <typename T>
-WeightTrace sum_words(std::span<const std::byte> bytes, bool rounded) {
-  WeightTrace result;
+WeightFingerprint sum_words(std::span<const std::byte> bytes, bool rounded) {
+  WeightFingerprint result;
   for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i) {
     T word;
     std::memcpy(&word, bytes.data() + i * sizeof(T), sizeof(T));
@@ -101,7 +102,7 @@ WeightTrace sum_words(std::span<const std::byte> bytes, bool rounded) {
 
 }  // namespace
 
-WeightTrace trace(const HostTensor& weight) {
+WeightFingerprint trace(const HostTensor& weight) {
   switch (item_size(weight.dtype)) {
     case 1:
       return sum_words<std::uint8_t>(weight.bytes, false);
@@ -114,21 +115,21 @@ WeightTrace trace(const HostTensor& weight) {
   }
 }
 
-HostTensor pack_traces(std::span<const WeightTrace> traces) {
+HostTensor pack_traces(std::span<const WeightFingerprint> traces) {
   std::vector<std::uint64_t> words;
   words.reserve(traces.size() * k_words);
   for (const auto& one : traces) words.insert(words.end(), {one.sum, one.weighted, one.squared, one.half, one.brain});
   return make_tensor("", DType::uint64, {static_cast<std::int64_t>(traces.size()), k_words}, std::move(words));
 }
 
-std::vector<WeightTrace> unpack_traces(const HostTensor& packed) {
+std::vector<WeightFingerprint> unpack_traces(const HostTensor& packed) {
   if (packed.dtype != DType::uint64 || packed.shape.size() != 2 || packed.shape[1] != k_words) {
     throw Error(ErrorKind::malformed, packed.name,
                 fmt::format("expected uint64 [n, {}], found {} {}", k_words, to_string(packed.dtype),
                             format_shape(packed.shape)),
                 "the seal is damaged: copy it again");
   }
-  std::vector<WeightTrace> traces(static_cast<std::size_t>(packed.shape[0]));
+  std::vector<WeightFingerprint> traces(static_cast<std::size_t>(packed.shape[0]));
   for (std::size_t i = 0; i < traces.size(); ++i) {
     const auto word = [&](std::size_t k) { return bits_at(packed, i * k_words + k); };
     traces[i] = {word(0), word(1), word(2), word(3), word(4)};
@@ -136,7 +137,7 @@ std::vector<WeightTrace> unpack_traces(const HostTensor& packed) {
   return traces;
 }
 
-WeightChange explain_change(const HostTensor& found, const WeightTrace& sealed) {
+WeightChange explain_change(const HostTensor& found, const WeightFingerprint& sealed) {
   using Kind = WeightChange::Kind;
   const auto now = trace(found);
   if (now == sealed) return {Kind::none, "the same"};

@@ -17,21 +17,21 @@ namespace goldseal::golden {
 /// One changed element shifts them by d, (i+1)·d and (i+1)²·d, which gives its place and its old bits back. `half` and
 /// `brain` are Σ (i+1)·w_i over the elements rounded to float16 and bfloat16 and widened again; 0 for other types than
 /// float32.
-struct WeightTrace {
+struct WeightFingerprint {
   std::uint64_t sum = 0;
   std::uint64_t weighted = 0;
   std::uint64_t squared = 0;
   std::uint64_t half = 0;
   std::uint64_t brain = 0;
-  friend bool operator==(const WeightTrace&, const WeightTrace&) = default;
+  friend bool operator==(const WeightFingerprint&, const WeightFingerprint&) = default;
 };
 
-[[nodiscard]] WeightTrace trace(const HostTensor& weight);
+[[nodiscard]] WeightFingerprint trace(const HostTensor& weight);
 
 /// Traces as a tensor of golden.safetensors (uint64 [n, 5], in the order of the manifest's tensors), and back. Throws
 /// Error{malformed} for a tensor of another form.
-[[nodiscard]] HostTensor pack_traces(std::span<const WeightTrace> traces);
-[[nodiscard]] std::vector<WeightTrace> unpack_traces(const HostTensor& packed);
+[[nodiscard]] HostTensor pack_traces(std::span<const WeightFingerprint> traces);
+[[nodiscard]] std::vector<WeightFingerprint> unpack_traces(const HostTensor& packed);
 
 /// What happened to a weight.
 struct WeightChange {
@@ -52,6 +52,6 @@ struct WeightChange {
 
 /// Explains `found`, whose digest is not the sealed one, by the trace of what was sealed. `found` has the sealed dtype
 /// and shape.
-[[nodiscard]] WeightChange explain_change(const HostTensor& found, const WeightTrace& sealed);
+[[nodiscard]] WeightChange explain_change(const HostTensor& found, const WeightFingerprint& sealed);
 
 }  // namespace goldseal::golden

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/detections/detection_alignment.hpp>
 
-#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/detections/detection_rows.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -2,8 +2,8 @@
 #include <goldseal/golden/detections/detections.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/detections/detection_rows.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

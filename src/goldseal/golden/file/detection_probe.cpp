@@ -2,9 +2,9 @@
 #include <goldseal/golden/file/detection_probe.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/golden/compare/discrete.hpp>
 #include <goldseal/golden/detections/detection_alignment.hpp>
 #include <goldseal/golden/detections/detection_rows.hpp>
-#include <goldseal/golden/compare/discrete.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -108,7 +108,7 @@ void DetectionProbe::settle_output(std::size_t index, GoldenOutput& output) cons
   NoiseProbe probe(*output.reference);
   for (const auto& run : m_runs) {
     if (run.run == Run::response) probe.add_response(run.seed, kept(run));
-    if (run.run == Run::island) probe.add_island(run.seed, kept(run));
+    if (run.run == Run::fine) probe.add_fine(run.seed, kept(run));
   }
   output.noise = probe.finish();
   for (const auto& run : m_runs) {
@@ -133,7 +133,8 @@ std::vector<Objection> DetectionProbe::objections(const GoldenTensors& golden) c
   if (rows.empty()) return objections;
   for (const auto& output : golden.outputs) {
     if (!output.reference || !output.noise || !holds(output.native.name)) continue;
-    std::ranges::move(object_to(only_rows(*output.reference, rows), *output.noise), std::back_inserter(objections));
+    std::ranges::move(collect_objections(only_rows(*output.reference, rows), *output.noise),
+                      std::back_inserter(objections));
   }
   return objections;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/golden/compare/noise_floor.hpp>
 #include <goldseal/golden/detections/detections.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
-#include <goldseal/golden/compare/noise_floor.hpp>
 
 #include <cstdint>
 #include <span>
@@ -19,7 +19,7 @@ class DetectionProbe {
   enum class Run {
     reference,  ///< float64
     response,   ///< float64, perturbed at 2^-24
-    island,     ///< float64, perturbed at 2^-44
+    fine,       ///< float64, perturbed at 2^-44
     coarse,     ///< float64, perturbed by a sound machine's whole error
     native,
   };
@@ -40,7 +40,7 @@ class DetectionProbe {
 
   [[nodiscard]] SealedDetections finish() const;
   /// More than 5 % of the rows left to rounding (a warning), all of them (refused); for the rows that are settled, as
-  /// object_to has it.
+  /// collect_objections has it.
   [[nodiscard]] std::vector<Objection> objections(const GoldenTensors& golden) const;
 
  private:

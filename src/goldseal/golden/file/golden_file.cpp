@@ -23,7 +23,7 @@ std::string place(std::string_view golden, std::string_view part, std::string_vi
 }
 
 // Gathers tensors for the writer, which borrows their bytes.
-class Gatherer {
+class StridedReader {
  public:
   void add(std::string name, const HostTensor& tensor) {
     m_tensors.push_back({std::move(name), tensor.dtype, tensor.shape, tensor.bytes});
@@ -170,8 +170,8 @@ int layer_bits(const GoldenTensors& golden) {
   return bits;
 }
 
-std::string write_golden(std::span<const GoldenTensors> cases, std::span<const WeightTrace> traces) {
-  Gatherer gatherer;
+std::string write_golden(std::span<const GoldenTensors> cases, std::span<const WeightFingerprint> traces) {
+  StridedReader gatherer;
   for (const auto& golden : cases) {
     for (const auto& input : golden.inputs) gatherer.add(place(golden.name, "input", input.name), input);
     for (const auto& file : golden.encoded) gatherer.add(place(golden.name, "encoded", file.name), file);
@@ -186,10 +186,10 @@ std::string write_golden(std::span<const GoldenTensors> cases, std::span<const W
   return gatherer.write();
 }
 
-std::vector<WeightTrace> read_traces(const std::filesystem::path& path) {
+std::vector<WeightFingerprint> read_fingerprints(const std::filesystem::path& path) {
   const auto tensors = read_tensors(path);
   const auto* const packed = find_tensor(tensors, k_traces);
-  return packed == nullptr ? std::vector<WeightTrace>{} : unpack_traces(*packed);
+  return packed == nullptr ? std::vector<WeightFingerprint>{} : unpack_traces(*packed);
 }
 
 GoldenCase describe(const GoldenTensors& golden, std::span<const InputOrigin> origins) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/golden/detections/detections.hpp>
-#include <goldseal/golden/tensors/host_tensor.hpp>
-#include <goldseal/golden/layers/layers.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
+#include <goldseal/golden/detections/detections.hpp>
+#include <goldseal/golden/layers/layers.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
 #include <filesystem>
@@ -50,10 +50,11 @@ struct GoldenTensors {
 
 /// The bytes of golden.safetensors. `traces`, if there are any, are those of the manifest's tensors in its order; they
 /// lie in the file as `weights/trace`.
-[[nodiscard]] std::string write_golden(std::span<const GoldenTensors> cases, std::span<const WeightTrace> traces = {});
+[[nodiscard]] std::string write_golden(std::span<const GoldenTensors> cases,
+                                       std::span<const WeightFingerprint> traces = {});
 
 /// The traces in a golden.safetensors; nothing where it has none.
-[[nodiscard]] std::vector<WeightTrace> read_traces(const std::filesystem::path& path);
+[[nodiscard]] std::vector<WeightFingerprint> read_fingerprints(const std::filesystem::path& path);
 
 /// How an input was given, and the text of its declared preprocessing.
 struct InputOrigin {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/golden/images/input_drift.hpp>
 #include <goldseal/golden/images/picture.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
 
 #include <array>
 #include <cstdint>

@@ -5,9 +5,9 @@
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
-#include <goldseal/golden/tensors/npy.hpp>
 #include <goldseal/golden/images/png.hpp>
 #include <goldseal/golden/inputs/random_input.hpp>
+#include <goldseal/golden/tensors/npy.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

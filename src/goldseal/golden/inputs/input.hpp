@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/golden/images/preprocess.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
 
 #include <cstdint>
 #include <filesystem>

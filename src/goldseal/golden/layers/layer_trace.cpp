@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/layers/layers.hpp>
 
-#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/layers/layer_error.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
 
 #include <fmt/format.h>
 
@@ -35,10 +35,10 @@ std::string shown_op(const std::string& op) {
 
 double limit_of(const SealedLayer& layer, LayerRun run, int bits) {
   if (run == LayerRun::float64) {
-    return layer.linear > k_linear_low && layer.linear < k_linear_high ? k_shadow_pure : k_shadow_loose;
+    return layer.linear > k_linear_low && layer.linear < k_linear_high ? k_float64_pure : k_float64_loose;
   }
   if (bits >= k_bits_float32) return k_native_diffuse * layer.a;
-  return k_policy_diffuse * std::ldexp(layer.a / k_least_growth, k_bits_float32 - bits);
+  return k_policy_diffuse * std::ldexp(layer.a / k_least_amplification, k_bits_float32 - bits);
 }
 
 class Follower {
@@ -46,7 +46,7 @@ class Follower {
   Follower(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found, LayerRun run, int bits)
       : m_sealed(sealed), m_found(found), m_run(run), m_bits(bits) {}
 
-  LayerTrail follow() {
+  LayerTrace follow() {
     while (m_at < m_sealed.size() || m_here < m_found.size()) {
       if (meets(m_at, m_here)) {
         compare();
@@ -87,8 +87,8 @@ class Follower {
     note_departure(missing, added);
     constexpr double k_none = std::numeric_limits<double>::infinity();
     if (m_run == LayerRun::float64) {
-      for (std::size_t i = 0; i < missing; ++i) add(m_sealed[m_at + i].sketch, k_none, k_shadow_pure);
-      if (missing == 0) add(m_found[m_here], k_none, k_shadow_pure);
+      for (std::size_t i = 0; i < missing; ++i) add(m_sealed[m_at + i].sketch, k_none, k_float64_pure);
+      if (missing == 0) add(m_found[m_here], k_none, k_float64_pure);
     }
     m_at += missing;
     m_here += added;
@@ -129,7 +129,7 @@ class Follower {
   std::size_t m_at = 0;
   std::size_t m_here = 0;
   std::map<std::string, int> m_counts;
-  LayerTrail m_trail;
+  LayerTrace m_trail;
 };
 
 }  // namespace
@@ -138,7 +138,7 @@ std::string label_of(const LayerSketch& layer) {
   return fmt::format("{} ({})", layer.module.empty() ? "forward" : layer.module, shown_op(layer.op));
 }
 
-LayerTrail follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found, LayerRun run,
+LayerTrace follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found, LayerRun run,
                          int bits) {
   return Follower(sealed, found, run, bits).follow();
 }

@@ -3,8 +3,8 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/layers/layer_error.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -107,13 +107,14 @@ double layer_error(const LayerSketch& one, const LayerSketch& other) {
   return std::sqrt(squares / k_projections);
 }
 
-void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding, std::optional<std::size_t> island) {
+void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding,
+                               std::optional<std::size_t> narrow_layer) {
   m_layers.clear();
   m_response.clear();
-  m_island.clear();
-  m_first_island = island;
+  m_fine.clear();
+  m_first_narrow = narrow_layer;
   m_rounding = rounding;
-  for (auto& layer : layers) m_layers.push_back({std::move(layer), 0, k_least_growth, 1});
+  for (auto& layer : layers) m_layers.push_back({std::move(layer), 0, k_least_amplification, 1});
 }
 
 // Layers that come and go with rounding cannot be followed.
@@ -132,20 +133,20 @@ void LayerProbe::add_response(std::int64_t seed, std::span<const LayerSketch> la
     squares.push_back(std::pow(layer_error(m_layers[i].sketch, layers[i]), 2));
 }
 
-void LayerProbe::add_island(std::int64_t seed, std::span<const LayerSketch> layers) {
+void LayerProbe::add_fine(std::int64_t seed, std::span<const LayerSketch> layers) {
   if (!fits(layers)) return;
-  auto& squares = m_island[seed];
+  auto& squares = m_fine[seed];
   for (std::size_t i = 0; i < layers.size(); ++i)
     squares.push_back(std::pow(layer_error(m_layers[i].sketch, layers[i]), 2));
 }
 
 void LayerProbe::calibrate(std::span<const LayerSketch> layers, int bits) {
   auto sealed = finish();
-  const auto trail = follow_layers(sealed, layers, LayerRun::native, bits);
+  const auto trace = follow_layers(sealed, layers, LayerRun::native, bits);
   // Only a run of the very same operators tells which step is which layer.
-  if (trail.steps.size() != m_layers.size()) return;
+  if (trace.steps.size() != m_layers.size()) return;
   for (std::size_t i = 0; i < m_layers.size(); ++i) {
-    const double growth = std::ldexp(trail.steps[i].ratio, bits - k_bits_float32);
+    const double growth = std::ldexp(trace.steps[i].ratio, bits - k_bits_float32);
     if (std::isfinite(growth)) m_layers[i].a = std::max(m_layers[i].a, growth);
   }
 }
@@ -156,12 +157,12 @@ std::vector<SealedLayer> LayerProbe::finish() const {
     auto& layer = layers[i];
     const double response = std::sqrt(mean_over_seeds(m_response, m_response, i));
     layer.s0 = std::max(response, m_rounding * layer.sketch.rms / 2);
-    const double at_24 = std::sqrt(mean_over_seeds(m_response, m_island, i));
-    const double at_44 = std::sqrt(mean_over_seeds(m_island, m_response, i));
-    if (m_first_island && i >= *m_first_island) {
+    const double at_24 = std::sqrt(mean_over_seeds(m_response, m_fine, i));
+    const double at_44 = std::sqrt(mean_over_seeds(m_fine, m_response, i));
+    if (m_first_narrow && i >= *m_first_narrow) {
       layer.linear = 0;
     } else if (at_24 > 0) {
-      layer.linear = k_rounding / k_island_rounding * at_44 / at_24;
+      layer.linear = k_rounding / k_fine_rounding * at_44 / at_24;
     }
   }
   return layers;

@@ -41,14 +41,14 @@ struct SealedLayer {
 class LayerProbe {
  public:
   /// The float64 run, or the native one of a network that has no float64 path; `rounding` is by how much `add_response`
-  /// moves. Empty where the worker sketches no layers: everything below then does nothing. Layers from `island` on
-  /// follow a rounding to a narrower type (islands.hpp): their lin is 0, whatever the probes say.
+  /// moves. Empty where the worker sketches no layers: everything below then does nothing. Layers from `narrow_layer`
+  /// on follow a rounding to a narrower type (reduced_precision.hpp): their lin is 0, whatever the probes say.
   void set_reference(std::vector<LayerSketch> layers, double rounding = k_rounding,
-                     std::optional<std::size_t> island = std::nullopt);
+                     std::optional<std::size_t> narrow_layer = std::nullopt);
   /// A run at `rounding`, or at 2^-44, with this seed. Where its layers are others than the reference's, no layer is
   /// sealed.
   void add_response(std::int64_t seed, std::span<const LayerSketch> layers);
-  void add_island(std::int64_t seed, std::span<const LayerSketch> layers);
+  void add_fine(std::int64_t seed, std::span<const LayerSketch> layers);
   /// A native run of weights with `bits` significant bits.
   void calibrate(std::span<const LayerSketch> layers, int bits);
 
@@ -59,9 +59,9 @@ class LayerProbe {
 
   std::vector<SealedLayer> m_layers;
   double m_rounding = k_rounding;
-  std::optional<std::size_t> m_first_island;
+  std::optional<std::size_t> m_first_narrow;
   std::map<std::int64_t, std::vector<double>> m_response;  // squared, by seed
-  std::map<std::int64_t, std::vector<double>> m_island;
+  std::map<std::int64_t, std::vector<double>> m_fine;
 };
 
 /// Fills the numbers of `layers` from a worker's table (float64 [n, 10]: projections, rms, elements that are not
@@ -88,7 +88,7 @@ struct LayerStep {
 };
 
 /// A run followed along the sealed layers, in their order.
-struct LayerTrail {
+struct LayerTrace {
   std::vector<LayerStep> steps;
   std::optional<std::size_t> first;  ///< the first step over its limit
   std::string departure;  ///< where the run calls other operators, in words; empty where it calls the sealed ones
@@ -99,7 +99,7 @@ enum class LayerRun { float64, native };
 /// Holds a run's layers against the sealed ones. Operators that only one side calls are steps of infinite ratio in
 /// float64; a native run may convert where a float64 one does not, and they are passed over. `bits` are the significant
 /// bits of the network's own type; 24 where the layers' noise is that of native runs, which knows its type.
-[[nodiscard]] LayerTrail follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found,
+[[nodiscard]] LayerTrace follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found,
                                        LayerRun run, int bits);
 
 }  // namespace goldseal::golden

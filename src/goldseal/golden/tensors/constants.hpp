@@ -13,8 +13,8 @@ namespace goldseal::golden {
 /// Half a unit in the last place of float32 at 1: the relative size of the probe.
 inline constexpr double k_rounding = 0x1p-24;
 /// The relative size of the second probe, that of a network that is float64 throughout. Its response, scaled by
-/// `k_rounding / k_island_rounding`, must be that of the first; a layer that rounds to float32 breaks the proportion.
-inline constexpr double k_island_rounding = 0x1p-44;
+/// `k_rounding / k_fine_rounding`, must be that of the first; a layer that rounds to float32 breaks the proportion.
+inline constexpr double k_fine_rounding = 0x1p-44;
 /// `lin` of a network that is float64 throughout. Measured: 0.99 to 1.00 for those; 0 to 0.29, or above 5e4, where a
 /// layer computes in float32.
 inline constexpr double k_linear_low = 0.5;
@@ -29,7 +29,7 @@ inline constexpr double k_native_largest = 0x1p-9;
 
 /// Perturbed runs at capture, K, and those of the second probe.
 inline constexpr std::int64_t k_probes = 8;
-inline constexpr std::int64_t k_islands = 4;
+inline constexpr std::int64_t k_fine_probes = 4;
 /// Runs moved by a sound machine's whole error, which find what rounding decides: what such a machine tips is missed by
 /// all of them about once in 2^8 times.
 inline constexpr std::int64_t k_coarse = 8;
@@ -40,18 +40,18 @@ inline constexpr double k_median_share = 0.25;
 
 /// Least value of A, the growth of rounding errors in a float32 run over the probe's response. Typical growth is 3 to
 /// 4; a capture that was more accurate by luck must not tighten the limit for others.
-inline constexpr double k_least_growth = 4;
+inline constexpr double k_least_amplification = 4;
 /// Largest A that is believed. The largest seen on a sound machine was 18: beyond this the capturing run is suspect.
-inline constexpr double k_largest_growth = 64;
+inline constexpr double k_largest_amplification = 64;
 /// max over rms that noise may have: the local limits are this many times wider than the diffuse ones.
 inline constexpr double k_local = 16;
 
-/// Limit of the float64 shadow for the same artifact in a network that is float64 throughout. Legitimate runs reach 19
+/// Limit of the float64 run for the same artifact in a network that is float64 throughout. Legitimate runs reach 19
 /// units of 2^-29; the weakest single weight bit reaches 1,500.
-inline constexpr double k_shadow_pure = 256 * 0x1p-29;
+inline constexpr double k_float64_pure = 256 * 0x1p-29;
 /// The same for a network with float32 layers, or a transformed artifact. Legitimate runs reach 0.82, the weakest
 /// change of an epsilon 17.
-inline constexpr double k_shadow_loose = 4;
+inline constexpr double k_float64_loose = 4;
 
 /// Limits of the native run, strict lane, over A and B. Legitimate runs reach 3.1 and 36; TF32 where it was forbidden
 /// begins at 791; on an H200 sound runs reached 1.6 and TF32 began at 282.
@@ -70,7 +70,7 @@ inline constexpr int k_bits_float16 = 11;
 inline constexpr int k_bits_bfloat16 = 8;
 
 /// How far, in parts of a column's largest sealed value, two rows may be apart and still be the same object. Objects
-/// that survive a suppression are further apart; how far a row strays from its own is for the lanes to judge.
+/// that survive a suppression are further apart; how far a row unused_settings from its own is for the lanes to judge.
 inline constexpr double k_same_object = 1.0 / 16;
 
 /// More rows than a suppression leaves: such an output is raw, and its rows keep their places. It also bounds the pairs

@@ -4,10 +4,10 @@
 #include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/shared/severity_order.hpp>
-#include <goldseal/report/shared/markup.hpp>
 #include <goldseal/report/page/matrix.hpp>
 #include <goldseal/report/page/page.hpp>
+#include <goldseal/report/shared/markup.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
 
@@ -129,7 +129,7 @@ std::vector<Row> rows_of(std::span<const Report> reports) {
       const auto [entry, added] = index.try_emplace(findings[f].id, rows.size());
       if (added) rows.push_back({findings[f].id, std::vector<std::size_t>(reports.size(), k_none)});
       auto& cell = rows[entry->second].findings[r];
-      if (cell == k_none || gravity(findings[f]) < gravity(findings[cell])) cell = f;
+      if (cell == k_none || severity_order(findings[f]) < severity_order(findings[cell])) cell = f;
     }
   }
   return rows;
@@ -137,7 +137,8 @@ std::vector<Row> rows_of(std::span<const Report> reports) {
 
 bool all_pass(const Row& row, std::span<const Report> reports) {
   for (std::size_t r = 0; r < reports.size(); ++r)
-    if (row.findings[r] == k_none || gravity(reports[r].findings[row.findings[r]]) < Gravity::passed) return false;
+    if (row.findings[r] == k_none || severity_order(reports[r].findings[row.findings[r]]) < Gravity::passed)
+      return false;
   return true;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/shared/severity_order.hpp>
-#include <goldseal/report/shared/markup.hpp>
 #include <goldseal/report/page/page.hpp>
+#include <goldseal/report/shared/markup.hpp>
+#include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
 
@@ -94,7 +94,7 @@ std::size_t index_in(const Report& report, const Finding& finding) {
 void write_others(std::string& out, const Report& report, const Finding& first, std::string_view prefix) {
   std::vector<const Finding*> others;
   for (const auto* finding : by_gravity(report)) {
-    if (gravity(*finding) > Gravity::undecided) break;
+    if (severity_order(*finding) > Gravity::undecided) break;
     if (finding != &first) others.push_back(finding);
   }
   if (others.empty()) return;
@@ -107,8 +107,8 @@ void write_others(std::string& out, const Report& report, const Finding& first, 
   out += "</p>";
 }
 
-std::string_view title_of(Gravity gravity) {
-  switch (gravity) {
+std::string_view title_of(Gravity severity_order) {
+  switch (severity_order) {
     case Gravity::damaged:
       return "What is damaged";
     case Gravity::failed:
@@ -158,8 +158,8 @@ void write_cause(std::string& out, const Report& report, std::string_view prefix
   if (shown == nullptr) return;
   fmt::format_to(std::back_inserter(out),
                  R"(<section class="cause {}"><h2>{}</h2><p class="say">{} <a class="mono" href="#{}f{}">{}</a></p>)",
-                 color_of(*shown), title_of(gravity(*shown)), prose(shown->message), prefix, index_in(report, *shown),
-                 escape_markup(shown->id));
+                 color_of(*shown), title_of(severity_order(*shown)), prose(shown->message), prefix,
+                 index_in(report, *shown), escape_markup(shown->id));
   write_facts(out, *shown);
   write_numbers(out, *shown);
   write_others(out, report, *shown, prefix);
@@ -176,7 +176,7 @@ void write_findings(std::string& out, const Report& report, std::string_view pre
   const auto* const above = cause(report);
   auto group = Gravity::damaged;
   for (const auto* finding : by_gravity(report)) {
-    const auto grave = gravity(*finding);
+    const auto grave = severity_order(*finding);
     if (grave != group && grave >= Gravity::passed) {
       if (group >= Gravity::passed) out += "</details>\n";
       begin_group(out, report, finding->status);

@@ -3,8 +3,8 @@
 #include <goldseal/report/renderer.hpp>
 
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/reading/json_reader.hpp>
 #include <goldseal/report/json_report.hpp>
+#include <goldseal/report/reading/json_reader.hpp>
 
 #include <fmt/format.h>
 

@@ -12,7 +12,7 @@
 
 namespace goldseal {
 
-Gravity gravity(const Finding& finding) {
+Gravity severity_order(const Finding& finding) {
   const bool integrity = finding.severity == Severity::integrity;
   switch (finding.status) {
     case Status::fail:
@@ -33,13 +33,13 @@ std::vector<const Finding*> by_gravity(const Report& report) {
   std::vector<const Finding*> sorted;
   sorted.reserve(report.findings.size());
   for (const auto& finding : report.findings) sorted.push_back(&finding);
-  std::ranges::stable_sort(sorted, {}, [](const Finding* f) { return gravity(*f); });
+  std::ranges::stable_sort(sorted, {}, [](const Finding* f) { return severity_order(*f); });
   return sorted;
 }
 
 const Finding* cause(const Report& report) {
-  const auto gravest = std::ranges::min_element(report.findings, {}, gravity);
-  if (gravest == report.findings.end() || gravity(*gravest) >= Gravity::passed) return nullptr;
+  const auto gravest = std::ranges::min_element(report.findings, {}, severity_order);
+  if (gravest == report.findings.end() || severity_order(*gravest) >= Gravity::passed) return nullptr;
   return &*gravest;
 }
 
@@ -73,7 +73,7 @@ std::string shown_value(const Measurement& measurement) {
   return measurement.unit.empty() ? number : fmt::format("{} {}", number, measurement.unit);
 }
 
-std::vector<const Measurement*> telling_measurements(const Finding& finding) {
+std::vector<const Measurement*> relevant_measurements(const Finding& finding) {
   const bool all = finding.tables.empty() || finding.measurements.size() <= k_few_measurements;
   std::vector<const Measurement*> telling;
   for (const auto& measurement : finding.measurements) {

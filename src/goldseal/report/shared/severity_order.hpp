@@ -14,7 +14,7 @@ namespace goldseal {
 /// inconclusive, `unjudged` (an unknown that the policy does not require) does not.
 enum class Gravity { damaged, failed, undecided, warned, unjudged, passed, skipped };
 
-[[nodiscard]] Gravity gravity(const Finding& finding);
+[[nodiscard]] Gravity severity_order(const Finding& finding);
 
 /// The findings, the gravest first, otherwise in the order in which the checks ran. Borrows from the report.
 [[nodiscard]] std::vector<const Finding*> by_gravity(const Report& report);
@@ -40,7 +40,7 @@ inline constexpr std::size_t k_few_measurements = 6;
 
 /// The measurements that are worth a line of text: all of them where they are few or no table stands beside them, else
 /// those above their limits, since the table tells the rest. Borrows from the finding.
-[[nodiscard]] std::vector<const Measurement*> telling_measurements(const Finding& finding);
+[[nodiscard]] std::vector<const Measurement*> relevant_measurements(const Finding& finding);
 
 /// `32x3x3x3`; `scalar` for no dimension.
 [[nodiscard]] std::string shown_shape(const std::vector<std::int64_t>& shape);

@@ -14,12 +14,12 @@
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/golden/inputs/cases.hpp>
 #include <goldseal/manifest/manifest.hpp>
-#include <goldseal/workflow/shared/architecture.hpp>
-#include <goldseal/workflow/capture/code_enclosure.hpp>
-#include <goldseal/workflow/capture/enclosure.hpp>
-#include <goldseal/workflow/capture/golden_runs.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/capture/architecture_embedding.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>
+#include <goldseal/workflow/capture/golden_runs.hpp>
+#include <goldseal/workflow/capture/program_embedding.hpp>
+#include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/shared/weight_evidence.hpp>
 
@@ -48,7 +48,7 @@ FileRecord architecture_record(const ModelSpec& model, const fs::path& seal) {
 // Of a checkpoint of several files, the last is the index that names the others.
 FileRecord checkpoint_record(std::string role, const MappedFile& file, const FileDigests& digests,
                              const fs::path& seal) {
-  return {std::move(role), path_from_seal(file.path(), seal), file.size(), digests.whole, digests.frame};
+  return {std::move(role), path_from_seal(file.path(), seal), file.size(), digests.whole, digests.non_tensor};
 }
 
 class Capture {
@@ -67,9 +67,9 @@ class Capture {
                         {.entry = m_request.entry,
                          .darknet_cfg = m_request.model ? m_request.model->darknet_cfg() : std::filesystem::path()});
     m_model = m_request.model ? *m_request.model : own_architecture(m_checkpoint);
-    m_model.suit(m_checkpoint.container);
+    m_model.adapt_to_container(m_checkpoint.container);
     // Refuses what cannot be, before any work.
-    if (m_request.enclose == Enclose::always && !is_code()) static_cast<void>(enclosed_name(m_model));
+    if (m_request.embed == Embed::always && !is_code()) static_cast<void>(embedded_name(m_model));
     describe_model();
     // The digests need no worker and the worker's start needs no digests.
     auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint, &m_digested); });
@@ -93,14 +93,14 @@ class Capture {
     add_compiled_in(m_checkpoint, network);
     m_stopwatch.lap("build");
     if (!match(network)) return false;
-    worker.load(m_checkpoint, placements_of(m_match, network.slots));
+    worker.load(m_checkpoint, assignments_of(m_match, network.state_entries));
     m_progress.await(digests, k_digesting, m_digested);
     record_tensors(network, digests.get());
     m_stopwatch.lap("load");
     if (!loaded_as_read(network, worker.digest())) return false;
     run_golden(worker, network);
-    m_report.findings.push_back(judge_reach(reach_of_all()));
-    if (m_request.enclose != Enclose::never) m_report.findings.push_back(enclose_network(worker, network));
+    m_report.findings.push_back(judge_coverage(coverage_of_all()));
+    if (m_request.embed != Embed::never) m_report.findings.push_back(embed_network(worker, network));
     if (verdict(m_report) != ExitCode::conforms) return false;
     record_environment(worker);
     worker.finish();
@@ -109,40 +109,40 @@ class Capture {
 
   [[nodiscard]] bool is_code() const { return m_model.builder == "python"; }
 
-  Finding enclose_network(Worker& worker, const BuiltNetwork& network) {
-    m_progress.step("enclosing the architecture");
+  Finding embed_network(Worker& worker, const BuiltNetwork& network) {
+    m_progress.step("embedding the architecture");
     Finding finding;
     try {
-      finding = is_code() ? enclose_program(worker) : enclose_file(worker, network);
-      if (finding.status == Status::pass) m_manifest.model.files.push_back(m_enclosed.value());
+      finding = is_code() ? embed_program(worker) : embed_file(worker, network);
+      if (finding.status == Status::pass) m_manifest.model.files.push_back(m_embedded.value());
     } catch (const Error& error) {
-      if (m_request.enclose == Enclose::always || error.kind() != ErrorKind::unsupported) throw;
+      if (m_request.embed == Embed::always || error.kind() != ErrorKind::unsupported) throw;
       finding.status = Status::fail;
       finding.message = fmt::format("it cannot be written down without its code. {}", error.message());
       finding.remedy = error.remedy();
     }
     finding.id = "seal.architecture";
-    if (finding.status == Status::fail && m_request.enclose == Enclose::where_possible) leave_out(finding);
-    m_stopwatch.lap("enclose");
+    if (finding.status == Status::fail && m_request.embed == Embed::where_possible) leave_out(finding);
+    m_stopwatch.lap("embed");
     return finding;
   }
 
   void leave_out(Finding& finding) {
     std::error_code ignored;
-    if (m_enclosed) fs::remove(m_directory.staging() / m_enclosed->path, ignored);
-    m_enclosed.reset();
-    m_manifest.model.enclosed.reset();
+    if (m_embedded) fs::remove(m_directory.staging() / m_embedded->path, ignored);
+    m_embedded.reset();
+    m_manifest.model.embedded.reset();
     finding.status = Status::warn;
-    finding.message = fmt::format("the seal does not enclose the architecture: {}", finding.message);
+    finding.message = fmt::format("the seal does not embed the architecture: {}", finding.message);
   }
 
-  Finding enclose_program(Worker& worker) {
-    auto code = enclose_code(worker, m_checkpoint, m_golden, m_manifest.golden, m_directory.staging(),
-                             [this] { return libtorch_of_this_pytorch(); });
-    m_enclosed = std::move(code.file);
-    m_manifest.model.enclosed = std::move(code.program);
+  Finding embed_program(Worker& worker) {
+    auto code = embed_code(worker, m_checkpoint, m_golden, m_manifest.golden, m_directory.staging(),
+                           [this] { return libtorch_of_this_pytorch(); });
+    m_embedded = std::move(code.file);
+    m_manifest.model.embedded = std::move(code.program);
     Finding finding;
-    finding.message = fmt::format("the network's code is enclosed as {}, which gives the sealed answers", code.what);
+    finding.message = fmt::format("the network's code is embedded as {}, which gives the sealed answers", code.what);
     return finding;
   }
 
@@ -157,18 +157,18 @@ class Capture {
     return nullptr;
   }
 
-  Finding enclose_file(Worker& worker, const BuiltNetwork& network) {
+  Finding embed_file(Worker& worker, const BuiltNetwork& network) {
     if (m_checkpoint.packed_weights) {
-      throw Error(ErrorKind::unsupported, "--enclose",
+      throw Error(ErrorKind::unsupported, "--embed",
                   fmt::format("expected an architecture that weights can be left out of, found quantized ones packed "
                               "into {}",
                               m_model.source),
-                  "seal it without --enclose: the file is needed whole");
+                  "seal it without --embed: the file is needed whole");
     }
-    m_enclosed = enclose(m_model, network, m_directory.staging());
-    auto enclosed = m_model;
-    enclosed.source = (m_directory.staging() / m_enclosed->path).string();
-    return judge_enclosed(worker, enclosed, m_checkpoint, m_match, m_golden, m_manifest.golden);
+    m_embedded = embed(m_model, network, m_directory.staging());
+    auto embedded = m_model;
+    embedded.source = (m_directory.staging() / m_embedded->path).string();
+    return judge_embedded(worker, embedded, m_checkpoint, m_match, m_golden, m_manifest.golden);
   }
 
   // Whether the device that was asked for is there and takes the weights, before anything is loaded.
@@ -222,7 +222,7 @@ class Capture {
   }
 
   bool match(const BuiltNetwork& network) {
-    KeyObservation keys{keys_of(m_checkpoint), network.slots, {}};
+    KeyObservation keys{keys_of(m_checkpoint), network.state_entries, {}};
     keys.match = match_keys(keys.have, keys.want);
     auto finding = judge_keys(keys, "the network");
     finding.id = "keys.network";
@@ -236,7 +236,7 @@ class Capture {
 
   void record_tensors(const BuiltNetwork& network, const Digests& digests) {
     auto& model = m_manifest.model;
-    model.tensors = tensor_records(m_checkpoint, m_match, network.slots, digests.tensors);
+    model.tensors = tensor_records(m_checkpoint, m_match, network.state_entries, digests.tensors);
     model.locations = devices_saved_from(m_checkpoint);
     for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
       if (!m_checkpoint.files[i]->unchanged()) {
@@ -254,9 +254,9 @@ class Capture {
   }
 
   bool loaded_as_read(const BuiltNetwork& network, const std::vector<LoadedTensor>& loaded) {
-    auto finding =
-        judge_digests(loadable(m_manifest.model, network.slots), digests_of(loaded), "as loaded into the network",
-                      "the network changes what is put into it: seal what it computes with");
+    auto finding = judge_digests(loadable(m_manifest.model, network.state_entries), digests_of(loaded),
+                                 "as loaded into the network",
+                                 "the network changes what is put into it: seal what it computes with");
     finding.id = "tensors.loaded";
     finding.severity = Severity::integrity;
     const bool same = finding.status == Status::pass;
@@ -266,18 +266,20 @@ class Capture {
   }
 
   void run_golden(Worker& worker, const BuiltNetwork& network) {
-    const auto slots = input_slots(network);
+    const auto state_entries = input_slots(network);
     std::vector<golden::CaseSpec> cases;
     if (!m_request.inputs.empty()) cases.push_back({std::string(k_case_name), m_request.inputs});
-    if (m_request.cases) std::ranges::move(golden::find_cases(*m_request.cases, slots), std::back_inserter(cases));
+    if (m_request.cases)
+      std::ranges::move(golden::find_cases(*m_request.cases, state_entries), std::back_inserter(cases));
     for (auto& golden : cases) {
       for (auto& input : golden.inputs) input.preprocessing = m_request.preprocessing;
-      run_case(worker, golden, slots, weight_bits(network));
+      run_case(worker, golden, state_entries, weight_bits(network));
     }
   }
 
-  void run_case(Worker& worker, const golden::CaseSpec& golden, const std::vector<golden::InputSlot>& slots, int bits) {
-    auto inputs = golden::make_inputs(golden.inputs, slots);
+  void run_case(Worker& worker, const golden::CaseSpec& golden, const std::vector<golden::InputSlot>& state_entries,
+                int bits) {
+    auto inputs = golden::make_inputs(golden.inputs, state_entries);
     std::vector<golden::InputOrigin> origins;
     std::vector<HostTensor> pictures;
     origins.reserve(inputs.size());
@@ -290,15 +292,15 @@ class Capture {
     record.seeds = captured.seeds;
     record.probes = static_cast<std::int64_t>(captured.seeds.size());
     m_report.findings.push_back(judge_golden(captured));
-    m_reach.push_back(std::move(captured.reach));
+    m_coverage.push_back(std::move(captured.coverage));
     m_manifest.golden.push_back(std::move(record));
     m_golden.push_back(std::move(captured.tensors));
   }
 
   // Nothing where a case could not be measured: what it reaches might be what the others leave out.
-  std::optional<std::vector<TensorReach>> reach_of_all() const {
-    std::optional<std::vector<TensorReach>> all;
-    for (const auto& reach : m_reach) {
+  std::optional<std::vector<TensorCoverage>> coverage_of_all() const {
+    std::optional<std::vector<TensorCoverage>> all;
+    for (const auto& reach : m_coverage) {
       if (!reach) return std::nullopt;
       all = all ? farthest(std::move(*all), *reach) : *reach;
     }
@@ -341,12 +343,12 @@ class Capture {
     for (const auto& output : captured.tensors.outputs) {
       if (!output.noise) continue;
       finding.measurements.push_back(
-          {output.native.name + ".growth", output.noise->a, golden::k_largest_growth, "noise"});
+          {output.native.name + ".error_amplification", output.noise->a, golden::k_largest_amplification, "noise"});
     }
     if (std::ranges::any_of(captured.tensors.outputs, rounds_in_float64)) {
       finding.message += fmt::format(
           "; the network rounds to less than float64{} whatever it is run in, so that smaller changes pass unseen",
-          captured.island.empty() ? "" : fmt::format(" from {} on,", captured.island));
+          captured.narrow_layer.empty() ? "" : fmt::format(" from {} on,", captured.narrow_layer));
     }
     if (!captured.repeatable) finding.message += "; two runs differed in some bits, so a repetition is not judged";
     return finding;
@@ -367,7 +369,7 @@ class Capture {
   }
 
   void write() {
-    const auto bytes = golden::write_golden(m_golden, weight_traces(m_checkpoint, m_match));
+    const auto bytes = golden::write_golden(m_golden, weight_fingerprints(m_checkpoint, m_match));
     m_manifest.golden_sha256 = sha256(bytes);
     m_manifest.created = utc_now();
     m_manifest.goldseal = k_version;
@@ -388,9 +390,9 @@ class Capture {
                                   fmt::format("{} (removed from the keys)", fmt::join(m_match.removed_segments, ", ")));
     }
     m_report.facts.emplace_back("golden", format_bytes(bytes.size()));
-    if (m_enclosed)
-      m_report.facts.emplace_back("enclosed",
-                                  fmt::format("{} ({})", m_enclosed->path, format_bytes(m_enclosed->bytes)));
+    if (m_embedded)
+      m_report.facts.emplace_back("embedded",
+                                  fmt::format("{} ({})", m_embedded->path, format_bytes(m_embedded->bytes)));
     m_report.next = fmt::format("goldseal verify {}", m_request.seal.string());
   }
 
@@ -402,7 +404,7 @@ class Capture {
 
   const CaptureRequest& m_request;
   Progress& m_progress;
-  Tally m_digested;
+  ByteCounter m_digested;
   AtomicDirectory m_directory;
   Stopwatch m_stopwatch;
   Report m_report;
@@ -413,9 +415,9 @@ class Capture {
   ModelSpec m_model;
   KeyMatch m_match;
   std::optional<FileRecord> m_architecture;
-  std::optional<FileRecord> m_enclosed;
+  std::optional<FileRecord> m_embedded;
   std::vector<golden::GoldenTensors> m_golden;
-  std::vector<std::optional<std::vector<TensorReach>>> m_reach;  // by case
+  std::vector<std::optional<std::vector<TensorCoverage>>> m_coverage;  // by case
 };
 
 }  // namespace

@@ -17,23 +17,23 @@
 
 namespace goldseal {
 
-/// Whether the architecture without its weights goes into the seal (enclosure.hpp, code_enclosure.hpp).
+/// Whether the architecture without its weights goes into the seal (embedding.hpp, program_embedding.hpp).
 /// `where_possible`: a seal without it is made too, and the report warns.
-enum class Enclose { never, where_possible, always };
+enum class Embed { never, where_possible, always };
 
 struct CaptureRequest {
   std::filesystem::path checkpoint;
   std::string entry;                                   ///< of a wrapped checkpoint; empty: the only plausible one
   std::optional<ModelSpec> model;                      ///< nothing: the checkpoint carries its own code
   std::vector<golden::InputSpec> inputs;               ///< of the case `default`; may be empty where there are `cases`
-  std::optional<std::filesystem::path> cases;          ///< a directory of further cases (golden/cases.hpp)
+  std::optional<std::filesystem::path> cases;          ///< a directory of further cases (golden/inputs/cases.hpp)
   std::optional<golden::Preprocessing> preprocessing;  ///< of every input that is a picture
   std::vector<std::vector<std::string>> detections;    ///< outputs of one row an object; empty: as their names tell
   Runtime runtime;
   std::filesystem::path seal;  ///< the directory to write
   bool force = false;
   bool anonymous = false;
-  Enclose enclose = Enclose::never;
+  Embed embed = Embed::never;
   std::chrono::seconds limit{3600};
   std::optional<int> threads;
   std::optional<DeviceRequest> device;  ///< one; nothing: where the worker runs by itself

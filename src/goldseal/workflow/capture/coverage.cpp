@@ -2,7 +2,7 @@
 #include <goldseal/workflow/capture/coverage.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -82,14 +82,14 @@ class BlindSearch {
   std::set<std::string> m_seen;
 };
 
-std::string share_of(const TensorReach& tensor) {
+std::string share_of(const TensorCoverage& tensor) {
   return fmt::format("{:.1f} %", 100 * static_cast<double>(tensor.reached) / static_cast<double>(tensor.elements));
 }
 
 }  // namespace
 
-std::optional<std::vector<TensorReach>> measure_reach(Worker& worker, const CaseRunner& runner,
-                                                      const std::vector<HostTensor>& reference, bool float64) {
+std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const CaseRunner& runner,
+                                                         const std::vector<HostTensor>& reference, bool float64) {
   try {
     auto reach = worker.gradients(runner.inputs(), float64);
     std::vector<std::string> blind;
@@ -108,17 +108,17 @@ std::optional<std::vector<TensorReach>> measure_reach(Worker& worker, const Case
   }
 }
 
-std::vector<TensorReach> farthest(std::vector<TensorReach> one, const std::vector<TensorReach>& other) {
+std::vector<TensorCoverage> farthest(std::vector<TensorCoverage> one, const std::vector<TensorCoverage>& other) {
   for (auto& tensor : one) {
-    const auto found = std::ranges::find(other, tensor.name, &TensorReach::name);
+    const auto found = std::ranges::find(other, tensor.name, &TensorCoverage::name);
     if (found != other.end()) tensor.reached = std::max(tensor.reached, found->reached);
   }
   return one;
 }
 
-Finding judge_reach(const std::optional<std::vector<TensorReach>>& reach) {
+Finding judge_coverage(const std::optional<std::vector<TensorCoverage>>& reach) {
   Finding finding;
-  finding.id = "golden.blind";
+  finding.id = "golden.coverage";
   if (!reach) {
     finding.status = Status::skipped;
     finding.message = "the network cannot be differentiated, so what the golden cases leave out was not measured";

@@ -15,14 +15,15 @@ namespace goldseal {
 /// not zero; a tensor of which none is reached is then moved by several times its size in float64 (zeros up
 /// to ±1, ±16, ±256 and ±4,096), together with others of its kind, and counts as blind only where no bit of `reference`
 /// (the float64 outputs) changes. Nothing where the network cannot be differentiated.
-[[nodiscard]] std::optional<std::vector<TensorReach>> measure_reach(Worker& worker, const CaseRunner& runner,
-                                                                    const std::vector<HostTensor>& reference,
-                                                                    bool float64);
+[[nodiscard]] std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const CaseRunner& runner,
+                                                                       const std::vector<HostTensor>& reference,
+                                                                       bool float64);
 
 /// The reach of several cases: of each tensor the farthest.
-[[nodiscard]] std::vector<TensorReach> farthest(std::vector<TensorReach> one, const std::vector<TensorReach>& other);
+[[nodiscard]] std::vector<TensorCoverage> farthest(std::vector<TensorCoverage> one,
+                                                   const std::vector<TensorCoverage>& other);
 
-/// The finding `golden.blind` of a capture: a warning that names the tensors which no case exercises.
-[[nodiscard]] Finding judge_reach(const std::optional<std::vector<TensorReach>>& reach);
+/// The finding `golden.coverage` of a capture: a warning that names the tensors which no case exercises.
+[[nodiscard]] Finding judge_coverage(const std::optional<std::vector<TensorCoverage>>& reach);
 
 }  // namespace goldseal

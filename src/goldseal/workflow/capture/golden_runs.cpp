@@ -2,13 +2,13 @@
 #include <goldseal/workflow/capture/golden_runs.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/tensors/constants.hpp>
-#include <goldseal/golden/file/detection_probe.hpp>
 #include <goldseal/golden/compare/discrete.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
-#include <goldseal/workflow/shared/case_runner.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
+#include <goldseal/golden/file/detection_probe.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>
+#include <goldseal/workflow/shared/case_runner.hpp>
 
 #include <fmt/format.h>
 
@@ -24,7 +24,7 @@ using DetectionRun = golden::DetectionProbe::Run;
 
 // Steps of the progress: reference, probes, islands, and four native runs.
 constexpr std::uint64_t k_native_runs = 4;
-constexpr std::uint64_t k_all_runs = 1 + golden::k_probes + golden::k_islands + k_native_runs;
+constexpr std::uint64_t k_all_runs = 1 + golden::k_probes + golden::k_fine_probes + k_native_runs;
 
 // The runs of one case, one after the other, in the order that capture needs them.
 class CaseCapture {
@@ -52,7 +52,7 @@ class CaseCapture {
       m_case.tensors.layers = m_layers.finish();
       if (!m_stability.empty() || !m_detections.empty()) run_coarse_probes();
       settle_detections();
-      if (!m_case.island.empty()) distrust_probes();
+      if (!m_case.narrow_layer.empty()) distrust_probes();
     } else if (m_reference.empty()) {
       forget_detections();
       probe_natively(first);
@@ -63,7 +63,7 @@ class CaseCapture {
     object();
     if (m_case.repeatable && !m_reference.empty()) {
       m_progress.step(fmt::format("looking for what {} leaves out", m_case.tensors.name));
-      m_case.reach = measure_reach(m_worker, m_runner, m_reference, m_bits < golden::k_bits_float32);
+      m_case.coverage = measure_reach(m_worker, m_runner, m_reference, m_bits < golden::k_bits_float32);
     }
     if (m_case.repeatable) {
       for (const auto& input : m_case.tensors.inputs) require_response(input, native);
@@ -129,7 +129,7 @@ class CaseCapture {
 
   // Integers and bools have no noise floor: what a sound machine's whole error leaves alone must be met.
   void run_coarse_probes() {
-    double growth = golden::k_least_growth;
+    double growth = golden::k_least_amplification;
     for (const auto& output : m_case.tensors.outputs) {
       if (output.noise) growth = std::max(growth, output.noise->a);
     }
@@ -146,8 +146,8 @@ class CaseCapture {
     try {
       auto result = run_layered(request);
       m_reference = std::move(result.outputs);
-      if (result.island) m_case.island = golden::label_of(result.layers[*result.island]);
-      m_layers.set_reference(std::move(result.layers), golden::k_rounding, result.island);
+      if (result.narrow_layer) m_case.narrow_layer = golden::label_of(result.layers[*result.narrow_layer]);
+      m_layers.set_reference(std::move(result.layers), golden::k_rounding, result.narrow_layer);
     } catch (const Error& error) {
       const auto raised = m_worker.failure() && m_worker.failure()->kind == WorkerFailure::Kind::raised;
       if (!raised && error.kind() != ErrorKind::unsupported) throw;
@@ -176,11 +176,11 @@ class CaseCapture {
       for (auto& [index, probe] : m_probes) probe.add_response(seed, output_of(result.outputs, index));
       m_layers.add_response(seed, result.layers);
     }
-    for (std::int64_t seed = 1; seed <= golden::k_islands; ++seed) {
-      auto result = run_layered(perturbed(seed, golden::k_island_rounding));
-      align(DetectionRun::island, seed, result.outputs);
-      for (auto& [index, probe] : m_probes) probe.add_island(seed, output_of(result.outputs, index));
-      m_layers.add_island(seed, result.layers);
+    for (std::int64_t seed = 1; seed <= golden::k_fine_probes; ++seed) {
+      auto result = run_layered(perturbed(seed, golden::k_fine_rounding));
+      align(DetectionRun::fine, seed, result.outputs);
+      for (auto& [index, probe] : m_probes) probe.add_fine(seed, output_of(result.outputs, index));
+      m_layers.add_fine(seed, result.layers);
     }
   }
 
@@ -284,7 +284,7 @@ class CaseCapture {
 
   // A golden says nothing of an input that no output depends on.
   void require_response(const HostTensor& input, const std::vector<HostTensor>& native) {
-    const auto other = golden::disturb(input);
+    const auto other = golden::perturb_input(input);
     if (!other) return;
     auto inputs = m_case.tensors.inputs;
     *std::ranges::find(inputs, input.name, &HostTensor::name) = *other;
@@ -307,7 +307,7 @@ class CaseCapture {
   void object() {
     for (const auto& [index, probe] : m_probes) {
       const auto& output = m_case.tensors.outputs[index];
-      const auto objections = golden::object_to(*output.reference, *output.noise, probe.unstable());
+      const auto objections = golden::collect_objections(*output.reference, *output.noise, probe.unstable());
       m_case.objections.insert(m_case.objections.end(), objections.begin(), objections.end());
     }
     for (const auto& [index, probe] : m_stability) {
@@ -342,7 +342,7 @@ class CaseCapture {
 
 int weight_bits(const BuiltNetwork& network) {
   int bits = golden::k_bits_float32;
-  for (const auto& slot : network.slots) bits = std::min(bits, golden::significant_bits(slot.dtype));
+  for (const auto& entry : network.state_entries) bits = std::min(bits, golden::significant_bits(entry.dtype));
   return bits;
 }
 
@@ -353,13 +353,13 @@ CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<H
 }
 
 std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network) {
-  std::vector<golden::InputSlot> slots;
+  std::vector<golden::InputSlot> state_entries;
   for (const auto& input : network.inputs) {
-    golden::InputSlot slot{input.name, {}, parse_dtype(input.dtype), input.required};
-    for (const auto size : input.shape) slot.shape.push_back(size < 0 ? std::nullopt : std::optional(size));
-    slots.push_back(std::move(slot));
+    golden::InputSlot entry{input.name, {}, parse_dtype(input.dtype), input.required};
+    for (const auto size : input.shape) entry.shape.push_back(size < 0 ? std::nullopt : std::optional(size));
+    state_entries.push_back(std::move(entry));
   }
-  return slots;
+  return state_entries;
 }
 
 }  // namespace goldseal

@@ -19,8 +19,8 @@ struct CapturedCase {
   std::vector<std::int64_t> seeds;
   std::vector<golden::Objection> objections;
   /// `norm (rsqrt)`: the layer that rounds below float64 in the float64 run; empty where none does.
-  std::string island;
-  std::optional<std::vector<TensorReach>> reach;  ///< nothing where it cannot be measured (reach.hpp)
+  std::string narrow_layer;
+  std::optional<std::vector<TensorCoverage>> coverage;  ///< nothing where it cannot be measured (coverage.hpp)
 };
 
 /// Significant bits of the network's least precise weights, at most float32's.
@@ -29,7 +29,7 @@ struct CapturedCase {
 /// The runs that a capture makes of one case: the float64 reference, the perturbed ones, the native ones. The worker
 /// holds the loaded network. `weight_bits` stand for what it computes with where its layers cannot be followed. A
 /// network without a float64 path gives outputs without reference, with an objection that says so. `detections` are
-/// groups of outputs whose rows are objects found (golden/detections.hpp); empty: those that their names tell. Throws
+/// groups of outputs whose rows are objects found (golden/detections/detections.hpp); empty: those that their names tell. Throws
 /// Error{usage} where they are no outputs of one number of rows.
 [[nodiscard]] CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
                                         const std::vector<std::vector<std::string>>& detections, int weight_bits,

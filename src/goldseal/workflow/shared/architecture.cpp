@@ -25,13 +25,13 @@ namespace {
 constexpr std::uint32_t k_plugin_version = 1;  // GOLDSEAL_PLUGIN_VERSION of worker_libtorch/plugin
 
 // A program names its weights one by one; which of them are one tensor, the archive around it tells.
-void tell_ties(std::vector<Key>& slots, const std::map<std::string, std::string>& places) {
+void tell_ties(std::vector<Key>& state_entries, const std::map<std::string, std::string>& places) {
   std::map<std::string_view, std::string> first;
-  for (auto& slot : slots) {
-    const auto place = places.find(slot.name);
-    if (place == places.end() || std::ranges::find(slot.shape, 0) != slot.shape.end()) continue;
-    const auto [found, added] = first.emplace(place->second, slot.name);
-    if (!added) slot.alias_of = found->second;
+  for (auto& entry : state_entries) {
+    const auto place = places.find(entry.name);
+    if (place == places.end() || std::ranges::find(entry.shape, 0) != entry.shape.end()) continue;
+    const auto [found, added] = first.emplace(place->second, entry.name);
+    if (!added) entry.alias_of = found->second;
   }
 }
 
@@ -39,13 +39,13 @@ BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
   const auto archive = read_export_archive(model.source);
   const auto program = worker.run_directory() / "program.json";
   const auto constants = worker.run_directory() / "constants.json";
-  std::vector<Placement> placements;
+  std::vector<Assignment> assignments;
   for (std::size_t i = 0; i < archive.constants.tensors.size(); ++i)
-    placements.push_back({i, archive.constants.tensors[i].name});
+    assignments.push_back({i, archive.constants.tensors[i].name});
   write_file_atomically(program, archive.program);
-  write_file_atomically(constants, write_placements(archive.constants, placements));
+  write_file_atomically(constants, write_placements(archive.constants, assignments));
   auto built = worker.build(model.builder, program.string(), model.options, constants);
-  tell_ties(built.slots, archive.places);
+  tell_ties(built.state_entries, archive.places);
   return built;
 }
 

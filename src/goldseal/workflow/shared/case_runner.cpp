@@ -4,8 +4,8 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
-#include <goldseal/golden/compare/reduced_precision.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
+#include <goldseal/golden/compare/reduced_precision.hpp>
 
 #include <fmt/format.h>
 
@@ -35,7 +35,7 @@ std::optional<int> bits_of(const std::vector<RunLayer>& layers) {
   return least;
 }
 
-std::optional<std::size_t> first_island(const std::vector<RunLayer>& layers) {
+std::optional<std::size_t> first_narrow_layer(const std::vector<RunLayer>& layers) {
   const auto found = std::ranges::find_if(layers, [](const RunLayer& layer) {
     const auto dtype = parse_dtype(layer.dtype);
     return dtype && golden::rounds_narrower(layer.op, *dtype);
@@ -85,7 +85,7 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   if (reply.layers.empty()) return result;
   result.layers = sketches(reply.layers, read_tensors(request.layers));
   std::filesystem::remove(request.layers);
-  if (request.float64) result.island = first_island(reply.layers);
+  if (request.float64) result.narrow_layer = first_narrow_layer(reply.layers);
   result.bits = bits_of(reply.layers);
   return result;
 }

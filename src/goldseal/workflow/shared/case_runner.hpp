@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/golden/layers/layers.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/worker/worker.hpp>
 
 #include <cstddef>
@@ -17,8 +17,9 @@ namespace goldseal {
 struct LayeredRun {
   std::vector<HostTensor> outputs;
   std::vector<golden::LayerSketch> layers;  ///< empty where the worker does not sketch layers
-  std::optional<std::size_t> island;        ///< the first layer that rounds below float64 (golden/islands.hpp)
-  std::optional<int> bits;                  ///< significant bits of the least precise layer, at most float32's
+  std::optional<std::size_t>
+      narrow_layer;         ///< the first layer that rounds below float64 (golden/compare/reduced_precision.hpp)
+  std::optional<int> bits;  ///< significant bits of the least precise layer, at most float32's
 };
 
 /// In float64, where it is of a narrower floating type.

@@ -57,23 +57,23 @@ std::vector<Key> keys_of(const ModelRecord& model) {
 void add_compiled_in(const Checkpoint& checkpoint, BuiltNetwork& network) {
   if (!network.compiled) return;
   const auto have = keys_of(checkpoint);
-  const auto match = match_keys(have, network.slots);
+  const auto match = match_keys(have, network.state_entries);
   if (match.pairs.empty() || !match.missing.empty() || !match.mismatched.empty()) return;
-  const auto prefix = common_prefix(match, have, network.slots);
+  const auto prefix = common_prefix(match, have, network.state_entries);
   for (const auto i : match.unexpected) {
     auto key = have[i];
     key.name = without_wrappers(key.name.starts_with(prefix) ? key.name.substr(prefix.size()) : key.name);
     key.compiled_in = compiled_in(checkpoint, match, i);
-    network.slots.push_back(std::move(key));
+    network.state_entries.push_back(std::move(key));
   }
 }
 
-std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Key>& want) {
-  std::vector<Placement> placements;
+std::vector<Assignment> assignments_of(const KeyMatch& match, const std::vector<Key>& want) {
+  std::vector<Assignment> assignments;
   for (const auto& [have, wanted] : in_wanted_order(match)) {
-    if (want[wanted].compiled_in == CompiledIn::no) placements.push_back({have, want[wanted].name});
+    if (want[wanted].compiled_in == CompiledIn::no) assignments.push_back({have, want[wanted].name});
   }
-  return placements;
+  return assignments;
 }
 
 std::vector<std::string> devices_saved_from(const Checkpoint& checkpoint) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/protocol.hpp>
 
@@ -25,7 +25,7 @@ inline constexpr std::string_view k_digesting = "digesting the checkpoint";
 void add_compiled_in(const Checkpoint& checkpoint, BuiltNetwork& network);
 
 /// Where each matched tensor goes. `want` are the keys that the match was made against.
-[[nodiscard]] std::vector<Placement> placements_of(const KeyMatch& match, const std::vector<Key>& want);
+[[nodiscard]] std::vector<Assignment> assignments_of(const KeyMatch& match, const std::vector<Key>& want);
 
 /// The devices that its tensors were saved from, but for the CPU, sorted.
 [[nodiscard]] std::vector<std::string> devices_saved_from(const Checkpoint& checkpoint);

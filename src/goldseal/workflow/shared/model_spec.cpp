@@ -52,7 +52,7 @@ bool ModelSpec::is_file() const {
 
 std::filesystem::path ModelSpec::darknet_cfg() const { return builder == "darknet" ? source : std::string(); }
 
-void ModelSpec::suit(std::string_view container) {
+void ModelSpec::adapt_to_container(std::string_view container) {
   if (builder == "darknet" && container == "darknet-weights") options.emplace("counters", "none");
 }
 

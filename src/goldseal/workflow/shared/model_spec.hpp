@@ -19,7 +19,7 @@ struct ModelSpec {
   /// The Darknet cfg, without which `.weights` cannot be read; empty for another form.
   [[nodiscard]] std::filesystem::path darknet_cfg() const;
   /// Adds the options that a checkpoint of this container needs: Darknet's weights have no `num_batches_tracked`.
-  void suit(std::string_view container);
+  void adapt_to_container(std::string_view container);
 };
 
 /// Throws Error{usage} for a form that does not exist, with the forms that do.

@@ -3,10 +3,10 @@
 
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/golden/compare/comparison.hpp>
+#include <goldseal/golden/compare/discrete.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 #include <goldseal/golden/detections/detection_rows.hpp>
 #include <goldseal/golden/detections/detection_verdict.hpp>
-#include <goldseal/golden/compare/discrete.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
 #include <goldseal/workflow/shared/aligned_run.hpp>
 
 #include <fmt/format.h>
@@ -39,7 +39,7 @@ void compare_discrete(const golden::GoldenOutput& sealed, const AlignedRun& nati
   const auto& name = sealed.native.name;
   observed.discrete = golden::judge_discrete(*native.find(name), sealed.native, *native.binding(sealed).stable);
   if (const auto* const found = wide.find(name))
-    observed.discrete_shadow = golden::judge_discrete(*found, sealed.native, *wide.binding(sealed).stable);
+    observed.discrete_float64 = golden::judge_discrete(*found, sealed.native, *wide.binding(sealed).stable);
 }
 
 void compare_floating(const golden::GoldenOutput& sealed, const AlignedRun& native, const AlignedRun& wide,
@@ -49,7 +49,7 @@ void compare_floating(const golden::GoldenOutput& sealed, const AlignedRun& nati
   const auto binding = native.binding(sealed);
   observed.native = golden::compare(*native.find(name), *binding.reference, *sealed.noise, &binding.native);
   if (const auto* const found = wide.find(name))
-    observed.shadow = golden::compare(*found, *wide.binding(sealed).reference, *sealed.noise);
+    observed.float64 = golden::compare(*found, *wide.binding(sealed).reference, *sealed.noise);
 }
 
 OutputObservation compare_output(const golden::GoldenOutput& sealed, const CaseResults& results,
@@ -74,7 +74,7 @@ bool is_sealed(const golden::GoldenTensors& sealed, const HostTensor& output) {
 // The severity of what has no ratio.
 constexpr double k_fails = 2;
 
-double severity_of(const golden::LaneVerdict& lane) { return std::max(lane.severity(), lane.pass ? 0.0 : k_fails); }
+double severity_of(const golden::OutputVerdict& lane) { return std::max(lane.severity(), lane.pass ? 0.0 : k_fails); }
 
 double worst_native(const golden::GoldenTensors& sealed, const CaseResults& results) {
   double worst = 0;
@@ -97,7 +97,7 @@ double worst_float64(const golden::GoldenTensors& sealed, const std::vector<Host
       worst = std::max(worst, k_fails);
     if (!output.reference || !output.noise) continue;
     const auto deviation = golden::compare(*found, *binding.reference, *output.noise);
-    worst = std::max(worst, severity_of(golden::judge_shadow(deviation, *output.noise)));
+    worst = std::max(worst, severity_of(golden::judge_float64(deviation, *output.noise)));
   }
   return worst;
 }
@@ -142,7 +142,7 @@ std::optional<golden::LayerRun> differing_run(const Observation& observed, const
   bool native_differs = false;
   for (const auto& output : observed.outputs) {
     if (output.golden_case != golden_case || output.device != device) continue;
-    if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return golden::LayerRun::float64;
+    if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return golden::LayerRun::float64;
     native_differs = native_differs || (output.native && !golden::judge_native(*output.native, output.noise).pass);
   }
   return native_differs ? std::optional(golden::LayerRun::native) : std::nullopt;

@@ -45,8 +45,8 @@ Json describe(const LoadedTensor& tensor) {
 Json describe(const SavedResults& results) {
   Json run{{"format", k_format}, {"golden_sha256", to_hex(results.golden_sha256)}, {"runtime", results.runtime}};
   run["configuration"] = results.configuration;
-  run["slots"] = Json::array();
-  for (const auto& slot : results.slots) run["slots"].push_back(describe(slot));
+  run["state_entries"] = Json::array();
+  for (const auto& state_entry : results.state_entries) run["state_entries"].push_back(describe(state_entry));
   run["tensors"] = Json::array();
   for (const auto& tensor : results.tensors) run["tensors"].push_back(describe(tensor));
   run["cases"] = Json::array();
@@ -96,14 +96,14 @@ Digest digest_in(const Json& holder, const char* key) {
 
 DType dtype_in(const Json& holder) {
   const auto dtype = parse_dtype(holder.at("dtype").get<std::string>());
-  if (!dtype) throw std::invalid_argument("a slot's dtype is unknown");
+  if (!dtype) throw std::invalid_argument("a state entry's dtype is unknown");
   return *dtype;
 }
 
-CompiledIn compiled_in_of(const Json& slot) {
-  const auto number = slot.value("compiled_in", 0);
+CompiledIn compiled_in_of(const Json& state_entry) {
+  const auto number = state_entry.value("compiled_in", 0);
   if (number < 0 || number > static_cast<int>(CompiledIn::code))
-    throw std::invalid_argument("a slot's `compiled_in` is unknown");
+    throw std::invalid_argument("a state entry's `compiled_in` is unknown");
   return static_cast<CompiledIn>(number);
 }
 
@@ -113,10 +113,10 @@ SavedResults read_run(const Json& run) {
   results.golden_sha256 = digest_in(run, "golden_sha256");
   results.runtime = run.at("runtime").get<std::string>();
   results.configuration = run.at("configuration").get<std::map<std::string, std::string>>();
-  for (const auto& slot : run.at("slots")) {
-    results.slots.push_back({slot.at("name").get<std::string>(), dtype_in(slot),
-                             slot.at("shape").get<std::vector<std::int64_t>>(), slot.at("required").get<bool>(), "",
-                             compiled_in_of(slot)});
+  for (const auto& state_entry : run.at("state_entries")) {
+    results.state_entries.push_back({state_entry.at("name").get<std::string>(), dtype_in(state_entry),
+                                     state_entry.at("shape").get<std::vector<std::int64_t>>(),
+                                     state_entry.at("required").get<bool>(), "", compiled_in_of(state_entry)});
   }
   for (const auto& tensor : run.at("tensors")) {
     results.tensors.push_back({tensor.at("name").get<std::string>(), tensor.at("dtype").get<std::string>(),

@@ -28,7 +28,7 @@ struct SavedResults {
   Digest golden_sha256;  ///< of the seal's golden.safetensors: results belong to one seal
   std::string runtime;
   Environment environment;
-  std::vector<Key> slots;
+  std::vector<Key> state_entries;
   std::map<std::string, std::string> configuration;
   std::vector<LoadedTensor> tensors;
   std::vector<CaseResults> cases;

@@ -22,9 +22,9 @@ std::vector<std::pair<std::size_t, std::size_t>> in_wanted_order(const KeyMatch&
 
 }  // namespace
 
-std::vector<golden::WeightTrace> weight_traces(const Checkpoint& checkpoint, const KeyMatch& match) {
+std::vector<golden::WeightFingerprint> weight_fingerprints(const Checkpoint& checkpoint, const KeyMatch& match) {
   const auto pairs = in_wanted_order(match);
-  std::vector<golden::WeightTrace> traces(pairs.size());
+  std::vector<golden::WeightFingerprint> traces(pairs.size());
   parallel_for(pairs.size(), [&](std::size_t i) {
     traces[i] = golden::trace(borrow_tensor(checkpoint, checkpoint.tensors[pairs[i].first]));
   });
@@ -35,10 +35,10 @@ std::map<std::string, std::string> explain_weights(const Checkpoint& checkpoint,
                                                    const std::vector<Digest>& digests, const ModelRecord& sealed,
                                                    const std::filesystem::path& golden_file) {
   std::map<std::string, std::string> changes;
-  std::vector<golden::WeightTrace> traces;
+  std::vector<golden::WeightFingerprint> traces;
   for (const auto& [have, wanted] : in_wanted_order(match)) {
     if (digests[have] == sealed.tensors[wanted].sha256 || changes.size() == k_most_explained) continue;
-    if (traces.empty()) traces = golden::read_traces(golden_file);
+    if (traces.empty()) traces = golden::read_fingerprints(golden_file);
     if (traces.size() != sealed.tensors.size()) return {};
     const auto tensor = borrow_tensor(checkpoint, checkpoint.tensors[have]);
     changes.emplace(sealed.tensors[wanted].name, golden::explain_change(tensor, traces[wanted]).text);

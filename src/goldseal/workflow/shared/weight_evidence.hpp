@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
@@ -14,7 +14,8 @@
 namespace goldseal {
 
 /// The traces of the checkpoint's tensors in the order of tensor_records, computed on all processors.
-[[nodiscard]] std::vector<golden::WeightTrace> weight_traces(const Checkpoint& checkpoint, const KeyMatch& match);
+[[nodiscard]] std::vector<golden::WeightFingerprint> weight_fingerprints(const Checkpoint& checkpoint,
+                                                                         const KeyMatch& match);
 
 /// For each tensor of the file whose digest is not the sealed one: what happened to it, in words, by the sealed name.
 /// Empty where the seal has no traces. `match` maps the file's keys onto the seal's.

@@ -5,7 +5,7 @@
 #include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/workflow/shared/enclosed_file.hpp>
+#include <goldseal/workflow/shared/embedded_file.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/weight_evidence.hpp>
 
@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // What a network is built from where its file lies in the seal.
-constexpr std::array<std::string_view, 3> k_enclosed_forms{"darknet", "torchscript", "export"};
+constexpr std::array<std::string_view, 3> k_embedded_forms{"darknet", "torchscript", "export"};
 
 // An archive that was sealed as its own architecture is run as it is found, not as the sealed file.
 bool describes_itself(const Manifest& manifest) {
@@ -37,18 +37,18 @@ bool describes_itself(const Manifest& manifest) {
 }
 
 // Nothing where the network is built from something else than a file of the seal.
-const FileRecord* enclosed_to_build(const JudgeRequest& request, const Manifest& manifest) {
-  if (request.model || (request.code && manifest.model.enclosed)) return nullptr;
-  return find_enclosed(manifest);
+const FileRecord* embedded_to_build(const JudgeRequest& request, const Manifest& manifest) {
+  if (request.model || (request.code && manifest.model.embedded)) return nullptr;
+  return find_embedded(manifest);
 }
 
 // A seal comes from elsewhere: its files are data to interpret, and none is loaded as native code (`plugin`, `aoti`),
 // whatever the manifest says.
 void require_interpreted(const ModelSpec& model, const fs::path& seal) {
-  if (std::ranges::find(k_enclosed_forms, model.builder) != k_enclosed_forms.end()) return;
+  if (std::ranges::find(k_embedded_forms, model.builder) != k_embedded_forms.end()) return;
   throw Error(ErrorKind::malformed, (seal / k_manifest_name).string(),
-              fmt::format("model.builder: expected of a seal with an enclosed file {}, found {}",
-                          fmt::join(k_enclosed_forms, ", "), escape_unprintable(model.builder)),
+              fmt::format("model.builder: expected of a seal with an embedded file {}, found {}",
+                          fmt::join(k_embedded_forms, ", "), escape_unprintable(model.builder)),
               "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
 }
 
@@ -61,10 +61,10 @@ ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   }
   const auto& sealed = manifest.model;
   ModelSpec model{sealed.builder, sealed.source, sealed.options};
-  if (const auto* const enclosed = enclosed_to_build(request, manifest)) {
-    if (sealed.enclosed) model = {sealed.enclosed->builder, {}, sealed.enclosed->options};
+  if (const auto* const embedded = embedded_to_build(request, manifest)) {
+    if (sealed.embedded) model = {sealed.embedded->builder, {}, sealed.embedded->options};
     require_interpreted(model, request.seal);
-    model.source = fs::absolute(request.seal / enclosed->path).string();
+    model.source = fs::absolute(request.seal / embedded->path).string();
     return model;
   }
   if (request.checkpoint && describes_itself(manifest)) {
@@ -99,7 +99,7 @@ FileObservation shard_observation(const MappedFile& file, const FileDigests& dig
   shard.present = true;
   shard.bytes = file.size();
   shard.sha256 = digests.whole;
-  shard.frame_sha256 = digests.frame;
+  shard.non_tensor_sha256 = digests.non_tensor;
   return shard;
 }
 
@@ -121,9 +121,9 @@ FileExamination::FileExamination(const JudgeRequest& request, Observation& obser
     : m_request(request),
       m_observed(observed),
       m_model(model_of(request, observed.sealed)),
-      m_from_seal(enclosed_to_build(request, observed.sealed) != nullptr) {
+      m_from_seal(embedded_to_build(request, observed.sealed) != nullptr) {
   observed.golden_sha256 = golden_digest(request.seal);
-  if (auto enclosed = observe_enclosed(observed.sealed, request.seal)) m_observed.files.push_back(std::move(*enclosed));
+  if (auto embedded = observe_embedded(observed.sealed, request.seal)) m_observed.files.push_back(std::move(*embedded));
   if (m_model.is_file() && !m_from_seal) examine_architecture();
   examine_checkpoint(checkpoint_path(request, observed));
 }
@@ -157,7 +157,7 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
   try {
     m_checkpoint = open_like_sealed(m_request, path,
                                     {.entry = m_observed.sealed.model.entry, .darknet_cfg = m_model.darknet_cfg()});
-    m_model.suit(m_checkpoint->container);
+    m_model.adapt_to_container(m_checkpoint->container);
   } catch (const Error& error) {
     note_damage(error);
     return;
@@ -189,7 +189,7 @@ void FileExamination::finish(Progress& progress) {
   try {
     const auto digests = m_digests.get();
     file.sha256 = digests.files.back().whole;
-    file.frame_sha256 = digests.files.back().frame;
+    file.non_tensor_sha256 = digests.files.back().non_tensor;
     for (std::size_t i = 0; i + 1 < digests.files.size(); ++i)
       shards.push_back(shard_observation(*m_checkpoint->files[i], digests.files[i]));
     const auto& keys = *m_observed.sealed_keys;

@@ -27,7 +27,7 @@ class FileExamination {
   /// Where the network's description lies here: a file's path, or the reference.
   [[nodiscard]] const ModelSpec& model() const { return m_model; }
 
-  /// The network is built from the architecture that the seal encloses.
+  /// The network is built from the architecture that the seal embeds.
   [[nodiscard]] bool builds_from_seal() const { return m_from_seal; }
 
   /// Waits for the digests, showing how far they are, and completes the observation.
@@ -43,7 +43,7 @@ class FileExamination {
   ModelSpec m_model;
   bool m_from_seal;
   std::optional<Checkpoint> m_checkpoint;
-  Tally m_digested;
+  ByteCounter m_digested;
   std::future<Digests> m_digests;
 };
 

@@ -4,7 +4,7 @@
 #include <checks/tensors/tensor_finding.hpp>
 #include <checks/worker/device.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/case_runner.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
@@ -73,7 +73,7 @@ class ModelRun {
     }
     m_observed.worker = WorkerObservation{results.runtime + ", saved", true, {}, {}, {}, {}, {}};
     m_observed.found = std::move(results.environment);
-    note_network({results.slots, {}, results.configuration});
+    note_network({results.state_entries, {}, results.configuration});
     m_observed.loaded_tensors = std::move(results.tensors);
     for (const auto& golden : sealed_cases()) {
       const auto found = std::ranges::find(results.cases, golden.name, &CaseResults::golden_case);
@@ -134,7 +134,7 @@ class ModelRun {
     m_stopwatch.lap("build");
     if (!m_observed.network_keys->match.complete()) return;
     const auto& keys = *m_observed.network_keys;
-    worker.load(*m_files.checkpoint(), placements_of(keys.match, keys.want));
+    worker.load(*m_files.checkpoint(), assignments_of(keys.match, keys.want));
     note_loaded(worker.digest());
     m_stopwatch.lap("load and digest");
     for (const auto& golden : sealed_cases()) {
@@ -157,9 +157,9 @@ class ModelRun {
   void note_network(BuiltNetwork network) {
     add_compiled_in(*m_files.checkpoint(), network);
     // A program calls the settings of its operators otherwise than the code that it was made from does.
-    const bool program = m_files.builds_from_seal() && m_observed.sealed.model.enclosed;
+    const bool program = m_files.builds_from_seal() && m_observed.sealed.model.embedded;
     m_observed.configuration = program ? decltype(network.configuration){} : network.configuration;
-    KeyObservation keys{keys_of(*m_files.checkpoint()), std::move(network.slots), {}};
+    KeyObservation keys{keys_of(*m_files.checkpoint()), std::move(network.state_entries), {}};
     keys.match = match_keys(keys.have, keys.want);
     m_observed.network_keys = std::move(keys);
   }
@@ -299,7 +299,7 @@ class ModelRun {
 
   [[nodiscard]] bool has_shadow(const std::string& golden_case) const {
     return std::ranges::any_of(m_observed.outputs, [&](const OutputObservation& output) {
-      return output.golden_case == golden_case && output.device == m_label && output.shadow;
+      return output.golden_case == golden_case && output.device == m_label && output.float64;
     });
   }
 
@@ -307,8 +307,8 @@ class ModelRun {
     bool fails = false;
     for (const auto& output : m_observed.outputs) {
       if (output.golden_case != golden_case || output.device != m_label || !output.native) continue;
-      if (!output.shadow && !output.noise.native) continue;
-      if (output.shadow && !golden::judge_shadow(*output.shadow, output.noise).pass) return false;
+      if (!output.float64 && !output.noise.native) continue;
+      if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return false;
       fails = fails || !golden::judge_native(*output.native, output.noise).pass;
     }
     return fails;

@@ -3,9 +3,9 @@
 
 #include <checks/observation.hpp>
 #include <goldseal/base/progress.hpp>
+#include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
 #include <goldseal/workflow/verify/run_evidence.hpp>
-#include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/verify/verify.hpp>
 
 #include <filesystem>

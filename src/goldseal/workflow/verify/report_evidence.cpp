@@ -3,7 +3,7 @@
 
 #include <checks/catalogue.hpp>
 #include <checks/tensors/tensor_finding.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <fmt/format.h>
 
@@ -105,7 +105,7 @@ class TensorStates {
 
 // `growth` is what the lane divided the worst element's error by (1, or B of the noise floor): a report shows it over
 // the noise, as the distribution does.
-OutputError output_error(const OutputObservation& output, std::string run, const golden::LaneVerdict& lane,
+OutputError output_error(const OutputObservation& output, std::string run, const golden::OutputVerdict& lane,
                          double growth, std::string remark) {
   return {run_name(output.golden_case, output.device),
           output.output,
@@ -121,7 +121,7 @@ OutputError output_error(const OutputObservation& output, std::string run, const
 std::vector<OutputError> output_errors(const Observation& observed, const RunEvidence& run) {
   std::vector<OutputError> errors;
   for (const auto& output : observed.outputs) {
-    const bool computes_alike = !output.shadow || golden::judge_shadow(*output.shadow, output.noise).pass;
+    const bool computes_alike = !output.float64 || golden::judge_float64(*output.float64, output.noise).pass;
     if (output.native) {
       const auto lane = golden::judge_native(*output.native, output.noise);
       errors.push_back(output_error(
@@ -129,8 +129,8 @@ std::vector<OutputError> output_errors(const Observation& observed, const RunEvi
           // Where another function is computed, the ratio tells of no precision.
           computes_alike ? std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio))) : ""));
     }
-    if (output.shadow)
-      errors.push_back(output_error(output, "float64", golden::judge_shadow(*output.shadow, output.noise), 1, ""));
+    if (output.float64)
+      errors.push_back(output_error(output, "float64", golden::judge_float64(*output.float64, output.noise), 1, ""));
   }
   for (auto& error : errors) {
     const auto spread = run.distributions.find({error.golden, error.output, error.run});
@@ -143,7 +143,7 @@ std::vector<LayerError> layer_errors(const Observation& observed) {
   std::vector<LayerError> errors;
   for (const auto& layers : observed.layers) {
     const std::string run = layers.run == golden::LayerRun::float64 ? "float64" : "native";
-    for (const auto& step : layers.trail.steps)
+    for (const auto& step : layers.trace.steps)
       errors.push_back({run_name(layers.golden_case, layers.device), step.label, step.ratio, step.limit, step.op, run});
   }
   return errors;

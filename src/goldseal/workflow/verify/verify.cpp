@@ -8,12 +8,12 @@
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/worker/device.hpp>
-#include <goldseal/workflow/shared/enclosed_file.hpp>
+#include <goldseal/workflow/shared/embedded_file.hpp>
+#include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
 #include <goldseal/workflow/verify/input_observation.hpp>
 #include <goldseal/workflow/verify/model_run.hpp>
 #include <goldseal/workflow/verify/report_evidence.hpp>
-#include <goldseal/workflow/shared/stopwatch.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -59,9 +59,9 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
 
 bool golden_is_whole(const Observation& observed) { return observed.golden_sha256 == observed.sealed.golden_sha256; }
 
-bool enclosed_is_whole(const Observation& observed) {
-  const auto* const record = find_record(observed, k_enclosed_role);
-  const auto* const file = find_file(observed, k_enclosed_role);
+bool embedded_is_whole(const Observation& observed) {
+  const auto* const record = find_record(observed, k_embedded_role);
+  const auto* const file = find_file(observed, k_embedded_role);
   return record == nullptr || (file != nullptr && file->sha256 == record->sha256);
 }
 
@@ -87,13 +87,13 @@ void state_run(const VerifyRequest& request, const FileExamination& files, const
   if (leaves_out_tf32(request, observed))
     report.facts.emplace_back("tf32", "off in these runs, on in this machine's PyTorch: --set tf32=on judges with it");
   if (files.builds_from_seal())
-    report.facts.emplace_back("network", fmt::format("{}, enclosed in the seal: {}", files.model().builder,
+    report.facts.emplace_back("network", fmt::format("{}, embedded in the seal: {}", files.model().builder,
                                                      fs::path(files.model().source).filename().string()));
-  if (request.code && request.runtime.kind == "python" && !request.runtime.channel && observed.sealed.model.enclosed)
+  if (request.code && request.runtime.kind == "python" && !request.runtime.channel && observed.sealed.model.embedded)
     report.facts.emplace_back("code",
-                              "was run; the program that the seal encloses needs a LibTorch worker: "
+                              "was run; the program that the seal embeds needs a LibTorch worker: "
                               "--runtime libtorch, goldseal runtime build");
-  if (files.builds_from_seal() && observed.sealed.model.enclosed)
+  if (files.builds_from_seal() && observed.sealed.model.embedded)
     report.facts.emplace_back("code", fmt::format("{}:{} of this machine was not run; --runtime python runs it",
                                                   observed.sealed.model.builder, observed.sealed.model.source));
 }
@@ -118,7 +118,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   observed.found = probe_machine(probe);
   stopwatch.lap("read");
   // A seal or file that is damaged, or keys that do not match, are a verdict already; the model would only blur it.
-  if (files.checkpoint() && files.keys_match() && golden_is_whole(observed) && enclosed_is_whole(observed)) {
+  if (files.checkpoint() && files.keys_match() && golden_is_whole(observed) && embedded_is_whole(observed)) {
     if (request.results) {
       judge_again(*request.results, request, files, observed, evidence, progress, stopwatch);
     } else {
@@ -145,7 +145,7 @@ std::vector<Report> check_targets(const CheckRequest& request) {
   std::vector<Environment> targets;
   for (const auto& target : request.targets) targets.push_back(load_environment(target));
   observed.golden_sha256 = golden.get();
-  if (auto enclosed = observe_enclosed(observed.sealed, request.seal)) observed.files.push_back(std::move(*enclosed));
+  if (auto embedded = observe_embedded(observed.sealed, request.seal)) observed.files.push_back(std::move(*embedded));
   stopwatch.lap("read");
   std::vector<Report> reports;
   for (std::size_t i = 0; i < targets.size(); ++i) {

@@ -3,8 +3,8 @@
 
 #include <checks/policy.hpp>
 #include <goldseal/base/progress.hpp>
-#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/inputs/input.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/worker/device.hpp>
 #include <goldseal/worker/protocol.hpp>
@@ -26,7 +26,7 @@ struct JudgeRequest {
   std::optional<std::filesystem::path> checkpoint;  ///< instead of the path in the seal
   std::optional<ModelSpec> model;                   ///< instead of the one in the seal
   Policy policy;
-  bool code = false;  ///< of a seal that encloses the program of a network's code: build the code, not the program
+  bool code = false;  ///< of a seal that embeds the program of a network's code: build the code, not the program
 };
 
 struct VerifyRequest : JudgeRequest {

@@ -13,7 +13,7 @@ import torch
 from .dtypes import host_bytes
 from .memory import is_whole
 from .network import Network
-from .reach import MISSING, global_hooks, is_constant, is_installed, parts_of
+from .reachable_state import MISSING, global_hooks, is_constant, is_installed, parts_of
 
 _MOST_VALUES = 50_000
 _MOST_BYTES = 256 << 20
@@ -27,7 +27,7 @@ class _Indescribable(Exception):
 def described(network: Network, inputs: dict[str, torch.Tensor], *others: Any) -> Optional[str]:
     """A digest that holds nothing alive. The values of parameters and of persistent buffers are no part of it, the checkpoint
     brings them; those of all other tensors are. None where something is reached that cannot be described."""
-    description = _Description({id(slot.place.get()) for slot in network.slots if slot.persistent or slot.alias_of})
+    description = _Description({id(entry.place.get()) for entry in network.state_entries if entry.persistent or entry.alias_of})
     try:
         for name, tensor in inputs.items():
             description.add(name)

@@ -138,7 +138,7 @@ def _make_mode(names: _Names, recorder: LayerRecorder) -> Any:
 @contextlib.contextmanager
 def watching(root: nn.Module, tensors: dict[str, torch.Tensor], recorder: LayerRecorder) -> Iterator[None]:
     """`recorder` gets each floating result that is computed inside: neither views of an argument nor conversions and copies,
-    which depend on layout and type. `tensors` are those that the network computes with, by the names of their slots.
+    which depend on layout and type. `tensors` are those that the network computes with, by the names of their state entries.
     Raises NotWatchable where this PyTorch cannot."""
     if TorchDispatchMode is None or not hasattr(torch._C, "_AutoDispatchBelowAutograd"):
         raise NotWatchable

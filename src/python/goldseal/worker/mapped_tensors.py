@@ -18,11 +18,11 @@ from .refusal import Refusal
 MAX_DIMENSIONS = 64
 
 
-class Placement(NamedTuple):
-    """A tensor of a file and the slot that it goes to. `begin` and `bytes` delimit its storage in the file; `offset` and
+class Assignment(NamedTuple):
+    """A tensor of a file and the state entry that it goes to. `begin` and `bytes` delimit its storage in the file; `offset` and
     `strides` count elements in it."""
 
-    slot: str
+    state_entry: str
     file: int
     begin: int
     bytes: int
@@ -38,9 +38,9 @@ class Placement(NamedTuple):
         return self.offset + 1 + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
 
 
-def _read_placement(entry: Any) -> Placement:
-    return Placement(
-        fields.text(entry, "slot"),
+def _read_assignment(entry: Any) -> Assignment:
+    return Assignment(
+        fields.text(entry, "state_entry"),
         fields.natural(entry, "file"),
         fields.natural(entry, "begin"),
         fields.natural(entry, "bytes"),
@@ -51,19 +51,19 @@ def _read_placement(entry: Any) -> Placement:
     )
 
 
-def _check(placement: Placement, path: str, file_bytes: int) -> None:
-    where = f"{path}, tensor {placement.slot}"
-    if len(placement.shape) != len(placement.strides) or len(placement.shape) > MAX_DIMENSIONS:
+def _check(assignment: Assignment, path: str, file_bytes: int) -> None:
+    where = f"{path}, tensor {assignment.state_entry}"
+    if len(assignment.shape) != len(assignment.strides) or len(assignment.shape) > MAX_DIMENSIONS:
         raise Refusal("usage", "a tensor has one stride for each of at most 64 dimensions", where)
-    if placement.begin + placement.bytes > file_bytes:
+    if assignment.begin + assignment.bytes > file_bytes:
         raise Refusal(
             "malformed",
-            f"the storage ends at byte {placement.begin}+{placement.bytes}, the file at {file_bytes}",
+            f"the storage ends at byte {assignment.begin}+{assignment.bytes}, the file at {file_bytes}",
             where,
             "fetch the file again: it is cut short, or another one than goldseal read",
         )
-    if placement.elements() * size_of(placement.dtype) > placement.bytes:
-        raise Refusal("malformed", f"the tensor reaches beyond its storage of {placement.bytes} bytes", where)
+    if assignment.elements() * size_of(assignment.dtype) > assignment.bytes:
+        raise Refusal("malformed", f"the tensor reaches beyond its storage of {assignment.bytes} bytes", where)
 
 
 class _Storages:
@@ -72,27 +72,27 @@ class _Storages:
     def __init__(self) -> None:
         self._known: dict[tuple[int, int, int, torch.dtype], torch.Tensor] = {}
 
-    def view(self, content: Any, placement: Placement) -> torch.Tensor:
-        key = (placement.file, placement.begin, placement.bytes, placement.dtype)
+    def view(self, content: Any, assignment: Assignment) -> torch.Tensor:
+        key = (assignment.file, assignment.begin, assignment.bytes, assignment.dtype)
         if key not in self._known:
-            self._known[key] = self._map(content, placement)
-        return torch.as_strided(self._known[key], placement.shape, placement.strides, placement.offset)
+            self._known[key] = self._map(content, assignment)
+        return torch.as_strided(self._known[key], assignment.shape, assignment.strides, assignment.offset)
 
     @staticmethod
-    def _map(content: Any, placement: Placement) -> torch.Tensor:
-        count = placement.bytes // size_of(placement.dtype)
+    def _map(content: Any, assignment: Assignment) -> torch.Tensor:
+        count = assignment.bytes // size_of(assignment.dtype)
         if count == 0:
-            return torch.empty(0, dtype=placement.dtype)
-        flat = torch.frombuffer(content, dtype=torch.uint8, count=placement.bytes, offset=placement.begin)
-        flat = flat[: count * size_of(placement.dtype)]
+            return torch.empty(0, dtype=assignment.dtype)
+        flat = torch.frombuffer(content, dtype=torch.uint8, count=assignment.bytes, offset=assignment.begin)
+        flat = flat[: count * size_of(assignment.dtype)]
         # Kernels may read elements at their natural alignment only.
-        if flat.data_ptr() % size_of(placement.dtype) != 0:
+        if flat.data_ptr() % size_of(assignment.dtype) != 0:
             flat = flat.clone()
-        return flat.view(placement.dtype)
+        return flat.view(assignment.dtype)
 
 
 def map_tensors(path: str, directory: str) -> dict[str, torch.Tensor]:
-    """The tensors that the table at `path` (PROTOCOL.md, load) names, by their slots. `directory` is where relative
+    """The tensors that the table at `path` (PROTOCOL.md, load) names, by their state entries. `directory` is where relative
     names begin."""
     try:
         table = json.loads(read_text(path, MAX_MESSAGE_BYTES))
@@ -108,11 +108,11 @@ def map_tensors(path: str, directory: str) -> dict[str, torch.Tensor]:
     storages = _Storages()
     tensors: dict[str, torch.Tensor] = {}
     for entry in fields.items(table, "tensors"):
-        placement = _read_placement(entry)
-        if placement.file >= len(contents):
-            raise Refusal("usage", f"slot {placement.slot} is in file {placement.file} of {len(contents)}")
-        if placement.slot in tensors:
-            raise Refusal("usage", f"slot {placement.slot} is given twice")
-        _check(placement, paths[placement.file], len(contents[placement.file]))
-        tensors[placement.slot] = storages.view(contents[placement.file], placement)
+        assignment = _read_assignment(entry)
+        if assignment.file >= len(contents):
+            raise Refusal("usage", f"state entry {assignment.state_entry} is in file {assignment.file} of {len(contents)}")
+        if assignment.state_entry in tensors:
+            raise Refusal("usage", f"state entry {assignment.state_entry} is given twice")
+        _check(assignment, paths[assignment.file], len(contents[assignment.file]))
+        tensors[assignment.state_entry] = storages.view(contents[assignment.file], assignment)
     return tensors

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A torch.nn.Module as the protocol sees it: slots that take tensors, and a forward pass over named tensors."""
+"""A torch.nn.Module as the protocol sees it: state entries that take tensors, and a forward pass over named tensors."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class ScriptPlace(Place):
         self.module._c.setattr(self.attribute, tensor)  # type: ignore[operator,union-attr,unused-ignore]
 
 
-class Slot(NamedTuple):
+class StateEntry(NamedTuple):
     """A place of the network that takes a tensor."""
 
     name: str
     place: Place
     persistent: bool
-    alias_of: str = ""  # the slot that holds the value, where this one is tied to it
+    alias_of: str = ""  # the state entry that holds the value, where this one is tied to it
 
     @property
     def is_parameter(self) -> bool:
@@ -84,7 +84,7 @@ def _tables(module: nn.Module) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "__dict__", vars(module)
 
 
-def find_slots(module: nn.Module, prefix: str = "", depth: int = 0) -> Iterator[Slot]:
+def find_state_entries(module: nn.Module, prefix: str = "", depth: int = 0) -> Iterator[StateEntry]:
     """In the order of a state dict: of each module its parameters, its buffers, then its submodules. A submodule that
     stands in two places is met twice, as in a state dict."""
     if depth > _MAX_DEPTH:
@@ -94,10 +94,10 @@ def find_slots(module: nn.Module, prefix: str = "", depth: int = 0) -> Iterator[
         for attribute, tensor in tensors.items():
             if isinstance(tensor, torch.Tensor):
                 persistent = table != "__dict__" and attribute not in module._non_persistent_buffers_set
-                yield Slot(prefix + attribute, kind(module, table, attribute), persistent)
+                yield StateEntry(prefix + attribute, kind(module, table, attribute), persistent)
     for name, child in module._modules.items():
         if child is not None:
-            yield from find_slots(child, f"{prefix}{name}.", depth + 1)
+            yield from find_state_entries(child, f"{prefix}{name}.", depth + 1)
 
 
 def _names_left_out(module: nn.Module) -> tuple[str, ...]:
@@ -109,13 +109,13 @@ def _names_left_out(module: nn.Module) -> tuple[str, ...]:
     return tuple(ends)
 
 
-def _tied_to(slots: list[Slot], left_out: tuple[str, ...]) -> dict[str, str]:
-    """Each slot whose parameter stands in another slot too, with the slot that is to hold it: the first, or the first that
+def _tied_to(state_entries: list[StateEntry], left_out: tuple[str, ...]) -> dict[str, str]:
+    """Each state entry whose parameter stands in another state entry too, with the state entry that is to hold it: the first, or the first that
     is not left out of files."""
     groups: dict[int, list[str]] = {}
-    for slot in slots:
-        if slot.is_parameter and slot.persistent:
-            groups.setdefault(id(slot.place.get()), []).append(slot.name)
+    for state_entry in state_entries:
+        if state_entry.is_parameter and state_entry.persistent:
+            groups.setdefault(id(state_entry.place.get()), []).append(state_entry.name)
     tied: dict[str, str] = {}
     for names in groups.values():
         kept = next(
@@ -139,7 +139,7 @@ def refresh_flat_weights(module: nn.Module) -> None:
 
 
 class Network:
-    """A module whose persistent slots are filled by `load`."""
+    """A module whose persistent state entries are filled by `load`."""
 
     _remedy_for_lost = "no state dict holds this one, and it was built on the meta device: give it its value when built"
 
@@ -147,24 +147,24 @@ class Network:
         self.module = module
         self.tied: dict[str, str] = {}
         self.loaded: frozenset[str] = frozenset()
-        self.slots = self._find_slots()
+        self.state_entries = self._find_state_entries()
         self._refuse_renamed()
 
-    def _find_slots(self) -> list[Slot]:
-        slots = list(find_slots(self.module))
-        copies = self.tied = _tied_to(slots, _names_left_out(self.module))
+    def _find_state_entries(self) -> list[StateEntry]:
+        state_entries = list(find_state_entries(self.module))
+        copies = self.tied = _tied_to(state_entries, _names_left_out(self.module))
         # A file may hold one of tied tensors alone; what it holds of the others is loaded and digested too.
         return [
-            slot._replace(persistent=False, alias_of=copies[slot.name]) if slot.name in copies else slot
-            for slot in slots
+            state_entry._replace(persistent=False, alias_of=copies[state_entry.name]) if state_entry.name in copies else state_entry
+            for state_entry in state_entries
         ]
 
-    def digested(self) -> list[Slot]:
-        """The slots of the state dict that were loaded under their own names."""
-        return [slot for slot in self.slots if slot.persistent or slot.name in self.loaded]
+    def digested(self) -> list[StateEntry]:
+        """The state entries of the state dict that were loaded under their own names."""
+        return [state_entry for state_entry in self.state_entries if state_entry.persistent or state_entry.name in self.loaded]
 
     def _refuse_renamed(self) -> None:
-        names = {slot.name for slot in self.slots}
+        names = {state_entry.name for state_entry in self.state_entries}
         for name, value in self.module.state_dict().items():
             if isinstance(value, torch.Tensor) and name not in names:
                 raise Refusal(
@@ -195,18 +195,18 @@ class Network:
         """Puts the tensors in without a copy, or refuses and changes nothing."""
         self.check_fit(tensors)
         self.loaded = frozenset(tensors)
-        for slot in self.slots:
-            name = slot.name if slot.name in tensors else self.tied.get(slot.name)
+        for state_entry in self.state_entries:
+            name = state_entry.name if state_entry.name in tensors else self.tied.get(state_entry.name)
             if name is not None:
-                slot.place.set(self._as_held(slot, tensors[name]))
+                state_entry.place.set(self._as_held(state_entry, tensors[name]))
         refresh_flat_weights(self.module)
 
     @staticmethod
-    def _as_held(slot: Slot, tensor: torch.Tensor) -> torch.Tensor:
-        return nn.Parameter(tensor, requires_grad=False) if slot.is_parameter else tensor
+    def _as_held(state_entry: StateEntry, tensor: torch.Tensor) -> torch.Tensor:
+        return nn.Parameter(tensor, requires_grad=False) if state_entry.is_parameter else tensor
 
     def check_fit(self, tensors: dict[str, torch.Tensor]) -> None:
-        by_name = {slot.name: slot for slot in self.slots}
+        by_name = {state_entry.name: state_entry for state_entry in self.state_entries}
         if tensors and not by_name:
             raise Refusal(
                 "unsupported",
@@ -215,24 +215,24 @@ class Network:
             )
         for name, tensor in tensors.items():
             if name not in by_name:
-                raise Refusal("usage", f"the network has no slot {name}")
+                raise Refusal("usage", f"the network has no state entry {name}")
             wanted = by_name[name].place.get()
             if (tensor.dtype, tensor.shape) != (wanted.dtype, wanted.shape):
                 raise Refusal(
                     "usage",
-                    f"slot {name} takes {name_of(wanted.dtype)} {list(wanted.shape)}; "
+                    f"state entry {name} takes {name_of(wanted.dtype)} {list(wanted.shape)}; "
                     f"given {name_of(tensor.dtype)} {list(tensor.shape)}",
                 )
-        missing = [slot.name for slot in self.slots if slot.persistent and slot.name not in tensors]
+        missing = [state_entry.name for state_entry in self.state_entries if state_entry.persistent and state_entry.name not in tensors]
         if missing:
-            count = "1 slot: " if len(missing) == 1 else f"{len(missing)} slots, first "
+            count = "1 state entry: " if len(missing) == 1 else f"{len(missing)} state entries, first "
             raise Refusal("usage", f"no tensor is given for {count}{missing[0]}")
 
     def require_filled(self) -> None:
-        for slot in self.slots:
-            if not has_memory(slot.place.get()):
-                remedy = "load every slot before a run" if slot.persistent else self._remedy_for_lost
-                raise Refusal("usage", f"slot {slot.name} holds no tensor", remedy=remedy)
+        for state_entry in self.state_entries:
+            if not has_memory(state_entry.place.get()):
+                remedy = "load every state entry before a run" if state_entry.persistent else self._remedy_for_lost
+                raise Refusal("usage", f"state entry {state_entry.name} holds no tensor", remedy=remedy)
 
     def run(
         self,
@@ -240,13 +240,13 @@ class Network:
         transform: Optional[Transform],
         recorder: Optional[LayerRecorder] = None,
     ) -> dict[str, torch.Tensor]:
-        """One forward pass. The slots are never written: a transform's tensors take their places for its time. A recorder
+        """One forward pass. The state entries are never written: a transform's tensors take their places for its time. A recorder
         gets the layers; raises NotWatchable where they cannot be followed."""
         with self.computing_with(transform):
             return flatten(self.call(inputs) if recorder is None else self._call_watched(inputs, recorder))
 
     def _call_watched(self, inputs: dict[str, torch.Tensor], recorder: LayerRecorder) -> Any:
-        with watching(self.module, {slot.name: slot.place.get() for slot in self.slots}, recorder):
+        with watching(self.module, {state_entry.name: state_entry.place.get() for state_entry in self.state_entries}, recorder):
             return self.call(inputs)
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
@@ -268,13 +268,13 @@ class Network:
             return
         replaced: dict[tuple[int, str], tuple[Place, torch.Tensor]] = {}
         try:
-            for slot in self.slots:
-                key = (id(slot.place.module), slot.place.attribute)
+            for state_entry in self.state_entries:
+                key = (id(state_entry.place.module), state_entry.place.attribute)
                 # A module that stands in two places is one: its first name counts.
                 if key not in replaced:
-                    before = slot.place.get()
-                    replaced[key] = (slot.place, before)
-                    slot.place.set(transform(slot.name, before.detach()))
+                    before = state_entry.place.get()
+                    replaced[key] = (state_entry.place, before)
+                    state_entry.place.set(transform(state_entry.name, before.detach()))
             refresh_flat_weights(self.module)
             yield
         finally:
@@ -285,7 +285,7 @@ class Network:
 
 def on_copies(network: Network, transform: Optional[Transform]) -> Transform:
     """`transform`, and copies of what is no parameter: an operation in place must not reach a buffer that others hold."""
-    parameters = {slot.name for slot in network.slots if slot.is_parameter}
+    parameters = {state_entry.name for state_entry in network.state_entries if state_entry.is_parameter}
 
     def isolated(name: str, tensor: torch.Tensor) -> torch.Tensor:
         computed = transform(name, tensor) if transform else tensor

@@ -21,10 +21,10 @@ import torch
 from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 
-from . import stand_ins
+from . import fake_tensors
 from .binding import bind, flatten
-from .kept import kept
-from .network import Network, find_slots, on_copies, refresh_flat_weights
+from .state_guard import kept
+from .network import Network, find_state_entries, on_copies, refresh_flat_weights
 from .perturbation import Transform
 from .refusal import Refusal, refusal_of
 from .script_builder import ScriptNetwork
@@ -89,7 +89,7 @@ def _written(
 
 def read_program(program: Program, network: Network) -> Network:
     """The file read back, holding the tensors that `network` holds. Raises Refusal where it does not fit them."""
-    tensors = {slot.name: slot.place.get() for slot in network.slots}
+    tensors = {state_entry.name: state_entry.place.get() for state_entry in network.state_entries}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -167,16 +167,16 @@ _WRITERS: Dict[str, Callable[[Network, Dict[str, torch.Tensor], str], Program]] 
 
 def _archive(scripted: Any, network: Network, path: str) -> Program:
     """The archive's module is another one than the network's, with the same tensors, until these are replaced."""
-    weights = {slot.name for slot in network.slots if slot.persistent or slot.alias_of}
-    slots = list(find_slots(scripted))
+    weights = {state_entry.name for state_entry in network.state_entries if state_entry.persistent or state_entry.alias_of}
+    state_entries = list(find_state_entries(scripted))
     shells = _Shells()
-    for slot in slots:
-        if slot.name in weights:
-            slot.place.set(shells.of(slot.place.get()))
+    for state_entry in state_entries:
+        if state_entry.name in weights:
+            state_entry.place.set(shells.of(state_entry.place.get()))
     refresh_flat_weights(scripted)
     scripted.save(path + ".debug")
     _leave_out_debugging(path + ".debug", path + ".pt")
-    others = [slot.name for slot in slots if slot.place.table == "_buffers" and slot.name not in weights]
+    others = [state_entry.name for state_entry in state_entries if state_entry.place.table == "_buffers" and state_entry.name not in weights]
     return Program("torchscript", {"non_persistent": ",".join(others)} if others else {}, path + ".pt", [])
 
 
@@ -229,7 +229,7 @@ def _flat_answers(network: Network) -> Iterator[None]:
 @contextlib.contextmanager
 def _buffers_copied(network: Network) -> Iterator[None]:
     """Inside, buffers are copies, which a forward pass may write to."""
-    held = [(slot.place, slot.place.get()) for slot in network.slots if not slot.is_parameter]
+    held = [(state_entry.place, state_entry.place.get()) for state_entry in network.state_entries if not state_entry.is_parameter]
     copies: Dict[int, torch.Tensor] = {}
     try:
         for place, tensor in held:
@@ -350,7 +350,7 @@ class ExportedNetwork(_Program):
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         if set(inputs) != set(self._inputs):
             raise Refusal("usage", f"the program takes {', '.join(self._inputs)}; given {', '.join(inputs)}")
-        held = {slot.name: slot.place.get() for slot in self.slots}
+        held = {state_entry.name: state_entry.place.get() for state_entry in self.state_entries}
         left = iter(self._inputs)
         specs = self._exported.graph_signature.input_specs
         values = [inputs[next(left)] if spec.kind.name == "USER_INPUT" else held[str(spec.target)] for spec in specs]
@@ -396,7 +396,7 @@ class ScriptedNetwork(_Program, ScriptNetwork):
         self._home = home
         names = frozenset(program.options.get("non_persistent", "").split(",")) - {""}
         ScriptNetwork.__init__(self, torch.jit.load(program.path, map_location=home or "cpu").eval(), names)
-        wanted = [slot.name for slot in self.slots if slot.persistent]
+        wanted = [state_entry.name for state_entry in self.state_entries if state_entry.persistent]
         lacking = [name for name in wanted if name not in tensors]
         if lacking:
             raise Refusal("unsupported", f"the archive has a tensor `{lacking[0]}`, which the network has not")

@@ -14,7 +14,7 @@ from typing import Any, Callable
 import torch
 from torch import nn
 
-from .network import Network, find_slots
+from .network import Network, find_state_entries
 from .refusal import Refusal, place_of, refusal_of
 
 
@@ -127,7 +127,7 @@ def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> A
                 module = function(**arguments)
             if not isinstance(module, nn.Module):
                 return module
-            lacking = (slot for slot in find_slots(module) if not slot.persistent and slot.place.get().is_meta)
+            lacking = (state_entry for state_entry in find_state_entries(module) if not state_entry.persistent and state_entry.place.get().is_meta)
             hidden = (part for part in module.modules() if _hides_meta(list(vars(part).values())))
             return None if next(lacking, None) or next(hidden, None) else module
         except BaseException:

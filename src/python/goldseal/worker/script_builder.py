@@ -10,7 +10,7 @@ import torch
 from .layer_watch import LayerRecorder, NotWatchable
 from .mapped_file import map_file
 from .memory import has_memory
-from .network import Network, Slot, find_slots
+from .network import Network, StateEntry, find_state_entries
 from .perturbation import Transform
 from .refusal import Refusal, refusal_of
 
@@ -68,35 +68,35 @@ class ScriptNetwork(Network):
         self._non_persistent = non_persistent
         super().__init__(module)
         self._refuse_hidden()
-        unknown = sorted(non_persistent - {slot.name for slot in self.slots})
+        unknown = sorted(non_persistent - {state_entry.name for state_entry in self.state_entries})
         if unknown:
             raise Refusal("usage", f"option non_persistent names `{unknown[0]}`, which the archive has not")
-        for slot in self.slots:
-            tensor = slot.place.get()
-            if slot.persistent or not has_memory(tensor):
-                slot.place.set(torch.empty(tensor.shape, dtype=tensor.dtype, device="meta"))
+        for state_entry in self.state_entries:
+            tensor = state_entry.place.get()
+            if state_entry.persistent or not has_memory(tensor):
+                state_entry.place.set(torch.empty(tensor.shape, dtype=tensor.dtype, device="meta"))
 
-    def _find_slots(self) -> list[Slot]:
-        slots = [Slot(slot.name, slot.place, slot.name not in self._non_persistent) for slot in find_slots(self.module)]
+    def _find_state_entries(self) -> list[StateEntry]:
+        state_entries = [StateEntry(state_entry.name, state_entry.place, state_entry.name not in self._non_persistent) for state_entry in find_state_entries(self.module)]
         first: dict[Any, str] = {}
-        for i, slot in enumerate(slots):
-            tensor = slot.place.get()
-            if slot.persistent and tensor.numel() > 0:
+        for i, state_entry in enumerate(state_entries):
+            tensor = state_entry.place.get()
+            if state_entry.persistent and tensor.numel() > 0:
                 # On the meta device, tied weights are one object.
                 memory = tensor.data_ptr() if has_memory(tensor) else tensor._cdata
                 view = (memory, tensor.dtype, tuple(tensor.shape), tensor.stride())
-                slots[i] = slot._replace(alias_of=first.get(view, ""))
-                first.setdefault(view, slot.name)
-        return slots
+                state_entries[i] = state_entry._replace(alias_of=first.get(view, ""))
+                first.setdefault(view, state_entry.name)
+        return state_entries
 
     def _refuse_hidden(self) -> None:
         """An attribute that holds a weight once more would compute with the archive's, whatever is loaded. The lists of
         recurrent layers are filled anew (refresh_flat_weights)."""
         held = {}
-        for slot in self.slots:
-            tensor = slot.place.get()
+        for state_entry in self.state_entries:
+            tensor = state_entry.place.get()
             if has_memory(tensor) and tensor.numel() > 0:
-                held[tensor.data_ptr()] = slot.name
+                held[tensor.data_ptr()] = state_entry.name
         for name, value in self._attributes_in_use():
             for tensor in _tensors_in(value):
                 if has_memory(tensor) and tensor.data_ptr() in held:
@@ -121,10 +121,10 @@ class ScriptNetwork(Network):
                     yield name, value
 
     def _refuse_renamed(self) -> None:
-        """An archive's state dict is what its slots are."""
+        """An archive's state dict is what its state entries are."""
 
     @staticmethod
-    def _as_held(slot: Slot, tensor: torch.Tensor) -> torch.Tensor:
+    def _as_held(state_entry: StateEntry, tensor: torch.Tensor) -> torch.Tensor:
         return tensor
 
     def configuration(self) -> dict[str, str]:
@@ -143,7 +143,7 @@ class ScriptNetwork(Network):
         recorder: Optional[LayerRecorder] = None,
     ) -> dict[str, torch.Tensor]:
         graph = self.module._c._get_method("forward").graph
-        if transform and not self.slots and _has_floating_constants(graph):
+        if transform and not self.state_entries and _has_floating_constants(graph):
             raise Refusal(
                 "unsupported",
                 "a frozen archive computes with the weights as they were frozen; it cannot be converted",

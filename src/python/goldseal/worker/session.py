@@ -28,7 +28,7 @@ from .script_builder import build_torchscript
 from .settings import RunSettings, in_force, read_settings, read_threads
 from .tensor_file import read_tensors, write_tensors
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_NONCE = 256
 
 Message = Dict[str, Any]
@@ -178,7 +178,7 @@ class Session:
         self._network = self._built = None
         self._network = self._built = self.builders[name](source, options)
         return {
-            "slots": [slot.describe() for slot in self._network.slots],
+            "state_entries": [entry.describe() for entry in self._network.state_entries],
             "inputs": self._network.inputs(),
             "configuration": self._network.configuration(),
         }
@@ -193,7 +193,7 @@ class Session:
 
     def digest(self, request: Message) -> Message:
         self.network.require_filled()
-        tensors = {slot.name: slot.place.get() for slot in self.network.digested()}
+        tensors = {entry.name: entry.place.get() for entry in self.network.digested()}
         # hashlib lets other threads run while it hashes.
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             digests = list(pool.map(sha256_of, tensors.values()))
@@ -235,7 +235,7 @@ class Session:
         network = self.network
         network.require_filled()
         settings, transform, inputs = self._read_pass(request)
-        leaves = Leaves({slot.name for slot in network.slots if slot.is_parameter}, transform)
+        leaves = Leaves({entry.name for entry in network.state_entries if entry.is_parameter}, transform)
         with in_force(settings), torch.enable_grad():
             outputs = network.run(self._prepared(inputs, transform, settings), leaves)
             reached = reached_elements(outputs, leaves.tensors)
@@ -260,7 +260,7 @@ class Session:
             "builder": program.builder,
             "options": program.options,
             "file": program.path,
-            "slots": [slot.describe() for slot in self._network.slots],
+            "state_entries": [entry.describe() for entry in self._network.state_entries],
             "kept": program.kept,
         }
 

@@ -99,7 +99,7 @@ TEST_CASE("names are never made longer to fit a wrapped network") {
   CHECK(mentions(match.cause, "the network is wrapped"));
 }
 
-TEST_CASE("slots that a state dict does not save may be absent") {
+TEST_CASE("state entries that a state dict does not save may be absent") {
   auto want = keys({"a", "buffer"});
   want[1].required = false;
   CHECK(match_keys(keys({"a"}), want).complete());

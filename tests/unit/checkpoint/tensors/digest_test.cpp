@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/base/crc32.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
 #include "checkpoint/builders.hpp"
@@ -62,7 +62,7 @@ TEST_CASE("digest_everything gives what the single functions give") {
   CHECK(all.tensors[1] == sha256(std::string_view("abcdefgh")));
   CHECK(all.tensors == digest_all(checkpoint));
   CHECK(all.files.at(0).whole == sha256(std::string_view(bytes)));
-  CHECK(all.files.at(0).frame == digest_file(checkpoint, 0).frame);
+  CHECK(all.files.at(0).non_tensor == digest_file(checkpoint, 0).non_tensor);
 }
 
 TEST_CASE("the frame leaves out what tensors cover, and only that") {
@@ -72,7 +72,7 @@ TEST_CASE("the frame leaves out what tensors cover, and only that") {
         zip({{"m/data.pkl", pickle}, {"m/data/0", std::string(first), 0x11111111}, {"m/version", "3\n"}});
     const TemporaryDirectory directory;
     write_file_atomically(directory.path() / "m.pth", bytes);
-    return digest_file(open_checkpoint(directory.path() / "m.pth"), 0).frame;
+    return digest_file(open_checkpoint(directory.path() / "m.pth"), 0).non_tensor;
   };
   CHECK(frame_of("12345678", {2}) == frame_of("12345679", {2}));
   // A storage that no tensor fills stays in the frame: no byte is left without a digest.

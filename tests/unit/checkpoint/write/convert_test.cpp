@@ -5,8 +5,8 @@
 #include "checkpoint/builders.hpp"
 
 #include <goldseal/checkpoint/contents/difference.hpp>
-#include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/contents/summary.hpp>
+#include <goldseal/checkpoint/tensors/element.hpp>
 
 #include <catch.hpp>
 

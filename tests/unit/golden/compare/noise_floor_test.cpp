@@ -45,18 +45,18 @@ TEST_CASE("S0 is never below half a rounding of the output's own size") {
 TEST_CASE("A network that is float64 throughout responds in proportion, one with a float32 layer does not") {
   NoiseProbe pure(doubles({1, 2}));
   pure.add_response(7, doubles({1 + 0x1p-24, 2 - 0x1p-24}));
-  pure.add_island(7, doubles({1 + 0x1p-44, 2 - 0x1p-44}));
+  pure.add_fine(7, doubles({1 + 0x1p-44, 2 - 0x1p-44}));
   CHECK(pure.finish().linear == Approx(1).epsilon(1e-6));
   CHECK(pure.finish().pure());
 
   NoiseProbe deaf(doubles({1, 2}));  // the float32 layer swallows the small change
   deaf.add_response(7, doubles({1 + 0x1p-24, 2 - 0x1p-24}));
-  deaf.add_island(7, doubles({1, 2}));
+  deaf.add_fine(7, doubles({1, 2}));
   CHECK_FALSE(deaf.finish().pure());
 
   NoiseProbe jumpy(doubles({1, 2}));  // or turns it into a whole rounding
   jumpy.add_response(7, doubles({1 + 0x1p-24, 2 - 0x1p-24}));
-  jumpy.add_island(7, doubles({1 + 0x1p-24, 2}));
+  jumpy.add_fine(7, doubles({1 + 0x1p-24, 2}));
   CHECK_FALSE(jumpy.finish().pure());
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("The second probe is held against the seeds that it shares with the fi
   NoiseProbe probe(doubles({1}));
   probe.add_response(1, doubles({1 + 0x1p-24}));
   probe.add_response(2, doubles({1 + 0x1p-20}));
-  probe.add_island(1, doubles({1 + 0x1p-44}));
+  probe.add_fine(1, doubles({1 + 0x1p-44}));
   CHECK(probe.finish().linear == Approx(1).epsilon(1e-6));
 }
 
@@ -149,22 +149,22 @@ TEST_CASE("Goldens that prove nothing are refused, with the reason") {
     return probe.finish();
   };
   const auto nothing = doubles({k_nan, k_infinity});
-  auto objections = object_to(nothing, noise_for(nothing, nothing));
+  auto objections = collect_objections(nothing, noise_for(nothing, nothing));
   REQUIRE(objections.size() == 1);
   CHECK(objections[0].refuse);
   CHECK(objections[0].message == "has no finite element");
 
   const auto constant = doubles({5, 5, 5});
-  objections = object_to(constant, noise_for(constant, constant));
+  objections = collect_objections(constant, noise_for(constant, constant));
   REQUIRE(objections.size() == 1);
   CHECK(objections[0].refuse);
   CHECK(objections[0].message == "does not respond to the weights or the inputs at all");
 
   const auto sound = doubles({1, 2});
   auto noise = noise_for(sound, doubles({1 + 1e-7, 2 - 1e-7}));
-  CHECK(object_to(sound, noise).empty());
+  CHECK(collect_objections(sound, noise).empty());
   calibrate(noise, sound, doubles({1 + 1e-5, 2}));  // a hundred times the response
-  objections = object_to(sound, noise);
+  objections = collect_objections(sound, noise);
   REQUIRE(objections.size() == 1);
   CHECK(objections[0].refuse);
   CHECK_THAT(objections[0].message, Catch::Contains("at most 64 is believed"));
@@ -176,27 +176,27 @@ TEST_CASE("An output that overflows natively and not in float64 is refused") {
   probe.add_response(1, doubles({1 + 1e-7, 70000 + 1e-3}));
   auto noise = probe.finish();
   calibrate(noise, reference, make_tensor("y", DType::float16, {2}, std::vector<std::uint16_t>{0x3C00, 0x7C00}));
-  const auto objections = object_to(reference, noise);
+  const auto objections = collect_objections(reference, noise);
   REQUIRE(objections.size() == 1);
   CHECK(objections[0].refuse);
   CHECK_THAT(objections[0].message, Catch::Contains("1 of 2 elements in a native run alone"));
 }
 
 TEST_CASE("A disturbed input differs wherever it can") {
-  const auto moved = disturb(floats({1, 2, 4}));
+  const auto moved = perturb_input(floats({1, 2, 4}));
   REQUIRE(moved);
   CHECK(element_as_double(*moved, 0) == 2 * 1.0625);
   CHECK(element_as_double(*moved, 2) == 1.0625);
-  CHECK(disturb(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 4})));
-  CHECK_FALSE(disturb(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 3})));
-  CHECK_FALSE(disturb(floats({0, 0})));
+  CHECK(perturb_input(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 4})));
+  CHECK_FALSE(perturb_input(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 3})));
+  CHECK_FALSE(perturb_input(floats({0, 0})));
 }
 
 TEST_CASE("Partly finite and unstable goldens are warned of") {
   const auto partly = doubles({1, k_infinity, 2});
   NoiseProbe probe(partly);
   probe.add_response(1, doubles({1 + 1e-7, k_infinity, k_infinity}));
-  const auto objections = object_to(partly, probe.finish(), probe.unstable());
+  const auto objections = collect_objections(partly, probe.finish(), probe.unstable());
   REQUIRE(objections.size() == 2);
   CHECK_FALSE(objections[0].refuse);
   CHECK(objections[0].message == "is not finite in 1 of 3 elements");

@@ -5,8 +5,8 @@
 #include "golden/halves.hpp"
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/tensors/half.hpp>
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
+#include <goldseal/golden/tensors/half.hpp>
 
 #include <fmt/format.h>
 #include <rapidcheck.h>
@@ -110,7 +110,7 @@ TEST_CASE("The fast roundings agree with the definition on every exponent") {
 }
 
 TEST_CASE("Traces are packed and unpacked") {
-  const std::vector<WeightTrace> traces{{1, 2, 3, 4, 5}, {6, 7, 8, 9, ~std::uint64_t{0}}};
+  const std::vector<WeightFingerprint> traces{{1, 2, 3, 4, 5}, {6, 7, 8, 9, ~std::uint64_t{0}}};
   CHECK(unpack_traces(pack_traces(traces)) == traces);
   CHECK_THROWS_AS(unpack_traces(synthetic::floats({1, 2})), Error);
 }

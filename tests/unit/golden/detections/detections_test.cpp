@@ -2,11 +2,11 @@
 #include "catch.hpp"
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/file/detection_probe.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 #include <goldseal/golden/detections/detection_rows.hpp>
 #include <goldseal/golden/detections/detection_verdict.hpp>
 #include <goldseal/golden/detections/detections.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
+#include <goldseal/golden/file/detection_probe.hpp>
 
 #include <cmath>
 
@@ -70,7 +70,7 @@ DetectionProbe captured(const std::vector<std::size_t>& rows_of_a_coarse_run,
   for (std::int64_t seed = 1; seed <= 4; ++seed) {
     const double size = std::ldexp(seed % 2 == 0 ? 1 : -1, -24);
     add(DetectionProbe::Run::response, seed, outputs(some(native), DType::float64, size));
-    add(DetectionProbe::Run::island, seed, outputs(some(native), DType::float64, std::ldexp(size, -20)));
+    add(DetectionProbe::Run::fine, seed, outputs(some(native), DType::float64, std::ldexp(size, -20)));
   }
   add(DetectionProbe::Run::coarse, 1, outputs(some(rows_of_a_coarse_run), DType::float64, 0x1p-18));
   return probe;

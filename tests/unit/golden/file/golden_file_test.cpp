@@ -5,8 +5,8 @@
 
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
 
 using namespace goldseal;
 using namespace goldseal::golden;
@@ -109,10 +109,10 @@ TEST_CASE("Detections whose outputs do not go together are damage, not read") {
 TEST_CASE("Weight traces travel beside the goldens") {
   const Output output(10, 1e-6, 3.4, 1);
   const auto golden = sample(output);
-  const std::vector<WeightTrace> traces{{1, 2, 3, 4, 5}};
+  const std::vector<WeightFingerprint> traces{{1, 2, 3, 4, 5}};
   const TemporaryDirectory directory;
   const auto path = directory.path() / "golden.safetensors";
   write_file_atomically(path, write_golden({&golden, 1}, traces));
-  CHECK(read_traces(path) == traces);
-  CHECK(read_traces(write(directory, golden)).empty());
+  CHECK(read_fingerprints(path) == traces);
+  CHECK(read_fingerprints(write(directory, golden)).empty());
 }

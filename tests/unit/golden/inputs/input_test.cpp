@@ -4,9 +4,9 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
-#include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
 #include <goldseal/golden/images/png.hpp>
+#include <goldseal/golden/inputs/input.hpp>
 
 #include <png.h>
 

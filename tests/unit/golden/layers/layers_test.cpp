@@ -2,9 +2,9 @@
 #include "catch.hpp"
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/compare/reduced_precision.hpp>
 #include <goldseal/golden/layers/layers.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
 
 #include <cmath>
 #include <limits>
@@ -39,11 +39,11 @@ class Chain {
   }
 
   // As a capture does: 8 responses, 4 of them again at 2^-44, one native run.
-  std::vector<SealedLayer> seal(std::optional<std::size_t> island = std::nullopt) {
+  std::vector<SealedLayer> seal(std::optional<std::size_t> narrow_layer = std::nullopt) {
     LayerProbe probe;
-    probe.set_reference(m_layers, k_rounding, island);
+    probe.set_reference(m_layers, k_rounding, narrow_layer);
     for (std::int64_t seed = 1; seed <= k_probes; ++seed) probe.add_response(seed, with(1));
-    for (std::int64_t seed = 1; seed <= k_islands; ++seed) probe.add_island(seed, with(0x1p-20));
+    for (std::int64_t seed = 1; seed <= k_fine_probes; ++seed) probe.add_fine(seed, with(0x1p-20));
     probe.calibrate(with(3.4), k_bits_float32);
     return probe.finish();
   }
@@ -56,7 +56,7 @@ class Chain {
   std::vector<LayerSketch> m_layers;
 };
 
-LayerTrail follow64(Chain& chain, const std::vector<LayerSketch>& found) {
+LayerTrace follow64(Chain& chain, const std::vector<LayerSketch>& found) {
   return follow_layers(chain.seal(), found, LayerRun::float64, k_bits_float32);
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("A layer's noise is measured from its sketches within a third") {
     CHECK(layer.s0 < k_noise * 1.5);
     CHECK(layer.linear > k_linear_low);
     CHECK(layer.linear < k_linear_high);
-    CHECK(layer.a >= k_least_growth);
+    CHECK(layer.a >= k_least_amplification);
     CHECK(layer.a < 8);
   }
 }
@@ -94,18 +94,18 @@ TEST_CASE("Only what computes rounds: constants and elements that are moved are 
 
 TEST_CASE("A float64 run with what sound machines differ by parts at no layer") {
   Chain chain;
-  const auto trail = follow64(chain, chain.with(12 * 0x1p-29));
-  CHECK(trail.steps.size() == 4);
-  CHECK_FALSE(trail.first);
-  CHECK(trail.departure.empty());
+  const auto trace = follow64(chain, chain.with(12 * 0x1p-29));
+  CHECK(trace.steps.size() == 4);
+  CHECK_FALSE(trace.first);
+  CHECK(trace.departure.empty());
 }
 
 TEST_CASE("The first layer that differs is named, though all behind it differ too") {
   Chain chain;
-  const auto trail = follow64(chain, chain.with(1e-3, 2));
-  REQUIRE(trail.first == 2);
-  CHECK(trail.steps[2].label == "block.norm (batch_norm)");
-  CHECK(trail.steps[1].ratio < trail.steps[1].limit);
+  const auto trace = follow64(chain, chain.with(1e-3, 2));
+  REQUIRE(trace.first == 2);
+  CHECK(trace.steps[2].label == "block.norm (batch_norm)");
+  CHECK(trace.steps[1].ratio < trace.steps[1].limit);
 }
 
 TEST_CASE("A native run is judged by the native limit") {
@@ -146,9 +146,9 @@ TEST_CASE("A traced convolution is the one that the code calls") {
   auto traced = chain.with(0x1p-27);
   for (auto& layer : traced)
     if (layer.op == "aten::conv2d") layer.op = "aten::_convolution";
-  const auto trail = follow64(chain, traced);
-  CHECK(trail.departure.empty());
-  CHECK(!trail.first);
+  const auto trace = follow64(chain, traced);
+  CHECK(trace.departure.empty());
+  CHECK(!trace.first);
   traced[2].op = "aten::_convolution";
   CHECK(follow64(chain, traced).departure ==
         "the network computes block.norm (_convolution) where the seal has block.norm (batch_norm)");
@@ -171,8 +171,8 @@ TEST_CASE("A second layer of one name is numbered") {
   layers[3] = layers[0];
   probe.set_reference(layers);
   probe.add_response(1, layers);
-  const auto trail = follow_layers(probe.finish(), layers, LayerRun::float64, k_bits_float32);
-  CHECK(trail.steps[3].label == "stem (conv2d) #2");
+  const auto trace = follow_layers(probe.finish(), layers, LayerRun::float64, k_bits_float32);
+  CHECK(trace.steps[3].label == "stem (conv2d) #2");
 }
 
 TEST_CASE("A layer that perturbed native runs left alone has the noise that they were given") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/golden/compare/lanes.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <goldseal/base/error.hpp>
 
@@ -13,8 +13,9 @@
 namespace goldseal::golden {
 namespace {
 
-LaneVerdict judge(const Deviation& deviation, double diffuse, double diffuse_limit, double local, double local_limit) {
-  LaneVerdict verdict;
+OutputVerdict judge(const Deviation& deviation, double diffuse, double diffuse_limit, double local,
+                    double local_limit) {
+  OutputVerdict verdict;
   verdict.diffuse = diffuse;
   verdict.diffuse_limit = diffuse_limit;
   verdict.local = local;
@@ -27,28 +28,28 @@ LaneVerdict judge(const Deviation& deviation, double diffuse, double diffuse_lim
 
 }  // namespace
 
-double LaneVerdict::severity() const {
+double OutputVerdict::severity() const {
   if (mask_differs) return std::numeric_limits<double>::infinity();
   return std::max(diffuse / diffuse_limit, local / local_limit);
 }
 
-LaneVerdict judge_shadow(const Deviation& deviation, const NoiseFloor& noise, bool same_artifact) {
-  const double limit = same_artifact && noise.pure() ? k_shadow_pure : k_shadow_loose;
+OutputVerdict judge_float64(const Deviation& deviation, const NoiseFloor& noise, bool same_artifact) {
+  const double limit = same_artifact && noise.pure() ? k_float64_pure : k_float64_loose;
   return judge(deviation, deviation.rms_ratio, limit, deviation.max_ratio, k_local * limit);
 }
 
-LaneVerdict judge_native_strict(const Deviation& deviation, const NoiseFloor& noise) {
+OutputVerdict judge_native_strict(const Deviation& deviation, const NoiseFloor& noise) {
   return judge(deviation, deviation.rms_ratio / noise.a, k_native_diffuse, deviation.max_ratio / noise.b,
                k_native_local);
 }
 
-LaneVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits) {
+OutputVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits) {
   const double coarser = std::ldexp(1.0, k_bits_float32 - bits);
   return judge(deviation, deviation.rms_ratio, k_policy_diffuse * coarser, deviation.max_ratio / noise.b,
                k_native_local + k_policy_local * coarser);
 }
 
-LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise) {
+OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise) {
   const int bits = noise.native ? k_bits_float32 : noise.bits;
   return bits < k_bits_float32 ? judge_native_policy(deviation, noise, bits) : judge_native_strict(deviation, noise);
 }

@@ -23,33 +23,33 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
   if (observed.quick)
     return skipped(
         "not asked for (--depth quick): reduced sensitivity, small changes of code or configuration pass unseen");
-  auto lanes = judge_lanes(observed, &OutputObservation::shadow, [](const OutputObservation& output) {
-    return golden::judge_shadow(*output.shadow, output.noise);
+  auto summary = judge_outputs(observed, &OutputObservation::float64, [](const OutputObservation& output) {
+    return golden::judge_float64(*output.float64, output.noise);
   });
-  if (lanes.judged == 0 && only_discrete(observed))
+  if (summary.judged == 0 && only_discrete(observed))
     return skipped("every output is of integers or bools: golden.discrete");
-  if (lanes.judged == 0 && any_without_float64(observed))
+  if (summary.judged == 0 && any_without_float64(observed))
     return skipped("the network has no float64 path: golden.native and the digests judge, at reduced sensitivity");
-  if (lanes.judged == 0)
+  if (summary.judged == 0)
     return undecided(observed.without_float64.empty()
                          ? "no output has a float64 run to be judged by"
                          : fmt::format("no output has a float64 run to be judged by: {}", observed.without_float64),
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
-  if (lanes.worst == nullptr && !observed.without_float64.empty())
+  if (summary.worst == nullptr && !observed.without_float64.empty())
     return undecided(fmt::format("not every float64 run was made: {}", observed.without_float64),
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
-  if (lanes.worst == nullptr) {
-    lanes.detail.message = fmt::format("in float64, all {} outputs agree with the seal", lanes.judged);
-    return std::move(lanes.detail);
+  if (summary.worst == nullptr) {
+    summary.detail.message = fmt::format("in float64, all {} outputs agree with the seal", summary.judged);
+    return std::move(summary.detail);
   }
-  const auto difference = tell_difference(lanes);
+  const auto difference = tell_difference(summary);
   auto failure =
-      failed(fmt::format("in float64, {} {}: {}", output_name(*lanes.worst), difference.phrase, cause(observed)),
+      failed(fmt::format("in float64, {} {}: {}", output_name(*summary.worst), difference.phrase, cause(observed)),
              difference.expected, difference.actual,
              "compare the network's description with the sealed one; model.configuration and "
              "file.architecture name what differs");
-  const auto& worst = *lanes.worst;
-  failure = with_detail(std::move(failure), std::move(lanes));
+  const auto& worst = *summary.worst;
+  failure = with_detail(std::move(failure), std::move(summary));
   failure.message += tell_layers(observed, worst, golden::LayerRun::float64, failure);
   failure.message += tell_trials(observed, worst, golden::LayerRun::float64, failure);
   return failure;
@@ -57,8 +57,8 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
 
 }  // namespace
 
-const Check k_golden_shadow{
-    .id = "golden.shadow",
+const Check k_golden_float64{
+    .id = "golden.float64",
     .title = "The float64 answers agree (S)",
     .explanation =
         "The model is run again with weights and inputs in float64 and compared with the float64 outputs in the seal. "

@@ -16,16 +16,16 @@ namespace goldseal {
 
 /// What the file is called: `architecture.cfg`, `architecture.pt`, `architecture.pt2`. Throws Error{unsupported} for a
 /// form whose network lies in no such file (plugin, python), with what to seal instead.
-[[nodiscard]] std::string enclosed_name(const ModelSpec& model);
+[[nodiscard]] std::string embedded_name(const ModelSpec& model);
 
 /// Writes that file into `directory`; `network` is the one that `model` built. Throws Error{unsupported} for one that
 /// takes no weights: they are in its code.
-[[nodiscard]] FileRecord enclose(const ModelSpec& model, const BuiltNetwork& network,
-                                 const std::filesystem::path& directory);
+[[nodiscard]] FileRecord embed(const ModelSpec& model, const BuiltNetwork& network,
+                               const std::filesystem::path& directory);
 
-/// Builds the network from the enclosed file, loads the checkpoint into it and runs every case once more: a pass where
+/// Builds the network from the embedded file, loads the checkpoint into it and runs every case once more: a pass where
 /// each answers as it was sealed, in every bit where a repetition does.
-[[nodiscard]] Finding judge_enclosed(Worker& worker, const ModelSpec& enclosed, const Checkpoint& checkpoint,
+[[nodiscard]] Finding judge_embedded(Worker& worker, const ModelSpec& embedded, const Checkpoint& checkpoint,
                                      const KeyMatch& match, const std::vector<golden::GoldenTensors>& sealed,
                                      const std::vector<GoldenCase>& records);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`capture --enclose`: what the seal holds is enough for a target: `enclose.py GOLDSEAL TORCH_DIR [OTHER_TORCH_DIR]`.
+"""`capture --embed`: what the seal holds is enough for a target: `embed.py GOLDSEAL TORCH_DIR [OTHER_TORCH_DIR]`.
 
 Exit code 125: this interpreter has no torch, and the test counts as skipped."""
 
@@ -90,15 +90,15 @@ def prove(goldseal, folder, form, file, options, state, here, others):
     shutil.copy(file, home / file.name)
     torch.save(state, home / "weights.pth")
     model = f"{form}:{home / file.name}{options}"
-    code, report, error = run(goldseal, "capture", home / "weights.pth", "--model", model, *INPUT, *here, "--enclose")
-    expect(code == 0 and findings(report)["seal.architecture"]["status"] == "pass", f"{form}: an architecture is enclosed", report, error)
+    code, report, error = run(goldseal, "capture", home / "weights.pth", "--model", model, *INPUT, *here, "--embed")
+    expect(code == 0 and findings(report)["seal.architecture"]["status"] == "pass", f"{form}: an architecture is embedded", report, error)
     seal = home / "weights.seal"
-    enclosed = seal / f"architecture{file.suffix}"
-    record = [r for r in tomllib.loads((seal / "manifest.toml").read_text())["model"]["file"] if r["role"] == "enclosed"]
-    expect(len(record) == 1 and record[0]["path"] == enclosed.name and record[0]["bytes"] == enclosed.stat().st_size,
+    embedded = seal / f"architecture{file.suffix}"
+    record = [r for r in tomllib.loads((seal / "manifest.toml").read_text())["model"]["file"] if r["role"] == "embedded"]
+    expect(len(record) == 1 and record[0]["path"] == embedded.name and record[0]["bytes"] == embedded.stat().st_size,
            f"{form}: the manifest names it", record)
     weights = state["wide.weight"].numel() * 4 if "wide.weight" in state else 1 << 30
-    expect(enclosed.stat().st_size < weights / 4, f"{form}: it holds no weights", enclosed.stat().st_size)
+    expect(embedded.stat().st_size < weights / 4, f"{form}: it holds no weights", embedded.stat().st_size)
 
     target = folder / f"{form}-target"
     target.mkdir()
@@ -108,14 +108,14 @@ def prove(goldseal, folder, form, file, options, state, here, others):
     interpreter = [("--runtime", f"python={sys.executable}")] if form == "torchscript" else []
     for runtime in (here, *others, *interpreter):
         code, report, error = run(goldseal, *call, *runtime, folder=target)
-        expect(code == 0 and enclosed.name in facts(report) and findings(report)["golden.shadow"]["status"] == "pass",
+        expect(code == 0 and embedded.name in facts(report) and findings(report)["golden.float64"]["status"] == "pass",
                f"{form}: a target needs the seal and the checkpoint alone ({runtime[1]})", report, error)
 
     code, report, error = run(goldseal, *call, "--model", model, *here, folder=target)
-    expect(code == 0 and enclosed.name not in facts(report) and findings(report)["file.architecture"]["status"] == "pass",
+    expect(code == 0 and embedded.name not in facts(report) and findings(report)["file.architecture"]["status"] == "pass",
            f"{form}: a --model that is given wins", report, error)
 
-    copy = target / "weights.seal" / enclosed.name
+    copy = target / "weights.seal" / embedded.name
     damaged = bytearray(copy.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     copy.write_bytes(damaged)
@@ -132,8 +132,8 @@ def prove_code(goldseal, folder, here, others):
     torch.save(nn.Linear(768, 4).state_dict(), folder / "linear.pth")
     (folder / "written.py").write_text("from torch.nn import Linear\n")
     call = ("capture", "linear.pth", "--input", "random:1x768,seed=7", *interpreter, "--force", "-o", "code.seal")
-    code, report, error = run(goldseal, *call, "--model", "python:written:Linear?in_features=768&out_features=4", "--enclose", folder=folder)
-    expect(code == 0 and findings(report)["seal.architecture"]["status"] == "pass", "the program of the user's code is enclosed", report, error)
+    code, report, error = run(goldseal, *call, "--model", "python:written:Linear?in_features=768&out_features=4", "--embed", folder=folder)
+    expect(code == 0 and findings(report)["seal.architecture"]["status"] == "pass", "the program of the user's code is embedded", report, error)
     file = next((folder / "code.seal").glob("architecture.*"))
     expect(file.stat().st_size < 768 * 16, "without its weights", file.stat().st_size)
     target = folder / "without-code"
@@ -142,7 +142,7 @@ def prove_code(goldseal, folder, here, others):
     shutil.copy(folder / "linear.pth", target / "linear.pth")
     for runtime in ((), here, *others):
         code, report, error = run(goldseal, "verify", "code.seal", *runtime, folder=target)
-        expect(code == 0 and file.name in facts(report) and findings(report)["golden.shadow"]["status"] == "pass",
+        expect(code == 0 and file.name in facts(report) and findings(report)["golden.float64"]["status"] == "pass",
                f"a target needs none of the code ({runtime})", report, error)
     code, report, error = run(goldseal, "verify", "code.seal", *interpreter, folder=folder)
     expect(code == 0 and file.name not in facts(report), "Python runs the code itself", report, error)
@@ -153,14 +153,14 @@ def prove_code(goldseal, folder, here, others):
                                          "        y = super().forward(x)\n        return torch.tensor(y.tolist(), dtype=y.dtype) + 0 * y\n")
     shutil.rmtree(folder / "code.seal")
     model = ("--model", "python:unwritten:Linear?in_features=768&out_features=4")
-    code, report, error = run(goldseal, *call, *model, "--enclose", folder=folder)
+    code, report, error = run(goldseal, *call, *model, "--embed", folder=folder)
     expect(code == 2 and "TorchScript: " in error and "a trace: " in error and report is None,
            "code that cannot be written down is refused, with the reasons", report, error)
     expect(not (folder / "code.seal").exists(), "and nothing is written")
-    code, report, error = run(goldseal, *call, *model, "--enclose-if-possible", folder=folder)
+    code, report, error = run(goldseal, *call, *model, "--embed-if-possible", folder=folder)
     expect(code == 0 and findings(report)["seal.architecture"]["status"] == "warn", "or sealed without, with a warning", report, error)
     expect(not list((folder / "code.seal").glob("architecture.*")), "and no architecture in the seal")
-    code, report, error = run(goldseal, *call, "--model", "plugin:libnone.so", "--enclose", folder=folder)
+    code, report, error = run(goldseal, *call, "--model", "plugin:libnone.so", "--embed", folder=folder)
     expect(code == 2 and "torch.jit.script" in error, "other code is refused, with what to do", report, error)
 
 
@@ -180,13 +180,13 @@ def main(goldseal, torch_directory, *other_directories):
             torch.jit.script(empty).save(str(folder / "meta.pt"))
             torch.save(nn.Linear(768, 4).state_dict(), folder / "linear.pth")
             code, report, error = run(goldseal, "capture", folder / "linear.pth", "--model", f"torchscript:{folder / 'meta.pt'}",
-                                      "--input", "random:1x768,seed=7", *here, "--enclose")
-            expect(code == 0, "an archive of the meta device is enclosed as it is", report, error)
+                                      "--input", "random:1x768,seed=7", *here, "--embed")
+            expect(code == 0, "an archive of the meta device is embedded as it is", report, error)
 
         whole = torch.jit.script(Classifier().eval())
         whole.save(str(folder / "whole.pt"))
-        code, report, error = run(goldseal, "capture", folder / "whole.pt", *INPUT, *here, "--enclose", "-o", folder / "whole.seal")
-        expect(code == 0, "a checkpoint that is its own architecture is enclosed too", report, error)
+        code, report, error = run(goldseal, "capture", folder / "whole.pt", *INPUT, *here, "--embed", "-o", folder / "whole.seal")
+        expect(code == 0, "a checkpoint that is its own architecture is embedded too", report, error)
         (folder / "moved").mkdir()
         (folder / "whole.pt").rename(folder / "moved" / "whole.pt")
         code, report, error = run(goldseal, "verify", folder / "whole.seal", "--checkpoint", folder / "moved" / "whole.pt", *here)

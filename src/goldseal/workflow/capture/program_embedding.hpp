@@ -16,7 +16,7 @@
 // The program of a network that is code, as a file of the seal, so that a target needs none of the code.
 namespace goldseal {
 
-/// The largest program that is enclosed. That of a network of a thousand operators has 2 MB; what is far above holds
+/// The largest program that is embedded. That of a network of a thousand operators has 2 MB; what is far above holds
 /// tables that the code makes.
 inline constexpr std::uint64_t k_most_program_bytes = 64U << 20U;
 
@@ -24,9 +24,9 @@ inline constexpr std::uint64_t k_most_program_bytes = 64U << 20U;
 /// then 20 ms an operator; code that unrolls a loop without end is given up.
 inline constexpr std::chrono::seconds k_program_limit{120};
 
-/// What was enclosed of a network's code.
-struct EnclosedCode {
-  EnclosedProgram program;
+/// What was embedded of a network's code.
+struct EmbeddedCode {
+  EmbeddedProgram program;
   FileRecord file;
   std::string what;  ///< in words: `a program of torch.export`
 };
@@ -35,9 +35,9 @@ struct EnclosedCode {
 /// whichever first gives the sealed answers in both runs, native and float64. It goes into `directory` without its
 /// weights. `judge` starts a worker that then builds the network from that file and must answer alike; it may give
 /// none. Throws Error{unsupported} where no form does, with the reason of each.
-[[nodiscard]] EnclosedCode enclose_code(Worker& worker, const Checkpoint& checkpoint,
-                                        const std::vector<golden::GoldenTensors>& sealed,
-                                        const std::vector<GoldenCase>& records, const std::filesystem::path& directory,
-                                        const std::function<std::unique_ptr<Worker>()>& judge);
+[[nodiscard]] EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint,
+                                      const std::vector<golden::GoldenTensors>& sealed,
+                                      const std::vector<GoldenCase>& records, const std::filesystem::path& directory,
+                                      const std::function<std::unique_ptr<Worker>()>& judge);
 
 }  // namespace goldseal

@@ -11,7 +11,7 @@
 namespace goldseal::golden {
 
 /// What one lane of the golden verdict says of one output. The ratios are those that the lane holds against its limits.
-struct LaneVerdict {
+struct OutputVerdict {
   bool pass = false;
   double diffuse = 0;
   double diffuse_limit = 0;
@@ -23,19 +23,20 @@ struct LaneVerdict {
   [[nodiscard]] double severity() const;
 };
 
-/// S: the float64 shadow. `same_artifact` is false where the network was transformed (frozen, folded) after capture.
-[[nodiscard]] LaneVerdict judge_shadow(const Deviation& deviation, const NoiseFloor& noise, bool same_artifact = true);
+/// S: the float64 run. `same_artifact` is false where the network was transformed (frozen, folded) after capture.
+[[nodiscard]] OutputVerdict judge_float64(const Deviation& deviation, const NoiseFloor& noise,
+                                          bool same_artifact = true);
 
 /// N, strict lane: rms(e)/(A·S0) and max|e|/(B·φ), in the precision of the weights (float32 or wider).
-[[nodiscard]] LaneVerdict judge_native_strict(const Deviation& deviation, const NoiseFloor& noise);
+[[nodiscard]] OutputVerdict judge_native_strict(const Deviation& deviation, const NoiseFloor& noise);
 
 /// N, policy lane: what a run at `bits` significant bits may do. 11 for TF32 and float16, 8 for bfloat16. For networks
 /// that compute with so many it is the native lane.
-[[nodiscard]] LaneVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits);
+[[nodiscard]] OutputVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits);
 
 /// The native lane for what the network computes with (`noise.bits`); the strict one where the noise itself is of
 /// native runs.
-[[nodiscard]] LaneVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise);
+[[nodiscard]] OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise);
 
 /// R: two runs on the same machine, bit by bit.
 struct RepeatVerdict {

@@ -10,11 +10,11 @@
 // The file of a seal that holds the architecture without its weights, as capture and verify find it.
 namespace goldseal {
 
-/// The enclosed file's record; null where the seal has none.
-[[nodiscard]] const FileRecord* find_enclosed(const Manifest& manifest);
+/// The embedded file's record; null where the seal has none.
+[[nodiscard]] const FileRecord* find_embedded(const Manifest& manifest);
 
-/// The enclosed file as it is found in the seal; nothing where the seal has none.
-[[nodiscard]] std::optional<FileObservation> observe_enclosed(const Manifest& manifest,
+/// The embedded file as it is found in the seal; nothing where the seal has none.
+[[nodiscard]] std::optional<FileObservation> observe_embedded(const Manifest& manifest,
                                                               const std::filesystem::path& seal);
 
 }  // namespace goldseal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program of a network's code in the seal: what is enclosed, that a machine without the code verifies with it, and that
+"""The program of a network's code in the seal: what is embedded, that a machine without the code verifies with it, and that
 training goes on as it was. The command is the one that GOLDSEAL_COMMAND names."""
 import json
 import os
@@ -34,21 +34,21 @@ def has_libtorch():
     return re.search(r"^libtorch .*\n(?:  .*\n)*?  worker +(?! |none)", listed, re.MULTILINE) is not None
 
 
-class EncloseTest(InDirectory):
+class EmbedTest(InDirectory):
     def sealed(self, model, inputs, **arguments):
-        """The report's finding on the architecture is what the warnings tell; none: it is enclosed."""
+        """The report's finding on the architecture is what the warnings tell; none: it is embedded."""
         torch.save(model.state_dict(), "net.pth")
-        arguments.setdefault("enclose", "auto")
+        arguments.setdefault("embed", "auto")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             path = goldseal.seal(model, "net.pth", inputs=inputs, on_error="raise", **arguments)
         self.assertEqual(str(path), "net.seal")
         return [str(entry.message) for entry in caught if entry.category is goldseal.GoldsealWarning]
 
-    def enclosed(self):
+    def embedded(self):
         with open("net.seal/manifest.toml", encoding="utf-8") as file:
             text = file.read()
-        table = re.search(r'^\[model\.enclosed\]\nbuilder = "(\w+)"$', text, re.MULTILINE)
+        table = re.search(r'^\[model\.embedded\]\nbuilder = "(\w+)"$', text, re.MULTILINE)
         files = [name for name in os.listdir("net.seal") if name.startswith("architecture")]
         self.assertEqual(len(files), 1 if table else 0)
         return (table.group(1), os.path.join("net.seal", files[0])) if table else None
@@ -66,7 +66,7 @@ class EncloseTest(InDirectory):
                               env=environment, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         report = json.loads(done.stdout)
-        shadow = [finding["status"] for finding in report["findings"] if finding["id"] == "golden.shadow"]
+        shadow = [finding["status"] for finding in report["findings"] if finding["id"] == "golden.float64"]
         self.assertEqual(shadow, ["pass"])
         return json.dumps(report["facts"])
 
@@ -75,7 +75,7 @@ class EncloseTest(InDirectory):
         model = networks.Residual(width=32)
         model(IMAGE)  # statistics of its own
         self.assertEqual(self.sealed(model, IMAGE, factory="networks:Residual?width=32"), [])
-        builder, file = self.enclosed()
+        builder, file = self.embedded()
         self.assertEqual(builder, "export" if EXPORTS else "torchscript")
         self.assertLess(os.path.getsize(file), os.path.getsize("net.pth") / 2)
         facts = self.verified_without_the_code()
@@ -83,10 +83,10 @@ class EncloseTest(InDirectory):
         self.assertIn("networks:Residual of this machine was not run", facts)
         self.assertTrue(goldseal.verify("net.seal"), "the code itself is verified by this Python")
 
-    def test_code_that_branches_on_data_is_enclosed_as_torchscript(self):
+    def test_code_that_branches_on_data_is_embedded_as_torchscript(self):
         model = networks.Branching()
         self.assertEqual(self.sealed(model, VECTOR), [])
-        self.assertEqual(self.enclosed()[0], "torchscript")
+        self.assertEqual(self.embedded()[0], "torchscript")
         self.verified_without_the_code()
 
     def test_values_that_no_state_dict_holds_travel_with_the_program(self):
@@ -94,28 +94,28 @@ class EncloseTest(InDirectory):
                               (networks.Shared(), VECTOR)):
             with self.subTest(type(model).__name__):
                 self.assertEqual(self.sealed(model, inputs), [])
-                self.assertIsNotNone(self.enclosed())
+                self.assertIsNotNone(self.embedded())
                 self.verified_without_the_code()
 
     def test_code_that_cannot_be_written_down_is_sealed_without_and_a_warning_says_why(self):
         warned = self.sealed(networks.Force(), VECTOR)
         self.assertEqual(len(warned), 1)
-        for part in ("does not enclose", "torch.export: ", "TorchScript: ", "a trace: "):
+        for part in ("does not embed", "torch.export: ", "TorchScript: ", "a trace: "):
             self.assertIn(part, warned[0])
-        self.assertIsNone(self.enclosed())
+        self.assertIsNone(self.embedded())
         self.assertTrue(goldseal.verify("net.seal"))
-        self.assertEqual(self.sealed(networks.Force(), VECTOR, enclose=False), [])
+        self.assertEqual(self.sealed(networks.Force(), VECTOR, embed=False), [])
         shutil.rmtree("net.seal")
         with self.assertRaises(goldseal.GoldsealError):
-            self.sealed(networks.Force(), VECTOR, enclose=True)
+            self.sealed(networks.Force(), VECTOR, embed=True)
         self.assertFalse(os.path.exists("net.seal"))
         with self.assertRaises(ValueError):
-            self.sealed(networks.Force(), VECTOR, enclose="perhaps")
+            self.sealed(networks.Force(), VECTOR, embed="perhaps")
 
-    def test_a_trace_that_froze_an_answer_is_not_enclosed(self):
+    def test_a_trace_that_froze_an_answer_is_not_embedded(self):
         warned = self.sealed(networks.Frozen(), VECTOR)
         self.assertEqual(len(warned), 1, warned)
-        self.assertIsNone(self.enclosed())
+        self.assertIsNone(self.embedded())
 
     def test_a_trace_that_froze_what_the_weights_were_is_written_down_again(self):
         model = networks.Leaning()
@@ -126,15 +126,15 @@ class EncloseTest(InDirectory):
             self.verified_without_the_code()
 
     @unittest.skipUnless(EXPORTS, "torch.export of PyTorch 2.8 or newer is needed")
-    def test_half_precision_code_that_converts_is_enclosed_and_computes_in_float64_like_the_code(self):
+    def test_half_precision_code_that_converts_is_embedded_and_computes_in_float64_like_the_code(self):
         self.assertEqual(self.sealed(networks.HalfNorm(), VECTOR), [])
-        self.assertEqual(self.enclosed()[0], "export")
+        self.assertEqual(self.embedded()[0], "export")
         self.verified_without_the_code()
 
     def test_outputs_that_are_picked_are_what_the_program_answers(self):
         model = networks.Odd()
         self.assertEqual(self.sealed(model, torch.rand(3), outputs=lambda answer: answer["good"] * model.weight), [])
-        self.assertIsNotNone(self.enclosed())
+        self.assertIsNotNone(self.embedded())
         self.verified_without_the_code()
 
     def test_the_model_is_left_as_it_was(self):
@@ -144,7 +144,7 @@ class EncloseTest(InDirectory):
         parameters = [(name, id(parameter), parameter.requires_grad) for name, parameter in model.named_parameters()]
         state = torch.get_rng_state()
         self.sealed(model, VECTOR)
-        self.assertIsNotNone(self.enclosed())
+        self.assertIsNotNone(self.embedded())
         self.assertTrue(model.training and torch.is_grad_enabled())
         self.assertTrue(torch.equal(torch.get_rng_state(), state))
         self.assertEqual([(n, id(p), p.requires_grad) for n, p in model.named_parameters()], parameters)
@@ -158,7 +158,7 @@ class EncloseTest(InDirectory):
         wrapped = [nn.DataParallel(networks.Residual())] + ([torch.compile(networks.Residual())] if EXPORTS else [])
         for model in wrapped:
             self.assertEqual(self.sealed(model, IMAGE, factory=networks.Residual), [])
-            self.assertIsNotNone(self.enclosed())
+            self.assertIsNotNone(self.embedded())
 
     @unittest.skipUnless(EXPORTS, "torch.export of PyTorch 2.8 or newer is needed")
     def test_a_program_is_written_down_once_until_the_code_is_another(self):
@@ -177,7 +177,7 @@ class EncloseTest(InDirectory):
                 with torch.no_grad():
                     model.linear.weight += 0.1
                 self.assertEqual(self.sealed(model, VECTOR, factory=f"networks:Scaled?factor={factor}"), [])
-                self.assertEqual((self.enclosed()[0], len(calls)), ("export", expected))
+                self.assertEqual((self.embedded()[0], len(calls)), ("export", expected))
             self.verified_without_the_code()
         finally:
             torch.export.export = export

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/workflow/capture/enclosure.hpp>
+#include <goldseal/workflow/capture/architecture_embedding.hpp>
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 
 std::set<std::string> weights_of(const BuiltNetwork& network) {
   std::set<std::string> names;
-  for (const auto& slot : network.slots) {
-    if (slot.required) names.insert(slot.name);
+  for (const auto& entry : network.state_entries) {
+    if (entry.required) names.insert(entry.name);
   }
   return names;
 }
@@ -32,15 +32,15 @@ void write_without_weights(const ModelSpec& model, const BuiltNetwork& network, 
   if (weights.empty()) {
     throw Error(ErrorKind::unsupported, model.source,
                 "expected a network that takes weights, found a frozen one, whose weights are part of its code",
-                "export it without torch.jit.freeze, or seal it without --enclose: the file is needed whole");
+                "export it without torch.jit.freeze, or seal it without --embed: the file is needed whole");
   }
   if (model.builder == "export") return write_weightless_export(model.source, file);
   write_weightless_torchscript(model.source, weights, file);
 }
 
 // Nothing where each output is as it was sealed, else the name of one that is not.
-std::optional<std::string> odd_output(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& found,
-                                      bool repeatable) {
+std::optional<std::string> deviating_output(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& found,
+                                            bool repeatable) {
   for (const auto& output : sealed.outputs) {
     const auto* const tensor = find_tensor(found, output.native.name);
     const bool shaped = tensor != nullptr && tensor->shape == output.native.shape;
@@ -52,45 +52,45 @@ std::optional<std::string> odd_output(const golden::GoldenTensors& sealed, const
 
 }  // namespace
 
-std::string enclosed_name(const ModelSpec& model) {
+std::string embedded_name(const ModelSpec& model) {
   if (model.builder == "darknet") return "architecture.cfg";
   if (model.builder == "torchscript") return "architecture.pt";
   if (model.builder == "export") return "architecture.pt2";
-  throw Error(ErrorKind::unsupported, "--enclose",
+  throw Error(ErrorKind::unsupported, "--embed",
               fmt::format("expected a network that lies in a file of its own, found {}:{}, which is code",
                           model.builder, model.source),
               "export the module (torch.jit.script(model).save, or torch.export.save) and name that file with --model "
-              "torchscript:FILE.pt or --model export:FILE.pt2; or seal it without --enclose");
+              "torchscript:FILE.pt or --model export:FILE.pt2; or seal it without --embed");
 }
 
-FileRecord enclose(const ModelSpec& model, const BuiltNetwork& network, const fs::path& directory) {
-  const auto name = enclosed_name(model);
+FileRecord embed(const ModelSpec& model, const BuiltNetwork& network, const fs::path& directory) {
+  const auto name = embedded_name(model);
   OutputFile file(directory / name, false);
   write_without_weights(model, network, file);
   file.commit();
   const MappedFile written(directory / name);
-  return {std::string(k_enclosed_role), name, written.size(), sha256(written.bytes()), std::nullopt};
+  return {std::string(k_embedded_role), name, written.size(), sha256(written.bytes()), std::nullopt};
 }
 
-Finding judge_enclosed(Worker& worker, const ModelSpec& enclosed, const Checkpoint& checkpoint, const KeyMatch& match,
+Finding judge_embedded(Worker& worker, const ModelSpec& embedded, const Checkpoint& checkpoint, const KeyMatch& match,
                        const std::vector<golden::GoldenTensors>& sealed, const std::vector<GoldenCase>& records) {
   Finding finding;
   finding.id = "seal.architecture";
-  const auto network = build_network(worker, enclosed);
-  worker.load(checkpoint, placements_of(match, network.slots));
+  const auto network = build_network(worker, embedded);
+  worker.load(checkpoint, assignments_of(match, network.state_entries));
   for (std::size_t i = 0; i < sealed.size(); ++i) {
-    const CaseRunner runner(worker, sealed[i].inputs, "enclosed");
-    const auto odd = odd_output(sealed[i], runner.run({}), records[i].repeatable);
+    const CaseRunner runner(worker, sealed[i].inputs, "embedded");
+    const auto odd = deviating_output(sealed[i], runner.run({}), records[i].repeatable);
     if (!odd) continue;
     finding.status = Status::fail;
     finding.message =
-        fmt::format("the network built from the enclosed architecture gives another {}/{}", sealed[i].name, *odd);
+        fmt::format("the network built from the embedded architecture gives another {}/{}", sealed[i].name, *odd);
     finding.remedy =
-        "the file keeps weights where no state dict has them: seal without --enclose, and keep the file beside the "
+        "the file keeps weights where no state dict has them: seal without --embed, and keep the file beside the "
         "seal";
     return finding;
   }
-  finding.message = "the network built from the enclosed architecture gives the sealed answers";
+  finding.message = "the network built from the embedded architecture gives the sealed answers";
   return finding;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/workflow/shared/enclosed_file.hpp>
+#include <goldseal/workflow/shared/embedded_file.hpp>
 
 #include <goldseal/base/mapped_file.hpp>
 
@@ -9,14 +9,14 @@ namespace goldseal {
 
 namespace fs = std::filesystem;
 
-const FileRecord* find_enclosed(const Manifest& manifest) {
+const FileRecord* find_embedded(const Manifest& manifest) {
   const auto& files = manifest.model.files;
-  const auto found = std::ranges::find(files, k_enclosed_role, &FileRecord::role);
+  const auto found = std::ranges::find(files, k_embedded_role, &FileRecord::role);
   return found == files.end() ? nullptr : &*found;
 }
 
-std::optional<FileObservation> observe_enclosed(const Manifest& manifest, const fs::path& seal) {
-  const auto* const record = find_enclosed(manifest);
+std::optional<FileObservation> observe_embedded(const Manifest& manifest, const fs::path& seal) {
+  const auto* const record = find_embedded(manifest);
   if (record == nullptr) return std::nullopt;
   FileObservation file;
   file.role = record->role;

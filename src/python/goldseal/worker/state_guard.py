@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from .memory import is_whole
-from .reach import MISSING, cell_contents, global_hooks, is_installed, named_globals, parts_of
+from .reachable_state import MISSING, cell_contents, global_hooks, is_installed, named_globals, parts_of
 
 _MOST_VISITED = 200_000
 _DEPTH = 3

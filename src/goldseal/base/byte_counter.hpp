@@ -7,7 +7,7 @@
 namespace goldseal {
 
 /// How far a long pass over files is: bytes, counted by the threads at work and read by the one that shows progress.
-struct Tally {
+struct ByteCounter {
   std::atomic<std::uint64_t> done{0};
   std::atomic<std::uint64_t> total{0};  ///< 0 until the pass has begun
 };

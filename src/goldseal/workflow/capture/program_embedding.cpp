@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/workflow/capture/code_enclosure.hpp>
+#include <goldseal/workflow/capture/program_embedding.hpp>
 
 #include <checks/catalogue.hpp>
 #include <checks/observation.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/workflow/capture/architecture_embedding.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/case_runner.hpp>
-#include <goldseal/workflow/capture/enclosure.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/output_comparison.hpp>
 
@@ -46,7 +46,7 @@ const auto& questions() {
   static const std::array k_questions{Question{&k_golden_structure, "it gives other outputs than the code"},
                                       Question{&k_golden_discrete, "it gives other integers than the code"},
                                       Question{&k_golden_detections, "it finds other objects than the code"},
-                                      Question{&k_golden_shadow, "in float64 it does not give the code's answers"},
+                                      Question{&k_golden_float64, "in float64 it does not give the code's answers"},
                                       Question{&k_golden_native, "it does not give the code's answers"}};
   return k_questions;
 }
@@ -77,22 +77,22 @@ std::optional<std::string> otherwise(Worker& worker, const std::vector<golden::G
   return std::nullopt;
 }
 
-std::optional<std::string> otherwise_in_judge(Worker& judge, const ModelSpec& enclosed, const Checkpoint& checkpoint,
+std::optional<std::string> otherwise_in_judge(Worker& judge, const ModelSpec& embedded, const Checkpoint& checkpoint,
                                               const std::vector<golden::GoldenTensors>& sealed,
                                               const std::vector<GoldenCase>& records) {
-  const auto network = build_network(judge, enclosed);
-  const auto match = match_keys(keys_of(checkpoint), network.slots);
+  const auto network = build_network(judge, embedded);
+  const auto match = match_keys(keys_of(checkpoint), network.state_entries);
   if (!match.complete()) return "it takes other weights than the code";
-  judge.load(checkpoint, placements_of(match, network.slots));
+  judge.load(checkpoint, assignments_of(match, network.state_entries));
   auto odd = otherwise(judge, sealed, records);
   judge.finish();
   if (odd) return fmt::format("{}: {}", judge.hello().runtime, *odd);
   return std::nullopt;
 }
 
-class Enclosing {
+class Embedding {
  public:
-  Enclosing(Worker& worker, const Checkpoint& checkpoint, const std::vector<golden::GoldenTensors>& sealed,
+  Embedding(Worker& worker, const Checkpoint& checkpoint, const std::vector<golden::GoldenTensors>& sealed,
             const std::vector<GoldenCase>& records, fs::path directory,
             const std::function<std::unique_ptr<Worker>()>& judge)
       : m_worker(worker),
@@ -102,11 +102,11 @@ class Enclosing {
         m_directory(std::move(directory)),
         m_judge(judge) {}
 
-  EnclosedCode run() {
+  EmbeddedCode run() {
     std::string reasons;
     for (const auto& form : k_forms) {
       const auto reason = try_form(form);
-      if (!reason) return std::move(m_enclosed);
+      if (!reason) return std::move(m_embedded);
       reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", form.label, *reason);
       discard();
     }
@@ -134,7 +134,7 @@ class Enclosing {
           m_worker.write_program({std::string(form.name), inputs.inputs(), m_worker.run_directory() / "program",
                                   k_program_limit, k_most_program_bytes, anew});
       kept = written.kept;
-      return enclose_as(form, written);
+      return embed_as(form, written);
     } catch (const Error& error) {
       // These end the capture too.
       if (error.kind() == ErrorKind::interrupted || !m_worker.is_well()) throw;
@@ -142,26 +142,26 @@ class Enclosing {
     }
   }
 
-  std::optional<std::string> enclose_as(const Form& form, const WrittenProgram& written) {
-    const auto match = match_keys(keys_of(m_checkpoint), written.network.slots);
+  std::optional<std::string> embed_as(const Form& form, const WrittenProgram& written) {
+    const auto match = match_keys(keys_of(m_checkpoint), written.network.state_entries);
     if (!match.complete()) return "it takes other weights than the code";
     if (auto odd = otherwise(m_worker, m_sealed, m_records)) return odd;
     const ModelSpec spec{written.builder, written.file.string(), written.options};
-    m_enclosed = {
-        {written.builder, written.options}, enclose(spec, written.network, m_directory), std::string(form.what)};
-    if (m_enclosed.file.bytes > k_most_program_bytes) return "it is too large";
-    return ask_judge({written.builder, (m_directory / m_enclosed.file.path).string(), written.options});
+    m_embedded = {
+        {written.builder, written.options}, embed(spec, written.network, m_directory), std::string(form.what)};
+    if (m_embedded.file.bytes > k_most_program_bytes) return "it is too large";
+    return ask_judge({written.builder, (m_directory / m_embedded.file.path).string(), written.options});
   }
 
-  std::optional<std::string> ask_judge(const ModelSpec& enclosed) const {
+  std::optional<std::string> ask_judge(const ModelSpec& embedded) const {
     const auto judge = m_judge();
-    return judge ? otherwise_in_judge(*judge, enclosed, m_checkpoint, m_sealed, m_records) : std::nullopt;
+    return judge ? otherwise_in_judge(*judge, embedded, m_checkpoint, m_sealed, m_records) : std::nullopt;
   }
 
   void discard() {
     std::error_code ignored;
-    if (!m_enclosed.file.path.empty()) fs::remove(m_directory / m_enclosed.file.path, ignored);
-    m_enclosed = {};
+    if (!m_embedded.file.path.empty()) fs::remove(m_directory / m_embedded.file.path, ignored);
+    m_embedded = {};
   }
 
   Worker& m_worker;
@@ -170,15 +170,15 @@ class Enclosing {
   const std::vector<GoldenCase>& m_records;
   fs::path m_directory;
   const std::function<std::unique_ptr<Worker>()>& m_judge;
-  EnclosedCode m_enclosed;
+  EmbeddedCode m_embedded;
 };
 
 }  // namespace
 
-EnclosedCode enclose_code(Worker& worker, const Checkpoint& checkpoint,
-                          const std::vector<golden::GoldenTensors>& sealed, const std::vector<GoldenCase>& records,
-                          const fs::path& directory, const std::function<std::unique_ptr<Worker>()>& judge) {
-  return Enclosing(worker, checkpoint, sealed, records, directory, judge).run();
+EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint, const std::vector<golden::GoldenTensors>& sealed,
+                        const std::vector<GoldenCase>& records, const fs::path& directory,
+                        const std::function<std::unique_ptr<Worker>()>& judge) {
+  return Embedding(worker, checkpoint, sealed, records, directory, judge).run();
 }
 
 }  // namespace goldseal

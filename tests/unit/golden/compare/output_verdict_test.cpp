@@ -4,7 +4,7 @@
 #include "catch.hpp"
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/compare/lanes.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <limits>
 
@@ -33,12 +33,12 @@ NoiseFloor growth(double a, double b, double linear = 1) {
 
 TEST_CASE("Each lane passes at its limit and fails above it") {
   const double k = 256 * 0x1p-29;
-  CHECK(judge_shadow(ratios(k, 16 * k), growth(4, 4)).pass);
-  CHECK_FALSE(judge_shadow(ratios(k * 1.001, k), growth(4, 4)).pass);
-  CHECK_FALSE(judge_shadow(ratios(k, 16.001 * k), growth(4, 4)).pass);
-  CHECK(judge_shadow(ratios(4, 64), growth(4, 4, 0.2)).pass);
-  CHECK_FALSE(judge_shadow(ratios(4.01, 64), growth(4, 4, 0.2)).pass);
-  CHECK(judge_shadow(ratios(4, 64), growth(4, 4), false).pass);
+  CHECK(judge_float64(ratios(k, 16 * k), growth(4, 4)).pass);
+  CHECK_FALSE(judge_float64(ratios(k * 1.001, k), growth(4, 4)).pass);
+  CHECK_FALSE(judge_float64(ratios(k, 16.001 * k), growth(4, 4)).pass);
+  CHECK(judge_float64(ratios(4, 64), growth(4, 4, 0.2)).pass);
+  CHECK_FALSE(judge_float64(ratios(4.01, 64), growth(4, 4, 0.2)).pass);
+  CHECK(judge_float64(ratios(4, 64), growth(4, 4), false).pass);
 
   CHECK(judge_native_strict(ratios(16 * 5, 256 * 6), growth(5, 6)).pass);
   CHECK_FALSE(judge_native_strict(ratios(16.1 * 5, 0), growth(5, 6)).pass);
@@ -52,8 +52,8 @@ TEST_CASE("Each lane passes at its limit and fails above it") {
 TEST_CASE("A mask that differs, or a ratio that is no number, fails every lane") {
   auto masked = ratios(0, 0);
   masked.mask_mismatches = 1;
-  CHECK_FALSE(judge_shadow(masked, growth(4, 4)).pass);
-  CHECK(judge_shadow(masked, growth(4, 4)).mask_differs);
+  CHECK_FALSE(judge_float64(masked, growth(4, 4)).pass);
+  CHECK(judge_float64(masked, growth(4, 4)).mask_differs);
   CHECK_FALSE(judge_native_strict(masked, growth(4, 4)).pass);
   const auto none = ratios(std::numeric_limits<double>::quiet_NaN(), 0);
   CHECK_FALSE(judge_native_strict(none, growth(4, 4)).pass);
@@ -77,8 +77,8 @@ TEST_CASE("Another machine's rounding raises no alarm in any lane") {
       const auto native = compare(output.native(rho, 9000 + seed), output.reference, output.floor);
       CHECK(judge_native_strict(native, output.floor).pass);
     }
-    const auto shadow = compare(output.shadow(19, 7000 + seed), output.reference, output.floor);
-    CHECK(judge_shadow(shadow, output.floor).pass);
+    const auto shadow = compare(output.float64(19, 7000 + seed), output.reference, output.floor);
+    CHECK(judge_float64(shadow, output.floor).pass);
   }
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("The weakest faults that were measured are found in their lane") {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const Output output(200 + 97 * seed, 1e-6 * static_cast<double>(1 + seed), 3.4, seed);
     // A single flipped mantissa bit in the shadow, TF32 where it was forbidden, one wrong element.
-    CHECK_FALSE(judge_shadow(compare(output.shadow(1500, seed), output.reference, output.floor), output.floor).pass);
+    CHECK_FALSE(judge_float64(compare(output.float64(1500, seed), output.reference, output.floor), output.floor).pass);
     CHECK_FALSE(
         judge_native_strict(compare(output.native(4000, seed), output.reference, output.floor), output.floor).pass);
     auto values = output.values;
