@@ -55,7 +55,7 @@ says "did you mean darknet:...?"
 expect 2 "$GOLDSEAL" capture x.pth --model darknet:x.cfg --input image=random:1xx8
 expect 2 "$GOLDSEAL" verify x.seal --runtime libtorch=/nowhere
 says "/nowhere"
-expect 2 "$GOLDSEAL" explain golden.shadw
+expect 2 "$GOLDSEAL" explain golden.flaot64
 says "did you mean golden.float64?"
 expect 0 "$GOLDSEAL" --version
 expect 0 "$GOLDSEAL" --help

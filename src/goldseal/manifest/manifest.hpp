@@ -16,7 +16,7 @@
 namespace goldseal {
 
 /// The format that this version writes. Every older one is read; a newer one is refused.
-inline constexpr std::int64_t k_manifest_format = 1;
+inline constexpr std::int64_t k_manifest_format = 2;
 
 /// The role of an architecture that lies in the seal itself.
 inline constexpr std::string_view k_embedded_role = "embedded";

@@ -32,7 +32,7 @@ TEST_CASE("a policy that extends another changes only what it says") {
 }
 
 TEST_CASE("an unknown check is named with its line and the nearest that exists") {
-  const auto error = refusal("[policy]\nname='x'\n[checks]\n'golden.shadw'={severity='warn'}\n");
+  const auto error = refusal("[policy]\nname='x'\n[checks]\n'golden.flaot64'={severity='warn'}\n");
   CHECK(error.kind() == ErrorKind::usage);
   CHECK(error.where() == "p.toml:4");
   CHECK(error.remedy() == "did you mean \"golden.float64\"?");
