@@ -28,8 +28,8 @@ bool is_not_installed(const Check& check, const Environment& machine) {
 std::optional<Finding> judge_without_cuda(const Check& check, const Observation& observed,
                                           const CheckSettings& settings, const RuleResult& result) {
   const bool states_cuda = check.fact == "torch.cuda_build" || check.fact == "torch.cudnn_build";
-  if (!states_cuda || observed.found.boolean("torch.cuda") != false) return std::nullopt;
-  const bool cannot_load = observed.found.has("torch.gpu_library_error");
+  if (!states_cuda || observed.machine.environment.boolean("torch.cuda") != false) return std::nullopt;
+  const bool cannot_load = observed.machine.environment.has("torch.gpu_library_error");
   const std::string_view why =
       cannot_load ? "the CUDA half of PyTorch cannot be loaded here" : "PyTorch here is built without CUDA";
   if (!sealed_on_gpu(observed) && settings.rule.kind != RuleKind::equal)
@@ -42,7 +42,7 @@ std::optional<Finding> judge_without_cuda(const Check& check, const Observation&
 
 Finding compare_fact(const Check& check, const Observation& observed, const CheckSettings& settings) {
   const auto* const sealed = observed.sealed.environment.find(check.fact);
-  const auto* const found = observed.found.find(check.fact);
+  const auto* const found = observed.machine.environment.find(check.fact);
   if (settings.rule.kind == RuleKind::ignore) return skipped(fmt::format("{}: the policy ignores it", check.title));
   if (sealed == nullptr && settings.rule.values.empty())
     return skipped(fmt::format("{}: the seal does not say", check.title));
@@ -59,11 +59,11 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
       return skipped(fmt::format("{}: the seal does not say", check.title));
     case RuleOutcome::missing:
       if (auto without = judge_without_cuda(check, observed, settings, result)) return std::move(*without);
-      if (!observed.asked_pytorch)
+      if (!observed.machine.asked_pytorch)
         return skipped(fmt::format("{}: known only where PyTorch runs (verify, or probe --runtime)", check.title));
-      finding = undecided(
-          fmt::format("{} is {}", check.title,
-                      is_not_installed(check, observed.found) ? "not installed here" : "not known of this machine"));
+      finding = undecided(fmt::format(
+          "{} is {}", check.title,
+          is_not_installed(check, observed.machine.environment) ? "not installed here" : "not known of this machine"));
       break;
     case RuleOutcome::incomparable:
       finding = undecided(fmt::format("{} cannot be compared: {}", check.title, result.detail));

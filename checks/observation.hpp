@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/compute.hpp>
+#include <goldseal/base/device.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/golden/compare/comparison.hpp>
@@ -13,22 +15,23 @@
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/worker.hpp>
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace goldseal {
 
 /// A file of the model as it was found on this machine.
 struct FileObservation {
-  std::string role;  ///< as in FileRecord
+  FileRole role = FileRole::checkpoint;
   std::string path;  ///< where it was looked for
   bool present = false;
   std::uint64_t bytes = 0;
   std::optional<Digest> sha256;
   std::optional<Digest> non_tensor_sha256;
-  std::string container;
   std::vector<std::pair<std::string, std::string>> notes;  ///< rule and message, from the reader
   bool packed_weights = false;                             ///< it holds weights that no digest of a tensor vouches for
   /// Why it could not be read: the reader's error, in parts.
@@ -55,22 +58,22 @@ struct OutputObservation {
   std::optional<golden::RepeatVerdict> repeat;
   std::optional<golden::DiscreteVerdict> discrete;          ///< of integers and bools: the native run
   std::optional<golden::DiscreteVerdict> discrete_float64;  ///< the same in float64
-  std::string device = {};  ///< the GPU that computed it, where the model was run on several
-  std::string structure;    ///< what is wrong with its name, shape or type; empty for nothing
+  std::optional<Device> device = {};  ///< the GPU that computed it, where the model was run on several
+  std::string structure;              ///< what is wrong with its name, shape or type; empty for nothing
 };
 
 /// A case, or an output of one, with the GPU where there are several: `default on cuda:1`.
-[[nodiscard]] inline std::string run_name(const std::string& what, const std::string& device) {
-  return device.empty() ? what : what + " on " + device;
+[[nodiscard]] inline std::string run_name(const std::string& what, const std::optional<Device>& device) {
+  return device ? what + " on " + device->text() : what;
 }
 
 /// The objects that one run found beside the sealed ones.
 struct DetectionObservation {
   std::string golden_case;
   std::string outputs;  ///< `boxes, scores, labels`
-  std::string run;      ///< `native` or `float64`
+  Compute run = Compute::native;
   golden::DetectionVerdict verdict;
-  std::string device = {};  ///< as in OutputObservation
+  std::optional<Device> device = {};  ///< as in OutputObservation
 };
 
 /// A run made once more with one thing changed, because it did not agree as it was.
@@ -78,7 +81,7 @@ struct TrialObservation {
   std::string golden_case;
   std::string setting;  ///< `oneDNN off`
   double severity = 0;  ///< the worst output's OutputVerdict::severity
-  golden::LayerRun run = golden::LayerRun::native;
+  Compute run = Compute::native;
   std::string cause = {};   ///< what it means where the difference goes; empty where the setting says it
   std::string remedy = {};  ///< what to do then; empty where the check's own says it
   double agrees_at = 1;     ///< the greatest severity that counts as gone: less where chance could bring it to 1
@@ -87,9 +90,9 @@ struct TrialObservation {
 /// A run that did not agree, followed along the sealed layers.
 struct LayerObservation {
   std::string golden_case;
-  golden::LayerRun run = golden::LayerRun::float64;
+  Compute run = Compute::float64;
   golden::LayerTrace trace;
-  std::string device = {};  ///< as in OutputObservation
+  std::optional<Device> device = {};  ///< as in OutputObservation
 };
 
 /// An input that this machine's own preprocessing made, held against the sealed one.
@@ -104,21 +107,67 @@ struct InputObservation {
 struct WorkerObservation {
   std::string runtime;  ///< for people: `libtorch 2.13.0 (…)`
   bool done = false;    ///< every request was answered
-  std::optional<WorkerFailure> failure;
-  std::string refusal;  ///< the worker's own words where it declined
-  std::string refusal_where;
-  std::string refusal_remedy;
-  std::string sandbox;      ///< how it was confined, in words; empty where none was started
-  std::string device = {};  ///< where it failed, of several
+  std::optional<WorkerFailure> failure = {};
+  std::string refusal = {};  ///< the worker's own words where it declined
+  std::string refusal_where = {};
+  std::string refusal_remedy = {};
+  std::string sandbox = {};           ///< how it was confined, in words; empty where none was started
+  std::optional<Device> device = {};  ///< where it failed, of several
 };
 
 /// Where the model was to be run, and what there is.
 struct DeviceObservation {
-  std::string asked;                 ///< --device as it was given; empty: as sealed
-  std::string sealed;                ///< where the golden outputs were computed: `cpu`, `cuda:0`
-  std::vector<std::string> offered;  ///< what the runtime has: `cpu`, `cuda:0`
-  std::vector<std::string> used;     ///< those chosen; empty where what was asked for is not there
+  std::string asked = {};            ///< --device as it was given; empty: as sealed
+  Device sealed = {};                ///< where the golden outputs were computed
+  std::vector<Device> offered = {};  ///< what the runtime has
+  std::vector<Device> used = {};     ///< those chosen; empty where what was asked for is not there
   bool refused = false;              ///< nothing was loaded: worker.device says why
+};
+
+/// How much of a model's run was asked for: `--depth`.
+enum class RunDepth {
+  none,   ///< the machine alone was to be judged
+  quick,  ///< one native run
+  full,   ///< also a repetition and the float64 run
+};
+
+struct RunDepthTraits {
+  RunDepth kind;
+  std::string_view name;
+};
+inline constexpr std::array k_run_depths{RunDepthTraits{RunDepth::none, "none"},
+                                         RunDepthTraits{RunDepth::quick, "quick"},
+                                         RunDepthTraits{RunDepth::full, "full"}};
+static_assert(is_indexed_by_kind(k_run_depths));
+
+/// What the files say without PyTorch: filled by who reads them (workflow/verify/file_examination.hpp).
+struct FileFindings {
+  std::vector<FileObservation> found;
+  std::optional<Digest> golden_sha256;                ///< of golden.safetensors; nothing where the file is missing
+  std::optional<KeyObservation> keys;                 ///< the checkpoint's held against the seal's
+  std::map<std::string, Digest> tensors;              ///< digests of the checkpoint's, by the network's names
+  std::map<std::string, std::string> weight_changes;  ///< what happened to those that are not as sealed, in words
+};
+
+/// What is known of this machine: filled by the probes, and by a worker that was asked.
+struct MachineFindings {
+  Environment environment;
+  bool asked_pytorch = false;  ///< `environment` has what only a running PyTorch knows
+};
+
+/// What the model's run gave, or saved results of one: filled by workflow/verify/model_run.hpp.
+struct RunFindings {
+  RunDepth depth = RunDepth::none;
+  std::optional<WorkerObservation> worker;
+  std::optional<DeviceObservation> device;
+  std::optional<KeyObservation> network_keys;  ///< the checkpoint's held against those of the network as built
+  std::optional<std::vector<LoadedTensor>> loaded_tensors;
+  std::optional<std::map<std::string, std::string>> configuration;
+  std::string without_float64;  ///< why the float64 run was declined; empty where it was not
+  std::vector<OutputObservation> outputs;
+  std::vector<DetectionObservation> detections;
+  std::vector<TrialObservation> trials;
+  std::vector<LayerObservation> layers;  ///< of the cases whose answers differ with the sealed weights
 };
 
 /// Everything that the checks may look at: what was sealed, and what was found here. Plain values, so that every check
@@ -126,26 +175,11 @@ struct DeviceObservation {
 /// are skipped.
 struct Observation {
   Manifest sealed;
-  Environment found;
-  bool asked_pytorch = false;  ///< `found` has what only a running PyTorch knows
-  bool with_model = false;     ///< the model was to be run, not the machine judged alone
-  bool quick = false;          ///< no float64 run and no repetition were asked for
-  std::vector<FileObservation> files;
-  std::optional<Digest> golden_sha256;  ///< of golden.safetensors as found; nothing where the file is missing
-  std::optional<KeyObservation> sealed_keys;
-  std::optional<KeyObservation> network_keys;
-  std::map<std::string, Digest> file_tensors;         ///< digests of the checkpoint's tensors by the network's names
-  std::map<std::string, std::string> weight_changes;  ///< what happened to those that are not as sealed, in words
-  std::optional<std::vector<LoadedTensor>> loaded_tensors;
-  std::optional<std::map<std::string, std::string>> configuration;
-  std::optional<WorkerObservation> worker;
-  std::optional<DeviceObservation> device;
-  std::string without_float64;  ///< why the float64 run was declined here; empty where it was not
-  std::vector<OutputObservation> outputs;
-  std::vector<DetectionObservation> detections;
-  std::vector<TrialObservation> trials;
-  std::vector<LayerObservation> layers;  ///< of the cases whose answers differ with the sealed weights
-  std::vector<InputObservation> inputs;  ///< those that were given to be compared
+  FileFindings files;
+  MachineFindings machine;
+  RunFindings run;
+  std::vector<InputObservation>
+      inputs;  ///< those that were given to be compared (workflow/verify/input_observation.hpp)
 };
 
 }  // namespace goldseal

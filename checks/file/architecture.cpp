@@ -8,9 +8,9 @@ namespace goldseal {
 namespace {
 
 Finding judge_architecture(const Observation& observed, const CheckSettings&) {
-  const auto* const record = find_record(observed, "architecture");
-  const auto* const file = find_file(observed, "architecture");
-  if (file == nullptr && find_file(observed, k_embedded_role) != nullptr)
+  const auto* const record = find_record(observed, FileRole::architecture);
+  const auto* const file = find_file(observed, FileRole::architecture);
+  if (file == nullptr && find_file(observed, FileRole::embedded) != nullptr)
     return skipped("the network is built from what the seal embeds: seal.architecture");
   if (record == nullptr || file == nullptr) return skipped("the network is not described by a file of its own");
   if (!file->present) {

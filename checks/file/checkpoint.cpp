@@ -42,29 +42,29 @@ std::vector<std::string> changed_shards(const Observation& observed) {
   const auto name_of = [](const std::string& path) { return std::filesystem::path(path).filename().string(); };
   std::vector<std::string> changed;
   for (const auto& record : observed.sealed.model.files) {
-    if (record.role != "shard") continue;
+    if (record.role != FileRole::shard) continue;
     const auto same = [&](const FileObservation& file) {
-      return file.role == "shard" && name_of(file.path) == name_of(record.path) && file.sha256 == record.sha256;
+      return file.role == FileRole::shard && name_of(file.path) == name_of(record.path) && file.sha256 == record.sha256;
     };
-    if (std::ranges::none_of(observed.files, same)) changed.push_back(escape_unprintable(name_of(record.path)));
+    if (std::ranges::none_of(observed.files.found, same)) changed.push_back(escape_unprintable(name_of(record.path)));
   }
   return changed;
 }
 
 std::string say_files(const Observation& observed, const FileObservation& file) {
-  const auto shards = std::ranges::count(observed.sealed.model.files, "shard", &FileRecord::role);
+  const auto shards = std::ranges::count(observed.sealed.model.files, FileRole::shard, &FileRecord::role);
   if (shards == 0) return fmt::format("the checkpoint is the sealed file, {} bytes", format_count(file.bytes));
   return fmt::format("the checkpoint's {} files are the sealed ones", shards + 1);
 }
 
 Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
-  const auto* const record = find_record(observed, "checkpoint");
-  const auto* const file = find_file(observed, "checkpoint");
+  const auto* const record = find_record(observed, FileRole::checkpoint);
+  const auto* const file = find_file(observed, FileRole::checkpoint);
   if (record == nullptr || file == nullptr) return skipped("no checkpoint was looked at");
   if (!file->damage.empty()) return damaged(*record, *file);
   const auto changed = changed_shards(observed);
   if (file->sha256 == record->sha256 && changed.empty()) return with_notes(passed(say_files(observed, *file)), *file);
-  if (!all_as_sealed(observed.sealed.model.tensors, observed.file_tensors))
+  if (!all_as_sealed(observed.sealed.model.tensors, observed.files.tensors))
     return with_notes(skipped("another file than the sealed one; see tensors.file for what differs"), *file);
   if (file->packed_weights) {
     return failed("the checkpoint is another file than was sealed, and its packed weights have no digests of their own",

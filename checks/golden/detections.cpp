@@ -19,7 +19,7 @@ void tell(Table& table, const DetectionObservation& observed, const std::vector<
           std::string_view what) {
   for (const auto& object : objects) {
     if (table.rows.size() == k_most_told) return;
-    table.rows.push_back({observed.golden_case, observed.run, std::string(what), object});
+    table.rows.push_back({observed.golden_case, std::string(to_string(observed.run)), std::string(what), object});
   }
 }
 
@@ -30,13 +30,13 @@ std::string summary(const golden::DetectionVerdict& verdict) {
 }
 
 Finding judge_detected(const Observation& observed, const CheckSettings&) {
-  if (observed.outputs.empty()) return nothing_to_judge(observed);
-  if (observed.detections.empty()) return skipped("no output holds detections");
+  if (observed.run.outputs.empty()) return nothing_to_judge(observed);
+  if (observed.run.detections.empty()) return skipped("no output holds detections");
   Table table{"objects", {"case", "run", "what", "object"}, {}};
   const DetectionObservation* worst = nullptr;
   std::size_t settled = 0;
   std::size_t unsettled = 0;
-  for (const auto& detections : observed.detections) {
+  for (const auto& detections : observed.run.detections) {
     settled = std::max(settled, detections.verdict.sealed);
     unsettled = std::max(unsettled, detections.verdict.unsettled);
     if (detections.verdict.pass()) continue;
@@ -52,12 +52,12 @@ Finding judge_detected(const Observation& observed, const CheckSettings&) {
                           settled, unsettled, unsettled == 1 ? "is" : "are"));
   }
   const auto place = run_name(worst->golden_case, worst->device);
-  auto finding =
-      failed(fmt::format("the {} run of {} finds other objects: {}", worst->run, place, summary(worst->verdict)),
-             fmt::format("{} objects in {}", worst->verdict.sealed, worst->outputs),
-             fmt::format("{} objects; {}", worst->verdict.found, summary(worst->verdict)),
-             "mend what golden.float64 or golden.native names; if neither does, compare the thresholds of "
-             "the selecting step with those that were sealed");
+  auto finding = failed(
+      fmt::format("the {} run of {} finds other objects: {}", to_string(worst->run), place, summary(worst->verdict)),
+      fmt::format("{} objects in {}", worst->verdict.sealed, worst->outputs),
+      fmt::format("{} objects; {}", worst->verdict.found, summary(worst->verdict)),
+      "mend what golden.float64 or golden.native names; if neither does, compare the thresholds of "
+      "the selecting step with those that were sealed");
   if (!table.rows.empty()) finding.tables.push_back(std::move(table));
   return finding;
 }

@@ -20,23 +20,23 @@ bool agrees(const Observation& observed, const OutputObservation& output, const 
   return !output.native || native_lane(output, settings.permitted_bits).pass;
 }
 
-bool agrees(const Observation& observed, const std::string& device, const CheckSettings& settings) {
+bool agrees(const Observation& observed, const Device& device, const CheckSettings& settings) {
   const auto of_device = [&](const auto& observation) { return observation.device == device; };
   const auto finds_others = [&](const DetectionObservation& found) {
     return of_device(found) && !found.verdict.pass();
   };
-  if (std::ranges::any_of(observed.detections, finds_others)) return false;
-  return std::ranges::any_of(observed.outputs, of_device) &&
-         std::ranges::all_of(observed.outputs, [&](const OutputObservation& output) {
+  if (std::ranges::any_of(observed.run.detections, finds_others)) return false;
+  return std::ranges::any_of(observed.run.outputs, of_device) &&
+         std::ranges::all_of(observed.run.outputs, [&](const OutputObservation& output) {
            return !of_device(output) || agrees(observed, output, settings);
          });
 }
 
 Finding judge_devices(const Observation& observed, const CheckSettings& settings) {
-  if (!observed.device || observed.device->used.size() < 2) return skipped("the model ran on one device");
-  if (observed.outputs.empty()) return nothing_to_judge(observed);
-  const auto& devices = observed.device->used;
-  std::vector<std::string> odd;
+  if (!observed.run.device || observed.run.device->used.size() < 2) return skipped("the model ran on one device");
+  if (observed.run.outputs.empty()) return nothing_to_judge(observed);
+  const auto& devices = observed.run.device->used;
+  std::vector<Device> odd;
   for (const auto& device : devices) {
     if (!agrees(observed, device, settings)) odd.push_back(device);
   }

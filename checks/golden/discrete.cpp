@@ -19,12 +19,12 @@ void add_row(Table& table, const OutputObservation& output, std::string_view run
 }
 
 Finding judge_discrete_outputs(const Observation& observed, const CheckSettings&) {
-  if (observed.outputs.empty()) return nothing_to_judge(observed);
+  if (observed.run.outputs.empty()) return nothing_to_judge(observed);
   Table table{"integers and bools",
               {"output", "run", "judged", "left to rounding", "differing", "first", "expected", "found"},
               {}};
   const OutputObservation* worst = nullptr;
-  for (const auto& output : observed.outputs) {
+  for (const auto& output : observed.run.outputs) {
     if (output.discrete) add_row(table, output, "native", *output.discrete);
     if (output.discrete_float64) add_row(table, output, "float64", *output.discrete_float64);
     const bool passes =

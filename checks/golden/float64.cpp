@@ -19,8 +19,8 @@ std::string cause(const Observation& observed) {
 }
 
 Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) {
-  if (observed.outputs.empty()) return nothing_to_judge(observed);
-  if (observed.quick)
+  if (observed.run.outputs.empty()) return nothing_to_judge(observed);
+  if (observed.run.depth == RunDepth::quick)
     return skipped(
         "not asked for (--depth quick): reduced sensitivity, small changes of code or configuration pass unseen");
   auto summary = judge_outputs(observed, &OutputObservation::float64, [](const OutputObservation& output) {
@@ -31,12 +31,12 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
   if (summary.judged == 0 && any_without_float64(observed))
     return skipped("the network has no float64 path: golden.native and the digests judge, at reduced sensitivity");
   if (summary.judged == 0)
-    return undecided(observed.without_float64.empty()
+    return undecided(observed.run.without_float64.empty()
                          ? "no output has a float64 run to be judged by"
-                         : fmt::format("no output has a float64 run to be judged by: {}", observed.without_float64),
+                         : fmt::format("no output has a float64 run to be judged by: {}", observed.run.without_float64),
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
-  if (summary.worst == nullptr && !observed.without_float64.empty())
-    return undecided(fmt::format("not every float64 run was made: {}", observed.without_float64),
+  if (summary.worst == nullptr && !observed.run.without_float64.empty())
+    return undecided(fmt::format("not every float64 run was made: {}", observed.run.without_float64),
                      "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
   if (summary.worst == nullptr) {
     summary.detail.message = fmt::format("in float64, all {} outputs agree with the seal", summary.judged);
@@ -50,8 +50,8 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
              "file.architecture name what differs");
   const auto& worst = *summary.worst;
   failure = with_detail(std::move(failure), std::move(summary));
-  failure.message += tell_layers(observed, worst, golden::LayerRun::float64, failure);
-  failure.message += tell_trials(observed, worst, golden::LayerRun::float64, failure);
+  failure.message += tell_layers(observed, worst, Compute::float64, failure);
+  failure.message += tell_trials(observed, worst, Compute::float64, failure);
   return failure;
 }
 

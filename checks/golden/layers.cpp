@@ -43,12 +43,11 @@ std::string phrase_of(const golden::LayerTrace& trace) {
 
 }  // namespace
 
-std::string tell_layers(const Observation& observed, const OutputObservation& output, golden::LayerRun run,
-                        Finding& failure) {
-  const auto found = std::ranges::find_if(observed.layers, [&](const LayerObservation& layers) {
+std::string tell_layers(const Observation& observed, const OutputObservation& output, Compute run, Finding& failure) {
+  const auto found = std::ranges::find_if(observed.run.layers, [&](const LayerObservation& layers) {
     return layers.golden_case == output.golden_case && layers.device == output.device && layers.run == run;
   });
-  if (found == observed.layers.end()) {
+  if (found == observed.run.layers.end()) {
     return sealed_with_layers(observed, output.golden_case)
                ? ""
                : "; the seal has no sketches of the layers, so the first one that differs cannot be named";

@@ -23,13 +23,13 @@ std::string precision_clue(const OutputObservation& output) {
 }
 
 bool all_same_bits(const Observation& observed) {
-  return std::ranges::all_of(observed.outputs, [](const OutputObservation& output) {
+  return std::ranges::all_of(observed.run.outputs, [](const OutputObservation& output) {
     return !output.native || output.native->same_bits.value_or(false);
   });
 }
 
 Finding judge_native_outputs(const Observation& observed, const CheckSettings& settings) {
-  if (observed.outputs.empty()) return nothing_to_judge(observed);
+  if (observed.run.outputs.empty()) return nothing_to_judge(observed);
   auto summary = judge_outputs(observed, &OutputObservation::native, [&](const OutputObservation& output) {
     return native_lane(output, settings.permitted_bits);
   });
@@ -52,8 +52,8 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
              "findings; else mend what golden.float64 names");
   const auto& worst = *summary.worst;
   failure = with_detail(std::move(failure), std::move(summary));
-  failure.message += tell_layers(observed, worst, golden::LayerRun::native, failure);
-  failure.message += tell_trials(observed, worst, golden::LayerRun::native, failure);
+  failure.message += tell_layers(observed, worst, Compute::native, failure);
+  failure.message += tell_trials(observed, worst, Compute::native, failure);
   return failure;
 }
 

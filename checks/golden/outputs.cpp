@@ -105,17 +105,17 @@ bool sealed_as_repeatable(const Observation& observed, const std::string& golden
 std::string format_index(const std::vector<std::int64_t>& index) { return fmt::format("({})", fmt::join(index, ", ")); }
 
 Finding nothing_to_judge(const Observation& observed) {
-  if (!observed.with_model) return skipped("the model was not to be run");
+  if (observed.run.depth == RunDepth::none) return skipped("the model was not to be run");
   return skipped("the model gave no outputs");
 }
 
 bool only_discrete(const Observation& observed) {
-  return std::ranges::all_of(observed.outputs,
+  return std::ranges::all_of(observed.run.outputs,
                              [](const OutputObservation& output) { return output.discrete.has_value(); });
 }
 
 bool any_without_float64(const Observation& observed) {
-  return std::ranges::any_of(observed.outputs, [](const OutputObservation& output) { return output.noise.native; });
+  return std::ranges::any_of(observed.run.outputs, [](const OutputObservation& output) { return output.noise.native; });
 }
 
 golden::OutputVerdict native_lane(const OutputObservation& output, int permitted_bits) {
@@ -127,7 +127,7 @@ golden::OutputVerdict native_lane(const OutputObservation& output, int permitted
 OutputSummary judge_outputs(const Observation& observed, std::optional<golden::Deviation> OutputObservation::*run,
                             const std::function<golden::OutputVerdict(const OutputObservation&)>& judge) {
   OutputSummary summary;
-  for (const auto& output : observed.outputs) {
+  for (const auto& output : observed.run.outputs) {
     if (!(output.*run)) continue;
     ++summary.judged;
     const auto verdict = judge(output);

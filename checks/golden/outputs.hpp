@@ -56,14 +56,14 @@ struct OutputDifference {
 
 /// Where a run's layers part from the sealed ones: a phrase for the message, with a table in `failure`. Empty where
 /// the run was not followed; says so where the seal has no sketches.
-[[nodiscard]] std::string tell_layers(const Observation& observed, const OutputObservation& output,
-                                      golden::LayerRun run, Finding& failure);
+[[nodiscard]] std::string tell_layers(const Observation& observed, const OutputObservation& output, Compute run,
+                                      Finding& failure);
 
 /// What the runs with one thing changed tell of a failing run: a phrase for the message, with a table in `failure`, and
 /// the remedy where the first with which the difference goes has one. Empty where none was made, and where only others
 /// than settings were and none helped.
-[[nodiscard]] std::string tell_trials(const Observation& observed, const OutputObservation& output,
-                                      golden::LayerRun run, Finding& failure);
+[[nodiscard]] std::string tell_trials(const Observation& observed, const OutputObservation& output, Compute run,
+                                      Finding& failure);
 
 /// `(0, 12, 5, 3)`.
 [[nodiscard]] std::string format_index(const std::vector<std::int64_t>& index);

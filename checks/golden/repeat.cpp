@@ -8,10 +8,10 @@ namespace goldseal {
 namespace {
 
 Finding judge_repetition(const Observation& observed, const CheckSettings&) {
-  if (observed.outputs.empty()) return nothing_to_judge(observed);
-  if (observed.quick) return skipped("not asked for (--depth quick)");
+  if (observed.run.outputs.empty()) return nothing_to_judge(observed);
+  if (observed.run.depth == RunDepth::quick) return skipped("not asked for (--depth quick)");
   std::size_t judged = 0;
-  for (const auto& output : observed.outputs) {
+  for (const auto& output : observed.run.outputs) {
     if (!output.repeat || !sealed_as_repeatable(observed, output.golden_case)) continue;
     ++judged;
     if (output.repeat->equal) continue;

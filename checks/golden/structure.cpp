@@ -8,13 +8,13 @@ namespace goldseal {
 namespace {
 
 Finding judge_structure(const Observation& observed, const CheckSettings&) {
-  if (observed.outputs.empty()) return nothing_to_judge(observed);
+  if (observed.run.outputs.empty()) return nothing_to_judge(observed);
   Table table{"outputs of another form", {"output", "what is wrong"}, {}};
-  for (const auto& output : observed.outputs) {
+  for (const auto& output : observed.run.outputs) {
     if (!output.structure.empty()) table.rows.push_back({output_name(output), output.structure});
   }
   if (table.rows.empty())
-    return passed(fmt::format("all {} outputs have the sealed names, shapes and types", observed.outputs.size()));
+    return passed(fmt::format("all {} outputs have the sealed names, shapes and types", observed.run.outputs.size()));
   auto finding =
       failed("the outputs are not of the sealed form", "the sealed names, shapes and types",
              fmt::format("{}: {}", table.rows.front()[0], table.rows.front()[1]), "run the network that was sealed");

@@ -7,12 +7,11 @@
 
 namespace goldseal {
 
-std::string tell_trials(const Observation& observed, const OutputObservation& output, golden::LayerRun run,
-                        Finding& failure) {
+std::string tell_trials(const Observation& observed, const OutputObservation& output, Compute run, Finding& failure) {
   Table table{"with one setting changed", {"case", "setting", "error/limit", "agrees"}, {}};
   const TrialObservation* cure = nullptr;
   bool any_setting = false;
-  for (const auto& trial : observed.trials) {
+  for (const auto& trial : observed.run.trials) {
     if (trial.golden_case != run_name(output.golden_case, output.device) || trial.run != run) continue;
     const bool agrees = trial.severity <= trial.agrees_at;
     table.rows.push_back(

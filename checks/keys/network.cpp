@@ -6,8 +6,8 @@ namespace goldseal {
 namespace {
 
 Finding judge_network_keys(const Observation& observed, const CheckSettings&) {
-  if (!observed.network_keys) return skipped("no network was built");
-  return judge_keys(*observed.network_keys, "the network");
+  if (!observed.run.network_keys) return skipped("no network was built");
+  return judge_keys(*observed.run.network_keys, "the network");
 }
 
 }  // namespace

@@ -6,8 +6,8 @@ namespace goldseal {
 namespace {
 
 Finding judge_sealed_keys(const Observation& observed, const CheckSettings&) {
-  if (!observed.sealed_keys) return skipped("the checkpoint could not be read");
-  return judge_keys(*observed.sealed_keys, "the seal");
+  if (!observed.files.keys) return skipped("the checkpoint could not be read");
+  return judge_keys(*observed.files.keys, "the seal");
 }
 
 }  // namespace

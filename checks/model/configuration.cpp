@@ -47,11 +47,11 @@ std::string described(std::string_view key) {
 }
 
 Finding judge_configuration(const Observation& observed, const CheckSettings&) {
-  if (!observed.configuration) return skipped("no network was built");
+  if (!observed.run.configuration) return skipped("no network was built");
   const auto& sealed = observed.sealed.model.configuration;
   if (sealed.empty()) return skipped("the seal has no hyperparameters of the network");
-  if (observed.configuration->empty()) return skipped("this form of the network tells no hyperparameters");
-  const auto differing = differences(sealed, *observed.configuration);
+  if (observed.run.configuration->empty()) return skipped("this form of the network tells no hyperparameters");
+  const auto differing = differences(sealed, *observed.run.configuration);
   if (differing.empty()) return passed(fmt::format("all {} hyperparameters are as they were sealed", sealed.size()));
   const auto& first = differing.front();
   const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";

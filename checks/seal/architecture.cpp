@@ -8,9 +8,9 @@ namespace goldseal {
 namespace {
 
 Finding judge_embedded_file(const Observation& observed, const CheckSettings&) {
-  const auto* const record = find_record(observed, k_embedded_role);
+  const auto* const record = find_record(observed, FileRole::embedded);
   if (record == nullptr) return skipped("the seal embeds no architecture");
-  const auto* const file = find_file(observed, k_embedded_role);
+  const auto* const file = find_file(observed, FileRole::embedded);
   if (file == nullptr) return skipped("the embedded architecture was not looked at");
   const std::string remedy = "take the seal from its source again, or seal the checkpoint anew";
   const auto expected = "sha256 " + to_hex(record->sha256);

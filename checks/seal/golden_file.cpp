@@ -13,9 +13,9 @@ Finding judge_golden_file(const Observation& observed, const CheckSettings&) {
   }
   const auto expected = to_hex(observed.sealed.golden_sha256);
   const std::string remedy = "take the seal from its source again, or seal the checkpoint anew";
-  if (!observed.golden_sha256)
+  if (!observed.files.golden_sha256)
     return failed(fmt::format("{} is missing from the seal", k_golden_name), expected, "no such file", remedy);
-  const auto actual = to_hex(*observed.golden_sha256);
+  const auto actual = to_hex(*observed.files.golden_sha256);
   if (actual != expected)
     return failed(fmt::format("{} was changed after it was sealed", k_golden_name), "sha256 " + expected,
                   "sha256 " + actual, remedy);

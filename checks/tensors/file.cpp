@@ -6,11 +6,11 @@ namespace goldseal {
 namespace {
 
 Finding judge_file_tensors(const Observation& observed, const CheckSettings&) {
-  if (!observed.sealed_keys) return skipped("the checkpoint could not be read");
-  if (observed.file_tensors.empty()) return skipped("the tensors in the file were not digested");
-  return judge_digests(observed.sealed.model.tensors, observed.file_tensors, "in the file",
+  if (!observed.files.keys) return skipped("the checkpoint could not be read");
+  if (observed.files.tensors.empty()) return skipped("the tensors in the file were not digested");
+  return judge_digests(observed.sealed.model.tensors, observed.files.tensors, "in the file",
                        "copy the checkpoint from its source again; if it was trained further, seal it anew",
-                       observed.weight_changes);
+                       observed.files.weight_changes);
 }
 
 }  // namespace

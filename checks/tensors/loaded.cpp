@@ -9,10 +9,10 @@ namespace {
 
 // The words about the file hold for what was loaded where both are the same.
 TensorChanges changes_of(const Observation& observed, const TensorDigests& found) {
-  auto changes = observed.weight_changes;
+  auto changes = observed.files.weight_changes;
   for (const auto& [name, digest] : found) {
-    const auto in_file = observed.file_tensors.find(name);
-    if (in_file != observed.file_tensors.end() && in_file->second != digest) {
+    const auto in_file = observed.files.tensors.find(name);
+    if (in_file != observed.files.tensors.end() && in_file->second != digest) {
       changes[name] = "it is not as in the file: changed while it was loaded";
     }
   }
@@ -20,8 +20,8 @@ TensorChanges changes_of(const Observation& observed, const TensorDigests& found
 }
 
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
-  if (!observed.loaded_tensors) return skipped("no weights were loaded");
-  const auto found = digests_of(*observed.loaded_tensors);
+  if (!observed.run.loaded_tensors) return skipped("no weights were loaded");
+  const auto found = digests_of(*observed.run.loaded_tensors);
   const auto tensors = loadable(observed);
   auto finding = judge_digests(
       tensors, found, "as loaded into the network",

@@ -52,12 +52,12 @@ std::vector<TensorRecord> loadable(const ModelRecord& sealed, std::span<const Ke
 }
 
 std::vector<TensorRecord> loadable(const Observation& observed) {
-  const auto network = observed.network_keys ? std::span(observed.network_keys->want) : std::span<const Key>();
+  const auto network = observed.run.network_keys ? std::span(observed.run.network_keys->want) : std::span<const Key>();
   return loadable(observed.sealed.model, network);
 }
 
 bool all_loaded_as_sealed(const Observation& observed) {
-  return observed.loaded_tensors && all_as_sealed(loadable(observed), digests_of(*observed.loaded_tensors));
+  return observed.run.loaded_tensors && all_as_sealed(loadable(observed), digests_of(*observed.run.loaded_tensors));
 }
 
 Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests& found, std::string_view whose,

@@ -6,7 +6,7 @@
 #include <checks/worker/cuda_error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/tensors/element.hpp>
-#include <goldseal/worker/device.hpp>
+#include <goldseal/worker/device_request.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -26,7 +26,7 @@ std::uint64_t run_bytes(const Manifest& sealed, bool float64) {
 }
 
 // NVML knows what is free, CUDA how it numbers the GPUs; the UUID joins the two.
-std::optional<std::int64_t> free_bytes(const Environment& machine, int index) {
+std::optional<std::int64_t> free_bytes(const Environment& machine, std::int64_t index) {
   const auto cuda = fmt::format("cuda_device.{}.", index);
   const auto uuid = machine.text(cuda + "uuid");
   const auto installed = installed_gpus(machine);
@@ -41,9 +41,9 @@ std::optional<std::int64_t> free_bytes(const Environment& machine, int index) {
 
 // What this machine has instead of the GPU that was asked for.
 std::string what_there_is(const Observation& observed) {
-  const auto& machine = observed.found;
-  if (const auto count = observed.device->offered.size(); count > 1)
-    return fmt::format("{}", fmt::join(observed.device->offered, ", "));
+  const auto& machine = observed.machine.environment;
+  if (const auto count = observed.run.device->offered.size(); count > 1)
+    return fmt::format("{}", fmt::join(observed.run.device->offered, ", "));
   const auto gpus = installed_gpus(machine);
   const bool built = machine.has("torch.cuda_build") || machine.boolean("torch.cuda") == true;
   return fmt::format("PyTorch {} {} CUDA; {}", machine.shown("torch.version"), built ? "with" : "without",
@@ -51,8 +51,8 @@ std::string what_there_is(const Observation& observed) {
 }
 
 std::string how_to_get_one(const Observation& observed) {
-  const auto& machine = observed.found;
-  if (observed.device->offered.size() > 1) return "name one of those, or --device cpu";
+  const auto& machine = observed.machine.environment;
+  if (observed.run.device->offered.size() > 1) return "name one of those, or --device cpu";
   if (machine.has("torch.gpu_library_error"))
     return "install the libraries that env.torch.build names, or run with --device cpu";
   const bool built = machine.has("torch.cuda_build") || machine.boolean("torch.cuda") == true;
@@ -92,25 +92,26 @@ std::string words_of(const WorkerObservation& worker) {
 Finding explained(const CudaCause& cause, const WorkerObservation& worker) {
   auto finding = failed(std::string(cause.cause), "a run without an error of the GPU", words_of(worker),
                         std::string(cause.remedy));
-  if (!worker.device.empty()) finding.message += fmt::format(" (on {})", worker.device);
+  if (worker.device) finding.message += fmt::format(" (on {})", *worker.device);
   return finding;
 }
 
 Finding judge_device(const Observation& observed, const CheckSettings&) {
-  if (observed.worker) {
-    if (const auto* const cause = explain_cuda_error(words_of(*observed.worker)))
-      return explained(*cause, *observed.worker);
+  if (observed.run.worker) {
+    if (const auto* const cause = explain_cuda_error(words_of(*observed.run.worker)))
+      return explained(*cause, *observed.run.worker);
   }
-  if (!observed.device || observed.device->offered.empty()) return skipped("the model was not run");
-  const auto& device = *observed.device;
+  if (!observed.run.device || observed.run.device->offered.empty()) return skipped("the model was not run");
+  const auto& device = *observed.run.device;
   if (device.used.empty()) {
     return failed(fmt::format("--device {} is not there", device.asked), device.asked, what_there_is(observed),
                   how_to_get_one(observed));
   }
   if (const auto shortage = find_shortage(observed)) return short_of_memory(*shortage);
-  if (device.asked.empty() && is_gpu(device.sealed) && !is_gpu(device.used.front())) {
-    return warned(fmt::format("the model was sealed on {} and runs on the CPU here", device.sealed), device.sealed,
-                  what_there_is(observed), "nothing, if it is to run on the CPU; --device cuda insists on a GPU");
+  if (device.asked.empty() && device.sealed.is_gpu() && !device.used.front().is_gpu()) {
+    return warned(fmt::format("the model was sealed on {} and runs on the CPU here", device.sealed),
+                  device.sealed.text(), what_there_is(observed),
+                  "nothing, if it is to run on the CPU; --device cuda insists on a GPU");
   }
   return passed(fmt::format("the model was to run on {}", fmt::join(device.used, ", ")));
 }
@@ -118,12 +119,12 @@ Finding judge_device(const Observation& observed, const CheckSettings&) {
 }  // namespace
 
 std::optional<DeviceShortage> find_shortage(const Observation& observed) {
-  if (!observed.device) return std::nullopt;
-  const bool float64 = !observed.quick && runs_in_float64(observed.sealed);
+  if (!observed.run.device) return std::nullopt;
+  const bool float64 = observed.run.depth != RunDepth::quick && runs_in_float64(observed.sealed);
   const auto need = run_bytes(observed.sealed, float64);
-  for (const auto& device : observed.device->used) {
-    const auto index = gpu_index(device);
-    const auto free = index ? free_bytes(observed.found, *index) : std::nullopt;
+  for (const auto& device : observed.run.device->used) {
+    const auto index = device.gpu_index();
+    const auto free = index ? free_bytes(observed.machine.environment, *index) : std::nullopt;
     if (free && need > static_cast<std::uint64_t>(*free))
       return DeviceShortage{device, need, static_cast<std::uint64_t>(*free), float64};
   }

@@ -5,13 +5,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 
 namespace goldseal {
 
 /// A GPU whose free memory is known to be less than the weights take there.
 struct DeviceShortage {
-  std::string device;  ///< `cuda:0`
+  Device device;
   std::uint64_t need = 0;
   std::uint64_t free = 0;
   bool float64 = false;  ///< `need` is that of the float64 run

@@ -54,13 +54,13 @@ Finding judge_failure(const WorkerFailure& failure, const std::string& runtime) 
 }
 
 Finding judge_run(const Observation& observed, const CheckSettings&) {
-  if (!observed.worker)
-    return skipped(observed.with_model ? "the model was not run: what is known before already decides"
-                                       : "the model was not to be run");
-  const auto& worker = *observed.worker;
+  if (!observed.run.worker)
+    return skipped(observed.run.depth != RunDepth::none ? "the model was not run: what is known before already decides"
+                                                        : "the model was not to be run");
+  const auto& worker = *observed.run.worker;
   if (worker.done) return passed(fmt::format("the model ran on {}", worker.runtime));
   if (worker.failure) return judge_failure(*worker.failure, worker.runtime);
-  if (observed.device && observed.device->refused)
+  if (observed.run.device && observed.run.device->refused)
     return undecided("the model was not run: worker.device says why", "mend what it names");
   if (worker.refusal.empty()) return skipped("the model was not run: the network does not take the checkpoint");
   auto finding = failed(fmt::format("the worker declined: {}", worker.refusal),

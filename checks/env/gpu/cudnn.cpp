@@ -31,21 +31,22 @@ std::string remedy_for(const Environment& machine, const std::string& directory)
 
 // Before anything is loaded: a cuDNN on the search path against the one that PyTorch's wheel asks for.
 Finding judge_unloaded(const Observation& observed) {
-  const auto first = version_fact(observed.found, "toolkit.cudnn_of_library_path");
+  const auto first = version_fact(observed.machine.environment, "toolkit.cudnn_of_library_path");
   if (!first) return skipped("no cuDNN is loaded, and none comes before PyTorch's own");
   for (const auto* name : {"python.package.nvidia-cudnn-cu13", "python.package.nvidia-cudnn-cu12",
                            "python.package.nvidia-cudnn-cu11", "torch.cudnn_build"}) {
-    const auto own = version_fact(observed.found, name);
+    const auto own = version_fact(observed.machine.environment, name);
     if (!own || first->same_until(*own, 2)) continue;
-    return gpu_breach(observed, "LD_LIBRARY_PATH puts another cuDNN before PyTorch's own", observed.found.shown(name),
-                      observed.found.shown("toolkit.cudnn_of_library_path"),
+    return gpu_breach(observed, "LD_LIBRARY_PATH puts another cuDNN before PyTorch's own",
+                      observed.machine.environment.shown(name),
+                      observed.machine.environment.shown("toolkit.cudnn_of_library_path"),
                       "take its directory out of LD_LIBRARY_PATH: PyTorch brings its own cuDNN");
   }
   return passed("the cuDNN of LD_LIBRARY_PATH is of PyTorch's own release");
 }
 
 Finding judge_cudnn(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto loaded = version_fact(machine, "library.libcudnn.version");
   const auto built = version_fact(machine, "torch.cudnn_build");
   const auto directories = cudnn_directories(machine);

@@ -40,10 +40,10 @@ Finding judge_driver_cuda(const Observation& observed, const CheckSettings&) {
   const auto build_text = torch_text(observed, "torch.cuda_build");
   const auto build = build_text ? parse_version(*build_text) : std::nullopt;
   if (!build) return skipped("PyTorch is built without CUDA");
-  const auto driver_text = driver_cuda(observed.found);
+  const auto driver_text = driver_cuda(observed.machine.environment);
   const auto driver = driver_text ? parse_version(*driver_text) : std::nullopt;
   if (!driver) return skipped("no NVIDIA driver is known of this machine");
-  const auto version = observed.found.text("driver.version");
+  const auto version = observed.machine.environment.text("driver.version");
   const auto actual =
       version ? fmt::format("driver {} (CUDA {})", *version, *driver_text) : fmt::format("CUDA {}", *driver_text);
   const auto expected = fmt::format("a driver for CUDA {}", *build_text);
@@ -54,7 +54,7 @@ Finding judge_driver_cuda(const Observation& observed, const CheckSettings&) {
     return finding;
   }
   const bool same_major = driver->number(0) == build->number(0) && build->number(0) >= 11;
-  if (!same_major || !meets_minor_compatibility(observed.found, *build))
+  if (!same_major || !meets_minor_compatibility(observed.machine.environment, *build))
     return gpu_breach(observed,
                       fmt::format("the NVIDIA driver is too old for CUDA {}: {}", *build_text, torch_words(*driver)),
                       expected, actual, remedy_for(*build));

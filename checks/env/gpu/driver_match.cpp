@@ -11,7 +11,7 @@ constexpr const char* k_remedy =
     "reboot, or unload and load the nvidia kernel modules, so that both are of one version";
 
 Finding judge_driver_match(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto kernel = machine.text("driver.kernel_version");
   const auto library = machine.text("driver.version");
   const auto state = machine.text("driver.nvml").value_or("");

@@ -26,16 +26,17 @@ std::string remedy_for(const Environment& machine) {
 
 // ROCm has its driver in the kernel, and programs reach it through one file.
 Finding judge_amd_driver(const Observation& observed, bool wanted) {
-  const auto files = observed.found.list("driver.device_files").value_or(std::vector<std::string>{});
+  const auto files = observed.machine.environment.list("driver.device_files").value_or(std::vector<std::string>{});
   if (std::ranges::find(files, "/dev/kfd") != files.end()) return passed("the kernel's driver for AMD GPUs is there");
   if (!wanted) return skipped("the model was sealed on the CPU, and no AMD GPU is here");
   return gpu_breach(observed, "no AMD GPU can be used: ROCm's device file is absent", "/dev/kfd", "no /dev/kfd",
-                    in_container(observed.found) ? "start the container with --device=/dev/kfd --device=/dev/dri"
-                                                 : "load the amdgpu kernel module, or use a machine with an AMD GPU");
+                    in_container(observed.machine.environment)
+                        ? "start the container with --device=/dev/kfd --device=/dev/dri"
+                        : "load the amdgpu kernel module, or use a machine with an AMD GPU");
 }
 
 Finding judge_driver_present(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto state = machine.text("driver.libcuda");
   const bool wanted = sealed_on_gpu(observed);
   if (is_rocm(machine)) return judge_amd_driver(observed, wanted);

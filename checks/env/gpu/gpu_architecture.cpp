@@ -63,12 +63,13 @@ struct ArchList {
 
 // What the loaded PyTorch says, else what its release's own binaries hold: a build of someone else's is not guessed.
 std::optional<ArchList> arch_list(const Observation& observed, const Version& cuda) {
-  if (auto told = observed.found.list("torch.arch_list")) return ArchList{std::move(*told), "this build of PyTorch"};
+  if (auto told = observed.machine.environment.list("torch.arch_list"))
+    return ArchList{std::move(*told), "this build of PyTorch"};
   const auto version = torch_text(observed, "torch.version");
   const auto parsed = version ? parse_version(*version) : std::nullopt;
   const auto variant = torch_text(observed, "torch.variant");
   if (!parsed || (variant && !variant->starts_with("cu"))) return std::nullopt;
-  auto code = wheel_arch_list(*parsed, cuda, observed.found.text("cpu.architecture").value_or("x86_64"));
+  auto code = wheel_arch_list(*parsed, cuda, observed.machine.environment.text("cpu.architecture").value_or("x86_64"));
   if (!code) return std::nullopt;
   return ArchList{std::move(*code), fmt::format("the build of PyTorch {} for CUDA {}", *version,
                                                 torch_text(observed, "torch.cuda_build").value_or("?"))};
@@ -78,7 +79,7 @@ std::optional<ArchList> arch_list(const Observation& observed, const Version& cu
 std::string remedy_for(const Observation& observed, int device) {
   const auto torch = parse_version(torch_text(observed, "torch.version").value_or(""));
   if (torch) {
-    const auto architecture = observed.found.text("cpu.architecture").value_or("x86_64");
+    const auto architecture = observed.machine.environment.text("cpu.architecture").value_or("x86_64");
     for (const auto& cuda : listed_cuda_builds(*torch, architecture)) {
       const auto version = *parse_version(cuda);
       const auto code = wheel_arch_list(*torch, version, architecture);
@@ -94,7 +95,7 @@ std::string dotted(int capability) { return fmt::format("{}.{}", capability / 10
 Finding judge_gpu_architecture(const Observation& observed, const CheckSettings&) {
   const auto build = parse_version(torch_text(observed, "torch.cuda_build").value_or(""));
   if (!build) return skipped("PyTorch is built without CUDA");
-  const auto gpus = visible_gpus(observed.found);
+  const auto gpus = visible_gpus(observed.machine.environment);
   if (gpus.empty()) return skipped("no GPU is known of this machine");
   const auto list = arch_list(observed, *build);
   if (!list)

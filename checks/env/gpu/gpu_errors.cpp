@@ -8,7 +8,7 @@ namespace goldseal {
 namespace {
 
 Finding judge_gpu_errors(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto gpus = installed_gpus(machine);
   std::size_t counted = 0;
   for (const auto& gpu : gpus) {

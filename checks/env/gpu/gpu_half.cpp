@@ -15,7 +15,7 @@ bool has_half(const Manifest& sealed) {
 
 Finding judge_gpu_half(const Observation& observed, const CheckSettings&) {
   if (!has_half(observed.sealed)) return skipped("the model has no float16 tensors");
-  for (const auto& gpu : visible_gpus(observed.found)) {
+  for (const auto& gpu : visible_gpus(observed.machine.environment)) {
     if (gpu.name.find("GTX 16") != std::string::npos)
       return failed(fmt::format("{} gives NaN for float16 convolutions in some cuDNN versions", gpu.label),
                     "another GPU, or float32", gpu.name, "run the model in float32 on this GPU");

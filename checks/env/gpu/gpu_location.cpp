@@ -13,17 +13,11 @@
 namespace goldseal {
 namespace {
 
-// `cuda` is the device that is current, the first by default; nothing for what is no device of CUDA.
-std::optional<std::int64_t> cuda_index(std::string_view location) {
-  if (location == "cuda") return 0;
-  constexpr std::string_view k_prefix = "cuda:";
-  return location.starts_with(k_prefix) ? parse_number(location.substr(k_prefix.size())) : std::nullopt;
-}
-
 // The location with the highest number.
 std::optional<std::string> farthest(const std::vector<std::string>& locations) {
-  const auto last = std::ranges::max_element(locations, {}, [](const auto& l) { return cuda_index(l).value_or(-1); });
-  return last == locations.end() || !cuda_index(*last) ? std::nullopt : std::optional(*last);
+  const auto last =
+      std::ranges::max_element(locations, {}, [](const auto& l) { return Device(l).gpu_index().value_or(-1); });
+  return last == locations.end() || !Device(*last).gpu_index() ? std::nullopt : std::optional(*last);
 }
 
 // The devices that PyTorch would count here; nothing where that is not known.
@@ -40,9 +34,9 @@ std::optional<std::int64_t> device_count(const Environment& machine) {
 Finding judge_gpu_location(const Observation& observed, const CheckSettings&) {
   const auto location = farthest(observed.sealed.model.locations);
   if (!location) return skipped("no tensor is recorded as saved from a GPU");
-  const auto count = device_count(observed.found);
+  const auto count = device_count(observed.machine.environment);
   if (!count) return skipped("how many CUDA devices this machine has is not known");
-  const auto index = *cuda_index(*location);
+  const auto index = *Device(*location).gpu_index();
   const auto shown = escape_unprintable(*location);
   if (index < *count) return passed(fmt::format("there is a device {}, which tensors were saved from", shown));
   const auto expected = fmt::format("a device {}, or map_location", shown);

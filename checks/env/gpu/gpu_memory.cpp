@@ -12,7 +12,7 @@ namespace {
 Finding judge_gpu_memory(const Observation& observed, const CheckSettings&) {
   if (!sealed_on_gpu(observed)) return skipped("the model was sealed on the CPU");
   const auto need = weight_bytes(observed.sealed);
-  const auto gpus = visible_gpus(observed.found);
+  const auto gpus = visible_gpus(observed.machine.environment);
   if (gpus.empty() || !gpus.front().memory_bytes) return skipped("no GPU memory is known of this machine");
   const auto& gpu = gpus.front();
   const auto total = static_cast<std::uint64_t>(*gpu.memory_bytes);

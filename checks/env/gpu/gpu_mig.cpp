@@ -18,7 +18,7 @@ std::size_t slices_named(const Environment& machine) {
 }
 
 Finding judge_gpu_mig(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   for (const auto& gpu : installed_gpus(machine)) {
     if (machine.boolean(gpu.prefix + "mig") != true) continue;
     if (machine.integer(gpu.prefix + "mig_slices") == 0)

@@ -26,11 +26,12 @@ std::string consequence(const Environment& sealed, const Environment& found) {
 Finding judge_gpu_model(const Observation& observed, const CheckSettings& settings) {
   if (settings.rule.kind == RuleKind::ignore) return skipped("GPU model: the policy ignores it");
   if (!sealed_on_gpu(observed)) return skipped("the model was sealed on the CPU");
-  const auto result = judge(settings.rule, first_gpu(observed.sealed.environment), first_gpu(observed.found));
+  const auto result =
+      judge(settings.rule, first_gpu(observed.sealed.environment), first_gpu(observed.machine.environment));
   if (result.outcome == RuleOutcome::unsealed) return skipped("the seal does not say on which GPU");
   if (result.outcome == RuleOutcome::missing) return skipped("no GPU is known of this machine");
   if (result.outcome != RuleOutcome::broken) return passed(fmt::format("the GPU is {}", result.actual));
-  return failed(fmt::format("another GPU: {}", consequence(observed.sealed.environment, observed.found)),
+  return failed(fmt::format("another GPU: {}", consequence(observed.sealed.environment, observed.machine.environment)),
                 result.expected, result.actual, "nothing, if the golden checks pass");
 }
 

@@ -8,7 +8,7 @@ namespace goldseal {
 namespace {
 
 Finding judge_gpu_peer(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto count = visible_gpus(machine).size();
   if (count < 2) return skipped("fewer than two GPUs");
   const auto iommu = machine.text("host.iommu");

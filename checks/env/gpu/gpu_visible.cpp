@@ -36,7 +36,7 @@ std::string problem_of(const std::string& value, std::optional<std::int64_t> ins
 }
 
 Finding judge_gpu_visible(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto value = machine.text("variable.CUDA_VISIBLE_DEVICES");
   if (!value) return skipped("CUDA_VISIBLE_DEVICES is not set");
   const auto installed = machine.integer("driver.gpu_count");

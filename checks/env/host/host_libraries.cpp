@@ -31,15 +31,16 @@ Finding judge_host_libraries(const Observation& observed, const CheckSettings&) 
   std::string seen;
   for (const auto& [symbol, need, offer, remedy] : k_needs) {
     const auto text = needed(observed, need);
-    const auto offered = version_fact(observed.found, offer);
+    const auto offered = version_fact(observed.machine.environment, offer);
     const auto version = text ? parse_version(*text) : std::nullopt;
     if (!version || !offered) continue;
-    const auto actual = fmt::format("{}_{}", symbol, observed.found.shown(offer));
+    const auto actual = fmt::format("{}_{}", symbol, observed.machine.environment.shown(offer));
     if (*offered < *version)
       return failed(
           fmt::format("PyTorch's libraries need {}_{}: \"version `{}_{}' not found\"", symbol, *text, symbol, *text),
           fmt::format("{}_{} or newer", symbol, *text), actual, remedy);
-    seen += fmt::format("{}{}_{} of {}", seen.empty() ? "" : ", ", symbol, *text, observed.found.shown(offer));
+    seen += fmt::format("{}{}_{} of {}", seen.empty() ? "" : ", ", symbol, *text,
+                        observed.machine.environment.shown(offer));
   }
   if (seen.empty()) return skipped("what PyTorch needs of the C and C++ libraries is not known");
   return passed(fmt::format("the system's libraries offer what PyTorch needs: {}", seen));

@@ -43,7 +43,7 @@ bool shows_nvidia_gpu(const Environment& machine) {
 
 bool sealed_on_gpu(const Observation& observed) {
   const auto& sealed = observed.sealed.environment;
-  if (const auto device = sealed.text("numerics.device")) return device->starts_with("cuda");
+  if (const auto device = sealed.text("numerics.device")) return Device(*device).is_gpu();
   return sealed.boolean("torch.cuda") == true && !visible_gpus(sealed).empty();
 }
 
@@ -65,8 +65,8 @@ std::string accelerator_of(const Environment& machine) {
 }
 
 std::optional<std::string> torch_text(const Observation& observed, std::string_view name) {
-  const bool knows_torch = observed.found.has("torch.version");
-  return knows_torch ? observed.found.text(name) : observed.sealed.environment.text(name);
+  const bool knows_torch = observed.machine.environment.has("torch.version");
+  return knows_torch ? observed.machine.environment.text(name) : observed.sealed.environment.text(name);
 }
 
 std::optional<Version> version_fact(const Environment& machine, std::string_view name) {

@@ -12,7 +12,7 @@ namespace {
 constexpr std::int64_t k_docker_default = 64 << 20;  // docker run's --shm-size
 
 Finding judge_memory_shared(const Observation& observed, const CheckSettings&) {
-  const auto bytes = observed.found.integer("memory.shm_bytes");
+  const auto bytes = observed.machine.environment.integer("memory.shm_bytes");
   if (!bytes) return skipped("the size of /dev/shm is not known of this machine");
   const auto size = format_bytes(static_cast<std::uint64_t>(*bytes));
   if (*bytes > k_docker_default) return passed(fmt::format("/dev/shm has {}", size));

@@ -12,7 +12,7 @@ namespace goldseal {
 namespace {
 
 Finding judge_memory_total(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto total = machine.integer("memory.total_bytes");
   if (!total) return skipped("the memory of this machine is not known");
   const auto limit = machine.integer("memory.cgroup_limit_bytes");

@@ -6,7 +6,7 @@ namespace goldseal {
 namespace {
 
 Finding judge_numerics_benchmark(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto benchmark = machine.boolean("numerics.cudnn_benchmark");
   if (!benchmark) return skipped("no worker has told cuDNN's settings");
   if (*benchmark && machine.boolean("numerics.cudnn_deterministic") == true)

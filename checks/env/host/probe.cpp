@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view k_prefix = "probe.";
 
 Finding judge_probe(const Observation& observed, const CheckSettings&) {
-  const auto& facts = observed.found.facts();
+  const auto& facts = observed.machine.environment.facts();
   if (facts.empty()) return undecided("nothing is known of this machine", "capture it with `goldseal probe`");
   const auto problem = facts.lower_bound(k_prefix);
   if (problem == facts.end() || !problem->first.starts_with(k_prefix))

@@ -31,10 +31,10 @@ std::string value_of(const Environment& machine, const Switch& which) {
 std::string shown(const std::string& value) { return value.empty() ? "not set" : escape_unprintable(value); }
 
 Finding judge_variables_precision(const Observation& observed, const CheckSettings&) {
-  if (observed.found.empty()) return skipped("nothing is known of this machine");
+  if (observed.machine.environment.empty()) return skipped("nothing is known of this machine");
   for (const auto& which : k_switches) {
     const auto sealed = value_of(observed.sealed.environment, which);
-    const auto found = value_of(observed.found, which);
+    const auto found = value_of(observed.machine.environment, which);
     if (sealed == found) continue;
     return failed(fmt::format("{} {}", which.variable, which.effect), fmt::format("{}, as sealed", shown(sealed)),
                   shown(found),

@@ -41,12 +41,12 @@ std::string shown(const std::optional<std::string>& value) {
 }
 
 Finding judge_variables_results(const Observation& observed, const CheckSettings&) {
-  if (observed.found.empty()) return skipped("nothing is known of this machine");
+  if (observed.machine.environment.empty()) return skipped("nothing is known of this machine");
   Table table{"Variables", {"variable", "sealed", "here"}, {}};
   for (const auto variable : k_variables) {
     const auto name = fmt::format("variable.{}", variable);
     const auto sealed = observed.sealed.environment.text(name);
-    const auto found = observed.found.text(name);
+    const auto found = observed.machine.environment.text(name);
     if (sealed != found) table.rows.push_back({std::string(variable), shown(sealed), shown(found)});
   }
   if (table.rows.empty()) return passed("variables that choose kernels and threads are as sealed");

@@ -24,7 +24,7 @@ bool is_workspace(std::string_view text) {
 }
 
 Finding judge_variables_workspace(const Observation& observed, const CheckSettings&) {
-  const auto value = observed.found.text("variable.CUBLAS_WORKSPACE_CONFIG");
+  const auto value = observed.machine.environment.text("variable.CUBLAS_WORKSPACE_CONFIG");
   if (value && !is_workspace(*value))
     return warned("CUBLAS_WORKSPACE_CONFIG cannot be read, and is ignored", ":4096:8 or :16:8",
                   escape_unprintable(*value), k_remedy);

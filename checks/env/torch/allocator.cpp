@@ -56,7 +56,7 @@ Finding judge_options(const Observation& observed, std::string_view variable, st
 }
 
 Finding judge_allocator(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto old_value = machine.text("variable.PYTORCH_CUDA_ALLOC_CONF");
   const auto new_value = machine.text("variable.PYTORCH_ALLOC_CONF");
   if (!old_value && !new_value) return skipped("no allocator settings");

@@ -70,16 +70,17 @@ Finding judge_copies(const Environment& machine, const std::vector<std::string>&
 }
 
 Finding judge_library_duplicates(const Observation& observed, const CheckSettings&) {
-  const bool from_worker = observed.found.has("library.libtorch_cpu.path");
+  const bool from_worker = observed.machine.environment.has("library.libtorch_cpu.path");
   if (!from_worker) return skipped("no worker has told which libraries are loaded");
   for (const auto& kind : kinds()) {
-    const auto found = loaded(observed.found, kind);
+    const auto found = loaded(observed.machine.environment, kind);
     if (found.size() < 2) continue;
     return failed(fmt::format("two {} libraries are loaded: {}", kind.what, kind.consequence),
                   fmt::format("one {} library", kind.what), fmt::format("{}", fmt::join(found, " and ")),
                   "install numpy, scipy and PyTorch from one source, so that they share it");
   }
-  if (const auto names = copied(observed.found); !names.empty()) return judge_copies(observed.found, names);
+  if (const auto names = copied(observed.machine.environment); !names.empty())
+    return judge_copies(observed.machine.environment, names);
   return passed("one BLAS and one OpenMP library are loaded, and no library twice");
 }
 

@@ -10,23 +10,23 @@ namespace {
 std::string shown_abi(std::int64_t abi) { return fmt::format("_GLIBCXX_USE_CXX11_ABI={}", abi); }
 
 Finding judge_torch_abi(const Observation& observed, const CheckSettings&) {
-  const auto& builder = observed.sealed.model.builder;
-  const bool compiled = builder == "plugin" || builder == "aoti";
-  if (!compiled) return skipped("the network is no compiled code");
+  const auto builder = observed.sealed.model.builder;
+  if (!traits(builder).is_native) return skipped("the network is no compiled code");
   // It may be another build than the sealed one: what a worker could open fits.
-  if (observed.network_keys) return passed("the compiled network was opened by this PyTorch");
+  if (observed.run.network_keys) return passed("the compiled network was opened by this PyTorch");
   const auto sealed = observed.sealed.environment.integer("torch.cxx_abi");
-  const auto found = observed.found.integer("torch.cxx_abi");
+  const auto found = observed.machine.environment.integer("torch.cxx_abi");
   if (!sealed || !found) return skipped("the C++ ABI of PyTorch is not known");
   if (*sealed != *found)
     return failed("PyTorch here has another C++ ABI than the compiled network: \"undefined symbol: _ZN3c10…\"",
                   shown_abi(*sealed), shown_abi(*found),
                   "build the network for this PyTorch, or install a PyTorch with the sealed ABI");
   const auto sealed_version = version_fact(observed.sealed.environment, "torch.version");
-  const auto found_version = version_fact(observed.found, "torch.version");
-  if (builder == "plugin" && sealed_version && found_version && !sealed_version->same_until(*found_version, 2))
+  const auto found_version = version_fact(observed.machine.environment, "torch.version");
+  if (builder == Builder::plugin && sealed_version && found_version && !sealed_version->same_until(*found_version, 2))
     return failed("the plugin was compiled for another PyTorch", observed.sealed.environment.shown("torch.version"),
-                  observed.found.shown("torch.version"), "build the plugin against the PyTorch of this machine");
+                  observed.machine.environment.shown("torch.version"),
+                  "build the plugin against the PyTorch of this machine");
   return passed(fmt::format("the compiled network and PyTorch agree: {}", shown_abi(*found)));
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 // What PyTorch would compute on here, where nothing is wrong.
 Finding suits(const Observation& observed, const std::string& what) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const bool idle =
       !sealed_on_gpu(observed) && machine.text("driver.libcuda") == "absent" && visible_gpus(machine).empty();
   return passed(idle ? fmt::format("{}; without a driver here it runs on the CPU, as the sealed run did", what) : what);
@@ -25,14 +25,14 @@ Finding judge_without_cuda(const Observation& observed, const std::string& versi
                   fmt::format("install the CUDA build of PyTorch (a +cu label instead of +{})", other ? "xpu" : "cpu"));
   if (other)
     return passed(fmt::format("PyTorch {} is built for {}; goldseal runs it on the CPU", version, accelerator));
-  if (shows_nvidia_gpu(observed.found))
+  if (shows_nvidia_gpu(observed.machine.environment))
     return passed(
         fmt::format("PyTorch {} is built without CUDA and leaves the GPU here unused, as the sealed run did", version));
   return passed(fmt::format("PyTorch {} runs on the CPU, as the sealed run did", version));
 }
 
 Finding judge_torch_build(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   if (const auto error = machine.text("torch.gpu_library_error"))
     return gpu_breach(observed, "the GPU half of PyTorch cannot be loaded", "libtorch_cuda loads", *error,
                       "install the libraries that it names; a wheel brings them as nvidia-* packages");

@@ -10,22 +10,22 @@ namespace goldseal {
 namespace {
 
 struct Format {
-  std::string_view container;
+  Container container;
   std::string_view since;
   std::string_view what;
 };
 // The first PyTorch that reads each: 1.6 made the zip format torch.save's default, 1.0 brought TorchScript, 2.1
 // torch.export.
 constexpr std::array k_formats{
-    Format{"torch-zip", "1.6", "torch.save's zip format"},
-    Format{"torchscript", "1.0", "TorchScript"},
-    Format{"pt2", "2.1", "torch.export's format"},
+    Format{Container::Kind::torch_zip, "1.6", "torch.save's zip format"},
+    Format{Container::Kind::torchscript, "1.0", "TorchScript"},
+    Format{Container::Kind::pt2, "2.1", "torch.export's format"},
 };
 
 Finding judge_torch_container(const Observation& observed, const CheckSettings&) {
-  const auto torch = version_fact(observed.found, "torch.version");
+  const auto torch = version_fact(observed.machine.environment, "torch.version");
   if (!torch) return skipped("no PyTorch is known of this machine");
-  if (observed.sealed.model.builder == "export") {
+  if (observed.sealed.model.builder == Builder::exported) {
     return skipped(
         "goldseal's own worker calls the program's operators; torch.export.load needs the PyTorch that wrote it "
         "or a newer one");
@@ -35,7 +35,7 @@ Finding judge_torch_container(const Observation& observed, const CheckSettings&)
     if (*torch >= *parse_version(since)) return passed(fmt::format("this PyTorch reads {}", what));
     return failed(fmt::format("PyTorch reads {} from {} on: \"PyTorchStreamReader failed\", or \"is a zip archive\"",
                               what, since),
-                  fmt::format("PyTorch {} or newer", since), observed.found.shown("torch.version"),
+                  fmt::format("PyTorch {} or newer", since), observed.machine.environment.shown("torch.version"),
                   "install a newer PyTorch, or save with _use_new_zipfile_serialization=False");
   }
   return skipped("any PyTorch reads this kind of file, with goldseal's reader");

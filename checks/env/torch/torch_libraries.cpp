@@ -23,8 +23,9 @@ bool is_gpu_library(const std::string& name) {
 bool is_torch_library(const std::string& name) { return name.starts_with("libtorch") || name.starts_with("libc10"); }
 
 Finding judge_torch_libraries(const Observation& observed, const CheckSettings&) {
-  if (!observed.found.has("torch.needs_glibc")) return skipped("no PyTorch libraries are known of this machine");
-  auto missing = observed.found.list("torch.missing_libraries").value_or(std::vector<std::string>{});
+  if (!observed.machine.environment.has("torch.needs_glibc"))
+    return skipped("no PyTorch libraries are known of this machine");
+  auto missing = observed.machine.environment.list("torch.missing_libraries").value_or(std::vector<std::string>{});
   std::erase_if(missing, is_driver_library);
   if (missing.empty()) return passed("the loader finds every library that PyTorch needs");
   const auto message = fmt::format("\"{}: cannot open shared object file\"", missing.front());

@@ -23,7 +23,7 @@ std::optional<std::string> wanted_instead(const Version& vision, const Version& 
 bool is_listed(const Version& torch) { return torchvision_for(torch) || open_torchvision().runs_with(torch); }
 
 Finding judge_torch_vision(const Observation& observed, const CheckSettings&) {
-  const auto& machine = observed.found;
+  const auto& machine = observed.machine.environment;
   const auto vision_text = machine.text("python.package.torchvision");
   const auto torch_of_python = machine.text("python.package.torch");
   const auto torch_text = torch_of_python ? torch_of_python : machine.text("torch.version");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/dtype.hpp>
 
+#include <goldseal/base/kind_table.hpp>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -11,7 +13,7 @@ namespace goldseal {
 namespace {
 
 struct Row {
-  DType dtype;
+  DType kind;
   std::string_view name;
   std::string_view safetensors;  // empty: not in the format
   std::size_t size;
@@ -48,24 +50,15 @@ constexpr std::array k_rows{
     Row{DType::quint2x4, "quint2x4", "", 1, false},
 };
 
-constexpr const Row& row(DType dtype) { return k_rows[static_cast<std::size_t>(dtype)]; }
+static_assert(is_indexed_by_kind(k_rows));
 
-// The table is indexed by the enumeration.
-static_assert([] {
-  for (std::size_t i = 0; i < k_rows.size(); ++i)
-    if (static_cast<std::size_t>(k_rows[i].dtype) != i) return false;
-  return true;
-}());
+constexpr const Row& row(DType dtype) { return row_of(k_rows, dtype); }
 
 }  // namespace
 
 std::string_view to_string(DType dtype) { return row(dtype).name; }
 
-std::optional<DType> parse_dtype(std::string_view name) {
-  const auto* const found = std::ranges::find(k_rows, name, &Row::name);
-  if (found == k_rows.end()) return std::nullopt;
-  return found->dtype;
-}
+std::optional<DType> parse_dtype(std::string_view name) { return kind_named(k_rows, name); }
 
 std::optional<std::string_view> safetensors_name(DType dtype) {
   if (row(dtype).safetensors.empty()) return std::nullopt;
@@ -75,11 +68,12 @@ std::optional<std::string_view> safetensors_name(DType dtype) {
 std::optional<DType> parse_safetensors_dtype(std::string_view name) {
   const auto* const found = std::ranges::find(k_rows, name, &Row::safetensors);
   if (name.empty() || found == k_rows.end()) return std::nullopt;
-  return found->dtype;
+  return found->kind;
 }
 
 std::size_t item_size(DType dtype) { return row(dtype).size; }
 bool is_floating(DType dtype) { return row(dtype).floating; }
+bool is_float8(DType dtype) { return is_floating(dtype) && item_size(dtype) == 1; }
 
 std::string format_shape(std::span<const std::int64_t> shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 

@@ -51,6 +51,8 @@ enum class DType : std::uint8_t {
 /// Bytes an element takes; for the packed quint types, those of the smallest addressable unit: 1.
 [[nodiscard]] std::size_t item_size(DType dtype);
 [[nodiscard]] bool is_floating(DType dtype);
+/// One of the floating types of eight bits, which PyTorch 2.1 brought.
+[[nodiscard]] bool is_float8(DType dtype);
 
 /// `[32, 3, 3, 3]`, as PyTorch prints a shape; `[]` for a scalar.
 [[nodiscard]] std::string format_shape(std::span<const std::int64_t> shape);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <goldseal/cli/verb.hpp>
-#include <goldseal/worker/device.hpp>
+#include <goldseal/worker/device_request.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
 

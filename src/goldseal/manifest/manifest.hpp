@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/builder.hpp>
+#include <goldseal/base/container.hpp>
+#include <goldseal/base/device.hpp>
 #include <goldseal/base/dtype.hpp>
 #include <goldseal/base/sha256.hpp>
 #include <goldseal/manifest/environment.hpp>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -18,16 +22,31 @@ namespace goldseal {
 /// The format that this version writes. Every older one is read; a newer one is refused.
 inline constexpr std::int64_t k_manifest_format = 2;
 
-/// The role of an architecture that lies in the seal itself.
-inline constexpr std::string_view k_embedded_role = "embedded";
+/// What a file is to the model.
+enum class FileRole : std::uint8_t {
+  checkpoint,    ///< of a checkpoint of several files, the index that names the others
+  shard,         ///< one of those others
+  architecture,  ///< what the network is built from, where that is a file of its own
+  embedded,      ///< the architecture as a file of the seal
+};
+
+struct FileRoleTraits {
+  FileRole kind;
+  std::string_view name;
+};
+inline constexpr std::array k_file_roles{
+    FileRoleTraits{FileRole::checkpoint, "checkpoint"}, FileRoleTraits{FileRole::shard, "shard"},
+    FileRoleTraits{FileRole::architecture, "architecture"}, FileRoleTraits{FileRole::embedded, "embedded"}};
+static_assert(is_indexed_by_kind(k_file_roles));
+[[nodiscard]] constexpr std::string_view to_string(FileRole role) { return row_of(k_file_roles, role).name; }
 
 /// A file that the model consists of.
 struct FileRecord {
-  std::string role;  ///< `checkpoint`, `shard`, `architecture`, or `embedded`: a file of the seal
+  FileRole role = FileRole::checkpoint;
   std::string path;  ///< relative to the seal's directory where that is possible, with `/`; of `embedded` a bare name
   std::uint64_t bytes = 0;
   Digest sha256;
-  std::optional<Digest> non_tensor_sha256;  ///< of a checkpoint: the file with the tensors' bytes left out
+  std::optional<Digest> non_tensor_sha256 = {};  ///< of a checkpoint: the file with the tensors' bytes left out
 };
 
 /// A tensor of the state dict, under the network's name for it.
@@ -35,24 +54,24 @@ struct TensorRecord {
   std::string name;
   DType dtype = DType::float32;
   std::vector<std::int64_t> shape;
-  Digest sha256;         ///< over its elements in row-major order, little-endian
-  std::string alias_of;  ///< the first tensor that shares its memory; empty for none
+  Digest sha256 = {};         ///< over its elements in row-major order, little-endian
+  std::string alias_of = {};  ///< the first tensor that shares its memory; empty for none
   friend bool operator==(const TensorRecord&, const TensorRecord&) = default;
 };
 
 /// How the network is built from the file that the seal embeds, where that is another form than the model's own.
 struct EmbeddedProgram {
-  std::string builder;
+  Builder builder = Builder::exported;
   std::map<std::string, std::string> options;
 };
 
 /// What the seal says of the model.
 struct ModelRecord {
-  std::string builder;  ///< the form of `--model`: `darknet`, `torchscript` …
-  std::string source;   ///< what follows it: a path relative to the seal, or a reference
+  Builder builder = Builder::torchscript;
+  std::string source;  ///< what it builds from: a path relative to the seal, or a reference
   std::map<std::string, std::string> options;
-  std::string container;  ///< `torch-zip`, `safetensors` …
-  std::string entry;      ///< of a wrapped checkpoint: where the state dict was, `model`; empty for the top
+  Container container;
+  std::string entry;  ///< of a wrapped checkpoint: where the state dict was, `model`; empty for the top
   std::vector<std::string> removed_segments;  ///< wrapper segments taken out of the keys: `module`
   std::vector<std::string> locations;  ///< devices that tensors were saved from, but for the CPU: `cuda:0`, sorted
   std::vector<FileRecord> files;
@@ -83,8 +102,8 @@ struct NoiseRecord {
   std::optional<std::int64_t> bits = {};
 };
 
-/// Outputs of a case whose rows are objects found (golden/detections/detections.hpp). The other rows are in golden.safetensors as
-/// `CASE/others/NAME`.
+/// Outputs of a case whose rows are objects found (golden/detections/detections.hpp). The other rows are in
+/// golden.safetensors as `CASE/others/NAME`.
 struct DetectionRecord {
   std::vector<std::string> outputs;
   std::vector<std::int64_t> unsettled;  ///< rows that rounding decides
@@ -105,7 +124,7 @@ struct GoldenCase {
   std::vector<std::int64_t> seeds;
   std::int64_t layers = 0;  ///< sketched ones (golden/layers/layers.hpp); 0 in seals of before, and where they vary
   std::vector<DetectionRecord> detections = {};
-  std::string device = "cpu";  ///< where it was run: `cuda:0`; seals of before say nothing
+  Device device;  ///< where it was run; older seals do not say it
 };
 
 struct Manifest {

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace goldseal {
@@ -18,6 +19,8 @@ namespace {
 constexpr std::uint64_t k_max_manifest_bytes = 64U << 20U;
 // Of float32: a wider type is judged like that.
 constexpr std::int64_t k_most_bits = 24;
+// What the first seals say for `embedded`.
+constexpr std::string_view k_old_embedded = "enclosed";
 
 Digest read_digest(TomlReader& table, std::string_view key) {
   const auto digest = parse_digest(table.text(key));
@@ -62,6 +65,9 @@ class ManifestReader {
     return std::move(m_manifest);
   }
 
+  /// The first word for a kind that this version does not know.
+  [[nodiscard]] const std::optional<Error>& unknown_word() const { return m_unknown_word; }
+
  private:
   void read_seal(TomlReader& top) {
     const auto* const table = top.table("seal");
@@ -84,29 +90,58 @@ class ManifestReader {
   void read_model(const toml::table& table) {
     TomlReader reader(table, "model.", m_where);
     auto& model = m_manifest.model;
-    model.builder = reader.text("builder");
+    model.builder = read_builder(reader);
     model.source = reader.text("source");
-    model.container = reader.text("container");
+    model.container = read_container(reader);
     model.entry = reader.text_or("entry", "");
     model.removed_segments = reader.strings_or_empty("removed_segments");
     model.locations = reader.strings_or_empty("locations");
     model.options = read_texts(reader.table("options"), "model.options.", m_where);
     model.configuration = read_texts(reader.table("configuration"), "model.configuration.", m_where);
-    // Seals of before say `enclosed`.
-    for (const auto* const name : {"embedded", "enclosed"})
+    for (const auto name : {to_string(FileRole::embedded), k_old_embedded})
       if (const auto* const embedded = reader.table(name)) model.embedded = read_embedded(*embedded);
     for (const auto* const tensor : reader.tables("tensor")) model.tensors.push_back(read_tensor(*tensor));
     for (const auto* const file : reader.tables("file")) model.files.push_back(read_file(*file));
     reader.collect_unknown(m_manifest.unknown_keys);
   }
 
+  // A word of a newer goldseal, or a damaged one: which of the two, the digest says.
+  template <typename Kind>
+  Kind known(const TomlReader& reader, std::string_view key, const std::string& name, std::optional<Kind> kind,
+             const std::string& names) {
+    if (kind) return *kind;
+    if (!m_unknown_word)
+      m_unknown_word.emplace(
+          ErrorKind::unsupported, m_where,
+          fmt::format("{}{}: expected one of {}, found {}", reader.path(), key, names, escape_unprintable(name)),
+          "read the seal with the goldseal that wrote it, or a newer one");
+    return {};
+  }
+
+  Builder read_builder(TomlReader& reader) {
+    const auto name = reader.text("builder");
+    return known(reader, "builder", name, parse_builder(name), names_of(k_builders));
+  }
+
+  Container read_container(TomlReader& reader) {
+    const auto name = reader.text("container");
+    return known(reader, "container", name, parse_container(name), names_of(k_containers));
+  }
+
+  FileRole read_role(TomlReader& reader) {
+    const auto name = reader.text("role");
+    if (name == k_old_embedded) return FileRole::embedded;
+    return known(reader, "role", name, kind_named(k_file_roles, name), names_of(k_file_roles));
+  }
+
   // A seal comes from elsewhere: no form of native code (`plugin`, `aoti`) may be loaded out of it.
-  std::string read_program_form(TomlReader& reader) const {
-    auto form = reader.text("builder");
-    if (form == "export" || form == "torchscript") return form;
+  Builder read_program_form(TomlReader& reader) const {
+    const auto name = reader.text("builder");
+    const auto form = parse_builder(name);
+    if (form && traits(*form).is_program_form) return *form;
     throw Error(ErrorKind::malformed, m_where,
                 fmt::format("{}builder: expected the form of an embedded program, export or torchscript, found {}",
-                            reader.path(), escape_unprintable(form)),
+                            reader.path(), escape_unprintable(name)),
                 "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
   }
 
@@ -129,10 +164,9 @@ class ManifestReader {
   FileRecord read_file(const toml::table& table) {
     TomlReader reader(table, "model.file.", m_where);
     FileRecord file;
-    file.role = reader.text("role");
-    if (file.role == "enclosed") file.role = k_embedded_role;  // in seals of before
+    file.role = read_role(reader);
     file.path = reader.text("path");
-    if (file.role == k_embedded_role && file.path.find_first_of("/\\") != std::string::npos)
+    if (file.role == FileRole::embedded && file.path.find_first_of("/\\") != std::string::npos)
       reader.fail("path", "the name of a file in the seal");
     const auto bytes = reader.integer("bytes");
     if (bytes < 0) reader.fail("bytes", "a size of 0 or more");
@@ -183,7 +217,7 @@ class ManifestReader {
     golden.repeatable = reader.boolean("repeatable");
     golden.probes = reader.integer("probes");
     golden.seeds = reader.integers("seeds");
-    golden.device = reader.text_or("device", "cpu");
+    golden.device = reader.text_or("device", golden.device.text());
     if (table.contains("layers")) golden.layers = reader.integer("layers");
     for (const auto* const t : reader.tables("input")) golden.inputs.push_back(read_golden_tensor(*t, "golden.input."));
     for (const auto* const t : reader.tables("output"))
@@ -197,6 +231,7 @@ class ManifestReader {
   const toml::table& m_document;
   const std::string& m_where;
   Manifest m_manifest;
+  std::optional<Error> m_unknown_word;
 };
 
 }  // namespace
@@ -204,8 +239,10 @@ class ManifestReader {
 Manifest read_manifest(std::string_view text, const std::string& where) {
   const auto document = parse_toml(text, where);
   // The format is judged before the digest: a newer one may compute it otherwise.
-  auto manifest = ManifestReader(document, where).read();
+  ManifestReader reader(document, where);
+  auto manifest = reader.read();
   check_self_digest(text, where);
+  if (reader.unknown_word()) throw *reader.unknown_word();
   return manifest;
 }
 

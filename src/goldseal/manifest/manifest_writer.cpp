@@ -27,8 +27,8 @@ std::string tensor_line(const TensorRecord& tensor) {
 std::string file_table(const FileRecord& file) {
   const auto frame =
       file.non_tensor_sha256 ? fmt::format("non_tensor_sha256 = \"{}\"\n", to_hex(*file.non_tensor_sha256)) : "";
-  return fmt::format("\n[[model.file]]\nrole = {}\npath = {}\nbytes = {}\nsha256 = \"{}\"\n{}", toml_string(file.role),
-                     toml_string(file.path), file.bytes, to_hex(file.sha256), frame);
+  return fmt::format("\n[[model.file]]\nrole = {}\npath = {}\nbytes = {}\nsha256 = \"{}\"\n{}",
+                     toml_string(to_string(file.role)), toml_string(file.path), file.bytes, to_hex(file.sha256), frame);
 }
 
 std::string text_table(std::string_view header, const std::map<std::string, std::string>& members) {
@@ -40,8 +40,9 @@ std::string text_table(std::string_view header, const std::map<std::string, std:
 
 std::string model_table(const ModelRecord& model) {
   auto text = fmt::format("\n[model]\nbuilder = {}\nsource = {}\ncontainer = {}\nentry = {}\nremoved_segments = {}\n",
-                          toml_string(model.builder), toml_string(model.source), toml_string(model.container),
-                          toml_string(model.entry), toml_strings(model.removed_segments));
+                          toml_string(to_string(model.builder)), toml_string(model.source),
+                          toml_string(to_string(model.container)), toml_string(model.entry),
+                          toml_strings(model.removed_segments));
   // A goldseal of before warns of a key that it does not know.
   if (!model.locations.empty()) text += fmt::format("locations = {}\n", toml_strings(model.locations));
   text += "tensor = [\n";
@@ -49,7 +50,7 @@ std::string model_table(const ModelRecord& model) {
   text += "]\n";
   for (const auto& file : model.files) text += file_table(file);
   if (model.embedded) {
-    text += fmt::format("\n[model.embedded]\nbuilder = {}\n", toml_string(model.embedded->builder)) +
+    text += fmt::format("\n[model.embedded]\nbuilder = {}\n", toml_string(to_string(model.embedded->builder))) +
             text_table("model.embedded.options", model.embedded->options);
   }
   return text + text_table("model.options", model.options) + text_table("model.configuration", model.configuration);
@@ -79,7 +80,7 @@ std::string golden_table(const GoldenCase& golden) {
   auto text = fmt::format("\n[[golden]]\nname = {}\nrepeatable = {}\nprobes = {}\nseeds = {}\n",
                           toml_string(golden.name), golden.repeatable, golden.probes, toml_integers(golden.seeds));
   // A goldseal of before warns of a key that it does not know.
-  if (golden.device != "cpu") text += fmt::format("device = {}\n", toml_string(golden.device));
+  if (golden.device.type() != DeviceType::cpu) text += fmt::format("device = {}\n", toml_string(golden.device.text()));
   if (golden.layers > 0) text += fmt::format("layers = {}\n", golden.layers);
   text += "input = [\n";
   for (const auto& input : golden.inputs) text += golden_tensor_line(input);

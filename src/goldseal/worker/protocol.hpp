@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/builder.hpp>
+#include <goldseal/base/compute.hpp>
+#include <goldseal/base/device.hpp>
 #include <goldseal/base/dtype.hpp>
 #include <goldseal/base/sha256.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
@@ -26,14 +29,14 @@ inline constexpr int k_protocol_version = 2;
 struct Hello {
   std::string runtime;  ///< `libtorch`, `python`
   std::string version;  ///< of the PyTorch it loaded
-  std::vector<std::string> devices;
-  std::vector<std::string> builders;
+  std::vector<Device> devices;
+  std::vector<Builder> builders;  ///< those that goldseal knows
 };
 
 /// An input that an architecture declares; an unknown size is -1.
 struct DeclaredInput {
   std::string name;
-  std::string dtype;
+  std::optional<DType> dtype;  ///< nothing where the archive does not say it
   std::vector<std::int64_t> shape;
   bool required = true;  ///< false: the network has a default for it
 };
@@ -46,9 +49,16 @@ struct BuiltNetwork {
   bool compiled = false;  ///< it need not have a place for every tensor of the state dict (CompiledIn)
 };
 
+/// What the program of a network's code is written down as.
+enum class ProgramForm : std::uint8_t {
+  exported,  ///< by torch.export; `export` in the protocol
+  script,    ///< TorchScript, of the source
+  trace,     ///< TorchScript, of one run
+};
+
 /// How the program of a network's code is to be written down.
 struct ProgramRequest {
-  std::string form;                ///< `export` (torch.export), `script` or `trace` (TorchScript)
+  ProgramForm form = ProgramForm::exported;
   std::filesystem::path inputs;    ///< a safetensors file, as of a run: shapes and branches are taken from it
   std::filesystem::path file;      ///< where, without the ending that the form has
   std::chrono::seconds limit{60};  ///< for writing it
@@ -58,7 +68,7 @@ struct ProgramRequest {
 
 /// What was written: how a network is built from it, and that network's state entries.
 struct WrittenProgram {
-  std::string builder;  ///< `export`, `torchscript`
+  Builder builder = Builder::exported;  ///< one that is a program's form
   std::map<std::string, std::string> options;
   std::filesystem::path file;
   BuiltNetwork network;
@@ -67,7 +77,7 @@ struct WrittenProgram {
 
 struct LoadedTensor {
   std::string name;
-  std::string dtype;
+  DType dtype = DType::float32;
   std::vector<std::int64_t> shape;
   Digest sha256;
 };
@@ -83,19 +93,19 @@ struct Perturbation {
 struct RunRequest {
   std::filesystem::path inputs;
   std::filesystem::path outputs;
-  bool float64 = false;
+  Compute compute = Compute::native;
   std::optional<Perturbation> perturb;
   std::optional<int> threads;
   std::optional<bool> onednn;
   std::optional<bool> channels_last;
   std::optional<bool> tf32 = false;  ///< float32 means float32, also on a GPU whose convolutions would use TF32
-  std::optional<std::string> device;
+  std::optional<Device> device;
   std::filesystem::path layers;  ///< where to write the layers' sketches; empty for none
 };
 
 struct RunOutput {
   std::string name;
-  std::string dtype;
+  DType dtype = DType::float32;
   std::vector<std::int64_t> shape;
 };
 
@@ -103,7 +113,7 @@ struct RunOutput {
 struct RunLayer {
   std::string module;
   std::string op;
-  std::string dtype;  ///< empty from a worker that was built before it was told
+  std::optional<DType> dtype;  ///< nothing from a worker that was built before it was told
   std::vector<std::int64_t> shape;
 };
 

@@ -37,7 +37,7 @@ std::vector<PythonLocation> locations(const Variables& variables) {
 Runtime runtime_of(const fs::path& interpreter, const PythonLocation* python) {
   const auto main = find_shipped(k_worker_main);
   if (!main) refuse_without_worker();
-  Runtime runtime{"python", {}, "", {}, interpreter, {main->string()}, {}};
+  Runtime runtime{.kind = RuntimeKind::python, .worker = interpreter, .arguments = {main->string()}};
   if (python == nullptr) return runtime;
   for (const auto& directory : python->package_dirs) {
     const auto torch = read_torch_installation(FileRoot("/"), directory / "torch");
@@ -75,7 +75,7 @@ Runtime attached(std::string_view text) {
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), descriptor);
   if (error != std::errc() || end != number.data() + number.size() || descriptor < 0)
     throw Error(ErrorKind::usage, "--runtime", fmt::format("expected attached=DESCRIPTOR, found {}", text));
-  Runtime runtime{"python", {}, "", {}, {}, {}, descriptor};
+  Runtime runtime{.kind = RuntimeKind::python, .channel = descriptor};
   if (colon == std::string_view::npos) return runtime;
   runtime.installation = text.substr(colon + 1);
   if (const auto torch = read_torch_installation(FileRoot("/"), runtime.installation)) runtime.version = torch->version;
@@ -107,7 +107,7 @@ std::vector<Runtime> python_runtimes() {
 
 Runtime find_python_runtime(std::string_view spec) {
   const auto equals = spec.find('=');
-  if (spec.starts_with("attached")) return attached(equals == std::string_view::npos ? "" : spec.substr(equals + 1));
+  if (spec.starts_with(k_attached)) return attached(equals == std::string_view::npos ? "" : spec.substr(equals + 1));
   if (equals == std::string_view::npos) return first_python();
   return runtime_at(interpreter_of(std::string(spec.substr(equals + 1))));
 }

@@ -8,6 +8,9 @@
 
 namespace goldseal {
 
+/// The word of `--runtime attached=…`.
+inline constexpr std::string_view k_attached = "attached";
+
 /// `python` (GOLDSEAL_PYTHON, else the first Python of VIRTUAL_ENV, CONDA_PREFIX and the PATH that has torch),
 /// `python=PATH` (an interpreter, by its path or its name on the PATH, or the directory of an environment), or
 /// `attached=DESCRIPTOR[:TORCH]` (the calling process is the worker; TORCH is its torch's directory). Throws as

@@ -93,7 +93,10 @@ Runtime runtime_in(const fs::path& given) {
     if (!torch) continue;
     for (const auto& worker : installed_workers()) {
       if (worker.worker.parent_path().filename() == worker_name(*torch))
-        return {"libtorch", place, torch->version, library_directory(*torch), worker.worker};
+        return {.installation = place,
+                .version = torch->version,
+                .library_directory = library_directory(*torch),
+                .worker = worker.worker};
     }
     throw Error(ErrorKind::unsupported, place.string(),
                 fmt::format("there is no worker for LibTorch {} here", torch->version),
@@ -128,9 +131,10 @@ std::optional<fs::path> user_worker_directory() {
 
 std::string Runtime::describe() const {
   if (channel) return fmt::format("PyTorch {} (the calling process)", version);
-  if (kind == "python") return fmt::format("python {}({})", version.empty() ? "" : version + " ", worker.string());
-  return installation.empty() ? fmt::format("{} {}", kind, version)
-                              : fmt::format("{} {} ({})", kind, version, installation.string());
+  if (kind == RuntimeKind::python)
+    return fmt::format("python {}({})", version.empty() ? "" : version + " ", worker.string());
+  return installation.empty() ? fmt::format("{} {}", to_string(kind), version)
+                              : fmt::format("{} {} ({})", to_string(kind), version, installation.string());
 }
 
 std::vector<Runtime> installed_workers() {
@@ -143,8 +147,10 @@ std::vector<Runtime> installed_workers() {
       if (!name.starts_with("libtorch-") || !is_present(worker)) continue;
       const auto prefix = recorded_installation(worker);
       const auto torch = prefix.empty() ? std::nullopt : installation_at(prefix);
-      workers.push_back({"libtorch", torch ? prefix : fs::path(), version_of_worker(name),
-                         torch ? library_directory(*torch) : fs::path(), worker});
+      workers.push_back({.installation = torch ? prefix : fs::path(),
+                         .version = version_of_worker(name),
+                         .library_directory = torch ? library_directory(*torch) : fs::path(),
+                         .worker = worker});
     }
   }
   std::ranges::stable_sort(workers, std::ranges::greater{}, &Runtime::version);
@@ -169,7 +175,7 @@ std::vector<Runtime> installations_without_worker(const std::vector<Runtime>& wo
       return theirs && resolved(theirs->library_dir / "libtorch_cpu.so") == library;
     };
     if (std::ranges::none_of(workers, runs))
-      found.push_back({"libtorch", prefix, torch->version, torch->library_dir, {}, {}, {}});
+      found.push_back({.installation = prefix, .version = torch->version, .library_directory = torch->library_dir});
   }
   return found;
 }
@@ -185,17 +191,19 @@ std::string devices_of(const Runtime& runtime) {
 }
 
 Runtime find_runtime(std::string_view spec) {
-  const auto kind = spec.substr(0, spec.find('='));
-  if (kind == "python" || kind == "attached") return find_python_runtime(spec);
-  if (kind != "libtorch") {
-    const std::vector<std::string> kinds{"libtorch", "python"};
-    const auto near = did_you_mean(kind, kinds);
+  const auto word = spec.substr(0, spec.find('='));
+  const auto kind = kind_named(k_runtime_kinds, word);
+  if (kind == RuntimeKind::python || word == k_attached) return find_python_runtime(spec);
+  if (!kind) {
+    std::vector<std::string> names;
+    for (const auto& row : k_runtime_kinds) names.emplace_back(row.name);
+    const auto near = did_you_mean(word, names);
     throw Error(ErrorKind::usage, "--runtime",
                 fmt::format("expected libtorch, libtorch=DIR, python or python=INTERPRETER, found {}",
                             escape_unprintable(spec)),
                 near ? fmt::format("did you mean {}?", *near) : "");
   }
-  if (kind.size() < spec.size()) return runtime_in(spec.substr(kind.size() + 1));
+  if (word.size() < spec.size()) return runtime_in(spec.substr(word.size() + 1));
   if (const auto given = variable(k_torch_directory); !given.empty()) return runtime_in(given);
   if (const auto found = first_libtorch()) return *found;
   throw Error(ErrorKind::unsupported, "--runtime", "no LibTorch with a worker was found on this machine",
@@ -203,18 +211,18 @@ Runtime find_runtime(std::string_view spec) {
               "`--runtime python` runs TorchScript and python: models without one");
 }
 
-Runtime find_runtime(std::string_view spec, std::string_view builder) {
+Runtime find_runtime(std::string_view spec, Builder builder) {
   if (!spec.empty()) return find_runtime(spec);
-  if (builder == "python") return find_runtime("python");
-  if (!variable(k_torch_directory).empty()) return find_runtime("libtorch");
+  if (!traits(builder).runs_in_libtorch) return find_runtime(to_string(RuntimeKind::python));
+  if (!variable(k_torch_directory).empty()) return find_runtime(to_string(RuntimeKind::libtorch));
   if (auto found = first_libtorch()) return std::move(*found);
-  if (builder == "torchscript" && !python_runtimes().empty()) return find_runtime("python");
-  return find_runtime("libtorch");  // tells what is missing
+  const bool in_python = traits(builder).runs_in_python && !python_runtimes().empty();
+  return find_runtime(to_string(in_python ? RuntimeKind::python : RuntimeKind::libtorch));  // tells what is missing
 }
 
-bool can_build(std::string_view builder) {
-  if (!variable(k_torch_directory).empty() || (builder != "python" && first_libtorch())) return true;
-  return (builder == "python" || builder == "torchscript") && !python_runtimes().empty();
+bool can_build(Builder builder) {
+  if (!variable(k_torch_directory).empty() || (traits(builder).runs_in_libtorch && first_libtorch())) return true;
+  return traits(builder).runs_in_python && !python_runtimes().empty();
 }
 
 }  // namespace goldseal

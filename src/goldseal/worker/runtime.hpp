@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/builder.hpp>
 #include <goldseal/environment/libraries/torch_installation.hpp>
 
 #include <filesystem>
@@ -12,14 +13,26 @@
 
 namespace goldseal {
 
+/// What runs models: a LibTorch with goldseal's worker for it, or Python with the worker that is Python itself.
+enum class RuntimeKind : std::uint8_t { libtorch, python };
+
+struct RuntimeKindTraits {
+  RuntimeKind kind;
+  std::string_view name;
+};
+inline constexpr std::array k_runtime_kinds{RuntimeKindTraits{RuntimeKind::libtorch, "libtorch"},
+                                            RuntimeKindTraits{RuntimeKind::python, "python"}};
+static_assert(is_indexed_by_kind(k_runtime_kinds));
+[[nodiscard]] constexpr std::string_view to_string(RuntimeKind kind) { return row_of(k_runtime_kinds, kind).name; }
+
 /// Something that runs models, and the worker that drives it.
 struct Runtime {
-  std::string kind;  ///< `libtorch`, `python`
-  std::filesystem::path
-      installation;     ///< the directory that holds `lib` and `include`; empty: where the worker itself finds it
-  std::string version;  ///< of PyTorch, as its headers say
-  std::filesystem::path library_directory;
-  std::filesystem::path worker;             ///< the worker's program: for `python` the interpreter
+  RuntimeKind kind = RuntimeKind::libtorch;
+  /// The directory that holds `lib` and `include`; empty: where the worker itself finds it.
+  std::filesystem::path installation = {};
+  std::string version = {};  ///< of PyTorch, as its headers say
+  std::filesystem::path library_directory = {};
+  std::filesystem::path worker = {};        ///< the worker's program: for `python` the interpreter
   std::vector<std::string> arguments = {};  ///< of that program
   std::optional<int> channel = {};  ///< the caller is the worker, and this descriptor its channel: none is started
 
@@ -32,12 +45,12 @@ struct Runtime {
 /// where there is no such runtime or no worker for it, with what would mend it.
 [[nodiscard]] Runtime find_runtime(std::string_view spec);
 
-/// The same; for an empty spec the one that fits how the network is built: `python` for `python:…`, else a LibTorch,
-/// and Python for TorchScript where no LibTorch has a worker.
-[[nodiscard]] Runtime find_runtime(std::string_view spec, std::string_view builder);
+/// The same; for an empty spec the one that builds such a network: Python where no LibTorch does or none has a worker,
+/// else a LibTorch.
+[[nodiscard]] Runtime find_runtime(std::string_view spec, Builder builder);
 
 /// Whether this machine has a runtime for that form of network, as far as find_runtime sees one.
-[[nodiscard]] bool can_build(std::string_view builder);
+[[nodiscard]] bool can_build(Builder builder);
 
 /// Where the workers lie that this user built: under XDG_CACHE_HOME, else in ~/.cache; nothing where the environment
 /// has neither.

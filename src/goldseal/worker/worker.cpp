@@ -52,10 +52,10 @@ Key read_state_entry(const Json& entry) {
 DeclaredInput declared_input(const Json& input) {
   // A TorchScript archive does not say its inputs' type.
   const auto dtype = input.value("dtype", Json());
-  DeclaredInput declared{input.at("name").get<std::string>(),
-                         dtype.is_string() ? dtype.get<std::string>() : "",
-                         {},
-                         input.value("required", true)};
+  DeclaredInput declared{.name = input.at("name").get<std::string>(),
+                         .dtype = dtype.is_string() ? parse_dtype(dtype.get<std::string>()) : std::nullopt,
+                         .shape = {},
+                         .required = input.value("required", true)};
   const auto shape = input.value("shape", Json());
   if (!shape.is_array()) return declared;
   for (const auto& size : shape) declared.shape.push_back(size.is_null() ? -1 : size.get<std::int64_t>());
@@ -65,17 +65,54 @@ DeclaredInput declared_input(const Json& input) {
 LoadedTensor loaded_tensor(const Json& tensor) {
   const auto digest = parse_digest(tensor.at("sha256").get<std::string>());
   if (!digest) throw Error(ErrorKind::worker, "worker", "in step `digest`: a digest that is none");
-  return {tensor.at("name").get<std::string>(), tensor.at("dtype").get<std::string>(),
+  return {tensor.at("name").get<std::string>(), dtype_of(tensor.at("dtype")),
           tensor.at("shape").get<std::vector<std::int64_t>>(), *digest};
 }
 
-Json settings_of(const RunRequest& request, const std::string& device) {
+std::vector<Device> devices_of(const Json& hello) {
+  const auto names = hello.value("devices", std::vector<std::string>{});
+  if (names.empty()) return {Device()};  // a worker that names none runs there
+  return {names.begin(), names.end()};
+}
+
+std::vector<Builder> builders_of(const Json& hello) {
+  std::vector<Builder> builders;
+  for (const auto& name : hello.value("builders", std::vector<std::string>{}))
+    if (const auto builder = parse_builder(name)) builders.push_back(*builder);
+  return builders;
+}
+
+Builder builder_of(const Json& value) {
+  const auto builder = parse_builder(value.get<std::string>());
+  if (!builder)
+    throw Error(ErrorKind::worker, "worker", "in step `program`: the reply names a builder that does not exist");
+  return *builder;
+}
+
+std::optional<DType> dtype_if_told(const Json& holder) {
+  const auto found = holder.find("dtype");
+  return found == holder.end() ? std::nullopt : parse_dtype(found->get<std::string>());
+}
+
+std::string_view protocol_name(ProgramForm form) {
+  switch (form) {
+    case ProgramForm::exported:
+      return "export";
+    case ProgramForm::script:
+      return "script";
+    case ProgramForm::trace:
+      return "trace";
+  }
+  return {};
+}
+
+Json settings_of(const RunRequest& request, const std::optional<Device>& device) {
   Json settings = Json::object();
   if (request.threads) settings["threads"] = *request.threads;
   if (request.onednn) settings["onednn"] = *request.onednn;
   if (request.channels_last) settings["channels_last"] = *request.channels_last;
   if (request.tf32) settings["tf32"] = *request.tf32;
-  if (request.device || !device.empty()) settings["device"] = request.device.value_or(device);
+  if (const auto& chosen = request.device ? request.device : device) settings["device"] = chosen->text();
   return settings;
 }
 
@@ -133,7 +170,7 @@ struct Worker::State {
   ChildProcess child;
   Channel channel;
   std::string name;
-  std::string device;  ///< of the runs; empty: the worker's own choice
+  std::optional<Device> device;  ///< of the runs; nothing: the worker's own choice
   Hello hello;
 };
 
@@ -146,10 +183,10 @@ Worker::Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::opt
   if (threads) members["threads"] = *threads;
   const auto reply = m_state->channel.request("hello", std::move(members));
   m_state->hello = read_reply(m_state->name, "hello", [&] {
-    auto devices = reply.value("devices", std::vector<std::string>{});
-    if (devices.empty()) devices.emplace_back("cpu");  // a worker that names none runs there
-    return Hello{reply.at("runtime").get<std::string>(), reply.at("version").get<std::string>(), std::move(devices),
-                 reply.value("builders", std::vector<std::string>{})};
+    return Hello{.runtime = reply.at("runtime").get<std::string>(),
+                 .version = reply.at("version").get<std::string>(),
+                 .devices = devices_of(reply),
+                 .builders = builders_of(reply)};
   });
 }
 
@@ -164,7 +201,7 @@ bool Worker::is_well() const {
   return !failure() || failure()->kind == WorkerFailure::Kind::raised || failure()->kind == WorkerFailure::Kind::memory;
 }
 
-void Worker::use_device(std::string device) { m_state->device = std::move(device); }
+void Worker::use_device(Device device) { m_state->device = std::move(device); }
 
 Environment Worker::environment() {
   const auto reply = m_state->channel.request("environment", Json::object());
@@ -177,9 +214,9 @@ Environment Worker::environment() {
   });
 }
 
-BuiltNetwork Worker::build(std::string_view builder, std::string_view source,
-                           const std::map<std::string, std::string>& options, const std::filesystem::path& constants) {
-  Json members{{"builder", builder}, {"source", source}, {"options", options}};
+BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::map<std::string, std::string>& options,
+                           const std::filesystem::path& constants) {
+  Json members{{"builder", to_string(builder)}, {"source", source}, {"options", options}};
   if (!constants.empty()) members["constants"] = constants.string();
   const auto reply = m_state->channel.request("build", std::move(members));
   return read_reply(m_state->name, "build", [&] {
@@ -211,7 +248,7 @@ std::vector<LoadedTensor> Worker::digest() {
 RunReply Worker::run(const RunRequest& request) {
   Json members{{"inputs", request.inputs.string()},
                {"outputs", request.outputs.string()},
-               {"compute", request.float64 ? "float64" : "native"},
+               {"compute", to_string(request.compute)},
                {"settings", settings_of(request, m_state->device)}};
   if (request.perturb) members["perturb"] = {{"seed", request.perturb->seed}, {"relative", request.perturb->relative}};
   if (request.perturb && request.perturb->zero != 0) members["perturb"]["zero"] = request.perturb->zero;
@@ -222,21 +259,20 @@ RunReply Worker::run(const RunRequest& request) {
     RunReply result;
     result.seconds = reply.value("seconds", 0.0);
     for (const auto& output : reply.at("outputs")) {
-      result.outputs.push_back({output.at("name").get<std::string>(), output.at("dtype").get<std::string>(),
+      result.outputs.push_back({output.at("name").get<std::string>(), dtype_of(output.at("dtype")),
                                 output.at("shape").get<std::vector<std::int64_t>>()});
     }
     for (const auto& layer : reply.value("layers", Json::array())) {
       result.layers.push_back({layer.at("module").get<std::string>(), layer.at("op").get<std::string>(),
-                               layer.value("dtype", std::string()),
-                               layer.at("shape").get<std::vector<std::int64_t>>()});
+                               dtype_if_told(layer), layer.at("shape").get<std::vector<std::int64_t>>()});
     }
     return result;
   });
 }
 
-std::vector<TensorCoverage> Worker::gradients(const std::filesystem::path& inputs, bool float64) {
-  Json members{{"inputs", inputs.string()}, {"compute", float64 ? "float64" : "native"}};
-  if (!m_state->device.empty()) members["settings"] = {{"device", m_state->device}};
+std::vector<TensorCoverage> Worker::gradients(const std::filesystem::path& inputs, Compute compute) {
+  Json members{{"inputs", inputs.string()}, {"compute", to_string(compute)}};
+  if (m_state->device) members["settings"] = {{"device", m_state->device->text()}};
   const auto reply = m_state->channel.request("gradients", std::move(members));
   return read_reply(m_state->name, "gradients", [&] {
     std::vector<TensorCoverage> reach;
@@ -248,19 +284,20 @@ std::vector<TensorCoverage> Worker::gradients(const std::filesystem::path& input
 }
 
 WrittenProgram Worker::write_program(const ProgramRequest& request) {
-  const auto reply = m_state->channel.request("program", {{"form", request.form},
+  const auto reply = m_state->channel.request("program", {{"form", protocol_name(request.form)},
                                                           {"inputs", request.inputs.string()},
                                                           {"file", request.file.string()},
                                                           {"seconds", request.limit.count()},
                                                           {"bytes", request.most_bytes},
                                                           {"anew", request.anew}});
   return read_reply(m_state->name, "program", [&] {
-    WrittenProgram program{reply.at("builder").get<std::string>(),
+    WrittenProgram program{builder_of(reply.at("builder")),
                            reply.value("options", std::map<std::string, std::string>{}),
                            reply.at("file").get<std::string>(),
                            {},
                            reply.value("kept", false)};
-    for (const auto& entry : reply.at("state_entries")) program.network.state_entries.push_back(read_state_entry(entry));
+    for (const auto& entry : reply.at("state_entries"))
+      program.network.state_entries.push_back(read_state_entry(entry));
     return program;
   });
 }

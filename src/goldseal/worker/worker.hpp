@@ -54,18 +54,18 @@ class Worker {
   [[nodiscard]] std::string sandbox() const;
 
   /// Where every later run and backward pass is made, unless a request names another: one of hello().devices.
-  void use_device(std::string device);
+  void use_device(Device device);
 
   [[nodiscard]] Environment environment();
   /// `constants`: a file as write_placements gives it, of the tensors that the architecture brings; empty for none.
-  [[nodiscard]] BuiltNetwork build(std::string_view builder, std::string_view source,
+  [[nodiscard]] BuiltNetwork build(Builder builder, std::string_view source,
                                    const std::map<std::string, std::string>& options,
                                    const std::filesystem::path& constants = {});
   void load(const Checkpoint& checkpoint, std::span<const Assignment> assignments);
   [[nodiscard]] std::vector<LoadedTensor> digest();
   RunReply run(const RunRequest& request);
   /// One backward pass through the network on these inputs; in the weights' own types, or in float64.
-  [[nodiscard]] std::vector<TensorCoverage> gradients(const std::filesystem::path& inputs, bool float64);
+  [[nodiscard]] std::vector<TensorCoverage> gradients(const std::filesystem::path& inputs, Compute compute);
   /// Has the worker write down the program of the network that it built, and answer the runs that follow with what it
   /// reads back from that file, holding the loaded tensors. Throws Error{unsupported} where the code cannot be written
   /// down in this form.

@@ -95,9 +95,9 @@ std::optional<Runtime> find_built(const fs::path& installation, const fs::path& 
 }
 
 // What cmake and the compiler say goes to a file, which stays.
-class Builder {
+class BuildRun {
  public:
-  Builder(fs::path log, Progress& progress) : m_log(std::move(log)), m_progress(progress) {
+  BuildRun(fs::path log, Progress& progress) : m_log(std::move(log)), m_progress(progress) {
     fs::create_directories(m_log.parent_path());
     fs::remove(m_log);
   }
@@ -163,12 +163,12 @@ BuiltWorker build_worker(const fs::path& given, bool force, Progress& progress) 
   if (auto built = force ? std::nullopt : find_built(installation, workers, digest)) return {std::move(*built), true};
   const auto cmake = require_program("cmake");
   const TemporaryDirectory build;
-  Builder builder(workers.parent_path() / "worker-build.log", progress);
-  builder.run("configuring the worker",
-              {cmake.string(), "-S", source.string(), "-B", build.path().string(),
-               fmt::format("-DGOLDSEAL_TORCH_DIR={}", installation.string()), "-DCMAKE_BUILD_TYPE=Release"});
-  builder.run("building the worker",
-              {cmake.string(), "--build", build.path().string(), "--parallel", std::to_string(jobs())});
+  BuildRun cmake_run(workers.parent_path() / "worker-build.log", progress);
+  cmake_run.run("configuring the worker",
+                {cmake.string(), "-S", source.string(), "-B", build.path().string(),
+                 fmt::format("-DGOLDSEAL_TORCH_DIR={}", installation.string()), "-DCMAKE_BUILD_TYPE=Release"});
+  cmake_run.run("building the worker",
+                {cmake.string(), "--build", build.path().string(), "--parallel", std::to_string(jobs())});
   progress.finish();
   keep(build.path() / "workers", workers, digest);
   if (auto built = find_built(installation, workers, digest)) return {std::move(*built), false};

@@ -20,10 +20,10 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 /// Ran on two GPUs, each as sealed.
 Observation on_two_gpus() {
   auto observed = conforming();
-  observed.device = DeviceObservation{"all", "cpu", {"cpu", "cuda:0", "cuda:1"}, {"cuda:0", "cuda:1"}};
-  observed.outputs.push_back(observed.outputs.front());
-  observed.outputs[0].device = "cuda:0";
-  observed.outputs[1].device = "cuda:1";
+  observed.run.device = DeviceObservation{"all", "cpu", {"cpu", "cuda:0", "cuda:1"}, {"cuda:0", "cuda:1"}};
+  observed.run.outputs.push_back(observed.run.outputs.front());
+  observed.run.outputs[0].device = "cuda:0";
+  observed.run.outputs[1].device = "cuda:1";
   return observed;
 }
 
@@ -68,8 +68,8 @@ TEST_CASE("the errors that users report of CUDA are named, each with what mends 
   for (const auto& report : k_reports) {
     INFO(report.text);
     auto observed = conforming();
-    observed.worker->done = false;
-    observed.worker->failure = WorkerFailure{WorkerFailure::Kind::raised, "run", std::string(report.text), ""};
+    observed.run.worker->done = false;
+    observed.run.worker->failure = WorkerFailure{WorkerFailure::Kind::raised, "run", std::string(report.text), ""};
     const auto finding = judge("worker.device", observed);
     CHECK(finding.status == Status::fail);
     CHECK(has(finding.message, report.cause));
@@ -81,78 +81,78 @@ TEST_CASE("the errors that users report of CUDA are named, each with what mends 
 TEST_CASE("an error that is not CUDA's is left to worker.run") {
   CHECK(explain_cuda_error("size mismatch for conv_0.weight") == nullptr);
   auto observed = conforming();
-  observed.worker->failure = WorkerFailure{WorkerFailure::Kind::raised, "run", "mat1 and mat2 shapes differ", ""};
+  observed.run.worker->failure = WorkerFailure{WorkerFailure::Kind::raised, "run", "mat1 and mat2 shapes differ", ""};
   CHECK(judge("worker.device", observed).status == Status::skipped);
 }
 
 TEST_CASE("a device that is not there fails with what there is, and nothing passes for want of a run") {
   auto observed = conforming();
-  observed.outputs.clear();
-  observed.worker->done = false;
-  observed.device = DeviceObservation{"cuda", "cpu", {"cpu"}, {}, true};
+  observed.run.outputs.clear();
+  observed.run.worker->done = false;
+  observed.run.device = DeviceObservation{"cuda", "cpu", {"cpu"}, {}, true};
   const auto finding = judge("worker.device", observed);
   CHECK(finding.status == Status::fail);
   CHECK(has(finding.actual, "PyTorch 2.13.0 without CUDA"));
   CHECK(judge("worker.run", observed).status == Status::unknown);
   CHECK(outcome(observed) == ExitCode::fails);
-  observed.found.set("driver.pci_devices", std::vector<std::string>{"nvidia:0x20b0"}, "");
+  observed.machine.environment.set("driver.pci_devices", std::vector<std::string>{"nvidia:0x20b0"}, "");
   CHECK(has(judge("worker.device", observed).remedy, "CUDA build"));
-  observed.device = DeviceObservation{"cuda:3", "cpu", {"cpu", "cuda:0"}, {}, true};
+  observed.run.device = DeviceObservation{"cuda:3", "cpu", {"cpu", "cuda:0"}, {}, true};
   CHECK(judge("worker.device", observed).actual == "cpu, cuda:0");
 }
 
 TEST_CASE("weights that do not fit into a GPU's free memory fail before they are loaded, float64 at full depth") {
   auto observed = conforming();  // 2 tensors of 6 elements: 48 bytes, 96 in float64
   observed.sealed.golden.at(0).noise = {{"out", 1, 4, 4, 1, true}};
-  observed.device = DeviceObservation{"cuda", "cpu", {"cpu", "cuda:0"}, {"cuda:0"}};
+  observed.run.device = DeviceObservation{"cuda", "cpu", {"cpu", "cuda:0"}, {"cuda:0"}};
   CHECK_FALSE(find_shortage(observed));
-  observed.found.set("gpu.0.memory_free_bytes", std::int64_t{60}, "");
+  observed.machine.environment.set("gpu.0.memory_free_bytes", std::int64_t{60}, "");
   const auto shortage = find_shortage(observed);
   REQUIRE(shortage);
   CHECK(shortage->need == 96);
   CHECK(shortage->free == 60);
   CHECK(judge("worker.device", observed).status == Status::fail);
-  observed.quick = true;
+  observed.run.depth = RunDepth::quick;
   CHECK_FALSE(find_shortage(observed));
-  observed.quick = false;
+  observed.run.depth = RunDepth::full;
   observed.sealed.golden.at(0).noise.at(0).native = true;
   CHECK_FALSE(find_shortage(observed));
 }
 
 TEST_CASE("the UUID tells which of NVML's GPUs is CUDA's first") {
   auto observed = conforming();
-  observed.device = DeviceObservation{"cuda", "cpu", {"cpu", "cuda:0"}, {"cuda:0"}};
-  observed.found.set("driver.cuda_device_count", std::int64_t{1}, "");
-  observed.found.set("cuda_device.0.uuid", std::string("GPU-b"), "");
-  observed.found.set("gpu.0.uuid", std::string("GPU-a"), "");
-  observed.found.set("gpu.0.memory_free_bytes", std::int64_t{10}, "");
-  observed.found.set("gpu.1.uuid", std::string("GPU-b"), "");
-  observed.found.set("gpu.1.memory_free_bytes", std::int64_t{1000}, "");
+  observed.run.device = DeviceObservation{"cuda", "cpu", {"cpu", "cuda:0"}, {"cuda:0"}};
+  observed.machine.environment.set("driver.cuda_device_count", std::int64_t{1}, "");
+  observed.machine.environment.set("cuda_device.0.uuid", std::string("GPU-b"), "");
+  observed.machine.environment.set("gpu.0.uuid", std::string("GPU-a"), "");
+  observed.machine.environment.set("gpu.0.memory_free_bytes", std::int64_t{10}, "");
+  observed.machine.environment.set("gpu.1.uuid", std::string("GPU-b"), "");
+  observed.machine.environment.set("gpu.1.memory_free_bytes", std::int64_t{1000}, "");
   CHECK_FALSE(find_shortage(observed));
-  observed.found.set("cuda_device.0.uuid", std::string("GPU-a"), "");
+  observed.machine.environment.set("cuda_device.0.uuid", std::string("GPU-a"), "");
   CHECK(find_shortage(observed));
 }
 
 TEST_CASE("a model that was sealed on a GPU and runs on the CPU for want of one is a warning") {
   auto observed = conforming();
-  observed.device = DeviceObservation{"", "cuda:0", {"cpu"}, {"cpu"}};
+  observed.run.device = DeviceObservation{"", "cuda:0", {"cpu"}, {"cpu"}};
   CHECK(judge("worker.device", observed).status == Status::warn);
-  observed.device->asked = "cpu";
+  observed.run.device->asked = "cpu";
   CHECK(judge("worker.device", observed).status == Status::pass);
 }
 
 TEST_CASE("of several GPUs the one that answers otherwise, or not at all, is named") {
   auto observed = on_two_gpus();
   CHECK(judge("golden.devices", observed).status == Status::pass);
-  observed.outputs[1].float64->rms_ratio = 1;
+  observed.run.outputs[1].float64->rms_ratio = 1;
   const auto finding = judge("golden.devices", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.actual == "cuda:1");
   CHECK(has(judge("golden.float64", observed).message, "default/out on cuda:1"));
-  observed.outputs[0].float64->rms_ratio = 1;
+  observed.run.outputs[0].float64->rms_ratio = 1;
   CHECK(judge("golden.devices", observed).status == Status::skipped);
   observed = on_two_gpus();
-  observed.outputs.pop_back();
+  observed.run.outputs.pop_back();
   CHECK(judge("golden.devices", observed).actual == "cuda:1");
   CHECK(judge("golden.devices", conforming()).status == Status::skipped);
 }

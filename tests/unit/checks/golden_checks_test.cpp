@@ -19,23 +19,23 @@ using samples::outcome;
 
 TEST_CASE("the shadow's limit separates the largest legitimate noise from the weakest fault") {
   auto observed = conforming();
-  observed.outputs[0].float64->rms_ratio = 19 * 0x1p-29;
+  observed.run.outputs[0].float64->rms_ratio = 19 * 0x1p-29;
   CHECK(judge("golden.float64", observed).status == Status::pass);
-  observed.outputs[0].float64->rms_ratio = 1500 * 0x1p-29;
+  observed.run.outputs[0].float64->rms_ratio = 1500 * 0x1p-29;
   CHECK(judge("golden.float64", observed).status == Status::fail);
 }
 
 TEST_CASE("with the sealed weights a failing shadow points at code or configuration, else at the weights") {
   auto observed = conforming();
-  observed.outputs[0].float64->rms_ratio = 1;
+  observed.run.outputs[0].float64->rms_ratio = 1;
   CHECK(judge("golden.float64", observed).message.find("code, configuration or mode") != std::string::npos);
-  observed.loaded_tensors->front().sha256 = sha256("other");
+  observed.run.loaded_tensors->front().sha256 = sha256("other");
   CHECK(judge("golden.float64", observed).message.find("the weights differ") != std::string::npos);
 }
 
 TEST_CASE("a native error of TF32's size fails under deploy and passes where the policy permits TF32") {
   auto observed = conforming();
-  observed.outputs[0].native->rms_ratio = 5000;
+  observed.run.outputs[0].native->rms_ratio = 5000;
   const auto finding = judge("golden.native", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.message.find("TF32") != std::string::npos);
@@ -44,14 +44,14 @@ TEST_CASE("a native error of TF32's size fails under deploy and passes where the
 
 TEST_CASE("an output that became NaN fails whatever the ratios") {
   auto observed = conforming();
-  observed.outputs[0].native->mask_mismatches = 1;
+  observed.run.outputs[0].native->mask_mismatches = 1;
   CHECK(judge("golden.native", observed).status == Status::fail);
 }
 
 TEST_CASE("what stands elsewhere than the sealed NaN is named with its place, not measured") {
   auto observed = conforming();
-  observed.outputs[0].native->mask_mismatches = 2;
-  observed.outputs[0].native->first_mismatch = {7, {0, 7}, std::nan(""), 0.5};
+  observed.run.outputs[0].native->mask_mismatches = 2;
+  observed.run.outputs[0].native->first_mismatch = {7, {0, 7}, std::nan(""), 0.5};
   const auto finding = judge("golden.native", observed);
   CHECK(finding.message.find("default/out is NaN or infinite where the seal is not, or the reverse, first at (0, 7)") ==
         0);
@@ -68,7 +68,7 @@ TEST_CASE("what stands elsewhere than the sealed NaN is named with its place, no
 
 TEST_CASE("a lane that single elements alone fail says so, with the limit that they break") {
   auto observed = conforming();
-  auto& native = *observed.outputs[0].native;
+  auto& native = *observed.run.outputs[0].native;
   native.rms_ratio = 5;
   native.max_ratio = 4e4;
   native.worst = {3, {3}, 2, 1};
@@ -80,7 +80,7 @@ TEST_CASE("a lane that single elements alone fail says so, with the limit that t
 
 TEST_CASE("the table of outputs gives every measure that an output has, and the measurements its digits") {
   auto observed = conforming();
-  auto& native = *observed.outputs[0].native;
+  auto& native = *observed.run.outputs[0].native;
   native = {.output = "out",
             .elements = 600,
             .compared = 600,
@@ -133,15 +133,15 @@ TEST_CASE("the table of outputs gives every measure that an output has, and the 
 
 TEST_CASE("an output that could not be judged leaves a required check open") {
   auto observed = conforming();
-  observed.outputs[0].native.reset();
+  observed.run.outputs[0].native.reset();
   CHECK(judge("golden.native", observed).status == Status::unknown);
   CHECK(outcome(observed) == ExitCode::inconclusive);
 }
 
 TEST_CASE("a machine that does not agree with itself is suspected, unless the model never repeated") {
   auto observed = conforming();
-  observed.outputs[0].repeat->equal = false;
-  observed.outputs[0].repeat->differing = 1;
+  observed.run.outputs[0].repeat->equal = false;
+  observed.run.outputs[0].repeat->differing = 1;
   CHECK(judge("golden.repeat", observed).remedy.find("hardware") != std::string::npos);
   observed.sealed.golden[0].repeatable = false;
   CHECK(judge("golden.repeat", observed).status == Status::skipped);
@@ -149,14 +149,14 @@ TEST_CASE("a machine that does not agree with itself is suspected, unless the mo
 
 TEST_CASE("an output of another shape is named, and its numbers are not judged") {
   auto observed = conforming();
-  observed.outputs[0].structure = "expected shape [4], found [5]";
+  observed.run.outputs[0].structure = "expected shape [4], found [5]";
   CHECK(judge("golden.structure", observed).actual == "default/out: expected shape [4], found [5]");
 }
 
 TEST_CASE("a quick run says that it is less sensitive") {
   auto observed = conforming();
-  observed.quick = true;
-  observed.outputs[0].float64.reset();
+  observed.run.depth = RunDepth::quick;
+  observed.run.outputs[0].float64.reset();
   CHECK(judge("golden.float64", observed).message.find("reduced sensitivity") != std::string::npos);
   CHECK(outcome(observed) == ExitCode::conforms);
 }
@@ -164,9 +164,9 @@ TEST_CASE("a quick run says that it is less sensitive") {
 TEST_CASE("integers and bools must be met where rounding does not decide") {
   auto observed = conforming();
   CHECK(judge("golden.discrete", observed).status == Status::skipped);
-  observed.outputs[0].discrete = golden::DiscreteVerdict{true, 99, 1, 0, {}};
+  observed.run.outputs[0].discrete = golden::DiscreteVerdict{true, 99, 1, 0, {}};
   CHECK(judge("golden.discrete", observed).status == Status::pass);
-  observed.outputs[0].discrete_float64 = golden::DiscreteVerdict{false, 99, 1, 1, {7, {0, 7}, 3, 4}};
+  observed.run.outputs[0].discrete_float64 = golden::DiscreteVerdict{false, 99, 1, 1, {7, {0, 7}, 3, 4}};
   const auto finding = judge("golden.discrete", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.tables.front().rows.at(1).at(5) == "(0, 7)");
@@ -176,22 +176,22 @@ TEST_CASE("integers and bools must be met where rounding does not decide") {
 TEST_CASE("objects that are missing, strange or in another order fail, and are named") {
   auto observed = conforming();
   CHECK(judge("golden.detections", observed).status == Status::skipped);
-  DetectionObservation native{"default", "boxes, scores, labels", "native", {11, 1, 12, {}, {}, false}};
-  observed.detections = {native, native};
-  observed.detections[1].run = "float64";
+  DetectionObservation native{"default", "boxes, scores, labels", Compute::native, {11, 1, 12, {}, {}, false}};
+  observed.run.detections = {native, native};
+  observed.run.detections[1].run = Compute::float64;
   const auto pass = judge("golden.detections", observed);
   CHECK(pass.status == Status::pass);
   CHECK(pass.message == "every one of the 11 objects that rounding does not decide is found again; 1 is left to it");
 
-  observed.detections[1].verdict.missing = {"boxes (1, 2, 3, 4), scores 0.9, labels 3"};
+  observed.run.detections[1].verdict.missing = {"boxes (1, 2, 3, 4), scores 0.9, labels 3"};
   auto finding = judge("golden.detections", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.message == "the float64 run of default finds other objects: 1 missing, 0 that no run at capture found");
   CHECK(finding.tables.at(0).rows.at(0).at(3) == "boxes (1, 2, 3, 4), scores 0.9, labels 3");
   CHECK(outcome(observed) == ExitCode::fails);
 
-  observed.detections[1].verdict.missing.clear();
-  observed.detections[0].verdict.out_of_order = true;
+  observed.run.detections[1].verdict.missing.clear();
+  observed.run.detections[0].verdict.out_of_order = true;
   finding = judge("golden.detections", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.message.find("the same objects in another order") != std::string::npos);
@@ -199,50 +199,50 @@ TEST_CASE("objects that are missing, strange or in another order fail, and are n
 
 TEST_CASE("the setting with which a native difference goes is named") {
   auto observed = conforming();
-  observed.outputs[0].native->rms_ratio = 5e3;
-  observed.trials = {{"default", "TF32 off", 300}, {"default", "oneDNN off", 0.2}};
+  observed.run.outputs[0].native->rms_ratio = 5e3;
+  observed.run.trials = {{"default", "TF32 off", 300}, {"default", "oneDNN off", 0.2}};
   auto finding = judge("golden.native", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.message.find("with oneDNN off it goes") != std::string::npos);
   const auto usual = finding.remedy;
-  observed.trials.back().remedy = "leave oneDNN off";
+  observed.run.trials.back().remedy = "leave oneDNN off";
   CHECK(judge("golden.native", observed).remedy == "leave oneDNN off");
 
   // A difference just over the limit that chance brings just below it is not gone.
-  observed.trials.back().agrees_at = 0.1;
+  observed.run.trials.back().agrees_at = 0.1;
   finding = judge("golden.native", observed);
   CHECK(finding.message.find("it goes") == std::string::npos);
   CHECK(finding.remedy == usual);
   CHECK(finding.tables.back().rows.back().back() == "no");
-  observed.trials.pop_back();
+  observed.run.trials.pop_back();
   CHECK(judge("golden.native", observed).message.find("no single setting mends it") != std::string::npos);
 }
 
 TEST_CASE(
     "channels that the network swaps are named as the cause, with the remedy, where reversing them mends the run") {
   auto observed = conforming();
-  observed.outputs[0].float64->rms_ratio = 1;
+  observed.run.outputs[0].float64->rms_ratio = 1;
   TrialObservation trial{"default",
                          "the channels of its input reversed",
                          1e-3,
-                         golden::LayerRun::float64,
+                         Compute::float64,
                          "it takes BGR for RGB",
                          "leave the order alone"};
-  observed.trials = {trial};
+  observed.run.trials = {trial};
   auto finding = judge("golden.float64", observed);
   CHECK(finding.message.ends_with("; with the channels of its input reversed it goes: it takes BGR for RGB"));
   CHECK(finding.remedy == "leave the order alone");
   CHECK(finding.tables.back().rows.front().back() == "yes");
 
   // Where it does not help there is nothing to say, and a float64 trial says nothing of a native run.
-  observed.trials[0].severity = 40;
+  observed.run.trials[0].severity = 40;
   finding = judge("golden.float64", observed);
   CHECK(finding.message.find("reversed") == std::string::npos);
   CHECK(finding.remedy != "leave the order alone");
   CHECK(finding.tables.size() == 1);
-  observed.trials = {trial};
-  observed.outputs[0].float64->rms_ratio = 0;
-  observed.outputs[0].native->rms_ratio = 5e3;
+  observed.run.trials = {trial};
+  observed.run.outputs[0].float64->rms_ratio = 0;
+  observed.run.outputs[0].native->rms_ratio = 5e3;
   CHECK(judge("golden.native", observed).message.find("reversed") == std::string::npos);
 }
 
@@ -262,17 +262,17 @@ TEST_CASE("an input whose preprocessing drifted fails with the drift's own words
 
 TEST_CASE("a model with nothing but integers and bools is judged by them alone") {
   auto observed = conforming();
-  observed.outputs[0].native.reset();
-  observed.outputs[0].float64.reset();
+  observed.run.outputs[0].native.reset();
+  observed.run.outputs[0].float64.reset();
   CHECK(outcome(observed) == ExitCode::inconclusive);
-  observed.outputs[0].discrete = golden::DiscreteVerdict{true, 100, 0, 0, {}};
+  observed.run.outputs[0].discrete = golden::DiscreteVerdict{true, 100, 0, 0, {}};
   CHECK(judge("golden.native", observed).status == Status::skipped);
   CHECK(outcome(observed) == ExitCode::conforms);
 }
 
 TEST_CASE("the first layer that differs stands in the message, with its neighbours in a table") {
   auto observed = conforming();
-  observed.outputs[0].float64->rms_ratio = 1;
+  observed.run.outputs[0].float64->rms_ratio = 1;
   CHECK(judge("golden.float64", observed).message.find("no sketches of the layers") != std::string::npos);
   observed.sealed.golden[0].layers = 4;
   golden::LayerTrace trace;
@@ -281,7 +281,7 @@ TEST_CASE("the first layer that differs stands in the message, with its neighbou
                  {"c (relu)", "relu", 1e-3, 5e-7},
                  {"d (linear)", "linear", 1e-2, 5e-7}};
   trace.first = 2;
-  observed.layers = {{"default", golden::LayerRun::float64, trace}};
+  observed.run.layers = {{"default", Compute::float64, trace}};
   const auto finding = judge("golden.float64", observed);
   CHECK(finding.message.find("the first layer that differs is c (relu), by 2e+03 times") != std::string::npos);
   REQUIRE(finding.tables.size() == 2);

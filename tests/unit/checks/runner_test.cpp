@@ -15,7 +15,7 @@ using samples::judge;
 
 Observation with_other_torch() {
   auto observed = conforming();
-  observed.found.set("torch.version", std::string("1.13.1"), "worker");
+  observed.machine.environment.set("torch.version", std::string("1.13.1"), "worker");
   return observed;
 }
 

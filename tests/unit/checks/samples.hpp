@@ -14,38 +14,38 @@ inline Observation conforming() {
   Observation observed;
   observed.sealed.created = "2026-01-01T00:00:00Z";
   observed.sealed.golden_sha256 = sha256("golden");
-  observed.golden_sha256 = sha256("golden");
-  observed.sealed.model.files = {{"checkpoint", "../m.pth", 10, sha256("file"), sha256("frame")},
-                                 {"architecture", "../m.cfg", 5, sha256("cfg"), std::nullopt}};
+  observed.files.golden_sha256 = sha256("golden");
+  observed.sealed.model.files = {{FileRole::checkpoint, "../m.pth", 10, sha256("file"), sha256("frame")},
+                                 {FileRole::architecture, "../m.cfg", 5, sha256("cfg"), std::nullopt}};
   observed.sealed.model.tensors = {{"a.weight", DType::float32, {2, 3}, sha256("a"), ""},
                                    {"b.weight", DType::float32, {2, 3}, sha256("b"), ""}};
   observed.sealed.model.configuration = {{"0.bn.eps", "1e-05"}, {"0.conv.stride", "2"}};
   observed.sealed.golden = {{"default", {}, {{"out", DType::float32, {4}, ""}}, {}, true, 8, {}}};
   observed.sealed.environment.set("torch.version", std::string("2.13.0"), "");
-  observed.found = observed.sealed.environment;
-  observed.with_model = true;
+  observed.machine.environment = observed.sealed.environment;
+  observed.run.depth = RunDepth::full;
   FileObservation checkpoint;
-  checkpoint.role = "checkpoint";
+  checkpoint.role = FileRole::checkpoint;
   checkpoint.path = "m.pth";
   checkpoint.present = true;
   checkpoint.bytes = 10;
   checkpoint.sha256 = sha256("file");
   checkpoint.non_tensor_sha256 = sha256("frame");
   FileObservation architecture;
-  architecture.role = "architecture";
+  architecture.role = FileRole::architecture;
   architecture.path = "m.cfg";
   architecture.present = true;
   architecture.sha256 = sha256("cfg");
-  observed.files = {checkpoint, architecture};
+  observed.files.found = {checkpoint, architecture};
   KeyObservation keys;
   keys.have = keys.want = {{"a.weight", DType::float32, {2, 3}, true}, {"b.weight", DType::float32, {2, 3}, true}};
   keys.match.pairs = {{0, 0}, {1, 1}};
-  observed.sealed_keys = observed.network_keys = keys;
-  observed.file_tensors = {{"a.weight", sha256("a")}, {"b.weight", sha256("b")}};
-  observed.loaded_tensors = std::vector<LoadedTensor>{{"a.weight", "float32", {2, 3}, sha256("a")},
-                                                      {"b.weight", "float32", {2, 3}, sha256("b")}};
-  observed.configuration = observed.sealed.model.configuration;
-  observed.worker = WorkerObservation{"libtorch 2.13.0", true, {}, {}, {}, {}, {}};
+  observed.files.keys = observed.run.network_keys = keys;
+  observed.files.tensors = {{"a.weight", sha256("a")}, {"b.weight", sha256("b")}};
+  observed.run.loaded_tensors = std::vector<LoadedTensor>{{"a.weight", DType::float32, {2, 3}, sha256("a")},
+                                                          {"b.weight", DType::float32, {2, 3}, sha256("b")}};
+  observed.run.configuration = observed.sealed.model.configuration;
+  observed.run.worker = WorkerObservation{.runtime = "libtorch 2.13.0", .done = true};
   OutputObservation output;
   output.golden_case = "default";
   output.output = "out";
@@ -55,7 +55,7 @@ inline Observation conforming() {
   output.native = deviation;
   output.float64 = deviation;
   output.repeat = golden::RepeatVerdict{};
-  observed.outputs = {output};
+  observed.run.outputs = {output};
   return observed;
 }
 

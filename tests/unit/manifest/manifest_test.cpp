@@ -2,10 +2,15 @@
 #include <goldseal/manifest/manifest.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/manifest/self_digest.hpp>
 
+#include <fmt/format.h>
 #include <catch.hpp>
 
 #include <limits>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace goldseal {
 namespace {
@@ -16,15 +21,15 @@ Manifest sample() {
   manifest.goldseal = "0.1.0";
   manifest.golden_sha256 = sha256("golden");
   auto& model = manifest.model;
-  model.builder = "darknet";
+  model.builder = Builder::darknet;
   model.source = "../yolo \"v3\".cfg";
   model.options = {{"width", "416"}};
-  model.container = "torch-zip";
+  model.container = Container::Kind::torch_zip;
   model.entry = "model";
   model.removed_segments = {"module", "_orig_mod"};
   model.locations = {"cuda:0", "cuda:2"};
-  model.files = {{"checkpoint", "../yolov3.pth", 1234, sha256("file"), sha256("frame")},
-                 {"architecture", "../yolov3.cfg", 12, sha256("cfg"), std::nullopt}};
+  model.files = {{FileRole::checkpoint, "../yolov3.pth", 1234, sha256("file"), sha256("frame")},
+                 {FileRole::architecture, "../yolov3.cfg", 12, sha256("cfg"), std::nullopt}};
   model.tensors = {{"a.weight", DType::float32, {2, 3}, sha256("a"), ""},
                    {"b.\n\x01weight", DType::bfloat16, {}, sha256("b"), "a.weight"}};
   model.configuration = {{"module_list.0.batch_norm_0.eps", "1e-05"}};
@@ -49,6 +54,22 @@ std::string sealed(const std::string& replace, const std::string& by) {
   const auto at = text.find(replace);
   REQUIRE(at != std::string::npos);
   return text.replace(at, replace.size(), by);
+}
+
+// As whoever makes a seal would write it: edited, with a digest of the edited text.
+std::string with_right_digest(const std::string& text) {
+  const auto begin = text.find("\ndigest = ") + 1;
+  return with_self_digest(text.substr(0, begin) + std::string(k_empty_digest_line) +
+                          text.substr(text.find('\n', begin)));
+}
+
+std::optional<ErrorKind> kind_of_refusal(const std::string& text) {
+  try {
+    static_cast<void>(read_manifest(text, "m"));
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error.kind();
+  }
 }
 
 TEST_CASE("a manifest reads back as it was written") {
@@ -108,7 +129,7 @@ TEST_CASE("a member of the wrong type is named with its line") {
 
 TEST_CASE("an embedded file lies in the seal itself: a path that leads elsewhere is refused") {
   auto manifest = sample();
-  manifest.model.files.push_back({std::string(k_embedded_role), "architecture.cfg", 3, sha256("cfg"), std::nullopt});
+  manifest.model.files.push_back({FileRole::embedded, "architecture.cfg", 3, sha256("cfg"), std::nullopt});
   CHECK(read_manifest(write_manifest(manifest), "m").model.files.back().path == "architecture.cfg");
   manifest.model.files.back().path = "../architecture.cfg";
   CHECK_THROWS_AS(read_manifest(write_manifest(manifest), "m"), Error);
@@ -117,23 +138,36 @@ TEST_CASE("an embedded file lies in the seal itself: a path that leads elsewhere
 TEST_CASE("the form of an embedded program stands beside that of the code") {
   auto manifest = sample();
   CHECK_FALSE(read_manifest(write_manifest(manifest), "m").model.embedded);
-  manifest.model.embedded = EmbeddedProgram{"torchscript", {{"non_persistent", "table,a.b"}}};
+  manifest.model.embedded = EmbeddedProgram{Builder::torchscript, {{"non_persistent", "table,a.b"}}};
   const auto read = read_manifest(write_manifest(manifest), "m");
   REQUIRE(read.model.embedded);
-  CHECK(read.model.embedded->builder == "torchscript");
+  CHECK(read.model.embedded->builder == Builder::torchscript);
   CHECK(read.model.embedded->options == manifest.model.embedded->options);
   CHECK(read.model.builder == manifest.model.builder);
   CHECK(read.unknown_keys.empty());
 }
 
+TEST_CASE("a word of a newer goldseal is refused with what to do, and a damaged one as damage") {
+  for (const auto& [from, to] : {std::pair("builder = \"darknet\"", "builder = \"onnx\""),
+                                 std::pair("container = \"torch-zip\"", "container = \"gguf\""),
+                                 std::pair("role = \"architecture\"", "role = \"tokenizer\"")}) {
+    INFO(to);
+    CHECK(kind_of_refusal(sealed(from, to)) == ErrorKind::malformed);
+    CHECK(kind_of_refusal(with_right_digest(sealed(from, to))) == ErrorKind::unsupported);
+  }
+}
+
 TEST_CASE("an embedded program in a form of native code is refused: a seal loads no library") {
   auto manifest = sample();
-  manifest.model.embedded = EmbeddedProgram{"export", {}};
+  manifest.model.embedded = EmbeddedProgram{Builder::exported, {}};
   CHECK_NOTHROW(read_manifest(write_manifest(manifest), "m"));
   for (const auto* const form : {"plugin", "aoti", "python", "darknet", "Export", ""}) {
-    manifest.model.embedded->builder = form;
+    auto text = write_manifest(manifest);
+    const auto at = text.find("[model.embedded]\nbuilder = \"export\"");
+    REQUIRE(at != std::string::npos);
+    text = with_right_digest(text.replace(at, 35, fmt::format("[model.embedded]\nbuilder = \"{}\"", form)));
     try {
-      static_cast<void>(read_manifest(write_manifest(manifest), "m"));
+      static_cast<void>(read_manifest(text, "m"));
       FAIL("accepted " << form);
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::malformed);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/worker/device.hpp>
+#include <goldseal/worker/device_request.hpp>
 
 #include <goldseal/base/error.hpp>
 
@@ -8,12 +8,12 @@
 namespace goldseal {
 namespace {
 
-using Devices = std::vector<std::string>;
+using Devices = std::vector<Device>;
 
 const Devices k_two{"cpu", "cuda:0", "cuda:1"};
 const Devices k_none{"cpu"};
 
-Devices chosen(std::string_view asked, std::string_view sealed, const Devices& offered) {
+Devices chosen(std::string_view asked, const Device& sealed, const Devices& offered) {
   return choose_devices(asked.empty() ? std::nullopt : std::optional(parse_device(asked)), sealed, offered);
 }
 

@@ -2,6 +2,7 @@
 #include <goldseal/checkpoint/contents/summary.hpp>
 
 #include <goldseal/base/checked.hpp>
+#include <goldseal/base/device.hpp>
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/keys/key_causes.hpp>
@@ -77,27 +78,23 @@ std::vector<std::string> find_wrappers(const Checkpoint& checkpoint) {
   return {found.begin(), found.end()};
 }
 
-/// caffe2/serialize/versions.h and the histories of torch.save and torch.export.
+// Element types came later than the zip format that holds them.
+std::string torch_zip_needs(const Checkpoint& checkpoint) {
+  const auto is_object = [](const Note& note) { return note.rule == "pickle.objects"; };
+  const auto has = [&](auto... dtypes) {
+    return std::ranges::any_of(checkpoint.tensors,
+                               [&](const Tensor& tensor) { return ((tensor.dtype == dtypes) || ...); });
+  };
+  const auto eight_bit = std::ranges::any_of(checkpoint.tensors, [](const Tensor& t) { return is_float8(t.dtype); });
+  const std::string version = has(DType::uint16, DType::uint32, DType::uint64) ? "torch 2.3 or newer"
+                              : eight_bit                                      ? "torch 2.1 or newer"
+                                          : std::string(traits(Container::Kind::torch_zip).read_by);
+  return version + (std::ranges::any_of(checkpoint.notes, is_object) ? ", with weights_only=False since 2.6" : "");
+}
+
 std::string needs(const Checkpoint& checkpoint) {
-  const auto& container = checkpoint.container;
-  if (container == "torch-zip") {
-    const auto is_object = [](const Note& note) { return note.rule == "pickle.objects"; };
-    const bool objects = std::ranges::any_of(checkpoint.notes, is_object);
-    const auto newest = std::ranges::any_of(checkpoint.tensors, [](const Tensor& tensor) {
-      return tensor.dtype == DType::uint16 || tensor.dtype == DType::uint32 || tensor.dtype == DType::uint64;
-    });
-    const auto eight_bit = std::ranges::any_of(
-        checkpoint.tensors, [](const Tensor& tensor) { return to_string(tensor.dtype).starts_with("float8"); });
-    const std::string version = newest ? "torch 2.3 or newer" : eight_bit ? "torch 2.1 or newer" : "torch 1.6 or newer";
-    return version + (objects ? ", with weights_only=False since 2.6" : "");
-  }
-  if (container == "torch-legacy") return "any torch";
-  if (container == "torchscript") return "torch.jit.load of torch 1.6 or newer";
-  if (container == "darknet-weights") return "Darknet, or a script that knows the cfg (convert makes a state dict)";
-  if (container == "pt2-before-2.8") return "torch.export.load of torch 2.1 or newer";
-  if (container == "distcp") return "torch.distributed.checkpoint of torch 2.0 or newer";
-  if (container == "pt2") return "torch 2.8 or newer";
-  return {};
+  if (checkpoint.container == Container::Kind::torch_zip) return torch_zip_needs(checkpoint);
+  return checkpoint.container.sharded ? "" : std::string(traits(checkpoint.container.kind).read_by);
 }
 
 void advise_on_locations(CheckpointSummary& summary) {
@@ -105,9 +102,10 @@ void advise_on_locations(CheckpointSummary& summary) {
   std::string beyond_first;  // where a machine with one such device has none
   std::size_t count = 0;
   for (const auto& [location, tensors] : summary.locations) {
-    if (location == "cpu" || location == "meta") continue;
+    const Device device(location);
+    if (device.is_on_every_machine()) continue;
     devices += (devices.empty() ? "" : ", ") + escape_unprintable(location);
-    if (location.starts_with("cuda:") && location != "cuda:0") beyond_first = escape_unprintable(location);
+    if (device.gpu_index().value_or(0) > 0) beyond_first = escape_unprintable(location);
     count += tensors;
   }
   if (count == 0) return;

@@ -98,7 +98,7 @@ class WeightsReader {
   WeightsReader(std::shared_ptr<const MappedFile> file, const std::filesystem::path& path)
       : m_cfg_path(path.string()), m_cfg(read_cfg(path)), m_where(file->path().string()), m_size(file->size()) {
     m_position = header_size(file->bytes());
-    m_checkpoint.container = "darknet-weights";
+    m_checkpoint.container = Container::Kind::darknet_weights;
     m_checkpoint.files.push_back(std::move(file));
   }
 

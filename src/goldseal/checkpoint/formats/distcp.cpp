@@ -67,7 +67,7 @@ class DistcpReader {
     read_paths(field(m_document.root(), "planner_data"));
     choose(require(m_document.root(), "state_dict_metadata"));
     for (const auto& [name, tensor] : m_chosen) add(name, tensor);
-    m_checkpoint.container = "distcp";
+    m_checkpoint.container = Container::Kind::distcp;
     m_checkpoint.files.push_back(m_metadata);
     return std::move(m_checkpoint);
   }

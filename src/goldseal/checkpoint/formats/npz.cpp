@@ -151,7 +151,7 @@ bool is_npz(const ZipArchive& archive) {
 
 Checkpoint read_npz(std::shared_ptr<const MappedFile> file, const ZipArchive& archive) {
   Checkpoint checkpoint;
-  checkpoint.container = "npz";
+  checkpoint.container = Container::Kind::npz;
   checkpoint.files.push_back(std::move(file));
   for (const auto& note : archive.notes) {
     if (note.rule != "zip.foreign-writer") checkpoint.notes.push_back(note);  // numpy is one

@@ -64,7 +64,7 @@ std::optional<DType> scalar_type(std::int64_t number) {
 class Pt2Reader {
  public:
   Pt2Reader(std::shared_ptr<const MappedFile> file, ZipArchive archive)
-      : m_records(std::move(file), std::move(archive), "pt2", m_checkpoint) {}
+      : m_records(std::move(file), std::move(archive), Container::Kind::pt2, m_checkpoint) {}
 
   Checkpoint weights() {
     read_configs("data/weights", "_weights_config.json");
@@ -250,7 +250,7 @@ Checkpoint read_pt2_before_2_8(std::shared_ptr<const MappedFile> file, const Zip
   const auto packed = archive.stored(entry).size();
   auto checkpoint =
       read_nested_archive({std::move(file)}, {0, entry.begin, packed, path + ", serialized_state_dict.pt"}, {});
-  checkpoint.container = "pt2-before-2.8";
+  checkpoint.container = Container::Kind::pt2_before_2_8;
   for (const auto& other : archive.entries) {
     if (&other != &entry && !other.deflated && archive.has_checksums)
       checkpoint.records.push_back({0, other.begin, other.size, other.crc32, std::string(other.name)});

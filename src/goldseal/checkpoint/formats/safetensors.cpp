@@ -147,7 +147,7 @@ class HeaderParser {
 class SafetensorsReader {
  public:
   explicit SafetensorsReader(std::shared_ptr<const MappedFile> file) : m_path(file->path().string()) {
-    m_checkpoint.container = "safetensors";
+    m_checkpoint.container = Container::Kind::safetensors;
     m_checkpoint.files.push_back(std::move(file));
   }
 

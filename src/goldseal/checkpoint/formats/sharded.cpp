@@ -101,7 +101,7 @@ class ShardedReader {
     const auto first_storage = m_checkpoint.storages.size();
     if (m_checkpoint.tensors.empty()) m_checkpoint.big_endian = shard.big_endian;
     if (shard.big_endian != m_checkpoint.big_endian) fail("the shards differ in their byte order");
-    m_checkpoint.container = "sharded-" + shard.container;
+    m_checkpoint.container = Container(shard.container.kind, true);
     m_checkpoint.entry = shard.entry;
     for (auto& file : shard.files) m_checkpoint.files.push_back(std::move(file));
     for (auto& storage : shard.storages) {

@@ -39,7 +39,7 @@ class LegacyReader {
  public:
   LegacyReader(std::shared_ptr<const MappedFile> file, const OpenOptions& options)
       : m_options(options), m_path(file->path().string()), m_reader(m_path, file->bytes()) {
-    m_checkpoint.container = "torch-legacy";
+    m_checkpoint.container = Container::Kind::torch_legacy;
     m_checkpoint.files.push_back(std::move(file));
   }
 

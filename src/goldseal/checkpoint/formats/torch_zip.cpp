@@ -18,7 +18,7 @@ namespace goldseal {
 
 Checkpoint read_torch_zip(std::shared_ptr<const MappedFile> file, ZipArchive archive, const OpenOptions& options) {
   Checkpoint checkpoint;
-  ArchiveRecords records(std::move(file), std::move(archive), "torch-zip", checkpoint);
+  ArchiveRecords records(std::move(file), std::move(archive), Container::Kind::torch_zip, checkpoint);
   std::string where;
   const auto document = records.pickle("data.pkl", {}, where);
   const auto find = [&](const pickle::StorageId& id) { return records.storage("data", id); };

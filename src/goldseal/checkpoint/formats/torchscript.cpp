@@ -44,7 +44,7 @@ bool packs_weights(const pickle::Document& module) {
 Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive archive) {
   constexpr std::array<std::string_view, 2> k_expected{"code/", "extra/"};
   Checkpoint checkpoint;
-  ArchiveRecords records(std::move(file), std::move(archive), "torchscript", checkpoint);
+  ArchiveRecords records(std::move(file), std::move(archive), Container::Kind::torchscript, checkpoint);
   const pickle::Rules rules{.torchscript = true};
   std::string where;
   const auto module = records.pickle("data.pkl", rules, where);

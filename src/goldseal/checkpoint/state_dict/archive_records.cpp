@@ -26,10 +26,10 @@ constexpr std::array<std::string_view, 6> k_bookkeeping{
 
 }  // namespace
 
-ArchiveRecords::ArchiveRecords(std::shared_ptr<const MappedFile> file, ZipArchive archive, std::string container,
+ArchiveRecords::ArchiveRecords(std::shared_ptr<const MappedFile> file, ZipArchive archive, Container container,
                                Checkpoint& checkpoint)
     : m_archive(std::move(archive)), m_checkpoint(checkpoint) {
-  m_checkpoint.container = std::move(container);
+  m_checkpoint.container = container;
   m_checkpoint.files.push_back(std::move(file));
   m_checkpoint.notes = m_archive.notes;
   for (const auto name : k_bookkeeping) {

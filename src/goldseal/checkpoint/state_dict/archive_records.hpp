@@ -19,7 +19,7 @@ class ArchiveRecords {
  public:
   /// Starts `checkpoint` with the file and the archive's notes, and checks version, byte order and the other records
   /// of a few bytes, by checksum and content.
-  ArchiveRecords(std::shared_ptr<const MappedFile> file, ZipArchive archive, std::string container,
+  ArchiveRecords(std::shared_ptr<const MappedFile> file, ZipArchive archive, Container container,
                  Checkpoint& checkpoint);
 
   [[nodiscard]] const std::string& path() const { return m_archive.file; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <goldseal/base/byte_counter.hpp>
+#include <goldseal/base/container.hpp>
 #include <goldseal/base/dtype.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/sha256.hpp>
@@ -73,8 +74,8 @@ struct Candidate {
 
 /// A checkpoint: a table of named tensors over mapped files. Nothing in it was executed.
 struct Checkpoint {
-  std::string container;  ///< `torch-zip`, `safetensors`
-  std::string entry;      ///< where in a wrapped checkpoint the state dict was: `model`; empty for the top level
+  Container container;
+  std::string entry;  ///< where in a wrapped checkpoint the state dict was: `model`; empty for the top level
   std::vector<std::shared_ptr<const MappedFile>> files;
   std::vector<Storage> storages;
   std::vector<Tensor> tensors;  ///< in the file's order

@@ -47,15 +47,15 @@ ExitCode run(const Options& options, const CommonOptions& common) {
     request.detections.emplace_back(names.begin(), names.end());
   }
   require_inputs(request);
-  if (options.run.device == "all")
+  options.run.fill(request);
+  if (request.device && request.device->kind == DeviceRequest::Kind::all)
     throw Error(ErrorKind::usage, "--device all", "expected one device to seal on, found all",
                 "seal on one, as in --device cuda:0; `verify --device all` judges every GPU");
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
   request.anonymous = options.anonymous;
   request.embed = options.embed ? Embed::always : options.embed_if_possible ? Embed::where_possible : Embed::never;
-  options.run.fill(request);
-  request.runtime = find_runtime(options.run.runtime, request.model ? request.model->builder : "torchscript");
+  request.runtime = find_runtime(options.run.runtime, request.model ? request.model->builder : Builder::torchscript);
   Progress progress(progress_mode(common));
   return deliver(capture(request, progress), common);
 }

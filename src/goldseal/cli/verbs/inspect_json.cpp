@@ -64,7 +64,7 @@ json file_rows(const Checkpoint& checkpoint) {
 std::string inspection_json(const Inspection& inspection) {
   const auto& [checkpoint, summary, non_finite, depth] = inspection;
   json document{{"schema", "goldseal.checkpoint/1"},
-                {"container", checkpoint.container},
+                {"container", to_string(checkpoint.container)},
                 {"entry", checkpoint.entry},
                 {"entries", entry_rows(checkpoint)},
                 {"candidates", checkpoint.candidates},

@@ -91,9 +91,10 @@ void add_notes(std::string& text, std::string_view label, const std::vector<Note
 
 std::string inspection_text(const Inspection& inspection) {
   const auto& [checkpoint, summary, non_finite, depth] = inspection;
-  auto text = fmt::format("{}: {}, {} tensors, {} elements, {}\n",
-                          escape_unprintable(checkpoint.files.front()->path().string()), checkpoint.container,
-                          format_count(summary.tensors), format_count(summary.elements), format_bytes(summary.bytes));
+  auto text =
+      fmt::format("{}: {}, {} tensors, {} elements, {}\n",
+                  escape_unprintable(checkpoint.files.front()->path().string()), to_string(checkpoint.container),
+                  format_count(summary.tensors), format_count(summary.elements), format_bytes(summary.bytes));
   line(text, "state dict", state_dicts(checkpoint));
   line(text, "dtypes", counts(summary.dtypes));
   line(text, "saved from", counts(summary.locations));

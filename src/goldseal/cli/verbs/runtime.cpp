@@ -18,7 +18,7 @@ std::string place_of(const Runtime& runtime) {
 }
 
 std::string worker_of(const Runtime& runtime) {
-  if (runtime.kind == "python") return runtime.arguments.front();
+  if (runtime.kind == RuntimeKind::python) return runtime.arguments.front();
   if (!runtime.worker.empty()) return runtime.worker.string();
   return fmt::format("none: goldseal runtime build --torch {}", runtime.installation.string());
 }
@@ -27,8 +27,8 @@ std::string as_text(const std::vector<Runtime>& runtimes) {
   if (runtimes.empty()) return "no LibTorch and no Python with torch was found\n";
   std::string text;
   for (const auto& runtime : runtimes) {
-    const bool python = runtime.kind == "python";
-    text += fmt::format("{:<8} {:<10} {}\n", runtime.kind, runtime.version,
+    const bool python = runtime.kind == RuntimeKind::python;
+    text += fmt::format("{:<8} {:<10} {}\n", to_string(runtime.kind), runtime.version,
                         python ? runtime.worker.string() : place_of(runtime));
     if (const auto devices = devices_of(runtime); !devices.empty()) text += fmt::format("  devices {}\n", devices);
     text += fmt::format("  worker  {}\n", worker_of(runtime));
@@ -39,7 +39,7 @@ std::string as_text(const std::vector<Runtime>& runtimes) {
 std::string as_json(const std::vector<Runtime>& runtimes) {
   auto list = nlohmann::json::array();
   for (const auto& runtime : runtimes) {
-    list.push_back({{"kind", runtime.kind},
+    list.push_back({{"kind", to_string(runtime.kind)},
                     {"version", runtime.version},
                     {"installation", runtime.installation.string()},
                     {"devices", devices_of(runtime)},

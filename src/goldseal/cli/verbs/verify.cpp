@@ -54,8 +54,8 @@ RunRequest settings_of(const std::vector<std::string>& settings) {
 void settle_runtime(const Options& options, VerifyRequest& request) {
   const auto& spec = options.run.runtime;
   if (!spec.empty() || request.model) {
-    request.runtime = find_runtime(spec, request.model ? request.model->builder : "");
-    request.code = request.runtime.kind == "python";
+    request.runtime = request.model ? find_runtime(spec, request.model->builder) : find_runtime(spec);
+    request.code = request.runtime.kind == RuntimeKind::python;
     return;
   }
   const auto sealed = load_manifest(request.seal).model;
@@ -63,10 +63,10 @@ void settle_runtime(const Options& options, VerifyRequest& request) {
   try {
     request.runtime = find_runtime(spec, sealed.embedded && !request.code ? sealed.embedded->builder : sealed.builder);
   } catch (const Error& error) {
-    if (!sealed.embedded || sealed.builder != "python") throw;
+    if (!sealed.embedded || sealed.builder != Builder::python) throw;
     throw Error(error.kind(), error.where(), error.message(),
                 fmt::format("{}; or run {}:{} of this machine in place of the embedded program: `--runtime python`",
-                            error.remedy(), sealed.builder, sealed.source));
+                            error.remedy(), to_string(sealed.builder), sealed.source));
   }
 }
 
@@ -74,12 +74,12 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   check_output_options(common);
   VerifyRequest request;
   options.judge.fill(request);
-  request.quick = options.depth == "quick";
+  request.depth = kind_named(k_run_depths, options.depth).value_or(RunDepth::full);
   request.settings = settings_of(options.settings);
   options.run.fill(request);
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
   if (!options.save_results.empty()) request.save_results = options.save_results;
-  if (options.run.device == "all" && request.save_results)
+  if (request.device && request.device->kind == DeviceRequest::Kind::all && request.save_results)
     throw Error(ErrorKind::usage, "--save-results", "expected the results of one device, found --device all",
                 "save them one GPU at a time: --device cuda:0");
   if (options.results.empty()) {

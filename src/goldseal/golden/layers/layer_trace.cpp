@@ -33,8 +33,8 @@ std::string shown_op(const std::string& op) {
   return op.starts_with(k_prefix) ? op.substr(k_prefix.size()) : op;
 }
 
-double limit_of(const SealedLayer& layer, LayerRun run, int bits) {
-  if (run == LayerRun::float64) {
+double limit_of(const SealedLayer& layer, Compute run, int bits) {
+  if (run == Compute::float64) {
     return layer.linear > k_linear_low && layer.linear < k_linear_high ? k_float64_pure : k_float64_loose;
   }
   if (bits >= k_bits_float32) return k_native_diffuse * layer.a;
@@ -43,7 +43,7 @@ double limit_of(const SealedLayer& layer, LayerRun run, int bits) {
 
 class Follower {
  public:
-  Follower(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found, LayerRun run, int bits)
+  Follower(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found, Compute run, int bits)
       : m_sealed(sealed), m_found(found), m_run(run), m_bits(bits) {}
 
   LayerTrace follow() {
@@ -86,7 +86,7 @@ class Follower {
   bool pass_over(std::size_t missing, std::size_t added) {
     note_departure(missing, added);
     constexpr double k_none = std::numeric_limits<double>::infinity();
-    if (m_run == LayerRun::float64) {
+    if (m_run == Compute::float64) {
       for (std::size_t i = 0; i < missing; ++i) add(m_sealed[m_at + i].sketch, k_none, k_float64_pure);
       if (missing == 0) add(m_found[m_here], k_none, k_float64_pure);
     }
@@ -96,7 +96,7 @@ class Follower {
   }
 
   void note_departure(std::size_t missing, std::size_t added) {
-    if (!m_trail.departure.empty() || m_run != LayerRun::float64) return;
+    if (!m_trail.departure.empty() || m_run != Compute::float64) return;
     if (missing > 0 && added > 0) {
       m_trail.departure = fmt::format("the network computes {} where the seal has {}",
                                       shown_form(m_found[m_here], m_at), shown_form(m_sealed[m_at].sketch, m_at));
@@ -124,7 +124,7 @@ class Follower {
 
   std::span<const SealedLayer> m_sealed;
   std::span<const LayerSketch> m_found;
-  LayerRun m_run;
+  Compute m_run;
   int m_bits;
   std::size_t m_at = 0;
   std::size_t m_here = 0;
@@ -138,7 +138,7 @@ std::string label_of(const LayerSketch& layer) {
   return fmt::format("{} ({})", layer.module.empty() ? "forward" : layer.module, shown_op(layer.op));
 }
 
-LayerTrace follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found, LayerRun run,
+LayerTrace follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found, Compute run,
                          int bits) {
   return Follower(sealed, found, run, bits).follow();
 }

@@ -142,7 +142,7 @@ void LayerProbe::add_fine(std::int64_t seed, std::span<const LayerSketch> layers
 
 void LayerProbe::calibrate(std::span<const LayerSketch> layers, int bits) {
   auto sealed = finish();
-  const auto trace = follow_layers(sealed, layers, LayerRun::native, bits);
+  const auto trace = follow_layers(sealed, layers, Compute::native, bits);
   // Only a run of the very same operators tells which step is which layer.
   if (trace.steps.size() != m_layers.size()) return;
   for (std::size_t i = 0; i < m_layers.size(); ++i) {

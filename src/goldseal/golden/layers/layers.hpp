@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/compute.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 
@@ -94,12 +95,10 @@ struct LayerTrace {
   std::string departure;  ///< where the run calls other operators, in words; empty where it calls the sealed ones
 };
 
-enum class LayerRun { float64, native };
-
 /// Holds a run's layers against the sealed ones. Operators that only one side calls are steps of infinite ratio in
 /// float64; a native run may convert where a float64 one does not, and they are passed over. `bits` are the significant
 /// bits of the network's own type; 24 where the layers' noise is that of native runs, which knows its type.
 [[nodiscard]] LayerTrace follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found,
-                                       LayerRun run, int bits);
+                                       Compute run, int bits);
 
 }  // namespace goldseal::golden

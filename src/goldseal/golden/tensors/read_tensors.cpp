@@ -33,9 +33,9 @@ HostTensor borrow_tensor(const Checkpoint& checkpoint, const Tensor& tensor) {
 
 std::vector<HostTensor> read_tensors(const std::filesystem::path& path) {
   const auto file = std::make_shared<const Checkpoint>(open_checkpoint(path));
-  if (file->container != "safetensors") {
+  if (file->container != Container::Kind::safetensors) {
     throw Error(ErrorKind::unsupported, path.string(),
-                fmt::format("expected a safetensors file, found {}", file->container),
+                fmt::format("expected a safetensors file, found {}", to_string(file->container)),
                 "save the tensors with safetensors.torch.save_file");
   }
   return tensors_of(file);

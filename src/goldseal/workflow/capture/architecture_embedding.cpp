@@ -27,14 +27,14 @@ std::set<std::string> weights_of(const BuiltNetwork& network) {
 }
 
 void write_without_weights(const ModelSpec& model, const BuiltNetwork& network, OutputFile& file) {
-  if (model.builder == "darknet") return file.write(MappedFile(model.source).bytes());
+  if (model.builder == Builder::darknet) return file.write(MappedFile(model.source).bytes());
   const auto weights = weights_of(network);
   if (weights.empty()) {
     throw Error(ErrorKind::unsupported, model.source,
                 "expected a network that takes weights, found a frozen one, whose weights are part of its code",
                 "export it without torch.jit.freeze, or seal it without --embed: the file is needed whole");
   }
-  if (model.builder == "export") return write_weightless_export(model.source, file);
+  if (model.builder == Builder::exported) return write_weightless_export(model.source, file);
   write_weightless_torchscript(model.source, weights, file);
 }
 
@@ -46,19 +46,17 @@ std::optional<std::string> deviating_output(const golden::GoldenTensors& sealed,
     const bool shaped = tensor != nullptr && tensor->shape == output.native.shape;
     if (!shaped || (repeatable && !golden::judge_repeat(output.native, *tensor).equal)) return output.native.name;
   }
-  if (repeatable || worst_severity(sealed, found, golden::LayerRun::native) <= 1) return std::nullopt;
+  if (repeatable || worst_severity(sealed, found, Compute::native) <= 1) return std::nullopt;
   return sealed.outputs.front().native.name;
 }
 
 }  // namespace
 
 std::string embedded_name(const ModelSpec& model) {
-  if (model.builder == "darknet") return "architecture.cfg";
-  if (model.builder == "torchscript") return "architecture.pt";
-  if (model.builder == "export") return "architecture.pt2";
+  if (traits(model.builder).may_be_embedded()) return std::string(traits(model.builder).embedded);
   throw Error(ErrorKind::unsupported, "--embed",
               fmt::format("expected a network that lies in a file of its own, found {}:{}, which is code",
-                          model.builder, model.source),
+                          to_string(model.builder), model.source),
               "export the module (torch.jit.script(model).save, or torch.export.save) and name that file with --model "
               "torchscript:FILE.pt or --model export:FILE.pt2; or seal it without --embed");
 }
@@ -69,7 +67,7 @@ FileRecord embed(const ModelSpec& model, const BuiltNetwork& network, const fs::
   write_without_weights(model, network, file);
   file.commit();
   const MappedFile written(directory / name);
-  return {std::string(k_embedded_role), name, written.size(), sha256(written.bytes()), std::nullopt};
+  return {.role = FileRole::embedded, .path = name, .bytes = written.size(), .sha256 = sha256(written.bytes())};
 }
 
 Finding judge_embedded(Worker& worker, const ModelSpec& embedded, const Checkpoint& checkpoint, const KeyMatch& match,

@@ -42,13 +42,19 @@ constexpr std::string_view k_case_name = "default";
 
 FileRecord architecture_record(const ModelSpec& model, const fs::path& seal) {
   const MappedFile file(model.source);
-  return {"architecture", path_from_seal(model.source, seal), file.size(), sha256(file.bytes()), std::nullopt};
+  return {.role = FileRole::architecture,
+          .path = path_from_seal(model.source, seal),
+          .bytes = file.size(),
+          .sha256 = sha256(file.bytes())};
 }
 
 // Of a checkpoint of several files, the last is the index that names the others.
-FileRecord checkpoint_record(std::string role, const MappedFile& file, const FileDigests& digests,
-                             const fs::path& seal) {
-  return {std::move(role), path_from_seal(file.path(), seal), file.size(), digests.whole, digests.non_tensor};
+FileRecord checkpoint_record(FileRole role, const MappedFile& file, const FileDigests& digests, const fs::path& seal) {
+  return {.role = role,
+          .path = path_from_seal(file.path(), seal),
+          .bytes = file.size(),
+          .sha256 = digests.whole,
+          .non_tensor_sha256 = digests.non_tensor};
 }
 
 class Capture {
@@ -107,7 +113,7 @@ class Capture {
     return true;
   }
 
-  [[nodiscard]] bool is_code() const { return m_model.builder == "python"; }
+  [[nodiscard]] bool is_code() const { return m_model.builder == Builder::python; }
 
   Finding embed_network(Worker& worker, const BuiltNetwork& network) {
     m_progress.step("embedding the architecture");
@@ -174,24 +180,25 @@ class Capture {
   // Whether the device that was asked for is there and takes the weights, before anything is loaded.
   bool settle_device(Worker& worker) {
     Observation observed;
-    observed.found = probe_machine({});
-    observed.found.merge(worker.environment());
+    observed.machine.environment = probe_machine({});
+    observed.machine.environment.merge(worker.environment());
     for (const auto& tensor : m_checkpoint.tensors)
       observed.sealed.model.tensors.push_back({tensor.name, tensor.dtype, tensor.shape, {}, ""});
     const auto& offered = worker.hello().devices;
-    observed.device =
-        DeviceObservation{m_request.device->text, "", offered, choose_devices(m_request.device, "cpu", offered)};
+    observed.run.device = DeviceObservation{.asked = m_request.device->text,
+                                            .offered = offered,
+                                            .used = choose_devices(m_request.device, Device(), offered)};
     auto finding = judged(k_worker_device, observed);
-    const bool fits = finding.status != Status::fail && !observed.device->used.empty();
-    if (fits) worker.use_device(m_device = observed.device->used.front());
+    const bool fits = finding.status != Status::fail && !observed.run.device->used.empty();
+    if (fits) worker.use_device(*(m_device = observed.run.device->used.front()));
     m_report.findings.push_back(std::move(finding));
     return fits;
   }
 
   void note_failure(const WorkerFailure& failure) {
     Observation observed;
-    observed.with_model = true;
-    observed.worker = WorkerObservation{m_request.runtime.describe(), false, failure, {}, {}, {}, {}};
+    observed.run.depth = RunDepth::full;
+    observed.run.worker = WorkerObservation{.runtime = m_request.runtime.describe(), .failure = failure};
     auto device = judged(k_worker_device, observed);
     if (device.status == Status::fail) m_report.findings.push_back(std::move(device));
     m_report.findings.push_back(judged(k_worker_run, observed));
@@ -244,8 +251,8 @@ class Capture {
                     "seal it when nothing writes to it");
       }
       const bool index = i + 1 == m_checkpoint.files.size();
-      model.files.push_back(
-          checkpoint_record(index ? "checkpoint" : "shard", *m_checkpoint.files[i], digests.files[i], m_request.seal));
+      model.files.push_back(checkpoint_record(index ? FileRole::checkpoint : FileRole::shard, *m_checkpoint.files[i],
+                                              digests.files[i], m_request.seal));
     }
     if (m_architecture) model.files.push_back(*m_architecture);
     for (const auto& note : m_checkpoint.notes) {
@@ -362,9 +369,9 @@ class Capture {
     m_sandbox = worker.sandbox();
     const auto told = worker.environment();
     m_manifest.environment.merge(options.anonymous ? without_directories(told) : told);
-    if (!m_device.empty()) m_manifest.environment.set("numerics.device", m_device, "--device");
-    m_device = m_manifest.environment.text("numerics.device").value_or("cpu");
-    for (auto& golden : m_manifest.golden) golden.device = m_device;
+    if (m_device) m_manifest.environment.set("numerics.device", m_device->text(), "--device");
+    m_device = m_manifest.environment.text("numerics.device").value_or(Device().text());
+    for (auto& golden : m_manifest.golden) golden.device = *m_device;
     m_stopwatch.lap("environment");
   }
 
@@ -379,10 +386,10 @@ class Capture {
     m_stopwatch.lap("write");
     m_report.facts.emplace_back("seal", m_request.seal.string());
     m_report.facts.emplace_back("runtime", m_request.runtime.describe());
-    m_report.facts.emplace_back("device", m_device);
+    m_report.facts.emplace_back("device", m_device->text());
     m_report.facts.emplace_back("sandbox", m_sandbox);
-    m_report.facts.emplace_back("tensors",
-                                fmt::format("{} ({})", m_manifest.model.tensors.size(), m_checkpoint.container));
+    m_report.facts.emplace_back(
+        "tensors", fmt::format("{} ({})", m_manifest.model.tensors.size(), to_string(m_checkpoint.container)));
     if (m_checkpoint.packed_weights)
       m_report.facts.emplace_back("packed", "quantized weights, which the digest of the whole file vouches for");
     if (!m_match.removed_segments.empty()) {
@@ -410,7 +417,7 @@ class Capture {
   Report m_report;
   Manifest m_manifest;
   std::string m_sandbox;
-  std::string m_device;  // where the golden outputs are computed; empty until it is known
+  std::optional<Device> m_device;  // where the golden outputs are computed, once it is known
   Checkpoint m_checkpoint;
   ModelSpec m_model;
   KeyMatch m_match;

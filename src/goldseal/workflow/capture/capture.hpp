@@ -4,7 +4,7 @@
 #include <goldseal/base/progress.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/verdict/report.hpp>
-#include <goldseal/worker/device.hpp>
+#include <goldseal/worker/device_request.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>

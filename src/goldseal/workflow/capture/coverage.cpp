@@ -57,7 +57,7 @@ class BlindSearch {
 
   bool moves_an_answer(std::span<const std::string> names, std::uint64_t seed, double zero) const {
     RunRequest request;
-    request.float64 = true;
+    request.compute = Compute::float64;
     request.perturb = Perturbation{seed, k_move, zero, {names.begin(), names.end()}};
     std::vector<HostTensor> outputs;
     try {
@@ -89,9 +89,9 @@ std::string share_of(const TensorCoverage& tensor) {
 }  // namespace
 
 std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const CaseRunner& runner,
-                                                         const std::vector<HostTensor>& reference, bool float64) {
+                                                         const std::vector<HostTensor>& reference, Compute compute) {
   try {
-    auto reach = worker.gradients(runner.inputs(), float64);
+    auto reach = worker.gradients(runner.inputs(), compute);
     std::vector<std::string> blind;
     for (const auto& tensor : reach)
       if (tensor.reached == 0 && tensor.elements > 0) blind.push_back(tensor.name);

@@ -17,7 +17,7 @@ namespace goldseal {
 /// (the float64 outputs) changes. Nothing where the network cannot be differentiated.
 [[nodiscard]] std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const CaseRunner& runner,
                                                                        const std::vector<HostTensor>& reference,
-                                                                       bool float64);
+                                                                       Compute compute);
 
 /// The reach of several cases: of each tensor the farthest.
 [[nodiscard]] std::vector<TensorCoverage> farthest(std::vector<TensorCoverage> one,

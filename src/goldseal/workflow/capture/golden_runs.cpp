@@ -63,7 +63,8 @@ class CaseCapture {
     object();
     if (m_case.repeatable && !m_reference.empty()) {
       m_progress.step(fmt::format("looking for what {} leaves out", m_case.tensors.name));
-      m_case.coverage = measure_reach(m_worker, m_runner, m_reference, m_bits < golden::k_bits_float32);
+      m_case.coverage = measure_reach(m_worker, m_runner, m_reference,
+                                      m_bits < golden::k_bits_float32 ? Compute::float64 : Compute::native);
     }
     if (m_case.repeatable) {
       for (const auto& input : m_case.tensors.inputs) require_response(input, native);
@@ -142,7 +143,7 @@ class CaseCapture {
 
   bool run_reference() {
     RunRequest request;
-    request.float64 = true;
+    request.compute = Compute::float64;
     try {
       auto result = run_layered(request);
       m_reference = std::move(result.outputs);
@@ -208,7 +209,7 @@ class CaseCapture {
 
   void add_native_response(std::int64_t seed, double relative) {
     auto request = perturbed(seed, relative);
-    request.float64 = false;
+    request.compute = Compute::native;
     m_case.seeds.push_back(seed);
     const auto result = run_layered(request);
     for (auto& [index, probe] : m_probes) probe.add_response(seed, widened(output_of(result.outputs, index)));
@@ -218,7 +219,7 @@ class CaseCapture {
 
   static RunRequest perturbed(std::int64_t seed, double relative) {
     RunRequest request;
-    request.float64 = true;
+    request.compute = Compute::float64;
     request.perturb = Perturbation{static_cast<std::uint64_t>(seed), relative};
     return request;
   }
@@ -355,7 +356,7 @@ CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<H
 std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network) {
   std::vector<golden::InputSlot> state_entries;
   for (const auto& input : network.inputs) {
-    golden::InputSlot entry{input.name, {}, parse_dtype(input.dtype), input.required};
+    golden::InputSlot entry{input.name, {}, input.dtype, input.required};
     for (const auto size : input.shape) entry.shape.push_back(size < 0 ? std::nullopt : std::optional(size));
     state_entries.push_back(std::move(entry));
   }

@@ -26,16 +26,16 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Form {
-  std::string_view name;  ///< in the protocol
+  ProgramForm form;
   std::string_view label;
   std::string_view what;
 };
 
 // In this order: a program of torch.export runs on every LibTorch, an archive keeps branches on data, and a trace keeps
 // the branches that the golden inputs took.
-constexpr std::array k_forms{Form{"export", "torch.export", "a program of torch.export"},
-                             Form{"script", "TorchScript", "TorchScript"},
-                             Form{"trace", "a trace", "a trace of the golden inputs in TorchScript"}};
+constexpr std::array k_forms{Form{ProgramForm::exported, "torch.export", "a program of torch.export"},
+                             Form{ProgramForm::script, "TorchScript", "TorchScript"},
+                             Form{ProgramForm::trace, "a trace", "a trace of the golden inputs in TorchScript"}};
 
 struct Question {
   const Check* check;
@@ -60,15 +60,15 @@ std::optional<std::string> otherwise(Worker& worker, const std::vector<golden::G
                                      const std::vector<GoldenCase>& records) {
   Observation observed;
   observed.sealed.golden = records;
-  observed.with_model = true;
+  observed.run.depth = RunDepth::full;
   for (const auto& golden : sealed) {
     const CaseRunner runner(worker, golden.inputs, "program-inputs");
     CaseResults results{golden.name, runner.run({}), {}, {}, {}, {}};
     RunRequest float64;
-    float64.float64 = true;
+    float64.compute = Compute::float64;
     if (has_reference(golden)) results.float64 = runner.run(float64);
-    std::ranges::move(compare_outputs(golden, results), std::back_inserter(observed.outputs));
-    std::ranges::move(compare_detections(golden, results), std::back_inserter(observed.detections));
+    std::ranges::move(compare_outputs(golden, results), std::back_inserter(observed.run.outputs));
+    std::ranges::move(compare_detections(golden, results), std::back_inserter(observed.run.detections));
   }
   for (const auto& [check, answer] : questions()) {
     const auto status = check->judge(observed, {}).status;
@@ -130,9 +130,8 @@ class Embedding {
   std::optional<std::string> try_program(const Form& form, bool anew, bool& kept) {
     try {
       const CaseRunner inputs(m_worker, m_sealed.front().inputs, "program-inputs");
-      const auto written =
-          m_worker.write_program({std::string(form.name), inputs.inputs(), m_worker.run_directory() / "program",
-                                  k_program_limit, k_most_program_bytes, anew});
+      const auto written = m_worker.write_program({form.form, inputs.inputs(), m_worker.run_directory() / "program",
+                                                   k_program_limit, k_most_program_bytes, anew});
       kept = written.kept;
       return embed_as(form, written);
     } catch (const Error& error) {

@@ -49,7 +49,7 @@ BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
   return built;
 }
 
-bool builds(const Worker& worker, std::string_view builder) {
+bool builds(const Worker& worker, Builder builder) {
   return std::ranges::find(worker.hello().builders, builder) != worker.hello().builders.end();
 }
 
@@ -97,7 +97,7 @@ void require_plugin_for(const std::string& version, const std::string& path) {
 
 // Nothing but the program that holds such a module can run it.
 void require_program(const Worker& worker, const std::string& name) {
-  if (builds(worker, "program")) return;
+  if (builds(worker, Builder::program)) return;
   throw Error(ErrorKind::unsupported, "--model",
               fmt::format("expected the program that holds the network {}, found a worker", escape_unprintable(name)),
               "verify from it with goldseal::verify (goldseal/hook.hpp), or say how the network is built: --model "
@@ -107,21 +107,22 @@ void require_program(const Worker& worker, const std::string& name) {
 }  // namespace
 
 BuiltNetwork build_network(Worker& worker, const ModelSpec& model) {
-  if (model.builder == "export") return build_exported(worker, model);
-  if (model.builder == "aoti") return build_compiled(worker, model);
-  if (model.builder == "program") require_program(worker, model.source);
-  if (model.builder == "plugin") require_plugin_for(worker.hello().version, model.source);
+  if (model.builder == Builder::exported) return build_exported(worker, model);
+  if (model.builder == Builder::aoti) return build_compiled(worker, model);
+  if (model.builder == Builder::program) require_program(worker, model.source);
+  if (model.builder == Builder::plugin) require_plugin_for(worker.hello().version, model.source);
   auto source = model.is_file() ? std::filesystem::absolute(model.source).string() : model.source;
   return worker.build(model.builder, source, model.options);
 }
 
 ModelSpec own_architecture(const Checkpoint& checkpoint) {
   const auto path = checkpoint.files.front()->path().string();
-  if (checkpoint.container == "torchscript") return {"torchscript", path, {}};
-  if (checkpoint.container == "pt2") return {"export", path, {}};
-  throw Error(ErrorKind::usage, "--model",
-              fmt::format("is needed: {} is {}, which holds weights and no network", path, checkpoint.container),
-              "name the network, as in --model darknet:yolov3.cfg or --model torchscript:network.pt");
+  if (checkpoint.container == Container::Kind::torchscript) return {Builder::torchscript, path, {}};
+  if (checkpoint.container == Container::Kind::pt2) return {Builder::exported, path, {}};
+  throw Error(
+      ErrorKind::usage, "--model",
+      fmt::format("is needed: {} is {}, which holds weights and no network", path, to_string(checkpoint.container)),
+      "name the network, as in --model darknet:yolov3.cfg or --model torchscript:network.pt");
 }
 
 }  // namespace goldseal

@@ -27,19 +27,16 @@ std::string input_file(const std::vector<HostTensor>& inputs) {
 std::optional<int> bits_of(const std::vector<RunLayer>& layers) {
   std::optional<int> least;
   for (const auto& layer : layers) {
-    const auto dtype = parse_dtype(layer.dtype);
-    if (!dtype || !golden::computes(layer.op)) continue;
-    const int bits = golden::significant_bits(*dtype);
+    if (!layer.dtype || !golden::computes(layer.op)) continue;
+    const int bits = golden::significant_bits(*layer.dtype);
     least = std::min(least.value_or(bits), bits);
   }
   return least;
 }
 
 std::optional<std::size_t> first_narrow_layer(const std::vector<RunLayer>& layers) {
-  const auto found = std::ranges::find_if(layers, [](const RunLayer& layer) {
-    const auto dtype = parse_dtype(layer.dtype);
-    return dtype && golden::rounds_narrower(layer.op, *dtype);
-  });
+  const auto found = std::ranges::find_if(
+      layers, [](const RunLayer& layer) { return layer.dtype && golden::rounds_narrower(layer.op, *layer.dtype); });
   if (found == layers.end()) return std::nullopt;
   return static_cast<std::size_t>(found - layers.begin());
 }
@@ -81,11 +78,11 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   const auto reply = m_worker.run(request);
   LayeredRun result{read_tensors(request.outputs), {}, {}, {}};
   std::filesystem::remove(request.outputs);
-  if (request.float64) std::ranges::transform(result.outputs, result.outputs.begin(), widened);
+  if (request.compute == Compute::float64) std::ranges::transform(result.outputs, result.outputs.begin(), widened);
   if (reply.layers.empty()) return result;
   result.layers = sketches(reply.layers, read_tensors(request.layers));
   std::filesystem::remove(request.layers);
-  if (request.float64) result.narrow_layer = first_narrow_layer(reply.layers);
+  if (request.compute == Compute::float64) result.narrow_layer = first_narrow_layer(reply.layers);
   result.bits = bits_of(reply.layers);
   return result;
 }

@@ -43,9 +43,10 @@ constexpr std::array k_instruction_sets{
               std::string(remedy));
 }
 
-void require_device(const CompiledPackage& package, std::span<const std::string> devices) {
+void require_device(const CompiledPackage& package, std::span<const Device> devices) {
+  const Device compiled_for(package.device);
   const bool offered =
-      std::ranges::any_of(devices, [&](const std::string& device) { return device.starts_with(package.device); });
+      std::ranges::any_of(devices, [&](const Device& device) { return device.has_type_of(compiled_for); });
   if (offered) return;
   refuse(package, "device", package.device, fmt::format("{}", fmt::join(devices, ", ")),
          "compile the package again on this machine, with the model and its inputs on a device that it has");
@@ -79,7 +80,7 @@ void require_capability(const CompiledPackage& package, const Environment& found
 
 }  // namespace
 
-void require_fit(const CompiledPackage& package, const Environment& found, std::span<const std::string> devices) {
+void require_fit(const CompiledPackage& package, const Environment& found, std::span<const Device> devices) {
   if (!package.platform.empty() && package.platform != k_platform)
     refuse(package, "platform", package.platform, k_platform, "compile the package again on this machine");
   const auto machine = found.text("cpu.architecture");
@@ -88,7 +89,7 @@ void require_fit(const CompiledPackage& package, const Environment& found, std::
   require_device(package, devices);
   // A package for a GPU has code for the processor too.
   if (const auto sets = found.list("cpu.isa")) require_instruction_sets(package, *sets);
-  if (package.device == "cuda") require_capability(package, found);
+  if (Device(package.device).is_gpu()) require_capability(package, found);
 }
 
 }  // namespace goldseal

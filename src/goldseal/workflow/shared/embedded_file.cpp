@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 const FileRecord* find_embedded(const Manifest& manifest) {
   const auto& files = manifest.model.files;
-  const auto found = std::ranges::find(files, k_embedded_role, &FileRecord::role);
+  const auto found = std::ranges::find(files, FileRole::embedded, &FileRecord::role);
   return found == files.end() ? nullptr : &*found;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/loading.hpp>
 
+#include <goldseal/base/device.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 
 #include <algorithm>
@@ -78,8 +79,10 @@ std::vector<Assignment> assignments_of(const KeyMatch& match, const std::vector<
 
 std::vector<std::string> devices_saved_from(const Checkpoint& checkpoint) {
   std::set<std::string> devices;
-  for (const auto& tensor : checkpoint.tensors) devices.insert(checkpoint.storages[tensor.storage].location);
-  for (const auto* const none : {"", "cpu", "meta"}) devices.erase(none);
+  for (const auto& tensor : checkpoint.tensors) {
+    const auto& location = checkpoint.storages[tensor.storage].location;
+    if (!location.empty() && !Device(location).is_on_every_machine()) devices.insert(location);
+  }
   return {devices.begin(), devices.end()};
 }
 

@@ -6,37 +6,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <vector>
 
 namespace goldseal {
 namespace {
 
-struct Form {
-  std::string_view name;
-  std::string_view source;
-  bool is_file;
-};
-
-constexpr std::array k_forms{
-    Form{"darknet", "FILE.cfg", true}, Form{"torchscript", "FILE.pt", true},
-    Form{"export", "FILE.pt2", true},  Form{"aoti", "FILE.pt2", true},
-    Form{"plugin", "LIB.so", true},    Form{"python", "package.module:callable", false},
-    Form{"program", "NAME", false},  // what a program that calls the hook has built
-};
-
-const Form* find_form(std::string_view name) {
-  const auto* const found = std::ranges::find(k_forms, name, &Form::name);
-  return found == k_forms.end() ? nullptr : found;
-}
-
 [[noreturn]] void refuse(std::string_view text) {
   std::vector<std::string> names;
   std::string forms;
-  for (const auto& form : k_forms) {
-    names.emplace_back(form.name);
-    forms += fmt::format("{}{}:{}", forms.empty() ? "" : ", ", form.name, form.source);
+  for (const auto& builder : k_builders) {
+    names.emplace_back(builder.name);
+    forms += fmt::format("{}{}:{}", forms.empty() ? "" : ", ", builder.name, builder.source);
   }
   const auto near = did_you_mean(text.substr(0, text.find(':')), names);
   throw Error(ErrorKind::usage, "--model", fmt::format("expected one of {}; found {}", forms, escape_unprintable(text)),
@@ -45,23 +25,18 @@ const Form* find_form(std::string_view name) {
 
 }  // namespace
 
-bool ModelSpec::is_file() const {
-  const auto* const form = find_form(builder);
-  return form != nullptr && form->is_file;
-}
+std::filesystem::path ModelSpec::darknet_cfg() const { return builder == Builder::darknet ? source : std::string(); }
 
-std::filesystem::path ModelSpec::darknet_cfg() const { return builder == "darknet" ? source : std::string(); }
-
-void ModelSpec::adapt_to_container(std::string_view container) {
-  if (builder == "darknet" && container == "darknet-weights") options.emplace("counters", "none");
+void ModelSpec::adapt_to_container(const Container& container) {
+  if (builder == Builder::darknet && container == Container::Kind::darknet_weights) options.emplace("counters", "none");
 }
 
 ModelSpec parse_model_spec(std::string_view text) {
   const auto colon = text.find(':');
-  if (colon == std::string_view::npos || colon + 1 == text.size() || find_form(text.substr(0, colon)) == nullptr)
-    refuse(text);
+  const auto builder = parse_builder(text.substr(0, colon));
+  if (colon == std::string_view::npos || colon + 1 == text.size() || !builder) refuse(text);
   ModelSpec spec;
-  spec.builder = text.substr(0, colon);
+  spec.builder = *builder;
   auto rest = text.substr(colon + 1);
   const auto question = rest.find('?');
   spec.source = rest.substr(0, question);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/builder.hpp>
+#include <goldseal/base/container.hpp>
+
 #include <filesystem>
 #include <map>
 #include <string>
@@ -8,21 +11,21 @@
 
 namespace goldseal {
 
-/// How the network is built: `--model FORM:SOURCE[?key=value&…]`.
+/// How the network is built: `--model BUILDER:SOURCE[?key=value&…]`.
 struct ModelSpec {
-  std::string builder;  ///< the form: `darknet`, `torchscript`
-  std::string source;   ///< a file, or a reference in the form's own language
+  Builder builder = Builder::torchscript;
+  std::string source;  ///< a file, or a reference in the builder's own language
   std::map<std::string, std::string> options;
 
   /// True where the source is a file, which is then sealed by its digest.
-  [[nodiscard]] bool is_file() const;
-  /// The Darknet cfg, without which `.weights` cannot be read; empty for another form.
+  [[nodiscard]] bool is_file() const { return traits(builder).is_file; }
+  /// The Darknet cfg, without which `.weights` cannot be read; empty for another builder.
   [[nodiscard]] std::filesystem::path darknet_cfg() const;
   /// Adds the options that a checkpoint of this container needs: Darknet's weights have no `num_batches_tracked`.
-  void adapt_to_container(std::string_view container);
+  void adapt_to_container(const Container& container);
 };
 
-/// Throws Error{usage} for a form that does not exist, with the forms that do.
+/// Throws Error{usage} for a builder that does not exist, with those that do.
 [[nodiscard]] ModelSpec parse_model_spec(std::string_view text);
 
 /// `path` as a seal records it: relative to the seal's directory, with `/`; absolute where no relative path leads

@@ -124,40 +124,41 @@ std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors
   std::vector<DetectionObservation> compared;
   for (const auto& detections : sealed.detections) {
     const auto rows = sealed_rows(sealed, detections);
-    for (const auto& [run, outputs] : {std::pair("native", &results.native), std::pair("float64", &results.float64)}) {
+    for (const auto& [run, outputs] :
+         {std::pair(Compute::native, &results.native), std::pair(Compute::float64, &results.float64)}) {
       const auto found = golden::select(*outputs, detections.outputs);
       const auto aligned = found ? golden::align_detections(rows, *found) : std::nullopt;
       // Outputs that are missing or of another form are told of by golden.structure.
       if (!aligned) continue;
-      compared.push_back({results.golden_case, fmt::format("{}", fmt::join(detections.outputs, ", ")), run,
-                          golden::judge_detections(detections, rows, *found, *aligned)});
+      compared.push_back({.golden_case = results.golden_case,
+                          .outputs = fmt::format("{}", fmt::join(detections.outputs, ", ")),
+                          .run = run,
+                          .verdict = golden::judge_detections(detections, rows, *found, *aligned)});
     }
   }
   return compared;
 }
 
-std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case,
-                                              const std::string& device) {
+std::optional<Compute> differing_run(const Observation& observed, const std::string& golden_case,
+                                     const std::optional<Device>& device) {
   if (!all_loaded_as_sealed(observed)) return {};
   bool native_differs = false;
-  for (const auto& output : observed.outputs) {
+  for (const auto& output : observed.run.outputs) {
     if (output.golden_case != golden_case || output.device != device) continue;
-    if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return golden::LayerRun::float64;
+    if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return Compute::float64;
     native_differs = native_differs || (output.native && !golden::judge_native(*output.native, output.noise).pass);
   }
-  return native_differs ? std::optional(golden::LayerRun::native) : std::nullopt;
+  return native_differs ? std::optional(Compute::native) : std::nullopt;
 }
 
-double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs,
-                      golden::LayerRun run) {
+double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs, Compute run) {
   CaseResults results;
   results.golden_case = sealed.name;
-  (run == golden::LayerRun::native ? results.native : results.float64) = outputs;
+  (run == Compute::native ? results.native : results.float64) = outputs;
   double worst = 0;
   for (const auto& found : compare_detections(sealed, results))
     if (!found.verdict.pass()) worst = k_fails;
-  return std::max(worst,
-                  run == golden::LayerRun::native ? worst_native(sealed, results) : worst_float64(sealed, outputs));
+  return std::max(worst, run == Compute::native ? worst_native(sealed, results) : worst_float64(sealed, outputs));
 }
 
 }  // namespace goldseal

@@ -23,11 +23,11 @@ namespace goldseal {
 /// The run of a case that differs from the seal although the weights are the sealed ones: the float64 one if that one
 /// differs, else the native one; nothing where neither does.
 /// `device` as in OutputObservation.
-[[nodiscard]] std::optional<golden::LayerRun> differing_run(const Observation& observed, const std::string& golden_case,
-                                                            const std::string& device);
+[[nodiscard]] std::optional<Compute> differing_run(const Observation& observed, const std::string& golden_case,
+                                                   const std::optional<Device>& device);
 
 /// By how much a run exceeds what rounding can explain: the greatest severity of its outputs, over 1 where one fails.
 [[nodiscard]] double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs,
-                                    golden::LayerRun run);
+                                    Compute run);
 
 }  // namespace goldseal

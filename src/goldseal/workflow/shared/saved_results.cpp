@@ -25,9 +25,11 @@ constexpr std::uint64_t k_largest_text = 64U << 20U;
 
 // The runs of a case, each with its part of a tensor's name in outputs.safetensors.
 constexpr std::array k_runs{
-    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"native", &CaseResults::native},
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{to_string(Compute::native),
+                                                                        &CaseResults::native},
     std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"again", &CaseResults::again},
-    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"float64", &CaseResults::float64},
+    std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{to_string(Compute::float64),
+                                                                        &CaseResults::float64},
     std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"float64_layers", &CaseResults::float64_layers},
     std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"native_layers", &CaseResults::native_layers}};
 
@@ -39,7 +41,10 @@ Json describe(const Key& key) {
           {"compiled_in", static_cast<int>(key.compiled_in)}};
 }
 Json describe(const LoadedTensor& tensor) {
-  return {{"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"sha256", to_hex(tensor.sha256)}};
+  return {{"name", tensor.name},
+          {"dtype", to_string(tensor.dtype)},
+          {"shape", tensor.shape},
+          {"sha256", to_hex(tensor.sha256)}};
 }
 
 Json describe(const SavedResults& results) {
@@ -119,7 +124,7 @@ SavedResults read_run(const Json& run) {
                                      state_entry.at("required").get<bool>(), "", compiled_in_of(state_entry)});
   }
   for (const auto& tensor : run.at("tensors")) {
-    results.tensors.push_back({tensor.at("name").get<std::string>(), tensor.at("dtype").get<std::string>(),
+    results.tensors.push_back({tensor.at("name").get<std::string>(), dtype_in(tensor),
                                tensor.at("shape").get<std::vector<std::int64_t>>(), digest_in(tensor, "sha256")});
   }
   return results;

@@ -15,11 +15,11 @@ namespace goldseal {
 /// What one golden case gave on a machine. A run that was not made is empty.
 struct CaseResults {
   std::string golden_case;
-  std::vector<HostTensor> native;
-  std::vector<HostTensor> again;  ///< the native run repeated
-  std::vector<HostTensor> float64;
-  std::vector<HostTensor> float64_layers;  ///< golden::pack_layers of the runs that did not agree
-  std::vector<HostTensor> native_layers;
+  std::vector<HostTensor> native = {};
+  std::vector<HostTensor> again = {};  ///< the native run repeated
+  std::vector<HostTensor> float64 = {};
+  std::vector<HostTensor> float64_layers = {};  ///< golden::pack_layers of the runs that did not agree
+  std::vector<HostTensor> native_layers = {};
 };
 
 /// Everything that a worker's run told, so that it can be judged again without one: `verify --save-results DIR`, then

@@ -13,7 +13,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,17 +22,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What a network is built from where its file lies in the seal.
-constexpr std::array<std::string_view, 3> k_embedded_forms{"darknet", "torchscript", "export"};
-
 // An archive that was sealed as its own architecture is run as it is found, not as the sealed file.
 bool describes_itself(const Manifest& manifest) {
-  const auto path_of = [&](std::string_view role) {
+  const auto path_of = [&](FileRole role) {
     const auto record = std::ranges::find(manifest.model.files, role, &FileRecord::role);
     return record == manifest.model.files.end() ? std::string() : record->path;
   };
-  const auto architecture = path_of("architecture");
-  return !architecture.empty() && architecture == path_of("checkpoint");
+  const auto architecture = path_of(FileRole::architecture);
+  return !architecture.empty() && architecture == path_of(FileRole::checkpoint);
 }
 
 // Nothing where the network is built from something else than a file of the seal.
@@ -45,10 +41,10 @@ const FileRecord* embedded_to_build(const JudgeRequest& request, const Manifest&
 // A seal comes from elsewhere: its files are data to interpret, and none is loaded as native code (`plugin`, `aoti`),
 // whatever the manifest says.
 void require_interpreted(const ModelSpec& model, const fs::path& seal) {
-  if (std::ranges::find(k_embedded_forms, model.builder) != k_embedded_forms.end()) return;
+  if (traits(model.builder).may_be_embedded()) return;
   throw Error(ErrorKind::malformed, (seal / k_manifest_name).string(),
               fmt::format("model.builder: expected of a seal with an embedded file {}, found {}",
-                          fmt::join(k_embedded_forms, ", "), escape_unprintable(model.builder)),
+                          names_of(k_builders, &BuilderTraits::may_be_embedded), to_string(model.builder)),
               "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
 }
 
@@ -77,7 +73,7 @@ ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
 
 fs::path checkpoint_path(const JudgeRequest& request, const Observation& observed) {
   if (request.checkpoint) return *request.checkpoint;
-  const auto* const record = find_record(observed, "checkpoint");
+  const auto* const record = find_record(observed, FileRole::checkpoint);
   return record == nullptr ? fs::path() : resolve_from_seal(record->path, request.seal);
 }
 
@@ -94,7 +90,7 @@ Checkpoint open_like_sealed(const JudgeRequest& request, const fs::path& path, O
 
 FileObservation shard_observation(const MappedFile& file, const FileDigests& digests) {
   FileObservation shard;
-  shard.role = "shard";
+  shard.role = FileRole::shard;
   shard.path = file.path().string();
   shard.present = true;
   shard.bytes = file.size();
@@ -122,15 +118,16 @@ FileExamination::FileExamination(const JudgeRequest& request, Observation& obser
       m_observed(observed),
       m_model(model_of(request, observed.sealed)),
       m_from_seal(embedded_to_build(request, observed.sealed) != nullptr) {
-  observed.golden_sha256 = golden_digest(request.seal);
-  if (auto embedded = observe_embedded(observed.sealed, request.seal)) m_observed.files.push_back(std::move(*embedded));
+  observed.files.golden_sha256 = golden_digest(request.seal);
+  if (auto embedded = observe_embedded(observed.sealed, request.seal))
+    m_observed.files.found.push_back(std::move(*embedded));
   if (m_model.is_file() && !m_from_seal) examine_architecture();
   examine_checkpoint(checkpoint_path(request, observed));
 }
 
 void FileExamination::examine_architecture() {
   FileObservation file;
-  file.role = "architecture";
+  file.role = FileRole::architecture;
   file.path = m_model.source;
   file.present = fs::exists(m_model.source);
   if (file.present) {
@@ -138,7 +135,7 @@ void FileExamination::examine_architecture() {
     file.bytes = mapped.size();
     file.sha256 = sha256(mapped.bytes());
   }
-  m_observed.files.push_back(std::move(file));
+  m_observed.files.found.push_back(std::move(file));
 }
 
 void FileExamination::examine_checkpoint(const fs::path& path) {
@@ -149,11 +146,11 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
                                      : "put the checkpoint there, or name it with --checkpoint FILE");
   }
   FileObservation file;
-  file.role = "checkpoint";
+  file.role = FileRole::checkpoint;
   file.path = path.string();
   file.present = true;
   file.bytes = size_of(path);
-  m_observed.files.push_back(std::move(file));
+  m_observed.files.found.push_back(std::move(file));
   try {
     m_checkpoint = open_like_sealed(m_request, path,
                                     {.entry = m_observed.sealed.model.entry, .darknet_cfg = m_model.darknet_cfg()});
@@ -162,29 +159,28 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
     note_damage(error);
     return;
   }
-  m_observed.files.back().container = m_checkpoint->container;
-  m_observed.files.back().packed_weights = m_checkpoint->packed_weights;
-  m_observed.files.back().bytes = m_checkpoint->files.back()->size();
+  m_observed.files.found.back().packed_weights = m_checkpoint->packed_weights;
+  m_observed.files.found.back().bytes = m_checkpoint->files.back()->size();
   KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
   keys.match = match_keys(keys.have, keys.want);
-  m_observed.sealed_keys = std::move(keys);
+  m_observed.files.keys = std::move(keys);
   m_digests = std::async(std::launch::async, [this] { return digest_everything(*m_checkpoint, &m_digested); });
 }
 
 void FileExamination::note_damage(const Error& error) {
-  auto& file = m_observed.files.back();
+  auto& file = m_observed.files.found.back();
   file.damage = error.message();
   file.damage_where = error.where();
   file.damage_remedy = error.remedy();
   file.damage_kind = error.kind();
 }
 
-bool FileExamination::keys_match() const { return m_observed.sealed_keys && m_observed.sealed_keys->match.complete(); }
+bool FileExamination::keys_match() const { return m_observed.files.keys && m_observed.files.keys->match.complete(); }
 
 void FileExamination::finish(Progress& progress) {
   if (!m_digests.valid()) return progress.finish();
   progress.await(m_digests, k_digesting, m_digested);
-  auto& file = m_observed.files.back();
+  auto& file = m_observed.files.found.back();
   std::vector<FileObservation> shards;
   try {
     const auto digests = m_digests.get();
@@ -192,11 +188,11 @@ void FileExamination::finish(Progress& progress) {
     file.non_tensor_sha256 = digests.files.back().non_tensor;
     for (std::size_t i = 0; i + 1 < digests.files.size(); ++i)
       shards.push_back(shard_observation(*m_checkpoint->files[i], digests.files[i]));
-    const auto& keys = *m_observed.sealed_keys;
-    m_observed.file_tensors = digests_by_name(keys.match, keys.want, digests.tensors);
-    if (m_observed.golden_sha256 == m_observed.sealed.golden_sha256) {
-      m_observed.weight_changes = explain_weights(*m_checkpoint, keys.match, digests.tensors, m_observed.sealed.model,
-                                                  m_request.seal / k_golden_name);
+    const auto& keys = *m_observed.files.keys;
+    m_observed.files.tensors = digests_by_name(keys.match, keys.want, digests.tensors);
+    if (m_observed.files.golden_sha256 == m_observed.sealed.golden_sha256) {
+      m_observed.files.weight_changes = explain_weights(*m_checkpoint, keys.match, digests.tensors,
+                                                        m_observed.sealed.model, m_request.seal / k_golden_name);
     }
     for (const auto& part : m_checkpoint->files) {
       if (part->unchanged()) continue;
@@ -208,7 +204,7 @@ void FileExamination::finish(Progress& progress) {
     note_damage(error);
   }
   for (const auto& note : m_checkpoint->notes) file.notes.emplace_back(note.rule, note.message);
-  m_observed.files.insert(m_observed.files.end(), shards.begin(), shards.end());
+  m_observed.files.found.insert(m_observed.files.found.end(), shards.begin(), shards.end());
 }
 
 }  // namespace goldseal

@@ -53,15 +53,16 @@ class ModelRun {
         m_settings(native_settings(request)) {}
 
   void run() {
-    m_observed.worker = WorkerObservation{m_request.runtime.describe(), false, {}, {}, {}, {}, {}};
-    m_observed.device = DeviceObservation{m_request.device ? m_request.device->text : "", sealed_device(), {}, {}};
+    m_observed.run.worker = WorkerObservation{.runtime = m_request.runtime.describe()};
+    m_observed.run.device =
+        DeviceObservation{.asked = m_request.device ? m_request.device->text : "", .sealed = sealed_device()};
     // Of several GPUs each has a process of its own: an error of CUDA spoils the one that it comes up in.
     std::size_t device = 0;
     do {
       run_on(device);
-    } while (++device < m_observed.device->used.size() && !m_observed.device->refused);
-    m_observed.worker->done = m_ran == device;
-    if (m_request.save_results && m_observed.worker->done) save(*m_request.save_results);
+    } while (++device < m_observed.run.device->used.size() && !m_observed.run.device->refused);
+    m_observed.run.worker->done = m_ran == device;
+    if (m_request.save_results && m_observed.run.worker->done) save(*m_request.save_results);
   }
 
   // What was saved takes the worker's place.
@@ -71,13 +72,13 @@ class ModelRun {
       throw Error(ErrorKind::usage, directory.string(), "expected results of this seal, found those of another",
                   "name the seal that they were saved for");
     }
-    m_observed.worker = WorkerObservation{results.runtime + ", saved", true, {}, {}, {}, {}, {}};
-    m_observed.found = std::move(results.environment);
+    m_observed.run.worker = WorkerObservation{.runtime = results.runtime + ", saved", .done = true};
+    m_observed.machine.environment = std::move(results.environment);
     note_network({results.state_entries, {}, results.configuration});
-    m_observed.loaded_tensors = std::move(results.tensors);
+    m_observed.run.loaded_tensors = std::move(results.tensors);
     for (const auto& golden : sealed_cases()) {
       const auto found = std::ranges::find(results.cases, golden.name, &CaseResults::golden_case);
-      observe_saved(golden, found == results.cases.end() ? CaseResults{golden.name, {}, {}, {}, {}, {}} : *found);
+      observe_saved(golden, found == results.cases.end() ? CaseResults{.golden_case = golden.name} : *found);
     }
   }
 
@@ -95,8 +96,8 @@ class ModelRun {
       worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
       m_stopwatch.lap("start");
       if (device == 0) greet(*worker);
-      if (m_observed.device->refused) return;
-      settle_on(*worker, m_observed.device->used[device]);
+      if (m_observed.run.device->refused) return;
+      settle_on(*worker, m_observed.run.device->used[device]);
       drive(*worker);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
@@ -105,35 +106,36 @@ class ModelRun {
   }
 
   void greet(Worker& worker) {
-    m_observed.found.merge(worker.environment());
-    m_observed.asked_pytorch = true;
-    m_observed.worker->sandbox = worker.sandbox();
-    auto& device = *m_observed.device;
+    m_observed.machine.environment.merge(worker.environment());
+    m_observed.machine.asked_pytorch = true;
+    m_observed.run.worker->sandbox = worker.sandbox();
+    auto& device = *m_observed.run.device;
     device.offered = worker.hello().devices;
     device.used = choose_devices(m_request.device, device.sealed, device.offered);
     device.refused = device.used.empty() || find_shortage(m_observed);
-    if (!device.used.empty() && (m_request.device || is_gpu(device.used.front())))
-      m_observed.found.set("numerics.device", device.used.front(), m_request.device ? "--device" : "as sealed");
+    if (!device.used.empty() && (m_request.device || device.used.front().is_gpu()))
+      m_observed.machine.environment.set("numerics.device", device.used.front().text(),
+                                         m_request.device ? "--device" : "as sealed");
   }
 
   // A worker runs on the CPU by itself; a training script's own model, where that lies.
-  void settle_on(Worker& worker, const std::string& device) {
+  void settle_on(Worker& worker, const Device& device) {
     m_device = device;
-    m_label = m_observed.device->used.size() > 1 ? device : "";
-    if (m_request.device || is_gpu(device)) worker.use_device(device);
+    m_label = m_observed.run.device->used.size() > 1 ? std::optional(device) : std::nullopt;
+    if (m_request.device || device.is_gpu()) worker.use_device(device);
   }
 
-  [[nodiscard]] std::string sealed_device() const {
+  [[nodiscard]] Device sealed_device() const {
     const auto& sealed = m_observed.sealed;
-    if (!sealed.golden.empty() && is_gpu(sealed.golden.front().device)) return sealed.golden.front().device;
-    return sealed.environment.text("numerics.device").value_or("cpu");
+    if (!sealed.golden.empty() && sealed.golden.front().device.is_gpu()) return sealed.golden.front().device;
+    return sealed.environment.text("numerics.device").value_or(Device().text());
   }
 
   void drive(Worker& worker) {
     note_network(build_network(worker, m_files.model()));
     m_stopwatch.lap("build");
-    if (!m_observed.network_keys->match.complete()) return;
-    const auto& keys = *m_observed.network_keys;
+    if (!m_observed.run.network_keys->match.complete()) return;
+    const auto& keys = *m_observed.run.network_keys;
     worker.load(*m_files.checkpoint(), assignments_of(keys.match, keys.want));
     note_loaded(worker.digest());
     m_stopwatch.lap("load and digest");
@@ -151,17 +153,18 @@ class ModelRun {
 
   // Each GPU has a process that loads for itself: the first that loaded otherwise is told of.
   void note_loaded(std::vector<LoadedTensor> loaded) {
-    if (!m_observed.loaded_tensors || all_loaded_as_sealed(m_observed)) m_observed.loaded_tensors = std::move(loaded);
+    if (!m_observed.run.loaded_tensors || all_loaded_as_sealed(m_observed))
+      m_observed.run.loaded_tensors = std::move(loaded);
   }
 
   void note_network(BuiltNetwork network) {
     add_compiled_in(*m_files.checkpoint(), network);
     // A program calls the settings of its operators otherwise than the code that it was made from does.
     const bool program = m_files.builds_from_seal() && m_observed.sealed.model.embedded;
-    m_observed.configuration = program ? decltype(network.configuration){} : network.configuration;
+    m_observed.run.configuration = program ? decltype(network.configuration){} : network.configuration;
     KeyObservation keys{keys_of(*m_files.checkpoint()), std::move(network.state_entries), {}};
     keys.match = match_keys(keys.have, keys.want);
-    m_observed.network_keys = std::move(keys);
+    m_observed.run.network_keys = std::move(keys);
   }
 
   std::vector<golden::GoldenTensors> sealed_cases() const {
@@ -175,24 +178,24 @@ class ModelRun {
       return runner.run(request);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::unsupported || worker.failure()) throw;
-      m_observed.without_float64 = error.message();
+      m_observed.run.without_float64 = error.message();
       return {};
     }
   }
 
   CaseResults run_golden(const Worker& worker, const CaseRunner& runner, const golden::GoldenTensors& sealed) {
-    m_progress.step(fmt::format("running {}", sealed.name), m_request.quick ? 1 : 3);
+    m_progress.step(fmt::format("running {}", sealed.name), (m_request.depth == RunDepth::quick) ? 1 : 3);
     CaseResults results;
     results.golden_case = sealed.name;
     results.native = runner.run(m_settings);
     m_progress.advance(1);
     m_stopwatch.lap("native run");
-    if (m_request.quick) return results;
+    if ((m_request.depth == RunDepth::quick)) return results;
     results.again = runner.run(m_settings);
     m_progress.advance(2);
     m_stopwatch.lap("repeated run");
     RunRequest float64;
-    float64.float64 = true;
+    float64.compute = Compute::float64;
     if (has_reference(sealed)) results.float64 = run_unless_refused(worker, runner, float64);
     m_stopwatch.lap("float64 run");
     return results;
@@ -201,11 +204,11 @@ class ModelRun {
   void observe(const golden::GoldenTensors& sealed, const CaseResults& results) {
     for (auto& output : compare_outputs(sealed, results)) {
       output.device = m_label;
-      m_observed.outputs.push_back(std::move(output));
+      m_observed.run.outputs.push_back(std::move(output));
     }
     for (auto& detections : compare_detections(sealed, results)) {
       detections.device = m_label;
-      m_observed.detections.push_back(std::move(detections));
+      m_observed.run.detections.push_back(std::move(detections));
     }
     note_distributions(sealed, results, m_label, m_evidence);
     m_stopwatch.lap("compare");
@@ -213,8 +216,8 @@ class ModelRun {
 
   void observe_saved(const golden::GoldenTensors& sealed, const CaseResults& results) {
     observe(sealed, results);
-    for (const auto run : {golden::LayerRun::float64, golden::LayerRun::native}) {
-      const auto& layers = run == golden::LayerRun::float64 ? results.float64_layers : results.native_layers;
+    for (const auto run : {Compute::float64, Compute::native}) {
+      const auto& layers = run == Compute::float64 ? results.float64_layers : results.native_layers;
       if (!layers.empty()) observe_layers(sealed, run, golden::unpack_layers(layers));
     }
   }
@@ -225,18 +228,19 @@ class ModelRun {
     const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name, m_label);
     if (!run) return;
     m_progress.step(fmt::format("following the layers of {}", sealed.name));
-    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_settings;
-    request.float64 = *run == golden::LayerRun::float64;
+    auto request = *run == Compute::float64 ? RunRequest{} : m_settings;
+    request.compute = *run;
     const auto layers = runner.run_layered(request).layers;
     m_stopwatch.lap("layers");
     if (layers.empty()) return;
-    (request.float64 ? results.float64_layers : results.native_layers) = golden::pack_layers(layers);
+    (request.compute == Compute::float64 ? results.float64_layers : results.native_layers) =
+        golden::pack_layers(layers);
     observe_layers(sealed, *run, layers);
   }
 
-  void observe_layers(const golden::GoldenTensors& sealed, golden::LayerRun run,
+  void observe_layers(const golden::GoldenTensors& sealed, Compute run,
                       const std::vector<golden::LayerSketch>& layers) {
-    m_observed.layers.push_back(
+    m_observed.run.layers.push_back(
         {sealed.name, run, golden::follow_layers(sealed.layers, layers, run, golden::layer_bits(sealed)), m_label});
   }
 
@@ -249,10 +253,10 @@ class ModelRun {
       try {
         const auto outputs = runner.run(request);
         TrialObservation trial{run_name(sealed.name, m_label), setting,
-                               worst_severity(sealed, outputs, golden::LayerRun::native)};
+                               worst_severity(sealed, outputs, Compute::native)};
         trial.remedy = remedy;
-        m_observed.trials.push_back(std::move(trial));
-        if (m_observed.trials.back().severity <= 1) break;
+        m_observed.run.trials.push_back(std::move(trial));
+        if (m_observed.run.trials.back().severity <= 1) break;
       } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
       }
@@ -265,7 +269,7 @@ class ModelRun {
   // bring about; without a float64 run they must come close to what a sound machine gives, not just below the limit.
   void try_channels(Worker& worker, const golden::GoldenTensors& sealed) {
     const auto run = differing_run(m_observed, sealed.name, m_label);
-    if (!run || (*run == golden::LayerRun::native && has_shadow(sealed.name))) return;
+    if (!run || (*run == Compute::native && has_shadow(sealed.name))) return;
     auto inputs = sealed.inputs;
     bool reversed = false;
     for (auto& input : inputs) {
@@ -276,16 +280,16 @@ class ModelRun {
     }
     if (!reversed) return;
     m_progress.step(fmt::format("running {} with the channels of its input reversed", sealed.name));
-    auto request = *run == golden::LayerRun::float64 ? RunRequest{} : m_settings;
-    request.float64 = *run == golden::LayerRun::float64;
+    auto request = *run == Compute::float64 ? RunRequest{} : m_settings;
+    request.compute = *run;
     try {
       const auto outputs = CaseRunner(worker, inputs, "reversed").run(request);
-      m_observed.trials.push_back(
+      m_observed.run.trials.push_back(
           {run_name(sealed.name, m_label), "the channels of its input reversed", worst_severity(sealed, outputs, *run),
            *run, "the network, or what wraps it here, takes BGR for RGB or RGB for BGR",
            "leave the order of the channels as the sealed network takes it: look for [..., ::-1], flip or cvtColor in "
            "what builds the network here",
-           *run == golden::LayerRun::float64 ? 1 : channels_agree_at(sealed)});
+           *run == Compute::float64 ? 1 : channels_agree_at(sealed)});
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
     }
@@ -293,19 +297,19 @@ class ModelRun {
   }
 
   [[nodiscard]] double channels_agree_at(const golden::GoldenTensors& sealed) const {
-    const double before = worst_severity(sealed, m_results.back().native, golden::LayerRun::native);
+    const double before = worst_severity(sealed, m_results.back().native, Compute::native);
     return std::min(1.0, before / k_channels_drop);
   }
 
   [[nodiscard]] bool has_shadow(const std::string& golden_case) const {
-    return std::ranges::any_of(m_observed.outputs, [&](const OutputObservation& output) {
+    return std::ranges::any_of(m_observed.run.outputs, [&](const OutputObservation& output) {
       return output.golden_case == golden_case && output.device == m_label && output.float64;
     });
   }
 
   [[nodiscard]] bool native_alone_fails(const std::string& golden_case) const {
     bool fails = false;
-    for (const auto& output : m_observed.outputs) {
+    for (const auto& output : m_observed.run.outputs) {
       if (output.golden_case != golden_case || output.device != m_label || !output.native) continue;
       if (!output.float64 && !output.noise.native) continue;
       if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return false;
@@ -335,14 +339,14 @@ class ModelRun {
     if (given.onednn != false) add("oneDNN off").onednn = false;
     const bool contiguous = given.channels_last.value_or(false);
     add(contiguous ? "inputs contiguous" : "inputs channels last").channels_last = !contiguous;
-    if (is_gpu(m_device)) add("the CPU").device = "cpu";
+    if (m_device.is_gpu()) add("the CPU").device = Device();
     return settings;
   }
 
   void save(const std::filesystem::path& directory) const {
-    save_results(directory,
-                 {m_observed.sealed.golden_sha256, m_observed.worker->runtime, m_observed.found,
-                  m_observed.network_keys->want, *m_observed.configuration, *m_observed.loaded_tensors, m_results});
+    save_results(directory, {m_observed.sealed.golden_sha256, m_observed.run.worker->runtime,
+                             m_observed.machine.environment, m_observed.run.network_keys->want,
+                             *m_observed.run.configuration, *m_observed.run.loaded_tensors, m_results});
   }
 
   static bool has_reference(const golden::GoldenTensors& sealed) {
@@ -351,7 +355,7 @@ class ModelRun {
   }
 
   void note_failure(const Error& error, const std::optional<Worker>& worker) {
-    auto& observed = *m_observed.worker;
+    auto& observed = *m_observed.run.worker;
     if (observed.failure || !observed.refusal.empty()) return;  // of a GPU before: the first tells
     observed.device = m_label;
     if (error.kind() == ErrorKind::worker && worker && worker->failure()) {
@@ -371,8 +375,8 @@ class ModelRun {
   Stopwatch& m_stopwatch;
   RunRequest m_settings;  // of the native runs
   std::vector<CaseResults> m_results;
-  std::string m_device;  // where the model runs
-  std::string m_label;   // the same where there are several
+  Device m_device;                // where the model runs
+  std::optional<Device> m_label;  // the same where there are several
   std::size_t m_ran = 0;
 };
 

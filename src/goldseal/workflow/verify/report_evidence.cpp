@@ -30,11 +30,11 @@ std::vector<EnvironmentRow> environment_rows(const Observation& observed, const 
   const auto statuses = judged_facts(findings);
   std::set<std::string> names;
   for (const auto& [name, fact] : observed.sealed.environment.facts()) names.insert(name);
-  for (const auto& [name, fact] : observed.found.facts()) names.insert(name);
+  for (const auto& [name, fact] : observed.machine.environment.facts()) names.insert(name);
   std::vector<EnvironmentRow> rows;
   for (const auto& name : names) {
     const auto status = statuses.find(name);
-    rows.push_back({name, observed.sealed.environment.shown(name), observed.found.shown(name),
+    rows.push_back({name, observed.sealed.environment.shown(name), observed.machine.environment.shown(name),
                     status == statuses.end() ? Status::skipped : status->second});
   }
   return rows;
@@ -55,16 +55,16 @@ std::map<std::string, std::string> mismatches(const std::optional<KeyObservation
 class TensorStates {
  public:
   explicit TensorStates(const Observation& observed) : m_observed(observed) {
-    const auto& keys = observed.network_keys ? observed.network_keys : observed.sealed_keys;
+    const auto& keys = observed.run.network_keys ? observed.run.network_keys : observed.files.keys;
     m_mismatched = mismatches(keys);
     if (keys) {
       for (const auto index : keys->match.missing) m_missing.insert(keys->want[index].name);
       for (const auto index : keys->match.unexpected) m_unexpected.push_back(keys->have[index]);
     }
-    if (observed.loaded_tensors) {
-      m_digests = digests_of(*observed.loaded_tensors);
+    if (observed.run.loaded_tensors) {
+      m_digests = digests_of(*observed.run.loaded_tensors);
     } else {
-      m_digests = observed.file_tensors;
+      m_digests = observed.files.tensors;
     }
     m_known = keys || !m_digests.empty();
   }
@@ -105,11 +105,11 @@ class TensorStates {
 
 // `growth` is what the lane divided the worst element's error by (1, or B of the noise floor): a report shows it over
 // the noise, as the distribution does.
-OutputError output_error(const OutputObservation& output, std::string run, const golden::OutputVerdict& lane,
-                         double growth, std::string remark) {
+OutputError output_error(const OutputObservation& output, Compute run, const golden::OutputVerdict& lane, double growth,
+                         std::string remark) {
   return {run_name(output.golden_case, output.device),
           output.output,
-          std::move(run),
+          std::string(to_string(run)),
           lane.diffuse,
           lane.diffuse_limit,
           std::move(remark),
@@ -120,17 +120,18 @@ OutputError output_error(const OutputObservation& output, std::string run, const
 
 std::vector<OutputError> output_errors(const Observation& observed, const RunEvidence& run) {
   std::vector<OutputError> errors;
-  for (const auto& output : observed.outputs) {
+  for (const auto& output : observed.run.outputs) {
     const bool computes_alike = !output.float64 || golden::judge_float64(*output.float64, output.noise).pass;
     if (output.native) {
       const auto lane = golden::judge_native(*output.native, output.noise);
       errors.push_back(output_error(
-          output, "native", lane, output.noise.b,
+          output, Compute::native, lane, output.noise.b,
           // Where another function is computed, the ratio tells of no precision.
           computes_alike ? std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio))) : ""));
     }
     if (output.float64)
-      errors.push_back(output_error(output, "float64", golden::judge_float64(*output.float64, output.noise), 1, ""));
+      errors.push_back(
+          output_error(output, Compute::float64, golden::judge_float64(*output.float64, output.noise), 1, ""));
   }
   for (auto& error : errors) {
     const auto spread = run.distributions.find({error.golden, error.output, error.run});
@@ -141,8 +142,8 @@ std::vector<OutputError> output_errors(const Observation& observed, const RunEvi
 
 std::vector<LayerError> layer_errors(const Observation& observed) {
   std::vector<LayerError> errors;
-  for (const auto& layers : observed.layers) {
-    const std::string run = layers.run == golden::LayerRun::float64 ? "float64" : "native";
+  for (const auto& layers : observed.run.layers) {
+    const std::string run(to_string(layers.run));
     for (const auto& step : layers.trace.steps)
       errors.push_back({run_name(layers.golden_case, layers.device), step.label, step.ratio, step.limit, step.op, run});
   }

@@ -21,20 +21,21 @@ bool comparable(const HostTensor* found, const HostTensor& reference) {
 
 }  // namespace
 
-void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, const std::string& device,
-                        RunEvidence& evidence) {
-  const auto note = [&](const golden::GoldenOutput& output, const AlignedRun& run, const char* name) {
+void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results,
+                        const std::optional<Device>& device, RunEvidence& evidence) {
+  const auto note = [&](const golden::GoldenOutput& output, const AlignedRun& run, Compute compute) {
     const auto* const found = run.find(output.native.name);
     if (!comparable(found, *output.reference)) return;
-    evidence.distributions[{run_name(results.golden_case, device), output.native.name, name}] =
+    evidence
+        .distributions[{run_name(results.golden_case, device), output.native.name, std::string(to_string(compute))}] =
         golden::error_distribution(*found, *output.reference, *output.noise);
   };
   const AlignedRun native(sealed, results.native);
   const AlignedRun wide(sealed, results.float64);
   for (const auto& output : sealed.outputs) {
     if (!output.reference || !output.noise) continue;
-    note(output, native, "native");
-    note(output, wide, "float64");
+    note(output, native, Compute::native);
+    note(output, wide, Compute::float64);
   }
 }
 

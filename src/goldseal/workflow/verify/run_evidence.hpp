@@ -21,8 +21,8 @@ struct RunEvidence {
 };
 
 /// Adds the distributions of all outputs of a case that can be compared. `device` is the GPU where there are several.
-void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results, const std::string& device,
-                        RunEvidence& evidence);
+void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results,
+                        const std::optional<Device>& device, RunEvidence& evidence);
 
 /// Adds a thumbnail, if it is a picture.
 void note_picture(const HostTensor& tensor, std::string title, RunEvidence& evidence);

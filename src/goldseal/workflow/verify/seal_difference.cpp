@@ -48,9 +48,13 @@ Tensors tensors_of(const Manifest& manifest) {
   return tensors;
 }
 
+bool has_form_of(const TensorRecord& one, const TensorRecord& other) {
+  return one.dtype == other.dtype && one.shape == other.shape;
+}
+
 FactDifference changed_tensor(const TensorRecord& before, const TensorRecord& after) {
   const std::string name(before.name);
-  if (before.dtype != after.dtype || before.shape != after.shape)
+  if (!has_form_of(before, after))
     return {name, type_and_shape(before), type_and_shape(after), before.dtype != after.dtype ? "type" : "shape"};
   if (before.sha256 != after.sha256)
     return {name, "sha256 " + short_digest(before.sha256), "sha256 " + short_digest(after.sha256), "values"};
@@ -70,8 +74,8 @@ DifferenceSection weights(const Manifest& before, const Manifest& after) {
     if (other == b.end()) {
       absent.push_back({tensor.name, type_and_shape(tensor), std::nullopt, ""});
     } else if (!(tensor == *other->second)) {
-      auto change = changed_tensor(tensor, *other->second);
-      (change.detail == "values" || change.detail == "memory" ? valued : formed).push_back(std::move(change));
+      auto& changes = has_form_of(tensor, *other->second) ? valued : formed;
+      changes.push_back(changed_tensor(tensor, *other->second));
     }
   }
   for (const auto& tensor : after.model.tensors) {
@@ -86,7 +90,7 @@ DifferenceSection weights(const Manifest& before, const Manifest& after) {
 // --- the rest --------------------------------------------------------------------------------------------------------
 
 Named network(const ModelRecord& model) {
-  Named named{{"model", fmt::format("{}:{}", model.builder, model.source)}};
+  Named named{{"model", fmt::format("{}:{}", to_string(model.builder), model.source)}};
   for (const auto& [name, value] : model.options) named.emplace("option " + name, value);
   for (const auto& [name, value] : model.configuration) named.emplace(name, value);
   return named;
@@ -115,16 +119,16 @@ Named golden(const Manifest& manifest) {
 
 Named files(const Manifest& manifest) {
   const auto& model = manifest.model;
-  Named named{{"container", model.container},
+  Named named{{"container", to_string(model.container)},
               {"entry", model.entry},
               {"saved from", fmt::format("{}", fmt::join(model.locations, ", "))},
               {"removed segments", fmt::format("{}", fmt::join(model.removed_segments, "."))},
               {"format", fmt::format("{}", manifest.format)},
               {"goldseal", manifest.goldseal}};
   for (const auto& file : model.files) {
-    named.emplace(file.role + " path", file.path);
-    named.emplace(file.role + " bytes", fmt::format("{}", file.bytes));
-    named.emplace(file.role + " sha256", short_digest(file.sha256));
+    named.emplace(fmt::format("{} path", to_string(file.role)), file.path);
+    named.emplace(fmt::format("{} bytes", to_string(file.role)), fmt::format("{}", file.bytes));
+    named.emplace(fmt::format("{} sha256", to_string(file.role)), short_digest(file.sha256));
   }
   return named;
 }

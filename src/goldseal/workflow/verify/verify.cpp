@@ -7,7 +7,7 @@
 #include <goldseal/base/version.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
-#include <goldseal/worker/device.hpp>
+#include <goldseal/worker/device_request.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
 #include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
@@ -57,45 +57,49 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   return report;
 }
 
-bool golden_is_whole(const Observation& observed) { return observed.golden_sha256 == observed.sealed.golden_sha256; }
+bool golden_is_whole(const Observation& observed) {
+  return observed.files.golden_sha256 == observed.sealed.golden_sha256;
+}
 
 bool embedded_is_whole(const Observation& observed) {
-  const auto* const record = find_record(observed, k_embedded_role);
-  const auto* const file = find_file(observed, k_embedded_role);
+  const auto* const record = find_record(observed, FileRole::embedded);
+  const auto* const file = find_file(observed, FileRole::embedded);
   return record == nullptr || (file != nullptr && file->sha256 == record->sha256);
 }
 
 std::string target_of(const Observation& observed) {
-  auto name = observed.found.shown("host.name");
+  auto name = observed.machine.environment.shown("host.name");
   return name.empty() ? "this machine" : name;
 }
 
 // Whether the model would be run with TF32 here, on a GPU, and was judged without.
 bool leaves_out_tf32(const VerifyRequest& request, const Observation& observed) {
   if (request.results || !request.decides_against_tf32()) return false;
-  if (!observed.device || !std::ranges::any_of(observed.device->used, is_gpu)) return false;
-  const auto on = [&](std::string_view fact) { return observed.found.boolean(fact).value_or(false); };
+  if (!observed.run.device || !std::ranges::any_of(observed.run.device->used, &Device::is_gpu)) return false;
+  const auto on = [&](std::string_view fact) { return observed.machine.environment.boolean(fact).value_or(false); };
   return on("numerics.tf32_cudnn") || on("numerics.tf32_matmul");
 }
 
 // What of the machine and of the seal the run was made with.
 void state_run(const VerifyRequest& request, const FileExamination& files, const Observation& observed,
                Report& report) {
-  if (!observed.worker->sandbox.empty()) report.facts.emplace_back("sandbox", observed.worker->sandbox);
-  if (observed.device && !observed.device->used.empty())
-    report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.device->used, ", ")));
+  if (!observed.run.worker->sandbox.empty()) report.facts.emplace_back("sandbox", observed.run.worker->sandbox);
+  if (observed.run.device && !observed.run.device->used.empty())
+    report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.run.device->used, ", ")));
   if (leaves_out_tf32(request, observed))
     report.facts.emplace_back("tf32", "off in these runs, on in this machine's PyTorch: --set tf32=on judges with it");
   if (files.builds_from_seal())
-    report.facts.emplace_back("network", fmt::format("{}, embedded in the seal: {}", files.model().builder,
+    report.facts.emplace_back("network", fmt::format("{}, embedded in the seal: {}", to_string(files.model().builder),
                                                      fs::path(files.model().source).filename().string()));
-  if (request.code && request.runtime.kind == "python" && !request.runtime.channel && observed.sealed.model.embedded)
+  if (request.code && request.runtime.kind == RuntimeKind::python && !request.runtime.channel &&
+      observed.sealed.model.embedded)
     report.facts.emplace_back("code",
                               "was run; the program that the seal embeds needs a LibTorch worker: "
                               "--runtime libtorch, goldseal runtime build");
   if (files.builds_from_seal() && observed.sealed.model.embedded)
-    report.facts.emplace_back("code", fmt::format("{}:{} of this machine was not run; --runtime python runs it",
-                                                  observed.sealed.model.builder, observed.sealed.model.source));
+    report.facts.emplace_back("code",
+                              fmt::format("{}:{} of this machine was not run; --runtime python runs it",
+                                          to_string(observed.sealed.model.builder), observed.sealed.model.source));
 }
 
 }  // namespace
@@ -104,8 +108,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   Stopwatch stopwatch;
   Observation observed;
   observed.sealed = load_manifest(request.seal);
-  observed.with_model = true;
-  observed.quick = request.quick;
+  observed.run.depth = request.depth;
   RunEvidence evidence;
   progress.step("reading the files");
   FileExamination files(request, observed);
@@ -115,7 +118,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   }
   ProbeOptions probe;
   if (!request.runtime.installation.empty()) probe.torch_prefix = request.runtime.installation;
-  observed.found = probe_machine(probe);
+  observed.machine.environment = probe_machine(probe);
   stopwatch.lap("read");
   // A seal or file that is damaged, or keys that do not match, are a verdict already; the model would only blur it.
   if (files.checkpoint() && files.keys_match() && golden_is_whole(observed) && embedded_is_whole(observed)) {
@@ -128,8 +131,8 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   files.finish(progress);
   stopwatch.lap("digest the file");
   auto report = make_report("verify", request, observed, target_of(observed), std::move(evidence));
-  report.facts.emplace_back("runtime", observed.worker ? observed.worker->runtime : request.runtime.describe());
-  if (observed.worker && !request.results) state_run(request, files, observed, report);
+  report.facts.emplace_back("runtime", observed.run.worker ? observed.run.worker->runtime : request.runtime.describe());
+  if (observed.run.worker && !request.results) state_run(request, files, observed, report);
   report.stages = stopwatch.stages();
   return report;
 }
@@ -144,13 +147,14 @@ std::vector<Report> check_targets(const CheckRequest& request) {
   observed.sealed = load_manifest(request.seal);
   std::vector<Environment> targets;
   for (const auto& target : request.targets) targets.push_back(load_environment(target));
-  observed.golden_sha256 = golden.get();
-  if (auto embedded = observe_embedded(observed.sealed, request.seal)) observed.files.push_back(std::move(*embedded));
+  observed.files.golden_sha256 = golden.get();
+  if (auto embedded = observe_embedded(observed.sealed, request.seal))
+    observed.files.found.push_back(std::move(*embedded));
   stopwatch.lap("read");
   std::vector<Report> reports;
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    observed.found = std::move(targets[i]);
-    observed.asked_pytorch = observed.found.has("numerics.threads");
+    observed.machine.environment = std::move(targets[i]);
+    observed.machine.asked_pytorch = observed.machine.environment.has("numerics.threads");
     reports.push_back(make_report("check", request, observed, request.targets[i].string()));
     stopwatch.lap("judge");
     reports.back().stages = {stopwatch.stages().front(), stopwatch.stages().back()};
@@ -167,7 +171,7 @@ std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   observed.sealed = load_manifest(request.seal);
   progress.step("reading the files");
   FileExamination files(request, observed);
-  observed.found = probe_machine({});
+  observed.machine.environment = probe_machine({});
   files.finish(progress);
   stopwatch.lap("read");
   auto report = make_report("check", request, observed, target_of(observed));

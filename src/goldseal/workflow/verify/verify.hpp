@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <checks/observation.hpp>
 #include <checks/policy.hpp>
 #include <goldseal/base/progress.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/verdict/report.hpp>
-#include <goldseal/worker/device.hpp>
+#include <goldseal/worker/device_request.hpp>
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
@@ -33,7 +34,7 @@ struct VerifyRequest : JudgeRequest {
   Runtime runtime;
   RunRequest settings;  ///< of the native runs, where they are not the process's own; without `tf32` the policy decides
   std::optional<DeviceRequest> device;  ///< nothing: where it was sealed, as far as that is here
-  bool quick = false;                   ///< D and N alone
+  RunDepth depth = RunDepth::full;      ///< not `none`
   std::chrono::seconds limit{1800};
   std::optional<int> threads;
   Confinement confinement = Confinement::sandbox;

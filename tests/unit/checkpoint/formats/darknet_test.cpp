@@ -78,7 +78,7 @@ bool says(const std::string& text, std::string_view part) {
 
 TEST_CASE("Darknet weights take names and shapes from the cfg, in the order that Darknet writes them") {
   const auto checkpoint = open_weights(k_header + numbers(k_floats), cfg_text(1));
-  CHECK(checkpoint.container == "darknet-weights");
+  CHECK(checkpoint.container == Container::Kind::darknet_weights);
   std::vector<std::string> names;
   for (const auto& tensor : checkpoint.tensors) names.push_back(tensor.name);
   CHECK(names == std::vector<std::string>{"module_list.0.batch_norm_0.bias", "module_list.0.batch_norm_0.weight",

@@ -166,5 +166,5 @@ TEST_CASE("content decides what a file is, its name does not") {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "model.safetensors";
   write_file_atomically(path, file_of(state_dict_pickle({"a"})));
-  CHECK(open_checkpoint(path).container == "torch-zip");
+  CHECK(open_checkpoint(path).container == Container::Kind::torch_zip);
 }

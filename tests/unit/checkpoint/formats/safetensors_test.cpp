@@ -36,7 +36,7 @@ TEST_CASE("what the writer writes the reader reads back") {
   CHECK(bytes.find(R"("__metadata__":{"format":"pt"})") != std::string::npos);
   CHECK((bytes.size() - 9) % 8 == 0);
   const auto checkpoint = open_bytes(bytes);
-  CHECK(checkpoint.container == "safetensors");
+  CHECK(checkpoint.container == Container::Kind::safetensors);
   REQUIRE(checkpoint.tensors.size() == 3);
   CHECK(checkpoint.tensors[0].name == tensors[0].name);
   CHECK(checkpoint.tensors[0].shape == std::vector<std::int64_t>{2, 1});

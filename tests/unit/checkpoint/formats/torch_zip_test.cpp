@@ -30,7 +30,7 @@ std::string one_tensor(std::int32_t count, std::int32_t offset, const std::vecto
 
 TEST_CASE("a state dict is read as a table of names, shapes and places") {
   const auto checkpoint = open_bytes(torch_file(state_dict_pickle({"a.weight", "a.bias"}), {k_storage, k_storage}));
-  CHECK(checkpoint.container == "torch-zip");
+  CHECK(checkpoint.container == Container::Kind::torch_zip);
   CHECK(checkpoint.notes.empty());
   REQUIRE(checkpoint.tensors.size() == 2);
   CHECK(checkpoint.tensors[0].name == "a.weight");

@@ -132,7 +132,7 @@ TEST_CASE("F19, F20: tensors that were saved from a device which the target has 
   const auto judge = [](std::vector<std::string> locations, const Environment& found) {
     Observation observed;
     observed.sealed.model.locations = std::move(locations);
-    observed.found = found;
+    observed.machine.environment = found;
     return judge_observed(k_env_gpu_location, observed);
   };
   const auto devices = [](std::int64_t count) {
@@ -217,7 +217,7 @@ TEST_CASE("F54: float16 on a GTX 1660") {
   CHECK(judge_observed(k_env_gpu_half, observed).status == Status::skipped);
   observed.sealed.model.tensors.front().dtype = DType::float16;
   CHECK(judge_observed(k_env_gpu_half, observed).status == Status::fail);
-  observed.found = machine({{"gpu.0.name", text("NVIDIA A100")}});
+  observed.machine.environment = machine({{"gpu.0.name", text("NVIDIA A100")}});
   CHECK(judge_observed(k_env_gpu_half, observed).status == Status::pass);
 }
 

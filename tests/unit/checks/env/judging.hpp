@@ -26,7 +26,7 @@ inline Environment machine(std::initializer_list<Named> facts) {
 inline Finding judge_check(const Check& check, const Environment& found, const Environment& sealed = {}) {
   Observation observed;
   observed.sealed.environment = sealed;
-  observed.found = found;
+  observed.machine.environment = found;
   return check.judge(observed, {check.rule, check.severity, 24});
 }
 
@@ -37,7 +37,7 @@ inline Environment gpu_seal() { return machine({{"numerics.device", text("cuda:0
 inline Observation with_weights(std::int64_t mebibytes, Environment found, Environment sealed = {}) {
   Observation observed;
   observed.sealed.environment = std::move(sealed);
-  observed.found = std::move(found);
+  observed.machine.environment = std::move(found);
   TensorRecord tensor;
   tensor.name = "weight";
   tensor.shape = {mebibytes, 1024, 256};

@@ -160,24 +160,24 @@ TEST_CASE("F32: a machine without PyTorch is held against what the sealed one ne
 TEST_CASE("F33: a compiled network and a PyTorch of another ABI or release") {
   Observation observed;
   observed.sealed.environment = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.13.0")}});
-  observed.found = machine({{"torch.cxx_abi", number(0)}, {"torch.version", text("2.13.0")}});
+  observed.machine.environment = machine({{"torch.cxx_abi", number(0)}, {"torch.version", text("2.13.0")}});
   CHECK(judge_observed(k_env_torch_abi, observed).status == Status::skipped);
-  observed.sealed.model.builder = "plugin";
+  observed.sealed.model.builder = Builder::plugin;
   const auto finding = judge_observed(k_env_torch_abi, observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.message ==
         "PyTorch here has another C++ ABI than the compiled network: \"undefined symbol: _ZN3c10…\"");
   CHECK(finding.actual == "_GLIBCXX_USE_CXX11_ABI=0");
   CHECK(finding.remedy == "build the network for this PyTorch, or install a PyTorch with the sealed ABI");
-  observed.found = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.11.0")}});
+  observed.machine.environment = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.11.0")}});
   const auto release = judge_observed(k_env_torch_abi, observed);
   CHECK(release.status == Status::fail);
   CHECK(release.message == "the plugin was compiled for another PyTorch");
   CHECK(release.remedy == "build the plugin against the PyTorch of this machine");
-  observed.network_keys.emplace();  // a worker has built it: from another build of the plugin
+  observed.run.network_keys.emplace();  // a worker has built it: from another build of the plugin
   CHECK(judge_observed(k_env_torch_abi, observed).status == Status::pass);
-  observed.network_keys.reset();
-  observed.found = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.13.1")}});
+  observed.run.network_keys.reset();
+  observed.machine.environment = machine({{"torch.cxx_abi", number(1)}, {"torch.version", text("2.13.1")}});
   CHECK(judge_observed(k_env_torch_abi, observed).status == Status::pass);
 }
 
@@ -209,15 +209,15 @@ TEST_CASE("F34: torchvision of another release or another CUDA") {
 
 TEST_CASE("F24: a file that a PyTorch before 1.6 cannot read") {
   Observation observed;
-  observed.sealed.model.container = "torch-zip";
-  observed.found = machine({{"torch.version", text("1.4.0")}});
+  observed.sealed.model.container = Container::Kind::torch_zip;
+  observed.machine.environment = machine({{"torch.version", text("1.4.0")}});
   CHECK(judge_observed(k_env_torch_container, observed).status == Status::fail);
-  observed.sealed.model.builder = "export";
+  observed.sealed.model.builder = Builder::exported;
   CHECK(judge_observed(k_env_torch_container, observed).status == Status::skipped);
-  observed.sealed.model.builder.clear();
-  observed.found = machine({{"torch.version", text("1.13.1")}});
+  observed.sealed.model.builder = Builder::torchscript;
+  observed.machine.environment = machine({{"torch.version", text("1.13.1")}});
   CHECK(judge_observed(k_env_torch_container, observed).status == Status::pass);
-  observed.sealed.model.container = "safetensors";
+  observed.sealed.model.container = Container::Kind::safetensors;
   CHECK(judge_observed(k_env_torch_container, observed).status == Status::skipped);
 }
 
@@ -323,7 +323,7 @@ TEST_CASE("F36: a quantized engine that the target's PyTorch lacks") {
   const auto judge = [&](std::vector<std::string> here) {
     Observation observed;
     observed.sealed.environment = machine({{"torch.quantized_engines", texts({"fbgemm", "qnnpack"})}});
-    observed.found = machine({{"torch.quantized_engines", texts(std::move(here))}});
+    observed.machine.environment = machine({{"torch.quantized_engines", texts(std::move(here))}});
     return compare_fact(*check, observed, {check->rule, check->severity, 24});
   };
   const auto none = judge({});
@@ -340,9 +340,9 @@ TEST_CASE("a PyTorch without CUDA is no PyTorch whose CUDA is not known") {
   REQUIRE(check != nullptr);
   const auto judge = [&](const char* device, Environment found, std::optional<Rule> rule = std::nullopt) {
     Observation observed;
-    observed.asked_pytorch = true;
+    observed.machine.asked_pytorch = true;
     observed.sealed.environment = machine({{"torch.cuda_build", text("13.0")}, {"numerics.device", text(device)}});
-    observed.found = std::move(found);
+    observed.machine.environment = std::move(found);
     return compare_fact(*check, observed, {rule.value_or(check->rule), check->severity, 24});
   };
   const auto without = machine({{"torch.version", text("2.13.0")}, {"torch.cuda", false}});
@@ -364,11 +364,11 @@ TEST_CASE("a package that the machine's Python lacks is not installed, rather th
   const auto* const check = find_check("env.python.pillow");
   REQUIRE(check != nullptr);
   Observation observed;
-  observed.asked_pytorch = true;
+  observed.machine.asked_pytorch = true;
   observed.sealed.environment = machine({{"python.package.pillow", text("13.0.0")}});
-  observed.found = machine({{"python.version", text("3.11.7")}});
+  observed.machine.environment = machine({{"python.version", text("3.11.7")}});
   CHECK(compare_fact(*check, observed, {check->rule, check->severity, 24}).message == "Pillow is not installed here");
-  observed.found = machine({});
+  observed.machine.environment = machine({});
   CHECK(compare_fact(*check, observed, {check->rule, check->severity, 24}).message ==
         "Pillow is not known of this machine");
 }

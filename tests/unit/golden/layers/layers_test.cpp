@@ -57,7 +57,7 @@ class Chain {
 };
 
 LayerTrace follow64(Chain& chain, const std::vector<LayerSketch>& found) {
-  return follow_layers(chain.seal(), found, LayerRun::float64, k_bits_float32);
+  return follow_layers(chain.seal(), found, Compute::float64, k_bits_float32);
 }
 
 }  // namespace
@@ -111,10 +111,10 @@ TEST_CASE("The first layer that differs is named, though all behind it differ to
 TEST_CASE("A native run is judged by the native limit") {
   Chain chain;
   const auto sealed = chain.seal();
-  CHECK_FALSE(follow_layers(sealed, chain.with(10), LayerRun::native, k_bits_float32).first);
-  const auto tf32 = follow_layers(sealed, chain.with(5500, 1), LayerRun::native, k_bits_float32);
+  CHECK_FALSE(follow_layers(sealed, chain.with(10), Compute::native, k_bits_float32).first);
+  const auto tf32 = follow_layers(sealed, chain.with(5500, 1), Compute::native, k_bits_float32);
   CHECK(tf32.first == 1);
-  CHECK_FALSE(follow_layers(sealed, chain.with(5500), LayerRun::native, k_bits_float16).first);
+  CHECK_FALSE(follow_layers(sealed, chain.with(5500), Compute::native, k_bits_float16).first);
 }
 
 TEST_CASE("A layer that the network lacks, has besides, or has otherwise is where they part") {
@@ -171,7 +171,7 @@ TEST_CASE("A second layer of one name is numbered") {
   layers[3] = layers[0];
   probe.set_reference(layers);
   probe.add_response(1, layers);
-  const auto trace = follow_layers(probe.finish(), layers, LayerRun::float64, k_bits_float32);
+  const auto trace = follow_layers(probe.finish(), layers, Compute::float64, k_bits_float32);
   CHECK(trace.steps[3].label == "stem (conv2d) #2");
 }
 
@@ -184,9 +184,9 @@ TEST_CASE("A layer that perturbed native runs left alone has the noise that they
     for (std::int64_t seed = 1; seed <= k_probes; ++seed) probe.add_response(seed, chain.with(rounding > 1e-4 ? 0 : 1));
   }
   for (const auto& layer : probe.finish()) CHECK(layer.s0 == 0x1p-10);
-  const auto one_step = follow_layers(probe.finish(), chain.with(1e-3 / k_noise), LayerRun::native, k_bits_float32);
+  const auto one_step = follow_layers(probe.finish(), chain.with(1e-3 / k_noise), Compute::native, k_bits_float32);
   CHECK_FALSE(one_step.first);
-  const auto others = follow_layers(probe.finish(), chain.with(0.5 / k_noise, 2), LayerRun::native, k_bits_float32);
+  const auto others = follow_layers(probe.finish(), chain.with(0.5 / k_noise, 2), Compute::native, k_bits_float32);
   CHECK(others.first == 2);
 }
 

@@ -34,7 +34,7 @@ const std::vector<std::string> k_avx2{"avx2", "f16c", "fma"};
 const std::vector<std::string> k_avx512{"avx2", "avx512bw", "avx512dq", "avx512f", "avx512vl", "f16c", "fma"};
 
 std::string refusal(const CompiledPackage& package, const Environment& found) {
-  const std::vector<std::string> devices{"cpu", "cuda:0"};
+  const std::vector<Device> devices{"cpu", "cuda:0"};
   try {
     require_fit(package, found, devices);
   } catch (const Error& error) {

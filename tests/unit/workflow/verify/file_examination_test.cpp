@@ -11,12 +11,11 @@ using namespace goldseal;
 
 namespace {
 
-Observation with_embedded(std::string builder) {
+Observation with_embedded(Builder builder) {
   Observation observed;
-  observed.sealed.model.builder = std::move(builder);
+  observed.sealed.model.builder = builder;
   observed.sealed.model.source = "../model";
-  observed.sealed.model.files.push_back(
-      {std::string(k_embedded_role), "architecture.bin", 3, sha256("net"), std::nullopt});
+  observed.sealed.model.files.push_back({FileRole::embedded, "architecture.bin", 3, sha256("net"), std::nullopt});
   return observed;
 }
 
@@ -29,28 +28,28 @@ JudgeRequest of_seal() {
 }  // namespace
 
 TEST_CASE("A file of the seal is never loaded as native code, whatever form the manifest states") {
-  for (const auto* const form : {"plugin", "aoti", "python", ""}) {
+  for (const auto form : {Builder::plugin, Builder::aoti, Builder::python, Builder::program}) {
     auto observed = with_embedded(form);
     try {
       const FileExamination files(of_seal(), observed);
-      FAIL("accepted " << form);
+      FAIL("accepted " << to_string(form));
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::malformed);
       CHECK(error.message() ==
             "model.builder: expected of a seal with an embedded file darknet, torchscript, export, found " +
-                std::string(form));
+                std::string(to_string(form)));
       CHECK(error.where() == "/nowhere/model.seal/manifest.toml");
       CHECK_FALSE(error.remedy().empty());
     }
     // A program is held to the same: the manifest may have been made by other means than by reading a file.
-    auto program = with_embedded("python");
+    auto program = with_embedded(Builder::python);
     program.sealed.model.embedded = EmbeddedProgram{form, {}};
     CHECK_THROWS_AS(FileExamination(of_seal(), program), Error);
   }
 }
 
 TEST_CASE("A file of the seal is built in the forms that are interpreted") {
-  for (const auto* const form : {"darknet", "torchscript", "export"}) {
+  for (const auto form : {Builder::darknet, Builder::torchscript, Builder::exported}) {
     auto observed = with_embedded(form);
     const FileExamination files(of_seal(), observed);
     CHECK(files.builds_from_seal());

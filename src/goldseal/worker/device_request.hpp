@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/base/device.hpp>
+
 #include <optional>
 #include <span>
 #include <string>
@@ -20,14 +22,10 @@ struct DeviceRequest {
 /// Throws Error{usage} for another form.
 [[nodiscard]] DeviceRequest parse_device(std::string_view text);
 
-[[nodiscard]] inline bool is_gpu(std::string_view device) { return device.starts_with("cuda"); }
-/// 1 of `cuda:1`, 0 of `cuda`; nothing of `cpu`.
-[[nodiscard]] std::optional<int> gpu_index(std::string_view device);
-
 /// Those of the devices that a runtime offers on which the model is to run. Where nothing was asked for: the CPU for a
 /// seal of the CPU, else the sealed GPU's number, else the first GPU, else the CPU. Empty where what was asked for is
 /// not there.
-[[nodiscard]] std::vector<std::string> choose_devices(const std::optional<DeviceRequest>& asked,
-                                                      std::string_view sealed, std::span<const std::string> offered);
+[[nodiscard]] std::vector<Device> choose_devices(const std::optional<DeviceRequest>& asked, const Device& sealed,
+                                                 std::span<const Device> offered);
 
 }  // namespace goldseal
