@@ -12,12 +12,13 @@ namespace {
 // In the order of a run: what is cheap and certain first, so that a report reads from the cause to its effects.
 std::vector<Check> collect() {
   std::vector<Check> checks{k_seal_manifest,     k_seal_golden_file, k_seal_architecture, k_file_checkpoint,
-                            k_file_architecture, k_keys_sealed,      k_tensors_file};
+                            k_file_architecture, k_file_description, k_file_code,        k_keys_sealed,
+                            k_tensors_file};
   const auto machine = machine_checks();
   checks.insert(checks.end(), machine.begin(), machine.end());
   const auto facts = fact_checks();
   checks.insert(checks.end(), facts.begin(), facts.end());
-  checks.insert(checks.end(), {k_worker_device, k_worker_run, k_model_configuration, k_keys_network, k_tensors_loaded,
+  checks.insert(checks.end(), {k_worker_device, k_worker_run, k_model_code, k_model_mode, k_model_configuration, k_keys_network, k_tensors_loaded,
                                k_golden_input, k_golden_structure, k_golden_float64, k_golden_native,
                                k_golden_detections, k_golden_discrete, k_golden_repeat, k_golden_devices});
   return checks;

@@ -14,6 +14,7 @@ namespace goldseal {
 struct CheckSettings {
   Rule rule;  ///< used by the checks that compare a fact
   Severity severity = Severity::fail;
+  bool users_own_severity = false;  ///< the user's policy says how grave a breach is: it counts wherever it is found
   int permitted_bits = 24;  ///< the least precision that a native run may have: 24 float32, 11 TF32, 8 bfloat16
 };
 

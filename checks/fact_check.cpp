@@ -59,6 +59,9 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
       return skipped(fmt::format("{}: the seal does not say", check.title));
     case RuleOutcome::missing:
       if (auto without = judge_without_cuda(check, observed, settings, result)) return std::move(*without);
+      if (check.fact.starts_with("python.") && observed.machine.asked_pytorch &&
+          !observed.machine.environment.has("python.version"))
+        return skipped(fmt::format("{}: no Python runs the model here", check.title));
       if (!observed.machine.asked_pytorch)
         return skipped(fmt::format("{}: known only where PyTorch runs (verify, or probe --runtime)", check.title));
       finding = undecided(fmt::format(

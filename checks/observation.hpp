@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <checks/file/serving_observation.hpp>
 #include <goldseal/base/compute.hpp>
 #include <goldseal/base/device.hpp>
 #include <goldseal/base/error.hpp>
@@ -180,6 +181,7 @@ struct Observation {
   RunFindings run;
   std::vector<InputObservation>
       inputs;  ///< those that were given to be compared (workflow/verify/input_observation.hpp)
+  ServingObservation serving;
 };
 
 }  // namespace goldseal

@@ -20,6 +20,7 @@ namespace goldseal {
 namespace {
 
 constexpr std::uint64_t k_max_policy_bytes = 1U << 20U;
+constexpr std::string_view k_shipped = "policy ";  // what errors call one that ships with goldseal
 constexpr int k_max_extends = 8;  // a chain longer than this is a circle
 
 const std::map<std::string, int, std::less<>>& precisions() {
@@ -35,7 +36,8 @@ std::string meant(std::string_view found, const auto& names) {
 
 class PolicyReader {
  public:
-  PolicyReader(const std::string& where, int depth) : m_where(where), m_depth(depth) {}
+  PolicyReader(const std::string& where, int depth, bool shipped)
+      : m_where(where), m_depth(depth), m_shipped(shipped) {}
 
   Policy read(std::string_view text) {
     const auto document = parse_toml(text, m_where);
@@ -70,6 +72,12 @@ class PolicyReader {
                            escape_unprintable(precision)));
       m_policy.permitted_bits = found->second;
     }
+    if (const auto device = head.text_or("device", ""); !device.empty()) {
+      if (!is_serving_device(device))
+        refuse(*table.get("device"),
+               fmt::format("policy.device: expected cpu or cuda, found {}", escape_unprintable(device)));
+      m_policy.device = device;
+    }
     head.refuse_unknown();
   }
 
@@ -78,7 +86,7 @@ class PolicyReader {
     const auto shipped = std::ranges::find(shipped_policies(), base, &ShippedPolicy::name);
     if (shipped != shipped_policies().end()) {
       const std::string where = fmt::format("policy {}", base);
-      m_policy = PolicyReader(where, m_depth + 1).read(shipped->text);
+      m_policy = PolicyReader(where, m_depth + 1, true).read(shipped->text);
       return;
     }
     const auto path = std::filesystem::path(m_where).parent_path() / base;
@@ -87,7 +95,7 @@ class PolicyReader {
                                 escape_unprintable(base)));
     }
     const auto where = path.string();
-    m_policy = PolicyReader(where, m_depth + 1).read(read_text_file(path, k_max_policy_bytes));
+    m_policy = PolicyReader(where, m_depth + 1, false).read(read_text_file(path, k_max_policy_bytes));
   }
 
   void read_checks(const toml::table& checks) {
@@ -118,6 +126,7 @@ class PolicyReader {
     }
     if (const auto severity = reader.text_or("severity", ""); !severity.empty()) {
       check.severity = parse_severity(severity);
+      check.users_own = !m_shipped;
       if (!check.severity)
         refuse(*table.get("severity"),
                fmt::format("{}severity: expected info, warn, fail, required or integrity, found {}", reader.path(),
@@ -163,6 +172,7 @@ class PolicyReader {
 
   const std::string& m_where;
   int m_depth;
+  bool m_shipped;
   Policy m_policy;
 };
 
@@ -170,7 +180,7 @@ class PolicyReader {
 
 Policy read_policy(std::string_view text, const std::string& where) {
   try {
-    return PolicyReader(where, 0).read(text);
+    return PolicyReader(where, 0, where.starts_with(k_shipped)).read(text);
   } catch (const Error& error) {
     throw as_usage(error);  // a policy is the user's own, not evidence
   }
@@ -178,7 +188,7 @@ Policy read_policy(std::string_view text, const std::string& where) {
 
 Policy load_policy(const std::string& name_or_file) {
   const auto shipped = std::ranges::find(shipped_policies(), name_or_file, &ShippedPolicy::name);
-  if (shipped != shipped_policies().end()) return read_policy(shipped->text, fmt::format("policy {}", name_or_file));
+  if (shipped != shipped_policies().end()) return read_policy(shipped->text, fmt::format("{}{}", k_shipped, name_or_file));
   if (!std::filesystem::exists(name_or_file)) {
     std::vector<std::string> names;
     for (const auto& policy : shipped_policies()) names.emplace_back(policy.name);
@@ -192,11 +202,12 @@ Policy load_policy(const std::string& name_or_file) {
 }
 
 CheckSettings settings_for(const Policy& policy, const Check& check) {
-  CheckSettings settings{check.rule, check.severity, policy.permitted_bits};
+  CheckSettings settings{check.rule, check.severity, false, policy.permitted_bits};
   const auto found = policy.checks.find(check.id);
   if (found == policy.checks.end()) return settings;
   if (found->second.rule) settings.rule = *found->second.rule;
   if (found->second.severity) settings.severity = *found->second.severity;
+  settings.users_own_severity = found->second.users_own;
   return settings;
 }
 

@@ -16,6 +16,7 @@ namespace goldseal {
 struct CheckPolicy {
   std::optional<Rule> rule;
   std::optional<Severity> severity;
+  bool users_own = false;  ///< the severity stands in the user's policy, not in one that ships with goldseal
 };
 
 /// Leave to breach one check until a day.
@@ -29,6 +30,7 @@ struct Waiver {
 struct Policy {
   std::string name;
   int permitted_bits = 24;  ///< see CheckSettings
+  std::string device;       ///< where the machines that it judges serve: `cpu`, `cuda`; empty: as sealed
   std::map<std::string, CheckPolicy, std::less<>> checks;
   std::vector<Waiver> waivers;
 };

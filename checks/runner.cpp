@@ -57,6 +57,8 @@ std::vector<Finding> run_checks(const Observation& observed, const Policy& polic
     auto finding = judge_one(check, observed, settings);
     finding.id = check.id;
     if (finding.severity != Severity::required) finding.severity = settings.severity;
+    if (finding.lenient && settings.users_own_severity) finding.status = Status::fail;
+    finding.lenient = false;
     finding.status = weigh(finding.status, settings.severity);
     for (const auto& waiver : policy.waivers) {
       if (waiver.check == check.id) apply_waiver(finding, waiver, today);

@@ -18,9 +18,13 @@ Finding judge_architecture(const Observation& observed, const CheckSettings&) {
                   "put it there, or name it with --model FORM:FILE");
   }
   if (file->sha256 == record->sha256) return passed("the network's description is the sealed file");
-  return failed("the network is described by another file than was sealed", "sha256 " + to_hex(record->sha256),
-                file->sha256 ? "sha256 " + to_hex(*file->sha256) : "unreadable",
-                fmt::format("use the file that was sealed; model.configuration says what differs in {}", file->path));
+  auto finding =
+      failed("the network is described by another file than was sealed", "sha256 " + to_hex(record->sha256),
+             file->sha256 ? "sha256 " + to_hex(*file->sha256) : "unreadable",
+             fmt::format("use the file that was sealed; model.configuration says what differs in {}", file->path));
+  // Where the network of that file was run, its answers are judged; `check` runs nothing.
+  if (observed.run.worker && observed.run.worker->done) finding.status = Status::warn;
+  return finding;
 }
 
 }  // namespace
@@ -31,8 +35,9 @@ const Check k_file_architecture{
     .explanation =
         "A state dict has no architecture; a file beside it has: a Darknet cfg, a TorchScript archive. Another cfg can "
         "load the same weights and answer "
-        "differently. This warns; model.configuration, the keys and the golden checks say what it comes to.",
-    .severity = Severity::warn,
+        "differently. Where the network was built from it and run, this warns, and model.configuration, the keys and the "
+        "golden checks say what it comes to; where nothing was run, it fails.",
+    .severity = Severity::fail,
     .judge = judge_architecture,
 };
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/keys/key_finding.hpp>
+#include <checks/keys/sealed_names.hpp>
 
 namespace goldseal {
 namespace {
 
 Finding judge_network_keys(const Observation& observed, const CheckSettings&) {
   if (!observed.run.network_keys) return skipped("no network was built");
-  return judge_keys(*observed.run.network_keys, "the network");
+  auto finding = judge_keys(*observed.run.network_keys, "the network");
+  if (finding.status == Status::fail || names_are_sealed(observed)) return finding;
+  return other_names(observed);
 }
 
 }  // namespace

@@ -19,10 +19,22 @@ TensorChanges changes_of(const Observation& observed, const TensorDigests& found
   return changes;
 }
 
+// A live model has the weights that it has: nothing was loaded into it.
+Finding judge_live(const std::vector<TensorRecord>& tensors, const TensorDigests& found) {
+  auto finding = judge_digests(tensors, found, "as the live model has them",
+                               "load the checkpoint into the model first (goldseal.load, load_state_dict), or judge the "
+                               "model that was sealed");
+  if (finding.status == Status::fail)
+    finding.message = fmt::format("the model that was given holds other weights than the sealed ones: {:.0f} of {} tensors",
+                                  finding.measurements.front().value, tensors.size());
+  return finding;
+}
+
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.run.loaded_tensors) return skipped("no weights were loaded");
   const auto found = digests_of(*observed.run.loaded_tensors);
   const auto tensors = loadable(observed);
+  if (observed.serving.live) return judge_live(tensors, found);
   auto finding = judge_digests(
       tensors, found, "as loaded into the network",
       "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it",

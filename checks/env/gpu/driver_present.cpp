@@ -28,7 +28,7 @@ std::string remedy_for(const Environment& machine) {
 Finding judge_amd_driver(const Observation& observed, bool wanted) {
   const auto files = observed.machine.environment.list("driver.device_files").value_or(std::vector<std::string>{});
   if (std::ranges::find(files, "/dev/kfd") != files.end()) return passed("the kernel's driver for AMD GPUs is there");
-  if (!wanted) return skipped("the model was sealed on the CPU, and no AMD GPU is here");
+  if (!wanted) return skipped(fmt::format("{}, and no AMD GPU is here", serves_on_cpu_since(observed)));
   return gpu_breach(observed, "no AMD GPU can be used: ROCm's device file is absent", "/dev/kfd", "no /dev/kfd",
                     in_container(observed.machine.environment)
                         ? "start the container with --device=/dev/kfd --device=/dev/dri"
@@ -38,9 +38,10 @@ Finding judge_amd_driver(const Observation& observed, bool wanted) {
 Finding judge_driver_present(const Observation& observed, const CheckSettings&) {
   const auto& machine = observed.machine.environment;
   const auto state = machine.text("driver.libcuda");
-  const bool wanted = sealed_on_gpu(observed);
+  const bool wanted = serves_on_gpu(observed);
   if (is_rocm(machine)) return judge_amd_driver(observed, wanted);
-  if (!wanted && !shows_nvidia_gpu(machine)) return skipped("the model was sealed on the CPU, and no GPU is here");
+  if (!wanted && !shows_nvidia_gpu(machine)) 
+    return skipped(fmt::format("{}, and no GPU is here", serves_on_cpu_since(observed)));
   if (!state) {
     if (!visible_gpus(machine).empty()) return passed("the driver gives devices");
     return undecided("what CUDA's driver says is not known of this machine",

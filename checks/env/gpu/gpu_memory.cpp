@@ -10,7 +10,7 @@ namespace goldseal {
 namespace {
 
 Finding judge_gpu_memory(const Observation& observed, const CheckSettings&) {
-  if (!sealed_on_gpu(observed)) return skipped("the model was sealed on the CPU");
+  if (!serves_on_gpu(observed)) return skipped(std::string(serves_on_cpu_since(observed)));
   const auto need = weight_bytes(observed.sealed);
   const auto gpus = visible_gpus(observed.machine.environment);
   if (gpus.empty() || !gpus.front().memory_bytes) return skipped("no GPU memory is known of this machine");

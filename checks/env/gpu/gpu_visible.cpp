@@ -40,7 +40,7 @@ Finding judge_gpu_visible(const Observation& observed, const CheckSettings&) {
   const auto value = machine.text("variable.CUDA_VISIBLE_DEVICES");
   if (!value) return skipped("CUDA_VISIBLE_DEVICES is not set");
   const auto installed = machine.integer("driver.gpu_count");
-  if (!sealed_on_gpu(observed) && installed.value_or(0) == 0) return skipped("no GPU is known of this machine");
+  if (!serves_on_gpu(observed) && installed.value_or(0) == 0) return skipped("no GPU is known of this machine");
   const auto problem = problem_of(*value, installed);
   if (problem.empty()) return passed(fmt::format("CUDA_VISIBLE_DEVICES={} names devices", escape_unprintable(*value)));
   const auto expected = !installed        ? std::string("indices or UUIDs of devices")

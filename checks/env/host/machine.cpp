@@ -47,6 +47,15 @@ bool sealed_on_gpu(const Observation& observed) {
   return sealed.boolean("torch.cuda") == true && !visible_gpus(sealed).empty();
 }
 
+bool serves_on_gpu(const Observation& observed) {
+  if (observed.serving.device.empty()) return sealed_on_gpu(observed);
+  return observed.serving.device != k_serves_on_cpu;
+}
+
+std::string_view serves_on_cpu_since(const Observation& observed) {
+  return observed.serving.device.empty() ? "the model was sealed on the CPU" : "this machine serves on the CPU";
+}
+
 bool is_rocm(const Environment& machine) {
   return machine.has("torch.hip_build") || machine.boolean("torch.rocm") == true ||
          machine.text("torch.variant").value_or("").starts_with("rocm");
@@ -93,9 +102,10 @@ Finding warned(std::string message, std::string expected, std::string actual, st
 Finding gpu_breach(const Observation& observed, std::string message, std::string expected, std::string actual,
                    std::string remedy) {
   auto finding = failed(std::move(message), std::move(expected), std::move(actual), std::move(remedy));
-  if (sealed_on_gpu(observed)) return finding;
+  if (serves_on_gpu(observed)) return finding;
   finding.status = Status::warn;
-  finding.message += "; the model was sealed on the CPU and can run there";
+  finding.lenient = true;
+  finding.message += fmt::format("; {} and can run there", serves_on_cpu_since(observed));
   return finding;
 }
 

@@ -34,6 +34,11 @@ struct Gpu {
 /// PyTorch and driver both had one.
 [[nodiscard]] bool sealed_on_gpu(const Observation& observed);
 
+/// True where the model needs a GPU here: where this machine was said to serve on one, else where it was sealed on one.
+[[nodiscard]] bool serves_on_gpu(const Observation& observed);
+/// `the model was sealed on the CPU`, `this machine serves on the CPU`: why it needs none.
+[[nodiscard]] std::string_view serves_on_cpu_since(const Observation& observed);
+
 /// What PyTorch there is built for beside the CPU: `CUDA 13.0`, `ROCm 7.2 (AMD GPUs)`, `XPU (Intel GPUs)`; empty for a
 /// build for the CPU alone.
 [[nodiscard]] std::string accelerator_of(const Environment& machine);

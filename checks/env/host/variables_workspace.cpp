@@ -30,7 +30,7 @@ Finding judge_variables_workspace(const Observation& observed, const CheckSettin
                   escape_unprintable(*value), k_remedy);
   const auto& sealed = observed.sealed.environment;
   const bool deterministic = sealed.boolean("numerics.deterministic_algorithms") == true;
-  if (!deterministic || !sealed_on_gpu(observed))
+  if (!deterministic || !serves_on_gpu(observed))
     return skipped("the sealed run asked for no deterministic algorithms on a GPU");
   if (value == ":4096:8" || value == ":16:8") return passed(fmt::format("CUBLAS_WORKSPACE_CONFIG is {}", *value));
   return failed("deterministic algorithms need a fixed cuBLAS workspace: PyTorch refuses matrix products without it",

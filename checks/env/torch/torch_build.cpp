@@ -11,16 +11,16 @@ namespace {
 Finding suits(const Observation& observed, const std::string& what) {
   const auto& machine = observed.machine.environment;
   const bool idle =
-      !sealed_on_gpu(observed) && machine.text("driver.libcuda") == "absent" && visible_gpus(machine).empty();
+      !serves_on_gpu(observed) && machine.text("driver.libcuda") == "absent" && visible_gpus(machine).empty();
   return passed(idle ? fmt::format("{}; without a driver here it runs on the CPU, as the sealed run did", what) : what);
 }
 
 Finding judge_without_cuda(const Observation& observed, const std::string& version, const std::string& accelerator) {
   const bool other = !accelerator.empty();
-  if (sealed_on_gpu(observed))
-    return failed(fmt::format("PyTorch here is built {}, and the model was sealed on a GPU: \"Torch not compiled with "
-                              "CUDA enabled\"",
-                              other ? fmt::format("for {} and not for CUDA", accelerator) : "without CUDA"),
+  if (serves_on_gpu(observed))
+    return failed(fmt::format("PyTorch here is built {}, and {}: \"Torch not compiled with CUDA enabled\"",
+                              other ? fmt::format("for {} and not for CUDA", accelerator) : "without CUDA",
+                              sealed_on_gpu(observed) ? "the model was sealed on a GPU" : "this machine serves on its GPU"),
                   "a build with CUDA", fmt::format("{} {}{}", version, other ? "for " : "without CUDA", accelerator),
                   fmt::format("install the CUDA build of PyTorch (a +cu label instead of +{})", other ? "xpu" : "cpu"));
   if (other)

@@ -18,6 +18,8 @@ std::optional<T> value_as(const Fact* fact) {
 
 }  // namespace
 
+bool is_serving_device(std::string_view device) { return device == k_serves_on_cpu || device == k_serves_on_cuda; }
+
 std::string to_string(const FactValue& value) {
   return std::visit(
       [](const auto& v) {

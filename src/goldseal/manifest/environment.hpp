@@ -53,4 +53,10 @@ class Environment {
 
 [[nodiscard]] std::string to_string(const FactValue& value);
 
+/// Where a machine serves, if someone said so: `cpu` or `cuda`.
+inline constexpr std::string_view k_serving_device = "serving.device";
+inline constexpr std::string_view k_serves_on_cpu = "cpu";
+inline constexpr std::string_view k_serves_on_cuda = "cuda";
+[[nodiscard]] bool is_serving_device(std::string_view device);
+
 }  // namespace goldseal

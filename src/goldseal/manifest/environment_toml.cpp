@@ -139,7 +139,15 @@ Environment read_environment(std::string_view text, const std::string& where) {
     throw Error(ErrorKind::malformed, where, "expected an [environment] table, found none",
                 "write the file with `goldseal probe -o FILE` on the machine in question");
   }
-  return read_environment_table(*node->as_table(), where);
+  auto environment = read_environment_table(*node->as_table(), where);
+  if (const auto* const device = document.get("device")) environment.set(std::string(k_serving_device), *fact_value(*device), where);
+  const auto serving = environment.text(k_serving_device);
+  if (environment.has(k_serving_device) && !(serving && is_serving_device(*serving))) {
+    throw Error(ErrorKind::malformed, where,
+                fmt::format("device: expected cpu or cuda, found {}", environment.shown(k_serving_device)),
+                "write device = \"cuda\" on top of the file of a machine that serves on its GPU");
+  }
+  return environment;
 }
 
 Environment load_environment(const std::filesystem::path& file) {

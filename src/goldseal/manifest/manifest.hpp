@@ -28,6 +28,8 @@ enum class FileRole : std::uint8_t {
   shard,         ///< one of those others
   architecture,  ///< what the network is built from, where that is a file of its own
   embedded,      ///< the architecture as a file of the seal
+  description,   ///< beside the weights, says how the network is built and fed: config.json, a tokenizer
+  source,        ///< of the user's own code that the network is made of
 };
 
 struct FileRoleTraits {
@@ -36,7 +38,8 @@ struct FileRoleTraits {
 };
 inline constexpr std::array k_file_roles{
     FileRoleTraits{FileRole::checkpoint, "checkpoint"}, FileRoleTraits{FileRole::shard, "shard"},
-    FileRoleTraits{FileRole::architecture, "architecture"}, FileRoleTraits{FileRole::embedded, "embedded"}};
+    FileRoleTraits{FileRole::architecture, "architecture"}, FileRoleTraits{FileRole::embedded, "embedded"},
+    FileRoleTraits{FileRole::description, "description"}, FileRoleTraits{FileRole::source, "source"}};
 static_assert(is_indexed_by_kind(k_file_roles));
 [[nodiscard]] constexpr std::string_view to_string(FileRole role) { return row_of(k_file_roles, role).name; }
 
@@ -47,6 +50,9 @@ struct FileRecord {
   std::uint64_t bytes = 0;
   Digest sha256;
   std::optional<Digest> non_tensor_sha256 = {};  ///< of a checkpoint: the file with the tensors' bytes left out
+  std::string module = {};                       ///< of a source: the name that it is imported by
+  /// Of a description in JSON: its values by dotted key, long ones as digests (description/json_values.hpp).
+  std::map<std::string, std::string> values = {};
 };
 
 /// A tensor of the state dict, under the network's name for it.
@@ -70,6 +76,7 @@ struct ModelRecord {
   Builder builder = Builder::torchscript;
   std::string source;  ///< what it builds from: a path relative to the seal, or a reference
   std::map<std::string, std::string> options;
+  std::vector<std::string> path_options = {};  ///< those of the options that are paths, relative to the seal
   Container container;
   std::string entry;  ///< of a wrapped checkpoint: where the state dict was, `model`; empty for the top
   std::vector<std::string> removed_segments;  ///< wrapper segments taken out of the keys: `module`

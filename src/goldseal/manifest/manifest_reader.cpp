@@ -97,6 +97,9 @@ class ManifestReader {
     model.removed_segments = reader.strings_or_empty("removed_segments");
     model.locations = reader.strings_or_empty("locations");
     model.options = read_texts(reader.table("options"), "model.options.", m_where);
+    model.path_options = reader.strings_or_empty("path_options");
+    for (const auto& option : model.path_options)
+      if (!model.options.contains(option)) reader.fail("path_options", "names of model.options");
     model.configuration = read_texts(reader.table("configuration"), "model.configuration.", m_where);
     for (const auto name : {to_string(FileRole::embedded), k_old_embedded})
       if (const auto* const embedded = reader.table(name)) model.embedded = read_embedded(*embedded);
@@ -174,6 +177,8 @@ class ManifestReader {
     file.sha256 = read_digest(reader, "sha256");
     for (const auto* const key : {"non_tensor_sha256", "frame_sha256"})  // the second in seals of before
       if (table.contains(key)) file.non_tensor_sha256 = read_digest(reader, key);
+    file.module = reader.text_or("module", "");
+    file.values = read_texts(reader.table("values"), "model.file.values.", m_where);
     reader.collect_unknown(m_manifest.unknown_keys);
     return file;
   }

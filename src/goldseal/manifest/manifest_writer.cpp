@@ -24,18 +24,20 @@ std::string tensor_line(const TensorRecord& tensor) {
                      to_string(tensor.dtype), toml_integers(tensor.shape), to_hex(tensor.sha256), alias);
 }
 
-std::string file_table(const FileRecord& file) {
-  const auto frame =
-      file.non_tensor_sha256 ? fmt::format("non_tensor_sha256 = \"{}\"\n", to_hex(*file.non_tensor_sha256)) : "";
-  return fmt::format("\n[[model.file]]\nrole = {}\npath = {}\nbytes = {}\nsha256 = \"{}\"\n{}",
-                     toml_string(to_string(file.role)), toml_string(file.path), file.bytes, to_hex(file.sha256), frame);
-}
-
 std::string text_table(std::string_view header, const std::map<std::string, std::string>& members) {
   if (members.empty()) return {};
   auto text = fmt::format("\n[{}]\n", header);
   for (const auto& [key, value] : members) text += fmt::format("{} = {}\n", toml_key(key), toml_string(value));
   return text;
+}
+
+std::string file_table(const FileRecord& file) {
+  const auto frame =
+      file.non_tensor_sha256 ? fmt::format("non_tensor_sha256 = \"{}\"\n", to_hex(*file.non_tensor_sha256)) : "";
+  const auto module = file.module.empty() ? "" : fmt::format("module = {}\n", toml_string(file.module));
+  return fmt::format("\n[[model.file]]\nrole = {}\npath = {}\nbytes = {}\nsha256 = \"{}\"\n{}{}",
+                     toml_string(to_string(file.role)), toml_string(file.path), file.bytes, to_hex(file.sha256), frame, module) +
+         text_table("model.file.values", file.values);
 }
 
 std::string model_table(const ModelRecord& model) {
@@ -44,6 +46,7 @@ std::string model_table(const ModelRecord& model) {
                           toml_string(to_string(model.container)), toml_string(model.entry),
                           toml_strings(model.removed_segments));
   // A goldseal of before warns of a key that it does not know.
+  if (!model.path_options.empty()) text += fmt::format("path_options = {}\n", toml_strings(model.path_options));
   if (!model.locations.empty()) text += fmt::format("locations = {}\n", toml_strings(model.locations));
   text += "tensor = [\n";
   for (const auto& tensor : model.tensors) text += tensor_line(tensor);

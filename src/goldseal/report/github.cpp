@@ -75,7 +75,7 @@ std::string render_github(const Report& report, const RenderOptions& options) {
       ++shown;
     }
   }
-  text += fmt::format("goldseal: {} {}: {}\n", headline(verdict(report)), printable(report.subject, options.unicode),
+  text += fmt::format("goldseal: {} {}: {}\n", verdict_line(report), printable(report.subject, options.unicode),
                       counted(report));
   if (left > 0) text += fmt::format("goldseal: {} more to read in the step's summary\n", format_count(left));
   return text;

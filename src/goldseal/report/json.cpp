@@ -5,6 +5,8 @@
 #include <goldseal/report/json_report.hpp>
 #include <goldseal/report/json_writer.hpp>
 
+#include <algorithm>
+
 namespace goldseal {
 namespace {
 
@@ -155,6 +157,19 @@ void write_facts(JsonWriter& json, const Report& report) {
   });
 }
 
+void write_judged(JsonWriter& json, const Report& report) {
+  auto parts = report.judged.parts;
+  std::ranges::sort(parts);
+  json.key("judged");
+  json.begin_object();
+  json.key("parts");
+  json.begin_object();
+  for (const auto& [part, answer] : parts) json.member(part, answer);
+  json.end_object();
+  json.member("scope", report.judged.scope);
+  json.end_object();
+}
+
 void write_stages(JsonWriter& json, const Report& report) {
   write_array(json, "stages", report.stages, [&](const Stage& stage) {
     json.begin_object();
@@ -177,6 +192,7 @@ std::string render_json(const Report& report, const RenderOptions& /*options*/) 
   json.number(static_cast<std::int64_t>(code));
   write_facts(json, report);
   write_array(json, "findings", report.findings, [&](const Finding& finding) { write(json, finding); });
+  write_judged(json, report);
   json.member("next", report.next);
   json.member("policy", report.policy);
   json.member("schema", k_report_schema);

@@ -98,7 +98,8 @@ void write_properties(Out out, const Report& report) {
   fmt::format_to(out, "    <properties>\n");
   property("goldseal", report.version);
   property("policy", report.policy);
-  property("verdict", headline(verdict(report)));
+  property("verdict", verdict_line(report));
+  property("judged", judged_sentence(report));
   for (const auto& [name, value] : report.facts) property(name, value);
   fmt::format_to(out, "    </properties>\n");
 }

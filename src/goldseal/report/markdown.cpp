@@ -130,6 +130,7 @@ void write_facts(Document& document, const Report& report) {
   fact("target", report.target);
   fact("policy", report.policy);
   for (const auto& [name, value] : report.facts) fact(name, value);
+  fact("judged", judged_sentence(report));
   fact("started", report.started);
   fact("goldseal", report.version);
 }
@@ -138,7 +139,7 @@ void write_facts(Document& document, const Report& report) {
 
 std::string render_markdown(const Report& report, const RenderOptions& /*options*/) {
   Document document;
-  document.line("## {}: {} {}\n", headline(verdict(report)), literal(report.verb), code(report.subject));
+  document.line("## {}: {} {}\n", literal(verdict_line(report)), literal(report.verb), code(report.subject));
   document.line("{}", counted(report));
   std::size_t sections = 0;
   std::size_t left = 0;

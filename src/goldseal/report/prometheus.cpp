@@ -88,6 +88,14 @@ void write_run(std::string& text, const Report& report, const std::string& commo
   };
   single("goldseal_info", "The goldseal and the policy of the last run.", 1,
          fmt::format("version={},policy={}", quoted(report.version), quoted(report.policy)));
+  if (!report.judged.parts.empty()) {
+    Metric judged("goldseal_judged", "1 where a part of the model was judged, else 0; what a pass holds for.");
+    for (const auto& [part, answer] : report.judged.parts) {
+      judged.set(fmt::format("part={},answer={},verdict={}", quoted(part), quoted(answer), quoted(verdict_line(report))),
+                 answer == "yes" ? 1 : 0);
+    }
+    judged.write(text, common);
+  }
   single("goldseal_exit_code", "0 conforms, 1 fails, 2 no verdict, 3 inconclusive, 4 damaged.",
          static_cast<double>(verdict(report)));
   if (const auto time = seconds_since_epoch(report.started))

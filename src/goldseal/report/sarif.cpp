@@ -134,7 +134,7 @@ void write_invocation(JsonWriter& json, const Report& report) {
   json.boolean(true);
   json.key("exitCode");
   json.number(static_cast<std::int64_t>(code));
-  json.member("exitCodeDescription", headline(code));
+  json.member("exitCodeDescription", safe(verdict_line(report)));
   json.member("machine", safe(report.target));
   if (report.started.ends_with('Z')) json.member("startTimeUtc", safe(report.started));
   json.end_object();

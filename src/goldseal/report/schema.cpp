@@ -26,6 +26,15 @@ std::string_view report_schema() {
     "policy": {"type": "string"},
     "version": {"type": "string", "description": "Of the goldseal that ran"},
     "started": {"type": "string", "description": "UTC, RFC 3339"},
+    "judged": {
+      "description": "What a PASS holds for",
+      "type": "object",
+      "required": ["scope", "parts"],
+      "properties": {
+        "scope": {"type": "string", "description": "Where that is not all: for the sealed program; your code was not run"},
+        "parts": {"description": "weights, numerics, program, code, configuration: yes, no, not at hand, none", "type": "object", "additionalProperties": {"type": "string"}}
+      }
+    },
     "next": {"type": "string", "description": "A command worth running next; may be empty"},
     "facts": {
       "type": "array",

@@ -114,7 +114,7 @@ class Page {
 
 void write_head(Page& page, const Report& report) {
   const auto code = verdict(report);
-  std::string line = page.styled(headline(code), style_of(gravity_of(code)));
+  std::string line = page.styled(page.safe(verdict_line(report)), style_of(gravity_of(code)));
   line += fmt::format("  {}", page.safe(report.subject));
   if (!report.target.empty()) line += fmt::format(" on {}", page.safe(report.target));
   line += fmt::format(": {}", counted(report));
@@ -197,6 +197,7 @@ void write_passes(Page& page, const Report& report, const std::vector<const Find
     label_width = std::max(label_width, display_width(page.safe(name)) + 2);
   page.line();
   for (const auto& [name, value] : report.facts) page.field(page.safe(name), value, label_width);
+  page.field("judged", judged_sentence(report), label_width);
   if (!verbose) {
     page.field("passed", groups_of(report, Status::pass), label_width);
     page.field("skipped", groups_of(report, Status::skipped), label_width);

@@ -51,6 +51,7 @@ struct Finding {
   std::vector<Measurement> measurements;
   std::vector<Table> tables;
   double seconds = 0;
+  bool lenient = false;  ///< while checks run: a breach that only warns here, unless the user's policy says how grave it is
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 

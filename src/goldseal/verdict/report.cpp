@@ -2,6 +2,7 @@
 #include <goldseal/verdict/report.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace goldseal {
 
@@ -48,6 +49,29 @@ std::string_view headline(ExitCode code) {
       break;
   }
   return "NO VERDICT";
+}
+
+std::string verdict_line(const Report& report) {
+  const auto code = verdict(report);
+  auto line = std::string(headline(code));
+  if (code == ExitCode::conforms && !report.judged.scope.empty()) line += " " + report.judged.scope;
+  return line;
+}
+
+std::string judged_sentence(const Report& report) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> k_words{
+      {{"weights", "the weights"},
+       {"numerics", "this machine's numerics"},
+       {"program", "the sealed program"},
+       {"code", "your code"},
+       {"configuration", "its configuration"}}};
+  std::string sentence;
+  for (const auto& [name, answer] : report.judged.parts) {
+    const auto* const words = std::ranges::find(k_words, name, &decltype(k_words)::value_type::first);
+    sentence += sentence.empty() ? "" : ", ";
+    sentence.append(words == k_words.end() ? std::string_view(name) : words->second).append(" ").append(answer);
+  }
+  return sentence;
 }
 
 std::size_t count(const Report& report, Status status) {

@@ -19,6 +19,15 @@ struct Stage {
   friend bool operator==(const Stage&, const Stage&) = default;
 };
 
+/// What a run looked at, so that nobody takes a verdict for more than it is.
+struct Judged {
+  std::string scope;  ///< what a PASS holds for where that is not all: `for the sealed program; your code was not run`
+  /// `weights`, `numerics` (of this machine), `program` (the sealed one), `code`, `configuration`: `yes`, `no`,
+  /// `not at hand`, or `none` where there is no such thing.
+  std::vector<std::pair<std::string, std::string>> parts;
+  friend bool operator==(const Judged&, const Judged&) = default;
+};
+
 /// Everything that a run found: what the renderers in report/ are given, and all they are given.
 struct Report {
   std::string verb;     ///< `verify`, `check`, `capture`
@@ -32,6 +41,7 @@ struct Report {
   std::vector<std::pair<std::string, std::string>> facts;  ///< what else to tell, in order: `runtime`, `checkpoint` …
   std::string next;                                        ///< a command worth running next; may be empty
   Evidence evidence;                                       ///< what tables of text cannot show
+  Judged judged;
   friend bool operator==(const Report&, const Report&) = default;
 };
 
@@ -41,6 +51,13 @@ struct Report {
 
 /// `PASS`, `FAIL`, `INCONCLUSIVE`, `DAMAGED`.
 [[nodiscard]] std::string_view headline(ExitCode code);
+
+/// The headline with what it holds for: `PASS for the sealed program; your code was not run`.
+[[nodiscard]] std::string verdict_line(const Report& report);
+
+/// `weights yes, this machine's numerics yes, the sealed program yes, your code no, its configuration none`; empty where
+/// the run judged no model.
+[[nodiscard]] std::string judged_sentence(const Report& report);
 
 /// How many findings have this status.
 [[nodiscard]] std::size_t count(const Report& report, Status status);

@@ -41,11 +41,19 @@ struct DeclaredInput {
   bool required = true;  ///< false: the network has a default for it
 };
 
+/// A file of the user's own code.
+struct SourceFile {
+  std::string module;  ///< the name that it is imported by
+  std::filesystem::path path;
+};
+
 /// A network as built, before it has weights.
 struct BuiltNetwork {
   std::vector<Key> state_entries;
   std::vector<DeclaredInput> inputs;
   std::map<std::string, std::string> configuration;
+  std::vector<SourceFile> sources = {};  ///< what its code lies in, as far as the worker tells
+  bool training = false;                 ///< of a live model: it, or a part of it, is in training mode
   bool compiled = false;  ///< it need not have a place for every tensor of the state dict (CompiledIn)
 };
 

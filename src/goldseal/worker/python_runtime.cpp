@@ -3,22 +3,21 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/environment/libraries/python_locations.hpp>
 #include <goldseal/environment/libraries/torch_installation.hpp>
+#include <goldseal/worker/interpreter.hpp>
 #include <goldseal/worker/places.hpp>
 
 #include <fmt/format.h>
 
 #include <charconv>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace goldseal {
 namespace {
 
 namespace fs = std::filesystem;
-using Variables = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view k_worker_main = "python/goldseal/worker/__main__.py";
 
@@ -27,34 +26,19 @@ constexpr std::string_view k_worker_main = "python/goldseal/worker/__main__.py";
               "install goldseal with `pip install` or `cmake --install`, or copy share/goldseal too");
 }
 
-std::vector<PythonLocation> locations(const Variables& variables) {
-  const ProbeOptions options;
-  const FileRoot files("/");
-  return python_locations({options, files, variables});
-}
-
-// Without torch where none is seen among its files: the worker then tells whether it can be imported.
-Runtime runtime_of(const fs::path& interpreter, const PythonLocation* python) {
+// Without torch where the interpreter says that it has none, or says nothing: the worker then tells why.
+Runtime runtime_at(const fs::path& interpreter) {
   const auto main = find_shipped(k_worker_main);
   if (!main) refuse_without_worker();
-  Runtime runtime{.kind = RuntimeKind::python, .worker = interpreter, .arguments = {main->string()}};
-  if (python == nullptr) return runtime;
-  for (const auto& directory : python->package_dirs) {
-    const auto torch = read_torch_installation(FileRoot("/"), directory / "torch");
-    if (!torch) continue;
-    runtime.installation = directory / "torch";
-    runtime.version = torch->version;
-    return runtime;
-  }
+  // A virtual environment's interpreter is a link, and is started by that name.
+  Runtime runtime{.kind = RuntimeKind::python,
+                  .worker = fs::absolute(interpreter).lexically_normal(),
+                  .arguments = {main->string()}};
+  const auto asked = ask_interpreter(runtime.worker);
+  if (!asked || asked->torch.empty()) return runtime;
+  runtime.installation = asked->torch;
+  if (const auto torch = read_torch_installation(FileRoot("/"), asked->torch)) runtime.version = torch->version;
   return runtime;
-}
-
-Runtime runtime_at(const fs::path& interpreter) {
-  // A virtual environment's interpreter is a link; its packages lie where the link does.
-  const auto absolute = fs::absolute(interpreter).lexically_normal();
-  const auto found =
-      locations({{"VIRTUAL_ENV", absolute.parent_path().parent_path().string()}, {"HOME", variable("HOME")}});
-  return runtime_of(absolute, found.empty() ? nullptr : &found.front());
 }
 
 fs::path interpreter_of(const std::string& given) {
@@ -84,8 +68,10 @@ Runtime attached(std::string_view text) {
 
 Runtime first_python() {
   if (const auto given = variable("GOLDSEAL_PYTHON"); !given.empty()) return runtime_at(interpreter_of(given));
-  auto found = python_runtimes();
-  if (!found.empty()) return std::move(found.front());
+  for (const auto& candidate : interpreter_candidates()) {
+    auto runtime = runtime_at(candidate);
+    if (!runtime.installation.empty()) return runtime;
+  }
   if (const auto any = find_program("python3")) return runtime_at(*any);
   throw Error(ErrorKind::unsupported, "--runtime", "no Python with torch was found on this machine",
               "name one with `--runtime python=PATH`, or activate its environment");
@@ -96,11 +82,11 @@ Runtime first_python() {
 std::vector<Runtime> python_runtimes() {
   std::vector<Runtime> runtimes;
   if (!find_shipped(k_worker_main)) return runtimes;
-  for (const auto& python : locations(search_variables())) {
-    const auto interpreter = python.prefix / "bin/python3";
-    if (!is_program(interpreter)) continue;
-    auto runtime = runtime_of(interpreter, &python);
-    if (!runtime.installation.empty()) runtimes.push_back(std::move(runtime));
+  std::set<fs::path> seen;  // `python` and `python3` of one environment are one
+  for (const auto& candidate : interpreter_candidates()) {
+    const auto asked = ask_interpreter(candidate);
+    if (!asked || asked->torch.empty() || !seen.insert(asked->prefix).second) continue;
+    runtimes.push_back(runtime_at(candidate));
   }
   return runtimes;
 }

@@ -198,6 +198,13 @@ Runtime find_runtime(std::string_view spec) {
     std::vector<std::string> names;
     for (const auto& row : k_runtime_kinds) names.emplace_back(row.name);
     const auto near = did_you_mean(word, names);
+    const auto program = fs::path(spec).filename().string();
+    if (is_program(spec) || (program.starts_with("python") && spec.find('/') != std::string_view::npos)) {
+      throw Error(ErrorKind::usage, "--runtime",
+                  fmt::format("expected libtorch, libtorch=DIR, python or python=INTERPRETER, found {}",
+                              escape_unprintable(spec)),
+                  fmt::format("did you mean python={}?", escape_unprintable(spec)));
+    }
     throw Error(ErrorKind::usage, "--runtime",
                 fmt::format("expected libtorch, libtorch=DIR, python or python=INTERPRETER, found {}",
                             escape_unprintable(spec)),

@@ -39,8 +39,14 @@ class LiveNetwork(Network):
         self._outputs = outputs
         self._replace = replace
         self._own: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
+        self._training = any(part.training for part in module.modules())
         super().__init__(module)
         self._home = next((entry.place.get().device for entry in self.state_entries), torch.device("cpu"))
+
+    @property
+    def training(self) -> bool:
+        """As it was given; a model that is loaded is left in evaluation mode."""
+        return self._training and not self._replace
 
     @property
     def home(self) -> torch.device:
@@ -119,9 +125,9 @@ class AttachedSession(Session):
 
     def __init__(self, channel: Channel, network: LiveNetwork) -> None:
         super().__init__(channel)
-        live = network
-        for form in ("python", "torchscript", "darknet", "export", "plugin", "aoti"):
-            self.builders[form] = lambda source, options: live
+        for form in ("torchscript", "darknet", "export", "plugin", "aoti"):
+            self.builders[form] = lambda source, options: network
+        self.builders["python"] = lambda source, options: _made_of(network, source)
 
     def _write_program(
         self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits, anew: bool
@@ -148,6 +154,12 @@ class AttachedSession(Session):
         return program
 
 
+def _made_of(network: LiveNetwork, source: str) -> LiveNetwork:
+    """With the module of the factory that builds it elsewhere among its own."""
+    network.modules = frozenset((source.partition(":")[0],))
+    return network
+
+
 @contextlib.contextmanager
 def preserved(module: nn.Module) -> Iterator[None]:
     """Evaluation mode, no gradient, no autocast inside; afterwards each submodule's mode and every random generator are as
@@ -170,6 +182,17 @@ def preserved(module: nn.Module) -> Iterator[None]:
             restore()
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def keeping_random_numbers() -> Iterator[None]:
+    """Every random generator is afterwards as it was."""
+    states = _random_states()
+    try:
+        yield
+    finally:
+        for restore in states:
+            restore()
 
 
 def _random_states() -> list[Callable[[], None]]:

@@ -16,6 +16,7 @@ from .errors import GoldsealError, GoldsealWarning
 # "package.module:callable?key=value", a callable, a functools.partial of one, or (callable, keyword arguments)
 Factory = Union[str, Callable[..., Any], Tuple[Callable[..., Any], "dict[str, Any]"]]
 
+_PATH_WORDS = ("dir", "path", "file", "folder", "root", "config")
 _FORMS = ("python:", "torchscript:", "darknet:", "export:", "plugin:", "aoti:")
 
 
@@ -35,14 +36,36 @@ def model_spec(factory: Optional[Factory], model: Any) -> str:
     return f"python:{_name_of(function)}{_query(options)}"
 
 
-def _class_of(model: Any) -> type:
-    kind = type(model)
-    needed = [
+def absolute_paths(spec: str) -> str:
+    """The same with the paths among a Python factory's arguments made absolute: the command works in another directory, and
+    the seal records them relative to itself. What names nothing that is here is left as it is."""
+    source, mark, query = spec.partition("?")
+    if not spec.startswith("python:") or not mark:
+        return spec
+    return source + mark + "&".join(_absolute(part) for part in query.split("&"))
+
+
+def _absolute(option: str) -> str:
+    name, equals, value = option.partition("=")
+    telling = "/" in value or os.path.splitext(value)[1] or any(word in name for word in _PATH_WORDS)
+    if not equals or not value or not telling or os.path.isabs(value) or not os.path.exists(value):
+        return option
+    return f"{name}={os.path.abspath(value)}"
+
+
+def needed_arguments(kind: type) -> list[str]:
+    """The arguments without which the class cannot be called."""
+    return [
         parameter.name
         for parameter in inspect.signature(kind).parameters.values()
         if parameter.default is inspect.Parameter.empty
         and parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     ]
+
+
+def _class_of(model: Any) -> type:
+    kind = type(model)
+    needed = needed_arguments(kind)
     if needed:
         warnings.warn(
             f"{kind.__qualname__} takes {', '.join(needed)}, and no factory= says them: verify will need --model",

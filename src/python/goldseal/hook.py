@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from . import command
 from .errors import GoldsealError, GoldsealWarning
-from .factory import Factory, model_spec
+from .earlier_seal import discard, is_older_than, put_back, set_aside
+from .factory import Factory, absolute_paths, model_spec
 from .report import Report
 
 if TYPE_CHECKING:
@@ -43,6 +44,27 @@ def save(
     """
     import torch
 
+    options = dict(seal_options or {})
+    earlier = _earlier_seal(path, options.get("seal"))
+    before = _written_at(path)
+    try:
+        _save(obj, path, model, torch_save)
+    except BaseException:
+        if _written_at(path) == before:
+            put_back(*earlier)
+        raise
+    if model is None or inputs is None:
+        _deal_with(GoldsealError("save: model= and inputs= are needed to seal what was saved"), on_error)
+        return None
+    sealed = seal(model, path, inputs=inputs, factory=factory, on_error=on_error, **options)
+    if sealed is not None:
+        discard(earlier[0])
+    return sealed
+
+
+def _save(obj: Any, path: PathLike, model: Optional[nn.Module], torch_save: dict[str, Any]) -> None:
+    import torch
+
     if model is not None and _is_sharded(model):
         from .sharded import whole_tensors
 
@@ -59,10 +81,20 @@ def save(
             raise failure[0]
     else:
         torch.save(obj, path, **torch_save)
-    if model is None or inputs is None:
-        _deal_with(GoldsealError("save: model= and inputs= are needed to seal what was saved"), on_error)
+
+
+def _earlier_seal(path: PathLike, seal: Optional[PathLike]) -> tuple[Optional[Path], Path]:
+    """The seal of the checkpoint that is about to be written over, moved aside, and its place. Rank zero writes alone."""
+    place = Path(seal) if seal is not None else Path(os.fspath(path)).with_suffix(".seal")
+    return (set_aside(place) if _rank() == 0 else None), place
+
+
+def _written_at(path: PathLike) -> Optional[tuple[int, int]]:
+    try:
+        told = os.stat(path)
+    except OSError:
         return None
-    return seal(model, path, inputs=inputs, factory=factory, on_error=on_error, **(seal_options or {}))
+    return told.st_mtime_ns, told.st_size
 
 
 def seal(
@@ -106,13 +138,51 @@ def seal(
         module = module_of_rank_zero(model)
         if module is None:
             return None
+        objection = _objection(factory, module)
+        if objection and on_error == "raise" and factory is not None:
+            raise GoldsealError(objection)
         target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, embed, anonymous, timeout)
     except Exception as error:
+        _leave_no_earlier_seal(Path(path), seal)
         _deal_with(error, on_error)
         return None
+    if objection and on_error != "ignore":
+        warnings.warn(f"goldseal: {target}: {objection}", GoldsealWarning, stacklevel=2)
     if on_error != "ignore":
         _warn_of_code(report, target)
     return target
+
+
+def _objection(factory: Optional[Factory], module: nn.Module) -> Optional[str]:
+    """Why another machine cannot build the network as the seal will say; it is told here, where it can be mended."""
+    from .attached import keeping_random_numbers
+    from .factory_trial import objection_to
+
+    if factory is None and not _builds_without_arguments(type(module)):
+        return None  # model_spec warns of that
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec = model_spec(factory, module)
+    if not spec.startswith("python:"):
+        return None
+    try:
+        objection = objection_to(spec, module, keeping_random_numbers)
+    except Exception:  # what cannot be tried here costs no seal
+        return None
+    return None if objection is None else f"factory: {objection}"
+
+
+def _builds_without_arguments(kind: type) -> bool:
+    from .factory import needed_arguments
+
+    return not needed_arguments(kind)
+
+
+def _leave_no_earlier_seal(path: Path, seal: Optional[PathLike]) -> None:
+    """Where no seal could be made, one of before does not stay beside a checkpoint that was written after it."""
+    place = Path(seal) if seal is not None else path.with_suffix(".seal")
+    if is_older_than(place, path):
+        set_aside(place)
 
 
 def _is_sharded(model: Any) -> bool:
@@ -151,7 +221,7 @@ def _seal(
     network = LiveNetwork(module, outputs)
     target = Path(seal_path) if seal_path is not None else path.with_suffix(".seal")
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
-        spec = model_spec(factory, module)
+        spec = absolute_paths(model_spec(factory, module))
         arguments = ["capture", os.path.abspath(path), "--model", spec]
         arguments += _embedding(embed, spec)
         arguments += input_arguments(inputs, network, directory)
@@ -201,7 +271,7 @@ def verify(
     """
     arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout)
     if factory is not None:
-        arguments += ["--model", model_spec(factory, model)]
+        arguments += ["--model", absolute_paths(model_spec(factory, model))]
     if model is None:
         if runtime is None and factory is None and _names_code(seal):
             runtime = "python"
@@ -227,7 +297,8 @@ def load(
     timeout: float = _TIMEOUT,
 ) -> Report:
     """Loads the sealed checkpoint into `model` after everything about it was verified with that very model: every key
-    matches, every digest, and the golden outputs. Raises GoldsealError where a check fails; the model is then untouched.
+    matches, every digest, and the golden outputs. It is left as it was judged: in evaluation mode, on its device, in its
+    types. Raises GoldsealError where a check fails; the model is then untouched.
     """
     from .attached import LiveNetwork, run_attached, unwrap
 
@@ -241,6 +312,7 @@ def load(
         network.give_back(adopt=bool(report))
     if not report:
         raise GoldsealError(f"{seal} does not conform, nothing was loaded:\n{report}", report)
+    model.eval()
     return report
 
 

@@ -27,7 +27,9 @@ _CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")
 
 def network(directory: str, architecture: str = "") -> nn.Module:
     """The factory of such a seal: the architecture that config.json in `directory` names, with no weights yet."""
-    config = transformers.AutoConfig.from_pretrained(directory)
+    if not os.path.isfile(os.path.join(directory, "config.json")):
+        raise GoldsealError(f"{directory}: expected a model's directory with its config.json; the hub is not asked")
+    config = transformers.AutoConfig.from_pretrained(directory, local_files_only=True)
     config.use_cache = False
     name = architecture or (config.architectures or [""])[0]
     kind = getattr(transformers, name, None)
@@ -56,7 +58,7 @@ def seal_pretrained(
     if module is None or found is None:
         return None
     inputs = getattr(module, "dummy_inputs", None) if inputs is None else inputs
-    factory = (network, {"directory": os.fspath(directory)}) if factory is None else factory
+    factory = (network, {"directory": os.path.abspath(directory)}) if factory is None else factory
     options.setdefault("outputs", _without_caches)
     return seal(module, Path(directory) / found, inputs=inputs, factory=factory, on_error=on_error, **options)
 

@@ -63,6 +63,16 @@ class Report:
         return {0: "PASS", 1: "FAIL", 3: "INCONCLUSIVE", 4: "DAMAGED"}.get(self.exit_code, "NO VERDICT")
 
     @property
+    def scope(self) -> str:
+        """What a pass holds for, where that is not all: `for the sealed program; your code was not run`."""
+        return str(self.raw.get("judged", {}).get("scope", ""))
+
+    @property
+    def judged(self) -> Mapping[str, str]:
+        """`weights`, `numerics`, `program`, `code`, `configuration`: `yes`, `no`, `not at hand` or `none`."""
+        return dict(self.raw.get("judged", {}).get("parts", {}))
+
+    @property
     def failures(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.status == "fail")
 
@@ -73,7 +83,8 @@ class Report:
     def _headline(self) -> str:
         counts = {status: sum(finding.status == status for finding in self.findings) for status in _GRAVEST_FIRST}
         told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        return f"{self.verdict}  {self.raw.get('subject', '')}: {told}"
+        scope = self.scope if self.exit_code == 0 else ""
+        return f"{self.verdict}{' ' if scope else ''}{scope}  {self.raw.get('subject', '')}: {told}"
 
     def __str__(self) -> str:
         lines = [self._headline()]

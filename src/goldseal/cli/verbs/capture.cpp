@@ -6,6 +6,8 @@
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/workflow/capture/capture.hpp>
 
+#include <fmt/format.h>
+
 #include <memory>
 
 namespace goldseal::cli {
@@ -56,6 +58,9 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.anonymous = options.anonymous;
   request.embed = options.embed ? Embed::always : options.embed_if_possible ? Embed::where_possible : Embed::never;
   request.runtime = find_runtime(options.run.runtime, request.model ? request.model->builder : Builder::torchscript);
+  if (!request.runtime.channel && !options.run.runtime.empty())
+    request.run_options += fmt::format(" --runtime {}", options.run.runtime);
+  if (!options.run.device.empty()) request.run_options += fmt::format(" --device {}", options.run.device);
   Progress progress(progress_mode(common));
   return deliver(capture(request, progress), common);
 }

@@ -12,6 +12,7 @@ namespace {
 struct Options {
   JudgeOptions judge;
   std::vector<std::string> targets;
+  std::string device;
 };
 
 ExitCode run(const Options& options, const CommonOptions& common) {
@@ -19,6 +20,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   CheckRequest request;
   options.judge.fill(request);
   request.targets.assign(options.targets.begin(), options.targets.end());
+  request.device = options.device;
   Progress progress(progress_mode(common));
   return deliver_all(check(request, progress), common);
 }
@@ -31,6 +33,11 @@ Action add_check(CLI::App& app, const CommonOptions& common) {
   app.add_option("--target", options->targets,
                  "Judge this captured environment instead of this machine (see `goldseal probe`); any number of times")
       ->type_name("ENV.toml");
+  app.add_option("--device", options->device,
+                 "Where the machine serves: cuda judges it for its GPU although the model was sealed on the CPU; by "
+                 "default as the machine's file, the policy or the seal says")
+      ->check(one_of("--device", {"cpu", "cuda"}))
+      ->type_name("DEVICE");
   return [options, &common] { return run(*options, common); };
 }
 

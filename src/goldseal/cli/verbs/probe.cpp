@@ -4,6 +4,7 @@
 #include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/worker/told_environment.hpp>
 #include <goldseal/worker/worker.hpp>
 
 #include <nlohmann/json.hpp>
@@ -42,7 +43,7 @@ Environment gather(const Options& options) {
   auto environment = probe_machine(probe);
   Worker worker(runtime, k_worker_limit);
   const auto told = worker.environment();
-  environment.merge(options.anonymous ? without_directories(told) : told);
+  add_told(environment, options.anonymous ? without_directories(told) : told, worker.hello().runtime);
   worker.finish();
   return environment;
 }

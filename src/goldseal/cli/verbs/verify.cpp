@@ -77,6 +77,8 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   request.depth = kind_named(k_run_depths, options.depth).value_or(RunDepth::full);
   request.settings = settings_of(options.settings);
   options.run.fill(request);
+  if (!request.device && !request.policy.device.empty() && options.results.empty())
+    request.device = parse_device(request.policy.device);
   for (const auto& input : options.inputs) request.inputs.push_back(golden::parse_input(input));
   if (!options.save_results.empty()) request.save_results = options.save_results;
   if (request.device && request.device->kind == DeviceRequest::Kind::all && request.save_results)
@@ -84,6 +86,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
                 "save them one GPU at a time: --device cuda:0");
   if (options.results.empty()) {
     settle_runtime(options, request);
+    request.live = request.runtime.channel.has_value();
   } else {
     request.results = options.results;
   }

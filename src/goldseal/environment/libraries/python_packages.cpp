@@ -79,11 +79,6 @@ static_assert(std::ranges::is_sorted(k_names));
 constexpr std::array k_prefixes{std::string_view{"torch"}, std::string_view{"nvidia-"}, std::string_view{"pytorch-"},
                                 std::string_view{"functorch"}, std::string_view{"onnx"}};
 
-bool is_captured(std::string_view name) {
-  return std::ranges::binary_search(k_names, name) ||
-         std::ranges::any_of(k_prefixes, [&](auto prefix) { return name.starts_with(prefix); });
-}
-
 // Libraries that conda installs as packages, where pip brings them inside others.
 bool is_native_library(std::string_view name) {
   constexpr std::array k_libraries{
@@ -102,6 +97,11 @@ bool is_native_library(std::string_view name) {
 std::string_view without_series(std::string_view version) { return version.substr(0, version.find("-py")); }
 
 }  // namespace
+
+bool is_captured_package(std::string_view name) {
+  return std::ranges::binary_search(k_names, name) ||
+         std::ranges::any_of(k_prefixes, [&](auto prefix) { return name.starts_with(prefix); });
+}
 
 std::string normalised_package_name(std::string_view name) {
   std::string result;
@@ -150,14 +150,14 @@ void probe_python(const ProbeContext& context, const FactSink& fact) {
   for (const auto& directory : python.package_dirs) {
     for (const auto& entry : context.files.list(directory)) {
       const auto package = package_of_entry(entry);
-      if (!package || !is_captured(package->name) || !seen.insert(package->name).second) continue;
+      if (!package || !is_captured_package(package->name) || !seen.insert(package->name).second) continue;
       fact("python.package." + package->name, package->version, anonymous ? entry : (directory / entry).string());
     }
   }
   const auto conda = python.prefix / "conda-meta";
   for (const auto& entry : context.files.list(conda)) {
     const auto package = conda_package_of_entry(entry);
-    const bool captured = package && (is_captured(package->name) || is_native_library(package->name));
+    const bool captured = package && (is_captured_package(package->name) || is_native_library(package->name));
     if (captured)
       fact("conda.package." + package->name, package->version, anonymous ? entry : (conda / entry).string());
   }

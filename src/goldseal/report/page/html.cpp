@@ -68,8 +68,9 @@ void write_verdict(std::string& out, const Report& report) {
                  R"(<header class="verdict {}"><svg viewBox="0 0 50 50" fill="none" stroke-width="4" )"
                  R"(stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><circle cx="25" cy="25" r="21"/>)"
                  R"(<path d="{}"/></svg><h1><b>{}</b> {}{}</h1><p>{}</p><dl class="chips">)",
-                 color_of(code), emblem(code), headline(code), escape_markup(report.subject), target, counted(report));
+                 color_of(code), emblem(code), escape_markup(verdict_line(report)), escape_markup(report.subject), target, counted(report));
   for (const auto& [name, value] : report.facts) write_chip(out, name, value);
+  write_chip(out, "judged", judged_sentence(report));
   write_chip(out, "policy", report.policy);
   write_chip(out, "command", report.verb);
   write_chip(out, "started", report.started);
@@ -169,7 +170,7 @@ void write_matrix(std::string& out, std::span<const Report> reports) {
   for (std::size_t r = 0; r < reports.size(); ++r) {
     const auto code = verdict(reports[r]);
     fmt::format_to(std::back_inserter(out), R"(<td class="{}"><a href="#r{}-">{}</a></td>)", color_of(code), r,
-                   headline(code));
+                   escape_markup(verdict_line(reports[r])));
   }
   out += "</tr>\n";
   for (const auto& row : rows_of(reports)) write_matrix_row(out, row, reports);
@@ -217,7 +218,7 @@ std::string_view color_of(const Finding& finding) { return to_string(finding.sta
 std::string render_html(const Report& report, const RenderOptions& /*options*/) {
   std::string out;
   out.reserve(32'768 + 800 * report.findings.size() + 200 * report.evidence.tensors.size());
-  begin_page(out, fmt::format("{}: {} on {}", headline(verdict(report)), report.subject, report.target));
+  begin_page(out, fmt::format("{}: {} on {}", verdict_line(report), report.subject, report.target));
   if (!report.findings.empty()) out += "<a class=\"skip\" href=\"#findings\">To the findings</a>\n";
   out += "<main>\n";
   write_report(out, report, "");

@@ -209,6 +209,15 @@ Evidence evidence(const Node& node) {
           node.list("outputs", output_error), node.list("layers", layer_error), node.list("pictures", picture)};
 }
 
+Judged judged(const Node& node) {
+  Judged result{node.text("scope"), {}};
+  if (!node.has("parts")) return result;
+  const auto parts = node.at("parts");
+  for (const auto* const part : {"weights", "numerics", "program", "code", "configuration"})
+    if (parts.has(part)) result.parts.emplace_back(part, parts.text(part));
+  return result;
+}
+
 void check_schema(const Node& root, const std::string& where) {
   const auto schema = root.at("schema").text();
   int version = 0;
@@ -251,6 +260,7 @@ Report parse_report(std::string_view json_text, const std::string& where) {
     return Stage{node.text("name"), node.number("seconds")};
   });
   report.findings = root.at("findings").elements(finding);
+  if (root.has("judged")) report.judged = judged(root.at("judged"));
   if (root.has("evidence")) report.evidence = evidence(root.at("evidence"));
   check_verdict(root, report);
   return report;

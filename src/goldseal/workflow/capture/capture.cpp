@@ -18,10 +18,12 @@
 #include <goldseal/workflow/capture/coverage.hpp>
 #include <goldseal/workflow/capture/golden_runs.hpp>
 #include <goldseal/workflow/capture/program_embedding.hpp>
+#include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/shared/weight_evidence.hpp>
+#include <goldseal/worker/told_environment.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -96,6 +98,7 @@ class Capture {
   bool drive(Worker& worker, std::future<Digests>& digests) {
     if (m_request.device && !settle_device(worker)) return false;
     auto network = build_network(worker, m_model);
+    m_sources = network.sources;
     add_compiled_in(m_checkpoint, network);
     m_stopwatch.lap("build");
     if (!match(network)) return false;
@@ -223,6 +226,9 @@ class Capture {
     model.builder = m_model.builder;
     model.source = m_model.is_file() ? path_from_seal(m_model.source, m_request.seal) : m_model.source;
     model.options = m_model.options;
+    model.path_options = path_options(m_model);
+    for (const auto& option : model.path_options)
+      model.options[option] = path_from_seal(m_model.options.at(option), m_request.seal);
     model.container = m_checkpoint.container;
     model.entry = m_checkpoint.entry;
     if (m_model.is_file()) m_architecture = architecture_record(m_model, m_request.seal);
@@ -255,6 +261,8 @@ class Capture {
                                               digests.files[i], m_request.seal));
     }
     if (m_architecture) model.files.push_back(*m_architecture);
+    for (auto& file : description_records(m_model, m_request.checkpoint, m_sources, m_request.seal))
+      model.files.push_back(std::move(file));
     for (const auto& note : m_checkpoint.notes) {
       m_report.facts.emplace_back("note", fmt::format("{} ({})", escape_unprintable(note.message), note.rule));
     }
@@ -263,7 +271,10 @@ class Capture {
   bool loaded_as_read(const BuiltNetwork& network, const std::vector<LoadedTensor>& loaded) {
     auto finding = judge_digests(loadable(m_manifest.model, network.state_entries), digests_of(loaded),
                                  "as loaded into the network",
-                                 "the network changes what is put into it: seal what it computes with");
+                                 m_request.runtime.channel
+                          ? "the model was trained on after the checkpoint was saved, or is another: save and seal it at "
+                            "once"
+                          : "the network changes what is put into it: seal what it computes with");
     finding.id = "tensors.loaded";
     finding.severity = Severity::integrity;
     const bool same = finding.status == Status::pass;
@@ -368,7 +379,7 @@ class Capture {
     m_manifest.environment = probe_machine(options);
     m_sandbox = worker.sandbox();
     const auto told = worker.environment();
-    m_manifest.environment.merge(options.anonymous ? without_directories(told) : told);
+    add_told(m_manifest.environment, options.anonymous ? without_directories(told) : told, worker.hello().runtime);
     if (m_device) m_manifest.environment.set("numerics.device", m_device->text(), "--device");
     m_device = m_manifest.environment.text("numerics.device").value_or(Device().text());
     for (auto& golden : m_manifest.golden) golden.device = *m_device;
@@ -400,7 +411,7 @@ class Capture {
     if (m_embedded)
       m_report.facts.emplace_back("embedded",
                                   fmt::format("{} ({})", m_embedded->path, format_bytes(m_embedded->bytes)));
-    m_report.next = fmt::format("goldseal verify {}", m_request.seal.string());
+    m_report.next = fmt::format("goldseal verify {}{}", m_request.seal.string(), m_request.run_options);
   }
 
   Report finish() {
@@ -422,6 +433,7 @@ class Capture {
   ModelSpec m_model;
   KeyMatch m_match;
   std::optional<FileRecord> m_architecture;
+  std::vector<SourceFile> m_sources;
   std::optional<FileRecord> m_embedded;
   std::vector<golden::GoldenTensors> m_golden;
   std::vector<std::optional<std::vector<TensorCoverage>>> m_coverage;  // by case

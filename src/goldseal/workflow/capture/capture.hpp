@@ -30,6 +30,7 @@ struct CaptureRequest {
   std::optional<golden::Preprocessing> preprocessing;  ///< of every input that is a picture
   std::vector<std::vector<std::string>> detections;    ///< outputs of one row an object; empty: as their names tell
   Runtime runtime;
+  std::string run_options;  ///< what `goldseal verify` is to be given to run the model alike: ` --runtime python`
   std::filesystem::path seal;  ///< the directory to write
   bool force = false;
   bool anonymous = false;

@@ -5,6 +5,7 @@
 #include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/weight_evidence.hpp>
@@ -57,6 +58,8 @@ ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   }
   const auto& sealed = manifest.model;
   ModelSpec model{sealed.builder, sealed.source, sealed.options};
+  for (const auto& option : sealed.path_options)
+    model.options[option] = resolve_from_seal(sealed.options.at(option), request.seal).string();
   if (const auto* const embedded = embedded_to_build(request, manifest)) {
     if (sealed.embedded) model = {sealed.embedded->builder, {}, sealed.embedded->options};
     require_interpreted(model, request.seal);
@@ -122,7 +125,23 @@ FileExamination::FileExamination(const JudgeRequest& request, Observation& obser
   if (auto embedded = observe_embedded(observed.sealed, request.seal))
     m_observed.files.found.push_back(std::move(*embedded));
   if (m_model.is_file() && !m_from_seal) examine_architecture();
+  examine_descriptions();
   examine_checkpoint(checkpoint_path(request, observed));
+}
+
+// Of a network that is built from the user's directory, what is missing is known before anything is imported.
+void FileExamination::examine_descriptions() {
+  auto& serving = m_observed.serving;
+  const auto* const given = m_request.model ? &*m_request.model : nullptr;
+  serving.builds_code = m_observed.run.depth != RunDepth::none && !m_from_seal &&
+                        (m_model.builder == Builder::python || m_model.builder == Builder::program);
+  serving.descriptions = observe_descriptions(m_observed.sealed.model, {m_request.seal, m_request.checkpoint, given});
+  if (!serving.builds_code || given != nullptr || m_request.live) return;
+  for (const auto& option : m_observed.sealed.model.path_options) {
+    const auto& path = m_model.options.at(option);
+    std::error_code ignored;
+    if (!fs::exists(path, ignored) && serving.missing_path.empty()) serving.missing_path = path;
+  }
 }
 
 void FileExamination::examine_architecture() {

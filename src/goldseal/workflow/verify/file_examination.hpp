@@ -35,6 +35,7 @@ class FileExamination {
 
  private:
   void examine_architecture();
+  void examine_descriptions();
   void examine_checkpoint(const std::filesystem::path& path);
   void note_damage(const class Error& error);
 

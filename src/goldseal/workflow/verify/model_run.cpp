@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/verify/model_run.hpp>
 
+#include <checks/keys/sealed_names.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <checks/worker/device.hpp>
 #include <goldseal/base/error.hpp>
@@ -10,6 +11,7 @@
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/output_comparison.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
+#include <goldseal/worker/told_environment.hpp>
 
 #include <fmt/format.h>
 
@@ -106,7 +108,7 @@ class ModelRun {
   }
 
   void greet(Worker& worker) {
-    m_observed.machine.environment.merge(worker.environment());
+    add_told(m_observed.machine.environment, worker.environment(), worker.hello().runtime);
     m_observed.machine.asked_pytorch = true;
     m_observed.run.worker->sandbox = worker.sandbox();
     auto& device = *m_observed.run.device;
@@ -132,9 +134,11 @@ class ModelRun {
   }
 
   void drive(Worker& worker) {
-    note_network(build_network(worker, m_files.model()));
+    auto network = build_network(worker, m_files.model());
+    m_observed.serving.training = network.training;
+    note_network(std::move(network));
     m_stopwatch.lap("build");
-    if (!m_observed.run.network_keys->match.complete()) return;
+    if (!m_observed.run.network_keys->match.complete() || !names_are_sealed(m_observed)) return;
     const auto& keys = *m_observed.run.network_keys;
     worker.load(*m_files.checkpoint(), assignments_of(keys.match, keys.want));
     note_loaded(worker.digest());
@@ -149,6 +153,7 @@ class ModelRun {
     }
     worker.finish();
     ++m_ran;
+    m_observed.serving.ran_code = m_observed.serving.builds_code;
   }
 
   // Each GPU has a process that loads for itself: the first that loaded otherwise is told of.

@@ -12,6 +12,7 @@
 #include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
 #include <goldseal/workflow/verify/input_observation.hpp>
+#include <goldseal/workflow/verify/judged_parts.hpp>
 #include <goldseal/workflow/verify/model_run.hpp>
 #include <goldseal/workflow/verify/report_evidence.hpp>
 
@@ -43,7 +44,7 @@ const Finding* reason(const Report& report) {
 }
 
 Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target,
-                   RunEvidence evidence = {}) {
+                   JudgedBy how, RunEvidence evidence = {}) {
   Report report;
   report.verb = std::move(verb);
   report.subject = request.seal.string();
@@ -54,6 +55,7 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   report.findings = run_checks(observed, request.policy, utc_today());
   if (const auto* const finding = reason(report)) report.next = fmt::format("goldseal explain {}", finding->id);
   report.evidence = report_evidence(observed, report.findings, std::move(evidence));
+  report.judged = judged_parts(observed, how);
   return report;
 }
 
@@ -91,7 +93,7 @@ void state_run(const VerifyRequest& request, const FileExamination& files, const
   if (files.builds_from_seal())
     report.facts.emplace_back("network", fmt::format("{}, embedded in the seal: {}", to_string(files.model().builder),
                                                      fs::path(files.model().source).filename().string()));
-  if (request.code && request.runtime.kind == RuntimeKind::python && !request.runtime.channel &&
+  if (observed.serving.ran_code && request.code && request.runtime.kind == RuntimeKind::python && !request.runtime.channel &&
       observed.sealed.model.embedded)
     report.facts.emplace_back("code",
                               "was run; the program that the seal embeds needs a LibTorch worker: "
@@ -104,11 +106,22 @@ void state_run(const VerifyRequest& request, const FileExamination& files, const
 
 }  // namespace
 
+namespace {
+
+std::string serving_device(const VerifyRequest& request) {
+  if (!request.device) return request.policy.device;
+  return std::string(request.device->kind == DeviceRequest::Kind::cpu ? k_serves_on_cpu : k_serves_on_cuda);
+}
+
+}  // namespace
+
 Report verify(const VerifyRequest& request, Progress& progress) {
   Stopwatch stopwatch;
   Observation observed;
   observed.sealed = load_manifest(request.seal);
   observed.run.depth = request.depth;
+  observed.serving.live = request.live;
+  observed.serving.device = serving_device(request);
   RunEvidence evidence;
   progress.step("reading the files");
   FileExamination files(request, observed);
@@ -121,7 +134,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   observed.machine.environment = probe_machine(probe);
   stopwatch.lap("read");
   // A seal or file that is damaged, or keys that do not match, are a verdict already; the model would only blur it.
-  if (files.checkpoint() && files.keys_match() && golden_is_whole(observed) && embedded_is_whole(observed)) {
+  if (observed.serving.missing_path.empty() && files.checkpoint() && files.keys_match() && golden_is_whole(observed) && embedded_is_whole(observed)) {
     if (request.results) {
       judge_again(*request.results, request, files, observed, evidence, progress, stopwatch);
     } else {
@@ -130,7 +143,8 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   }
   files.finish(progress);
   stopwatch.lap("digest the file");
-  auto report = make_report("verify", request, observed, target_of(observed), std::move(evidence));
+  auto report = make_report("verify", request, observed, target_of(observed),
+                            request.results ? JudgedBy::results : JudgedBy::run, std::move(evidence));
   report.facts.emplace_back("runtime", observed.run.worker ? observed.run.worker->runtime : request.runtime.describe());
   if (observed.run.worker && !request.results) state_run(request, files, observed, report);
   report.stages = stopwatch.stages();
@@ -138,6 +152,11 @@ Report verify(const VerifyRequest& request, Progress& progress) {
 }
 
 namespace {
+
+std::string serving_device(const CheckRequest& request, const Environment& machine) {
+  if (!request.device.empty()) return request.device;
+  return machine.text(k_serving_device).value_or(request.policy.device);
+}
 
 std::vector<Report> check_targets(const CheckRequest& request) {
   Stopwatch stopwatch;
@@ -155,7 +174,8 @@ std::vector<Report> check_targets(const CheckRequest& request) {
   for (std::size_t i = 0; i < targets.size(); ++i) {
     observed.machine.environment = std::move(targets[i]);
     observed.machine.asked_pytorch = observed.machine.environment.has("numerics.threads");
-    reports.push_back(make_report("check", request, observed, request.targets[i].string()));
+    observed.serving.device = serving_device(request, observed.machine.environment);
+    reports.push_back(make_report("check", request, observed, request.targets[i].string(), JudgedBy::targets));
     stopwatch.lap("judge");
     reports.back().stages = {stopwatch.stages().front(), stopwatch.stages().back()};
   }
@@ -174,7 +194,8 @@ std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   observed.machine.environment = probe_machine({});
   files.finish(progress);
   stopwatch.lap("read");
-  auto report = make_report("check", request, observed, target_of(observed));
+  observed.serving.device = serving_device(request, observed.machine.environment);
+  auto report = make_report("check", request, observed, target_of(observed), JudgedBy::facts);
   // What was judged here proves nothing of the answers yet.
   if (report.next.empty()) report.next = fmt::format("goldseal verify {}", report.subject);
   report.stages = stopwatch.stages();

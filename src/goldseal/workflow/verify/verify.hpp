@@ -27,6 +27,7 @@ struct JudgeRequest {
   std::optional<std::filesystem::path> checkpoint;  ///< instead of the path in the seal
   std::optional<ModelSpec> model;                   ///< instead of the one in the seal
   Policy policy;
+  bool live = false;  ///< the calling process' own module is judged, whatever the seal says of the code
   bool code = false;  ///< of a seal that embeds the program of a network's code: build the code, not the program
 };
 
@@ -51,6 +52,7 @@ struct VerifyRequest : JudgeRequest {
 struct CheckRequest : JudgeRequest {
   /// Captured environments to judge instead of this machine; the model's files are then not looked at.
   std::vector<std::filesystem::path> targets;
+  std::string device;  ///< where the machine serves, `cpu` or `cuda`; empty: as its file, the policy or the seal says
 };
 
 /// Everything: the files, this machine, the model run here. Throws Error where the seal cannot be read.

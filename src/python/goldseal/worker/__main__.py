@@ -31,6 +31,12 @@ def find_users_code() -> None:
         sys.path.insert(0, current)
 
 
+def stay_offline() -> None:
+    """The sandbox has no network; libraries that would ask a hub wait for their time-outs, and are told so."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "DIFFUSERS_OFFLINE"):
+        os.environ[name] = "1"
+
+
 def import_session() -> Callable[[socket.socket], Any]:
     """This file's own package, whatever other goldseal the interpreter may have installed."""
     package_parent = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -60,6 +66,7 @@ def decline(connection: socket.socket, error: ImportError) -> int:
 def main() -> int:
     connection = open_channel()
     find_users_code()
+    stay_offline()
     try:
         make_session = import_session()
     except ImportError as error:

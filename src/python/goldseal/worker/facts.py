@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.metadata
 import os
+import platform
 import re
+import sys
 from typing import Any, Iterator, NamedTuple, Optional
 
 import torch
@@ -259,11 +262,37 @@ def _add_libraries(facts: _Facts) -> None:
             facts.add(f"library.{name}.copies", copies, "/proc/self/maps")
 
 
+def _add_python(facts: _Facts) -> None:
+    """This interpreter and its packages; which of them matter the command decides."""
+    facts.add("python.version", platform.python_version(), "sys.version")
+    facts.add("python.prefix", sys.prefix, "sys.prefix")
+    seen: set[str] = set()
+    for distribution in importlib.metadata.distributions():
+        name, version = _name_and_version(distribution)
+        name = re.sub(r"[-_.]+", "-", name or "").lower()
+        if name and version and name not in seen:  # the first on sys.path is imported
+            seen.add(name)
+            facts.add(f"python.package.{name}", version, "importlib.metadata")
+
+
+def _name_and_version(distribution: Any) -> tuple[Optional[str], Optional[str]]:
+    """From the name of its directory where that has both: reading the metadata of hundreds takes long."""
+    stem, ending = os.path.splitext(os.path.basename(str(getattr(distribution, "_path", ""))))
+    if ending == ".dist-info" and stem.count("-") == 1:
+        name, _, version = stem.partition("-")
+        return name, version
+    try:
+        return distribution.metadata["Name"], distribution.version
+    except Exception:  # a package whose metadata is damaged
+        return None, None
+
+
 def environment_facts() -> dict[str, dict[str, Any]]:
     facts = _Facts()
     _add_build(facts)
     _add_numerics(facts)
     _add_libraries(facts)
+    _add_python(facts)
     return facts.all
 
 

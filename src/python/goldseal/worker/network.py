@@ -16,6 +16,7 @@ from .layer_watch import LayerRecorder, watching
 from .memory import has_memory
 from .perturbation import Transform
 from .refusal import Refusal
+from .sources import described_sources, modules_of_classes
 
 _MAX_DEPTH = 256
 
@@ -147,6 +148,7 @@ class Network:
         self.module = module
         self.tied: dict[str, str] = {}
         self.loaded: frozenset[str] = frozenset()
+        self.modules: frozenset[str] = frozenset()  # beside those of its classes, which its code lies in
         self.state_entries = self._find_state_entries()
         self._refuse_renamed()
 
@@ -178,6 +180,15 @@ class Network:
     def home(self) -> Optional[torch.device]:
         """Where inputs go in a run that names no device; None: they stay on the CPU."""
         return None
+
+    def sources(self) -> list[dict[str, str]]:
+        """The files of the user's own tree that its code lies in."""
+        return described_sources(self.modules | modules_of_classes(self.module))
+
+    @property
+    def training(self) -> bool:
+        """Whether what serves is in training mode; what a worker builds never is."""
+        return False
 
     def inputs(self) -> list[dict[str, Any]]:
         return declared_inputs(self.module.forward)

@@ -20,12 +20,15 @@ from .refusal import Refusal, place_of, refusal_of
 
 def build_python(source: str, options: dict[str, str]) -> Network:
     """Built on the meta device, without memory for its weights, where PyTorch (2.0 on) and the module allow it."""
+    before = set(sys.modules)
     function = _find(source)
-    arguments = {name: _literal(text) for name, text in options.items()}
+    arguments = {name: literal(text) for name, text in options.items()}
     module = _build_on_meta(function, arguments)
     if module is None:
         module = _call(function, arguments, source)
-    return Network(unwrapped(require_module(module, source)).eval())
+    network = Network(unwrapped(require_module(module, source)).eval())
+    network.modules = frozenset((source.partition(":")[0], *(set(sys.modules) - before)))
+    return network
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -50,7 +53,7 @@ def require_module(value: Any, source: str) -> nn.Module:
     )
 
 
-def _literal(text: str) -> Any:
+def literal(text: str) -> Any:
     """`8`, `0.5`, `True`, `None`, `(1, 2)` as Python reads them; anything else is a string."""
     try:
         return ast.literal_eval(text)

@@ -181,6 +181,8 @@ class Session:
             "state_entries": [entry.describe() for entry in self._network.state_entries],
             "inputs": self._network.inputs(),
             "configuration": self._network.configuration(),
+            "sources": self._network.sources(),
+            "training": self._network.training,
         }
 
     def load(self, request: Message) -> Message:

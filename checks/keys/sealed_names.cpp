@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/keys/sealed_names.hpp>
+
+#include <checks/check.hpp>
+#include <checks/tensors/tensor_finding.hpp>
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace goldseal {
+namespace {
+
+using Names = std::vector<std::string>;
+
+Names lacking(const Names& wanted, const Names& there) {
+  const std::set<std::string_view> known(there.begin(), there.end());
+  Names names;
+  for (const auto& name : wanted)
+    if (!known.contains(name)) names.push_back(name);
+  return names;
+}
+
+Names sealed_names(const Observation& observed) {
+  Names names;
+  for (const auto& tensor : loadable(observed)) names.push_back(tensor.name);
+  return names;
+}
+
+Names network_names(const Observation& observed) {
+  Names names;
+  for (const auto& key : observed.run.network_keys->want) names.push_back(key.name);
+  return names;
+}
+
+// What stands before every one of the longer names and makes them of the shorter ones; empty for nothing.
+std::string prefix_between(const Names& longer, const Names& shorter) {
+  const std::set<std::string_view> known(shorter.begin(), shorter.end());
+  const std::string_view first = longer.front();
+  for (auto dot = first.find('.'); dot != std::string_view::npos; dot = first.find('.', dot + 1)) {
+    const auto prefix = first.substr(0, dot + 1);
+    const auto fits = [&](const std::string& name) {
+      return name.starts_with(prefix) && known.contains(std::string_view(name).substr(prefix.size()));
+    };
+    if (std::ranges::all_of(longer, fits)) return std::string(prefix);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool names_are_sealed(const Observation& observed) {
+  return !observed.run.network_keys || lacking(sealed_names(observed), network_names(observed)).empty();
+}
+
+Finding other_names(const Observation& observed) {
+  const auto sealed = sealed_names(observed);
+  const auto here = network_names(observed);
+  const auto lost = lacking(sealed, here);
+  const auto inner = prefix_between(sealed, here);
+  const auto outer = here.empty() ? std::string() : prefix_between(here, sealed);
+  const auto message =
+      !inner.empty() ? fmt::format("the factory builds the inner network: `{}` is missing from its names", inner)
+      : !outer.empty()
+          ? fmt::format("the factory builds a network around the sealed one: `{}` stands before its names", outer)
+          : fmt::format("the network that was built here has other names than the sealed one: {} of {} are missing",
+                        lost.size(), sealed.size());
+  return failed(escape_unprintable(message), escape_unprintable(lost.front()),
+                here.empty() ? "a network without tensors" : escape_unprintable(here.front()),
+                "build the very network that was sealed: --model python:package.module:CLASS names the class that has it");
+}
+
+}  // namespace goldseal

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/file/serving_observation.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/worker/protocol.hpp>
+#include <goldseal/workflow/shared/model_spec.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The files that describe a network: what its weights alone do not say. They are digested when it is sealed and looked
+// at again when it is judged, without PyTorch.
+namespace goldseal {
+
+/// The options of a Python factory whose values name a file or a directory that is there: by a slash, an ending or the
+/// option's own name (`directory`, `config_path`), so that a word such as `mode=train` is never taken for one.
+[[nodiscard]] std::vector<std::string> path_options(const ModelSpec& model);
+
+/// What a seal records of the files around the network: of the directories and files that its factory's options name,
+/// of the checkpoint's directory where that is a model's, and of the sources that the worker named.
+[[nodiscard]] std::vector<FileRecord> description_records(const ModelSpec& model, const std::filesystem::path& checkpoint,
+                                                          const std::vector<SourceFile>& sources,
+                                                          const std::filesystem::path& seal);
+
+/// Where the sealed files are to be looked for when they are not where the seal says.
+struct DescriptionPlaces {
+  std::filesystem::path seal;
+  std::optional<std::filesystem::path> checkpoint;  ///< given in place of the sealed one, with its own directory
+  const ModelSpec* model = nullptr;                 ///< given in place of the sealed one; its options name other paths
+};
+
+[[nodiscard]] std::vector<DescriptionObservation> observe_descriptions(const ModelRecord& sealed,
+                                                                       const DescriptionPlaces& places);
+
+}  // namespace goldseal

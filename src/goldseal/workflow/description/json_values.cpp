@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// A configuration is kept value by value, so that a report can say which one differs. The manifest stays small: long
+// values, lists and large tables are kept as digests.
+#include <goldseal/workflow/description/json_values.hpp>
+
+#include <goldseal/base/sha256.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace goldseal {
+namespace {
+
+using Json = nlohmann::json;
+using Values = std::map<std::string, std::string>;
+
+constexpr int k_most_depth = 32;
+constexpr std::size_t k_most_members = 48;  // of an object that is taken apart: a vocabulary has thousands
+constexpr std::size_t k_longest = 96;       // of a value that is kept as it is
+constexpr std::size_t k_most_values = 256;  // of a file
+
+// They change with who writes the file, and no network is built by them.
+constexpr std::array<std::string_view, 7> k_of_the_writer{
+    "transformers_version", "_name_or_path", "name_or_path", "_commit_hash", "_diffusers_version", "__version__",
+    "_sentence_transformers_version"};
+
+bool is_of_the_writer(std::string_view key) {
+  return std::ranges::find(k_of_the_writer, key) != k_of_the_writer.end();
+}
+
+std::string text_of(const Json& value) {
+  auto text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() <= k_longest) return text;
+  return fmt::format("sha256 {}", to_hex(sha256(std::as_bytes(std::span(text)))));
+}
+
+// Keys with dots in them are told from paths by quotes.
+std::string joined(const std::string& prefix, const std::string& key) {
+  const auto part = key.find('.') == std::string::npos ? key : fmt::format("\"{}\"", key);
+  return prefix.empty() ? part : fmt::format("{}.{}", prefix, part);
+}
+
+class Flattener {
+ public:
+  void add(const Json& object, const std::string& prefix) {
+    for (const auto& [key, value] : object.items()) {
+      if (prefix.empty() && is_of_the_writer(key)) continue;
+      const auto name = joined(prefix, key);
+      const bool apart = value.is_object() && !value.empty() && value.size() <= k_most_members &&
+                         m_values.size() + value.size() <= k_most_values;
+      if (apart) {
+        add(value, name);
+      } else if (m_values.size() < k_most_values) {
+        m_values[name] = text_of(value);
+      } else {
+        m_rest[name] = value;
+      }
+    }
+  }
+
+  Values take() {
+    if (!m_rest.empty()) m_values["…"] = text_of(m_rest);
+    return std::move(m_values);
+  }
+
+ private:
+  Values m_values;
+  Json m_rest = Json::object();
+};
+
+}  // namespace
+
+std::optional<Values> json_values(std::string_view text) {
+  if (text.size() > k_most_json_bytes) return std::nullopt;
+  bool deep = false;
+  const auto bounded = [&](int depth, Json::parse_event_t, Json&) {
+    deep = deep || depth > k_most_depth;
+    return !deep;
+  };
+  const auto document = Json::parse(text, bounded, false);
+  if (deep || document.is_discarded() || !document.is_object()) return std::nullopt;
+  Flattener flattener;
+  flattener.add(document, "");
+  return flattener.take();
+}
+
+}  // namespace goldseal

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+namespace goldseal {
+
+/// Whether a directory is a model's, as transformers, diffusers, timm and sentence-transformers write it: a file beside
+/// the weights says what network they are of.
+[[nodiscard]] bool is_model_directory(const std::filesystem::path& directory);
+
+/// The files of such a directory that say how its network is built and fed: configurations, tokenizers, processors, and
+/// the code that it brings (`*.py`); of a directory of parts (`modules.json`, `model_index.json`) those of each part
+/// too. Sorted; no weights.
+[[nodiscard]] std::vector<std::filesystem::path> description_files(const std::filesystem::path& directory);
+
+}  // namespace goldseal

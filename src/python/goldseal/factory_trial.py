@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a factory builds the network that is being sealed: tried where a wrong one can still be mended."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import torch
+from torch import nn
+
+from .worker.dtypes import name_of
+from .worker.network import find_state_entries
+from .worker.python_builder import literal, unwrapped
+
+# A larger network is not built a second time in a training process that cannot build on the meta device.
+_MOST_BYTES = 1 << 30
+
+Shapes = Dict[str, Tuple[str, Tuple[int, ...]]]
+
+_tried: Dict[Tuple[str, Tuple[Tuple[str, Any], ...]], Optional[str]] = {}
+
+
+class _Wrong(Exception):
+    """The factory does not build the network; the text says why, and what to give instead."""
+
+
+def objection_to(spec: str, module: nn.Module, keeping: Callable[[], Any]) -> Optional[str]:
+    """Why `spec` (`python:package.module:callable?key=value`) does not build `module` on another machine; None where it
+    does, or where that is not known. Asked again only where the spec or the network has changed. `keeping()` is a context
+    in which the factory may draw random numbers without changing those of the training."""
+    wanted = _shapes(module)
+    key = (spec, tuple(sorted(wanted.items())))
+    if key not in _tried:
+        _tried.clear()
+        try:
+            _tried[key] = _objection(spec, module, wanted, keeping)
+        except _Wrong as wrong:
+            _tried[key] = str(wrong)
+    return _tried[key]
+
+
+def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[], Any]) -> Optional[str]:
+    source, _, query = spec[len("python:") :].partition("?")
+    function = _find(source)
+    options = dict(part.split("=", 1) for part in query.split("&") if "=" in part)
+    with keeping():
+        built = _build(function, {name: literal(text) for name, text in options.items()}, source, module)
+    if built is None:
+        return None
+    if not isinstance(built, nn.Module):
+        raise _Wrong(f"{source} returns {type(built).__qualname__}; it must return the torch.nn.Module")
+    return _difference(source, _shapes(unwrapped(built)), wanted)
+
+
+def _shapes(module: nn.Module) -> Shapes:
+    return {
+        entry.name: (name_of(entry.place.get().dtype), tuple(entry.place.get().shape))
+        for entry in find_state_entries(module)
+        if entry.persistent
+    }
+
+
+def _find(source: str) -> Callable[..., Any]:
+    module_name, colon, attribute = source.partition(":")
+    if not colon or not attribute:
+        left, dot, right = source.rpartition(".")
+        hint = f"; did you mean {left}:{right}?" if dot else ""
+        raise _Wrong(f"expected package.module:callable, found {source}{hint}")
+    found: Any = _module(module_name, source)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            near = difflib.get_close_matches(part, [name for name in dir(found) if not name.startswith("_")], 1)
+            hint = f"; did you mean {module_name}:{near[0]}?" if near else ""
+            raise _Wrong(f"the module {module_name} has no {attribute}{hint}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise _Wrong(f"{source} is a {type(found).__name__}; it must be callable")
+    return found
+
+
+def _module(name: str, source: str) -> Any:
+    """The running script under its own name is not imported again: that would train once more."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    spec = getattr(main, "__spec__", None)
+    own = {os.path.splitext(os.path.basename(path))[0]} if path else set()
+    own |= {spec.name} if spec is not None else set()
+    if name == "__main__":
+        raise _Wrong(f"{source}: another process has no __main__ with it; give a module's function")
+    if name in own and name not in sys.modules:
+        return main
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        if name == missing or name.startswith(missing + "."):
+            near = difflib.get_close_matches(name, [one for one in sys.modules if not one.startswith("_")], 1)
+            hint = f"; did you mean {near[0]}:{source.partition(':')[2]}?" if near else ""
+            raise _Wrong(f"there is no module {missing}{hint}") from None
+        raise _Wrong(f"importing {name} needs the module {missing}, which is not installed") from None
+    except Exception as error:
+        raise _Wrong(f"importing {name} raised {type(error).__name__}: {error}") from None
+
+
+def _build(function: Callable[..., Any], arguments: Dict[str, Any], source: str, module: nn.Module) -> Any:
+    """On the meta device where the factory allows it; else as it is, where that is small. None: not tried."""
+    built = _built_on_meta(function, arguments)
+    if built is not None:
+        return built
+    size = sum(tensor.numel() * tensor.element_size() for tensor in module.parameters())
+    if size > _MOST_BYTES:
+        return None
+    try:
+        return function(**arguments)
+    except Exception as error:
+        raise _Wrong(f"{source} raised {type(error).__name__}: {error}{_keyword_hint(function, error)}") from None
+
+
+def _built_on_meta(function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
+    """Names and shapes need no memory. None where PyTorch (before 2.0) or the code cannot do that."""
+    if not hasattr(torch.device, "__enter__"):
+        return None
+    try:
+        with torch.device("meta"):
+            return function(**arguments)
+    except Exception:
+        return None
+
+
+def _keyword_hint(function: Callable[..., Any], error: Exception) -> str:
+    """`got an unexpected keyword argument 'wdth'`: the one that was meant."""
+    import inspect
+
+    text = str(error)
+    if not isinstance(error, TypeError) or "unexpected keyword argument" not in text:
+        return ""
+    given = text.rpartition("argument ")[2].split("'")[1] if "'" in text else ""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ""
+    near = difflib.get_close_matches(given, names, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _difference(source: str, built: Shapes, wanted: Shapes) -> Optional[str]:
+    if built == wanted:
+        return None
+    inner = _prefix(built, wanted)
+    if inner:
+        return (
+            f"{source} builds the inner network: `{inner}` is missing from its names ({next(iter(built))} in place of "
+            f"{inner}{next(iter(built))}). Name what builds the module that you seal, or seal model.{inner.rstrip('.')}"
+        )
+    outer = _prefix(wanted, built)
+    if outer:
+        return f"{source} builds a network around the one that you seal: its names begin with `{outer}`. Seal that one, or name the inner one"
+    parts: List[str] = []
+    for name in wanted:
+        if name in built and built[name] != wanted[name]:
+            parts.append(f"{name} is {_shown(built[name])} in what it builds and {_shown(wanted[name])} in the model")
+            break
+    missing = [name for name in wanted if name not in built]
+    more = [name for name in built if name not in wanted]
+    if missing:
+        parts.append(f"it lacks {missing[0]}{_and_more(missing)}")
+    if more:
+        parts.append(f"it has {more[0]}{_and_more(more)}, which the model has not")
+    return f"{source} builds another network than the one that you seal: {'; '.join(parts)}. Give the arguments that it was built with (factory=)"
+
+
+def _prefix(inner: Shapes, outer: Shapes) -> str:
+    """What stands before every name of the inner network in the outer one's."""
+    if not inner or len(inner) != len(outer):
+        return ""
+    name = next(iter(inner))
+    for candidate in outer:
+        if candidate.endswith("." + name):
+            prefix = candidate[: -len(name)]
+            if {prefix + one: value for one, value in inner.items()} == outer:
+                return prefix
+    return ""
+
+
+def _shown(entry: Tuple[str, Tuple[int, ...]]) -> str:
+    return f"{entry[0]} {list(entry[1])}"
+
+
+def _and_more(names: List[str]) -> str:
+    return f", and {len(names) - 1} more" if len(names) > 1 else ""
