@@ -114,6 +114,27 @@ HookReport judge_seal(const std::filesystem::path& seal, const LiveModule& modul
   }
 }
 
+std::filesystem::path seal_of(const std::filesystem::path& checkpoint, const SealOptions& options) {
+  return options.seal.empty() ? std::filesystem::path(checkpoint).replace_extension(".seal") : options.seal;
+}
+
+bool is_seal(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path / "manifest.toml", ignored) && !std::filesystem::is_symlink(path, ignored);
+}
+
+// The seal of the checkpoint that is written over does not stay beside the new one as if it were its own. Empty where
+// there is none.
+std::filesystem::path set_aside(const std::filesystem::path& seal) {
+  if (!is_seal(seal)) return {};
+  auto aside = seal;
+  aside += ".before";
+  std::error_code error;
+  if (is_seal(aside)) std::filesystem::remove_all(aside, error);
+  std::filesystem::rename(seal, aside, error);
+  return error ? std::filesystem::path() : aside;
+}
+
 HookReport seal_checkpoint(ModuleNetwork& network, const LiveModule& module, const std::filesystem::path& checkpoint,
                            const NamedTensors& inputs, const SealOptions& options) {
   const worker::PrivateDirectory directory;
@@ -121,8 +142,7 @@ HookReport seal_checkpoint(ModuleNetwork& network, const LiveModule& module, con
   NamedTensors plain;
   for (const auto& [name, tensor] : inputs) plain.emplace_back(name, tensor.detach().to(at::kCPU).contiguous());
   worker::write_tensor_file(file.string(), plain);
-  auto seal = options.seal;
-  if (seal.empty()) seal = std::filesystem::path(checkpoint).replace_extension(".seal");
+  const auto seal = seal_of(checkpoint, options);
   std::vector<std::string> arguments{"capture",
                                      checkpoint.string(),
                                      "--model",
@@ -154,6 +174,7 @@ HookReport save(const LiveModule& module, const std::filesystem::path& checkpoin
   named.inputs.clear();
   for (const auto& [name, tensor] : inputs) named.inputs.push_back(name);
   ModuleNetwork network(named, false);
+  const auto earlier = set_aside(seal_of(checkpoint, options));
   write_checkpoint(network, checkpoint);
   HookReport report;
   try {
@@ -161,6 +182,8 @@ HookReport save(const LiveModule& module, const std::filesystem::path& checkpoin
   } catch (const std::exception& error) {
     report = without_verdict(error);
   }
+  std::error_code ignored;
+  if (report && !earlier.empty()) std::filesystem::remove_all(earlier, ignored);
   if (!report) std::cerr << "goldseal: " << checkpoint.string() << " was saved and not sealed\n" << report.text << '\n';
   return report;
 }
