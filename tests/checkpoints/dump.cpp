@@ -2,6 +2,7 @@
 // What goldseal's checkpoint library does, as JSON, for scripts that compare it with PyTorch. Each prints its result,
 // or the error with exit code 1.
 //   checkpoint_dump FILE [ENTRY]                    the tensor table with digests
+//   checkpoint_dump --show FILE [ENTRY]             the same as `inspect` opens it, with what no state dict holds
 //   checkpoint_dump --convert IN OUT STRIP [DTYPE]
 //   checkpoint_dump --match FILE NETWORK            the names of FILE matched with those of NETWORK's state dict
 //   checkpoint_dump --diff A B
@@ -24,7 +25,7 @@ namespace {
 using nlohmann::json;
 
 json describe(const goldseal::Checkpoint& checkpoint, const goldseal::Digests& digests) {
-  json result = {{"container", checkpoint.container},   {"entry", checkpoint.entry},
+  json result = {{"container", to_string(checkpoint.container)}, {"entry", checkpoint.entry},
                  {"candidates", checkpoint.candidates}, {"notes", json::object()},
                  {"tensors", json::object()},           {"order", json::array()}};
   for (const auto& note : checkpoint.notes) result["notes"][note.rule] = note.message;
@@ -82,7 +83,32 @@ json diff(const std::vector<std::string>& arguments) {
       {"equal", difference.equal}, {"only_a", difference.only_a}, {"only_b", difference.only_b}, {"changed", changed}};
 }
 
+json show(const std::vector<std::string>& arguments) {
+  const auto checkpoint = goldseal::open_checkpoint(
+      arguments.at(1), {.entry = arguments.size() > 2 ? arguments[2] : "", .show_all = true});
+  auto result = describe(checkpoint, goldseal::digest_everything(checkpoint));
+  result["subclasses"] = json::object();
+  for (const auto& tensor : checkpoint.subclass_tensors) {
+    result["subclasses"][tensor.name] = {
+        {"class", tensor.type}, {"what", tensor.what}, {"shape", tensor.shape}, {"parts", tensor.parts}};
+  }
+  result["objects"] = json::object();
+  for (const auto& object : checkpoint.objects)
+    result["objects"][object.path] = {{"class", object.type}, {"what", object.what}};
+  result["extra_state"] = json::object();
+  for (const auto& state : checkpoint.extra_states) result["extra_state"][state.name] = state.what;
+  result["packed"] = json::object();
+  for (const auto& weight : summarize(checkpoint).packed) {
+    json entries = json::array();
+    for (const auto part : weight.parts) entries.push_back(checkpoint.tensors[part].name);
+    result["packed"][weight.name] = {{"scheme", weight.scheme->id}, {"entries", entries}};
+  }
+  result["metadata"] = checkpoint.metadata;
+  return result;
+}
+
 json run(const std::vector<std::string>& arguments) {
+  if (arguments.at(0) == "--show") return show(arguments);
   if (arguments.at(0) == "--convert") return convert(arguments);
   if (arguments.at(0) == "--match") return match(arguments);
   if (arguments.at(0) == "--diff") return diff(arguments);

@@ -60,6 +60,23 @@ def compare(path, expected, *arguments):
     return found
 
 
+def show(path, *arguments):
+    """What `inspect` sees of it."""
+    return dump("--show", str(path), *arguments)
+
+
+def refused(path, kind, *parts, without=()):
+    """Asserts that goldseal makes no state dict of the file, and says why and what to do in these words."""
+    found = dump(path).get("error")
+    assert found and found["kind"] == kind, (kind, found)
+    text = found["message"] + " | " + found["remedy"]
+    for part in parts:
+        assert part in text, f"{part!r} not in {text!r}"
+    for part in without:
+        assert part not in text, f"{part!r} in {text!r}"
+    return found
+
+
 def temporary_directory():
     return tempfile.TemporaryDirectory(prefix="goldseal-")
 

@@ -61,7 +61,7 @@ void use(const Checkpoint& checkpoint) {
 
 void open_file(std::string_view bytes) {
   const MemoryFile file(bytes);
-  use(open_checkpoint(file.path(), {.any_entry = true}));
+  use(open_checkpoint(file.path(), {.show_all = true}));
 }
 
 /// The pickle alone, with storages that are whatever it asks for: reaches what a checksum guards in an archive.
@@ -71,7 +71,8 @@ void read_pickle(std::string_view bytes) {
   Checkpoint checkpoint;
   checkpoint.files.push_back(std::make_shared<const MappedFile>(file.path()));
   ByteReader reader("fuzz", as_bytes(bytes));
-  const pickle::Rules rules{.torchscript = !bytes.empty() && bytes.size() % 2 == 0};
+  const bool torchscript = !bytes.empty() && bytes.size() % 2 == 0;
+  const pickle::Rules rules{.torchscript = torchscript, .foreign = !torchscript};
   const auto document = pickle::read("fuzz", reader, rules);
   const auto find = [](const pickle::StorageId& id) {
     if (id.bytes > k_storage.size()) throw Error(ErrorKind::malformed, "fuzz", "no such storage");
@@ -80,7 +81,7 @@ void read_pickle(std::string_view bytes) {
   if (rules.torchscript) {
     pickle::read_module_state(document, "fuzz", find, checkpoint);
   } else {
-    pickle::read_state_dict(document, "fuzz", find, {.any_entry = true}, checkpoint);
+    pickle::read_state_dict(document, "fuzz", find, {.show_all = true}, checkpoint);
   }
   use(checkpoint);
 }
@@ -147,7 +148,7 @@ void read_index(std::string_view bytes) {
   (void)k_prepared;
   const auto path = k_directory.path() / "model.safetensors.index.json";
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  use(open_checkpoint(path, {.any_entry = true}));
+  use(open_checkpoint(path, {.show_all = true}));
 }
 
 /// What torch.save makes of a tensor [2, 2].
@@ -171,7 +172,7 @@ void read_distcp(std::string_view bytes) {
   (void)k_prepared;
   const auto path = k_directory.path() / ".metadata";
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  use(open_checkpoint(path, {.any_entry = true}));
+  use(open_checkpoint(path, {.show_all = true}));
 }
 
 /// A cfg, beside weights of a fixed size.

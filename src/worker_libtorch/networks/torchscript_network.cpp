@@ -39,6 +39,12 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
     throw Refusal(RefusalKind::unsupported, text, path,
                   "the archive needs a newer LibTorch than " TORCH_VERSION
                   ", or a library that registers the operator: use the version that wrote it, or export again here");
+  if (has(text, "required keyword attribute 'value' is undefined"))
+    throw Refusal(RefusalKind::unsupported,
+                  "the archive was saved after torch.jit.optimize_for_inference: its weights became oneDNN constants, "
+                  "which PyTorch saves without their values and cannot load (" +
+                      text.substr(0, 200) + ")",
+                  path, "export the module before optimize_for_inference");
   if (has(text, "maximum supported version"))
     throw Refusal(RefusalKind::unsupported, text, path, "the archive needs a newer LibTorch than " TORCH_VERSION);
   if (has(text, "PytorchStreamReader") || has(text, "failed finding"))

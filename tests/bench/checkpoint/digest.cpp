@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto before = own_memory();
-  const auto checkpoint = goldseal::open_checkpoint(argv[1], {.any_entry = true});
+  const auto checkpoint = goldseal::open_checkpoint(argv[1], {.show_all = true});
   if (goldseal::summarize(checkpoint).tensors == 0) return 1;
   std::printf("%ld\n", own_memory() - before);
   const long rounds = std::strtol(argv[2], nullptr, 10);

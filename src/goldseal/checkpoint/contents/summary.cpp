@@ -132,6 +132,36 @@ void advise_on_packed_weights(const Checkpoint& checkpoint, CheckpointSummary& s
                             "listed: the digest of the whole file vouches for them"});
 }
 
+std::vector<PackedWeight> find_packed(const Checkpoint& checkpoint) {
+  std::vector<PackingEntry> entries;
+  entries.reserve(checkpoint.tensors.size());
+  for (const auto& tensor : checkpoint.tensors) entries.push_back({tensor.name, tensor.dtype, tensor.shape});
+  return find_packed_weights(entries);
+}
+
+void advise_on_packing(CheckpointSummary& summary) {
+  for (const auto& group : group_by_scheme(summary.packed)) {
+    summary.advice.push_back(
+        {"quantized." + std::string(group.scheme->id),
+         fmt::format("{} weights are {}, each several entries: a network with plain weights cannot take them; {}",
+                     format_count(group.weights), group.scheme->what, group.scheme->remedy)});
+  }
+}
+
+void advise_on_flat_shards(const Checkpoint& checkpoint, CheckpointSummary& summary) {
+  const auto is_flat = [](const Tensor& tensor) {
+    return tensor.name.ends_with("_flat_param") || tensor.name.ends_with("flat_param") ||
+           tensor.name.ends_with("_flat_param_0");
+  };
+  const auto found = std::ranges::find_if(checkpoint.tensors, is_flat);
+  if (found == checkpoint.tensors.end()) return;
+  summary.advice.push_back(
+      {"fsdp.flat-shards", fmt::format("{} is one rank's piece of many parameters laid end to end (FSDP, "
+                                       "LOCAL_STATE_DICT): save with StateDictType.FULL_STATE_DICT on the training "
+                                       "machines",
+                                       escape_unprintable(found->name))});
+}
+
 NonFinite count_non_finite(const Checkpoint& checkpoint, const Tensor& tensor) {
   NonFinite result{tensor.name, 0, 0};
   std::vector<double> values;
@@ -169,6 +199,9 @@ CheckpointSummary summarize(const Checkpoint& checkpoint) {
   advise_on_locations(summary);
   advise_on_precision(summary);
   advise_on_packed_weights(checkpoint, summary);
+  summary.packed = find_packed(checkpoint);
+  advise_on_packing(summary);
+  advise_on_flat_shards(checkpoint, summary);
   return summary;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/checkpoint/packing/packing.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <cstddef>
@@ -40,6 +41,7 @@ struct CheckpointSummary {
   std::vector<std::string> wrapper_segments;     ///< that occur in the names: `module`
   std::string naming;                            ///< the code base whose names these are; empty for none known
   std::string needs;                             ///< what it takes to load the file: `torch 1.6 or newer`
+  std::vector<PackedWeight> packed;              ///< weights that a library stores as several entries
   std::vector<Note> advice;  ///< what will trouble whoever loads the file with PyTorch, and the way around it
   ModuleNode root;
 };

@@ -28,7 +28,7 @@ std::optional<std::uint64_t> least_size(const std::string& path, std::span<const
   if (!head || !head->name.ends_with("data.pkl")) return std::nullopt;
   try {
     ByteReader reader(path, bytes.subspan(head->begin), head->begin);
-    const auto document = pickle::read(path, reader);
+    const auto document = pickle::read(path, reader, {.foreign = true});
     auto total = head->begin + reader.position();
     std::unordered_map<std::string_view, std::uint64_t> storages;
     for (const auto persistent : document.persistents()) {
@@ -57,7 +57,7 @@ Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOption
   auto archive = read_zip(path, file->bytes());
   const auto has = [&](std::string_view name) { return archive.find(name) != nullptr; };
   if (has("archive_format")) return read_pt2(std::move(file), std::move(archive));
-  if (has("data.pkl") && has("constants.pkl")) return read_torchscript(std::move(file), std::move(archive));
+  if (has("data.pkl") && has("constants.pkl")) return read_torchscript(std::move(file), std::move(archive), options);
   if (has("data.pkl")) return read_torch_zip(std::move(file), std::move(archive), options);
   if (is_npz(archive)) return read_npz(std::move(file), archive);
   if (archive.by_name.contains("serialized_exported_program.json"))
@@ -76,7 +76,7 @@ Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOption
 Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOptions& options) {
   auto file = std::make_shared<const MappedFile>(path);
   if (as_text(file->bytes()).starts_with(k_zip_magic)) return read_archive(std::move(file), options);
-  if (is_safetensors(file->bytes())) return read_safetensors(std::move(file));
+  if (is_safetensors(file->bytes())) return read_safetensors(std::move(file), options);
   if (is_torch_legacy(file->bytes())) return read_torch_legacy(std::move(file), options);
   if (is_darknet_weights(file->bytes())) return read_darknet_weights(std::move(file), options.darknet_cfg);
   refuse_content(*file);

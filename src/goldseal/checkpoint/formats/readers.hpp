@@ -23,13 +23,14 @@ namespace goldseal {
 [[nodiscard]] bool is_torch_legacy(std::span<const std::byte> bytes);
 
 /// A file in the format of huggingface/safetensors.
-[[nodiscard]] Checkpoint read_safetensors(std::shared_ptr<const MappedFile> file);
+[[nodiscard]] Checkpoint read_safetensors(std::shared_ptr<const MappedFile> file, const OpenOptions& options);
 
 /// True where the file begins like a safetensors file: a plausible header length and `{`.
 [[nodiscard]] bool is_safetensors(std::span<const std::byte> bytes);
 
 /// A TorchScript archive: the tensors among its modules' attributes, under their dotted paths, and its constants.
-[[nodiscard]] Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive archive);
+[[nodiscard]] Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive archive,
+                                          const OpenOptions& options);
 
 /// The weights in a torch.export archive (.pt2) of torch 2.8 and newer.
 [[nodiscard]] Checkpoint read_pt2(std::shared_ptr<const MappedFile> file, ZipArchive archive);

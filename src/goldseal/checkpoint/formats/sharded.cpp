@@ -3,7 +3,8 @@
 //
 //   {"metadata": {"total_size": N}, "weight_map": {TENSOR: FILE, …}}
 //
-// and beside it the files, safetensors or torch.save's.
+// and beside it the files, safetensors or torch.save's. The index decides which file counts for a tensor; loaders that
+// read every file whole take what else lies in them, the last one's where several hold a name.
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
@@ -12,6 +13,7 @@
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -20,6 +22,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -48,6 +51,7 @@ class ShardedReader {
         fail(fmt::format("tensor '{}' is not in {}, where the index says it is", escape_unprintable(tensor),
                          escape_unprintable(shard)));
     }
+    note_superseded();
     m_checkpoint.files.push_back(m_index);
     m_checkpoint.entries.push_back({".", m_checkpoint.tensors.size(), true});
     return std::move(m_checkpoint);
@@ -58,11 +62,13 @@ class ShardedReader {
     if (m_index->size() > k_index_limit) fail(fmt::format("an index of {}", format_bytes(m_index->size())));
     WeightMap map;
     try {
-      // Names that are there twice would shadow each other.
+      // What is there twice would be read as either, by one loader or another.
       std::set<std::string> seen;
+      std::set<std::string> sections;
       const auto unique = [&](int depth, json::parse_event_t event, const json& value) {
-        if (event == json::parse_event_t::key && depth == 2 && !seen.insert(value.get<std::string>()).second) {
-          fail(fmt::format("the index names '{}' twice", escape_unprintable(value.get<std::string>())));
+        if (event == json::parse_event_t::key && depth <= 2 &&
+            !(depth == 1 ? sections : seen).insert(value.get<std::string>()).second) {
+          refuse_twice(value.get<std::string>(), depth == 1);
         }
         if (event == json::parse_event_t::object_end && depth == 1) seen.clear();
         return true;
@@ -96,7 +102,7 @@ class ShardedReader {
   std::filesystem::path beside(const std::string& shard) const { return m_index->path().parent_path() / shard; }
 
   void add_shard(const std::string& name, const WeightMap& map) {
-    auto shard = open_checkpoint_file(beside(name), {.entry = m_options.entry, .any_entry = m_options.any_entry});
+    auto shard = open_checkpoint_file(beside(name), {.entry = m_options.entry, .show_all = m_options.show_all});
     const auto first_file = m_checkpoint.files.size();
     const auto first_storage = m_checkpoint.storages.size();
     if (m_checkpoint.tensors.empty()) m_checkpoint.big_endian = shard.big_endian;
@@ -116,13 +122,48 @@ class ShardedReader {
       m_checkpoint.notes.push_back({note.rule, fmt::format("{}: {}", escape_unprintable(name), note.message)});
     for (auto& tensor : shard.tensors) {
       const auto place = map.find(tensor.name);
-      if (place == map.end() || place->second != name)
-        fail(fmt::format("{} holds tensor '{}', of which the index does not say so", escape_unprintable(name),
-                         escape_unprintable(tensor.name)));
+      if (place == map.end() || place->second != name) {
+        auto& list = place == map.end() ? m_unnamed : m_stale;
+        list.push_back(fmt::format("{} in {}", escape_unprintable(tensor.name), escape_unprintable(name)));
+        continue;
+      }
       m_found.insert(tensor.name);
       tensor.storage += first_storage;
       m_checkpoint.tensors.push_back(std::move(tensor));
     }
+  }
+
+  /// Tensors of the files that do not count.
+  void note_superseded() {
+    const auto first = [](const std::vector<std::string>& list) {
+      constexpr std::size_t k_most = 4;
+      const std::vector<std::string> shown(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(
+                                                                            std::min(list.size(), k_most)));
+      return fmt::format("{}{}", fmt::join(shown, ", "), list.size() > k_most ? " …" : "");
+    };
+    if (!m_stale.empty()) {
+      m_checkpoint.notes.push_back(
+          {"index.stale-copies",
+           fmt::format("{} tensors lie in a second file too, where the index does not look: {}; the indexed ones are "
+                       "read here, and loaders that read whole files take either",
+                       m_stale.size(), first(m_stale))});
+    }
+    if (!m_unnamed.empty()) {
+      m_checkpoint.notes.push_back(
+          {"index.unnamed-tensors",
+           fmt::format("{} tensors that the index does not name: {}; they are left out here, and loaders that read "
+                       "whole files take them",
+                       m_unnamed.size(), first(m_unnamed))});
+    }
+  }
+
+  [[noreturn]] void refuse_twice(const std::string& name, bool section) const {
+    throw Error(ErrorKind::unsupported, m_path,
+                section ? fmt::format("the index has two entries '{}': one loader takes the first, another the last",
+                                      escape_unprintable(name))
+                        : fmt::format("the index names '{}' twice: one loader takes the first, another the last",
+                                      escape_unprintable(name)),
+                "write the index anew, with each name once");
   }
 
   [[noreturn]] void fail(std::string message) const {
@@ -134,6 +175,8 @@ class ShardedReader {
   std::string m_path;
   Checkpoint m_checkpoint;
   std::set<std::string> m_found;
+  std::vector<std::string> m_stale;    // in a file other than the index says
+  std::vector<std::string> m_unnamed;  // by the index
 };
 
 }  // namespace

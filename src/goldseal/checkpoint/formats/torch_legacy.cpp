@@ -48,7 +48,7 @@ class LegacyReader {
     if (m_reader.text(k_protocol.size()) != k_protocol) m_reader.fail("the legacy format's protocol is not 1001");
     read_system();
     const auto at = m_reader.offset();
-    const auto document = pickle::read(m_path, m_reader);
+    const auto document = pickle::read(m_path, m_reader, {.foreign = true});
     const auto where = at_byte(m_path, at);
     for (const auto persistent : document.persistents()) {
       const auto id = pickle::read_storage_id(document, persistent, where);

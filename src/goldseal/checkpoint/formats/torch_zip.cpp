@@ -20,7 +20,7 @@ Checkpoint read_torch_zip(std::shared_ptr<const MappedFile> file, ZipArchive arc
   Checkpoint checkpoint;
   ArchiveRecords records(std::move(file), std::move(archive), Container::Kind::torch_zip, checkpoint);
   std::string where;
-  const auto document = records.pickle("data.pkl", {}, where);
+  const auto document = records.pickle("data.pkl", {.foreign = true}, where);
   const auto find = [&](const pickle::StorageId& id) { return records.storage("data", id); };
   pickle::read_state_dict(document, where, find, options, checkpoint);
   records.finish({});

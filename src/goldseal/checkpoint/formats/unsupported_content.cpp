@@ -38,7 +38,9 @@ constexpr std::array k_signatures{
               "torch.save writes none: distrust a checkpoint packed so; unpack it to look inside"},
     Signature{"Rar!"sv, "a rar archive", k_unpack},
     Signature{"\x89HDF\r\n\x1a\n"sv, "an HDF5 file (Keras weights, .h5)", k_export},
-    Signature{"GGUF"sv, "a GGUF file (llama.cpp)", k_export},
+    Signature{"GGUF"sv, "a GGUF file (llama.cpp): weights packed in its own way",
+              "take the checkpoint that it was made from; or dequantise it with the gguf package (GGUFReader, "
+              "gguf.quants.dequantize) and save the weights with safetensors"},
     Signature{"\x93NUMPY"sv, "one numpy array (.npy)", "a checkpoint needs names: save a .npz, or safetensors"},
     Signature{"\x7f"
               "ELF"sv,

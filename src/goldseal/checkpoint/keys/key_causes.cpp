@@ -246,7 +246,11 @@ Guess flattened_ema(const Case& c) {
 Guess nothing_in_common(const Case& c) {
   if (c.met() > 0) return std::nullopt;
   if (c.have.empty()) return Explanation{"the checkpoint holds no tensors", "save model.state_dict()"};
-  if (c.want.empty()) return Explanation{"the network has no tensors", "check how it is built"};
+  if (c.want.empty()) {
+    return Explanation{"the network has no tensors: either it is built without weights, or torch.jit.freeze made them "
+                       "constants of its code, into which no checkpoint can be loaded",
+                       "check how it is built; export a TorchScript archive unfrozen"};
+  }
   return Explanation{fmt::format("not one name in common: the checkpoint has {} …, the network {} …",
                                  escape_unprintable(c.have.front().name), escape_unprintable(c.want.front().name)),
                      "this is another network's checkpoint, or another code base's naming: check --model"};

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -54,6 +55,7 @@ class Interpreter {
  private:
   bool step();
   bool step_protocol4(std::uint8_t opcode);
+  bool step_foreign(std::uint8_t opcode);
   void check_protocol(unsigned protocol);
   void push_global();
   void push_global(std::uint64_t at, std::string_view module, std::string_view name);
@@ -64,10 +66,13 @@ class Interpreter {
   [[noreturn]] void refuse_opcode(std::uint8_t opcode) const;
   [[noreturn]] void refuse_globals(std::uint64_t offset);
 
+  bool admits_foreign();
+
   std::string_view m_file;
   ByteReader& m_reader;
   const Rules& m_rules;
   std::size_t m_begin;
+  bool m_foreign = false;  // the whole pickle was looked through for code, and has none
   Machine m_machine;
 };
 
@@ -181,7 +186,8 @@ bool Interpreter::step() {
       m_machine.get(m_reader.little<std::uint32_t>());
       break;
     default:
-      if (!m_rules.distributed || !step_protocol4(opcode)) refuse_opcode(opcode);
+      if (m_rules.distributed && step_protocol4(opcode)) break;
+      if (!m_rules.foreign || !step_foreign(opcode)) refuse_opcode(opcode);
   }
   return true;
 }
@@ -205,6 +211,32 @@ bool Interpreter::step_protocol4(std::uint8_t opcode) {
   }
 }
 
+/// What Python writes for objects and texts that no state dict holds, at protocols 2 and 3.
+bool Interpreter::step_foreign(std::uint8_t opcode) {
+  switch (opcode) {
+    case op::pop:
+      m_machine.drop_top();
+      return true;
+    case op::pop_mark:
+      m_machine.drop_group();
+      return true;
+    case op::long4:
+      m_machine.push_large_integer(m_reader.little<std::uint32_t>());
+      return true;
+    case op::bin_bytes:
+      m_machine.push_text(m_reader.little<std::uint32_t>());
+      return true;
+    case op::short_bin_bytes:
+      m_machine.push_text(m_reader.little<std::uint8_t>());
+      return true;
+    case op::bin_string:
+      m_machine.push_python2_text(m_reader.little<std::uint32_t>());
+      return true;
+    default:
+      return false;
+  }
+}
+
 void Interpreter::refuse_opcode(std::uint8_t opcode) const {
   const auto name = opcode_name(opcode);
   const auto what = name.empty() ? fmt::format("{:#04x}, which is none", opcode)
@@ -216,6 +248,22 @@ void Interpreter::refuse_opcode(std::uint8_t opcode) const {
 void Interpreter::refuse_globals(std::uint64_t offset) {
   m_reader.seek(m_begin);
   throw refusal(at_byte(m_file, offset), list_globals(m_reader.take(m_reader.remaining())));
+}
+
+/// Once for a pickle: one function that runs code, wherever it is, and nothing of it is taken.
+bool Interpreter::admits_foreign() {
+  if (!m_rules.foreign || m_foreign) return m_foreign;
+  const auto position = m_reader.position();
+  m_reader.seek(m_begin);
+  const auto globals = list_globals(m_reader.take(m_reader.remaining()));
+  m_reader.seek(position);
+  const auto is_code = [](const auto& global) {
+    const auto& [module, name] = global;
+    const bool known = find_global(module, name) != nullptr || find_enum_member(module, name) != nullptr;
+    return !known && runs_code(module, name);
+  };
+  m_foreign = std::ranges::none_of(globals, is_code);
+  return m_foreign;
 }
 
 void Interpreter::push_global() {
@@ -232,11 +280,12 @@ void Interpreter::push_stack_global() {
 
 void Interpreter::push_global(std::uint64_t at, std::string_view module, std::string_view name) {
   Global global{module, name, find_global(module, name)};
-  if (global.known == nullptr && m_rules.distributed) global.known = find_enum_member(module, name);
+  if (global.known == nullptr && (m_rules.distributed || (m_rules.foreign && admits_foreign())))
+    global.known = find_enum_member(module, name);
   const bool admitted =
       (m_rules.torchscript && (module == "__torch__" || module.starts_with("__torch__."))) ||
       (m_rules.distributed && module.starts_with("torch.distributed.") && name.find('.') == std::string_view::npos);
-  if (global.known == nullptr && !admitted) refuse_globals(at);
+  if (global.known == nullptr && !admitted && (!admits_foreign() || runs_code(module, name))) refuse_globals(at);
   m_machine.push_global(global);
 }
 

@@ -28,7 +28,9 @@ enum class Kind : std::uint8_t {
   dict,
   global,      ///< a class or function, by module and name
   persistent,  ///< a persistent id, which torch uses for storages
-  call,        ///< of a global with arguments, perhaps with a state and items set afterwards; nothing was called
+  /// Of a global with arguments, perhaps with a state and items set afterwards; nothing was called. Where a pickle calls
+  /// what another call returned, its global has no name.
+  call,
 };
 
 /// A pickle as a tree of symbols. Nothing in it was called, imported or built. Text is borrowed from the pickle.
@@ -92,11 +94,14 @@ struct Rules {
   bool torchscript = false;  ///< classes under `__torch__`, built by NEWOBJ, as TorchScript archives hold
   /// Protocol 4, and classes of torch.distributed with the members of its enums, as its checkpoints' metadata holds.
   bool distributed = false;
+  /// Classes and functions that are on no list stay symbols, for whoever says what the file is; those that would run
+  /// code are refused all the same.
+  bool foreign = false;
 };
 
 /// Reads one pickle up to its STOP and leaves the reader behind it. Throws Error{malformed} where it breaks the format
-/// or uses an opcode outside the list, and Error{unsupported}, which lists them, where it needs classes or functions
-/// that are not on the list of pickle_globals.hpp.
+/// or uses an opcode outside the list, and for functions that run code; Error{unsupported}, which lists them, where it
+/// needs other classes or functions that are neither on the list of pickle_globals.hpp nor admitted by the rules.
 [[nodiscard]] Document read(std::string_view file, ByteReader& reader, const Rules& rules = {});
 
 }  // namespace goldseal::pickle

@@ -22,6 +22,9 @@ enum class Role {
   rebuild_sparse_tensor,
   rebuild_nested_tensor,
   rebuild_meta_tensor,
+  rebuild_wrapper_subclass,  ///< of a subclass that is made of other tensors: torchao's, DTensor
+  rebuild_device_tensor,     ///< of a device without storages that torch.save knows, over a tensor on the CPU
+  rebuild_numpy_tensor,      ///< likewise, over a numpy array
   tensor_class,
   storage_class,  ///< of a fixed element type
   untyped_storage,
@@ -41,7 +44,7 @@ struct KnownGlobal {
   bool weights_only = true;  ///< torch.load(weights_only=True) admits it
 };
 
-/// A class or function as a pickle names it; `known` is null for one that only TorchScript's rules admit.
+/// A class or function as a pickle names it; `known` is null for one that is on no list, and that only rules admit.
 struct Global {
   std::string_view module;
   std::string_view name;

@@ -15,6 +15,11 @@ namespace goldseal::pickle {
 namespace op {
 inline constexpr std::uint8_t mark = '(';
 inline constexpr std::uint8_t stop = '.';
+inline constexpr std::uint8_t pop = '0';
+inline constexpr std::uint8_t pop_mark = '1';
+inline constexpr std::uint8_t bin_bytes = 'B';
+inline constexpr std::uint8_t short_bin_bytes = 'C';
+inline constexpr std::uint8_t bin_string = 'T';
 inline constexpr std::uint8_t none = 'N';
 inline constexpr std::uint8_t bin_int = 'J';
 inline constexpr std::uint8_t bin_int1 = 'K';
@@ -46,6 +51,7 @@ inline constexpr std::uint8_t tuple3 = 0x87;
 inline constexpr std::uint8_t new_true = 0x88;
 inline constexpr std::uint8_t new_false = 0x89;
 inline constexpr std::uint8_t long1 = 0x8a;
+inline constexpr std::uint8_t long4 = 0x8b;
 // Of protocol 4, only in the metadata of torch.distributed.checkpoint.
 inline constexpr std::uint8_t short_bin_unicode = 0x8c;
 inline constexpr std::uint8_t stack_global = 0x93;

@@ -164,16 +164,30 @@ void Machine::push_global(const Global& global) {
   push(add(Kind::global, globals.size() - 1));
 }
 
+/// ('storage', …), or ('module', CLASS, FILE, SOURCE), by which the legacy format names the class of a module.
 void Machine::push_persistent() {
-  const auto id = add(Kind::persistent, pop());
+  const auto value = pop();
+  const auto parts = m_document.kind(value) == Kind::tuple ? m_document.items(value) : std::span<const Id>();
+  const bool names_class = parts.size() == 4 && m_document.kind(parts[0]) == Kind::text &&
+                           m_document.text(parts[0]) == "module" && m_document.kind(parts[1]) == Kind::global;
+  if (names_class) return push(parts[1]);
+  const auto id = add(Kind::persistent, value);
   m_document.m_persistents.push_back(id);
   push(id);
+}
+
+bool Machine::is_foreign_call(Id id) const {
+  return m_document.kind(id) == Kind::call && m_document.global(m_document.callee(id)).known == nullptr;
 }
 
 void Machine::push_call(bool construct) {
   const auto at = m_reader.offset() - 1;
   const auto arguments = pop();
-  const auto callee = pop();
+  auto callee = pop();
+  if (is_foreign_call(callee)) {  // functools.partial(…)(), by which Python pickles __new__ with keywords
+    push_global({});
+    callee = pop();
+  }
   if (m_document.kind(callee) != Kind::global) fail_at(at, "the pickle calls a value that is no class or function");
   if (m_document.kind(arguments) != Kind::tuple) fail_at(at, "the pickle calls with arguments that are no tuple");
   const auto& global = m_document.global(callee);
@@ -193,7 +207,12 @@ void Machine::require_enum_member(std::uint64_t at, Id arguments) const {
   const bool fits = items.size() == 2 && m_document.kind(items[0]) == Kind::global &&
                     m_document.global(items[0]).known == nullptr && m_document.kind(items[1]) == Kind::text &&
                     !m_document.text(items[1]).starts_with('_');
-  if (!fits) fail_at(at, "the pickle calls getattr for something else than the member of an enum of torch.distributed");
+  if (!fits) {
+    throw Error(ErrorKind::malformed, at_byte(m_file, at),
+                "the file asks Python to import and run getattr for something else than the member of an enum: that is "
+                "code, not weights",
+                "do not load it with torch.load; take the file from a source that you trust");
+  }
 }
 
 void Machine::build() {
@@ -210,8 +229,8 @@ void Machine::build() {
 }
 
 void Machine::set_items(Id target, std::span<const Id> pairs) {
-  const bool plain_record = m_document.is_call(target, Role::record);
-  if (!m_document.is_mapping(target) && !plain_record)
+  const bool object = m_document.is_call(target, Role::record) || is_foreign_call(target);
+  if (!m_document.is_mapping(target) && !object)
     m_reader.fail("the pickle sets an item on a value that is no dict");
   if (pairs.size() % 2 != 0) m_reader.fail("the pickle sets a key without a value");
   auto& items = m_document.m_containers[m_document.m_values[target].payload].items;
@@ -219,7 +238,8 @@ void Machine::set_items(Id target, std::span<const Id> pairs) {
 }
 
 void Machine::append(Id target, std::span<const Id> values) {
-  if (m_document.kind(target) != Kind::list && !m_document.is_call(target, Role::record)) {
+  const bool object = m_document.is_call(target, Role::record) || is_foreign_call(target);
+  if (m_document.kind(target) != Kind::list && !object) {
     m_reader.fail("the pickle appends to a value that is no list");
   }
   auto& items = m_document.m_containers[m_document.m_values[target].payload].items;
@@ -248,6 +268,13 @@ void Machine::append_marked() {
   const std::vector<Id> values(marked().begin(), marked().end());
   drop_marked();
   append(top(), values);
+}
+
+void Machine::drop_top() { (void)pop(); }
+
+void Machine::drop_group() {
+  (void)marked();
+  drop_marked();
 }
 
 void Machine::put(std::size_t index) {

@@ -48,6 +48,10 @@ class Machine {
   void append_marked();
   void set_top();
   void set_marked();
+  /// Takes the top value off, or all above the last mark and the mark: how Python's pickler backs out of a tuple or call
+  /// that contains itself.
+  void drop_top();
+  void drop_group();
   void put(std::size_t index);
   void memoize() { put(m_memo.size()); }
   void get(std::size_t index);
@@ -72,6 +76,9 @@ class Machine {
   void append(Id target, std::span<const Id> values);
   void require_enum_member(std::uint64_t at, Id arguments) const;
   [[noreturn]] void fail_at(std::uint64_t offset, std::string message) const;
+
+  /// True for a call of what is on no list.
+  [[nodiscard]] bool is_foreign_call(Id id) const;
 
   std::string_view m_file;
   ByteReader& m_reader;

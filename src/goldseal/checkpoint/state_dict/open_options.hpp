@@ -9,8 +9,9 @@ namespace goldseal {
 struct OpenOptions {
   /// Which state dict of a wrapped checkpoint, `.` for the top level; empty: the only plausible one.
   std::string entry = {};
-  /// Where several are plausible: the largest, instead of an Error{usage} that lists them.
-  bool any_entry = false;
+  /// To look into the file: where several are plausible, the largest; what no network can be given (pieces of tensors,
+  /// tensors of subclasses, values of unknown classes) is listed and noted. Without it each is an error that says so.
+  bool show_all = false;
   /// The network that Darknet weights belong to: they are numbers without names or shapes.
   std::filesystem::path darknet_cfg = {};
 };

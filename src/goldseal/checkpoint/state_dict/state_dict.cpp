@@ -5,13 +5,18 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/state_dict/extra_state.hpp>
+#include <goldseal/checkpoint/state_dict/held_objects.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
 #include <goldseal/checkpoint/state_dict/tensor_rebuilder.hpp>
+#include <goldseal/checkpoint/state_dict/tensor_subclass.hpp>
+#include <goldseal/checkpoint/state_dict/training_layouts.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <unordered_set>
@@ -28,6 +33,11 @@ class StateDictReader {
 
   void run(const OpenOptions& options) {
     const auto entries = find_or_make_entries();
+    judge_layout(entries, options);
+    if (has_foreign(m_document)) m_objects = find_objects(m_document);
+    if (!m_objects.empty()) judge_objects(entries, options);
+    if (const auto told = explain_entries(entries); !told.empty())
+      m_checkpoint.notes.push_back({"state-dict.averaged", told});
     const auto& chosen = choose_entry(entries, m_where, options);
     for (const auto& entry : entries) {
       m_checkpoint.entries.push_back(entry.candidate);
@@ -35,6 +45,7 @@ class StateDictReader {
     }
     if (chosen.candidate.entry != ".") m_checkpoint.entry = chosen.candidate.entry;
     read_entry(chosen.id);
+    judge_subclasses(chosen, options);
     note_objects();
   }
 
@@ -62,6 +73,9 @@ class StateDictReader {
   std::string name_of(Id key) const;
   void add_tensor(const std::string& name, Id id);
   void note_objects();
+  void judge_layout(const std::vector<Entry>& entries, const OpenOptions& options);
+  void judge_objects(const std::vector<Entry>& entries, const OpenOptions& options);
+  void judge_subclasses(const Entry& chosen, const OpenOptions& options);
 
   [[noreturn]] void fail(std::string message) const {
     throw Error(ErrorKind::malformed, m_where, std::move(message), "take the file from its source again");
@@ -74,8 +88,47 @@ class StateDictReader {
   std::unordered_set<std::string> m_names;
   std::vector<std::string> m_other_values;
   std::vector<std::string> m_unsupported;
+  std::vector<HeldObject> m_objects;
+  std::vector<SubclassTensor> m_subclasses;
+  std::vector<Tensor> m_parts;  // of tensors of subclasses
   std::size_t m_visited = 0;
 };
+
+/// The one that the options mean, before it is sure that there is one.
+const Entry* likely_entry(const std::vector<Entry>& entries, const OpenOptions& options) {
+  const auto meant = [&](const Entry& entry) {
+    return options.entry.empty() ? entry.candidate.plausible : entry.candidate.entry == options.entry;
+  };
+  const auto found = std::ranges::find_if(entries, meant);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+void StateDictReader::judge_layout(const std::vector<Entry>& entries, const OpenOptions& options) {
+  const auto layout = find_training_layout(m_document, likely_entry(entries, options));
+  if (!layout) return;
+  if (!options.show_all || entries.empty())
+    throw Error(ErrorKind::unsupported, m_where, layout->message, layout->remedy);
+  m_checkpoint.notes.push_back({layout->rule, fmt::format("{}; {}", layout->message, layout->remedy)});
+}
+
+/// Values of classes on no list: whoever wants a state dict is told how to save one without them. What is asked for by
+/// name or to be shown is read.
+void StateDictReader::judge_objects(const std::vector<Entry>& entries, const OpenOptions& options) {
+  auto error = objects_error(m_document, m_where, m_objects, likely_entry(entries, options));
+  if (!options.show_all || entries.empty()) throw Error(std::move(error));
+  m_checkpoint.notes.push_back({"pickle.foreign-objects", fmt::format("{}; {}", error.message(), error.remedy())});
+  m_checkpoint.objects = m_objects;
+}
+
+void StateDictReader::judge_subclasses(const Entry& chosen, const OpenOptions& options) {
+  if (m_subclasses.empty()) return;
+  const auto count = m_checkpoint.tensors.size() + m_subclasses.size();
+  if (!options.show_all) refuse_subclasses(m_where, m_subclasses, count, chosen.subscript);
+  m_checkpoint.notes.push_back(
+      {"state-dict.subclasses", describe_subclasses(m_subclasses, count, chosen.subscript)});
+  std::ranges::move(m_parts, std::back_inserter(m_checkpoint.tensors));
+  m_checkpoint.subclass_tensors = std::move(m_subclasses);
+}
 
 /// A file that holds one tensor and nothing else, torch.save(tensor), is a state dict of one nameless place.
 std::vector<Entry> StateDictReader::find_or_make_entries() const {
@@ -101,6 +154,10 @@ void StateDictReader::report_left_out() {
     m_checkpoint.notes.push_back({std::string(rule), fmt::format("{} {}: {}{}", count, what, fmt::join(names, ", "),
                                                                  count > k_most ? " …" : "")});
   };
+  std::vector<std::string> extra;
+  for (const auto& state : m_checkpoint.extra_states)
+    extra.push_back(fmt::format("{} ({})", escape_unprintable(state.name), state.what));
+  report("state-dict.extra-state", "values of modules' extra state are no tensors", extra);
   report("state-dict.other-values", "entries of the state dict are no tensors and are left out", m_other_values);
   report("state-dict.unsupported-tensors", "tensors are of a kind that goldseal does not read and are left out",
          m_unsupported);
@@ -116,6 +173,8 @@ void StateDictReader::read_items(Id id) {
     const auto value = items[i + step - 1];
     if (is_tensor(m_document, value)) {
       add_tensor(name, value);
+    } else if (is_extra_state(name)) {
+      m_checkpoint.extra_states.push_back(describe_extra_state(m_document, name, value));
     } else {
       m_other_values.push_back(escape_unprintable(name));
     }
@@ -166,6 +225,10 @@ std::string StateDictReader::name_of(Id key) const {
 }
 
 void StateDictReader::add_tensor(const std::string& name, Id id) {
+  if (is_subclass(m_document, id)) {
+    m_subclasses.push_back(read_subclass(m_document, m_tensors, name, id, m_parts));
+    return;
+  }
   if (auto tensor = m_tensors.rebuild(name, id)) {
     m_checkpoint.tensors.push_back(std::move(*tensor));
   } else {

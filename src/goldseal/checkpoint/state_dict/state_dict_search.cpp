@@ -6,6 +6,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/state_dict/same_tensors.hpp>
+#include <goldseal/checkpoint/state_dict/training_layouts.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -34,6 +35,9 @@ bool is_rebuild(Role role) {
     case Role::rebuild_sparse_tensor:
     case Role::rebuild_nested_tensor:
     case Role::rebuild_meta_tensor:
+    case Role::rebuild_wrapper_subclass:
+    case Role::rebuild_device_tensor:
+    case Role::rebuild_numpy_tensor:
       return true;
     default:
       return false;
@@ -45,26 +49,33 @@ class EntryFinder {
   explicit EntryFinder(const Document& document) : m_document(document) {}
 
   std::vector<Entry> run() {
-    visit(m_document.root(), "", 0);
+    visit(m_document.root(), {}, 0);
     mark_same_weights();
     return std::move(m_entries);
   }
 
  private:
+  /// Where a value is: dotted, and as Python reaches it.
+  struct Path {
+    std::string dotted;
+    std::string subscript;
+    [[nodiscard]] std::string entry() const { return dotted.empty() ? "." : dotted; }
+  };
+
   /// Tensors of the largest plausible entry at or below the value.
-  std::size_t visit(Id id, const std::string& path, int depth);
-  std::size_t visit_children(Id id, const std::string& path, int depth);
+  std::size_t visit(Id id, const Path& path, int depth);
+  std::size_t visit_children(Id id, const Path& path, int depth);
   std::size_t count_direct(Id id) const;
   std::size_t count_all(Id id, int depth);
   bool has_numbered_groups(Id id) const;
-  void add_repeated(Id id, const std::string& path);
+  void add_repeated(Id id, const Path& path);
   void mark_same_weights();
 
   bool is_mapping(Id id) const { return m_document.is_mapping(id); }
   bool is_container(Id id) const { return is_mapping(id) || m_document.kind(id) == Kind::list; }
   std::size_t step(Id id) const { return is_mapping(id) ? 2 : 1; }
   Id value(Id id, std::size_t i) const { return m_document.items(id)[i + step(id) - 1]; }
-  std::string child_path(Id id, const std::string& path, std::size_t i) const;
+  Path child_path(Id id, const Path& path, std::size_t i) const;
 
   const Document& m_document;
   std::vector<Entry> m_entries;
@@ -97,21 +108,23 @@ std::size_t EntryFinder::count_all(Id id, int depth) {
   return count;
 }
 
-std::string EntryFinder::child_path(Id id, const std::string& path, std::size_t i) const {
+EntryFinder::Path EntryFinder::child_path(Id id, const Path& path, std::size_t i) const {
   auto name = std::to_string(i);
+  auto subscript = fmt::format("[{}]", i);
   if (is_mapping(id)) {
     const auto key = m_document.items(id)[i];
     if (m_document.kind(key) == Kind::text) name = m_document.text(key);
     if (m_document.kind(key) == Kind::integer) name = std::to_string(m_document.integer(key));
+    subscript = subscript_of(m_document, key);
   }
-  return path.empty() ? name : fmt::format("{}.{}", path, name);
+  return {path.dotted.empty() ? name : fmt::format("{}.{}", path.dotted, name), path.subscript + subscript};
 }
 
-std::size_t EntryFinder::visit(Id id, const std::string& path, int depth) {
+std::size_t EntryFinder::visit(Id id, const Path& path, int depth) {
   if (!is_container(id) || depth > k_depth_limit) return 0;
   if (has_numbered_groups(id)) {
     if (const auto all = count_all(id, depth); all > 0)
-      m_entries.push_back({{path.empty() ? "." : path, all, false}, id});
+      m_entries.push_back({{path.entry(), all, false}, id, path.subscript});
     return 0;
   }
   if (!m_seen.insert(id).second) {
@@ -120,7 +133,8 @@ std::size_t EntryFinder::visit(Id id, const std::string& path, int depth) {
   }
   const auto direct = count_direct(id);
   const auto place = m_entries.size();
-  if (direct > 0) m_entries.push_back({{path.empty() ? "." : path, direct, !is_bookkeeping(path)}, id});
+  if (direct > 0)
+    m_entries.push_back({{path.entry(), direct, !is_bookkeeping(path.dotted)}, id, path.subscript});
   const auto nested = visit_children(id, path, depth);
   if (direct == 0 || !m_entries[place].candidate.plausible) return nested;
   if (nested > direct) {
@@ -131,7 +145,7 @@ std::size_t EntryFinder::visit(Id id, const std::string& path, int depth) {
   return direct;
 }
 
-std::size_t EntryFinder::visit_children(Id id, const std::string& path, int depth) {
+std::size_t EntryFinder::visit_children(Id id, const Path& path, int depth) {
   std::size_t largest = 0;
   for (std::size_t i = 0; i < m_document.items(id).size(); i += step(id)) {
     if (!is_container(value(id, i))) continue;
@@ -141,10 +155,10 @@ std::size_t EntryFinder::visit_children(Id id, const std::string& path, int dept
 }
 
 /// The very same dict under another name.
-void EntryFinder::add_repeated(Id id, const std::string& path) {
+void EntryFinder::add_repeated(Id id, const Path& path) {
   const auto first = std::ranges::find(m_entries, id, &Entry::id);
   if (first == m_entries.end() || ++m_repeated > k_repeat_limit) return;
-  m_entries.push_back({{path, first->candidate.tensors, false, first->candidate.entry}, id});
+  m_entries.push_back({{path.dotted, first->candidate.tensors, false, first->candidate.entry}, id, path.subscript});
 }
 
 /// Another dict of the same tensors: which of the two is opened makes no difference.
@@ -167,7 +181,7 @@ void EntryFinder::mark_same_weights() {
 std::string describe(const std::vector<Entry>& entries, bool plausible_only) {
   constexpr std::size_t k_most = 8;
   std::vector<std::string> rows;
-  for (const auto& [candidate, id] : entries) {
+  for (const auto& [candidate, id, subscript] : entries) {
     if (plausible_only && !candidate.plausible) continue;
     rows.push_back(
         fmt::format("{} ({} tensors)", escape_unprintable(candidate.entry), format_count(candidate.tensors)));
@@ -207,6 +221,16 @@ bool is_tensor(const Document& document, Id id) {
   return known != nullptr && is_rebuild(known->role);
 }
 
+std::string subscript_of(const Document& document, Id key) {
+  if (document.kind(key) == Kind::integer) return fmt::format("[{}]", document.integer(key));
+  std::string quoted;
+  for (const char c : escape_unprintable(document.kind(key) == Kind::text ? document.text(key) : "…")) {
+    if (c == '\'') quoted += '\\';
+    quoted += c;
+  }
+  return fmt::format("['{}']", quoted);
+}
+
 std::vector<Entry> find_entries(const Document& document) { return EntryFinder(document).run(); }
 
 const Entry& choose_entry(const std::vector<Entry>& entries, const std::string& where, const OpenOptions& options) {
@@ -222,13 +246,17 @@ const Entry& choose_entry(const std::vector<Entry>& entries, const std::string& 
     ++plausible;
     if (best == nullptr || entry.candidate.tensors > best->candidate.tensors) best = &entry;
   }
+  if (best == nullptr && options.show_all)
+    best = &*std::ranges::max_element(entries, {}, [](const Entry& entry) { return entry.candidate.tensors; });
   if (best == nullptr) {
     throw Error(ErrorKind::usage, where, fmt::format("the file holds no weights, only {}", describe(entries, false)),
                 "choose one with --entry, if that is what you want");
   }
-  if (plausible > 1 && !options.any_entry) {
+  if (plausible > 1 && !options.show_all) {
+    const auto told = explain_entries(entries);
     throw Error(ErrorKind::usage, where, fmt::format("the file holds several state dicts: {}", describe(entries, true)),
-                fmt::format("choose one: --entry {}", escape_unprintable(best->candidate.entry)));
+                fmt::format("choose one: --entry {}{}", escape_unprintable(best->candidate.entry),
+                            told.empty() ? "" : fmt::format(" ({})", told)));
   }
   return *best;
 }

@@ -16,6 +16,7 @@ namespace goldseal::pickle {
 struct Entry {
   Candidate candidate;
   Id id = 0;
+  std::string subscript = {};  ///< how Python reaches it from the loaded file: `['model'][0]`
 };
 
 /// True where the value is a tensor of any kind.
@@ -23,6 +24,9 @@ struct Entry {
 
 /// True for a name under which training scripts keep what is not weights: `optimizer`, `lr_scheduler`.
 [[nodiscard]] bool is_bookkeeping(std::string_view path);
+
+/// How Python reaches a value of a container: `['model']`, `[0]`.
+[[nodiscard]] std::string subscript_of(const Document& document, Id key);
 
 /// Every state dict of a document, outermost first. A mapping and one nested in it are never both plausible: the one
 /// with more tensors is.

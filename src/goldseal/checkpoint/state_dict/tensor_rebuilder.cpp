@@ -31,8 +31,12 @@ TensorRebuilder::TensorRebuilder(const Document& document, const std::string& wh
 }
 
 std::optional<Tensor> TensorRebuilder::rebuild(std::string name, Id call) {
+  return rebuild(std::move(name), m_document.global(m_document.callee(call)), m_document.arguments(call));
+}
+
+std::optional<Tensor> TensorRebuilder::rebuild(std::string name, const Global& callee, Id arguments) {
   m_name = std::move(name);
-  auto tensor = read_tensor(m_document.global(m_document.callee(call)), m_document.arguments(call), 0);
+  auto tensor = read_tensor(callee, arguments, 0);
   if (tensor) tensor->name = m_name;
   return tensor;
 }
@@ -104,6 +108,10 @@ std::optional<Tensor> TensorRebuilder::read_tensor(const Global& callee, Id argu
       return read_parameter(tuple(arguments, 3, 4), depth);
     case Role::rebuild_from_type:
       return read_from_type(tuple(arguments, 4, 4), depth);
+    case Role::rebuild_device_tensor:
+      return read_device_tensor(tuple(arguments, 4, 4), depth);
+    case Role::rebuild_numpy_tensor:
+    case Role::rebuild_wrapper_subclass:
     case Role::rebuild_sparse_tensor:
     case Role::rebuild_nested_tensor:
     case Role::rebuild_meta_tensor:
@@ -120,6 +128,18 @@ std::optional<Tensor> TensorRebuilder::read_parameter(std::span<const Id> argume
   auto tensor = read_tensor(m_document.global(m_document.callee(inner)), m_document.arguments(inner), depth + 1);
   if (tensor) tensor->parameter = true;
   return tensor;
+}
+
+/// (tensor on the CPU, element type, device, requires_grad), as XLA's and other devices without storages are saved.
+std::optional<Tensor> TensorRebuilder::read_device_tensor(std::span<const Id> arguments, int depth) {
+  if (!is_tensor(m_document, arguments[0])) fail("a tensor of a device that holds no tensor");
+  const auto inner = arguments[0];
+  auto tensor = read_tensor(m_document.global(m_document.callee(inner)), m_document.arguments(inner), depth + 1);
+  const auto* const type =
+      m_document.kind(arguments[1]) == Kind::global ? m_document.global(arguments[1]).known : nullptr;
+  if (type == nullptr || type->role != Role::dtype) fail("a tensor of a device whose element type is none");
+  // PyTorch converts it on the way where they differ: other bytes than those in the file.
+  return tensor && tensor->dtype == *type->dtype ? tensor : std::nullopt;
 }
 
 std::optional<Tensor> TensorRebuilder::read_from_type(std::span<const Id> arguments, int depth) {

@@ -26,6 +26,8 @@ class TensorRebuilder {
 
   /// Nothing for a kind of tensor that is no strided view of a storage. Throws Error{malformed} with the name.
   [[nodiscard]] std::optional<Tensor> rebuild(std::string name, Id call);
+  /// The same for a function and its arguments.
+  [[nodiscard]] std::optional<Tensor> rebuild(std::string name, const Global& callee, Id arguments);
 
  private:
   /// A storage, where it is, and its number in the checkpoint once a tensor uses it.
@@ -40,6 +42,7 @@ class TensorRebuilder {
   std::optional<Tensor> read_tensor(const Global& callee, Id arguments, int depth);
   Tensor read_strided(std::span<const Id> arguments, bool typed_by_argument);
   std::optional<Tensor> read_parameter(std::span<const Id> arguments, int depth);
+  std::optional<Tensor> read_device_tensor(std::span<const Id> arguments, int depth);
   std::optional<Tensor> read_from_type(std::span<const Id> arguments, int depth);
   void check_hooks(Id id) const;
   bool has_lazy_bits(std::span<const Id> arguments, std::size_t at) const;

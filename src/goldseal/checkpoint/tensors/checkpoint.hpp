@@ -8,6 +8,7 @@
 #include <goldseal/base/sha256.hpp>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -64,6 +65,32 @@ struct RecordChecksum {
   std::string name;  ///< in the archive: `archive/data/0`
 };
 
+/// A tensor of the state dict that is no plain view of a storage: of a class that torchao, a training framework or the
+/// user's own code defines.
+struct SubclassTensor {
+  std::string name;
+  std::string type;  ///< its class: `torchao.quantization.Int8Tensor`
+  std::string what;  ///< in words: `one rank's part: shard 0 of 2 on dim 0; local [4, 8] of global [8, 8]`
+  std::optional<DType> dtype = std::nullopt;  ///< that it shows to code, where the file tells
+  std::vector<std::int64_t> shape = {};       ///< likewise
+  /// The tensors that it is made of, under their attributes' names: `fc.weight.qdata`. They are in Checkpoint::tensors.
+  std::vector<std::string> parts = {};
+};
+
+/// What a module's get_extra_state() gave, where it is no tensor.
+struct ExtraState {
+  std::string name;  ///< the key in the file: `fc._extra_state`
+  std::string what;  ///< `96 bytes`
+};
+
+/// A value beside the tensors that Python's code is needed for.
+struct HeldObject {
+  std::string path;  ///< in the file: `config`; `.` for the whole
+  std::string type;  ///< `omegaconf.dictconfig.DictConfig`
+  std::string what;  ///< `an OmegaConf configuration`
+  std::string subscript = {};  ///< how Python reaches it from the loaded file, `['config']`; empty where by attributes
+};
+
 /// A state dict among several in one file.
 struct Candidate {
   std::string entry;         ///< its path, `model` or `optimizer.state`; `.` for the top level
@@ -83,8 +110,12 @@ struct Checkpoint {
   bool packed_weights = false;  ///< quantized weights inside packed objects, which have no names and are not listed
   std::vector<std::string> candidates;  ///< other state dicts in the file: `ema`, `optimizer.state`
   std::vector<Candidate> entries;       ///< every state dict in the file, the one that was opened among them
+  std::vector<ExtraState> extra_states;          ///< of the state dict
+  std::vector<SubclassTensor> subclass_tensors;  ///< of the state dict; only where the contents alone were asked for
+  std::vector<HeldObject> objects;               ///< likewise
   std::vector<RecordChecksum> records;
   bool big_endian = false;
+  std::map<std::string, std::string> metadata;  ///< that a safetensors file holds about itself: `format`
   int format_version = 0;  ///< of a torch zip: its record `version`; 0 where the format has none
 
   [[nodiscard]] std::span<const std::byte> bytes(const Storage& storage) const;

@@ -126,11 +126,9 @@ bool is_numeric(DType dtype) {
     case DType::float8_e4m3fnuz:
     case DType::float8_e5m2fnuz:
     case DType::float8_e8m0fnu:
-    case DType::quint4x2:
-    case DType::quint2x4:
       return false;
     default:
-      return true;
+      return dtype < DType::quint4x2;  // what follows is packed, or PyTorch computes with none of it
   }
 }
 

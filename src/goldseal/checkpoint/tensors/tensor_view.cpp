@@ -11,17 +11,20 @@
 namespace goldseal {
 namespace {
 
-/// Elements in a byte of the packed types; 1 for all others.
-std::int64_t elements_per_byte(DType dtype) {
-  if (dtype == DType::quint4x2) return 2;
-  if (dtype == DType::quint2x4) return 4;
-  return 1;
-}
+bool is_float6(DType dtype) { return dtype == DType::float6_e2m3fn || dtype == DType::float6_e3m2fn; }
 
-/// ATen packs the sub-byte types row by row, each row filled up to a byte (empty_affine_quantized, new_qtensor).
+/// Several elements in a byte, or elements across bytes: a view of such a tensor has no address.
+bool is_packed(DType dtype) { return dtype == DType::quint4x2 || dtype == DType::quint2x4 || is_float6(dtype); }
+
+/// ATen packs its sub-byte types row by row, each row filled up to a byte (empty_affine_quantized, new_qtensor);
+/// safetensors' float6 is a run of bits, which must end with a byte.
 std::vector<std::int64_t> stored_shape(const Tensor& tensor) {
+  if (is_float6(tensor.dtype)) {
+    const auto bits = checked_multiply(checked_numel(tensor.shape).value_or(0), std::int64_t{6});
+    return {bits.value_or(0) / 8};
+  }
   auto shape = tensor.shape;
-  const auto per_byte = elements_per_byte(tensor.dtype);
+  const std::int64_t per_byte = tensor.dtype == DType::quint4x2 ? 2 : tensor.dtype == DType::quint2x4 ? 4 : 1;
   if (per_byte > 1 && !shape.empty()) shape.back() = shape.back() / per_byte + (shape.back() % per_byte != 0 ? 1 : 0);
   return shape;
 }
@@ -49,10 +52,10 @@ std::optional<std::uint64_t> tensor_bytes(const Tensor& tensor, std::uint64_t st
   const auto numel = checked_numel(stored_shape(tensor));
   const auto bytes = numel ? checked_multiply(*numel, item) : std::nullopt;
   if (!bytes || tensor.offset < 0 || !checked_numel(tensor.shape)) return std::nullopt;
-  if (elements_per_byte(tensor.dtype) > 1 && (tensor.offset != 0 || !is_contiguous(tensor))) return std::nullopt;
+  if (is_packed(tensor.dtype) && (tensor.offset != 0 || !is_contiguous(tensor))) return std::nullopt;
   if (*numel == 0) return 0;
   std::optional<std::int64_t> last = tensor.offset;
-  if (elements_per_byte(tensor.dtype) > 1) {
+  if (is_packed(tensor.dtype)) {
     last = *numel - 1;
   } else {
     for (std::size_t i = 0; last && i < tensor.shape.size(); ++i) {

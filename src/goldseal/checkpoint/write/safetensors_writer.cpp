@@ -3,6 +3,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/tensors/safetensors_limits.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,7 +14,9 @@ namespace goldseal {
 namespace {
 
 void require_writable(const TensorToWrite& tensor) {
-  if (safetensors_name(tensor.dtype)) return;
+  // A pair of 4-bit numbers has its two along the last dimension, and a scalar has none.
+  const bool lone_pair = tensor.dtype == DType::float4_e2m1fn_x2 && tensor.shape.empty();
+  if (safetensors_name(tensor.dtype) && !lone_pair) return;
   throw Error(ErrorKind::unsupported, "safetensors",
               fmt::format("tensor '{}' has the element type {}, which the format lacks",
                           escape_unprintable(tensor.name), to_string(tensor.dtype)),
@@ -32,7 +35,7 @@ std::string write_safetensors_header(std::span<const TensorToWrite> tensors,
   for (const auto& tensor : tensors) {
     require_writable(tensor);
     const nlohmann::ordered_json entry = {{"dtype", *safetensors_name(tensor.dtype)},
-                                          {"shape", tensor.shape},
+                                          {"shape", logical_shape(tensor.dtype, tensor.shape)},
                                           {"data_offsets", {position, position + tensor.bytes.size()}}};
     if (text.size() > 1) text += ',';
     text += nlohmann::json(tensor.name).dump() + ':' + entry.dump();
@@ -42,6 +45,13 @@ std::string write_safetensors_header(std::span<const TensorToWrite> tensors,
   constexpr std::size_t k_alignment = 8;
   text.resize((text.size() + k_alignment - 1) / k_alignment * k_alignment, ' ');
   const std::uint64_t size = text.size();
+  if (size > k_safetensors_header_limit) {
+    throw Error(ErrorKind::unsupported, "safetensors",
+                fmt::format("{} tensors under such names need a header of {} MB, and safetensors reads {} MB at most",
+                            format_count(tensors.size()), (size + 999'999) / 1'000'000,
+                            k_safetensors_header_limit / 1'000'000),
+                "write a .pth instead");
+  }
   std::string result(sizeof(size), '\0');
   std::memcpy(result.data(), &size, sizeof(size));
   return result + text;

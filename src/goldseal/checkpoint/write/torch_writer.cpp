@@ -156,6 +156,10 @@ class StateDictWriter {
 void write_torch_file(OutputFile& file, const std::string& root, std::span<const TorchTensor> tensors,
                       std::span<const TorchStorage> storages) {
   for (const auto& tensor : tensors) {
+    if (tensor.dtype == DType::float6_e2m3fn || tensor.dtype == DType::float6_e3m2fn) {
+      throw Error(ErrorKind::unsupported, escape_unprintable(tensor.name),
+                  fmt::format("PyTorch has no element type {}", to_string(tensor.dtype)), "write a .safetensors instead");
+    }
     if (!is_quantized(tensor.dtype)) continue;
     throw Error(ErrorKind::unsupported, escape_unprintable(tensor.name),
                 fmt::format("{} needs its scale and zero point beside its bytes", to_string(tensor.dtype)),

@@ -61,7 +61,7 @@ void write_weightless_torchscript(const std::filesystem::path& path, const std::
   const auto mapped = std::make_shared<const MappedFile>(path);
   const auto archive = open_archive(*mapped);
   const auto dropped =
-      saved_on_meta(archive) ? std::set<std::uint64_t>{} : storages_of(read_torchscript(mapped, archive), weights);
+      saved_on_meta(archive) ? std::set<std::uint64_t>{} : storages_of(read_torchscript(mapped, archive, {}), weights);
   ZipWriter zip(file);
   for (const auto& entry : archive.entries) {
     if (short_name(archive, entry).starts_with("extra/")) continue;

@@ -20,7 +20,7 @@ struct Options {
 
 Inspection inspect(const Options& options) {
   // Whoever looks wants to see what is there; which of several state dicts is meant is asked where it matters.
-  OpenOptions open{.entry = options.entry, .any_entry = true};
+  OpenOptions open{.entry = options.entry, .show_all = true};
   if (!options.model.empty()) open.darknet_cfg = parse_model_spec(options.model).darknet_cfg();
   auto checkpoint = open_checkpoint(options.checkpoint, open);
   auto summary = summarize(checkpoint);

@@ -17,6 +17,7 @@ json tensor_rows(const Checkpoint& checkpoint) {
     rows.push_back({{"name", tensor.name},
                     {"dtype", to_string(tensor.dtype)},
                     {"shape", tensor.shape},
+                    {"logical_shape", logical_shape(tensor.dtype, tensor.shape)},
                     {"strides", tensor.strides},
                     {"offset", tensor.offset},
                     {"storage", tensor.storage},
@@ -25,6 +26,42 @@ json tensor_rows(const Checkpoint& checkpoint) {
                     {"bytes", tensor_bytes(tensor)},
                     {"location", checkpoint.storages[tensor.storage].location}});
   }
+  return rows;
+}
+
+json packed_rows(const Checkpoint& checkpoint, const CheckpointSummary& summary) {
+  auto rows = json::array();
+  for (const auto& weight : summary.packed) {
+    auto entries = json::array();
+    for (const auto part : weight.parts) entries.push_back(checkpoint.tensors[part].name);
+    rows.push_back({{"name", weight.name}, {"scheme", weight.scheme->id}, {"entries", std::move(entries)}});
+  }
+  return rows;
+}
+
+json subclass_rows(const Checkpoint& checkpoint) {
+  auto rows = json::array();
+  for (const auto& tensor : checkpoint.subclass_tensors) {
+    rows.push_back({{"name", tensor.name},
+                    {"class", tensor.type},
+                    {"what", tensor.what},
+                    {"shape", tensor.shape},
+                    {"parts", tensor.parts}});
+    if (tensor.dtype) rows.back()["dtype"] = to_string(*tensor.dtype);
+  }
+  return rows;
+}
+
+json extra_state_rows(const Checkpoint& checkpoint) {
+  auto rows = json::array();
+  for (const auto& state : checkpoint.extra_states) rows.push_back({{"name", state.name}, {"what", state.what}});
+  return rows;
+}
+
+json object_rows(const Checkpoint& checkpoint) {
+  auto rows = json::array();
+  for (const auto& object : checkpoint.objects)
+    rows.push_back({{"path", object.path}, {"class", object.type}, {"what", object.what}});
   return rows;
 }
 
@@ -79,6 +116,11 @@ std::string inspection_json(const Inspection& inspection) {
                 {"wrapper_segments", summary.wrapper_segments},
                 {"naming", summary.naming},
                 {"needs", summary.needs},
+                {"metadata", checkpoint.metadata},
+                {"packed", packed_rows(checkpoint, summary)},
+                {"subclass_tensors", subclass_rows(checkpoint)},
+                {"objects", object_rows(checkpoint)},
+                {"extra_state", extra_state_rows(checkpoint)},
                 {"big_endian", checkpoint.big_endian},
                 {"format_version", checkpoint.format_version},
                 {"notes", note_rows(checkpoint.notes)},

@@ -73,6 +73,47 @@ void add_pieces(std::string& text, const Checkpoint& checkpoint) {
   if (count > 0) line(text, "in pieces", fmt::format("{} tensors, over several ranks' files", count));
 }
 
+void add_packed(std::string& text, const CheckpointSummary& summary) {
+  for (const auto& group : group_by_scheme(summary.packed)) {
+    line(text, "packed", fmt::format("{} weights in {} entries, {} the first: {}", format_count(group.weights),
+                                     format_count(group.entries), escape_unprintable(group.first), group.scheme->what));
+  }
+}
+
+/// Of tensors and values that are none of a state dict.
+void add_classes(std::string& text, const Checkpoint& checkpoint) {
+  for (const auto& tensor : checkpoint.subclass_tensors) {
+    line(text, "subclass",
+         fmt::format("{}: {}, {}{}, {}; made of {}", escape_unprintable(tensor.name), escape_unprintable(tensor.type),
+                     tensor.dtype ? fmt::format("{} ", to_string(*tensor.dtype)) : "", format_shape(tensor.shape),
+                     tensor.what, tensor.parts.empty() ? "no tensors" : escaped(tensor.parts)));
+  }
+  for (const auto& state : checkpoint.extra_states)
+    line(text, "extra state", fmt::format("{}: {}, not a tensor", escape_unprintable(state.name), state.what));
+  for (const auto& object : checkpoint.objects)
+    line(text, "object", fmt::format("{}: {}, {}", escape_unprintable(object.path), escape_unprintable(object.type),
+                                     object.what));
+}
+
+std::string metadata_of(const Checkpoint& checkpoint) {
+  constexpr std::size_t k_most = 60;
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : checkpoint.metadata) {
+    parts.push_back(fmt::format("{} {}", escape_unprintable(std::string_view(key).substr(0, k_most)),
+                                escape_unprintable(std::string_view(value).substr(0, k_most))));
+    if (value.size() > k_most) parts.back() += " …";
+    if (parts.size() == 8) break;
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+/// With the numbers that it holds, where PyTorch's shape counts pairs of them.
+std::string shape_text(const Tensor& tensor) {
+  const auto logical = logical_shape(tensor.dtype, tensor.shape);
+  return logical == tensor.shape ? format_shape(tensor.shape)
+                                 : fmt::format("{} (numbers {})", format_shape(tensor.shape), format_shape(logical));
+}
+
 void add_values(std::string& text, const std::vector<NonFinite>& rows) {
   if (rows.empty()) line(text, "values", "all finite");
   for (const auto& row : rows) {
@@ -102,10 +143,13 @@ std::string inspection_text(const Inspection& inspection) {
   line(text, "wrappers", escaped(summary.wrapper_segments));
   line(text, "naming", summary.naming);
   line(text, "needs", summary.needs);
+  line(text, "metadata", metadata_of(checkpoint));
   if (checkpoint.big_endian) line(text, "byte order", "big");
   if (checkpoint.files.size() > 1) line(text, "files", format_count(checkpoint.files.size()));
   add_pieces(text, checkpoint);
   add_tied(text, summary);
+  add_packed(text, summary);
+  add_classes(text, checkpoint);
   if (non_finite) add_values(text, *non_finite);
   add_notes(text, "note", checkpoint.notes);
   add_notes(text, "advice", summary.advice);
@@ -116,7 +160,7 @@ std::string inspection_text(const Inspection& inspection) {
   text += "\ntensors\n";
   for (const auto& tensor : checkpoint.tensors) {
     text += fmt::format("  {:<60} {:<9} {}\n", escape_unprintable(tensor.name), to_string(tensor.dtype),
-                        format_shape(tensor.shape));
+                        shape_text(tensor));
   }
   return text;
 }

@@ -15,6 +15,7 @@ from .perturbation import Transform
 from .refusal import Refusal, refusal_of
 
 _NEWER = ("Unknown builtin op", "Unknown type name", "object has no attribute or method", "maximum supported version")
+_ONEDNN = "required keyword attribute 'value' is undefined"  # torch.jit.optimize_for_inference left no values
 _DAMAGED = ("PytorchStreamReader", "failed finding", "not a ZIP archive", "constants.pkl")
 
 
@@ -25,6 +26,14 @@ def _load(path: str) -> Any:
     except Exception as error:
         refusal = refusal_of(error)
         text = str(error)
+        if _ONEDNN in text:
+            raise Refusal(
+                "unsupported",
+                "the archive was saved after torch.jit.optimize_for_inference: its weights became oneDNN constants, "
+                f"which PyTorch saves without their values and cannot load ({_ONEDNN})",
+                path,
+                "export the module before optimize_for_inference",
+            ) from None
         if any(part in text for part in _NEWER):
             remedy = f"the archive needs a newer PyTorch than {torch.__version__}: use the version that wrote it"
             raise Refusal("unsupported", refusal.message, path, remedy) from None

@@ -174,7 +174,7 @@ TEST_CASE("weights and their average beside each other must be chosen between") 
   CHECK(error.kind() == ErrorKind::usage);
   CHECK(error.message().find("model (1 tensors), ema (1 tensors)") != std::string::npos);
   CHECK(open_bytes(bytes, {.entry = "ema"}).entry == "ema");
-  CHECK(open_bytes(bytes, {.any_entry = true}).entry == "model");
+  CHECK(open_bytes(bytes, {.show_all = true}).entry == "model");
 }
 
 TEST_CASE("big-endian files are told by their record") {

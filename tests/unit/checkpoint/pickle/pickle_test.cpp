@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/pickle/pickle.hpp>
+#include <goldseal/checkpoint/pickle/pickle_refusal.hpp>
 
 #include "checkpoint/builders.hpp"
 
@@ -148,4 +149,56 @@ TEST_CASE("a storage class or tensor class is never called") {
   CHECK_THROWS_AS(parse(Pickle().global("torch", "Tensor").raw("K\x03\x85R").stop()), Error);
   CHECK_THROWS_AS(parse(Pickle().global("torch", "FloatStorage").raw("K\x03\x85R").stop()), Error);
   CHECK_THROWS_AS(parse(Pickle().global("torch", "Tensor").raw(")\x81").stop()), Error);
+}
+
+TEST_CASE("classes on no list stay symbols where they are admitted, and what runs code is refused all the same") {
+  const pickle::Rules foreign{.foreign = true};
+  const auto document = parse(
+      Pickle().raw("}(").text("a").global("project", "Config").raw(")\x81}").text("lr").raw("K\x01sbu").stop(), foreign);
+  const auto value = document.items(document.root())[1];
+  CHECK(document.kind(value) == pickle::Kind::call);
+  CHECK(document.global(document.callee(value)).known == nullptr);
+  CHECK(document.global(document.callee(value)).name == "Config");
+
+  for (const auto& [module, name] : std::vector<std::pair<const char*, const char*>>{
+           {"os", "system"}, {"posix", "system"}, {"builtins", "eval"}, {"io", "open"}, {"torch.hub", "load"},
+           {"operator", "attrgetter"}, {"importlib.util", "find_spec"}, {"numpy.f2py", "compile"}}) {
+    INFO(module << '.' << name);
+    // Behind a harmless class, and never called.
+    const auto error = refusal(Pickle().raw("(").global("project", "Config").global(module, name).raw("t").stop(), foreign);
+    CHECK(error.kind() == ErrorKind::malformed);
+    CHECK(error.message().find("import and run") != std::string::npos);
+  }
+  CHECK_FALSE(pickle::runs_code("code.models", "Net"));
+  CHECK_FALSE(pickle::runs_code("builtins", "max"));
+  CHECK(pickle::runs_code("code", "InteractiveInterpreter"));
+}
+
+TEST_CASE("getattr is the member of an enum of a user's class, never a way to a function") {
+  const pickle::Rules foreign{.foreign = true};
+  const auto member = Pickle().global("builtins", "getattr").global("project", "Color").text("red").raw("\x86R");
+  const auto document = parse(Pickle(member).stop(), foreign);
+  CHECK(document.is_call(document.root(), pickle::Role::enum_member));
+  CHECK(refusal(Pickle(member).raw(")R").stop(), foreign).kind() == ErrorKind::malformed);
+  const auto other = Pickle().global("builtins", "getattr").raw("K\x01").text("real").raw("\x86R").stop();
+  CHECK(refusal(other, foreign).message().find("that is code, not weights") != std::string::npos);
+}
+
+TEST_CASE("Python's detours for objects are followed where such objects are admitted") {
+  const pickle::Rules foreign{.foreign = true};
+  // A tuple that contains itself, the call of what functools.partial returned, and the legacy format's classes.
+  CHECK(parse("\x80\x02(K\x01K\x02"
+              "1K\x05.",
+              foreign)
+            .size() > 0);
+  CHECK(refusal("\x80\x02(K\x01K\x02"
+                "1K\x05.")
+            .message()
+            .find("POP_MARK") != std::string::npos);
+  const auto called = parse(Pickle().global("functools", "partial").raw(")R)R").stop(), foreign);
+  CHECK(called.global(called.callee(called.root())).name.empty());
+  const auto legacy =
+      parse(Pickle().raw("(").text("module").global("project", "Net").text("net.py").text("").raw("tQ)\x81").stop(), foreign);
+  CHECK(legacy.global(legacy.callee(legacy.root())).name == "Net");
+  CHECK(legacy.persistents().empty());
 }

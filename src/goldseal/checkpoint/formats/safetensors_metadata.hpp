@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/checkpoint/state_dict/open_options.hpp>
+#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+
+namespace goldseal {
+
+/// Holds what a safetensors file says about itself (`metadata`) against what is made of its tensors, and adds notes.
+/// Throws Error{unsupported} where they are pieces of tensors, unless `options` ask for the contents alone.
+void judge_safetensors_metadata(Checkpoint& checkpoint, const OpenOptions& options);
+
+}  // namespace goldseal
