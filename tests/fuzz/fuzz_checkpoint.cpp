@@ -7,7 +7,6 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/output_file.hpp>
 #include <goldseal/checkpoint/contents/summary.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>

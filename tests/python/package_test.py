@@ -54,6 +54,52 @@ class PackageTest(InDirectory):
         self.assertTrue(report, report)
         self.assertIn(("golden.float64", "pass"), [(finding.id, finding.status) for finding in report.findings])
 
+    def test_A1_a_seal_never_takes_the_place_of_the_checkpoint_or_of_what_is_no_seal(self):
+        model = trained()
+        for name in ("x.seal", "./y.seal"):
+            with self.assertWarnsRegex(goldseal.GoldsealWarning, "take the checkpoint's place"):
+                self.assertIsNone(goldseal.save(model.state_dict(), name, model=model, inputs=IMAGE))
+            self.assertEqual(list(torch.load(name)), list(model.state_dict()))
+        torch.save(model.state_dict(), "net.pth")
+        os.makedirs("runs/deep")
+        for path in ("runs/metrics.json", "runs/deep/manifest.toml"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("mine")
+        with open("file", "w", encoding="utf-8") as file:
+            file.write("mine")
+        for seal in ("runs/", "runs", "runs/deep", ".", "..", "file", "net.pth", os.getcwd()):
+            with self.assertRaises(goldseal.GoldsealError, msg=seal):
+                goldseal.seal(model, "net.pth", inputs=IMAGE, seal=seal, on_error="raise")
+        self.assertEqual(sorted(os.listdir("runs")), ["deep", "metrics.json"])
+        self.assertEqual(list(torch.load("net.pth")), list(model.state_dict()))
+        for path in ("runs/metrics.json", "runs/deep/manifest.toml", "file"):
+            with open(path, encoding="utf-8") as file:
+                self.assertEqual(file.read(), "mine")
+        # Epoch by epoch the seal is replaced.
+        for _ in range(2):
+            self.assertEqual(str(goldseal.seal(model, "net.pth", inputs=IMAGE, seal="runs/net.seal", on_error="raise")), "runs/net.seal")
+        self.assertEqual([name for name in os.listdir("runs") if name.endswith(".partial")], [])
+
+    def test_A21_what_takes_too_long_is_an_error_of_goldseal(self):
+        self.sealed()
+        with open("slow", "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nsleep 60\n")
+        os.chmod("slow", 0o755)
+        real = os.environ["GOLDSEAL_COMMAND"]
+        os.environ["GOLDSEAL_COMMAND"] = os.path.abspath("slow")
+        try:
+            with self.assertRaisesRegex(goldseal.GoldsealError, "did not end within"):
+                goldseal.verify("net.seal", timeout=-29)  # the command gets half a minute more than its own limit
+        finally:
+            os.environ["GOLDSEAL_COMMAND"] = real
+
+    def test_faults_16_an_output_named_metadata_is_refused_by_name(self):
+        model = networks.Net()
+        torch.save(model.state_dict(), "net.pth")
+        rename = lambda answer: {"__metadata__": answer["logits"]}
+        with self.assertRaisesRegex(goldseal.GoldsealError, "__metadata__"):
+            goldseal.seal(model, "net.pth", inputs=IMAGE, outputs=rename, on_error="raise")
+
     def test_the_seal_is_the_one_that_the_command_writes(self):
         self.sealed(factory=networks.Net, embed=False)
         command = [os.environ["GOLDSEAL_COMMAND"], "capture", "net.pth", "--model", "python:networks:Net", "--runtime",

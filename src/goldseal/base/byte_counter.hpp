@@ -10,6 +10,7 @@ namespace goldseal {
 struct ByteCounter {
   std::atomic<std::uint64_t> done{0};
   std::atomic<std::uint64_t> total{0};  ///< 0 until the pass has begun
+  std::atomic<bool> unwanted{false};    ///< set by the one who waits: the pass ends soon, by Error{interrupted}
 };
 
 }  // namespace goldseal

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/error.hpp>
 
+#include <goldseal/base/text.hpp>
+
 #include <fmt/format.h>
 
 #include <system_error>
@@ -22,15 +24,17 @@ std::string_view to_string(ErrorKind kind) {
       return "worker";
     case ErrorKind::interrupted:
       return "interrupted";
+    case ErrorKind::changed:
+      return "changed";
   }
   return "unknown";
 }
 
 Error::Error(ErrorKind kind, std::string where, std::string message, std::string remedy)
     : m_kind(kind),
-      m_where(std::move(where)),
-      m_message(std::move(message)),
-      m_remedy(std::move(remedy)),
+      m_where(bounded(std::move(where))),
+      m_message(bounded(std::move(message))),
+      m_remedy(bounded(std::move(remedy))),
       m_what(m_where.empty() ? m_message : fmt::format("{}: {}", m_where, m_message)) {}
 
 Error system_error(std::string where, std::string_view action, int errno_value, std::string remedy) {

@@ -15,11 +15,13 @@ enum class ErrorKind {
   unsupported,  ///< well-formed, but of a kind goldseal does not handle
   worker,       ///< a worker crashed, hung or broke the protocol
   interrupted,  ///< the user asked to stop (SIGINT, SIGTERM)
+  changed,      ///< a file was changed or replaced while it was read: neither damage nor a refusal
 };
 
 [[nodiscard]] std::string_view to_string(ErrorKind kind);
 
-/// The one exception type of goldseal. `where` is a file with its byte offset or line, or a process; it may be empty.
+/// The one exception type of goldseal. Texts of more than some thousand bytes, which a file or a model can bring about,
+/// are cut. `where` is a file with its byte offset or line, or a process; it may be empty.
 /// `remedy` says what to do; it may be empty.
 class Error : public std::exception {
  public:

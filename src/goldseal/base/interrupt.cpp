@@ -2,6 +2,7 @@
 #include <goldseal/base/interrupt.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/mapping_guard.hpp>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -36,7 +37,9 @@ void catch_interrupts() {
   action.sa_handler = goldseal_note_signal;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
   action.sa_handler = SIG_IGN;
-  ::sigaction(SIGPIPE, &action, nullptr);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) ::sigaction(signal, &action, nullptr);
+  action.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &action, nullptr);
 }
 
 int interrupting_signal() { return g_signal; }
@@ -44,6 +47,7 @@ int interrupt_descriptor() { return g_descriptor; }
 
 void throw_if_interrupted() {
   if (g_signal != 0) throw Error(ErrorKind::interrupted, "", "stopped on request; nothing was changed");
+  throw_if_cut();
 }
 
 void end_by_signal() {

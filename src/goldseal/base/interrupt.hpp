@@ -3,8 +3,8 @@
 
 namespace goldseal {
 
-/// From here on SIGINT, SIGTERM and SIGHUP are noted instead of ending the process, and SIGPIPE is ignored. Once, from
-/// main.
+/// From here on SIGINT, SIGTERM and SIGHUP are noted instead of ending the process; what SIGPIPE and SIGXFSZ tell of is
+/// told by the calls that fail, and children can be waited for, even where the caller ignores SIGCHLD. Once, from main.
 void catch_interrupts();
 
 /// The signal that asked to stop, 0 for none.
@@ -13,7 +13,8 @@ void catch_interrupts();
 /// Readable once there was one: for poll.
 [[nodiscard]] int interrupt_descriptor();
 
-/// Throws Error{interrupted} where a signal has asked to stop. Long loops call it.
+/// Throws Error{interrupted} where a signal has asked to stop, and what throw_if_cut throws. Long loops call it, and
+/// whoever is about to write, show or judge.
 void throw_if_interrupted();
 
 /// Ends the process by the signal that was noted, as the shell expects it.

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -20,6 +21,18 @@ unsigned available_processors() {
   if (::sched_getaffinity(0, sizeof(set), &set) != 0) return std::max(1U, std::thread::hardware_concurrency());
   return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
 }
+
+namespace {
+
+// Where the system gives no more threads (a limit of processes, no memory for a stack), those that there are do.
+void start_helpers(std::vector<std::jthread>& helpers, std::size_t count, const std::function<void()>& work) {
+  try {
+    for (std::size_t i = 0; i < count; ++i) helpers.emplace_back(work);
+  } catch (const std::system_error&) {
+  }
+}
+
+}  // namespace
 
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& task) {
   std::atomic<std::size_t> next{0};
@@ -37,10 +50,11 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& tas
       next = count;
     }
   };
+  if (count == 0) return;
   const auto threads = std::min<std::size_t>(available_processors(), count);
   {
     std::vector<std::jthread> helpers;
-    for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(drain);
+    start_helpers(helpers, threads - 1, drain);
     drain();
   }
   if (first_failure) std::rethrow_exception(first_failure);

@@ -78,16 +78,20 @@ void Progress::advance(std::uint64_t done) {
 
 void Progress::draw(Clock::time_point time) {
   const Standing standing{m_done, m_total, m_before, std::chrono::duration<double>(time - m_began).count()};
-  fmt::print(m_stream, "\r\x1b[K{}: {}", m_name, describe(standing, m_unit));
-  std::fflush(m_stream);
+  show(fmt::format("\r\x1b[K{}: {}", m_name, describe(standing, m_unit)));
   m_drawn = true;
   m_last_draw = time;
 }
 
+// A terminal that has gone away is no reason to stop.
+void Progress::show(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), m_stream);
+  std::fflush(m_stream);
+}
+
 void Progress::finish() {
   if (!m_drawn) return;
-  fmt::print(m_stream, "\r\x1b[K");
-  std::fflush(m_stream);
+  show("\r\x1b[K");
   m_drawn = false;
 }
 

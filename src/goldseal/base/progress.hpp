@@ -58,6 +58,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   static constexpr auto k_interval = std::chrono::milliseconds(100);  // between two redraws
   void draw(Clock::time_point time);
+  void show(std::string_view text);
 
   std::FILE* m_stream;
   bool m_active;

@@ -3,6 +3,7 @@
 
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/interrupt.hpp>
 #include <goldseal/base/sha256_lanes.hpp>
 
 #include <fmt/format.h>
@@ -10,9 +11,13 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <new>
 
 namespace goldseal {
 namespace {
+
+// What is digested between two looks for a request to stop; a multiple of the block.
+constexpr std::size_t k_stretch = std::size_t{4} << 20U;
 
 void require(int ok) {
   if (ok != 1) throw Error(ErrorKind::unsupported, "OpenSSL", "cannot compute SHA-256");
@@ -23,7 +28,9 @@ void require(int ok) {
 const EVP_MD* algorithm() {
   static const EVP_MD* const md = [] {
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
-    return EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    auto* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    if (found == nullptr) throw Error(ErrorKind::unsupported, "OpenSSL", "gives no SHA-256, or has no memory for it");
+    return found;
   }();
   return md;
 }
@@ -45,6 +52,7 @@ struct Sha256::State {
 };
 
 Sha256::Sha256() : m_state(std::make_unique<State>()) {
+  if (m_state->context == nullptr) throw std::bad_alloc();
   require(EVP_DigestInit_ex(m_state->context, algorithm(), nullptr));
 }
 Sha256::~Sha256() = default;
@@ -52,7 +60,12 @@ Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::update(std::span<const std::byte> bytes) {
-  require(EVP_DigestUpdate(m_state->context, bytes.data(), bytes.size()));
+  while (!bytes.empty()) {
+    const auto piece = bytes.first(std::min(bytes.size(), k_stretch));
+    throw_if_interrupted();
+    require(EVP_DigestUpdate(m_state->context, piece.data(), piece.size()));
+    bytes = bytes.subspan(piece.size());
+  }
 }
 
 Digest Sha256::finish() {
@@ -67,7 +80,10 @@ Digest sha256(std::span<const std::byte> bytes) {
   if (has_sha256_lanes()) {
     Sha256Message message(bytes);
     Sha256Message* const alone = &message;
-    sha256_advance({&alone, 1}, bytes.size() / k_sha256_block);
+    while (message.rest.size() >= k_sha256_block) {
+      throw_if_interrupted();
+      sha256_advance({&alone, 1}, std::min(message.rest.size(), k_stretch) / k_sha256_block);
+    }
     return sha256_finish(message);
   }
   Sha256 hash;

@@ -30,6 +30,7 @@ class Sha256 {
   ~Sha256();
   Sha256(Sha256&&) noexcept;
   Sha256& operator=(Sha256&&) noexcept;
+  /// Throws Error{interrupted} once the user has asked to stop.
   void update(std::span<const std::byte> bytes);
   /// The digest of everything so far; the object is spent afterwards.
   [[nodiscard]] Digest finish();
@@ -39,6 +40,7 @@ class Sha256 {
   std::unique_ptr<State> m_state;
 };
 
+/// Throws Error{interrupted} once the user has asked to stop: 60 GB take minutes.
 [[nodiscard]] Digest sha256(std::span<const std::byte> bytes);
 [[nodiscard]] Digest sha256(std::string_view text);
 

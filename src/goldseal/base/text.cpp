@@ -44,7 +44,32 @@ bool is_control(std::string_view sequence) {
 
 }  // namespace
 
-std::string escape_unprintable(std::string_view text) {
+std::string bounded(std::string text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  const auto continues = [&](std::size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U; };
+  auto head = limit / 4 * 3;
+  auto tail = text.size() - limit / 8;
+  while (head > 0 && continues(head)) --head;
+  while (tail < text.size() && continues(tail)) ++tail;
+  return fmt::format("{} … ({} bytes in all) … {}", std::string_view(text).substr(0, head), format_count(text.size()),
+                     std::string_view(text).substr(tail));
+}
+
+std::string to_utf8(std::string text) {
+  if (is_utf8(text)) return text;
+  std::string result;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto length = utf8_length(rest);
+    if (length == 0) fmt::format_to(std::back_inserter(result), "\\x{:02x}", static_cast<unsigned char>(rest.front()));
+    result += rest.substr(0, length);
+    rest.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result;
+}
+
+std::string escape_unprintable(std::string_view whole) {
+  if (whole.size() > k_longest_text) return escape_unprintable(bounded(std::string(whole), k_longest_text - 100));
+  auto text = whole;
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {

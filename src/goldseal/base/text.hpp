@@ -11,10 +11,18 @@
 
 namespace goldseal {
 
-/// Text that came from a file or a process, safe to print: control characters and bytes that are not UTF-8 as `\x1b`.
+/// A text of more bytes than people read, cut to its beginning and its end, with how long it was.
+inline constexpr std::size_t k_longest_text = 4096;
+[[nodiscard]] std::string bounded(std::string text, std::size_t limit = k_longest_text);
+
+/// Text that came from a file or a process, safe to print: control characters and bytes that are not UTF-8 as `\x1b`,
+/// and bounded.
 [[nodiscard]] std::string escape_unprintable(std::string_view text);
 
 [[nodiscard]] bool is_utf8(std::string_view text);
+
+/// The same text where it is UTF-8; else with each byte that is not as `\xe9`, for formats that take UTF-8 alone.
+[[nodiscard]] std::string to_utf8(std::string text);
 
 /// `236.5 MiB`, `412 bytes`.
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes);

@@ -47,12 +47,14 @@ void refuse_word(const std::string& name, std::string_view found, std::span<cons
               near ? fmt::format("did you mean {}?", *near) : "");
 }
 
-void add_common(CLI::App& app, CommonOptions& common) {
+void add_common(CLI::App& app, CommonOptions& common, bool judges) {
   app.add_option("--format", common.format, "What standard output gets: text, json …")
       ->type_name("FORMAT")
       ->capture_default_str();
-  app.add_option("--report", common.reports, "Also write a report to a file; as often as you like")
-      ->type_name("FORMAT=PATH");
+  if (judges) {
+    app.add_option("--report", common.reports, "Also write a report to a file; as often as you like")
+        ->type_name("FORMAT=PATH");
+  }
   app.add_option("--color", common.color, "auto, always or never")
       ->check(one_of("--color", {"auto", "always", "never"}))
       ->type_name("WHEN")

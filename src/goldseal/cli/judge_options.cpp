@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/judge_options.hpp>
 
+#include <goldseal/base/error.hpp>
+#include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/shared/model_spec.hpp>
+
 namespace goldseal::cli {
 
 void JudgeOptions::declare(CLI::App& app) {
@@ -17,6 +21,21 @@ void JudgeOptions::fill(JudgeRequest& request) const {
   if (!checkpoint.empty()) request.checkpoint = checkpoint;
   if (!model.empty()) request.model = parse_model_spec(model);
   request.policy = load_policy(policy);
+}
+
+std::vector<std::filesystem::path> JudgeOptions::inputs() const {
+  const std::filesystem::path directory(seal);
+  std::vector<std::filesystem::path> paths{checkpoint, policy, directory / k_manifest_name, directory / k_golden_name};
+  if (!model.empty()) paths.emplace_back(parse_model_spec(model).source);
+  try {
+    const auto sealed = load_manifest(directory).model;
+    paths.push_back(resolve_from_seal(sealed.source, directory));
+    for (const auto& file : sealed.files)
+      paths.push_back(file.role == FileRole::embedded ? directory / file.path : resolve_from_seal(file.path, directory));
+  } catch (const Error&) {
+    // What is wrong with the seal is told by whoever judges it.
+  }
+  return paths;
 }
 
 }  // namespace goldseal::cli

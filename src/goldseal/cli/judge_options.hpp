@@ -4,7 +4,9 @@
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/workflow/verify/verify.hpp>
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 namespace goldseal::cli {
 
@@ -18,6 +20,8 @@ struct JudgeOptions {
   void declare(CLI::App& app);
   /// Throws Error{usage} for a policy or a model that makes no sense.
   void fill(JudgeRequest& request) const;
+  /// Every file that the verb reads, as far as it is known beforehand: what no report may be written over.
+  [[nodiscard]] std::vector<std::filesystem::path> inputs() const;
 };
 
 }  // namespace goldseal::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/interrupt.hpp>
+#include <goldseal/base/mapping_guard.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/base/version.hpp>
 #include <goldseal/cli/output.hpp>
@@ -10,11 +11,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 #include <iterator>
 #include <map>
 #include <optional>
+#include <system_error>
 
 namespace goldseal::cli {
 namespace {
@@ -28,9 +29,10 @@ constexpr const char* k_footer =
     "changed); 101 a defect of goldseal.";
 
 int complain(std::string_view where, std::string_view message, std::string_view remedy, ExitCode code) {
-  fmt::print(stderr, "error: {}{}{}\n", for_locale(escape_unprintable(where)), where.empty() ? "" : ": ",
-             for_locale(message));
-  if (!remedy.empty()) fmt::print(stderr, "  fix  {}\n", for_locale(remedy));
+  auto text = fmt::format("error: {}{}{}\n", for_locale(escape_unprintable(where)), where.empty() ? "" : ": ",
+                          for_locale(bounded(std::string(message))));
+  if (!remedy.empty()) text += fmt::format("  fix  {}\n", for_locale(bounded(std::string(remedy))));
+  print_aside(text);
   return static_cast<int>(code);
 }
 
@@ -155,7 +157,7 @@ Error with_origin(const Error& error, const std::map<std::string, std::string>& 
 // `config` shows them beside what counts.
 void warn_of_strays(const Settings& settings, bool quiet) {
   for (const auto& warning : warnings_of_strays(settings)) {
-    if (!quiet) fmt::print(stderr, "warning: {}\n", for_locale(warning));
+    if (!quiet) print_aside(fmt::format("warning: {}\n", for_locale(warning)));
   }
 }
 
@@ -174,7 +176,7 @@ int parse_and_run(int argc, char** argv) {
     auto* const sub = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
     if (!all && verb.name != argv[1]) continue;
     actions.emplace(sub, verb.add(*sub, common));
-    add_common(*sub, common);
+    add_common(*sub, common, verb.judges);
   }
   try {
     app.parse(argc, argv);
@@ -193,8 +195,11 @@ int parse_and_run(int argc, char** argv) {
   const auto origins = apply_settings(*verb, settings);
   if (verb->get_name() != "config") warn_of_strays(settings, common.quiet);
   try {
-    return static_cast<int>(actions.at(verb)());
+    const auto code = actions.at(verb)();
+    throw_if_cut();  // nothing that was read is as it was
+    return static_cast<int>(code);
   } catch (const Error& error) {
+    throw_if_cut();
     throw with_origin(error, origins);
   }
 }
@@ -212,6 +217,9 @@ int run(int argc, char** argv) {
     return complain("", "out of memory", "", ExitCode::no_verdict);
   } catch (const std::filesystem::filesystem_error& error) {
     return complain(error.path1().string(), error.code().message(), "", ExitCode::no_verdict);
+  } catch (const std::system_error& error) {
+    return complain("", fmt::format("the system gives no more of what is needed: {}", error.code().message()),
+                    "look at the limits of this process (ulimit -a)", ExitCode::no_verdict);
   } catch (const std::exception& error) {
     return complain("", fmt::format("a defect of goldseal: {}", error.what()), "please report it with the command line",
                     ExitCode::defect);
@@ -221,6 +229,8 @@ int run(int argc, char** argv) {
 }  // namespace goldseal::cli
 
 int main(int argc, char** argv) {
+  goldseal::cli::open_standard_streams();
   goldseal::catch_interrupts();
+  goldseal::catch_cut_mappings();
   return goldseal::cli::run(argc, argv);
 }

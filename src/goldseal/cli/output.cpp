@@ -2,12 +2,16 @@
 #include <goldseal/cli/output.hpp>
 
 #include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/descriptor.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/mapping_guard.hpp>
+#include <goldseal/base/protected_paths.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/report/page/matrix.hpp>
 #include <goldseal/report/renderer.hpp>
 #include <goldseal/report/shared/layout.hpp>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -106,12 +110,37 @@ void append_step_summary(const Report& report, const CommonOptions& common) {
 
 std::string for_locale(std::string_view text) { return printable_lines(text, locale_is_utf8()); }
 
+void open_standard_streams() {
+  // What was closed stays unusable: a write to it fails, as it would have.
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0 || errno != EBADF) continue;
+    static_cast<void>(::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+  }
+}
+
 void print(std::string_view text) {
+  throw_if_cut();
   while (!text.empty()) {
-    const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
+    const auto written = retried([&] { return ::write(STDOUT_FILENO, text.data(), text.size()); });
     if (written < 0 && errno == EPIPE) return;
     if (written < 0) throw system_error("standard output", "write", errno);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void print_words(std::string_view text) {
+  try {
+    print(text);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::io) throw;
+    print_aside(fmt::format("warning: {}; the exit code stays what it is\n", error.what()));
+  }
+}
+
+void print_aside(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto written = retried([&] { return ::write(STDERR_FILENO, text.data(), text.size()); });
+    if (written <= 0) return;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
@@ -124,14 +153,19 @@ ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& commo
     write_file_atomically(path, render_all(reports, format, "--report", {}));
   }
   const auto code = reports.size() == 1 ? verdict(reports.front()) : verdict(merged(reports));
-  if (!common.quiet) print(render_all(reports, common.format, "--format", render_options(common)));
+  if (!common.quiet) print_words(render_all(reports, common.format, "--format", render_options(common)));
   for (const auto& report : reports) append_step_summary(report, common);
   return code;
 }
 
-void check_output_options(const CommonOptions& common) {
+void check_output_options(const CommonOptions& common, std::span<const std::filesystem::path> inputs) {
   static_cast<void>(renderer_named(common.format, "--format"));
-  for (const auto& wanted : common.reports) static_cast<void>(renderer_named(split_report(wanted).first, "--report"));
+  for (const auto& wanted : common.reports) {
+    const auto [format, path] = split_report(wanted);
+    static_cast<void>(renderer_named(format, "--report"));
+    require_no_input(path, inputs);
+    if (!common.settings.file.empty()) require_no_input(path, {&common.settings.file, 1});
+  }
 }
 
 Progress::Mode progress_mode(const CommonOptions& common) {

@@ -5,14 +5,26 @@
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/verdict/report.hpp>
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace goldseal::cli {
 
-/// Writes to standard output. A reader that has gone away (EPIPE) is no error.
+/// Where standard input, output or error is closed, puts something in its place that gives and takes nothing, so that no
+/// file that is opened becomes one of them. Once, from main.
+void open_standard_streams();
+
+/// Writes to standard output. A reader that has gone away (EPIPE) is no error. Throws Error{io} where it takes no more.
 void print(std::string_view text);
+
+/// The same for words about what was done or judged elsewhere: where standard output takes no more, standard error tells
+/// that, and the exit code stays what it is.
+void print_words(std::string_view text);
+
+/// Writes to standard error, as far as that takes it: what is told there changes no exit code.
+void print_aside(std::string_view text) noexcept;
 
 /// Lines for people: in a locale without UTF-8 in ASCII, what is not printable escaped.
 [[nodiscard]] std::string for_locale(std::string_view text);
@@ -25,8 +37,9 @@ ExitCode deliver(const Report& report, const CommonOptions& common);
 /// matrix; the other formats hold the findings of all targets in one document, each with its target before its message.
 ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& common);
 
-/// Throws Error{usage} for a format, or a `--report`, that does not exist, before any work is done.
-void check_output_options(const CommonOptions& common);
+/// Throws Error{usage} for a format, or a `--report`, that does not exist, or that would replace one of `inputs`, before
+/// any work is done.
+void check_output_options(const CommonOptions& common, std::span<const std::filesystem::path> inputs = {});
 
 [[nodiscard]] Progress::Mode progress_mode(const CommonOptions& common);
 

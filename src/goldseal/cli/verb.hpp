@@ -24,7 +24,7 @@ struct SettingsSource {
 /// What every verb takes.
 struct CommonOptions {
   std::string format = "text";
-  std::vector<std::string> reports;  ///< `FORMAT=PATH`
+  std::vector<std::string> reports;  ///< `FORMAT=PATH`; of verbs that judge
   std::string color = "auto";
   bool quiet = false;
   bool verbose = false;
@@ -47,8 +47,8 @@ inline constexpr std::string_view k_flag_values = "true or false";
 /// Throws Error{usage}: what was expected, what was found, and the word that was meant.
 [[noreturn]] void refuse_word(const std::string& name, std::string_view found, std::span<const std::string> words);
 
-/// Declares what every verb takes.
-void add_common(CLI::App& app, CommonOptions& common);
+/// Declares what every verb takes, and what those take that judge.
+void add_common(CLI::App& app, CommonOptions& common, bool judges);
 
 /// What the chosen verb will do once the command line is known to be sound.
 using Action = std::function<ExitCode()>;

@@ -31,7 +31,7 @@ std::span<const Verb> verbs() { return k_verbs; }
 
 DeclaredVerb::DeclaredVerb(const Verb& verb)
     : app(std::string(verb.summary), std::string(verb.name)), action(verb.add(app, common)) {
-  add_common(app, common);
+  add_common(app, common, verb.judges);
 }
 
 }  // namespace goldseal::cli

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/manifest/environment.hpp>
 
+#include <goldseal/base/text.hpp>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -14,6 +16,14 @@ template <typename T>
 std::optional<T> value_as(const Fact* fact) {
   if (fact == nullptr || !std::holds_alternative<T>(fact->value)) return std::nullopt;
   return std::get<T>(fact->value);
+}
+
+FactValue in_utf8(FactValue value) {
+  if (auto* const text = std::get_if<std::string>(&value)) *text = to_utf8(std::move(*text));
+  if (auto* const texts = std::get_if<std::vector<std::string>>(&value)) {
+    for (auto& text : *texts) text = to_utf8(std::move(text));
+  }
+  return value;
 }
 
 }  // namespace
@@ -33,7 +43,7 @@ std::string to_string(const FactValue& value) {
 }
 
 void Environment::set(std::string name, FactValue value, std::string origin) {
-  m_facts.insert_or_assign(std::move(name), Fact{std::move(value), std::move(origin)});
+  m_facts.insert_or_assign(to_utf8(std::move(name)), Fact{in_utf8(std::move(value)), to_utf8(std::move(origin))});
 }
 
 void Environment::merge(const Environment& other) {

@@ -147,9 +147,11 @@ struct Manifest {
 
 inline constexpr std::string_view k_manifest_name = "manifest.toml";
 inline constexpr std::string_view k_golden_name = "golden.safetensors";
+/// What no manifest exceeds, written or read: one of 100,000 tensors has about 20 MB.
+inline constexpr std::uint64_t k_max_toml_bytes = 64U << 20U;
 
 /// The manifest as TOML; the `[seal]` table carries a digest of everything else, so that one cut short or edited is
-/// noticed.
+/// noticed. Throws Error{usage} for text that is not UTF-8, and Error{unsupported} for more than can be read.
 [[nodiscard]] std::string write_manifest(const Manifest& manifest);
 
 /// Reads a manifest and checks its digest. `where` names it in errors. Throws Error{malformed} where the text is
@@ -158,6 +160,8 @@ inline constexpr std::string_view k_golden_name = "golden.safetensors";
 
 /// `SEAL/manifest.toml`. Throws Error{io} where the directory is no seal.
 [[nodiscard]] Manifest load_manifest(const std::filesystem::path& seal);
+/// The same in a directory that is open, whatever has its name by then.
+[[nodiscard]] Manifest load_manifest(int directory, const std::filesystem::path& seal);
 
 /// An environment alone, as `goldseal probe` writes it, and back.
 [[nodiscard]] std::string write_environment(const Environment& environment);

@@ -7,16 +7,19 @@
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 namespace goldseal {
 namespace {
 
-constexpr std::uint64_t k_max_manifest_bytes = 64U << 20U;
 // Of float32: a wider type is judged like that.
 constexpr std::int64_t k_most_bits = 24;
 // What the first seals say for `embedded`.
@@ -239,6 +242,12 @@ class ManifestReader {
   std::optional<Error> m_unknown_word;
 };
 
+[[noreturn]] void refuse_directory(const std::filesystem::path& seal) {
+  throw Error(ErrorKind::io, seal.string(),
+              fmt::format("expected a seal, a directory with {} in it, found none", k_manifest_name),
+              "make one with `goldseal capture CHECKPOINT --model …`");
+}
+
 }  // namespace
 
 Manifest read_manifest(std::string_view text, const std::string& where) {
@@ -253,12 +262,17 @@ Manifest read_manifest(std::string_view text, const std::string& where) {
 
 Manifest load_manifest(const std::filesystem::path& seal) {
   const auto path = seal / k_manifest_name;
-  if (!std::filesystem::is_directory(seal) || !std::filesystem::exists(path)) {
-    throw Error(ErrorKind::io, seal.string(),
-                fmt::format("expected a seal, a directory with {} in it, found none", k_manifest_name),
-                "make one with `goldseal capture CHECKPOINT --model …`");
-  }
-  return read_manifest(read_text_file(path, k_max_manifest_bytes), path.string());
+  std::error_code error;
+  const bool missing = !std::filesystem::exists(path, error);
+  if (missing && (!error || error == std::errc::not_a_directory)) refuse_directory(seal);
+  return read_manifest(read_text_file(path, k_max_toml_bytes), path.string());
+}
+
+Manifest load_manifest(int directory, const std::filesystem::path& seal) {
+  const auto path = seal / k_manifest_name;
+  if (::faccessat(directory, std::string(k_manifest_name).c_str(), F_OK, 0) != 0 && errno == ENOENT)
+    refuse_directory(seal);
+  return read_manifest(read_text_file(directory, std::string(k_manifest_name), path, k_max_toml_bytes), path.string());
 }
 
 }  // namespace goldseal

@@ -5,7 +5,12 @@
 #include <goldseal/manifest/self_digest.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+
 #include <fmt/format.h>
+
+#include <utility>
 
 namespace goldseal {
 namespace {
@@ -104,7 +109,12 @@ std::string write_manifest(const Manifest& manifest) {
   auto text = seal_table(manifest) + model_table(manifest.model);
   for (const auto& golden : manifest.golden) text += golden_table(golden);
   text += environment_toml(manifest.environment);
-  return with_self_digest(text);
+  text = with_self_digest(std::move(text));
+  if (text.size() <= k_max_toml_bytes) return text;
+  throw Error(ErrorKind::unsupported, std::string(k_manifest_name),
+              fmt::format("expected at most {} of manifest, which can be read again, found {}", format_bytes(k_max_toml_bytes),
+                          format_bytes(text.size())),
+              "name the network's tensors and outputs more shortly");
 }
 
 }  // namespace goldseal

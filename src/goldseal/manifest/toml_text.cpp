@@ -3,6 +3,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/manifest/manifest.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -16,15 +17,14 @@
 namespace goldseal {
 namespace {
 
-// A seal of 100,000 tensors is about 20 MB; a key of the format has at most four parts.
-constexpr std::size_t k_max_bytes = 64U << 20U;
+// A key of the format has at most four parts.
 constexpr std::ptrdiff_t k_max_dots_a_line = 10'000;
 
 void check_bounds(std::string_view text, const std::string& where) {
-  if (text.size() > k_max_bytes) {
+  if (text.size() > k_max_toml_bytes) {
     throw Error(
         ErrorKind::malformed, where,
-        fmt::format("expected at most {} of TOML, found {}", format_bytes(k_max_bytes), format_bytes(text.size())));
+        fmt::format("expected at most {} of TOML, found {}", format_bytes(k_max_toml_bytes), format_bytes(text.size())));
   }
   std::size_t number = 0;
   for (const auto line : split(text, '\n')) {
@@ -59,6 +59,10 @@ toml::table parse_toml(std::string_view text, const std::string& where) {
 }
 
 std::string toml_string(std::string_view text) {
+  if (!is_utf8(text)) {
+    throw Error(ErrorKind::usage, escape_unprintable(text), "expected text in UTF-8, which a manifest takes alone, found other bytes",
+                "rename it");
+  }
   std::string quoted = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);

@@ -20,6 +20,7 @@ namespace goldseal {
 [[nodiscard]] toml::table parse_toml(std::string_view text, const std::string& where);
 
 /// A string, number, list … as TOML writes it.
+/// Throws Error{usage} for what is not UTF-8: no reader would take it.
 [[nodiscard]] std::string toml_string(std::string_view text);
 [[nodiscard]] std::string toml_number(double value);
 [[nodiscard]] std::string toml_key(std::string_view key);

@@ -16,6 +16,7 @@ ExitCode exit_code(ErrorKind kind) {
     case ErrorKind::io:
     case ErrorKind::unsupported:
     case ErrorKind::interrupted:
+    case ErrorKind::changed:
       return ExitCode::no_verdict;
   }
   return ExitCode::defect;

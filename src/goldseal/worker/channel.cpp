@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -32,9 +33,34 @@ std::string random_nonce() {
   return text;
 }
 
+// Of any length in the message; bounded here.
 std::string text_member(const Json& object, const char* key) {
   const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? escape_unprintable(found->get<std::string>()) : std::string();
+  return found != object.end() && found->is_string() ? escape_unprintable(found->get_ref<const std::string&>())
+                                                     : std::string();
+}
+
+// What the machine refused a worker, or the model in it, is not the model's fault, whatever kind the worker takes it for:
+// a file that cannot be opened or written, as workers say it, and what the C library calls a full disk or too few
+// descriptors.
+bool is_of_the_system(std::string_view message) {
+  constexpr std::array<std::string_view, 4> k_calls{"cannot be opened: ", "cannot be read: ", "cannot be mapped: ",
+                                                    "cannot be written: "};
+  constexpr std::array<std::string_view, 5> k_reasons{"No space left on device", "Disk quota exceeded",
+                                                      "Too many open files", "Input/output error", "File too large"};
+  return std::ranges::any_of(k_calls, [&](auto call) { return message.starts_with(call); }) ||
+         std::ranges::any_of(k_reasons, [&](auto reason) { return message.find(reason) != std::string_view::npos; });
+}
+
+// Bytes that are not UTF-8 cannot be told; others in their place would name another file.
+std::string line_of(const Json& message) {
+  try {
+    return message.dump();
+  } catch (const Json::type_error&) {
+    throw Error(ErrorKind::io, message.dump(-1, ' ', false, Json::error_handler_t::replace),
+                "expected text in UTF-8, which alone a worker can be told, found other bytes",
+                "rename what it names, or name it by a link whose path is in UTF-8");
+  }
 }
 
 bool is_too_deep(std::string_view line) {
@@ -67,7 +93,7 @@ Json Channel::request(std::string_view op, Json members) {
   const auto id = ++m_last_id;
   members["op"] = op;
   members["id"] = id;
-  send(members.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n');
+  send(line_of(members) + '\n');
   for (;;) {
     auto reply = parse(receive(), id);
     if (reply.contains("progress")) continue;
@@ -148,14 +174,15 @@ void Channel::fail_on(ChildProcess::Event event) {
 }
 
 void Channel::refuse(const Json& error) {
-  const auto kind = text_member(error, "kind");
   auto message = text_member(error, "message");
+  const auto kind = is_of_the_system(message) ? "io" : text_member(error, "kind");
   auto where = text_member(error, "where");
   auto remedy = text_member(error, "remedy");
   if (kind == "usage") throw Error(ErrorKind::usage, std::move(where), std::move(message), std::move(remedy));
   if (kind == "malformed") throw Error(ErrorKind::malformed, std::move(where), std::move(message), std::move(remedy));
   if (kind == "unsupported")
     throw Error(ErrorKind::unsupported, std::move(where), std::move(message), std::move(remedy));
+  if (kind == "io") throw Error(ErrorKind::io, std::move(where), std::move(message), std::move(remedy));
   m_failure = {kind == "memory" ? WorkerFailure::Kind::memory : WorkerFailure::Kind::raised, m_stage, message,
                m_child.errors().text()};
   throw Error(ErrorKind::worker, m_name, fmt::format("in step `{}`: {}", m_stage, message), std::move(remedy));

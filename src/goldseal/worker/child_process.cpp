@@ -70,7 +70,7 @@ struct ChildSetup {
     }
     // Boost 1.81 closes only what lies above the last descriptor on its list, not the gaps between.
     ::syscall(SYS_close_range, k_channel_descriptor + 1, ~0U, k_close_range_cloexec);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_DFL);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGBUS}) ::signal(signal, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

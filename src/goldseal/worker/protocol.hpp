@@ -144,6 +144,9 @@ struct Assignment {
   std::string state_entry;
 };
 
+/// A path as messages name it. Throws Error{io} where it is not UTF-8, which alone the protocol carries.
+[[nodiscard]] std::string protocol_path(const std::filesystem::path& path);
+
 /// The table that `load` takes, as JSON.
 [[nodiscard]] std::string write_placements(const Checkpoint& checkpoint, std::span<const Assignment> assignments);
 

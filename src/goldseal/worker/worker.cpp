@@ -2,6 +2,7 @@
 #include <goldseal/worker/worker.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/tensors/chunks.hpp>
 #include <goldseal/worker/channel.hpp>
 #include <goldseal/worker/sandbox.hpp>
@@ -116,6 +117,13 @@ Json settings_of(const RunRequest& request, const std::optional<Device>& device)
   return settings;
 }
 
+std::string run_directory_name(const std::filesystem::path& directory) {
+  if (is_utf8(directory.string())) return directory.string();
+  throw Error(ErrorKind::io, fmt::format("TMPDIR={}", directory.parent_path().string()),
+              "expected a path in UTF-8, which alone a worker can be told, found other bytes",
+              "set TMPDIR to a directory with another name");
+}
+
 ChildSpec child_spec(const Runtime& runtime, const std::filesystem::path& directory, const Sandbox* sandbox) {
   // What a model's code writes as temporary files is removed with the run.
   std::vector<std::pair<std::string, std::string>> changes{{"TMPDIR", directory.string()}};
@@ -133,6 +141,16 @@ ChildSpec child_spec(const Runtime& runtime, const std::filesystem::path& direct
 
 ChildProcess worker_process(const Runtime& runtime, const std::filesystem::path& directory, const Sandbox* sandbox) {
   return runtime.channel ? ChildProcess(*runtime.channel) : ChildProcess(child_spec(runtime, directory, sandbox));
+}
+
+// The object is gone when its greeting fails; what became of the worker is not.
+Json greet(Channel& channel, Json hello, std::optional<WorkerFailure>* failed) {
+  try {
+    return channel.request("hello", std::move(hello));
+  } catch (const Error&) {
+    if (failed != nullptr) *failed = channel.failure();
+    throw;
+  }
 }
 
 }  // namespace
@@ -175,13 +193,13 @@ struct Worker::State {
 };
 
 Worker::Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::optional<int> threads,
-               Confinement confinement)
+               Confinement confinement, std::optional<WorkerFailure>* failed)
     : m_state(std::make_unique<State>(runtime, std::chrono::steady_clock::now() + limit, confinement)) {
   Json members{{"nonce", m_state->channel.nonce()},
                {"protocol", k_protocol_version},
-               {"run_directory", m_state->directory.path().string()}};
+               {"run_directory", run_directory_name(m_state->directory.path())}};
   if (threads) members["threads"] = *threads;
-  const auto reply = m_state->channel.request("hello", std::move(members));
+  const auto reply = greet(m_state->channel, std::move(members), failed);
   m_state->hello = read_reply(m_state->name, "hello", [&] {
     return Hello{.runtime = reply.at("runtime").get<std::string>(),
                  .version = reply.at("version").get<std::string>(),

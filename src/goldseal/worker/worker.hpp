@@ -40,9 +40,10 @@ enum class Confinement { none, sandbox };
 /// refused with that kind.
 class Worker {
  public:
-  /// Starts the runtime's worker and greets it. `limit` is the time for everything until the object's end.
+  /// Starts the runtime's worker and greets it. `limit` is the time for everything until the object's end. Where it
+  /// does not answer the greeting, `failed` tells what became of it.
   Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::optional<int> threads = {},
-         Confinement confinement = Confinement::sandbox);
+         Confinement confinement = Confinement::sandbox, std::optional<WorkerFailure>* failed = nullptr);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

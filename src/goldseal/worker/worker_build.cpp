@@ -143,10 +143,11 @@ class BuildRun {
 void keep(const fs::path& built, const fs::path& workers, const std::string& digest) {
   fs::create_directories(workers);
   for (const auto& worker : fs::directory_iterator(built)) {
-    const auto place = workers / worker.path().filename();
-    fs::remove_all(place);  // a worker that runs keeps its file
-    fs::copy(worker.path(), place, fs::copy_options::recursive);
-    write_file_atomically(place / k_built_from, digest + "\n");  // last: it vouches for a whole copy
+    // The cache is goldseal's own; a worker that runs keeps its file.
+    AtomicDirectory place(workers / worker.path().filename(), [](const fs::path&) {});
+    fs::copy(worker.path(), place.staging(), fs::copy_options::recursive);
+    place.write(k_built_from, digest + "\n");
+    place.commit();
   }
 }
 

@@ -43,7 +43,7 @@ def run(
 ) -> Report:
     """Runs the command in `directory` and returns its report. `meanwhile` is called once it has started.
 
-    Raises GoldsealError where the command made no report, with what it said.
+    Raises GoldsealError where the command made no report, with what it said, and where it does not end within `timeout` seconds.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -59,6 +59,8 @@ def run(
         try:
             meanwhile()
             code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise GoldsealError(f"goldseal did not end within {timeout:g} seconds and was stopped: give more with timeout=") from None
         finally:
             if process.poll() is None:
                 process.kill()

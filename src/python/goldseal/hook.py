@@ -112,7 +112,8 @@ def seal(
     on_error: str = "warn",
 ) -> Optional[Path]:
     """Seals the checkpoint at `path`, which holds the weights of `model` as they are, by running the golden inputs in this
-    process. Returns the seal's path: `seal`, or the checkpoint's name with `.seal`, replaced where it exists.
+    process. Returns the seal's path: `seal`, or the checkpoint's name with `.seal`. A seal that is there is replaced; what is no
+    seal never is.
 
     model      in any mode, on any device, also under DataParallel, DistributedDataParallel, FullyShardedDataParallel,
                fully_shard or torch.compile; its modes, buffers, gradients and all random generators are left as they were
@@ -218,8 +219,10 @@ def _seal(
     from .attached import LiveNetwork, run_attached
     from .inputs import input_arguments
 
-    network = LiveNetwork(module, outputs)
     target = Path(seal_path) if seal_path is not None else path.with_suffix(".seal")
+    if os.path.realpath(target) == os.path.realpath(path):
+        raise GoldsealError(f"{path}: the seal would take the checkpoint's place: name the checkpoint otherwise, or give seal=")
+    network = LiveNetwork(module, outputs)
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
         spec = absolute_paths(model_spec(factory, module))
         arguments = ["capture", os.path.abspath(path), "--model", spec]

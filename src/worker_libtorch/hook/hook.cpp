@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <iostream>
+#include <random>
+#include <system_error>
 
 namespace goldseal {
 namespace {
@@ -158,12 +160,25 @@ HookReport seal_checkpoint(ModuleNetwork& network, const LiveModule& module, con
   return judge(std::move(arguments), network, *module.module, directory.path());
 }
 
+// A name that is nobody's, beside the file whose place it takes.
+std::filesystem::path staging_of(const std::filesystem::path& path) {
+  std::random_device random;
+  return path.parent_path() / ("." + path.filename().string() + "." + std::to_string(random()) + std::to_string(random()) + ".partial");
+}
+
 // Old or new, never torn.
 void write_checkpoint(const ModuleNetwork& network, const std::filesystem::path& path) {
-  auto temporary = path;
-  temporary += ".new";
-  worker::write_tensor_file(temporary.string(), network.state());
-  std::filesystem::rename(temporary, path);
+  std::error_code ignored;
+  const auto resolved = std::filesystem::canonical(path, ignored);
+  const auto target = ignored ? path : resolved;
+  const auto temporary = staging_of(target);
+  try {
+    worker::write_tensor_file(temporary.string(), network.state());
+    std::filesystem::rename(temporary, target);
+  } catch (...) {
+    std::filesystem::remove(temporary, ignored);
+    throw;
+  }
 }
 
 }  // namespace

@@ -132,6 +132,9 @@ std::string make_header(const NamedTensors& tensors) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   std::uint64_t at = 0;
   for (const auto& [name, tensor] : tensors) {
+    if (name == "__metadata__")
+      throw Refusal(RefusalKind::usage, "a tensor cannot be called '__metadata__': safetensors keeps that name for itself", {},
+                    "give the network's output another name");
     const auto end = at + tensor.nbytes();
     header[name] = {
         {"dtype", file_type(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, end}}};
@@ -149,7 +152,9 @@ class FileWriter {
       : m_path(path), m_file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) {
     if (m_file < 0) fail();
   }
-  ~FileWriter() { close(m_file); }
+  ~FileWriter() {
+    if (m_file >= 0) close(m_file);
+  }
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
 
@@ -162,6 +167,13 @@ class FileWriter {
       at += done;
       bytes -= static_cast<std::size_t>(done);
     }
+  }
+
+  // NFS tells of a full disk at the end.
+  void finish() {
+    const int file = m_file;
+    m_file = -1;
+    if (close(file) != 0 && errno != EINTR) fail();
   }
 
  private:
@@ -195,6 +207,7 @@ void write_tensor_file(const std::string& path, const NamedTensors& tensors) {
     const auto contiguous = tensor.contiguous();
     file.put(contiguous.data_ptr(), contiguous.nbytes());
   }
+  file.finish();
 }
 
 }  // namespace goldseal::worker

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/base/utc.hpp>
 
@@ -48,6 +49,23 @@ TEST_CASE("the time can be fixed for reproducible seals") {
   CHECK(utc_now() == "1970-01-01T00:00:00Z");
   CHECK(utc_today() == "1970-01-01");
   ::unsetenv("SOURCE_DATE_EPOCH");
+}
+
+TEST_CASE("faults 13: a text without measure is told by its beginning, its end and its length") {
+  const std::string text(50'000'000, 'x');
+  CHECK(bounded("short") == "short");
+  CHECK(bounded(text).size() < k_longest_text);
+  CHECK_THAT(bounded(text), Catch::Contains("50,000,000 bytes"));
+  CHECK(escape_unprintable(text).size() < k_longest_text);
+  std::string umlauts;
+  for (int i = 0; i < 9999; ++i) umlauts += "\xc3\xa4";
+  for (const std::size_t limit : {100U, 101U, 102U, 103U}) CHECK(is_utf8(bounded(umlauts, limit)));
+  CHECK(std::string(Error(ErrorKind::io, text, text, text).what()).size() < 3 * k_longest_text);
+}
+
+TEST_CASE("A5: bytes that are not UTF-8 become text, and UTF-8 stays") {
+  CHECK(to_utf8("caf\xc3\xa9\x01") == "caf\xc3\xa9\x01");
+  CHECK(to_utf8("caf\xe9!\xff") == "caf\\xe9!\\xff");
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/output_file.hpp>
+#include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/text.hpp>
 
 #include <fmt/format.h>
@@ -131,7 +131,7 @@ std::filesystem::path unpack(const CompiledPackage& package, const std::filesyst
   for (const auto& entry : package.archive.entries) {
     const auto name = name_in_folder(package, entry);
     if (name.empty() || is_source(name)) continue;
-    OutputFile file(directory / name, /*replace=*/true, Durability::none);
+    OutputFile file(directory / name, Existing::replace, Durability::none);
     if (entry.deflated) {
       file.write(package.archive.unpack(entry));
     } else {

@@ -37,6 +37,9 @@ using pickle::Id;
 using pickle::Kind;
 
 constexpr std::size_t k_file_limit = 100'000;
+// As of one file: see tensor_rebuilder.cpp.
+constexpr std::uint64_t k_unfold_factor = 64;
+constexpr std::uint64_t k_unfold_allowance = 1ULL << 30;
 
 using Sizes = std::vector<std::int64_t>;
 
@@ -234,6 +237,14 @@ class DistcpReader {
     require_tiling(m_checkpoint, tensor, m_path);
   }
 
+  /// Each chunk keeps to the limit by itself (tensor_rebuilder.cpp); a hundred thousand of them must together, too.
+  void limit_unfolding(const Tensor& tensor) {
+    m_unfolded += tensor_bytes(tensor);
+    if (m_unfolded <= k_unfold_factor * m_file_bytes + k_unfold_allowance) return;
+    fail(fmt::format("the tensors up to here unfold to {} from files of {}", format_bytes(m_unfolded),
+                     format_bytes(m_file_bytes)));
+  }
+
   /// A chunk, which is a file of torch.save by itself; its storage joins those of the checkpoint.
   Tensor read_chunk(const std::string& fqn, const Box& box) {
     const auto& place = place_of(fqn, box);
@@ -247,6 +258,7 @@ class DistcpReader {
       fail(fmt::format("'{}' has the shape {} in its file, and another in the metadata", escape_unprintable(fqn),
                        format_shape(tensor.shape)));
     }
+    limit_unfolding(tensor);
     part.storages.at(0).file = file;
     tensor.storage = m_checkpoint.storages.size();
     m_checkpoint.storages.push_back(std::move(part.storages.front()));
@@ -293,6 +305,7 @@ class DistcpReader {
                   "copy the whole directory: every rank wrote files of its own");
     }
     m_checkpoint.files.push_back(std::make_shared<const MappedFile>(full));
+    m_file_bytes += m_checkpoint.files.back()->size();
     return found->second;
   }
 
@@ -302,6 +315,8 @@ class DistcpReader {
 
   const OpenOptions& m_options;
   std::shared_ptr<const MappedFile> m_metadata;
+  std::uint64_t m_file_bytes = 0;  // of the files that were opened
+  std::uint64_t m_unfolded = 0;    // of the tensors up to here
   std::string m_path;
   Document m_document;
   std::map<std::string, std::map<Sizes, Place>> m_places;  // by the name, and where in the tensor

@@ -71,10 +71,18 @@ Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOption
               "unpack it and name the checkpoint inside");
 }
 
-}  // namespace
+// A file that is being written looks damaged for a moment: that is told for what it is.
+template <typename Read>
+Checkpoint at_rest(const std::shared_ptr<const MappedFile>& file, const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::malformed || error.kind() == ErrorKind::unsupported) file->require_unchanged();
+    throw;
+  }
+}
 
-Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOptions& options) {
-  auto file = std::make_shared<const MappedFile>(path);
+Checkpoint read_file(std::shared_ptr<const MappedFile> file, const OpenOptions& options) {
   if (as_text(file->bytes()).starts_with(k_zip_magic)) return read_archive(std::move(file), options);
   if (is_safetensors(file->bytes())) return read_safetensors(std::move(file), options);
   if (is_torch_legacy(file->bytes())) return read_torch_legacy(std::move(file), options);
@@ -82,14 +90,26 @@ Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOpt
   refuse_content(*file);
 }
 
+}  // namespace
+
+Checkpoint open_checkpoint(std::shared_ptr<const MappedFile> file, const OpenOptions& options) {
+  return at_rest(file, [&] { return read_file(file, options); });
+}
+
+Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOptions& options) {
+  return open_checkpoint(std::make_shared<const MappedFile>(path), options);
+}
+
 Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options) {
   std::error_code ignored;
   const auto metadata = path / ".metadata";
   const bool is_directory = std::filesystem::exists(metadata, ignored);
-  auto file = std::make_shared<const MappedFile>(is_directory ? metadata : path);
-  if (is_distcp_metadata(file->path())) return read_distcp(std::move(file), options);
-  if (is_shard_index(file->bytes())) return read_sharded(std::move(file), options);
-  return open_checkpoint_file(path, options);
+  const auto file = std::make_shared<const MappedFile>(is_directory ? metadata : path);
+  return at_rest(file, [&] {
+    if (is_distcp_metadata(file->path())) return read_distcp(file, options);
+    if (is_shard_index(file->bytes())) return read_sharded(file, options);
+    return read_file(file, options);
+  });
 }
 
 }  // namespace goldseal

@@ -10,6 +10,9 @@ namespace goldseal {
 
 /// Opens a checkpoint of any kind that goldseal reads, by its content, not by its name. Throws Error: `io`, `malformed`
 /// (with the file, the offset and the rule broken), `unsupported` (with what the file is instead).
+/// A file that breaks its rules because it is written to meanwhile is Error{changed}.
 [[nodiscard]] Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options = {});
+/// The same of one file that is mapped already.
+[[nodiscard]] Checkpoint open_checkpoint(std::shared_ptr<const MappedFile> file, const OpenOptions& options = {});
 
 }  // namespace goldseal

@@ -90,8 +90,9 @@ class ShardedReader {
       const std::filesystem::path name(shard);
       if (name != name.filename() || shard == ".." || shard.empty())
         fail(fmt::format("the index names the file '{}'", escape_unprintable(shard)));
-      std::error_code ignored;
-      if (!std::filesystem::exists(beside(shard), ignored)) missing.push_back(escape_unprintable(shard));
+      // One that cannot be looked at is told of by whoever opens it.
+      std::error_code error;
+      if (!std::filesystem::exists(beside(shard), error) && !error) missing.push_back(escape_unprintable(shard));
     }
     if (missing.empty()) return;
     throw Error(ErrorKind::io, m_path,

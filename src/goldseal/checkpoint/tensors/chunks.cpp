@@ -5,7 +5,7 @@
 
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/output_file.hpp>
+#include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
@@ -182,7 +182,7 @@ std::optional<Checkpoint> join_chunks(const Checkpoint& checkpoint, const std::f
   const auto is_whole = [](const Tensor& tensor) { return tensor.chunks.empty(); };
   if (std::ranges::all_of(checkpoint.tensors, is_whole)) return std::nullopt;
   auto joined = checkpoint;
-  OutputFile output(file, true, Durability::none);
+  OutputFile output(file, Existing::replace, Durability::none);
   for (auto& tensor : joined.tensors) {
     if (tensor.chunks.empty()) continue;
     output.write(std::string((k_alignment - output.size() % k_alignment) % k_alignment, '\0'));

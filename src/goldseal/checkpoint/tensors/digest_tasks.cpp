@@ -2,6 +2,7 @@
 #include <goldseal/checkpoint/tensors/digest_tasks.hpp>
 
 #include <goldseal/base/crc32.hpp>
+#include <goldseal/base/error.hpp>
 #include <goldseal/base/interrupt.hpp>
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/base/sha256_lanes.hpp>
@@ -32,7 +33,10 @@ class Queue {
     return i < m_tasks.size() ? &m_tasks[i] : nullptr;
   }
   void stop() { m_next = m_tasks.size(); }
-  void note_done(std::uint64_t bytes) { m_tally.done.fetch_add(bytes, std::memory_order_relaxed); }
+  void note_done(std::uint64_t bytes) {
+    m_tally.done.fetch_add(bytes, std::memory_order_relaxed);
+    if (m_tally.unwanted) throw Error(ErrorKind::interrupted, "", "the digests are not wanted any more");
+  }
 
   /// A run that would still be going when all else is done gets a processor to itself: side by side with others, all
   /// together are faster, but each is slower.

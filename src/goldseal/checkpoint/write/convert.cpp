@@ -2,7 +2,9 @@
 #include <goldseal/checkpoint/write/convert.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/output_file.hpp>
+#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/protected_paths.hpp>
+#include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 #include <goldseal/checkpoint/tensors/element.hpp>
@@ -13,7 +15,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <future>
 #include <map>
 #include <tuple>
 #include <unordered_set>
@@ -142,8 +143,11 @@ ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOpti
   }
   const auto rows = plan(checkpoint, options);
   require_prefix_found(rows, options);
-  OutputFile file(options.output, options.replace);
-  auto verified = std::async(std::launch::async, [&] { verify_records(checkpoint); });
+  std::vector<std::filesystem::path> inputs;
+  for (const auto& read : checkpoint.files) inputs.push_back(read->path());
+  require_no_input(options.output, inputs);
+  OutputFile file(options.output, options.replace ? Existing::replace : Existing::refuse);
+  auto verified = in_background([&] { verify_records(checkpoint); });
   ByteCounter unseen;
   auto& counter = options.counter != nullptr ? *options.counter : unseen;
   if (safetensors) {
@@ -153,6 +157,7 @@ ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOpti
   }
   // What is damaged must not become a sound file with a checksum of its own.
   verified.get();
+  for (const auto& read : checkpoint.files) read->require_unchanged();
   file.commit();
   ConvertResult result;
   result.tensors = rows.size();

@@ -13,7 +13,15 @@
 namespace goldseal {
 namespace {
 
+constexpr std::string_view k_reserved_name = "__metadata__";
+
 void require_writable(const TensorToWrite& tensor) {
+  if (tensor.name == k_reserved_name || !is_utf8(tensor.name)) {
+    throw Error(ErrorKind::usage, "safetensors",
+                fmt::format("a tensor cannot be called '{}': the format {}", escape_unprintable(tensor.name),
+                            tensor.name == k_reserved_name ? "keeps that name for itself" : "takes names in UTF-8 alone"),
+                "rename it, or write a .pth instead");
+  }
   // A pair of 4-bit numbers has its two along the last dimension, and a scalar has none.
   const bool lone_pair = tensor.dtype == DType::float4_e2m1fn_x2 && tensor.shape.empty();
   if (safetensors_name(tensor.dtype) && !lone_pair) return;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <goldseal/base/dtype.hpp>
-#include <goldseal/base/output_file.hpp>
+#include <goldseal/base/atomic_write.hpp>
 
 #include <cstddef>
 #include <cstdint>

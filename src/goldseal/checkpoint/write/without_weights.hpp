@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/output_file.hpp>
+#include <goldseal/base/atomic_write.hpp>
 
 #include <filesystem>
 #include <set>

@@ -36,7 +36,6 @@ void require_inputs(const CaptureRequest& request) {
 }
 
 ExitCode run(const Options& options, const CommonOptions& common) {
-  check_output_options(common);
   CaptureRequest request;
   request.checkpoint = options.checkpoint;
   request.entry = options.entry;
@@ -49,6 +48,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
     request.detections.emplace_back(names.begin(), names.end());
   }
   require_inputs(request);
+  check_output_options(common, inputs_of(request));
   options.run.fill(request);
   if (request.device && request.device->kind == DeviceRequest::Kind::all)
     throw Error(ErrorKind::usage, "--device all", "expected one device to seal on, found all",

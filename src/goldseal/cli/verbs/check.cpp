@@ -2,6 +2,7 @@
 #include <goldseal/cli/judge_options.hpp>
 #include <goldseal/cli/output.hpp>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,9 @@ struct Options {
 };
 
 ExitCode run(const Options& options, const CommonOptions& common) {
-  check_output_options(common);
+  auto inputs = common.reports.empty() ? std::vector<std::filesystem::path>() : options.judge.inputs();
+  inputs.insert(inputs.end(), options.targets.begin(), options.targets.end());
+  check_output_options(common, inputs);
   CheckRequest request;
   options.judge.fill(request);
   request.targets.assign(options.targets.begin(), options.targets.end());

@@ -3,6 +3,8 @@
 #include <goldseal/checkpoint/write/convert.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/protected_paths.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
@@ -10,7 +12,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <future>
 #include <memory>
 
 namespace goldseal::cli {
@@ -75,15 +76,16 @@ Action add_convert(CLI::App& app, const CommonOptions& common) {
     const auto dtype = wanted_dtype(options->dtype);
     OpenOptions open{.entry = options->entry};
     if (!options->model.empty()) open.darknet_cfg = parse_model_spec(options->model).darknet_cfg();
+    if (!open.darknet_cfg.empty()) require_no_input(options->output, {&open.darknet_cfg, 1});
     const auto checkpoint = open_checkpoint(options->input, open);
     ByteCounter counter;
-    auto work = std::async(std::launch::async, [&] {
+    auto work = in_background([&] {
       return convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force, &counter});
     });
     Progress(progress_mode(common))
         .await(work, fmt::format("writing {}", escape_unprintable(options->output)), counter);
     const auto result = work.get();
-    print(common.format == "json" ? as_json(result, options->output) : for_locale(as_text(result, options->output)));
+    print_words(common.format == "json" ? as_json(result, options->output) : for_locale(as_text(result, options->output)));
     return ExitCode::conforms;
   };
 }

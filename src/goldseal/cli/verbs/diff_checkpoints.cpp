@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/verbs/diff_checkpoints.hpp>
 
+#include <goldseal/base/parallel.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/contents/difference.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
@@ -12,7 +13,6 @@
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
-#include <future>
 #include <string>
 
 namespace goldseal::cli {
@@ -83,7 +83,7 @@ std::string as_json(const CheckpointDifference& difference, const Checkpoint& a,
 
 std::vector<Digest> digest_shown(const Checkpoint& checkpoint, const std::string& path, Progress& progress) {
   ByteCounter counter;
-  auto work = std::async(std::launch::async, [&] { return digest_all(checkpoint, &counter); });
+  auto work = in_background([&] { return digest_all(checkpoint, &counter); });
   progress.await(work, fmt::format("digesting {}", escape_unprintable(path)), counter);
   return work.get();
 }
@@ -103,7 +103,7 @@ ExitCode diff_checkpoints(const std::string& path_a, const std::string& path_b, 
   Progress progress(progress_mode(common));
   const auto digests_a = digest_shown(a, path_a, progress);
   const auto digests_b = digest_shown(b, path_b, progress);
-  auto work = std::async(std::launch::async, [&] { return compare_checkpoints(a, digests_a, b, digests_b); });
+  auto work = in_background([&] { return compare_checkpoints(a, digests_a, b, digests_b); });
   progress.await(work, "comparing the tensors that differ", ByteCounter());
   const auto difference = work.get();
   if (!common.quiet) print(common.format == "json" ? as_json(difference, a, b) : for_locale(as_text(difference, a, b)));

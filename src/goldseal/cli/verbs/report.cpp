@@ -6,7 +6,9 @@
 #include <goldseal/report/renderer.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <vector>
 
 namespace goldseal::cli {
 namespace {
@@ -37,7 +39,7 @@ Action add_report(CLI::App& app, const CommonOptions& common) {
   const auto files = std::make_shared<std::vector<std::string>>();
   app.add_option("FILE", *files, "Reports that were written with --format json or --report json=FILE")->required();
   return [files, &common] {
-    check_output_options(common);
+    check_output_options(common, std::vector<std::filesystem::path>(files->begin(), files->end()));
     return files->size() == 1 ? deliver(read(files->front()), common) : deliver_matrix(*files, common);
   };
 }

@@ -70,8 +70,18 @@ void settle_runtime(const Options& options, VerifyRequest& request) {
   }
 }
 
+std::vector<std::filesystem::path> inputs_of(const Options& options, const CommonOptions& common) {
+  if (common.reports.empty()) return {};
+  auto paths = options.judge.inputs();
+  for (const auto& input : options.inputs) golden::add_files(golden::parse_input(input), paths);
+  for (const auto* const name : {"run.json", "environment.toml", "outputs.safetensors"}) {
+    if (!options.results.empty()) paths.push_back(std::filesystem::path(options.results) / name);
+  }
+  return paths;
+}
+
 ExitCode run(const Options& options, const CommonOptions& common) {
-  check_output_options(common);
+  check_output_options(common, inputs_of(options, common));
   VerifyRequest request;
   options.judge.fill(request);
   request.depth = kind_named(k_run_depths, options.depth).value_or(RunDepth::full);

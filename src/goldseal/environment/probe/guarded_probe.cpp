@@ -65,7 +65,7 @@ int keep_only(int pipe) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-  ::signal(SIGPIPE, SIG_DFL);
+  for (const int signal : {SIGPIPE, SIGXFSZ, SIGBUS}) ::signal(signal, SIG_DFL);
   const int out = keep_only(pipe);
   try {
     gather([out](const std::string& name, const FactValue& value, const std::string& origin) {

@@ -186,8 +186,8 @@ std::string write_golden(std::span<const GoldenTensors> cases, std::span<const W
   return gatherer.write();
 }
 
-std::vector<WeightFingerprint> read_fingerprints(const std::filesystem::path& path) {
-  const auto tensors = read_tensors(path);
+std::vector<WeightFingerprint> read_fingerprints(const std::shared_ptr<const MappedFile>& file) {
+  const auto tensors = read_tensors(file);
   const auto* const packed = find_tensor(tensors, k_traces);
   return packed == nullptr ? std::vector<WeightFingerprint>{} : unpack_traces(*packed);
 }
@@ -215,7 +215,12 @@ GoldenCase describe(const GoldenTensors& golden, std::span<const InputOrigin> or
 }
 
 std::vector<GoldenTensors> read_golden(const std::filesystem::path& path, std::span<const GoldenCase> cases) {
-  const Picker picker(path.string(), read_tensors(path));
+  return read_golden(std::make_shared<const MappedFile>(path), cases);
+}
+
+std::vector<GoldenTensors> read_golden(const std::shared_ptr<const MappedFile>& file,
+                                       std::span<const GoldenCase> cases) {
+  const Picker picker(file->path().string(), read_tensors(file));
   std::vector<GoldenTensors> result;
   for (const auto& golden : cases) {
     GoldenTensors tensors;

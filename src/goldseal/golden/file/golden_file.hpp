@@ -3,12 +3,14 @@
 
 #include <goldseal/golden/compare/noise_floor.hpp>
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
+#include <goldseal/base/mapped_file.hpp>
 #include <goldseal/golden/detections/detections.hpp>
 #include <goldseal/golden/layers/layers.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,7 +56,7 @@ struct GoldenTensors {
                                        std::span<const WeightFingerprint> traces = {});
 
 /// The traces in a golden.safetensors; nothing where it has none.
-[[nodiscard]] std::vector<WeightFingerprint> read_fingerprints(const std::filesystem::path& path);
+[[nodiscard]] std::vector<WeightFingerprint> read_fingerprints(const std::shared_ptr<const MappedFile>& file);
 
 /// How an input was given, and the text of its declared preprocessing.
 struct InputOrigin {
@@ -65,8 +67,10 @@ struct InputOrigin {
 /// What the manifest says of a case; `origins` are those of the inputs, in their order.
 [[nodiscard]] GoldenCase describe(const GoldenTensors& golden, std::span<const InputOrigin> origins);
 
-/// Reads golden.safetensors for the cases of a manifest, mapped. Throws Error{malformed} where a tensor is missing or
-/// is not of the dtype and shape that the manifest says.
+/// Reads golden.safetensors for the cases of a manifest. Throws Error{malformed} where a tensor is missing or is not of
+/// the dtype and shape that the manifest says.
+[[nodiscard]] std::vector<GoldenTensors> read_golden(const std::shared_ptr<const MappedFile>& file,
+                                                     std::span<const GoldenCase> cases);
 [[nodiscard]] std::vector<GoldenTensors> read_golden(const std::filesystem::path& path,
                                                      std::span<const GoldenCase> cases);
 

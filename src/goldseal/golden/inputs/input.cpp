@@ -109,6 +109,10 @@ void refuse_twice(std::span<const HostTensor> tensors, const std::string& name) 
 
 }  // namespace
 
+void add_files(const InputSpec& spec, std::vector<std::filesystem::path>& files) {
+  if (const auto* const source = std::get_if<FileSource>(&spec.source)) files.push_back(source->path);
+}
+
 Picture decode_picture(const std::string& name, std::span<const std::byte> bytes) {
   return is_jpeg(bytes) ? decode_jpeg(name, bytes) : decode_png(name, bytes);
 }

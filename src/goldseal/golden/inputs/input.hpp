@@ -42,6 +42,9 @@ struct InputSpec {
   std::optional<Preprocessing> preprocessing = {};  ///< of a picture; nothing: RGB over 255, as large as it is
 };
 
+/// Adds the file that an input is read from, if there is one.
+void add_files(const InputSpec& spec, std::vector<std::filesystem::path>& files);
+
 /// The file of a spec where it is an encoded picture, as uint8; nothing for other specs.
 [[nodiscard]] std::optional<HostTensor> encoded_picture(const InputSpec& spec);
 

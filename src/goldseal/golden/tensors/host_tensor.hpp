@@ -43,6 +43,7 @@ template <typename T>
 
 /// All tensors of a safetensors file, in the file's order, mapped. Throws as `open_checkpoint` does.
 [[nodiscard]] std::vector<HostTensor> read_tensors(const std::filesystem::path& path);
+[[nodiscard]] std::vector<HostTensor> read_tensors(std::shared_ptr<const MappedFile> file);
 
 /// All tensors of any file that open_checkpoint reads, in row-major order; those that lie so in the file are mapped.
 [[nodiscard]] std::vector<HostTensor> read_all_tensors(const std::filesystem::path& path);

@@ -31,14 +31,19 @@ HostTensor borrow_tensor(const Checkpoint& checkpoint, const Tensor& tensor) {
   return make_tensor(tensor.name, tensor.dtype, tensor.shape, std::move(bytes));
 }
 
-std::vector<HostTensor> read_tensors(const std::filesystem::path& path) {
-  const auto file = std::make_shared<const Checkpoint>(open_checkpoint(path));
+std::vector<HostTensor> read_tensors(std::shared_ptr<const MappedFile> mapped) {
+  const auto path = mapped->path();
+  const auto file = std::make_shared<const Checkpoint>(open_checkpoint(std::move(mapped)));
   if (file->container != Container::Kind::safetensors) {
     throw Error(ErrorKind::unsupported, path.string(),
                 fmt::format("expected a safetensors file, found {}", to_string(file->container)),
                 "save the tensors with safetensors.torch.save_file");
   }
   return tensors_of(file);
+}
+
+std::vector<HostTensor> read_tensors(const std::filesystem::path& path) {
+  return read_tensors(std::make_shared<const MappedFile>(path));
 }
 
 std::vector<HostTensor> read_all_tensors(const std::filesystem::path& path) {

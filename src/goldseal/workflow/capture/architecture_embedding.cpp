@@ -63,7 +63,7 @@ std::string embedded_name(const ModelSpec& model) {
 
 FileRecord embed(const ModelSpec& model, const BuiltNetwork& network, const fs::path& directory) {
   const auto name = embedded_name(model);
-  OutputFile file(directory / name, false);
+  OutputFile file(directory / name, Existing::refuse);
   write_without_weights(model, network, file);
   file.commit();
   const MappedFile written(directory / name);

@@ -6,6 +6,8 @@
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/protected_paths.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/base/utc.hpp>
 #include <goldseal/base/version.hpp>
@@ -14,13 +16,16 @@
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/golden/inputs/cases.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/manifest/replaceable_seal.hpp>
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>
 #include <goldseal/workflow/capture/golden_runs.hpp>
 #include <goldseal/workflow/capture/program_embedding.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/shared/embedded_file.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/shared/open_seal.hpp>
 #include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/shared/weight_evidence.hpp>
 #include <goldseal/worker/told_environment.hpp>
@@ -59,15 +64,25 @@ FileRecord checkpoint_record(FileRole role, const MappedFile& file, const FileDi
           .non_tensor_sha256 = digests.non_tensor};
 }
 
+// Ends the digests of 200 GB where an error ends what they are for; a future waits for them in its destructor.
+struct Unwanted {
+  ByteCounter& counter;
+  explicit Unwanted(ByteCounter& of) : counter(of) {}
+  ~Unwanted() { counter.unwanted = true; }
+  Unwanted(const Unwanted&) = delete;
+  Unwanted& operator=(const Unwanted&) = delete;
+};
+
 class Capture {
  public:
   Capture(const CaptureRequest& request, Progress& progress)
       : m_request(request),
         m_progress(progress),
-        m_directory(request.seal,
-                    request.force ? AtomicDirectory::Existing::replace : AtomicDirectory::Existing::refuse) {}
+        m_directory(request.seal, request.force ? require_replaceable_seal : MayReplace()) {}
 
   Report run() {
+    require_utf8();
+    require_no_inputs();
     start_report();
     m_progress.step("reading the checkpoint");
     m_checkpoint =
@@ -80,7 +95,8 @@ class Capture {
     if (m_request.embed == Embed::always && !is_code()) static_cast<void>(embedded_name(m_model));
     describe_model();
     // The digests need no worker and the worker's start needs no digests.
-    auto digests = std::async(std::launch::async, [this] { return digest_everything(m_checkpoint, &m_digested); });
+    auto digests = in_background([this] { return digest_everything(m_checkpoint, &m_digested); });
+    const Unwanted unwanted{m_digested};
     std::optional<Worker> worker;
     try {
       m_progress.step("starting PyTorch");
@@ -252,10 +268,7 @@ class Capture {
     model.tensors = tensor_records(m_checkpoint, m_match, network.state_entries, digests.tensors);
     model.locations = devices_saved_from(m_checkpoint);
     for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
-      if (!m_checkpoint.files[i]->unchanged()) {
-        throw Error(ErrorKind::io, m_checkpoint.files[i]->path().string(), "the file changed while it was read",
-                    "seal it when nothing writes to it");
-      }
+      m_checkpoint.files[i]->require_unchanged();
       const bool index = i + 1 == m_checkpoint.files.size();
       model.files.push_back(checkpoint_record(index ? FileRole::checkpoint : FileRole::shard, *m_checkpoint.files[i],
                                               digests.files[i], m_request.seal));
@@ -391,8 +404,13 @@ class Capture {
     m_manifest.golden_sha256 = sha256(bytes);
     m_manifest.created = utc_now();
     m_manifest.goldseal = k_version;
+    const auto manifest = write_manifest(m_manifest);
     m_directory.write(k_golden_name, bytes);
-    m_directory.write(k_manifest_name, write_manifest(m_manifest));
+    m_directory.write(k_manifest_name, manifest);
+    require_readable(manifest);
+    // The worker read them by their names, and maybe later than they were digested.
+    for (const auto& file : m_checkpoint.files) file->require_unchanged();
+    require_no_inputs();
     m_directory.commit();
     m_stopwatch.lap("write");
     m_report.facts.emplace_back("seal", m_request.seal.string());
@@ -412,6 +430,51 @@ class Capture {
       m_report.facts.emplace_back("embedded",
                                   fmt::format("{} ({})", m_embedded->path, format_bytes(m_embedded->bytes)));
     m_report.next = fmt::format("goldseal verify {}{}", m_request.seal.string(), m_request.run_options);
+  }
+
+  // A seal that nobody can read vouches for nothing: it is read back from the disk before it takes its place.
+  void require_readable(const std::string& manifest) const {
+    try {
+      auto seal = open_seal(m_directory.staging());
+      seal.manifest.environment = m_manifest.environment;  // whose lists may be numbered otherwise
+      const auto embedded = observe_embedded(seal);
+      const bool whole = write_manifest(seal.manifest) == manifest &&
+                         seal.golden_digest() == m_manifest.golden_sha256 &&
+                         (!m_embedded || (embedded && embedded->sha256 == m_embedded->sha256));
+      if (!whole) throw Error(ErrorKind::io, m_request.seal.string(), "what is read is not what was written");
+      static_cast<void>(golden::read_golden(seal.golden, seal.manifest.golden));
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      throw Error(ErrorKind::io, m_request.seal.string(),
+                  fmt::format("the seal cannot be read back, and was not put in its place: {}", error.what()),
+                  "look at the disk; if names are odd (of tensors, outputs, files), choose others");
+    }
+  }
+
+  // Whatever of the run's inputs is in the place of the seal, or lies in it, would be lost.
+  void require_no_inputs() const {
+    auto inputs = inputs_of(m_request);
+    for (const auto& file : m_checkpoint.files) inputs.push_back(file->path());
+    require_no_input(m_request.seal, inputs);
+  }
+
+  // What the manifest tells of, and a worker is told.
+  void require_utf8() const {
+    const auto require = [](const std::string& option, const std::string& text) {
+      if (is_utf8(text)) return;
+      throw Error(ErrorKind::usage, option,
+                  fmt::format("expected text in UTF-8, which a seal takes alone, found {}", escape_unprintable(text)),
+                  "rename it, or name it by a link whose path is in UTF-8");
+    };
+    require("CHECKPOINT", path_from_seal(m_request.checkpoint, m_request.seal));
+    require("--entry", m_request.entry);
+    if (m_request.model) {
+      require("--model", m_request.model->is_file() ? path_from_seal(m_request.model->source, m_request.seal)
+                                                    : m_request.model->source);
+      for (const auto& [key, value] : m_request.model->options) require("--model", key + "=" + value);
+    }
+    for (const auto& input : m_request.inputs) require("--input", input.name + "=" + input.text);
+    for (const auto& group : m_request.detections) std::ranges::for_each(group, [&](const auto& name) { require("--detections", name); });
   }
 
   Report finish() {
@@ -440,6 +503,14 @@ class Capture {
 };
 
 }  // namespace
+
+std::vector<fs::path> inputs_of(const CaptureRequest& request) {
+  std::vector<fs::path> inputs{request.checkpoint};
+  if (request.model && request.model->is_file()) inputs.emplace_back(request.model->source);
+  if (request.cases) inputs.push_back(*request.cases);
+  for (const auto& input : request.inputs) golden::add_files(input, inputs);
+  return inputs;
+}
 
 Report capture(const CaptureRequest& request, Progress& progress) { return Capture(request, progress).run(); }
 

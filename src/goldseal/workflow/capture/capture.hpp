@@ -41,6 +41,9 @@ struct CaptureRequest {
   Confinement confinement = Confinement::sandbox;
 };
 
+/// Every file and directory that the request names to be read: what no output may take the place of.
+[[nodiscard]] std::vector<std::filesystem::path> inputs_of(const CaptureRequest& request);
+
 /// Seals a checkpoint: reads it, runs it, measures its noise, and writes the seal. The report tells what was sealed;
 /// where it fails, no seal was written and one that was there is untouched. Throws Error where there is nothing to
 /// report on.

@@ -3,6 +3,7 @@
 
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/staging.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
 #include <goldseal/golden/compare/reduced_precision.hpp>
@@ -77,11 +78,11 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   request.outputs = m_worker.run_directory() / "outputs.safetensors";
   const auto reply = m_worker.run(request);
   LayeredRun result{read_tensors(request.outputs), {}, {}, {}};
-  std::filesystem::remove(request.outputs);
+  static_cast<void>(staging::remove_whole(request.outputs));
   if (request.compute == Compute::float64) std::ranges::transform(result.outputs, result.outputs.begin(), widened);
   if (reply.layers.empty()) return result;
   result.layers = sketches(reply.layers, read_tensors(request.layers));
-  std::filesystem::remove(request.layers);
+  static_cast<void>(staging::remove_whole(request.layers));
   if (request.compute == Compute::float64) result.narrow_layer = first_narrow_layer(reply.layers);
   result.bits = bits_of(reply.layers);
   return result;

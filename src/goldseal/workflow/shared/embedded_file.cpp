@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/embedded_file.hpp>
 
-#include <goldseal/base/mapped_file.hpp>
-
 #include <algorithm>
 
 namespace goldseal {
-
-namespace fs = std::filesystem;
 
 const FileRecord* find_embedded(const Manifest& manifest) {
   const auto& files = manifest.model.files;
@@ -15,17 +11,17 @@ const FileRecord* find_embedded(const Manifest& manifest) {
   return found == files.end() ? nullptr : &*found;
 }
 
-std::optional<FileObservation> observe_embedded(const Manifest& manifest, const fs::path& seal) {
-  const auto* const record = find_embedded(manifest);
+std::optional<FileObservation> observe_embedded(const OpenSeal& seal) {
+  const auto* const record = find_embedded(seal.manifest);
   if (record == nullptr) return std::nullopt;
   FileObservation file;
   file.role = record->role;
-  file.path = (seal / record->path).string();
-  file.present = fs::exists(file.path);
+  file.path = (seal.path / record->path).string();
+  file.present = seal.embedded != nullptr;
   if (!file.present) return file;
-  const MappedFile mapped(file.path);
-  file.bytes = mapped.size();
-  file.sha256 = sha256(mapped.bytes());
+  file.bytes = seal.embedded->size();
+  file.sha256 = sha256(seal.embedded->bytes());
+  if (file.sha256 != record->sha256) seal.require_unwritten();
   return file;
 }
 

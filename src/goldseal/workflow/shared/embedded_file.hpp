@@ -3,8 +3,8 @@
 
 #include <checks/observation.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/shared/open_seal.hpp>
 
-#include <filesystem>
 #include <optional>
 
 // The file of a seal that holds the architecture without its weights, as capture and verify find it.
@@ -14,7 +14,6 @@ namespace goldseal {
 [[nodiscard]] const FileRecord* find_embedded(const Manifest& manifest);
 
 /// The embedded file as it is found in the seal; nothing where the seal has none.
-[[nodiscard]] std::optional<FileObservation> observe_embedded(const Manifest& manifest,
-                                                              const std::filesystem::path& seal);
+[[nodiscard]] std::optional<FileObservation> observe_embedded(const OpenSeal& seal);
 
 }  // namespace goldseal

@@ -4,6 +4,8 @@
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/staging.hpp>
+#include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
 
 #include <fmt/format.h>
@@ -48,7 +50,7 @@ Json describe(const LoadedTensor& tensor) {
 }
 
 Json describe(const SavedResults& results) {
-  Json run{{"format", k_format}, {"golden_sha256", to_hex(results.golden_sha256)}, {"runtime", results.runtime}};
+  Json run{{"format", k_format}, {"golden_sha256", to_hex(results.golden_sha256)}, {"runtime", to_utf8(results.runtime)}};
   run["configuration"] = results.configuration;
   run["state_entries"] = Json::array();
   for (const auto& state_entry : results.state_entries) run["state_entries"].push_back(describe(state_entry));
@@ -130,20 +132,39 @@ SavedResults read_run(const Json& run) {
   return results;
 }
 
-void refuse_other_contents(const std::filesystem::path& directory) {
-  if (!std::filesystem::exists(directory) || std::filesystem::exists(directory / k_run)) return;
-  throw Error(ErrorKind::usage, directory.string(), "expected a new directory or one with saved results, found another",
-              "name a directory that does not exist");
+bool is_run(const std::filesystem::path& file) {
+  const auto run = Json::parse(read_text_file(file, k_largest_text), nullptr, /*allow_exceptions=*/false);
+  return run.is_object() && run.contains("format") && run.contains("golden_sha256") && run.contains("cases");
+}
+
+// Only what holds saved results and nothing else is replaced.
+void require_saved_results(const std::filesystem::path& directory) {
+  const auto refuse = [&](const std::string& found) {
+    throw Error(ErrorKind::usage, directory.string(),
+                fmt::format("expected a new directory or one with saved results, found {}", found),
+                "name a directory that does not exist");
+  };
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(directory / k_run, error) || !is_run(directory / k_run)) refuse("another");
+  for (const auto& name : staging::names_in(directory)) {
+    const bool file = std::filesystem::is_regular_file(directory / name, error);
+    if (!file || (name != k_run && name != k_environment && name != k_outputs))
+      refuse(fmt::format("one with {} in it", escape_unprintable(name)));
+  }
 }
 
 }  // namespace
 
+void require_new_or_saved_results(const std::filesystem::path& directory) {
+  if (std::filesystem::exists(std::filesystem::symlink_status(directory))) require_saved_results(directory);
+}
+
 void save_results(const std::filesystem::path& directory, const SavedResults& results) {
-  refuse_other_contents(directory);
-  AtomicDirectory target(directory, AtomicDirectory::Existing::replace);
+  AtomicDirectory target(directory, require_saved_results);
   target.write(k_run, describe(results).dump(1));
   target.write(k_environment, write_environment(results.environment));
   target.write(k_outputs, write_outputs(results.cases));
+  static_cast<void>(load_results(target.staging()));  // what cannot be read again replaces nothing
   target.commit();
 }
 

@@ -34,6 +34,9 @@ struct SavedResults {
   std::vector<CaseResults> cases;
 };
 
+/// Throws Error{usage} where something lies there that save_results would not replace.
+void require_new_or_saved_results(const std::filesystem::path& directory);
+
 /// Writes DIR/run.json, DIR/environment.toml and DIR/outputs.safetensors. A directory of that name is replaced where it
 /// holds results, refused where it holds anything else.
 void save_results(const std::filesystem::path& directory, const SavedResults& results);

@@ -33,7 +33,7 @@ std::vector<golden::WeightFingerprint> weight_fingerprints(const Checkpoint& che
 
 std::map<std::string, std::string> explain_weights(const Checkpoint& checkpoint, const KeyMatch& match,
                                                    const std::vector<Digest>& digests, const ModelRecord& sealed,
-                                                   const std::filesystem::path& golden_file) {
+                                                   const std::shared_ptr<const MappedFile>& golden_file) {
   std::map<std::string, std::string> changes;
   std::vector<golden::WeightFingerprint> traces;
   for (const auto& [have, wanted] : in_wanted_order(match)) {

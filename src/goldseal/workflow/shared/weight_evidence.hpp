@@ -6,7 +6,7 @@
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
-#include <filesystem>
+#include <memory>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,10 +18,10 @@ namespace goldseal {
                                                                          const KeyMatch& match);
 
 /// For each tensor of the file whose digest is not the sealed one: what happened to it, in words, by the sealed name.
-/// Empty where the seal has no traces. `match` maps the file's keys onto the seal's.
+/// Empty where the seal has no traces. `golden_file` is the seal's. `match` maps the file's keys onto the seal's.
 [[nodiscard]] std::map<std::string, std::string> explain_weights(const Checkpoint& checkpoint, const KeyMatch& match,
                                                                  const std::vector<Digest>& digests,
                                                                  const ModelRecord& sealed,
-                                                                 const std::filesystem::path& golden_file);
+                                                                 const std::shared_ptr<const MappedFile>& golden_file);
 
 }  // namespace goldseal

@@ -4,6 +4,7 @@
 
 #include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/parallel.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
@@ -102,6 +103,17 @@ FileObservation shard_observation(const MappedFile& file, const FileDigests& dig
   return shard;
 }
 
+// What cannot be looked at is told of by whoever opens it.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error) || static_cast<bool>(error);
+}
+
+// What the file itself says, in contrast to the system, the user and the moment.
+bool is_damage(ErrorKind kind) {
+  return kind == ErrorKind::malformed || kind == ErrorKind::unsupported || kind == ErrorKind::usage;
+}
+
 std::uint64_t size_of(const fs::path& path) {
   std::error_code ignored;
   const auto size = fs::file_size(path, ignored);
@@ -110,24 +122,22 @@ std::uint64_t size_of(const fs::path& path) {
 
 }  // namespace
 
-std::optional<Digest> golden_digest(const fs::path& seal) {
-  const auto golden = seal / k_golden_name;
-  if (!fs::exists(golden)) return std::nullopt;
-  return sha256(MappedFile(golden).bytes());
-}
-
-FileExamination::FileExamination(const JudgeRequest& request, Observation& observed)
+FileExamination::FileExamination(const JudgeRequest& request, const OpenSeal& seal, Observation& observed)
     : m_request(request),
+      m_seal(seal),
       m_observed(observed),
       m_model(model_of(request, observed.sealed)),
       m_from_seal(embedded_to_build(request, observed.sealed) != nullptr) {
-  observed.files.golden_sha256 = golden_digest(request.seal);
-  if (auto embedded = observe_embedded(observed.sealed, request.seal))
+  observed.files.golden_sha256 = seal.golden_digest();
+  if (auto embedded = observe_embedded(seal))
     m_observed.files.found.push_back(std::move(*embedded));
   if (m_model.is_file() && !m_from_seal) examine_architecture();
   examine_descriptions();
   examine_checkpoint(checkpoint_path(request, observed));
 }
+
+// Whoever waits no more, because of an error, does not wait for the digests of 200 GB either.
+FileExamination::~FileExamination() { m_digested.unwanted = true; }
 
 // Of a network that is built from the user's directory, what is missing is known before anything is imported.
 void FileExamination::examine_descriptions() {
@@ -148,18 +158,19 @@ void FileExamination::examine_architecture() {
   FileObservation file;
   file.role = FileRole::architecture;
   file.path = m_model.source;
-  file.present = fs::exists(m_model.source);
+  file.present = is_there(m_model.source);
   if (file.present) {
     const MappedFile mapped(m_model.source);
     file.bytes = mapped.size();
     file.sha256 = sha256(mapped.bytes());
+    mapped.require_unchanged();
   }
   m_observed.files.found.push_back(std::move(file));
 }
 
 void FileExamination::examine_checkpoint(const fs::path& path) {
   if (path.empty()) return;
-  if (!fs::exists(path)) {
+  if (!is_there(path)) {
     throw Error(ErrorKind::io, path.string(), "the checkpoint is missing: no such file",
                 m_request.checkpoint ? "name the checkpoint that was sealed, or a copy of it"
                                      : "put the checkpoint there, or name it with --checkpoint FILE");
@@ -183,10 +194,11 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
   KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
   keys.match = match_keys(keys.have, keys.want);
   m_observed.files.keys = std::move(keys);
-  m_digests = std::async(std::launch::async, [this] { return digest_everything(*m_checkpoint, &m_digested); });
+  m_digests = in_background([this] { return digest_everything(*m_checkpoint, &m_digested); });
 }
 
 void FileExamination::note_damage(const Error& error) {
+  if (!is_damage(error.kind())) throw error;
   auto& file = m_observed.files.found.back();
   file.damage = error.message();
   file.damage_where = error.where();
@@ -199,31 +211,28 @@ bool FileExamination::keys_match() const { return m_observed.files.keys && m_obs
 void FileExamination::finish(Progress& progress) {
   if (!m_digests.valid()) return progress.finish();
   progress.await(m_digests, k_digesting, m_digested);
-  auto& file = m_observed.files.found.back();
-  std::vector<FileObservation> shards;
+  for (const auto& note : m_checkpoint->notes) m_observed.files.found.back().notes.emplace_back(note.rule, note.message);
   try {
-    const auto digests = m_digests.get();
-    file.sha256 = digests.files.back().whole;
-    file.non_tensor_sha256 = digests.files.back().non_tensor;
-    for (std::size_t i = 0; i + 1 < digests.files.size(); ++i)
-      shards.push_back(shard_observation(*m_checkpoint->files[i], digests.files[i]));
-    const auto& keys = *m_observed.files.keys;
-    m_observed.files.tensors = digests_by_name(keys.match, keys.want, digests.tensors);
-    if (m_observed.files.golden_sha256 == m_observed.sealed.golden_sha256) {
-      m_observed.files.weight_changes = explain_weights(*m_checkpoint, keys.match, digests.tensors,
-                                                        m_observed.sealed.model, m_request.seal / k_golden_name);
-    }
-    for (const auto& part : m_checkpoint->files) {
-      if (part->unchanged()) continue;
-      throw Error(ErrorKind::malformed, part->path().string(), "the file changed while it was read",
-                  "verify it when nothing writes to it");
-    }
+    take(m_digests.get());
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::interrupted) throw;
     note_damage(error);
   }
-  for (const auto& note : m_checkpoint->notes) file.notes.emplace_back(note.rule, note.message);
-  m_observed.files.found.insert(m_observed.files.found.end(), shards.begin(), shards.end());
+  // The model was run with what lay there: whatever came of other bytes is nobody's verdict.
+  for (const auto& part : m_checkpoint->files) part->require_unchanged();
+  if (m_from_seal) m_seal.require_embedded_in_place();
+}
+
+void FileExamination::take(const Digests& digests) {
+  auto& file = m_observed.files.found.back();
+  file.sha256 = digests.files.back().whole;
+  file.non_tensor_sha256 = digests.files.back().non_tensor;
+  const auto& keys = *m_observed.files.keys;
+  m_observed.files.tensors = digests_by_name(keys.match, keys.want, digests.tensors);
+  if (m_observed.files.golden_sha256 == m_observed.sealed.golden_sha256)
+    m_observed.files.weight_changes =
+        explain_weights(*m_checkpoint, keys.match, digests.tensors, m_observed.sealed.model, m_seal.golden);
+  for (std::size_t i = 0; i + 1 < digests.files.size(); ++i)
+    m_observed.files.found.push_back(shard_observation(*m_checkpoint->files[i], digests.files[i]));
 }
 
 }  // namespace goldseal

@@ -4,6 +4,7 @@
 #include <checks/observation.hpp>
 #include <goldseal/base/progress.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/workflow/shared/open_seal.hpp>
 #include <goldseal/workflow/verify/verify.hpp>
 
 #include <future>
@@ -11,14 +12,16 @@
 
 namespace goldseal {
 
-/// The sha256 of the seal's golden file as it is found; nothing where there is none.
-[[nodiscard]] std::optional<Digest> golden_digest(const std::filesystem::path& seal);
-
 /// Reads the model's files and holds them against the seal, without PyTorch. The digests, which read every byte, are
-/// computed beside whatever the caller does until `finish`.
+/// computed beside whatever the caller does until `finish`. What cannot be read is no damage: it throws Error{io}, and
+/// what changes meanwhile Error{changed}.
 class FileExamination {
  public:
-  FileExamination(const JudgeRequest& request, Observation& observed);
+  /// `seal` outlives the object.
+  FileExamination(const JudgeRequest& request, const OpenSeal& seal, Observation& observed);
+  ~FileExamination();
+  FileExamination(const FileExamination&) = delete;
+  FileExamination& operator=(const FileExamination&) = delete;
 
   /// The checkpoint, if it could be read.
   [[nodiscard]] const std::optional<Checkpoint>& checkpoint() const { return m_checkpoint; }
@@ -26,6 +29,9 @@ class FileExamination {
   [[nodiscard]] bool keys_match() const;
   /// Where the network's description lies here: a file's path, or the reference.
   [[nodiscard]] const ModelSpec& model() const { return m_model; }
+
+  /// The seal that is judged.
+  [[nodiscard]] const OpenSeal& seal() const { return m_seal; }
 
   /// The network is built from the architecture that the seal embeds.
   [[nodiscard]] bool builds_from_seal() const { return m_from_seal; }
@@ -38,8 +44,10 @@ class FileExamination {
   void examine_descriptions();
   void examine_checkpoint(const std::filesystem::path& path);
   void note_damage(const class Error& error);
+  void take(const Digests& digests);
 
   const JudgeRequest& m_request;
+  const OpenSeal& m_seal;
   Observation& m_observed;
   ModelSpec m_model;
   bool m_from_seal;

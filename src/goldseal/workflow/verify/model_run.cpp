@@ -93,18 +93,24 @@ class ModelRun {
 
   void run_on(std::size_t device) {
     std::optional<Worker> worker;
+    std::optional<WorkerFailure> failed;
     try {
       m_progress.step("starting PyTorch");
-      worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
+      worker.emplace(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement, &failed);
       m_stopwatch.lap("start");
       if (device == 0) greet(*worker);
       if (m_observed.run.device->refused) return;
       settle_on(*worker, m_observed.run.device->used[device]);
       drive(*worker);
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted) throw;
-      note_failure(error, worker);
+      // What the system refuses, and what changed meanwhile, is not the model's fault.
+      if (!is_of_model(error.kind())) throw;
+      note_failure(error, worker ? worker->failure() : failed);
     }
+  }
+
+  static bool is_of_model(ErrorKind kind) {
+    return kind != ErrorKind::interrupted && kind != ErrorKind::io && kind != ErrorKind::changed;
   }
 
   void greet(Worker& worker) {
@@ -173,7 +179,7 @@ class ModelRun {
   }
 
   std::vector<golden::GoldenTensors> sealed_cases() const {
-    return golden::read_golden(m_request.seal / k_golden_name, m_observed.sealed.golden);
+    return golden::read_golden(m_files.seal().golden, m_observed.sealed.golden);
   }
 
   // Compiled code and quantized kernels have one type: the other checks judge them alone.
@@ -263,7 +269,7 @@ class ModelRun {
         m_observed.run.trials.push_back(std::move(trial));
         if (m_observed.run.trials.back().severity <= 1) break;
       } catch (const Error& error) {
-        if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
+        if (!is_of_model(error.kind()) || worker.failure()) throw;
       }
     }
     m_stopwatch.lap("runs with one setting changed");
@@ -296,7 +302,7 @@ class ModelRun {
            "what builds the network here",
            *run == Compute::float64 ? 1 : channels_agree_at(sealed)});
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted || worker.failure()) throw;
+      if (!is_of_model(error.kind()) || worker.failure()) throw;
     }
     m_stopwatch.lap("run with the channels reversed");
   }
@@ -359,12 +365,12 @@ class ModelRun {
                                [](const auto& output) { return output.noise && !output.noise->native; });
   }
 
-  void note_failure(const Error& error, const std::optional<Worker>& worker) {
+  void note_failure(const Error& error, const std::optional<WorkerFailure>& failure) {
     auto& observed = *m_observed.run.worker;
     if (observed.failure || !observed.refusal.empty()) return;  // of a GPU before: the first tells
     observed.device = m_label;
-    if (error.kind() == ErrorKind::worker && worker && worker->failure()) {
-      observed.failure = worker->failure();
+    if (error.kind() == ErrorKind::worker && failure) {
+      observed.failure = failure;
       return;
     }
     observed.refusal = error.message();

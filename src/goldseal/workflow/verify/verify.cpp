@@ -3,12 +3,15 @@
 
 #include <checks/file/records.hpp>
 #include <checks/runner.hpp>
+#include <goldseal/base/parallel.hpp>
 #include <goldseal/base/utc.hpp>
 #include <goldseal/base/version.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/worker/device_request.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
+#include <goldseal/workflow/shared/open_seal.hpp>
+#include <goldseal/workflow/shared/saved_results.hpp>
 #include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
 #include <goldseal/workflow/verify/input_observation.hpp>
@@ -21,7 +24,6 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <utility>
 
 namespace goldseal {
@@ -117,16 +119,18 @@ std::string serving_device(const VerifyRequest& request) {
 
 Report verify(const VerifyRequest& request, Progress& progress) {
   Stopwatch stopwatch;
+  const auto seal = open_seal(request.seal);
   Observation observed;
-  observed.sealed = load_manifest(request.seal);
+  observed.sealed = seal.manifest;
   observed.run.depth = request.depth;
   observed.serving.live = request.live;
   observed.serving.device = serving_device(request);
   RunEvidence evidence;
   progress.step("reading the files");
-  FileExamination files(request, observed);
+  if (request.save_results) require_new_or_saved_results(*request.save_results);
+  FileExamination files(request, seal, observed);
   if (golden_is_whole(observed)) {
-    const auto cases = golden::read_golden(request.seal / k_golden_name, observed.sealed.golden);
+    const auto cases = golden::read_golden(seal.golden, observed.sealed.golden);
     observe_inputs(request.inputs, cases, observed, evidence);
   }
   ProbeOptions probe;
@@ -160,14 +164,15 @@ std::string serving_device(const CheckRequest& request, const Environment& machi
 
 std::vector<Report> check_targets(const CheckRequest& request) {
   Stopwatch stopwatch;
+  const auto seal = open_seal(request.seal);
   // The digest of the golden file takes as long as everything else together.
-  auto golden = std::async(std::launch::async, golden_digest, request.seal);
+  auto golden = in_background([&] { return seal.golden_digest(); });
   Observation observed;
-  observed.sealed = load_manifest(request.seal);
+  observed.sealed = seal.manifest;
   std::vector<Environment> targets;
   for (const auto& target : request.targets) targets.push_back(load_environment(target));
   observed.files.golden_sha256 = golden.get();
-  if (auto embedded = observe_embedded(observed.sealed, request.seal))
+  if (auto embedded = observe_embedded(seal))
     observed.files.found.push_back(std::move(*embedded));
   stopwatch.lap("read");
   std::vector<Report> reports;
@@ -187,10 +192,11 @@ std::vector<Report> check_targets(const CheckRequest& request) {
 std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   if (!request.targets.empty()) return check_targets(request);
   Stopwatch stopwatch;
+  const auto seal = open_seal(request.seal);
   Observation observed;
-  observed.sealed = load_manifest(request.seal);
+  observed.sealed = seal.manifest;
   progress.step("reading the files");
-  FileExamination files(request, observed);
+  FileExamination files(request, seal, observed);
   observed.machine.environment = probe_machine({});
   files.finish(progress);
   stopwatch.lap("read");

@@ -16,7 +16,7 @@ def map_file(path: str) -> Any:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise Refusal("malformed", f"cannot be opened: {error.strerror}", path) from None
+        raise Refusal("io", f"cannot be opened: {error.strerror}", path) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -24,6 +24,8 @@ def map_file(path: str) -> Any:
         if status.st_size == 0:
             return bytearray()
         return mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    except OSError as error:
+        raise Refusal("io", f"cannot be mapped: {error.strerror}", path) from None
     finally:
         os.close(descriptor)
 

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 
 import torch
 
+# The machine's fault, not the model's.
+_OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO)
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 class Refusal(Exception):
-    """A request is declined. `kind` is one of usage, malformed, unsupported, runtime, memory (PROTOCOL.md)."""
+    """A request is declined. `kind` is one of usage, malformed, unsupported, runtime, memory, io (PROTOCOL.md)."""
 
     def __init__(self, kind: str, message: str, where: str = "", remedy: str = "") -> None:
         super().__init__(message)
@@ -47,6 +50,8 @@ def refusal_of(error: BaseException) -> Refusal:
     name = type(error).__name__
     if isinstance(error, MemoryError) or any(part in text for part in _OUT_OF_MEMORY):
         return Refusal("memory", text or "an allocation failed", place_of(error))
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
+        return Refusal("io", f"{name}: {text}", place_of(error))
     # PyTorch's own errors are RuntimeErrors; their text says more than that name.
     plain = type(error) is RuntimeError or isinstance(error, torch.jit.Error)
     return Refusal("runtime", text if plain and text else f"{name}: {text}" if text else name, place_of(error))

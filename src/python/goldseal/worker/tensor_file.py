@@ -93,6 +93,12 @@ def read_tensors(path: str) -> dict[str, torch.Tensor]:
 
 def write_tensors(path: str, tensors: dict[str, torch.Tensor]) -> None:
     """Writes them in their order; raises Refusal where the file cannot be written."""
+    if "__metadata__" in tensors:
+        raise Refusal(
+            "usage",
+            "a tensor cannot be called '__metadata__': safetensors keeps that name for itself",
+            remedy="give the network's output another name",
+        )
     buffers = [host_bytes(tensor) for tensor in tensors.values()]
     header, at = {}, 0
     for (name, tensor), (buffer, _) in zip(tensors.items(), buffers):
@@ -107,4 +113,4 @@ def write_tensors(path: str, tensors: dict[str, torch.Tensor]) -> None:
             for buffer, _ in buffers:
                 file.write(buffer)
     except OSError as error:
-        raise Refusal("runtime", f"cannot be written: {error.strerror}", path) from None
+        raise Refusal("io", f"cannot be written: {error.strerror}", path) from None

@@ -115,7 +115,7 @@ TEST_CASE("every byte outside the data is checked: any that is changed is refuse
 
 TEST_CASE("zeros are written compressed, in PyTorch's layout, and unpack to what they were") {
   const TemporaryDirectory directory;
-  OutputFile file(directory.path() / "zeros.pt", false);
+  OutputFile file(directory.path() / "zeros.pt", Existing::refuse);
   ZipWriter writer(file);
   constexpr std::size_t k_size = (5U << 20U) + 3;
   writer.add_zeros("m/data/0", k_size);

@@ -113,6 +113,6 @@ TEST_CASE("Weight traces travel beside the goldens") {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "golden.safetensors";
   write_file_atomically(path, write_golden({&golden, 1}, traces));
-  CHECK(read_fingerprints(path) == traces);
-  CHECK(read_fingerprints(write(directory, golden)).empty());
+  CHECK(read_fingerprints(std::make_shared<const MappedFile>(path)) == traces);
+  CHECK(read_fingerprints(std::make_shared<const MappedFile>(write(directory, golden))).empty());
 }

@@ -25,13 +25,21 @@ JudgeRequest of_seal() {
   return request;
 }
 
+OpenSeal seal_of(const Observation& observed) {
+  OpenSeal seal;
+  seal.path = of_seal().seal;
+  seal.manifest = observed.sealed;
+  return seal;
+}
+
 }  // namespace
 
 TEST_CASE("A file of the seal is never loaded as native code, whatever form the manifest states") {
   for (const auto form : {Builder::plugin, Builder::aoti, Builder::python, Builder::program}) {
     auto observed = with_embedded(form);
     try {
-      const FileExamination files(of_seal(), observed);
+      const auto seal = seal_of(observed);
+      const FileExamination files(of_seal(), seal, observed);
       FAIL("accepted " << to_string(form));
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::malformed);
@@ -44,14 +52,16 @@ TEST_CASE("A file of the seal is never loaded as native code, whatever form the 
     // A program is held to the same: the manifest may have been made by other means than by reading a file.
     auto program = with_embedded(Builder::python);
     program.sealed.model.embedded = EmbeddedProgram{form, {}};
-    CHECK_THROWS_AS(FileExamination(of_seal(), program), Error);
+    const auto seal = seal_of(program);
+    CHECK_THROWS_AS(FileExamination(of_seal(), seal, program), Error);
   }
 }
 
 TEST_CASE("A file of the seal is built in the forms that are interpreted") {
   for (const auto form : {Builder::darknet, Builder::torchscript, Builder::exported}) {
     auto observed = with_embedded(form);
-    const FileExamination files(of_seal(), observed);
+    const auto seal = seal_of(observed);
+    const FileExamination files(of_seal(), seal, observed);
     CHECK(files.builds_from_seal());
     CHECK(files.model().builder == form);
     CHECK(files.model().source == "/nowhere/model.seal/architecture.bin");

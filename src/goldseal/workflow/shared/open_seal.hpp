@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/manifest/manifest.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+namespace goldseal {
+
+/// A seal as it was at one moment: all its files were opened through one descriptor of its directory, and each is read
+/// once. Whatever takes the seal's place meanwhile (`capture --force`), nothing of it is mixed in.
+struct OpenSeal {
+  std::filesystem::path path;
+  Manifest manifest;
+  std::shared_ptr<const MappedFile> golden;    ///< null where the file is missing
+  std::shared_ptr<const MappedFile> embedded;  ///< null where nothing is embedded, or the file is missing
+  FileState directory;                         ///< when it was opened
+  FileState manifest_file;
+
+  /// The sha256 of the golden file as it was found; nothing where it is missing. Throws as require_unwritten does.
+  [[nodiscard]] std::optional<Digest> golden_digest() const;
+
+  /// Throws Error{changed} where another seal is being copied over this one, file by file. To be asked before a file is
+  /// called damaged.
+  void require_unwritten() const;
+  /// Throws Error{changed} where the embedded file is not what its path leads to, by which a worker reads it.
+  void require_embedded_in_place() const;
+};
+
+/// Throws Error{io} where there is no seal, what read_manifest throws, and Error{changed} where the seal is replaced
+/// again and again.
+[[nodiscard]] OpenSeal open_seal(const std::filesystem::path& path);
+
+}  // namespace goldseal

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goldseal writes never costs anybody a file: `--force` replaces nothing but what it is for, never an input, and what
+appears meanwhile stays (review A1, A11, A12, A21; faults 9, 12; issue 20, section 1).
+
+Kinds: what is in the target's place (a directory of models, the checkpoint, a link, a mount point, the working directory),
+how an input is named there (its path, a link, a hard link, a shard, a file in it), which output (-o, --report,
+--save-results), and what comes meanwhile."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import bench
+import tiny_worker
+
+
+def tree(path):
+    """Every name and byte under a path."""
+    path = pathlib.Path(path)
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {str(file): file.read_bytes() if file.is_file() else os.readlink(file) if file.is_symlink() else None for file in files}
+
+
+def refuses(b, arguments, kept, says="", **more):
+    """Exit code 2, and everything under `kept` is as it was."""
+    kept = [b.work / name for name in kept]
+    before = [tree(path) for path in kept]
+    b.expect(2, arguments, says, **more)
+    assert [tree(path) for path in kept] == before, f"{arguments} changed what was there"
+    b.leaves_no_litter()
+
+
+def test_A1_force_leaves_a_directory_of_models_alone(b):
+    models = b.work / "models"
+    models.mkdir()
+    shutil.copy(b.work / "net.safetensors", models)
+    (models / "stranger.txt").write_text("mine")
+    refuses(b, [*b.capture, "-o", "models", "--force"], ["models"], "expected a seal to replace")
+    # A name is not proof: some other program's manifest.toml, an empty one, one that is a directory.
+    for content in ("[package]\nname = 'x'\n", ""):
+        (models / "manifest.toml").write_text(content)
+        refuses(b, [*b.capture, "-o", "models", "--force"], ["models"], "goldseal did not write")
+    (models / "manifest.toml").unlink()
+    (models / "manifest.toml").mkdir()
+    refuses(b, [*b.capture, "-o", "models", "--force"], ["models"], "without manifest.toml")
+    (b.work / "empty").mkdir()
+    refuses(b, [*b.capture, "-o", "empty", "--force"], ["empty"], "expected a seal to replace")
+
+
+def test_A1_force_never_replaces_the_checkpoint(b):
+    shutil.copy(b.work / "net.safetensors", b.work / "own.seal")
+    capture = ["capture", "own.seal", *b.capture[2:]]
+    refuses(b, [*capture, "--force"], ["own.seal"], "own.seal")
+    refuses(b, [*b.capture, "-o", "net.safetensors", "--force"], ["net.safetensors"], "net.safetensors")
+    os.symlink("net.safetensors", b.work / "link")
+    refuses(b, [*b.capture, "-o", "link", "--force"], ["net.safetensors", "link"])
+
+
+def test_A1_a_seal_that_holds_other_files_is_left_alone(b):
+    b.seal()
+    (b.work / "net.seal" / "README.md").write_text("mine")
+    refuses(b, [*b.capture, "-o", "net.seal", "--force"], ["net.seal"], "README.md")
+    (b.work / "net.seal" / "README.md").unlink()
+    (b.work / "net.seal" / "more").mkdir()
+    refuses(b, [*b.capture, "-o", "net.seal", "--force"], ["net.seal"], "more")
+
+
+def test_A1_a_directory_that_an_input_lies_in_is_left_alone(b):
+    b.seal()
+    seal = b.work / "net.seal"
+    for name, arguments in (
+        ("architecture.pt", ["capture", "net.seal/architecture.pt", *b.capture[2:]]),
+        ("architecture.cfg", ["capture", "net.safetensors", "--model", "darknet:net.seal/architecture.cfg", *b.capture[4:]]),
+        ("architecture.pt2", [*b.capture[:4], "--input", "x=net.seal/architecture.pt2"]),
+    ):
+        shutil.copy(b.work / ("x.npy" if "pt2" in name else "net.safetensors"), seal / name)
+        refuses(b, [*arguments, "-o", "net.seal", "--force"], ["net.seal"], "an input of this run")
+        (seal / name).unlink()
+
+
+def test_A1_the_working_directory_and_mount_points_are_left_alone(b):
+    b.seal()
+    seal = b.work / "net.seal"
+    capture = ["capture", "../net.safetensors", *b.capture[2:4], "--input", "x=../x.npy"]
+    for name in (".", "../net.seal", str(seal)):
+        refuses(b, [*capture, "-o", name, "--force"], ["net.seal"], "working directory", cwd=seal)
+    mounted = subprocess.run(["mount", "--bind", seal, seal], capture_output=True, check=False)
+    if mounted.returncode == 0:
+        try:
+            refuses(b, [*b.capture, "-o", "net.seal", "--force"], ["net.seal"], "mount point")
+        finally:
+            subprocess.run(["umount", seal], check=True)
+
+
+def test_force_replaces_a_seal_whole_or_damaged_and_a_link_stays_a_link(b):
+    b.seal()
+    first = tree(b.work / "net.seal")
+    bench.write_npy(b.work / "x.npy", [0.3] * tiny_worker.SIZE)
+    b.seal("net.seal", "--force")
+    assert tree(b.work / "net.seal") != first
+    manifest = b.work / "net.seal" / "manifest.toml"
+    manifest.write_bytes(manifest.read_bytes()[:300] + b"\xff damaged")
+    (b.work / "net.seal" / "manifest.toml.minisig").write_text("a signature of what is replaced")
+    b.seal("net.seal", "--force")
+    os.rename(b.work / "net.seal", b.work / "real.seal")
+    os.symlink("real.seal", b.work / "net.seal")
+    bench.write_npy(b.work / "x.npy", [0.4] * tiny_worker.SIZE)
+    before = tree(b.work / "real.seal")
+    b.seal("net.seal", "--force")
+    assert (b.work / "net.seal").is_symlink() and tree(b.work / "real.seal") != before
+    b.expect(0, ["verify", "net.seal"])
+    b.leaves_no_litter()
+
+
+def test_convert_never_replaces_its_input(b):
+    shutil.copy(b.work / "net.safetensors", b.work / "copy.safetensors")
+    os.symlink("net.safetensors", b.work / "link.safetensors")
+    os.link(b.work / "copy.safetensors", b.work / "hard.safetensors")
+    for source, output in (("net.safetensors", "net.safetensors"), ("net.safetensors", "./net.safetensors"),
+                           ("net.safetensors", "link.safetensors"), ("link.safetensors", "net.safetensors"),
+                           ("copy.safetensors", "hard.safetensors")):
+        refuses(b, ["convert", source, "-o", output, "--force"], ["net.safetensors", "copy.safetensors"], "an input of this run")
+
+
+def test_convert_never_replaces_a_shard_of_its_input(b):
+    bench.write_weights(b.work / "part-1.safetensors")
+    (b.work / "model.safetensors.index.json").write_text('{"weight_map": {"%s": "part-1.safetensors"}}' % tiny_worker.WEIGHT)
+    refuses(b, ["convert", "model.safetensors.index.json", "-o", "part-1.safetensors", "--force"], ["part-1.safetensors"],
+            "an input of this run")
+
+
+def test_reports_and_machines_never_replace_an_input(b):
+    b.seal()
+    b.must(["check", "net.seal", "--report", "json=r.json"])
+    (b.work / "policy.toml").write_text('extends = "deploy"\n')
+    (b.work / "machine.toml").write_text("")
+    b.must(["probe", "-o", "machine.toml"])
+    for verb in (["check", "net.seal"], ["verify", "net.seal"]):
+        for victim in ("net.safetensors", "net.seal/manifest.toml", "net.seal/golden.safetensors"):
+            refuses(b, [*verb, "--report", f"json={victim}"], ["net.safetensors", "net.seal"], "an input of this run")
+    refuses(b, ["check", "net.seal", "--checkpoint", "net.safetensors", "--report", "html=net.safetensors"], ["net.safetensors"])
+    refuses(b, ["check", "net.seal", "--target", "machine.toml", "--report", "json=machine.toml"], ["machine.toml"])
+    refuses(b, ["check", "net.seal", "--policy", "./policy.toml", "--report", "json=policy.toml"], ["policy.toml"])
+    refuses(b, ["report", "r.json", "--report", "html=r.json"], ["r.json"], "an input of this run")
+    refuses(b, [*b.capture, "-o", "other.seal", "--report", "json=x.npy"], ["x.npy"], "an input of this run")
+    refuses(b, [*b.capture, "-o", "other.seal", "--report", "json=net.safetensors"], ["net.safetensors"])
+
+
+def test_saved_results_replace_saved_results_alone(b):
+    b.seal()
+    (b.work / "wandb").mkdir()
+    (b.work / "wandb" / "run.json").write_text("{}")
+    (b.work / "wandb" / "notes").write_text("mine")
+    refuses(b, ["verify", "net.seal", "--save-results", "wandb"], ["wandb"], "saved results")
+    refuses(b, ["verify", "net.seal", "--save-results", "net.seal"], ["net.seal"], "saved results")
+    b.must(["verify", "net.seal", "--save-results", "results"])
+    (b.work / "results" / "mine").write_text("mine")
+    refuses(b, ["verify", "net.seal", "--save-results", "results"], ["results"], "mine")
+    (b.work / "results" / "mine").unlink()
+    b.must(["verify", "net.seal", "--save-results", "results"])
+    b.must(["verify", "net.seal", "--results", "results"])
+
+
+def slow_worker(b, then):
+    """A worker that calls `then` before it answers the last request."""
+
+    class Slow(tiny_worker.TinyWorker):
+        def on_bye(self, request):
+            then()
+            return {}
+
+    ours, theirs = tiny_worker.socket.socketpair()
+    Slow(ours).start()
+    return theirs
+
+
+def test_capture_refuses_what_appeared_meanwhile(b):
+    seal = b.work / "new.seal"
+
+    def appear():
+        seal.mkdir()
+        (seal / "stranger").write_text("mine")
+
+    for force in ([], ["--force"]):
+        shutil.rmtree(seal, ignore_errors=True)
+        b.expect(2, [*b.capture, "-o", "new.seal", *force], "", worker=slow_worker(b, appear))
+        assert (seal / "stranger").read_text() == "mine"
+        b.leaves_no_litter()
+    shutil.rmtree(seal)
+    b.expect(2, [*b.capture, "-o", "new.seal"], "appeared", worker=slow_worker(b, lambda: seal.write_text("mine")))
+    assert seal.read_text() == "mine"
+
+
+def test_faults_12_convert_without_force_leaves_what_appeared_meanwhile(b):
+    # A checkpoint of a size that takes a while, and a file that comes as soon as the command is at work.
+    size = 1 << 28
+    header = ('{"w":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}' % (size, size)).encode()
+    with open(b.work / "large.safetensors", "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + size)
+    process = b.start(["convert", "large.safetensors", "-o", "out.safetensors"])
+    while process.poll() is None and not list(b.work.glob(".out.safetensors.*.partial")):
+        time.sleep(0.002)
+    (b.work / "out.safetensors").write_text("mine")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2 and b"appeared while this run was at work" in err, (process.returncode, err)
+    assert (b.work / "out.safetensors").read_text() == "mine"
+    b.leaves_no_litter()
+
+
+def test_A11_what_a_killed_run_left_blocks_nobody_and_stays(b):
+    for name in (".out.toml.1.partial", ".net.seal.1.partial", ".out.pth.1.partial"):
+        (b.work / name).mkdir()
+    # In a new PID namespace every run has the number 1, as in containers.
+    alone = ["unshare", "--pid", "--fork", "--kill-child"]
+    usable = subprocess.run([*alone, "true"], capture_output=True, check=False).returncode == 0
+    for arguments in (["probe", "-o", "out.toml"], ["convert", "net.safetensors", "-o", "out.pth"]):
+        for _ in range(2):
+            command = [*(alone if usable else []), b.goldseal, *arguments, *(["--force"] if arguments[0] == "convert" else [])]
+            done = subprocess.run(command, cwd=b.work, env=b.environment(), capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+    b.seal()
+    assert len(list(b.work.glob(".*.1.partial"))) == 3, "another run's staging was removed"
+
+
+def test_long_names_and_names_that_are_not_utf8_can_be_written(b):
+    for name in ("n" * 251 + ".pth", os.fsdecode(b"caf\xe9.pth"), "é" * 125 + ".pth"):
+        b.must(["convert", "net.safetensors", "-o", name])
+        assert (b.work / name).exists()
+    b.leaves_no_litter()
+
+
+def test_a_replaced_file_keeps_its_mode_and_a_linked_one_its_link(b):
+    (b.work / "real").mkdir()
+    (b.work / "real" / "out.pth").write_text("old")
+    (b.work / "real" / "out.pth").chmod(0o600)
+    os.symlink("real/out.pth", b.work / "out.pth")
+    b.must(["convert", "net.safetensors", "-o", "out.pth", "--force"])
+    assert (b.work / "out.pth").is_symlink()
+    assert (b.work / "real" / "out.pth").stat().st_mode & 0o777 == 0o600
+    assert (b.work / "real" / "out.pth").stat().st_size > 100
+    refuses(b, ["convert", "net.safetensors", "-o", "out.pth"], ["real"], "exists already")
+
+
+if __name__ == "__main__":
+    bench.main(dict(globals()))
