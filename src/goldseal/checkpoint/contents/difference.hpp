@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Two checkpoints can differ in names, shapes, dtypes or values, and users ask which. This file
+// compares them tensor by tensor, after matching their names. `goldseal diff` prints the result.
 #pragma once
 
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>

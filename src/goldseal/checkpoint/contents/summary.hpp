@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// `goldseal inspect` answers what a file holds before anybody loads it. This file gathers that
+// answer from a table of tensors, with advice. Printing is left to cli/verbs.
 #pragma once
 
 #include <goldseal/checkpoint/packing/packing.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A torch.export archive holds a program beside its weights. Workers need the program and its
+// constants, which a Checkpoint has no place for. pt2.cpp reads both without running the program.
 #pragma once
 
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Distributed checkpoints and old .pt2 files contain whole torch.save files. This file reads one of
+// those where it lies, without copying it. A torch.save file that stands alone is left to
+// torch_zip.cpp.
 #pragma once
 
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The name of a checkpoint says little about its format. This file chooses the reader by the
+// content. The readers do the rest.
 #pragma once
 
 #include <goldseal/checkpoint/state_dict/open_options.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A new container format is one reader, one line here and one line in open_checkpoint.cpp. Each
+// reader turns a mapped file into a table of tensors and copies no weights. Choosing the reader is
+// left to open_checkpoint.cpp.
 #pragma once
 
 #include <goldseal/checkpoint/state_dict/open_options.hpp>

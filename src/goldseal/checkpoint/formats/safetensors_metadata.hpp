@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A safetensors file may say in its metadata that its tensors are only parts or packed. This file
+// compares that statement with the tensors. The tensors themselves are read by safetensors.cpp.
 #pragma once
 
 #include <goldseal/checkpoint/state_dict/open_options.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A hundred missing keys mostly have one cause, and users need that cause. This file recognises the
+// usual causes, such as another head or another code base. keys.hpp makes the match that it
+// explains.
 #pragma once
 
 #include <goldseal/checkpoint/keys/keys.hpp>

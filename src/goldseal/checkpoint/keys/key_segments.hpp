@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// DataParallel, torch.compile and trainers put segments before or into every name. This file knows
+// those segments. Deciding whether to remove them is left to keys.cpp.
 #pragma once
 
 #include <string>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Matching compares names, shapes and dtypes, not bytes. This function reduces a checkpoint to
+// those, and marks tied tensors.
 #pragma once
 
 #include <goldseal/checkpoint/keys/keys.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A checkpoint fits a network if their state entries match one to one, once wrapper segments are
+// removed. This file finds that match or says what is left over. It moves no bytes. key_causes.hpp
+// explains a failure.
 #pragma once
 
 #include <goldseal/base/dtype.hpp>

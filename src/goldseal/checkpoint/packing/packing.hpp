@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Quantization libraries store one weight as several entries, which match no plain network. This
+// file recognises such groups by their names and dtypes. What to do about them is decided where a
+// checkpoint is opened.
 #pragma once
 
 #include <goldseal/base/dtype.hpp>

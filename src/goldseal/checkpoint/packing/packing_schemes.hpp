@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Each quantization library has its own suffixes for packed weights. This table lists them, one
+// library's scheme a row. packing.cpp walks it.
 #pragma once
 
 #include <goldseal/checkpoint/packing/packing.hpp>

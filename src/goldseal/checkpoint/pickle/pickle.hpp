@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Python's unpickler runs code that the file names. This reader runs none. It turns a pickle into a
+// tree of symbols that others inspect. What the symbols mean as tensors is left to
+// checkpoint/state_dict.
 #pragma once
 
 #include <goldseal/base/byte_reader.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A pickle may name any class or function of Python. This file is the allow list of those that
+// plain data needs, each with its role. Everything else is refused by pickle_refusal.hpp.
 #pragma once
 
 #include <goldseal/base/dtype.hpp>

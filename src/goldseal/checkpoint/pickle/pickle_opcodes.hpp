@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The codes of pickle stand here once, with their names for messages. list_globals() walks a
+// refused pickle so that its message can name what it wanted. Interpreting opcodes is left to
+// pickle.cpp.
 #pragma once
 
 #include <cstddef>

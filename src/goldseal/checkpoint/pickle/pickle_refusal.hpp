@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A refused pickle is mostly a whole model or a training script's state, seldom an attack. This
+// file tells these apart and says how to save the weights alone. It never influences what is
+// refused.
 #pragma once
 
 #include <goldseal/base/error.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Unpickling is a stack machine, and this one builds symbols in the place of objects. Limits on
+// stack, memo and values bound what a hostile file can cost. pickle.cpp decodes the opcodes and
+// calls it.
 #pragma once
 
 #include <goldseal/base/byte_reader.hpp>

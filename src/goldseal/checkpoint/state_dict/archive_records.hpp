@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// torch.save, TorchScript and torch.export write archives with the same small records. This class
+// checks those records and finds storages in one place for all three. What a format adds is left to
+// its reader.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A rank of a sharded model may save only its own part of each tensor. This file describes such a
+// part for a message. Refusing it is left to tensor_subclass.hpp.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

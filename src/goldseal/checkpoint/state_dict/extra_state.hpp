@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Modules may save values of their own beside tensors, through get_extra_state(). This file
+// recognises those entries and describes them. Tensors among them are read like any other.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A checkpoint may hold objects of a script's own classes beside the weights. This file finds those
+// objects and says how to save the weights without them. Nothing here builds the objects.
 #pragma once
 
 #include <goldseal/base/error.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A message helps more if it knows that a class is an optimizer or a configuration. This table
+// names the kinds of objects that training scripts save. held_objects.cpp finds them.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Some files leave a question open: which of several state dicts, or which Darknet network.
+// OpenOptions carries the user's answer to the reader that asks.
 #pragma once
 
 #include <filesystem>

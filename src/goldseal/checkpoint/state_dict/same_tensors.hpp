@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Training scripts save the same weights under two names. Choosing between them matters only if
+// they differ, which this function tells. state_dict_search.cpp makes the choice.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

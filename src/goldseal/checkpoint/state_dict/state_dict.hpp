@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Between a pickle's symbols and a table of tensors lies the question which dict holds the weights.
+// This file answers it and fills the table. Finding candidates and rebuilding tensors have files of
+// their own beside it.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A training script's file holds a model, an EMA, an optimizer and more. This file finds every dict
+// of tensors and chooses the weights. Reading their tensors is left to state_dict.cpp.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A pickle refers to storages by persistent ids, tuples that a hostile file can fill with anything.
+// This file parses and validates them. Where the bytes lie is known by each container's reader.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

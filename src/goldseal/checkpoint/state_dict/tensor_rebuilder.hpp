@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A pickled tensor is a call of a rebuild function with sizes and strides. This class makes the
+// tensor from those arguments, without the call, and checks its extents. Storages come from the
+// container's reader.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The storage of a tensor subclass seldom holds the tensor's values. This file describes such
+// tensors and refuses to read them as plain ones. The words for each library are in
+// subclass_families.hpp.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

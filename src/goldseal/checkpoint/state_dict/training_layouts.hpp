@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// DeepSpeed and Megatron save files that hold no whole weights. This file recognises those files by
+// their top-level names. The message says which tool makes whole weights of them.
 #pragma once
 
 #include <goldseal/checkpoint/pickle/pickle.hpp>

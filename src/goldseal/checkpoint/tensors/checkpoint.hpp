@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Every reader produces this table of tensors, and everything else works on it. A Checkpoint maps
+// its files and names extents in them, without copies of weights. Digests cover the table here,
+// files and records included.
 #pragma once
 
 #include <goldseal/base/byte_counter.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Ranks of a distributed run save boxes of one tensor, each in its own storage. This file checks
+// that the boxes tile the tensor, and reads them in row-major order. Which boxes there are is read
+// in formats/distcp.cpp.
 #pragma once
 
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>

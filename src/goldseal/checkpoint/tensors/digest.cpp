@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A seal rests on digests of tensors, of whole files and of the bytes between tensors. This file
+// plans all of them as one parallel pass, the checksums of records included. digest_tasks.cpp runs
+// the plan.
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/crc32.hpp>
 #include <goldseal/base/error.hpp>

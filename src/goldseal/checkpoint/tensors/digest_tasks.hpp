@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Digests of large checkpoints should be bounded by the disk, not by one processor. This file
+// spreads tasks over processors and hashes several runs side by side. What to digest is left to
+// digest.cpp.
 #pragma once
 
 #include <goldseal/base/byte_counter.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Comparing and converting checkpoints needs the values of every dtype, down to float8. This file
+// converts elements to and from double without PyTorch. Layout and strides are left to
+// tensor_view.hpp.
 #pragma once
 
 #include <goldseal/base/dtype.hpp>

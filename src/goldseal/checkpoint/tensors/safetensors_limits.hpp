@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The reader and the writer of safetensors must agree on the limits of the official library. This
+// header states them once.
 #pragma once
 
 #include <cstdint>

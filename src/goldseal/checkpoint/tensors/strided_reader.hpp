@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Digests and writers want elements in row-major order, whatever the strides. StridedReader
+// delivers them in pieces, straight from the mapped file where it can. It trusts its caller on
+// extents.
 #pragma once
 
 #include <cstddef>

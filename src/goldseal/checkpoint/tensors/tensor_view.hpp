@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Whether a tensor lies in one piece decides if its bytes can be used as they are. This file
+// answers such questions of layout and hands out elements in order. Extents have been checked
+// before, by the readers.
 #pragma once
 
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>

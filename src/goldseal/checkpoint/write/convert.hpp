@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// `goldseal convert` saves a checkpoint again in another format, dtype or naming, without PyTorch.
+// This file plans the output and streams it. The layouts are known to torch_writer.hpp and
+// safetensors_writer.hpp.
 #pragma once
 
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Golden files, saved results and converted checkpoints are safetensors. This file lays out the
+// header and the bytes after it. Placing the result on disk is the caller's part.
 #pragma once
 
 #include <goldseal/base/dtype.hpp>

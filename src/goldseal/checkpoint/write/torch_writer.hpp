@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// PyTorch should load a converted checkpoint with weights_only=True. This file writes the pickle
+// and the archive that torch.save would. The zip layer is zip_writer.hpp.
 #pragma once
 
 #include <goldseal/base/dtype.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A seal embeds the architecture, while the checkpoint keeps the weights. This file writes a
+// TorchScript or torch.export archive again without weights. Trying the result is left to
+// workflow/capture.
 #pragma once
 
 #include <goldseal/base/atomic_write.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Zip readers disagree about odd archives, and a file must not mean two things. This reader refuses
+// what two readers could take differently. It notes what PyTorch's writer would not write. The
+// meaning of the records is left to the formats.
 #pragma once
 
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>

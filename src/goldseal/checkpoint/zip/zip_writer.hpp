@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Archives that goldseal writes must look like PyTorch's own, since its readers are as strict as
+// ours. ZipWriter streams entries in that layout. What the entries contain is the caller's part.
 #pragma once
 
 #include <goldseal/base/atomic_write.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// An output is judged by how far it is from its float64 reference, in units of the output's own
+// noise. compare() measures all those distances in one pass over memory. The limits, and the
+// verdict, belong to output_verdict.hpp.
 #pragma once
 
 #include <goldseal/golden/compare/noise_floor.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The inner loops of a comparison stand apart because they are compiled once for each kind of
+// processor. Their sums come out the same on every processor, bit by bit. comparison.hpp cuts
+// tensors into stretches, converts other dtypes and uses several threads.
 #pragma once
 
 #include <array>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Classes, indices and masks have no noise: rounding either flips an element or leaves it alone.
+// Capture finds the elements that no sound rounding flips. A target must give exactly those.
+// Floating outputs belong to comparison.hpp.
 #pragma once
 
 #include <goldseal/golden/compare/comparison.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A chart of the errors shows whether all elements moved a little or a few moved far. This
+// histogram feeds that chart. No check reads it, so it runs only for a report.
 #pragma once
 
 #include <goldseal/golden/compare/noise_floor.hpp>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// No fixed tolerance separates sound machines from faults on every model. A noise floor does: how
+// far an output moves when all that it depends on is rounded once. This file defines that unit and
+// measures it at capture. output_verdict.hpp applies limits in this unit. docs/method.md has a
+// worked example.
 #pragma once
 
 #include <goldseal/golden/tensors/constants.hpp>

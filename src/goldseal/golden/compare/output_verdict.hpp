@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The golden checks, the trial runs and the layer trace all ask whether an output passes. These
+// functions are the one answer. They apply the limits of tensors/constants.hpp to a measured
+// deviation. comparison.hpp measures the deviation. checks/golden turns the answer into findings.
 #pragma once
 
 #include <goldseal/golden/compare/comparison.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A float64 run is exact only where no operator converts to a narrower dtype on the way. The two
+// functions tell which operators of a run do. Workers report operators and dtypes. What a narrow
+// operator means for a seal is decided in workflow.
 #pragma once
 
 #include <goldseal/base/dtype.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A digest proves that a weight changed but not how. Five sums, sealed beside it, recover a flipped
+// bit or name a rounding without the old weights. The checks on tensors decide pass or fail by the
+// digest alone.
 #pragma once
 
 #include <goldseal/golden/tensors/host_tensor.hpp>

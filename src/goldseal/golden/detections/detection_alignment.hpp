@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Rounding can drop, add or reorder detected objects, so row i here need not be row i there.
+// Alignment pairs each row with the sealed row of the same object. Whether paired values agree is
+// left to the comparison of ordinary outputs.
 #pragma once
 
 #include <goldseal/golden/tensors/host_tensor.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Detections arrive as several outputs whose rows belong together. These helpers read and cut
+// outputs by rows, so that the rest need not know shapes. They decide nothing.
 #pragma once
 
 #include <goldseal/golden/tensors/host_tensor.hpp>

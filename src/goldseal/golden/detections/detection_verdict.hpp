@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// After alignment one question is left: which objects a machine finds, and in which order. This
+// file answers it, and describes a row for people. The values of the boxes and scores are judged as
+// ordinary outputs.
 #pragma once
 
 #include <goldseal/golden/detections/detection_alignment.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The number of detected objects varies with rounding, which no comparison of elements survives.
+// This file says what is sealed of such outputs, and recognises them by name and shape. Pairing
+// rows and judging them have files of their own beside it.
 #pragma once
 
 #include <goldseal/golden/tensors/host_tensor.hpp>

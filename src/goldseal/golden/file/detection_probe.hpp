@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which objects rounding decides is known only after all runs of a capture. The probe keeps those
+// runs and then computes the noise of the rows that all of them share. It lies in this room because
+// it fills GoldenTensors. The runs themselves are made by workflow.
 #pragma once
 
 #include <goldseal/golden/compare/noise_floor.hpp>

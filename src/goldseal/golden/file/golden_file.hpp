@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// golden.safetensors holds everything a target is compared with. This file is the only one that
+// knows its layout, in both directions. The manifest keeps the small numbers. Comparing is left to
+// golden/compare.
 #pragma once
 
 #include <goldseal/golden/compare/noise_floor.hpp>

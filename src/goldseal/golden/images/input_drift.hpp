@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Wrong preprocessing is the most common fault of a deployed vision model, and outputs do not tell
+// its kind. This file compares two input tensors and names the step that differs. It needs neither
+// the picture nor the network.
 #pragma once
 
 #include <goldseal/golden/tensors/host_tensor.hpp>

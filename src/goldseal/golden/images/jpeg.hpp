@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// JPEG decoders differ by a few grey levels, so goldseal decodes with one fixed setting of libjpeg.
+// Reports use the encoder for their thumbnails. Resizing and scaling belong to preprocess.hpp.
 #pragma once
 
 #include <goldseal/golden/images/picture.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Reports show pictures, and a JPEG keeps the page small. Decoding is left to jpeg.cpp and shares
+// no code with it.
 #include <goldseal/golden/images/jpeg.hpp>
 
 #include <goldseal/base/error.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Decoders, resizing and thumbnails pass pictures to each other in one form: 8-bit RGB rows.
+// Network inputs are tensors (host_tensor.hpp), never this.
 #pragma once
 
 #include <cstdint>

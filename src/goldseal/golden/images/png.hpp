@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A PNG decodes to the same pixels everywhere, once the treatment of alpha, palettes and 16 bits is
+// settled. This file settles it as PIL and OpenCV do. Resizing and scaling belong to
+// preprocess.hpp.
 #pragma once
 
 #include <goldseal/golden/images/picture.hpp>

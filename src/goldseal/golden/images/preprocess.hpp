@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A sealed input is reproducible only if every step from the file to the tensor is written down.
+// Preprocessing is that list of steps, as text and as code. Decoding belongs to png.hpp and
+// jpeg.hpp, the diagnosis of differences to input_drift.hpp.
 #pragma once
 
 #include <goldseal/golden/images/input_drift.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The steps of a preprocessing travel as one line of text, on the command line and in the manifest.
+// This file parses and writes that line. preprocess.cpp carries the steps out.
 #include <goldseal/golden/images/preprocess.hpp>
 
 #include <goldseal/base/error.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// PIL, OpenCV and PyTorch resize by different kernels, and a network notices. This file computes
+// each of those kernels, as their libraries define them. preprocess.hpp names them and chooses.
 #pragma once
 
 #include <goldseal/golden/images/picture.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A person sees a mirrored or recoloured input at once if a report shows it. This file draws a
+// small picture of an input tensor. Encoding it is left to jpeg.hpp.
 #pragma once
 
 #include <goldseal/golden/images/picture.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A model is sealed better by several golden cases than by one. This file turns a directory into
+// cases and names their inputs. Reading the files' contents is left to input.hpp.
 #pragma once
 
 #include <goldseal/golden/inputs/input.hpp>

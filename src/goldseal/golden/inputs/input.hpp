@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Users name golden inputs as files, as pictures or as random values. This file parses such a name
+// and makes the tensor, fitted to what the network declares. Decoding and preprocessing pictures
+// belongs to golden/images.
 #pragma once
 
 #include <goldseal/golden/images/preprocess.hpp>

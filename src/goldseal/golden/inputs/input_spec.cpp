@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// `--input` has a small language of names, files and random shapes. Only this file parses it.
+// input.cpp makes the tensors.
 #include <goldseal/golden/inputs/input.hpp>
 
 #include <goldseal/base/error.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A random input must be the same on every machine, which the C++ distributions are not. This file
+// draws values from a standard generator by fixed formulas.
 #pragma once
 
 #include <goldseal/golden/inputs/input.hpp>

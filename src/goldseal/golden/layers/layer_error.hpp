@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Two runs of a layer are compared by their sketches, since no activation is kept. The estimate
+// stands in a header because both files of this room need it.
 #pragma once
 
 #include <goldseal/golden/layers/layers.hpp>

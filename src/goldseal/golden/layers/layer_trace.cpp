@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// When answers differ, users ask where the difference begins. This file walks two runs layer by
+// layer and finds the first layer over its limit. It also follows runs that call a few other
+// operators than the sealed run. Sketching and sealing layers is left to layers.cpp.
 #include <goldseal/golden/layers/layers.hpp>
 
 #include <goldseal/golden/layers/layer_error.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A wrong answer is easier to mend when its first wrong layer is known. This file seals eight
+// random projections of every layer, with their noise, and compares a run with them. Workers
+// compute the projections. The verdict on outputs does not depend on layers.
 #pragma once
 
 #include <goldseal/base/compute.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Every limit of the golden checks stands here, beside the measurement that it rests on. Nobody
+// else may write such a number. output_verdict.hpp applies the limits.
 #pragma once
 
 #include <cstdint>

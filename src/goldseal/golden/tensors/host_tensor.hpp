@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Golden tensors, inputs and outputs are plain arrays in host memory, because the command has no
+// PyTorch. HostTensor is that array, mapped or owned. Extents and strides of a checkpoint's tensors
+// stay in checkpoint/tensors.
 #pragma once
 
 #include <goldseal/base/dtype.hpp>

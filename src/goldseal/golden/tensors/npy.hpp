@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// NumPy users hand over golden inputs as .npy files. This reader accepts plain numeric arrays and
+// nothing else, without Python. Archives of arrays (.npz) are a checkpoint format.
 #pragma once
 
 #include <goldseal/golden/tensors/host_tensor.hpp>

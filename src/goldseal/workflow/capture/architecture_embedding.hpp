@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A target that lacks the model's code can build the network from the seal, if the seal holds the
+// architecture. This file writes the architecture without weights as a file, and proves that it
+// answers as sealed. Code needs a program first, which program_embedding.hpp makes.
 #pragma once
 
 #include <goldseal/golden/file/golden_file.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// `goldseal capture` is this one call: read the checkpoint, build and load the network, measure it,
+// write the seal. The file fixes the order of those steps. The runs of a case are made in
+// golden_runs.hpp.
 #pragma once
 
 #include <goldseal/base/progress.hpp>

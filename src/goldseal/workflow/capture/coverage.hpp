@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A golden case proves nothing about weights that its answers do not depend on. This file finds
+// those weights by gradients, and by moving the weights that gradients miss. Such weights are still
+// covered by their digests.
 #pragma once
 
 #include <goldseal/verdict/finding.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sealing one case takes many runs of the network: in float64, perturbed, native and repeated. This
+// file makes them in order and reduces them to golden tensors. The statistics belong to
+// golden/compare, the worker's side to worker/.
 #pragma once
 
 #include <goldseal/base/progress.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Python code cannot travel in a seal, but a program made from it can. This file has the worker
+// export the program and tries it against the sealed answers. Networks that lie in a file are left
+// to architecture_embedding.hpp.
 #pragma once
 
 #include <goldseal/golden/file/golden_file.hpp>

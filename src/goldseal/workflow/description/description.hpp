@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A network depends on more than weights: a configuration, a tokenizer, the sources of its code.
+// This file digests those files at capture and looks at them again at verify. Judging them is left
+// to checks/file.
 #pragma once
 
 #include <checks/file/serving_observation.hpp>

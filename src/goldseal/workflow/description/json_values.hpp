@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A changed configuration is best told by the setting that changed. This file flattens a JSON file
+// to settings that can be compared. It leaves out what names the writer alone.
 #pragma once
 
 #include <cstdint>

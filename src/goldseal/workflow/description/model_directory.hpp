@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Libraries such as transformers save a network as a directory of files. This file recognises those
+// directories and lists the files that describe the network. Digesting them is left to
+// description.hpp.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Every comparison of a run with a seal needs the detections in sealed order first. AlignedRun
+// brings a run's outputs into that order once, for all comparisons. Pairing itself is left to
+// golden/detections.
 #pragma once
 
 #include <goldseal/golden/file/golden_file.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Some networks need help before a worker can build them: an archive must be read, a package
+// unpacked. This file gives that help and then asks the worker to build. Parsing `--model` is left
+// to model_spec.hpp.
 #pragma once
 
 #include <goldseal/worker/worker.hpp>

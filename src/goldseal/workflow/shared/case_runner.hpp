@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Capture and verify run the same case many times with different settings. CaseRunner writes the
+// inputs once and maps each run's outputs. Which runs to make, and what they mean, is the caller's
+// decision.
 #pragma once
 
 #include <goldseal/golden/layers/layers.hpp>

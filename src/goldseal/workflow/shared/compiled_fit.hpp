@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A compiled package crashes on a machine that it was not compiled for. This file refuses such a
+// package before a worker opens it. Reading the package belongs to
+// checkpoint/formats/compiled_package.hpp.
 #pragma once
 
 #include <goldseal/base/device.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Capture writes the architecture into the seal, and verify reads it from there. Both find its
+// record and its file here. What the file contains is left to the builders.
 #pragma once
 
 #include <checks/observation.hpp>

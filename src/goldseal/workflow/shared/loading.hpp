@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Keys, digests and weights of one checkpoint must be told by the same names everywhere. This file
+// translates between the checkpoint's names, the network's and the seal's. The match itself is made
+// in checkpoint/keys.
 #pragma once
 
 #include <goldseal/checkpoint/keys/keys.hpp>

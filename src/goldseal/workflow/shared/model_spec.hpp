@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// `--model` and the manifest say in one line how a network is built. This file parses that line and
+// resolves its path relative to a seal. Building is left to architecture.hpp and the workers.
 #pragma once
 
 #include <goldseal/base/builder.hpp>

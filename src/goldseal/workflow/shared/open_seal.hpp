@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A seal can be replaced while it is read. This file opens all files of one seal at one moment,
+// through one directory. What they contain is read by their own readers.
 #pragma once
 
 #include <goldseal/base/mapped_file.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Live runs and saved results are judged alike, because both pass through this file. It compares
+// every sealed output with every run and fills the observation. Pass or fail is decided by
+// checks/golden.
 #pragma once
 
 #include <checks/observation.hpp>

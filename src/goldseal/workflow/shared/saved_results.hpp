@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A target without goldseal's verdict tools can still run the model and send its outputs home. This
+// file writes what a run gave to a directory, and reads it back. judge_again() in
+// verify/model_run.hpp judges it.
 #pragma once
 
 #include <goldseal/golden/tensors/host_tensor.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Reports say how long each stage took. Stopwatch records one lap a stage and leaves showing them
+// to report/.
 #pragma once
 
 #include <goldseal/verdict/report.hpp>

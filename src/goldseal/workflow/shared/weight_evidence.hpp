@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A report that names the flipped bit saves its reader a day. This file fingerprints weights at
+// capture and explains changed ones at verify. The arithmetic is in
+// golden/compare/weight_fingerprint.hpp.
 #pragma once
 
 #include <goldseal/checkpoint/keys/keys.hpp>

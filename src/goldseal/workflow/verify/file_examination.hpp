@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The model's files are examined first and without PyTorch, since most faults already show there.
+// Digests take longest, so they run in the background. Running the model is left to model_run.hpp,
+// all judgement to the checks.
 #pragma once
 
 #include <checks/observation.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A model can be sound while the target feeds it other inputs. This file makes the inputs as the
+// target does and compares them with the sealed ones. golden/images names the difference. A check
+// judges it.
 #pragma once
 
 #include <checks/observation.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A PASS covers only what was looked at. This file lists the parts that a verification judged, and
+// those that it did not. It changes no verdict.
 #pragma once
 
 #include <checks/observation.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// This file is the worker's part of a verification: build, load, digest, run each case. It also
+// repeats a failing run with one setting changed, to find the cause. It only observes. The checks
+// judge.
 #pragma once
 
 #include <checks/observation.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Charts and tables need numbers that findings do not carry. This file gathers them from the
+// observation in the form that reports draw. It judges nothing and renders nothing.
 #pragma once
 
 #include <checks/observation.hpp>

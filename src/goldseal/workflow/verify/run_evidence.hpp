@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Some numbers of a run serve only its report: error histograms and pictures. They are kept here,
+// apart from what checks may read.
 #pragma once
 
 #include <goldseal/golden/file/golden_file.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Whoever seals a model again wants to see what changed since the last seal. This file compares two
+// manifests section by section. Comparing the weights' values is left to
+// checkpoint/contents/difference.hpp.
 #pragma once
 
 #include <goldseal/environment/difference.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// `goldseal verify` and `goldseal check` are the two calls of this file. It decides what is
+// examined, in which order, and where to stop. Every judgement is left to the checks.
 #pragma once
 
 #include <checks/observation.hpp>
