@@ -28,8 +28,8 @@ struct Check {
   Severity severity = Severity::fail;
   Rule rule = {};  ///< the default, where the check compares a fact
   Finding (*judge)(const Observation& observed, const CheckSettings& settings) = nullptr;
-  /// Of a check that compares one fact of the two machines by `rule`, and has no `judge` of its own: the fact, and what
-  /// to do on a breach.
+  /// For a check without `judge`, which compares one fact of the two machines by `rule`: the fact, and what to do on a
+  /// breach.
   std::string_view fact = {};
   std::string_view remedy = {};
 };

@@ -42,7 +42,7 @@ struct FileObservation {
   ErrorKind damage_kind = ErrorKind::malformed;
 };
 
-/// The keys of the checkpoint held against those of a network or of the seal.
+/// The keys of the checkpoint beside those of a network or of the seal.
 struct KeyObservation {
   std::vector<Key> have;
   std::vector<Key> want;
@@ -96,7 +96,7 @@ struct LayerObservation {
   std::optional<Device> device = {};  ///< as in OutputObservation
 };
 
-/// An input that this machine's own preprocessing made, held against the sealed one.
+/// An input that this machine's own preprocessing made, beside the sealed one.
 struct InputObservation {
   std::string golden_case;
   std::string input;

@@ -64,7 +64,7 @@ bool is_equal(const FactValue& wanted, const FactValue& found) {
   return a && b ? *a == *b : to_string(wanted) == to_string(found);
 }
 
-// The order of what was found against what is wanted; nothing where there is none.
+// The order of what was found against what is wanted; nothing where the two have no order.
 std::optional<std::partial_ordering> order(const FactValue& wanted, const FactValue& found) {
   const auto a = as_number_beside(found, wanted);
   const auto b = as_number_beside(wanted, found);
@@ -120,7 +120,7 @@ RuleResult judge_superset(const FactValue& wanted, const FactValue& found) {
 RuleResult judge_one_of(const Strings& values, const FactValue& found) {
   const auto is_found = [&](const std::string& value) { return is_equal(FactValue(value), found); };
   return judged(std::ranges::any_of(values, is_found), fmt::format("one of {}", fmt::join(values, ", ")), found,
-                "not among them");
+                fmt::format("{} is not one of the allowed values ({})", to_string(found), fmt::join(values, ", ")));
 }
 
 // What the rule's own values ask for, if it has any, else what was sealed.

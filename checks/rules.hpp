@@ -41,7 +41,7 @@ enum class RuleOutcome {
   broken,
   unsealed,      ///< the seal does not say, and the rule has no values of its own
   missing,       ///< the machine does not say
-  incomparable,  ///< the two cannot be compared by this rule: a list by `at-least`, text that is no version
+  incomparable,  ///< the two cannot be compared by this rule: a list by `at-least`, text that is not a version
 };
 
 struct RuleResult {

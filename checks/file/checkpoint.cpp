@@ -90,7 +90,7 @@ const Check k_file_checkpoint{
         "The file is read by goldseal's own reader, which executes nothing and checks what PyTorch does not: the zip's "
         "layout and checksums, every extent, "
         "every opcode. A damaged file is named for what is wrong with it. A file that was written anew with the same "
-        "tensors warns, unless it holds weights that are no tensors: those of quantized layers are packed into objects "
+        "tensors warns, unless it holds weights outside tensors: those of quantized layers are packed into objects "
         "of "
         "their own, and the whole file's digest alone vouches for them.",
     .severity = Severity::integrity,

@@ -12,7 +12,7 @@
 namespace goldseal {
 namespace {
 
-// A machine that finds other objects altogether is told of by the first of them.
+// Of a machine that finds other objects altogether, the first few are named.
 constexpr std::size_t k_most_told = 10;
 
 void tell(Table& table, const DetectionObservation& observed, const std::vector<std::string>& objects,
@@ -69,8 +69,8 @@ const Check k_golden_detections{
     .title = "The same objects are found",
     .explanation =
         "Outputs of one row an object (boxes, scores, labels) have no fixed places: a threshold or a suppression "
-        "decides which rows there are, and rounding can tip it. Each row is held against the sealed row that it "
-        "belongs to: the one of the same class whose box and score are nearest, within a sixteenth of a column's "
+        "decides which rows there are, and rounding can tip it. Each row is compared with the sealed row of "
+        "the same object: the one of the same class whose box and score are nearest, within a sixteenth of a column's "
         "size; how exact it must be is for golden.float64 and golden.native to say. Rows that came or went at capture, "
         "when weights and inputs were moved by as much as a sound machine's whole error, are left to rounding. A row "
         "that is missing, one that no run at capture gave, and another order fail.",

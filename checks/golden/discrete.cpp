@@ -32,12 +32,11 @@ Finding judge_discrete_outputs(const Observation& observed, const CheckSettings&
     if (!passes && worst == nullptr) worst = &output;
   }
   if (table.rows.empty()) return skipped("no output is of integers or bools");
-  auto finding =
-      worst == nullptr
-          ? passed("every class, index and mask that does not depend on rounding is the sealed one")
-          : failed(fmt::format("{} picks otherwise where rounding does not decide", output_name(*worst)),
-                   "the sealed integers and bools", "see the table",
-                   "mend what golden.float64 or golden.native names; a machine that passes those picks alike");
+  auto finding = worst == nullptr
+                     ? passed("every class, index and mask that does not depend on rounding is the sealed one")
+                     : failed(fmt::format("{} differs in elements that rounding does not decide", output_name(*worst)),
+                              "the sealed integers and bools", "see the table",
+                              "mend what golden.float64 or golden.native names; these elements then agree too");
   finding.tables.push_back(std::move(table));
   return finding;
 }

@@ -31,13 +31,15 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
   if (summary.judged == 0 && any_without_float64(observed))
     return skipped("the network has no float64 path: golden.native and the digests judge, at reduced sensitivity");
   if (summary.judged == 0)
-    return undecided(observed.run.without_float64.empty()
-                         ? "no output has a float64 run to be judged by"
-                         : fmt::format("no output has a float64 run to be judged by: {}", observed.run.without_float64),
-                     "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
+    return undecided(
+        observed.run.without_float64.empty()
+            ? "no output has a float64 run to be judged by"
+            : fmt::format("no output has a float64 run to be judged by: {}", observed.run.without_float64),
+        "rely on golden.native and the digests, at reduced sensitivity: the network cannot run in float64 here");
   if (summary.worst == nullptr && !observed.run.without_float64.empty())
-    return undecided(fmt::format("not every float64 run was made: {}", observed.run.without_float64),
-                     "the network cannot run in float64 here: N and D judge alone, at reduced sensitivity");
+    return undecided(
+        fmt::format("not every float64 run was made: {}", observed.run.without_float64),
+        "rely on golden.native and the digests, at reduced sensitivity: the network cannot run in float64 here");
   if (summary.worst == nullptr) {
     summary.detail.message = fmt::format("in float64, all {} outputs agree with the seal", summary.judged);
     return std::move(summary.detail);
@@ -59,7 +61,7 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) 
 
 const Check k_golden_float64{
     .id = "golden.float64",
-    .title = "The float64 answers agree (S)",
+    .title = "The float64 answers agree",
     .explanation =
         "The model is run again with weights and inputs in float64 and compared with the float64 outputs in the seal. "
         "At that precision kernels, threads and "

@@ -36,10 +36,10 @@ Finding judge_inputs(const Observation& observed, const CheckSettings&) {
 
 const Check k_golden_input{
     .id = "golden.input",
-    .title = "The preprocessing gives the sealed inputs (P)",
+    .title = "The preprocessing gives the sealed inputs",
     .explanation =
         "`verify --input NAME=FILE` takes the tensor that this machine's own preprocessing made of the sealed input's "
-        "source, and holds it against the sealed tensor, bit by bit. What differs is named: BGR for RGB, another "
+        "source, and compares it with the sealed tensor, bit by bit. What differs is named: BGR for RGB, another "
         "scale or normalisation, another layout, a flip or shift, another resize, another image decoder. The model is "
         "run on the sealed tensor either way, so that the other checks speak of the model alone.",
     .severity = Severity::fail,

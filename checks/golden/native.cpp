@@ -61,7 +61,7 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
 
 const Check k_golden_native{
     .id = "golden.native",
-    .title = "The native answers agree (N)",
+    .title = "The native answers agree",
     .explanation =
         "The model is run as it is and its outputs are compared with the sealed float64 ones, in units of a noise "
         "floor that was measured at capture by moving "

@@ -59,9 +59,9 @@ struct OutputDifference {
 [[nodiscard]] std::string tell_layers(const Observation& observed, const OutputObservation& output, Compute run,
                                       Finding& failure);
 
-/// What the runs with one thing changed tell of a failing run: a phrase for the message, with a table in `failure`, and
-/// the remedy where the first with which the difference goes has one. Empty where none was made, and where only others
-/// than settings were and none helped.
+/// What the runs with one thing changed say about a failing run: a phrase for the message, with a table in `failure`,
+/// and the remedy of the first change that mends it. Empty without such runs, and where only changes other than
+/// settings were tried and none helped.
 [[nodiscard]] std::string tell_trials(const Observation& observed, const OutputObservation& output, Compute run,
                                       Finding& failure);
 

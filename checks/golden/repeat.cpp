@@ -30,7 +30,7 @@ Finding judge_repetition(const Observation& observed, const CheckSettings&) {
 
 const Check k_golden_repeat{
     .id = "golden.repeat",
-    .title = "The machine agrees with itself (R)",
+    .title = "The machine agrees with itself",
     .explanation =
         "The native run is made twice and compared bit by bit, if the model did so at capture. A difference points at "
         "the hardware or at kernels that are not "

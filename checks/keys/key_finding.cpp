@@ -68,7 +68,7 @@ std::vector<std::string> kept(const KeyObservation& keys) {
   return names;
 }
 
-// Of a compiled network: a counter that it leaves out proves nothing, but a weight does.
+// A compiled network may leave out a counter without harm, but not a weight.
 Finding judge_compiled(const KeyObservation& keys, Finding finding) {
   const auto names = left_out(keys);
   if (names.empty()) return finding;

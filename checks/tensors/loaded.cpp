@@ -48,7 +48,7 @@ Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) 
 
 const Check k_tensors_loaded{
     .id = "tensors.loaded",
-    .title = "The loaded tensors are as sealed (D)",
+    .title = "The loaded tensors are as sealed",
     .explanation =
         "SHA-256 of every tensor as it is in the network after loading, computed by the worker. This is what the model "
         "answers with, whatever the file said.",

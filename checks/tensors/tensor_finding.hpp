@@ -13,7 +13,7 @@ namespace goldseal {
 /// Tensors' digests by name.
 using TensorDigests = std::map<std::string, Digest>;
 
-/// Those that a worker took of what is in the network.
+/// The digests that a worker took of the loaded network.
 [[nodiscard]] TensorDigests digests_of(std::span<const LoadedTensor> tensors);
 
 /// True where the tensor is among `found` with the digest that was sealed.
@@ -21,7 +21,7 @@ using TensorDigests = std::map<std::string, Digest>;
 /// The same for every one of them.
 [[nodiscard]] bool all_as_sealed(std::span<const TensorRecord> sealed, const TensorDigests& found);
 
-/// Those of the sealed tensors that the network has a place for: all, but of a compiled one.
+/// The sealed tensors that the network has a place for: all of them, except in a compiled network.
 [[nodiscard]] std::vector<TensorRecord> loadable(const ModelRecord& sealed, std::span<const Key> network);
 /// The same of the network that was built here; all where none was.
 [[nodiscard]] std::vector<TensorRecord> loadable(const Observation& observed);

@@ -135,9 +135,8 @@ const Check k_worker_device{
     .id = "worker.device",
     .title = "The device that was asked for can run the model",
     .explanation =
-        "--device cpu, cuda, cuda:N or all; without it the model runs where it was sealed, as far as that is here. "
-        "What "
-        "the runtime does not offer, and a GPU whose free memory (NVML) is less than the weights take, is said before "
+        "--device takes cpu, cuda, cuda:N or all. Without it the model runs where it was sealed, if possible. "
+        "A device that the runtime lacks, and a GPU with less free memory (NVML) than the weights take, fail before "
         "anything is loaded. Errors of CUDA, cuDNN and cuBLAS (no kernel image, driver too old, cuDNN not initialised, "
         "ECC, out of memory) are named here with what mends them; their own words are in worker.run.",
     .severity = Severity::fail,

@@ -277,7 +277,7 @@ def truncated_files():
 
 def pickle_dump_and_archives():
     error(write(pickle.dumps({"w": [1.0]}, protocol=2)), "unsupported", "pickle.dump", "Invalid magic number")
-    error(write(b"\x1f\x8b\x08\x00" + b"x" * 100, "model.pth.tar"), "unsupported", "gzip", "is no archive")
+    error(write(b"\x1f\x8b\x08\x00" + b"x" * 100, "model.pth.tar"), "unsupported", "gzip", "is not a tar archive")
     assert dump(save(network().state_dict(), "checkpoint.pth.tar"))["container"] == "torch-zip"
 
 

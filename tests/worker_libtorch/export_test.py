@@ -251,7 +251,7 @@ class ExportTest(unittest.TestCase):
                                   if name.startswith("data/weights/weight_")})
             with self.assertRaises(client.Refused) as raised:
                 archive.build()
-            self.assertIn("is no constant", raised.exception.message)
+            self.assertIn("is not a constant", raised.exception.message)
 
 
 if __name__ == "__main__":

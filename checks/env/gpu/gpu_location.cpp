@@ -22,7 +22,7 @@ std::optional<std::string> farthest(const std::vector<std::string>& locations) {
 
 // The devices that PyTorch would count here; nothing where that is not known.
 std::optional<std::int64_t> device_count(const Environment& machine) {
-  if (is_rocm(machine)) return std::nullopt;  // PyTorch counts AMD's GPUs, of which no probe tells the number
+  if (is_rocm(machine)) return std::nullopt;  // PyTorch counts AMD's GPUs too, and no probe does
   const bool knows_build = machine.has("torch.version") && !machine.has("torch.cuda_build");
   if (knows_build && machine.boolean("torch.cuda") != true) return 0;
   if (const auto told = machine.integer("driver.cuda_device_count")) return told;

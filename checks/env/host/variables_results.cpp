@@ -11,7 +11,7 @@
 namespace goldseal {
 namespace {
 
-// Those that choose kernels, split sums among threads, or order a reduction: last bits follow from them.
+// Variables that choose kernels, split sums among threads, or order a reduction: last bits depend on them.
 constexpr std::array k_variables{
     std::string_view{"ATEN_CPU_CAPABILITY"},
     std::string_view{"CUBLAS_WORKSPACE_CONFIG"},

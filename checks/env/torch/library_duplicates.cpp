@@ -42,7 +42,7 @@ std::vector<std::string> loaded(const Environment& machine, const Kind& kind) {
   return found;
 }
 
-// Libraries of which the process holds two files: the first one's symbols are found, whoever calls.
+// Libraries that the process holds as two files: the first one's symbols are found, whoever calls.
 std::vector<std::string> copied(const Environment& machine) {
   std::vector<std::string> names;
   constexpr std::string_view k_prefix = "library.";

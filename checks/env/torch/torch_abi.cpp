@@ -11,7 +11,7 @@ std::string shown_abi(std::int64_t abi) { return fmt::format("_GLIBCXX_USE_CXX11
 
 Finding judge_torch_abi(const Observation& observed, const CheckSettings&) {
   const auto builder = observed.sealed.model.builder;
-  if (!traits(builder).is_native) return skipped("the network is no compiled code");
+  if (!traits(builder).is_native) return skipped("the network is not compiled code");
   // It may be another build than the sealed one: what a worker could open fits.
   if (observed.run.network_keys) return passed("the compiled network was opened by this PyTorch");
   const auto sealed = observed.sealed.environment.integer("torch.cxx_abi");

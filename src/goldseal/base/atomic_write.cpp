@@ -55,7 +55,7 @@ void write_through(const fs::path& path, std::string_view bytes) {
 }
 
 // /dev/stdout where it was led into a file: what is in that file already must stay, and so must what comes after.
-// Nothing where the path is no stream of this process.
+// Nothing where the path is not a stream of this process.
 std::optional<int> own_stream(const fs::path& path) {
   struct stat there {};
   if (::stat(path.c_str(), &there) != 0) return std::nullopt;
@@ -159,7 +159,7 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 // Lets the disk begin with what was written, so that fsync finds little left to do.
 void OutputFile::begin_writeback() {
   if (m_durability == Durability::none || m_size - m_writeback < k_stretch) return;
-  // Advice: where a file system has no such call, fsync at the end does all of it.
+  // Advice: on file systems without this call, fsync at the end does all of it.
   (void)::sync_file_range(m_file.get(), static_cast<off_t>(m_writeback), static_cast<off_t>(m_size - m_writeback),
                           SYNC_FILE_RANGE_WRITE);
   m_writeback = m_size;

@@ -35,7 +35,7 @@ class ByteReader {
   [[nodiscard]] std::span<const std::byte> take(std::size_t count);
   /// The same as text, not checked for its encoding.
   [[nodiscard]] std::string_view text(std::size_t count);
-  /// Up to the next `\n`, which is consumed and left out. Throws where there is none within `limit` bytes.
+  /// Up to the next `\n`, which is consumed and left out. Throws without one within `limit` bytes.
   [[nodiscard]] std::string_view line(std::size_t limit);
   void seek(std::size_t position);
 

@@ -33,7 +33,7 @@ class Descriptor {
 
   [[nodiscard]] int get() const { return m_value; }
   [[nodiscard]] int release() { return std::exchange(m_value, -1); }
-  /// False with errno where the system refuses. NFS tells of a full disk here. Linux has closed it in any case, after
+  /// False with errno where the system refuses. NFS reports a full disk here. Linux has closed it in any case, after
   /// a signal too.
   [[nodiscard]] bool close() {
     if (m_value < 0) return true;

@@ -46,7 +46,7 @@ int interrupting_signal() { return g_signal; }
 int interrupt_descriptor() { return g_descriptor; }
 
 void throw_if_interrupted() {
-  if (g_signal != 0) throw Error(ErrorKind::interrupted, "", "stopped on request; nothing was changed");
+  if (g_signal != 0) throw Error(ErrorKind::interrupted, "", "stopped on request before it was done");
   throw_if_cut();
 }
 

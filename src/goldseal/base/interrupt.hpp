@@ -3,8 +3,9 @@
 
 namespace goldseal {
 
-/// From here on SIGINT, SIGTERM and SIGHUP are noted instead of ending the process; what SIGPIPE and SIGXFSZ tell of is
-/// told by the calls that fail, and children can be waited for, even where the caller ignores SIGCHLD. Once, from main.
+/// From here on SIGINT, SIGTERM and SIGHUP are noted instead of ending the process; calls that fail
+/// take the place of SIGPIPE and SIGXFSZ, and children can be waited for, even where the caller ignores SIGCHLD. Once,
+/// from main.
 void catch_interrupts();
 
 /// The signal that asked to stop, 0 for none.

@@ -25,7 +25,7 @@ struct FileState {
 };
 
 [[nodiscard]] FileState state_of(const struct ::stat& info);
-/// All zero where there is no file.
+/// All zero without a file.
 [[nodiscard]] FileState state_of(const std::filesystem::path& path);
 
 /// A regular file mapped for reading. The bytes live as long as the object; no descriptor is kept, so that a checkpoint
@@ -71,7 +71,7 @@ class MappedFile {
 [[nodiscard]] std::string read_text_file(int directory, const std::string& name, const std::filesystem::path& path,
                                          std::uint64_t limit);
 
-/// The error for a file that was changed or replaced while it was read: its own kind, since it is no damage.
+/// The error for a file that was changed or replaced while it was read: its own kind, since the file is not damaged.
 [[nodiscard]] class Error changed_while_read(const std::filesystem::path& path);
 
 }  // namespace goldseal

@@ -83,7 +83,7 @@ void Progress::draw(Clock::time_point time) {
   m_last_draw = time;
 }
 
-// A terminal that has gone away is no reason to stop.
+// A terminal that has gone away must not stop the work.
 void Progress::show(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), m_stream);
   std::fflush(m_stream);

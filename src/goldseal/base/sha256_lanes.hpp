@@ -32,7 +32,7 @@ struct Sha256Message {
 /// Digests `blocks` blocks of each of at most k_sha256_lanes messages; every one must have so many left.
 void sha256_advance(std::span<Sha256Message* const> messages, std::size_t blocks);
 
-/// The digest of a message of which less than a block is left.
+/// The digest of a message with less than a block left.
 [[nodiscard]] Digest sha256_finish(Sha256Message& message);
 
 }  // namespace goldseal

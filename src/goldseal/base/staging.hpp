@@ -13,7 +13,7 @@ namespace goldseal::staging {
 
 [[nodiscard]] std::filesystem::path parent_of(const std::filesystem::path& path);
 
-/// What a link leads to; a path that is no link, and a link to nothing, as they are.
+/// What a link leads to. Another path, and a link to nothing, as they are.
 [[nodiscard]] std::filesystem::path without_link(const std::filesystem::path& path);
 
 /// Calls `create` with names beside `target` that nobody else uses, until it gives 0 or more, or fails with another
@@ -24,8 +24,8 @@ namespace goldseal::staging {
 
 [[nodiscard]] Descriptor open_directory(const std::filesystem::path& path);
 
-/// False with errno. True where there is no descriptor, and on file systems that sync no directories and say so with
-/// EINVAL: what is renamed there is as safe as they make it.
+/// False with errno. True without a descriptor. Also true on file systems that sync no directories and say so with
+/// EINVAL: renames there are as safe as the file system makes them.
 [[nodiscard]] bool sync_directory(const Descriptor& directory);
 
 /// Renames where nothing is in the place. False with errno: EEXIST where something is.
@@ -37,7 +37,7 @@ namespace goldseal::staging {
 /// Exchanges two names. False with errno: see `is_missing_call`.
 [[nodiscard]] bool exchange(const std::filesystem::path& one, const std::filesystem::path& other);
 
-/// NFS and many FUSE file systems have no such call.
+/// True for the error of NFS and many FUSE file systems, which lack the call.
 [[nodiscard]] bool is_missing_call(int errno_value);
 
 /// The names in a directory. Throws Error{io}.

@@ -10,7 +10,7 @@
 namespace goldseal {
 namespace {
 
-// Length of the UTF-8 sequence at the start of `text`, 0 where there is none (RFC 3629: shortest form, no surrogates).
+// Length of the UTF-8 sequence at the start of `text`, 0 for other bytes (RFC 3629: shortest form, no surrogates).
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0U) == 0x80U; };

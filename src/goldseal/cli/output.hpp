@@ -16,7 +16,8 @@ namespace goldseal::cli {
 /// file that is opened becomes one of them. Once, from main.
 void open_standard_streams();
 
-/// Writes to standard output. A reader that has gone away (EPIPE) is no error. Throws Error{io} where it takes no more.
+/// Writes to standard output. A reader that has gone away (EPIPE) is not an error. Throws Error{io} where it takes no
+/// more.
 void print(std::string_view text);
 
 /// The same for words about what was done or judged elsewhere: where standard output takes no more, standard error tells

@@ -41,7 +41,7 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
 // Variables that goldseal, its Python package or its C++ hook reads, and that stand for no flag.
 constexpr std::array<std::string_view, 5> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",
                                                             "GOLDSEAL_COMMAND", "GOLDSEAL_TORCH_DIR"};
-// Of the project's own scripts and tests, and the version, by which an image or a pipeline pins a tool.
+// Variables of the project's own scripts and tests, and the version by which an image or a pipeline pins a tool.
 constexpr std::array<std::string_view, 7> k_foreign_variables{
     "GOLDSEAL_BUILD",        "GOLDSEAL_ROOT",           "GOLDSEAL_OTHER_TORCH", "GOLDSEAL_FAKE_GPU",
     "GOLDSEAL_OTHER_CONFIG", "GOLDSEAL_TEST_DIRECTORY", "GOLDSEAL_VERSION"};
@@ -326,7 +326,7 @@ std::vector<std::string> warnings_of_strays(const Settings& settings) {
       throw Error(ErrorKind::usage, name, fmt::format("{}, so that its value would count for nothing", why),
                   fmt::format("did you mean {}?", meant));
     warnings.push_back(
-        fmt::format("{} is set and is no setting; `goldseal config` lists them", escape_unprintable(name)));
+        fmt::format("{} is set but is not a setting; `goldseal config` lists the settings", escape_unprintable(name)));
   }
   return warnings;
 }

@@ -24,7 +24,7 @@ struct SetValue {
   std::string origin;  ///< `goldseal.toml:3`, or the variable's name
 };
 
-/// A variable named GOLDSEAL_… whose value counts for nothing: it is no setting and nothing else that goldseal reads.
+/// A variable named GOLDSEAL_… whose value counts for nothing: goldseal knows no setting of that name.
 struct StrayVariable {
   std::string name;
   std::string why;    ///< `no setting has this name`, `report has no --depth`
@@ -41,7 +41,7 @@ class Settings {
   /// is for all. Null where none is set.
   [[nodiscard]] const SetValue* find(std::string_view verb, std::string_view key) const;
 
-  /// The file that was read; nothing where there is none.
+  /// The file that was read, if there is one.
   [[nodiscard]] const std::optional<std::filesystem::path>& file() const { return m_file; }
   /// By name.
   [[nodiscard]] const std::vector<StrayVariable>& unused_settings() const { return m_strays; }

@@ -31,11 +31,11 @@ struct CommonOptions {
   SettingsSource settings;
 };
 
-/// Of a flag that takes a whole number of at least one.
+/// Accepts a whole number of at least one.
 [[nodiscard]] CLI::Validator positive_integer();
 
-/// Of a flag or argument that takes one of a few words; `name` is how errors call it: `--color`. What it refuses is
-/// thrown as Error{usage}.
+/// Accepts one of a few words. `name` is the flag's or argument's name in errors: `--color`. Throws Error{usage} for
+/// other words.
 [[nodiscard]] CLI::Validator one_of(std::string name, std::vector<std::string> words);
 
 /// What a flag takes where it is given a value.

@@ -21,7 +21,7 @@ struct Fact {
 };
 
 /// A machine as facts with dotted names: `torch.version`, `cpu.isa`, `gpu.0.name`. Flat, so that an environment written
-/// by a newer goldseal keeps what this one does not know, and that a policy can hold a rule against any name.
+/// by a newer goldseal keeps what this one does not know, and that a policy can have a rule for any name.
 /// manifests/FORMAT.md lists the names.
 class Environment {
  public:

@@ -99,13 +99,13 @@ struct GoldenTensor {
 /// The noise floor of one output (golden/compare/noise_floor.hpp defines the quantities).
 struct NoiseRecord {
   std::string output;
-  double s0 = 0;        ///< S0, in the output's own unit
-  double a = 0;         ///< A, a ratio
-  double b = 0;         ///< B, a ratio
-  double linear = 1;    ///< lin: 1 for a network that is float64 throughout
-  bool pure = true;     ///< 0.5 < lin < 2
+  double s0 = 0;        ///< response (rms), in the output's own unit
+  double a = 0;         ///< amplification (rms), a ratio
+  double b = 0;         ///< amplification (worst element), a ratio
+  double linear = 1;    ///< linearity: 1 for a network that is float64 throughout
+  bool pure = true;     ///< linearity between 0.5 and 2
   bool native = false;  ///< measured on native runs, for want of a float64 path
-  /// Significant bits that a native run computes with; nothing in seals of before, where the output's type says it.
+  /// Significant bits that a native run computes with; absent in older seals, where the output's dtype says it.
   std::optional<std::int64_t> bits = {};
 };
 
@@ -129,7 +129,7 @@ struct GoldenCase {
   bool repeatable = true;   ///< two runs at capture agreed in every bit
   std::int64_t probes = 0;  ///< K
   std::vector<std::int64_t> seeds;
-  std::int64_t layers = 0;  ///< sketched ones (golden/layers/layers.hpp); 0 in seals of before, and where they vary
+  std::int64_t layers = 0;  ///< sketched ones (golden/layers/layers.hpp); 0 in older seals, and where layers vary
   std::vector<DetectionRecord> detections = {};
   Device device;  ///< where it was run; older seals do not say it
 };
@@ -158,7 +158,7 @@ inline constexpr std::uint64_t k_max_toml_bytes = 64U << 20U;
 /// damaged or was edited, Error{unsupported} where it is of a newer format.
 [[nodiscard]] Manifest read_manifest(std::string_view text, const std::string& where);
 
-/// `SEAL/manifest.toml`. Throws Error{io} where the directory is no seal.
+/// `SEAL/manifest.toml`. Throws Error{io} where the directory is not a seal.
 [[nodiscard]] Manifest load_manifest(const std::filesystem::path& seal);
 /// The same in a directory that is open, whatever has its name by then.
 [[nodiscard]] Manifest load_manifest(int directory, const std::filesystem::path& seal);
@@ -166,8 +166,8 @@ inline constexpr std::uint64_t k_max_toml_bytes = 64U << 20U;
 /// An environment alone, as `goldseal probe` writes it, and back.
 [[nodiscard]] std::string write_environment(const Environment& environment);
 [[nodiscard]] Environment read_environment(std::string_view text, const std::string& where);
-/// A file that `goldseal probe` wrote. Throws Error{io} where it cannot be read, Error{usage} where it is none: it
-/// stands for a machine, it is no sealed evidence.
+/// A file that `goldseal probe` wrote. Throws Error{io} where it cannot be read, Error{usage} where it is
+/// another file. It describes a machine and is not sealed evidence.
 [[nodiscard]] Environment load_environment(const std::filesystem::path& file);
 
 }  // namespace goldseal

@@ -178,7 +178,7 @@ class ManifestReader {
     if (bytes < 0) reader.fail("bytes", "a size of 0 or more");
     file.bytes = static_cast<std::uint64_t>(bytes);
     file.sha256 = read_digest(reader, "sha256");
-    for (const auto* const key : {"non_tensor_sha256", "frame_sha256"})  // the second in seals of before
+    for (const auto* const key : {"non_tensor_sha256", "frame_sha256"})  // the second in older seals
       if (table.contains(key)) file.non_tensor_sha256 = read_digest(reader, key);
     file.module = reader.text_or("module", "");
     file.values = read_texts(reader.table("values"), "model.file.values.", m_where);

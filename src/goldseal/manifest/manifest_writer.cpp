@@ -50,7 +50,7 @@ std::string model_table(const ModelRecord& model) {
                           toml_string(to_string(model.builder)), toml_string(model.source),
                           toml_string(to_string(model.container)), toml_string(model.entry),
                           toml_strings(model.removed_segments));
-  // A goldseal of before warns of a key that it does not know.
+  // Older versions warn about unknown keys, so write this key only if it is set.
   if (!model.path_options.empty()) text += fmt::format("path_options = {}\n", toml_strings(model.path_options));
   if (!model.locations.empty()) text += fmt::format("locations = {}\n", toml_strings(model.locations));
   text += "tensor = [\n";
@@ -87,7 +87,7 @@ std::string detection_line(const DetectionRecord& detections) {
 std::string golden_table(const GoldenCase& golden) {
   auto text = fmt::format("\n[[golden]]\nname = {}\nrepeatable = {}\nprobes = {}\nseeds = {}\n",
                           toml_string(golden.name), golden.repeatable, golden.probes, toml_integers(golden.seeds));
-  // A goldseal of before warns of a key that it does not know.
+  // Older versions warn about unknown keys, so write this key only if it is set.
   if (golden.device.type() != DeviceType::cpu) text += fmt::format("device = {}\n", toml_string(golden.device.text()));
   if (golden.layers > 0) text += fmt::format("layers = {}\n", golden.layers);
   text += "input = [\n";

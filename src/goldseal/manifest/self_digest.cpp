@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view k_line_start = "\ndigest = \"";
 constexpr std::size_t k_hex_digits = 64;
 
-// Where the hexadecimal digits begin; npos where there is no such line.
+// Where the hexadecimal digits begin; npos without that line.
 std::size_t digits_begin(std::string_view text) {
   const auto line = text.find(k_line_start);
   return line == std::string_view::npos ? line : line + k_line_start.size();
@@ -31,7 +31,7 @@ void check_self_digest(std::string_view text, const std::string& where) {
   const auto recorded = begin == std::string_view::npos ? std::nullopt : parse_digest(text.substr(begin, k_hex_digits));
   if (!recorded || text.substr(begin + k_hex_digits, 1) != "\"") {
     throw Error(ErrorKind::malformed, where, "expected a line `digest = \"…\"` with 64 hexadecimal digits, found none",
-                "the manifest is cut short or is none; take the seal from its source again");
+                "the manifest is cut short, or the file is another one; take the seal from its source again");
   }
   std::string plain(text.substr(0, begin));
   plain += text.substr(begin + k_hex_digits);

@@ -55,7 +55,7 @@ std::string value(const Measurement& measurement) {
 
 bool is_limited(const Measurement& measurement) { return measurement.limit && std::isfinite(*measurement.limit); }
 
-// There is no room for all: those that are held against a limit come first.
+// There is no room for all: measurements with a limit come first.
 std::vector<std::pair<const Finding*, const Measurement*>> limited_first(const Report& report) {
   std::vector<std::pair<const Finding*, const Measurement*>> all;
   for (const auto* finding : by_gravity(report))

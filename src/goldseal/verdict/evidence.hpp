@@ -56,7 +56,7 @@ struct OutputError {
   std::string run;                     ///< how it was computed: `float64`, `native`, `native, TF32 off`
   double ratio = 0;                    ///< may be infinite
   double limit = 0;                    ///< a greater ratio fails
-  std::string remark;                  ///< what the ratio tells of: `TF32 or float16`; may be empty
+  std::string remark;                  ///< the precision that the ratio shows: `TF32 or float16`; may be empty
   std::vector<ErrorBin> distribution;  ///< ascending; empty where it was not measured
   double worst = 0;                    ///< of one element; infinite where NaN or infinities stand at other places
   double worst_limit = 0;              ///< a greater `worst` fails; both 0 where it was not measured
@@ -67,7 +67,7 @@ struct OutputError {
 struct LayerError {
   std::string golden;
   std::string name;
-  double ratio = 0;  ///< infinite where one side has no such layer
+  double ratio = 0;  ///< infinite where one side lacks the layer
   double limit = 0;
   std::string op = {};   ///< the operator: `conv2d`
   std::string run = {};  ///< `float64` or `native`

@@ -21,7 +21,7 @@ enum class Severity { info, warn, fail, required, integrity };
 [[nodiscard]] std::optional<Status> parse_status(std::string_view text);
 [[nodiscard]] std::optional<Severity> parse_severity(std::string_view text);
 
-/// A number that a check measured, with the limit that it was held against.
+/// A number that a check measured, with its limit.
 struct Measurement {
   std::string name;
   double value = 0;

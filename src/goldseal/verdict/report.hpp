@@ -23,7 +23,7 @@ struct Stage {
 struct Judged {
   std::string scope;  ///< what a PASS holds for where that is not all: `for the sealed program; your code was not run`
   /// `weights`, `numerics` (of this machine), `program` (the sealed one), `code`, `configuration`: `yes`, `no`,
-  /// `not at hand`, or `none` where there is no such thing.
+  /// `not at hand`, or `none` where the part does not exist.
   std::vector<std::pair<std::string, std::string>> parts;
   friend bool operator==(const Judged&, const Judged&) = default;
 };

@@ -9,7 +9,7 @@
 // What cmake, make, ninja and a compiler write while they build.
 namespace goldseal {
 
-/// The end of a log; empty where there is none yet.
+/// The end of a log; empty before it exists.
 [[nodiscard]] std::string tail_of_log(const std::filesystem::path& log);
 
 /// How far a build is, by its last `[ 42%]` (make) or `[12/28]` (ninja); 0 where it says nothing.

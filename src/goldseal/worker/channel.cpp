@@ -141,7 +141,7 @@ Json Channel::parse(const std::string& line, std::int64_t id) {
   auto message = is_too_deep(line) ? Json() : Json::parse(line, nullptr, false);
   if (!message.is_object()) {
     fail(WorkerFailure::Kind::violated,
-         fmt::format("sent what is no message: {:.60}", escape_unprintable(line.substr(0, 60))));
+         fmt::format("sent a line that is not a JSON message: {:.60}", escape_unprintable(line.substr(0, 60))));
   }
   if (message.value("nonce", Json()) != m_nonce)
     fail(WorkerFailure::Kind::violated, "answered with another run's nonce");

@@ -12,7 +12,7 @@ namespace goldseal {
 struct Interpreter {
   std::filesystem::path executable;  ///< `sys.executable`
   std::filesystem::path prefix;      ///< `sys.prefix`
-  std::filesystem::path torch;       ///< the directory that `import torch` would load; empty where there is none
+  std::filesystem::path torch;       ///< the directory that `import torch` would load; empty without torch
 };
 
 /// Starts it with `-c`, imports no torch, and gives it ten seconds; each interpreter once in a process. Nothing where it

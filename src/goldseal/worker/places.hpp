@@ -20,7 +20,7 @@ namespace goldseal {
 /// A variable of this process' environment; empty where it is not set.
 [[nodiscard]] std::string variable(const char* name);
 
-/// Those that lead to Pythons and their packages, as the probes take them.
+/// The variables that lead to Pythons and their packages, as the probes take them.
 [[nodiscard]] std::map<std::string, std::string, std::less<>> search_variables();
 
 /// True for a regular file that may be executed.

@@ -42,7 +42,7 @@ struct Runtime {
 
 /// `--runtime`: `libtorch` (the first that is found), `libtorch=DIR` (a wheel's `torch` directory, an unpacked
 /// LibTorch, or `/usr`), or what find_python_runtime takes. Throws Error{usage} for another form, Error{unsupported}
-/// where there is no such runtime or no worker for it, with what would mend it.
+/// where the runtime or a worker for it is missing, with what would mend it.
 [[nodiscard]] Runtime find_runtime(std::string_view spec);
 
 /// The same; for an empty spec the one that builds such a network: Python where no LibTorch does or none has a worker,

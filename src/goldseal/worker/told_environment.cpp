@@ -13,7 +13,7 @@ constexpr std::string_view k_package = "python.package.";
 }  // namespace
 
 void add_told(Environment& machine, const Environment& told, std::string_view runtime) {
-  // A worker of before says nothing of its interpreter; what files say is then the best that is known.
+  // An older worker does not describe its interpreter. The facts from files are then the best that is known.
   const bool other_python = told.has("python.version") && told.shown("python.prefix") != machine.shown("python.prefix");
   if (runtime == "libtorch" || told.has("python.version")) machine.forget("python.");
   if (other_python) machine.forget("conda.");

@@ -32,7 +32,7 @@ struct WorkerFailure {
 
 [[nodiscard]] std::string_view to_string(WorkerFailure::Kind kind);
 
-/// Whether a worker is kept from the network and from files that are none of its business (sandbox.hpp).
+/// Whether a worker is kept from the network and from files outside its run (sandbox.hpp).
 enum class Confinement { none, sandbox };
 
 /// A worker at work: each member function is one request of the protocol. They throw Error{worker} where it crashed,

@@ -210,7 +210,7 @@ def _random_states() -> list[Callable[[], None]]:
 
 
 def unwrap(model: Any) -> nn.Module:
-    """Without DataParallel, DistributedDataParallel, torch.compile. Raises GoldsealError for what is no module."""
+    """Without DataParallel, DistributedDataParallel, torch.compile. Raises GoldsealError for other values than modules."""
     if not isinstance(model, nn.Module):
         raise GoldsealError(f"model: expected a torch.nn.Module, found {type(model).__qualname__}")
     return unwrapped(model)

@@ -21,7 +21,7 @@ def is_seal(path: Path) -> bool:
 
 
 def set_aside(seal: Path) -> Optional[Path]:
-    """Renames the seal that lies there to `NAME.seal.before`, before its checkpoint is written over. None: there is none.
+    """Renames the seal that lies there to `NAME.seal.before`, before its checkpoint is overwritten. None without one.
     What an earlier failure left under that name is replaced, where it is a seal; anything else keeps its place."""
     if not is_seal(seal):
         return None

@@ -106,7 +106,7 @@ def _text(key: str, value: Any) -> str:
     text = value if isinstance(value, str) and not _is_literal(value) else repr(value)
     if "&" in text or (not isinstance(value, str) and not _is_literal(text)):
         raise GoldsealError(
-            f"factory: the argument {key}={value!r} is no plain number, string, bool, None, list or tuple"
+            f"factory: the argument {key}={value!r} must be a plain number, string, bool, None, list or tuple"
         )
     return text
 

@@ -180,7 +180,7 @@ def _builds_without_arguments(kind: type) -> bool:
 
 
 def _leave_no_earlier_seal(path: Path, seal: Optional[PathLike]) -> None:
-    """Where no seal could be made, one of before does not stay beside a checkpoint that was written after it."""
+    """Where sealing failed, an older seal does not stay beside a newer checkpoint."""
     place = Path(seal) if seal is not None else path.with_suffix(".seal")
     if is_older_than(place, path):
         set_aside(place)
@@ -238,7 +238,7 @@ def _seal(
 
 
 def _embedding(embed: Union[bool, str], spec: str) -> list[str]:
-    """Where the factory names a file, that is the architecture, and this process's model is no proof of it."""
+    """Where the factory names a file, that is the architecture, and this process's model does not prove it."""
     if embed is True and not spec.startswith("python:"):
         raise GoldsealError(f"embed: {spec} is a file; goldseal capture --embed puts it into a seal")
     if embed is False or not spec.startswith("python:"):
@@ -320,7 +320,7 @@ def load(
 
 
 def _names_code(seal: PathLike) -> bool:
-    """Whether the seal says that its network is built by Python. What is no seal the command tells."""
+    """Whether the seal says that its network is built by Python. The command reports a directory that is not a seal."""
     try:
         text = Path(seal, "manifest.toml").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -33,7 +33,7 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     try:
         return torch.as_tensor(value).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise GoldsealError(f"inputs: {name} is no tensor: {error}") from None
+        raise GoldsealError(f"inputs: {name} must be a tensor: {error}") from None
 
 
 def _named(inputs: Any, network: Network) -> dict[str, Any]:

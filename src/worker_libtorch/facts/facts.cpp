@@ -148,7 +148,7 @@ bool allows_reduction(Option option) {
     return option;
 }
 
-// PyTorch 1.13 has no such switch.
+// PyTorch 1.13 lacks this switch.
 template <class Context>
 void add_bf16_reduction(Facts& facts, const Context& context, const std::string& origin) {
   if constexpr (requires { context.allowBF16ReductionCuBLAS(); })

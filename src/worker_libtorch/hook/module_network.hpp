@@ -12,8 +12,8 @@
 
 namespace goldseal::worker {
 
-/// A live module with its own weights. What is loaded is held against its state entries; with `replace` it is also what
-/// the module computes with, and what adopt() puts in. The module's tensors stay the same objects throughout.
+/// A live module with its own weights. What is loaded is compared with its state entries; with `replace` it is also
+/// what the module computes with, and what adopt() puts in. The module's tensors stay the same objects throughout.
 class ModuleNetwork final : public Network {
  public:
   ModuleNetwork(LiveModule live, bool replace);

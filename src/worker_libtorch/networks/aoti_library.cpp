@@ -33,7 +33,7 @@ Result ask(const Runner& runner, const char* symbol, std::size_t index) {
   Result result{};
   const auto function = reinterpret_cast<Function>(Handle::library(runner).sym(symbol));
   if (function(Handle::container(runner), index, &result) != AOTI_RUNTIME_SUCCESS)
-    throw Refusal(RefusalKind::runtime, std::string("the package answers no ") + symbol);
+    throw Refusal(RefusalKind::runtime, std::string("the package lacks the function ") + symbol);
   return result;
 }
 

@@ -105,7 +105,7 @@ class AotiNetwork final : public Network {
     // A buffer that the checkpoint lacks must not silently be the package's own.
     const bool needed = constant.parameter || (constant.buffer && non_persistent.count(constant.name) == 0);
     m_state_entries.push_back({constant.name, constant.dtype, constant.shape, constant.parameter, needed});
-    // The weights that were compiled in are no answer to which ones the checkpoint has.
+    // The weights that were compiled in may differ from the checkpoint's.
     m_tensors.push_back(m_state_entries.back().persistent ? at::Tensor() : constant.value);
   }
 

@@ -22,7 +22,7 @@ struct ConvolutionSlots {
   std::size_t rest;  // the bias, or the first of BatchNorm's five
 };
 
-// What computes with the state entries' tensors, and who is told of the results.
+// The tensors that a pass computes with, and the recorder that gets its results.
 struct Watched {
   const Transform& transform;
   const LayerTap& tap;

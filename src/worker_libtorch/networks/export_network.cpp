@@ -70,7 +70,7 @@ struct Call {
   std::vector<std::size_t> released;  // values that nothing needs after this call
 };
 
-// Thrown before an operator writes into a loaded tensor: the run begins anew with copies of these.
+// Thrown before an operator writes into a loaded tensor: the run begins again with copies of these.
 struct WouldWrite {
   std::set<std::size_t> state_entries;
 };
@@ -237,7 +237,7 @@ class ExportNetwork::Run {
       if (found == by_name.end()) throw Refusal(RefusalKind::usage, "input `" + input.spec.name + "` is missing");
       require_fit(input, *found->second);
       m_device = found->second->device();
-      // A run that begins anew finds its inputs as they were given.
+      // A run that begins again finds its inputs as they were given.
       const auto tensor = m_network.m_writes ? found->second->clone() : *found->second;
       m_frame[input.value] = input.is_number ? IValue(tensor.item()) : IValue(tensor);
       by_name.erase(found);

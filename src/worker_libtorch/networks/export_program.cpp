@@ -41,8 +41,8 @@ std::string module_of(const json& node) {
   return path == "_empty_nn_module_stack_from_metadata_hook" ? std::string() : path;
 }
 
-// What torch.export inserts to guard its assumptions. They give nothing, and some hold the types of the export against
-// those of a float64 run. Whether inputs fit is checked before a run.
+// What torch.export inserts to guard its assumptions. They give nothing, and some compare the types of the export
+// with those of a float64 run. Whether inputs fit is checked before a run.
 bool is_assertion(std::string_view target) {
   return target.starts_with("torch.ops.aten._assert") || target.starts_with("torch.ops.aten.sym_constrain_range");
 }
@@ -242,7 +242,7 @@ ExportProgram read_export_program(const std::string& path) {
                     path, "export the model again with a PyTorch from 2.8 to 2.13");
     return ProgramReader(document).read();
   } catch (const json::exception& error) {
-    throw Refusal(RefusalKind::malformed, std::string("is no program of torch.export: ") + error.what(), path,
+    throw Refusal(RefusalKind::malformed, std::string("is not a program of torch.export: ") + error.what(), path,
                   "save it with torch.export.save");
   } catch (const Refusal& refusal) {
     throw Refusal(refusal.kind, refusal.what(), refusal.where.empty() ? path : refusal.where, refusal.remedy);

@@ -54,7 +54,7 @@ struct ExportProgram {
   std::string torch_version;  ///< that wrote it
 };
 
-/// Throws Refusal: `malformed` for what is no such program, `unsupported` for one that uses what is not known here
+/// Throws Refusal: `malformed` for another file, `unsupported` for a program that uses what is not known here
 /// (operators on graphs, objects as inputs), with its name.
 ExportProgram read_export_program(const std::string& path);
 

@@ -42,7 +42,7 @@ void require_non_persistent(const std::set<std::string>& names, const std::vecto
   for (const auto& name : names)
     if (std::none_of(state_entries.begin(), state_entries.end(),
                      [&](const StateEntry& state_entry) { return state_entry.name == name; }))
-      throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the " + whose + " has not");
+      throw Refusal(RefusalKind::usage, "option non_persistent names `" + name + "`, which the " + whose + " lacks");
 }
 
 std::string name_of_dtype(at::ScalarType dtype) {

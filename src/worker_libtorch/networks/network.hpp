@@ -74,7 +74,7 @@ using Builder = std::function<std::unique_ptr<Network>(const std::string& source
 /// The names that an option lists, with commas between them, in their order; none where it is not given.
 std::vector<std::string> names_of_option(const BuildOptions& options, const std::string& key);
 
-/// Throws Refusal (`usage`) for a name that is no state entry's. `whose` is what has the state entries: `archive`.
+/// Throws Refusal (`usage`) for a name without a state entry. `whose` names the owner of the state entries: `archive`.
 void require_non_persistent(const std::set<std::string>& names, const std::vector<StateEntry>& state_entries,
                             const std::string& whose);
 

@@ -48,7 +48,7 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
   if (has(text, "maximum supported version"))
     throw Refusal(RefusalKind::unsupported, text, path, "the archive needs a newer LibTorch than " TORCH_VERSION);
   if (has(text, "PytorchStreamReader") || has(text, "failed finding"))
-    throw Refusal(RefusalKind::malformed, text, path, "this is no TorchScript archive, or a damaged one");
+    throw Refusal(RefusalKind::malformed, text, path, "name a TorchScript archive; if it is one, it is damaged");
   throw Refusal(refusal.kind, text, path, refusal.remedy);
 }
 
@@ -246,7 +246,7 @@ class TorchScriptNetwork final : public Network {
     return type->getAttribute(attribute)->is_module();
   }
 
-  // A tensor that was registered neither as a parameter nor as a buffer is no part of a state dict.
+  // A state dict leaves out a tensor that was registered neither as a parameter nor as a buffer.
   void add_entry(const ObjectPtr& object, std::size_t attribute, const std::string& prefix,
                 const std::set<std::string>& non_persistent) {
     const auto type = object->type();

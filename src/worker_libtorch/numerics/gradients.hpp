@@ -8,8 +8,8 @@
 
 namespace goldseal::worker {
 
-/// Of each leaf, how many elements the outputs depend on: their gradient is not zero, for a random combination of all
-/// outputs that carry gradients. One backward pass.
+/// How many elements of each leaf the outputs depend on. Such an element's gradient is not zero, for a random
+/// combination of all outputs that carry gradients. Makes one backward pass.
 std::vector<std::int64_t> reached_elements(const NamedTensors& outputs, const NamedTensors& leaves);
 
 }  // namespace goldseal::worker

@@ -23,7 +23,7 @@ const void* memory_of(const at::Tensor& tensor) {
   return tensor.defined() && tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
 }
 
-// A boxed call shows the interpreter's whole stack, of which its own values are the last.
+// A boxed call shows the interpreter's whole stack; its own values are the last.
 template <class Values>
 c10::ArrayRef<c10::IValue> own(const Values& values, std::size_t count) {
   const c10::ArrayRef<c10::IValue> all(values.data(), values.size());

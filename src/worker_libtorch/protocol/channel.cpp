@@ -42,7 +42,7 @@ std::optional<nlohmann::json> Channel::receive() {
 
 bool Channel::send(nlohmann::json message) {
   message["nonce"] = m_nonce;
-  // Names and error texts come from files; bytes that are no UTF-8 must not end the run.
+  // Names and error texts come from files; bytes outside UTF-8 must not end the run.
   auto line = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   line += '\n';
   for (std::size_t sent = 0; sent < line.size();) {

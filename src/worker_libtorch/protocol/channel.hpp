@@ -17,7 +17,7 @@ class Channel {
   explicit Channel(int descriptor);
 
   /// The next message, or nothing when the other end has closed. Throws Refusal (usage) when the line is too long or is
-  /// no JSON object: there is no id to answer then.
+  /// not a JSON object: it has no id to answer.
   std::optional<nlohmann::json> receive();
 
   /// Sends `message` with the run's nonce. False when the other end has closed.

@@ -209,7 +209,7 @@ void fill_constants(Network& network, const NamedTensors& tensors) {
   for (std::size_t i = 0; i < state_entries.size(); ++i)
     if (by_slot[i] && state_entries[i].persistent)
       throw Refusal(RefusalKind::usage,
-                    "state entry " + state_entries[i].name + " is no constant: a state dict holds it");
+                    "state entry " + state_entries[i].name + " is not a constant: a state dict holds it");
   put(network, by_slot);
 }
 

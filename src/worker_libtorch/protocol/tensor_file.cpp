@@ -169,7 +169,7 @@ class FileWriter {
     }
   }
 
-  // NFS tells of a full disk at the end.
+  // NFS reports a full disk at the end.
   void finish() {
     const int file = m_file;
     m_file = -1;

@@ -14,8 +14,8 @@
 
 namespace goldseal {
 
-/// How the values of two tensors of one shape differ. Elements of which one side is NaN or infinite and the other is
-/// not the same count as `special` and nowhere else.
+/// How the values of two tensors of one shape differ. Elements that are NaN or infinite on one side and
+/// different on the other count as `special` and nowhere else.
 struct ValueDifference {
   std::uint64_t elements = 0;
   std::uint64_t differing = 0;  ///< elements of unequal value; -0 equals 0, NaN equals NaN

@@ -22,7 +22,7 @@
 namespace goldseal {
 namespace {
 
-// A name of ten thousand dots makes no deeper tree: what is below belongs to the last level.
+// A name of ten thousand dots does not make a deeper tree: modules below belong to the last level.
 constexpr std::size_t k_depth_limit = 64;
 
 struct Size {
@@ -110,8 +110,8 @@ void advise_on_locations(CheckpointSummary& summary) {
   }
   if (count == 0) return;
   auto message = fmt::format(
-      "{} tensors were saved from {}: torch.load fails where there is no such device; give map_location='cpu'", count,
-      devices);
+      "{} tensors were saved from {}: torch.load fails on a machine without that device; give map_location='cpu'",
+      count, devices);
   if (!beyond_first.empty()) message += fmt::format(", or map_location={{'{}': 'cuda:0'}} to move them", beyond_first);
   summary.advice.push_back({"location.device", std::move(message)});
 }

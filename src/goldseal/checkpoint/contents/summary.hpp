@@ -23,7 +23,7 @@ struct ModuleNode {
   std::vector<ModuleNode> children;  ///< in the file's order
 };
 
-/// A tensor with values that are no numbers.
+/// A tensor with NaN or infinite values.
 struct NonFinite {
   std::string name;
   std::uint64_t nan = 0;

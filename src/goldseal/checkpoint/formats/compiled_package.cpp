@@ -89,7 +89,7 @@ void read_metadata(CompiledPackage& package) {
   package.archive.verify(*entry);
   const auto metadata = json::parse(as_text(package.archive.stored(*entry)), nullptr, /*allow_exceptions=*/false);
   if (!metadata.is_object()) {
-    throw Error(ErrorKind::malformed, at_byte(package.path, entry->begin), "the metadata are no JSON object",
+    throw Error(ErrorKind::malformed, at_byte(package.path, entry->begin), "the metadata must be a JSON object",
                 "take the file from its source again");
   }
   const auto text = [&](const char* name) {

@@ -31,11 +31,11 @@ struct CompiledPackage {
   std::string library;  ///< the name of its native library in there
 };
 
-/// Throws Error{unsupported} for an archive that holds no such package, several, or one that would have to be compiled
-/// first, and as the zip reader does.
+/// Throws Error{unsupported} for an archive with no package or several, or one that would have to be compiled first,
+/// and as the zip reader does.
 [[nodiscard]] CompiledPackage read_compiled_package(const std::filesystem::path& path);
 
-/// Writes what running it needs into `directory`, which must exist, each record held against its checksum, and returns
+/// Writes what running it needs into `directory`, which must exist, each record checked by its checksum, and returns
 /// the path of the library.
 [[nodiscard]] std::filesystem::path unpack(const CompiledPackage& package, const std::filesystem::path& directory);
 

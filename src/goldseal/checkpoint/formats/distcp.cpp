@@ -65,7 +65,7 @@ class DistcpReader {
         m_document(read_metadata()) {}
 
   Checkpoint run() {
-    if (m_document.kind(m_document.root()) != Kind::call) fail("the metadata is no object");
+    if (m_document.kind(m_document.root()) != Kind::call) fail("the metadata must be a Metadata object");
     read_places(require(m_document.root(), "storage_data"));
     read_paths(field(m_document.root(), "planner_data"));
     choose(require(m_document.root(), "state_dict_metadata"));
@@ -99,23 +99,25 @@ class DistcpReader {
     return *found;
   }
   std::string text(Id id) const {
-    if (m_document.kind(id) != Kind::text || !is_utf8(m_document.text(id))) fail("the metadata holds a bad name");
+    if (m_document.kind(id) != Kind::text || !is_utf8(m_document.text(id)))
+      fail("a name in the metadata must be UTF-8 text");
     return std::string(m_document.text(id));
   }
   std::uint64_t number(Id id) const {
-    if (m_document.kind(id) != Kind::integer || m_document.integer(id) < 0) fail("the metadata holds a bad number");
+    if (m_document.kind(id) != Kind::integer || m_document.integer(id) < 0)
+      fail("a number in the metadata must be an integer of 0 or more");
     return static_cast<std::uint64_t>(m_document.integer(id));
   }
   std::span<const Id> pairs(Id id) const {
-    if (!m_document.is_mapping(id)) fail("the metadata holds no dict where one belongs");
+    if (!m_document.is_mapping(id)) fail("expected a dict in the metadata, found another value");
     return m_document.items(id);
   }
   /// torch.Size((2, 3))
   Sizes size(Id id) const {
     if (m_document.kind(id) != Kind::call || m_document.items(m_document.arguments(id)).size() != 1)
-      fail("the metadata holds a size that is none");
+      fail("a size in the metadata must be a torch.Size");
     const auto tuple = m_document.items(m_document.arguments(id))[0];
-    if (m_document.kind(tuple) != Kind::tuple) fail("the metadata holds a size that is no tuple");
+    if (m_document.kind(tuple) != Kind::tuple) fail("a torch.Size in the metadata must hold a tuple");
     Sizes result;
     for (const auto item : m_document.items(tuple)) result.push_back(static_cast<std::int64_t>(number(item)));
     return result;
@@ -195,7 +197,7 @@ class DistcpReader {
 
   /// The chunks that hold elements; of a tensor without any, the first.
   std::vector<Box> read_boxes(const std::string& fqn, const Sizes& whole, Id chunks) const {
-    if (m_document.kind(chunks) != Kind::list) fail("the metadata holds no list of pieces");
+    if (m_document.kind(chunks) != Kind::list) fail("the pieces in the metadata must be a list");
     std::vector<Box> boxes;
     for (const auto item : m_document.items(chunks)) {
       Box box{size(require(item, "offsets")), size(require(item, "sizes"))};
@@ -251,8 +253,8 @@ class DistcpReader {
     const auto file = open(place.file);
     auto part = read_nested_archive({m_checkpoint.files[file]},
                                     {0, place.begin, place.bytes, m_checkpoint.files[file]->path().string()}, {});
-    if (part.tensors.size() != 1) fail(fmt::format("the file of '{}' holds no single tensor", escape_unprintable(fqn)));
-    if (part.big_endian) fail("a big-endian part");
+    if (part.tensors.size() != 1) fail(fmt::format("the file of '{}' must hold one tensor", escape_unprintable(fqn)));
+    if (part.big_endian) fail("a piece is big-endian, which is not supported");
     auto tensor = std::move(part.tensors.front());
     if (tensor.shape != box.shape) {
       fail(fmt::format("'{}' has the shape {} in its file, and another in the metadata", escape_unprintable(fqn),
@@ -267,7 +269,7 @@ class DistcpReader {
       m_checkpoint.records.push_back(std::move(record));
     }
     for (auto& note : part.notes) {
-      // One of a kind: what a writer does, it does in every piece.
+      // One note of each rule: a writer does the same in every piece.
       if (std::ranges::find(m_checkpoint.notes, note.rule, &Note::rule) == m_checkpoint.notes.end())
         m_checkpoint.notes.push_back(std::move(note));
     }
@@ -297,7 +299,7 @@ class DistcpReader {
     if (!added) return found->second;
     const std::filesystem::path path(name);
     if (path != path.filename() || name == ".." || name.empty() || m_files.size() > k_file_limit)
-      fail(fmt::format("the metadata names the file '{}'", escape_unprintable(name)));
+      fail(fmt::format("the metadata must name files in its directory, found '{}'", escape_unprintable(name)));
     const auto full = m_metadata->path().parent_path() / path;
     std::error_code ignored;
     if (!std::filesystem::exists(full, ignored)) {

@@ -13,7 +13,7 @@ namespace goldseal {
 
 /// What a torch.export archive (.pt2) holds beside its weights.
 struct ExportArchive {
-  std::string program;   ///< `models/NAME.json` as it is, held against its checksum; nothing here interprets it
+  std::string program;   ///< `models/NAME.json` as it is, checked by its checksum; nothing here interprets it
   Checkpoint constants;  ///< buffers that no state dict saves, and tensors that the code uses as they are
   /// Where each weight lies: record, offset, sizes and strides. Tied weights lie in one place.
   std::map<std::string, std::string> places;

@@ -26,7 +26,7 @@ using namespace std::string_view_literals;
 constexpr std::size_t k_header_limit = 10'000;  // numpy's own, against headers that are programs
 constexpr std::size_t k_rank_limit = 64;
 
-/// A .npy header; nothing for `dtype` where the elements are no plain little-endian numbers.
+/// A .npy header; `dtype` is empty for other elements than plain little-endian numbers.
 struct NpyHeader {
   std::optional<DType> dtype;
   bool fortran = false;
@@ -100,7 +100,7 @@ class HeaderParser {
 };
 
 NpyHeader read_header(ByteReader& reader) {
-  if (reader.text(6) != "\x93NUMPY"sv) reader.fail("no .npy file where one belongs");
+  if (reader.text(6) != "\x93NUMPY"sv) reader.fail("expected a .npy file, found other bytes");
   const auto major = reader.little<std::uint8_t>();
   (void)reader.take(1);
   if (major < 1 || major > 3) reader.fail(fmt::format("a .npy file of version {}", major));

@@ -22,7 +22,8 @@ using namespace std::string_view_literals;
 
 constexpr auto k_zip_magic = "PK\3\4"sv;
 
-/// Bytes that a torch.save file must at least have, from its pickle, which comes first; nothing where that is cut too.
+/// The least size of a torch.save file, computed from its pickle, which comes first. Nothing where the pickle is cut
+/// too.
 std::optional<std::uint64_t> least_size(const std::string& path, std::span<const std::byte> bytes) {
   const auto head = read_zip_head(bytes);
   if (!head || !head->name.ends_with("data.pkl")) return std::nullopt;

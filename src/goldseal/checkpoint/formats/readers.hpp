@@ -59,7 +59,7 @@ namespace goldseal {
 [[nodiscard]] Checkpoint read_sharded(std::shared_ptr<const MappedFile> index, const OpenOptions& options);
 [[nodiscard]] bool is_shard_index(std::span<const std::byte> bytes);
 
-/// open_checkpoint for one file that is no index.
+/// open_checkpoint for one file, never an index.
 [[nodiscard]] Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOptions& options);
 
 /// Says what a file is that no reader takes, and what to do: a Git LFS pointer, a web page, an archive, text …

@@ -6,7 +6,7 @@
 //
 // Offsets count from the end of the JSON. The tensors tile what follows it: no gap, no overlap, no tail. What the
 // library reads (0.8.0: further fields of an entry, null metadata, white space around the JSON) is read here too, but
-// for names that are there twice, of which it takes the last.
+// for names that stand twice: it takes the last of them.
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/checked.hpp>
 #include <goldseal/base/error.hpp>
@@ -81,7 +81,7 @@ class HeaderParser {
   bool number_float(number_float_t, const string_t&) {
     return skipped() || refuse("a number with a fraction where a whole one belongs");
   }
-  bool binary(binary_t&) { return refuse("binary values are no part of the format"); }
+  bool binary(binary_t&) { return refuse("the format has no binary values"); }
 
   bool number_integer(number_integer_t) { return skipped() || refuse("a negative number"); }
   bool number_unsigned(number_unsigned_t value) {
@@ -168,7 +168,7 @@ class HeaderParser {
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& error) {
     failed_at = position;
-    failure = fmt::format("the header is no JSON: {}", escape_unprintable(error.what()));
+    failure = fmt::format("the header is not JSON: {}", escape_unprintable(error.what()));
     return false;
   }
 

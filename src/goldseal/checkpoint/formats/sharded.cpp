@@ -43,7 +43,7 @@ class ShardedReader {
     const auto map = read_index();
     std::set<std::string> shards;
     for (const auto& [tensor, shard] : map) shards.insert(shard);
-    if (shards.size() > k_shard_limit) fail(fmt::format("the index names {} files", shards.size()));
+    if (shards.size() > k_shard_limit) fail(fmt::format("the index names {} files, which is too many", shards.size()));
     check_presence(shards);
     for (const auto& shard : shards) add_shard(shard, map);
     for (const auto& [tensor, shard] : map) {
@@ -86,11 +86,11 @@ class ShardedReader {
   void check_presence(const std::set<std::string>& shards) const {
     std::vector<std::string> missing;
     for (const auto& shard : shards) {
-      // A shard lies beside its index: a path that leads away is no name.
+      // A shard lies beside its index: a path that leads away is refused.
       const std::filesystem::path name(shard);
       if (name != name.filename() || shard == ".." || shard.empty())
-        fail(fmt::format("the index names the file '{}'", escape_unprintable(shard)));
-      // One that cannot be looked at is told of by whoever opens it.
+        fail(fmt::format("the index must name files beside it, found '{}'", escape_unprintable(shard)));
+      // Whoever opens a shard reports that it cannot be looked at.
       std::error_code error;
       if (!std::filesystem::exists(beside(shard), error) && !error) missing.push_back(escape_unprintable(shard));
     }
@@ -164,7 +164,7 @@ class ShardedReader {
                                       escape_unprintable(name))
                         : fmt::format("the index names '{}' twice: one loader takes the first, another the last",
                                       escape_unprintable(name)),
-                "write the index anew, with each name once");
+                "write the index again, with each name once");
   }
 
   [[noreturn]] void fail(std::string message) const {

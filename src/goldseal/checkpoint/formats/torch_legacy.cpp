@@ -64,19 +64,19 @@ class LegacyReader {
   void read_system() {
     const auto document = pickle::read(m_path, m_reader);
     const auto root = document.root();
-    if (document.kind(root) != pickle::Kind::dict) m_reader.fail("the record of the saving system is no dict");
+    if (document.kind(root) != pickle::Kind::dict) m_reader.fail("the record of the saving system must be a dict");
     const auto items = document.items(root);
     for (std::size_t i = 0; i < items.size(); i += 2) {
       const bool little = document.kind(items[i]) == pickle::Kind::text && document.text(items[i]) == "little_endian";
       // THPStorage_writeFileRaw swaps to little-endian, whatever the machine.
       if (little && document.kind(items[i + 1]) != pickle::Kind::boolean)
-        m_reader.fail("little_endian is no truth value");
+        m_reader.fail("little_endian must be True or False");
     }
   }
 
   void read_storages() {
     const auto keys = pickle::read(m_path, m_reader);
-    if (keys.kind(keys.root()) != pickle::Kind::list) m_reader.fail("the list of storages is no list");
+    if (keys.kind(keys.root()) != pickle::Kind::list) m_reader.fail("the storage keys must be a list");
     check_size(keys);
     for (const auto key : keys.items(keys.root())) {
       const auto& id = listed(keys, key);
@@ -93,7 +93,7 @@ class LegacyReader {
     if (!m_reader.at_end()) m_reader.fail(fmt::format("{} bytes follow the last storage", m_reader.remaining()));
   }
 
-  /// A cut is told of as such, with the size that the file had.
+  /// A cut is reported as such, with the size that the file had.
   void check_size(const pickle::Document& keys) {
     auto expected = m_reader.offset();
     for (const auto key : keys.items(keys.root())) {
@@ -109,7 +109,7 @@ class LegacyReader {
   }
 
   const pickle::StorageId& listed(const pickle::Document& keys, pickle::Id key) const {
-    if (keys.kind(key) != pickle::Kind::text) m_reader.fail("a storage's key is no text");
+    if (keys.kind(key) != pickle::Kind::text) m_reader.fail("a storage key must be text");
     const auto found = m_ids.find(keys.text(key));
     if (found == m_ids.end()) {
       m_reader.fail(fmt::format("storage {} belongs to no tensor", escape_unprintable(keys.text(key))));

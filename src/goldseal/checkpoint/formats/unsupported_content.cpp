@@ -30,7 +30,7 @@ constexpr auto k_export = "export the weights from it to a state dict or to safe
 
 constexpr std::array k_signatures{
     Signature{"PK\5\6"sv, "an empty zip archive", "take the file from its source again"},
-    Signature{"\x1f\x8b"sv, "compressed by gzip", "gunzip it first; a `.pth.tar` of torch.save is no archive"},
+    Signature{"\x1f\x8b"sv, "compressed by gzip", "gunzip it first; a `.pth.tar` of torch.save is not a tar archive"},
     Signature{"BZh"sv, "compressed by bzip2", k_unpack},
     Signature{"\xfd"
               "7zXZ\0"sv,

@@ -84,7 +84,8 @@ Guess batches_tracked(const Case& c) {
                      "build the network with track_running_stats=True and PyTorch 0.4.1 or newer"};
 }
 
-/// Of tied tensors a file may hold any one: what is missing is explained where another of its group is there.
+/// A file may hold any one of a group of tied tensors. A missing tensor is explained if the file holds another of its
+/// group.
 Guess tied_weights(const Case& c) {
   if (c.match.missing.empty() || !c.match.unexpected.empty()) return std::nullopt;
   const auto group = [](const Key& key) -> std::string_view { return key.alias_of.empty() ? key.name : key.alias_of; };

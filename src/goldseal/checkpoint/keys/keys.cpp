@@ -109,7 +109,7 @@ Pairing Matcher::choose_pairing() {
   auto best = pair(names).value_or(Pairing{std::vector<std::optional<std::size_t>>(m_have.size()), 0, false});
   names = {map_names(m_have, without_wrappers), map_names(m_want, without_wrappers)};
   while (!best.one_to_one) {
-    // A removal must earn its place: as many matches as without it are no reason.
+    // A removal must earn its place: it needs more matches than there are without it.
     if (auto found = pair(names); found && (found->one_to_one || found->matched > best.matched))
       best = std::move(*found);
     const auto first = common_first_segment(names.have);

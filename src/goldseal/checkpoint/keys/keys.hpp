@@ -15,8 +15,8 @@
 
 namespace goldseal {
 
-/// Where a tensor of the checkpoint ends up that a compiled network has no place for (an AOTInductor package names the
-/// constants that it takes; the rest is in its code, or is not needed).
+/// What became of a checkpoint's tensor that a compiled network does not take. An AOTInductor package names the
+/// constants that it takes; other tensors are in its code, or are not needed.
 enum class CompiledIn {
   no,       ///< it has a place
   counter,  ///< BatchNorm's num_batches_tracked, which only training looks at
@@ -33,8 +33,7 @@ struct Key {
       true;  ///< of a network's state entry: false where its state dict does not save it (non-persistent buffer)
   std::string alias_of =
       {};  ///< of a network's state entry: the name of the one that it shares memory with (tied weights)
-  CompiledIn compiled_in =
-      CompiledIn::no;  ///< of a network: not `no` for what is no state entry, and nothing is loaded for
+  CompiledIn compiled_in = CompiledIn::no;  ///< of a network: why an entry is not loaded; `no` for every state entry
 };
 
 /// A key present on both sides with another shape or dtype.
@@ -62,9 +61,9 @@ struct KeyMatch {
 };
 
 /// Maps the keys `have` (of a checkpoint) onto `want` (of a network or a seal). Wrapper segments such as `module` are
-/// removed as whole path segments, to a fixpoint, and only where the names then map one to one. Where no removal makes
-/// them do so, the one that brings most names together (or none) is what missing and unexpected are told of. The cost
-/// is O(n log n).
+/// removed as whole path segments, to a fixpoint, and only where the names then map one to one. Where no removal
+/// does so, missing and unexpected names are those after the removal that brings most names together. The cost is
+/// O(n log n).
 [[nodiscard]] KeyMatch match_keys(std::span<const Key> have, std::span<const Key> want);
 
 /// What the removed segments say about how the checkpoint was saved: "saved from DataParallel or

@@ -239,7 +239,7 @@ bool Interpreter::step_foreign(std::uint8_t opcode) {
 
 void Interpreter::refuse_opcode(std::uint8_t opcode) const {
   const auto name = opcode_name(opcode);
-  const auto what = name.empty() ? fmt::format("{:#04x}, which is none", opcode)
+  const auto what = name.empty() ? fmt::format("{:#04x}, which Python does not define", opcode)
                                  : fmt::format("{}, which torch.save does not write", name);
   fail_at(m_reader.offset() - 1, fmt::format("pickle opcode {}", what),
           "take the file from its source again; do not load it");

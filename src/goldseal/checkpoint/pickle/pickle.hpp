@@ -49,11 +49,11 @@ class Document {
   /// Elements of a tuple or list; of a dict, key and value in turn; of a call, what was appended or set on it.
   [[nodiscard]] std::span<const Id> items(Id id) const;
   [[nodiscard]] const Global& global(Id id) const { return m_globals[m_values[id].payload]; }
-  /// Of a call: its global, its arguments (a tuple), and the state that BUILD gave it.
+  /// The parts of a call: its global, its arguments (a tuple), and the state that BUILD gave it.
   [[nodiscard]] Id callee(Id call) const { return m_containers[m_values[call].payload].callee; }
   [[nodiscard]] Id arguments(Id call) const { return m_containers[m_values[call].payload].arguments; }
   [[nodiscard]] std::optional<Id> state(Id call) const;
-  /// Of a persistent id: the value it was made of.
+  /// The value that a persistent id was made of.
   [[nodiscard]] Id persistent(Id id) const { return static_cast<Id>(m_values[id].payload); }
   /// Every persistent id, in the order of the file.
   [[nodiscard]] std::span<const Id> persistents() const { return m_persistents; }

@@ -62,7 +62,7 @@ inline constexpr std::uint8_t memoize = 0x94;
 inline constexpr std::uint8_t frame = 0x95;
 }  // namespace op
 
-/// Python's name of any opcode, `STACK_GLOBAL`; empty where the code is none.
+/// Python's name of any opcode, `STACK_GLOBAL`; empty for other codes.
 [[nodiscard]] std::string_view opcode_name(std::uint8_t code);
 
 /// The (module, name) pairs that a pickle would import, each once and in order, as far as its opcodes can be walked.

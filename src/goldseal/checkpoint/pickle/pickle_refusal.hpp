@@ -14,7 +14,7 @@
 namespace goldseal::pickle {
 
 /// What is thrown for a pickle that imports classes or functions outside the allow list: says what the file is (a
-/// whole model, an attempt to run code, records of a training script), which of them it needs, and how to save it anew.
+/// whole model, an attempt to run code, records of a training script), which of them it needs, and how to save it.
 [[nodiscard]] Error refusal(std::string where, std::span<const std::pair<std::string, std::string>> globals);
 
 /// True for a function or class that exists to run code or to reach the system: `os.system`, `builtins.eval`.

@@ -92,7 +92,7 @@ Id Machine::top() {
 
 std::string_view Machine::pop_text() {
   const auto id = pop();
-  if (m_document.kind(id) != Kind::text) m_reader.fail("the pickle names a class by values that are no text");
+  if (m_document.kind(id) != Kind::text) m_reader.fail("the pickle names a class by values other than text");
   return m_document.text(id);
 }
 
@@ -188,8 +188,8 @@ void Machine::push_call(bool construct) {
     push_global({});
     callee = pop();
   }
-  if (m_document.kind(callee) != Kind::global) fail_at(at, "the pickle calls a value that is no class or function");
-  if (m_document.kind(arguments) != Kind::tuple) fail_at(at, "the pickle calls with arguments that are no tuple");
+  if (m_document.kind(callee) != Kind::global) fail_at(at, "the pickle calls a value other than a class or function");
+  if (m_document.kind(arguments) != Kind::tuple) fail_at(at, "the pickle calls with arguments other than a tuple");
   const auto& global = m_document.global(callee);
   const bool allowed =
       global.known == nullptr || (construct ? global.known->role == Role::record : may_be_called(global.known->role));
@@ -230,8 +230,7 @@ void Machine::build() {
 
 void Machine::set_items(Id target, std::span<const Id> pairs) {
   const bool object = m_document.is_call(target, Role::record) || is_foreign_call(target);
-  if (!m_document.is_mapping(target) && !object)
-    m_reader.fail("the pickle sets an item on a value that is no dict");
+  if (!m_document.is_mapping(target) && !object) m_reader.fail("the pickle sets an item on a value other than a dict");
   if (pairs.size() % 2 != 0) m_reader.fail("the pickle sets a key without a value");
   auto& items = m_document.m_containers[m_document.m_values[target].payload].items;
   items.insert(items.end(), pairs.begin(), pairs.end());
@@ -240,7 +239,7 @@ void Machine::set_items(Id target, std::span<const Id> pairs) {
 void Machine::append(Id target, std::span<const Id> values) {
   const bool object = m_document.is_call(target, Role::record) || is_foreign_call(target);
   if (m_document.kind(target) != Kind::list && !object) {
-    m_reader.fail("the pickle appends to a value that is no list");
+    m_reader.fail("the pickle appends to a value other than a list");
   }
   auto& items = m_document.m_containers[m_document.m_values[target].payload].items;
   items.insert(items.end(), values.begin(), values.end());

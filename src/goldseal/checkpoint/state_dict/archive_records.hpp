@@ -27,7 +27,7 @@ class ArchiveRecords {
 
   [[nodiscard]] const std::string& path() const { return m_archive.file; }
   [[nodiscard]] const ZipArchive& archive() const { return m_archive; }
-  /// The bytes of `ROOT/name`, held against their checksum. Throws Error{malformed} where there is none.
+  /// The bytes of `ROOT/name`, checked by their checksum. Throws Error{malformed} where the record is missing.
   [[nodiscard]] std::span<const std::byte> small(std::string_view name);
   /// The pickle in `ROOT/name`, which must end with it, and its place for messages.
   [[nodiscard]] pickle::Document pickle(std::string_view name, const pickle::Rules& rules, std::string& where);
@@ -51,7 +51,7 @@ class ArchiveRecords {
   ZipArchive m_archive;
   Checkpoint& m_checkpoint;
   std::unordered_set<const ZipEntry*> m_used;     // read or referred to
-  std::unordered_set<const ZipEntry*> m_checked;  // held against their checksum
+  std::unordered_set<const ZipEntry*> m_checked;  // by their checksum
 };
 
 }  // namespace goldseal

@@ -14,7 +14,7 @@ namespace goldseal::pickle {
 /// True for the name under which nn.Module.state_dict() keeps what get_extra_state() gave.
 [[nodiscard]] bool is_extra_state(std::string_view name);
 
-/// What such a value is where it is no tensor: `96 bytes`, `a dict of 2 entries`, `None`.
+/// What such a value is if it is not a tensor: `96 bytes`, `a dict of 2 entries`, `None`.
 [[nodiscard]] ExtraState describe_extra_state(const Document& document, std::string name, Id value);
 
 }  // namespace goldseal::pickle

@@ -17,7 +17,7 @@
 namespace goldseal::pickle {
 namespace {
 
-constexpr std::size_t k_object_limit = 64;  // classes that are told of
+constexpr std::size_t k_object_limit = 64;  // classes that a message names
 
 std::string dotted(const Global& global) {
   if (global.module.empty() && global.name.empty()) return "a function that another one made";

@@ -22,7 +22,7 @@ namespace goldseal::pickle {
 [[nodiscard]] std::vector<HeldObject> find_objects(const Document& document);
 
 /// What a file with such values is and how its weights are had without them: unsupported. `chosen` is the state dict
-/// that would be read, null where there is none.
+/// that would be read, or null.
 [[nodiscard]] Error objects_error(const Document& document, const std::string& where,
                                   std::span<const HeldObject> objects, const Entry* chosen);
 

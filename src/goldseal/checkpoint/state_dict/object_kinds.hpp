@@ -7,7 +7,7 @@
 
 namespace goldseal::pickle {
 
-/// Kinds of values that training scripts leave in checkpoints, as a message tells of them.
+/// Kinds of values that training scripts leave in checkpoints, in the words of a message.
 struct ObjectKind {
   std::string_view prefix;  ///< of the class's dotted name
   std::string_view part;    ///< that the name holds besides; empty for all below the prefix

@@ -8,7 +8,7 @@
 namespace goldseal::pickle {
 
 /// True where two mappings give the same names to the same views of the same storages, in the same order, so that it
-/// makes no difference which of them is read. Values that are no tensors are passed over.
+/// makes no difference which of them is read. Other values than tensors are passed over.
 [[nodiscard]] bool same_tensors(const Document& document, Id a, Id b);
 
 }  // namespace goldseal::pickle

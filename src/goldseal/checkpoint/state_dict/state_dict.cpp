@@ -157,8 +157,8 @@ void StateDictReader::report_left_out() {
   std::vector<std::string> extra;
   for (const auto& state : m_checkpoint.extra_states)
     extra.push_back(fmt::format("{} ({})", escape_unprintable(state.name), state.what));
-  report("state-dict.extra-state", "values of modules' extra state are no tensors", extra);
-  report("state-dict.other-values", "entries of the state dict are no tensors and are left out", m_other_values);
+  report("state-dict.extra-state", "values of modules' extra state are not tensors", extra);
+  report("state-dict.other-values", "entries of the state dict are not tensors and are left out", m_other_values);
   report("state-dict.unsupported-tensors", "tensors are of a kind that goldseal does not read and are left out",
          m_unsupported);
 }

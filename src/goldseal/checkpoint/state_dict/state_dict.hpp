@@ -14,14 +14,14 @@
 
 namespace goldseal::pickle {
 
-/// Where the bytes of a storage are, the whole of it for a view. Throws Error{malformed} where there is none of its
-/// key, or one of another length.
+/// Where the bytes of a storage are, the whole of it for a view. Throws Error{malformed} where the
+/// storage is missing or has another length.
 using FindStorage = std::function<Storage(const StorageId& id)>;
 
 /// Finds the state dicts in a document, chooses one, and fills in `entry`, `entries`, `candidates`, `storages`,
 /// `tensors` and `notes` of `checkpoint`, whose files are there already. `where` names the pickle in errors. Throws
 /// Error{malformed} for a tensor outside its storage or rebuilt in a way torch.save does not write, Error{usage} where
-/// the entry asked for is missing or several fit, Error{unsupported} where there is none.
+/// the entry asked for is missing or several fit, Error{unsupported} without a state dict.
 void read_state_dict(const Document& document, const std::string& where, const FindStorage& find,
                      const OpenOptions& options, Checkpoint& checkpoint);
 

@@ -235,7 +235,7 @@ std::vector<Entry> find_entries(const Document& document) { return EntryFinder(d
 
 const Entry& choose_entry(const std::vector<Entry>& entries, const std::string& where, const OpenOptions& options) {
   if (entries.empty()) {
-    throw Error(ErrorKind::unsupported, where, "the file holds no tensors under names: it is no state dict",
+    throw Error(ErrorKind::unsupported, where, "the file holds no tensors under names, so it is not a state dict",
                 "save the weights with torch.save(model.state_dict(), FILE)");
   }
   if (!options.entry.empty()) return choose_named(entries, where, options.entry);

@@ -29,10 +29,11 @@ std::optional<StorageView> read_view(const Document& document, Id id, std::int64
   const auto parts = document.kind(id) == Kind::tuple ? document.items(id) : std::span<const Id>();
   const bool shaped = parts.size() == 3 && document.kind(parts[0]) == Kind::text &&
                       document.kind(parts[1]) == Kind::integer && document.kind(parts[2]) == Kind::integer;
-  if (!shaped) fail(where, "a view of a storage that is not (key, offset, count)");
+  if (!shaped) fail(where, "expected a storage view (key, offset, count), found another value");
   const StorageView view{document.text(parts[0]), document.integer(parts[1]), document.integer(parts[2])};
   if (view.offset < 0 || view.count < 0 || view.offset > count || view.count > count - view.offset) {
-    fail(where, fmt::format("a view of {} elements from {} in a storage of {}", view.count, view.offset, count));
+    fail(where, fmt::format("a storage view of {} elements from {} exceeds the storage of {}", view.count, view.offset,
+                            count));
   }
   return view;
 }
@@ -41,12 +42,13 @@ std::optional<StorageView> read_view(const Document& document, Id id, std::int64
 
 StorageId read_storage_id(const Document& document, Id persistent, const std::string& where) {
   const auto id = document.persistent(persistent);
-  if (!has_shape(document, id)) fail(where, "a persistent id that is not ('storage', class, key, location, count)");
+  if (!has_shape(document, id))
+    fail(where, "expected a persistent id ('storage', class, key, location, count), found another value");
   const auto parts = document.items(id);
   const auto* const known = document.global(parts[1]).known;
   const bool typed = known != nullptr && known->role == Role::storage_class;
   if (!typed && (known == nullptr || known->role != Role::untyped_storage))
-    fail(where, "a storage of a class that is none");
+    fail(where, "expected a storage class such as torch.FloatStorage, found another class");
   StorageId result;
   result.key = document.text(parts[2]);
   result.location = document.text(parts[3]);

@@ -8,7 +8,7 @@
 
 namespace goldseal::pickle {
 
-/// The subclasses of torch.Tensor that a library defines, as a message tells of them.
+/// The subclasses of torch.Tensor that a library defines, in the words of a message.
 struct SubclassFamily {
   std::string_view prefix;  ///< of the class's dotted name
   std::string_view part;    ///< that the name holds besides; empty for all below the prefix

@@ -47,10 +47,10 @@ void TensorRebuilder::fail(std::string message) const {
 }
 
 std::span<const Id> TensorRebuilder::tuple(Id id, std::size_t least, std::size_t most) const {
-  if (m_document.kind(id) != Kind::tuple) fail("a tensor is rebuilt from arguments that are no tuple");
+  if (m_document.kind(id) != Kind::tuple) fail("the arguments of the rebuild function must be a tuple");
   const auto items = m_document.items(id);
   if (items.size() < least || items.size() > most) {
-    fail(fmt::format("a tensor is rebuilt from {} arguments, {} to {} expected", items.size(), least, most));
+    fail(fmt::format("expected {} to {} arguments of the rebuild function, found {}", least, most, items.size()));
   }
   return items;
 }
@@ -82,7 +82,7 @@ Storage TensorRebuilder::place(const StorageId& id) const {
 }
 
 std::optional<Tensor> TensorRebuilder::read_tensor(const Global& callee, Id arguments, int depth) {
-  if (depth > 3 || callee.known == nullptr) fail("a tensor is wrapped in itself");
+  if (depth > 3 || callee.known == nullptr) fail("the tensor wraps itself");
   switch (callee.known->role) {
     case Role::rebuild_tensor:
       return read_strided(tuple(arguments, 4, 4), false);
@@ -117,13 +117,14 @@ std::optional<Tensor> TensorRebuilder::read_tensor(const Global& callee, Id argu
     case Role::rebuild_meta_tensor:
       return std::nullopt;
     default:
-      fail("a tensor is rebuilt by something that rebuilds none");
+      fail(fmt::format("expected a tensor rebuild function, found {}.{}", escape_unprintable(callee.module),
+                       escape_unprintable(callee.name)));
   }
 }
 
 std::optional<Tensor> TensorRebuilder::read_parameter(std::span<const Id> arguments, int depth) {
   check_hooks(arguments[2]);
-  if (!is_tensor(m_document, arguments[0])) fail("a parameter that holds no tensor");
+  if (!is_tensor(m_document, arguments[0])) fail("expected a tensor in the parameter, found another value");
   const auto inner = arguments[0];
   auto tensor = read_tensor(m_document.global(m_document.callee(inner)), m_document.arguments(inner), depth + 1);
   if (tensor) tensor->parameter = true;
@@ -132,52 +133,54 @@ std::optional<Tensor> TensorRebuilder::read_parameter(std::span<const Id> argume
 
 /// (tensor on the CPU, element type, device, requires_grad), as XLA's and other devices without storages are saved.
 std::optional<Tensor> TensorRebuilder::read_device_tensor(std::span<const Id> arguments, int depth) {
-  if (!is_tensor(m_document, arguments[0])) fail("a tensor of a device that holds no tensor");
+  if (!is_tensor(m_document, arguments[0])) fail("expected a tensor in the device tensor, found another value");
   const auto inner = arguments[0];
   auto tensor = read_tensor(m_document.global(m_document.callee(inner)), m_document.arguments(inner), depth + 1);
   const auto* const type =
       m_document.kind(arguments[1]) == Kind::global ? m_document.global(arguments[1]).known : nullptr;
-  if (type == nullptr || type->role != Role::dtype) fail("a tensor of a device whose element type is none");
+  if (type == nullptr || type->role != Role::dtype)
+    fail("expected an element type of the device tensor, found another value");
   // PyTorch converts it on the way where they differ: other bytes than those in the file.
   return tensor && tensor->dtype == *type->dtype ? tensor : std::nullopt;
 }
 
 std::optional<Tensor> TensorRebuilder::read_from_type(std::span<const Id> arguments, int depth) {
   const bool shaped = m_document.kind(arguments[0]) == Kind::global && m_document.kind(arguments[1]) == Kind::global;
-  if (!shaped) fail("a tensor subclass is rebuilt by something that is no function");
+  if (!shaped) fail("expected a rebuild function for the tensor subclass, found another value");
   const auto* const type = m_document.global(arguments[1]).known;
-  if (type == nullptr || type->role != Role::tensor_class) fail("a tensor is rebuilt as a class that is none");
+  if (type == nullptr || type->role != Role::tensor_class) fail("expected a tensor class, found another class");
   return read_tensor(m_document.global(arguments[0]), arguments[2], depth + 1);
 }
 
 void TensorRebuilder::check_hooks(Id id) const {
   const bool empty = m_document.is_call(id, Role::ordered_dict) && m_document.items(id).empty();
-  if (!empty && m_document.kind(id) != Kind::none) fail("a tensor carries backward hooks");
+  if (!empty && m_document.kind(id) != Kind::none) fail("the tensor carries backward hooks");
 }
 
 /// A conjugated or negated view keeps its bytes as they were: its values are not what the storage says.
 bool TensorRebuilder::has_lazy_bits(std::span<const Id> arguments, std::size_t at) const {
   if (arguments.size() <= at || m_document.kind(arguments[at]) == Kind::none) return false;
-  if (!m_document.is_mapping(arguments[at])) fail("a tensor's metadata is no dict");
+  if (!m_document.is_mapping(arguments[at])) fail("the tensor's metadata must be a dict");
   return !m_document.items(arguments[at]).empty();
 }
 
 Tensor TensorRebuilder::read_strided(std::span<const Id> arguments, bool typed_by_argument) {
-  if (m_document.kind(arguments[0]) != Kind::persistent) fail("a tensor without a storage");
+  if (m_document.kind(arguments[0]) != Kind::persistent) fail("expected a storage, found another value");
   auto& storage = m_storages[m_by_persistent.at(arguments[0])];
-  if (m_document.kind(arguments[1]) != Kind::integer) fail("a tensor whose offset is no number");
+  if (m_document.kind(arguments[1]) != Kind::integer) fail("the offset must be an integer");
   Tensor tensor;
   tensor.offset = m_document.integer(arguments[1]);
   tensor.shape = sizes(arguments[2], "size");
   tensor.strides = sizes(arguments[3], "stride");
-  if (tensor.shape.size() != tensor.strides.size()) fail("a tensor with more sizes than strides");
+  if (tensor.shape.size() != tensor.strides.size()) fail("expected one stride for each size, found another number");
   if (typed_by_argument) {
     const auto* const type =
         m_document.kind(arguments[6]) == Kind::global ? m_document.global(arguments[6]).known : nullptr;
-    if (type == nullptr || type->role != Role::dtype || storage.id.dtype) fail("a tensor whose element type is none");
+    if (type == nullptr || type->role != Role::dtype || storage.id.dtype)
+      fail("expected an element type, found another value");
     tensor.dtype = *type->dtype;
   } else {
-    if (!storage.id.dtype) fail("a tensor without an element type");
+    if (!storage.id.dtype) fail("expected a storage with an element type, found an untyped one");
     tensor.dtype = *storage.id.dtype;
   }
   check_extent(tensor, storage);
@@ -186,14 +189,15 @@ Tensor TensorRebuilder::read_strided(std::span<const Id> arguments, bool typed_b
 }
 
 std::vector<std::int64_t> TensorRebuilder::sizes(Id id, std::string_view what) const {
-  if (m_document.kind(id) != Kind::tuple) fail(fmt::format("a tensor whose {} is no tuple", what));
+  if (m_document.kind(id) != Kind::tuple) fail(fmt::format("the {}s must be a tuple", what));
   const auto items = m_document.items(id);
-  if (items.size() > k_rank_limit) fail(fmt::format("a tensor of {} dimensions", items.size()));
+  if (items.size() > k_rank_limit)
+    fail(fmt::format("expected at most {} dimensions, found {}", k_rank_limit, items.size()));
   std::vector<std::int64_t> result;
   result.reserve(items.size());
   for (const auto item : items) {
     if (m_document.kind(item) != Kind::integer || m_document.integer(item) < 0)
-      fail(fmt::format("a tensor with a bad {}", what));
+      fail(fmt::format("every {} must be an integer of 0 or more", what));
     result.push_back(m_document.integer(item));
   }
   return result;

@@ -27,7 +27,7 @@ class TensorRebuilder {
   /// added to the checkpoint when a tensor first uses them.
   TensorRebuilder(const Document& document, const std::string& where, const FindStorage& find, Checkpoint& checkpoint);
 
-  /// Nothing for a kind of tensor that is no strided view of a storage. Throws Error{malformed} with the name.
+  /// Nothing for a tensor that is not a strided view of a storage. Throws Error{malformed} with the name.
   [[nodiscard]] std::optional<Tensor> rebuild(std::string name, Id call);
   /// The same for a function and its arguments.
   [[nodiscard]] std::optional<Tensor> rebuild(std::string name, const Global& callee, Id arguments);

@@ -40,7 +40,7 @@ bool is_parameter_call(const Document& document, Id id) {
   return document.is_call(id, Role::rebuild_parameter) || document.is_call(id, Role::rebuild_parameter_with_state);
 }
 
-/// True for (attributes, slots): two dicts, of which one may be None.
+/// True for (attributes, slots): two dicts, one of them perhaps None.
 bool has_slots(const Document& document, Id state) {
   if (document.kind(state) != Kind::tuple || document.items(state).size() != 2) return false;
   const auto fits = [&](Id part) {

@@ -15,7 +15,7 @@
 namespace goldseal::pickle {
 
 /// True for a tensor whose class is neither torch.Tensor nor Parameter, and for a parameter that keeps what its numbers
-/// mean in attributes (bitsandbytes'): what is in its storage is no plain tensor of its name. `call` is a tensor.
+/// mean in attributes (bitsandbytes'): its storage does not hold the plain tensor of its name. `call` is a tensor.
 [[nodiscard]] bool is_subclass(const Document& document, Id call);
 
 /// What such a tensor is, its class and its description; the tensors that it is made of are appended to `parts`.

@@ -20,7 +20,7 @@ struct TrainingLayout {
 };
 
 /// By the names at the top level, as DeepSpeed and Megatron give them, and by the shapes of the chosen state dict
-/// (null where there is none).
+/// (or null).
 [[nodiscard]] std::optional<TrainingLayout> find_training_layout(const Document& document, const Entry* chosen);
 
 /// What tells two state dicts of the file apart, where a framework's names say it; else empty.

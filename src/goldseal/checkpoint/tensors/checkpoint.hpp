@@ -47,8 +47,8 @@ struct Tensor {
   std::int64_t offset = 0;            ///< in elements, from the start of the storage
   std::size_t storage = 0;            ///< index into Checkpoint::storages; equal for tied tensors
   bool parameter = false;             ///< saved as nn.Parameter
-  /// That hold each element once; empty for a tensor in one piece. Where there are any, `strides` are those of the
-  /// whole, `offset` is 0, and `storage` is that of the first.
+  /// The chunks of a tensor that was saved in pieces; they hold each element once. Empty for a tensor in one piece.
+  /// With chunks, `strides` are those of the whole tensor, `offset` is 0, and `storage` is that of the first chunk.
   std::vector<Chunk> chunks = {};
 };
 
@@ -68,8 +68,8 @@ struct RecordChecksum {
   std::string name;  ///< in the archive: `archive/data/0`
 };
 
-/// A tensor of the state dict that is no plain view of a storage: of a class that torchao, a training framework or the
-/// user's own code defines.
+/// A tensor of the state dict other than a plain view of a storage: of a class that torchao, a training framework or
+/// the user's own code defines.
 struct SubclassTensor {
   std::string name;
   std::string type;  ///< its class: `torchao.quantization.Int8Tensor`
@@ -80,7 +80,7 @@ struct SubclassTensor {
   std::vector<std::string> parts = {};
 };
 
-/// What a module's get_extra_state() gave, where it is no tensor.
+/// What a module's get_extra_state() gave, if it is not a tensor.
 struct ExtraState {
   std::string name;  ///< the key in the file: `fc._extra_state`
   std::string what;  ///< `96 bytes`
@@ -135,7 +135,7 @@ struct Checkpoint {
 /// copy.
 [[nodiscard]] Digest digest(const Checkpoint& checkpoint, const Tensor& tensor);
 
-/// All tensors' digests, in order, computed on every processor; every record is held against its checksum meanwhile.
+/// All tensors' digests, in order, computed on every processor; every record is checked by its checksum meanwhile.
 /// Throws as digest_everything does. `counter`, if given, shows other threads how far it is.
 [[nodiscard]] std::vector<Digest> digest_all(const Checkpoint& checkpoint, ByteCounter* counter = nullptr);
 
@@ -147,7 +147,7 @@ struct FileDigests {
 };
 [[nodiscard]] FileDigests digest_file(const Checkpoint& checkpoint, std::size_t file);
 
-/// Holds every record against its checksum, on every processor. Throws Error{malformed} for the first that differs.
+/// Checks every record by its checksum, on every processor. Throws Error{malformed} for the first that differs.
 void verify_records(const Checkpoint& checkpoint);
 
 /// Tensors, files and checksums in one parallel pass, the longest work first.

@@ -136,7 +136,7 @@ class Pass {
     try {
       run_digest_tasks(std::move(m_tasks), counter != nullptr ? *counter : unseen);
     } catch (const Error& error) {
-      // A wrong checksum of what is being written is no damage.
+      // A wrong checksum in a file that is being written is not damage.
       if (error.kind() == ErrorKind::malformed) require_unchanged();
       throw;
     }

@@ -15,7 +15,7 @@
 namespace goldseal {
 namespace {
 
-// Of each run in turn, so that the checksum finds in a core's own cache what the digest has just read.
+// Bytes of each run in turn. The checksum then finds in a core's own cache what the digest has just read.
 constexpr std::size_t k_step = std::size_t{16} << 10;
 
 class Queue {

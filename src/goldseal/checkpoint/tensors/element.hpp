@@ -29,7 +29,7 @@ void to_doubles(std::span<const std::byte> bytes, DType dtype, std::vector<doubl
 void from_doubles(std::span<const double> values, DType dtype, std::vector<std::byte>& out);
 
 /// Steps of the type's own grid between two values of a floating type: 1 for neighbours. Nothing where one is NaN or
-/// the type is no float.
+/// the type is not a floating one.
 [[nodiscard]] std::optional<std::uint64_t> ulp_distance(double a, double b, DType dtype);
 
 }  // namespace goldseal

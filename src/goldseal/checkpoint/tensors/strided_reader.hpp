@@ -21,8 +21,8 @@ struct Loop {
 /// The loops over a view from the outermost in, those that run on without a gap made one; never empty.
 [[nodiscard]] std::vector<Loop> merge_loops(std::span<const std::int64_t> shape, std::span<const std::int64_t> strides);
 
-/// Hands views of mapped bytes to `take`, one after the other, in pieces of limited size: a run as it lies there, what
-/// is strided through a buffer.
+/// Hands views of mapped bytes to `take`, one after the other, in pieces of limited size. A
+/// contiguous run is handed over as it lies there; strided elements go through a buffer.
 class StridedReader {
  public:
   using Take = std::function<void(std::span<const std::byte>)>;

@@ -137,9 +137,10 @@ ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOpti
   const auto extension = options.output.extension().string();
   const bool safetensors = extension == ".safetensors";
   if (!safetensors && extension != ".pth" && extension != ".pt" && extension != ".bin") {
-    throw Error(ErrorKind::usage, options.output.string(),
-                fmt::format("the ending '{}' says no format", escape_unprintable(extension)),
-                "name it .safetensors, or .pth for torch.save's format");
+    throw Error(
+        ErrorKind::usage, options.output.string(),
+        fmt::format("expected an output that ends in .safetensors or .pth, found '{}'", escape_unprintable(extension)),
+        "name it .safetensors, or .pth for torch.save's format");
   }
   const auto rows = plan(checkpoint, options);
   require_prefix_found(rows, options);

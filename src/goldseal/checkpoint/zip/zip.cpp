@@ -25,7 +25,7 @@ void zip::Source::note(std::string_view rule, std::string message) {
 }
 
 void zip::Source::note_foreign(std::uint64_t offset, std::string_view what) {
-  note("zip.foreign-writer", fmt::format("{} at byte {}: PyTorch writes no such thing; another tool wrote or changed "
+  note("zip.foreign-writer", fmt::format("{} at byte {}: PyTorch does not write it; another tool wrote or changed "
                                          "this archive, or the byte is damaged",
                                          what, offset));
 }

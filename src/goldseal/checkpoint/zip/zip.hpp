@@ -41,13 +41,13 @@ struct ZipArchive {
   [[nodiscard]] const ZipEntry* find(std::string_view name) const;
   /// The bytes of a stored entry as they lie in the file. Throws Error{unsupported} where it is compressed.
   [[nodiscard]] std::span<const std::byte> stored(const ZipEntry& entry) const;
-  /// The bytes of any entry, unpacked and held against its checksum. Throws Error{malformed}.
+  /// The bytes of any entry, unpacked and checked by its checksum. Throws Error{malformed}.
   [[nodiscard]] std::string unpack(const ZipEntry& entry) const;
   /// Throws Error{malformed} where a stored entry's bytes do not have its checksum; nothing is checked without one.
   void verify(const ZipEntry& entry) const;
 };
 
-/// Reads the directory and holds every byte outside the entries' data against the layout that PyTorch's writer
+/// Reads the directory and compares every byte outside the entries' data with the layout that PyTorch's writer
 /// (miniz 2.0.8, torch 1.4 to 2.13) produces. What other writers leave is a note; what makes two readers disagree
 /// throws Error{malformed}.
 [[nodiscard]] ZipArchive read_zip(std::string file, std::span<const std::byte> bytes);

@@ -40,7 +40,7 @@ void read_extra(Source& source, ByteReader& reader, std::size_t size, DirectoryE
 DirectoryEntry read_entry(Source& source, ByteReader& reader) {
   const auto at = reader.offset();
   if (reader.little<std::uint32_t>() != k_directory_signature)
-    source.fail(at, "no entry of the zip directory where one belongs");
+    source.fail(at, "expected an entry of the zip directory, found other bytes");
   DirectoryEntry result;
   auto& entry = result.entry;
   const auto made_by = reader.little<std::uint16_t>();
@@ -77,7 +77,7 @@ DirectoryEntry read_entry(Source& source, ByteReader& reader) {
   }
   const auto file_type = external_attributes >> 28;  // of a Unix mode: 8 a regular file, 4 a directory
   if (file_type != 0 && file_type != 8 && file_type != 4)
-    source.fail(at, "an entry of the zip archive is no regular file");
+    source.fail(at, "an entry of the zip archive must be a regular file");
   const std::uint32_t expected = entry.deflated ? 20 : 0;
   const bool plain = made_by == 0 && result.version_needed == expected && result.time == 0 &&
                      internal_attributes == 0 && external_attributes == 0 && (result.flags & k_flag_utf8) != 0;

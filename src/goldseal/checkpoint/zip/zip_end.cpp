@@ -37,7 +37,7 @@ Directory read_zip64_end(Source& source, const Directory& classic) {
   if (zip64_end != end - total) source.fail(end, "the zip64 end record is not where its locator says");
   auto reader = source.reader_at(zip64_end);
   if (reader.little<std::uint32_t>() != k_zip64_end_signature)
-    source.fail(zip64_end, "no zip64 end record where one belongs");
+    source.fail(zip64_end, "expected a zip64 end record, found other bytes");
   const auto record_size = reader.little<std::uint64_t>();
   const auto made_by = reader.little<std::uint16_t>();
   const auto needed = reader.little<std::uint16_t>();

@@ -74,7 +74,7 @@ struct DirectoryEntry {
   bool zip64 = false;
 };
 
-/// Where the end record begins; nothing where there is none in the last 64 KiB.
+/// Where the end record begins; nothing without one in the last 64 KiB.
 [[nodiscard]] std::optional<std::size_t> find_end(std::span<const std::byte> bytes);
 
 /// Reads the end record and its zip64 form, which must agree and end the file.
@@ -83,8 +83,8 @@ struct DirectoryEntry {
 /// Reads the directory; where each entry's data begins is not known from it.
 [[nodiscard]] std::vector<DirectoryEntry> read_directory(Source& source, const Directory& directory);
 
-/// Holds every local header, extra field and descriptor against the directory, and the entries against a tiling of the
-/// file up to where the directory begins. The result has the place of each entry's data.
+/// Compares every local header, extra field and descriptor with the directory. The entries must tile the file up to
+/// where the directory begins. The result has the place of each entry's data.
 [[nodiscard]] std::vector<ZipEntry> check_local_headers(Source& source, const std::vector<DirectoryEntry>& directory,
                                                         std::uint64_t directory_begin);
 

@@ -64,7 +64,8 @@ void check_descriptor(const Source& source, ByteReader& reader, const DirectoryE
 std::uint64_t check_local(Source& source, ByteReader& reader, const DirectoryEntry& entry) {
   const auto at = reader.offset();
   const auto& data = entry.entry;
-  if (reader.little<std::uint32_t>() != k_local_signature) source.fail(at, "no local header where an entry begins");
+  if (reader.little<std::uint32_t>() != k_local_signature)
+    source.fail(at, "expected a local header, found other bytes");
   const auto version_needed = reader.little<std::uint16_t>();
   const auto flags = reader.little<std::uint16_t>();
   const auto method = reader.little<std::uint16_t>();

@@ -80,7 +80,7 @@ void add_packed(std::string& text, const CheckpointSummary& summary) {
   }
 }
 
-/// Of tensors and values that are none of a state dict.
+/// Lines for tensors and values that do not belong to a state dict.
 void add_classes(std::string& text, const Checkpoint& checkpoint) {
   for (const auto& tensor : checkpoint.subclass_tensors) {
     line(text, "subclass",

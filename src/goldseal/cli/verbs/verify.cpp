@@ -116,7 +116,7 @@ Action add_verify(CLI::App& app, const CommonOptions& common) {
       ->type_name("DEPTH")
       ->capture_default_str();
   app.add_option("--input", options->inputs,
-                 "A tensor that this machine's preprocessing made, to be held against the sealed input: [NAME=]FILE")
+                 "A tensor that this machine's preprocessing made, to compare with the sealed input: [NAME=]FILE")
       ->type_name("INPUT");
   auto* const save =
       app.add_option("--save-results", options->save_results, "Keep what the model's run gave, to judge it again")

@@ -23,7 +23,7 @@ void probe_limits(const ProbeContext& context, const FactSink& fact) {
     for (const auto& [key, name] : k_names) {
       if (!line.starts_with(key)) continue;
       const auto rest = trimmed(line.substr(key.size()));
-      // The soft limit; `unlimited` is no number and leaves the fact out.
+      // The soft limit; `unlimited` is not a number and leaves the fact out.
       if (const auto limit = parse_number(rest.substr(0, rest.find(' ')))) fact(name, *limit, k_path);
     }
   }

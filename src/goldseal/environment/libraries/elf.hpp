@@ -29,8 +29,8 @@ struct ElfFile {
 };
 
 /// A 64-bit little-endian ELF file, by its program headers (System V ABI, chapter 5; symbol versions as in the Linux
-/// Standard Base). Nothing where it is none, cannot be read, or its tables lie outside the file. Touches only the pages
-/// that hold the tables.
+/// Standard Base). Nothing where the file is another kind, cannot be read, or has tables outside. Touches only the
+/// pages that hold the tables.
 [[nodiscard]] std::optional<ElfFile> read_elf(const std::filesystem::path& path);
 
 /// The highest number behind `prefix`: `3.4.30` for `GLIBCXX_`.

@@ -39,7 +39,7 @@ std::optional<std::string> series_of(const FileRoot& files, const fs::path& pref
   return series.back();
 }
 
-// Where a Python that is no virtual environment looks for packages, the user's own first.
+// Where a Python outside virtual environments looks for packages, the user's own first.
 void add_base_candidates(const ProbeContext& context, const fs::path& prefix, const std::string& library,
                          std::vector<fs::path>& candidates) {
   const auto home = variable(context, "HOME");

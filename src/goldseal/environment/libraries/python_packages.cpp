@@ -12,8 +12,8 @@
 namespace goldseal {
 namespace {
 
-// What runs, feeds, converts or loads networks: the packages that can change answers. A seal is no inventory of a
-// machine, so that others, a company's own among them, are not named in it. Sorted.
+// What runs, feeds, converts or loads networks: the packages that can change answers. A seal is not an inventory of
+// a machine: other packages, a company's own among them, are not named in it. Sorted.
 constexpr std::array k_names{
     std::string_view{"accelerate"},
     std::string_view{"albumentations"},

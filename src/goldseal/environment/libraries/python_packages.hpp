@@ -15,7 +15,7 @@ struct PythonPackage {
 /// A package's name in the one spelling that compares equal (PEP 503): `Intel_OpenMP` as `intel-openmp`.
 [[nodiscard]] std::string normalised_package_name(std::string_view name);
 
-/// Whether a package, its name normalised, can change answers: a seal is no inventory of a machine.
+/// Whether a package, its name normalised, can change answers. A seal is not an inventory of a machine.
 [[nodiscard]] bool is_captured_package(std::string_view name);
 
 /// `mkl-2023.1.0-h213fbdd_46344.json`, a name in a conda prefix' conda-meta; nothing for another.

@@ -107,7 +107,7 @@ class Comparison {
       block.rows.add(largest(m_found, row, row + m_layout.row), largest(m_reference, row, row + m_layout.row));
   }
 
-  // As many rows as can be looked at together; where it ended.
+  // Handles as many rows as can be looked at together, and returns where it ended.
   std::size_t compare_short_rows(std::size_t begin, std::size_t end, RowAgreement& rows) const {
     const bool narrow = m_found.dtype == DType::float32;
     if (m_layout.row > k_short_row || (!narrow && m_found.dtype != DType::float64)) return begin;
@@ -168,7 +168,7 @@ class Comparison {
     if (std::memcmp(found, native, (end - begin) * size) != 0) m_bits_differ = true;
   }
 
-  // Of the elements [begin, end); places count from the tensor's start.
+  // The largest of the elements [begin, end). Places count from the tensor's start.
   [[nodiscard]] LargestValues largest(const HostTensor& tensor, std::size_t begin, std::size_t end) const {
     LargestValues best(has_five() ? LargestValues::k_most : 1);
     const auto* const from = tensor.bytes.data() + begin * item_size(tensor.dtype);

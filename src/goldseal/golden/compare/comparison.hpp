@@ -30,7 +30,7 @@ struct Deviation {
   std::size_t elements = 0;
   std::size_t compared = 0;  ///< finite in both
 
-  double rms_ratio = 0;  ///< rms(e)/S0; 0 where e is 0
+  double rms_ratio = 0;  ///< rms(e) over the response; 0 where e is 0
   double max_ratio = 0;  ///< max_i |e_i|/φ_i
   ElementPair worst;     ///< the element of `max_ratio`; index empty where every e is 0
   double worst_noise = 0;

@@ -236,7 +236,7 @@ struct Places {
   std::array<std::uint64_t, k_lanes> five;
 };
 
-// Of equal values the first: those above the fifth are in, of those equal to it as many as there is room for.
+// The places of values above the fifth, and the first places of values equal to it, as many as there is room for.
 inline std::uint64_t five_of(std::uint64_t above, std::uint64_t equal) {
   auto room = static_cast<int>(LargestValues::k_most) - std::popcount(above);
   for (; room > 0 && equal != 0; --room) {

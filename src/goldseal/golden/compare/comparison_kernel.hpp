@@ -61,9 +61,9 @@ class LargestValues {
   [[nodiscard]] double bar() const { return m_values[m_wanted - 1].value; }  ///< what a value must exceed to be kept
   [[nodiscard]] std::size_t wanted() const { return m_wanted; }
   [[nodiscard]] bool empty() const { return m_count == 0; }
-  /// Of one that has no value yet: as many as are wanted exceed `bar`, so that nothing below it need be kept.
+  /// For a list without values: at least `wanted` values will exceed `bar`, so lower ones need not be kept.
   void expect_above(double bar);
-  /// The place of the greatest; 0 where there is none.
+  /// The place of the greatest; 0 of an empty list.
   [[nodiscard]] std::size_t first() const { return m_values[0].index; }
   /// True where both hold the same places, in whatever order.
   [[nodiscard]] bool same_places(const LargestValues& other) const;

@@ -18,15 +18,16 @@ namespace goldseal::golden {
 /// input.
 inline constexpr double k_largest_unstable_share = 0.05;
 
-/// The relative size of the perturbation that a sound machine's whole error amounts to: 16·A·2^-24, with A the largest
-/// growth of the case's floating outputs, at least 4. What survives it is no matter of rounding.
+/// The relative size of the perturbation that equals a sound machine's whole error: 16 · growth · 2^-24. `growth` is
+/// the largest amplification of the case's floating outputs, at least 4. Rounding does not decide elements that survive
+/// it.
 [[nodiscard]] double stability_perturbation(double growth);
 
 /// Finds which elements of an output of integers or bools (classes, indices, masks) do not depend on rounding: those
 /// that every run gives alike, the native one, the float64 one and the perturbed ones.
 class StabilityProbe {
  public:
-  /// `expected` is the native output, which is what is sealed.
+  /// `expected` is the native output, which is sealed.
   explicit StabilityProbe(HostTensor expected);
 
   /// Another run of it. Throws Error{worker} where shape or dtype differ: the number of results depends on rounding.

@@ -13,7 +13,7 @@
 
 namespace goldseal::golden {
 
-/// What one lane of the golden verdict says of one output. The ratios are those that the lane holds against its limits.
+/// What one check of the golden verdict says of one output: its ratios, with their limits.
 struct OutputVerdict {
   bool pass = false;
   double diffuse = 0;
@@ -26,22 +26,23 @@ struct OutputVerdict {
   [[nodiscard]] double severity() const;
 };
 
-/// S: the float64 run. `same_artifact` is false where the network was transformed (frozen, folded) after capture.
+/// The float64 check. `same_artifact` is false where the network was transformed (frozen, folded) after capture.
 [[nodiscard]] OutputVerdict judge_float64(const Deviation& deviation, const NoiseFloor& noise,
                                           bool same_artifact = true);
 
-/// N, strict lane: rms(e)/(A·S0) and max|e|/(B·φ), in the precision of the weights (float32 or wider).
+/// The strict native check: rms(e) over amplification and response, max|e| over amplification and noise (φ), in the
+/// precision of the weights (float32 or wider).
 [[nodiscard]] OutputVerdict judge_native_strict(const Deviation& deviation, const NoiseFloor& noise);
 
-/// N, policy lane: what a run at `bits` significant bits may do. 11 for TF32 and float16, 8 for bfloat16. For networks
-/// that compute with so many it is the native lane.
+/// The native check of a run that may compute with `bits` significant bits: 11 for TF32 and float16, 8 for bfloat16.
+/// For networks that compute with so many bits it is the native check.
 [[nodiscard]] OutputVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits);
 
 /// The native lane for what the network computes with (`noise.bits`); the strict one where the noise itself is of
 /// native runs.
 [[nodiscard]] OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise);
 
-/// R: two runs on the same machine, bit by bit.
+/// The repeat check: two runs on the same machine, bit by bit.
 struct RepeatVerdict {
   bool equal = true;
   std::size_t differing = 0;
@@ -49,7 +50,7 @@ struct RepeatVerdict {
 };
 [[nodiscard]] RepeatVerdict judge_repeat(const HostTensor& first, const HostTensor& second);
 
-/// The precision that computed an output, as its ratio rho = rms(e)/S0 tells it.
+/// The precision that computed an output, as its ratio rho = rms(e)/response shows it.
 enum class Precision { float64, float32, tf32_or_float16, bfloat16, none };
 [[nodiscard]] Precision precision_at_work(double rho);
 [[nodiscard]] std::string_view to_string(Precision precision);

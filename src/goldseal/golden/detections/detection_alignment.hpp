@@ -15,9 +15,9 @@ namespace goldseal::golden {
 
 /// A run's rows beside the sealed ones.
 struct AlignedDetections {
-  std::vector<HostTensor> outputs;               ///< of the sealed shapes; NaN or 0 where the run has no such row
+  std::vector<HostTensor> outputs;               ///< of the sealed shapes; NaN or 0 where the run lacks the row
   std::vector<std::optional<std::size_t>> rows;  ///< for each sealed row, the run's
-  std::vector<std::size_t> strangers;            ///< the run's rows that are none of the sealed ones, ascending
+  std::vector<std::size_t> strangers;            ///< the run's rows without a sealed partner, ascending
 };
 
 /// Pairs the rows, nearest first. Rows of different integers (outputs [N] of integers or bools: classes) are never

@@ -14,7 +14,7 @@
 namespace goldseal::golden {
 namespace {
 
-// Of a long row (a mask, a keypoint list) people are told the beginning.
+// A message shows the beginning of a long row (a mask, a keypoint list).
 constexpr std::size_t k_told_values = 6;
 
 std::string_view last_part(std::string_view name) { return name.substr(name.rfind('.') + 1); }

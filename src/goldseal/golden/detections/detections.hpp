@@ -13,10 +13,10 @@
 
 namespace goldseal::golden {
 
-/// What a network found, after it threw most candidates away: outputs of one number of rows, where row i of each tells
-/// of one object. How many rows there are, and in which order, is decided by a threshold, a sort or a non-maximum
-/// suppression, which rounding can tip. So rows are held against those that they belong to, not against those that
-/// happen to stand at the same place.
+/// What a network found, after it threw most candidates away: outputs of one number of rows, where row i of each
+/// describes one object. How many rows there are, and in which order, is decided by a threshold, a sort or a
+/// non-maximum suppression, which rounding can tip. So each row is compared with the row of the same object, not with
+/// the row at the same place.
 struct SealedDetections {
   std::vector<std::string> outputs;    ///< names
   std::vector<std::size_t> unsettled;  ///< sealed rows that some run at capture did not give: rounding decides them

@@ -53,7 +53,7 @@ void DetectionProbe::add(Run run, std::int64_t seed, std::vector<HostTensor>& ou
     throw Error(ErrorKind::worker, m_result.outputs.front(),
                 fmt::format("expected {} with rows of one form in every run, found another form",
                             fmt::join(m_result.outputs, ", ")),
-                "the outputs are no detections: seal the network without its last, selecting step");
+                "seal the network without its last step, which selects the objects");
   }
   for (std::size_t row = 0; row < aligned->rows.size(); ++row) {
     if (!aligned->rows[row] && std::ranges::find(m_result.unsettled, row) == m_result.unsettled.end())

@@ -109,7 +109,7 @@ NoiseFloor pick_noise(const Picker& picker, const std::string& golden, const Noi
   return noise;
 }
 
-// The manifest says whether there is a reference: a file without one must not make a lane vanish.
+// The manifest says whether there is a reference: a file without it must not make a check vanish.
 GoldenOutput pick_output(const Picker& picker, const GoldenCase& golden, const GoldenTensor& output) {
   GoldenOutput result;
   result.native = picker.pick(golden.name, "output", output.name, output.dtype, output.shape);

@@ -29,10 +29,10 @@ constexpr double k_explained_level = 0.02;
 // JPEG decoders differ by one or two levels, chroma upsampling by a few more at edges.
 constexpr double k_decoder_level = 3.5;
 constexpr int k_largest_shift = 3;
-// A line as flat as this tells of nothing.
+// A line as flat as this explains nothing.
 constexpr double k_least_slope = 1e-6;
-// Of a resize the errors follow the picture's edges: mean error at the steepest quarter of the places over that at the
-// flattest quarter.
+// The errors of a resize follow the picture's edges. The ratio is the mean error at the steepest quarter of the places
+// over the mean error at the flattest quarter.
 constexpr double k_edge_ratio = 3;
 constexpr double k_alike = 0.9;  // correlation of one picture seen through two resizes
 
@@ -248,7 +248,7 @@ class Diagnosis {
     return std::nullopt;
   }
 
-  // Of several explanations the one that leaves least; one without a second step may leave twice as much.
+  // The explanation that leaves least is chosen. One without a second step may leave twice as much.
   [[nodiscard]] std::optional<InputDrift> resized() const {
     if (!m_stack) return std::nullopt;
     const InputDrift resize{Kind::resize,
@@ -378,7 +378,7 @@ class Diagnosis {
     return true;
   }
 
-  // `level` is what a grey level is in `made`, in sealed ones.
+  // `level` is the size of one grey level of `made`, in sealed grey levels.
   [[nodiscard]] InputDrift decoder(const Values& made, double level = 1) const {
     return {
         Kind::decoder,

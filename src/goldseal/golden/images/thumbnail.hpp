@@ -17,7 +17,7 @@ inline constexpr std::uint32_t k_thumbnail_side = 240;
 
 /// A tensor as a person sees it: the first of a batch of pictures (1 or 3 channels, first or last), values
 /// clamped to 0 … 1 or, where the tensor goes beyond them, spread from its least to its greatest value; averaged down
-/// to k_thumbnail_side. Nothing for a tensor that is no picture.
+/// to k_thumbnail_side. Nothing for other tensors.
 [[nodiscard]] std::optional<Picture> thumbnail_of(const HostTensor& tensor);
 
 }  // namespace goldseal::golden

@@ -21,7 +21,7 @@ struct CaseSpec {
 /// The cases of a directory, by name: each file is one, named without its extension, and each sub-directory one, whose
 /// files are its inputs, named without theirs. A .npz, .safetensors or .pt file holds all inputs of its case by name;
 /// others (.npy, pictures) hold one. `slots` are the network's inputs as far as they are known. Hidden files are passed
-/// over. Throws Error{io} where there is no such directory, Error{usage} where it is empty, a name is taken twice or
+/// over. Throws Error{io} where the directory does not exist, Error{usage} where it is empty, a name is taken twice or
 /// has other characters than letters, digits, `_`, `-` and `.`.
 [[nodiscard]] std::vector<CaseSpec> find_cases(const std::filesystem::path& directory,
                                                std::span<const InputSlot> slots);

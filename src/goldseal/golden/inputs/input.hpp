@@ -55,7 +55,7 @@ void add_files(const InputSpec& spec, std::vector<std::filesystem::path>& files)
 [[nodiscard]] Picture decode_picture(const std::string& name, std::span<const std::byte> bytes);
 
 /// Parses `[NAME=]FILE` — a .npy array, a PNG or JPEG picture, or any file that open_checkpoint reads (safetensors,
-/// torch.save), of which the tensor NAME or the only one is taken — or
+/// torch.save), whose tensor NAME or only tensor is taken — or
 /// `[NAME=]random:1x3x416x416[,seed=7][,normal][,float16][,below=1000]` (below: integers). Throws Error{usage} that
 /// shows the form.
 [[nodiscard]] InputSpec parse_input(std::string_view argument);
@@ -68,7 +68,7 @@ struct InputSlot {
   bool required = true;
 };
 
-/// Makes the tensor of one input and holds it against the network's slot, if that is known. Pictures become float32
+/// Makes the tensor of one input and compares it with the network's slot, if that is known. Pictures become float32
 /// 1x3xHxW by the spec's preprocessing; without one RGB, 8 bit over 255. Throws Error with what was expected, found,
 /// and how to convert.
 [[nodiscard]] HostTensor make_input(const InputSpec& spec, const InputSlot* slot = nullptr);

@@ -17,7 +17,7 @@
 namespace goldseal::golden {
 namespace {
 
-// How many operators a network may have more, fewer or otherwise before the two are taken to have parted for good.
+// How many operators may be added, missing or different before the two networks count as parted for good.
 constexpr std::size_t k_window = 64;
 
 // A traced archive calls `_convolution` where the code that was traced calls `conv2d`.
@@ -106,7 +106,7 @@ class Follower {
     } else if (missing > 0) {
       m_trail.departure = fmt::format("the network lacks {}", label_of(m_sealed[m_at].sketch));
     } else {
-      m_trail.departure = fmt::format("the network computes {}, which the seal has not", label_of(m_found[m_here]));
+      m_trail.departure = fmt::format("the network computes {}, which the seal lacks", label_of(m_found[m_here]));
     }
   }
 

@@ -33,7 +33,8 @@ struct LayerSketch {
   double non_finite = 0;  ///< elements, counted as 0 above
 };
 
-/// A layer of the float64 run at capture, and the noise it may have: S0, A and lin of noise_floor.hpp, from sketches.
+/// A layer of the float64 run at capture, and its noise from sketches: response, amplification and
+/// linearity, as noise_floor.hpp defines them.
 struct SealedLayer {
   LayerSketch sketch;
   double s0 = 0;
@@ -46,7 +47,7 @@ class LayerProbe {
  public:
   /// The float64 run, or the native one of a network that has no float64 path; `rounding` is by how much `add_response`
   /// moves. Empty where the worker sketches no layers: everything below then does nothing. Layers from `narrow_layer`
-  /// on follow a rounding to a narrower type (reduced_precision.hpp): their lin is 0, whatever the probes say.
+  /// on follow a rounding to a narrower type (reduced_precision.hpp): their linearity is 0, whatever the probes say.
   void set_reference(std::vector<LayerSketch> layers, double rounding = k_rounding,
                      std::optional<std::size_t> narrow_layer = std::nullopt);
   /// A run at `rounding`, or at 2^-44, with this seed. Where its layers are others than the reference's, no layer is
@@ -73,7 +74,8 @@ class LayerProbe {
 void fill_sketches(const HostTensor& table, std::span<LayerSketch> layers);
 
 /// The layers of a case as tensors, and back: `names` (uint8 text: a first line with the version of the form, then
-/// `module<TAB>op<TAB>2x3x4`), `sketch` (float64 [n, 10]) and, for sealed ones, `noise` (float64 [n, 3]: S0, A, lin).
+/// `module<TAB>op<TAB>2x3x4`), `sketch` (float64 [n, 10]) and, for sealed ones, `noise` (float64 [n, 3]: response,
+/// amplification, linearity).
 /// Throws Error{malformed} for tensors of another form, Error{unsupported} for a newer version.
 [[nodiscard]] std::vector<HostTensor> pack_layers(std::span<const LayerSketch> layers);
 [[nodiscard]] std::vector<LayerSketch> unpack_layers(std::span<const HostTensor> tensors);
@@ -87,7 +89,7 @@ void fill_sketches(const HostTensor& table, std::span<LayerSketch> layers);
 struct LayerStep {
   std::string label;  ///< `label_of`; `#2` behind it for the second one of that name
   std::string op;
-  double ratio = 0;  ///< rms of the error over S0; infinite where one side has no such layer
+  double ratio = 0;  ///< rms of the error over the response; infinite where one side lacks the layer
   double limit = 0;
 };
 
@@ -98,7 +100,7 @@ struct LayerTrace {
   std::string departure;  ///< where the run calls other operators, in words; empty where it calls the sealed ones
 };
 
-/// Holds a run's layers against the sealed ones. Operators that only one side calls are steps of infinite ratio in
+/// Compares a run's layers with the sealed ones. Operators that only one side calls are steps of infinite ratio in
 /// float64; a native run may convert where a float64 one does not, and they are passed over. `bits` are the significant
 /// bits of the network's own type; 24 where the layers' noise is that of native runs, which knows its type.
 [[nodiscard]] LayerTrace follow_layers(std::span<const SealedLayer> sealed, std::span<const LayerSketch> found,

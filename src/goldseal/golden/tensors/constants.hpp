@@ -17,33 +17,34 @@ inline constexpr double k_rounding = 0x1p-24;
 /// The relative size of the second probe, that of a network that is float64 throughout. Its response, scaled by
 /// `k_rounding / k_fine_rounding`, must be that of the first; a layer that rounds to float32 breaks the proportion.
 inline constexpr double k_fine_rounding = 0x1p-44;
-/// `lin` of a network that is float64 throughout. Measured: 0.99 to 1.00 for those; 0 to 0.29, or above 5e4, where a
-/// layer computes in float32.
+/// Linearity of a network that is float64 throughout. Measured: 0.99 to 1.00 for those; 0 to 0.29, or above 5e4, where
+/// a layer computes in float32.
 inline constexpr double k_linear_low = 0.5;
 inline constexpr double k_linear_high = 2;
 
-/// Of a network without a float64 path: the perturbation of its native runs, in roundings of its own type, and the
-/// factor by which it is raised while half of an output's elements do not move (the steps of a quantized network
-/// swallow small changes), up to half a step of 8 bits.
+/// A network without a float64 path is perturbed in its native runs, by so many roundings of its own type. The factor
+/// raises the perturbation while half of an output's elements do not move, because the steps of a quantized network
+/// swallow small changes. The largest perturbation is half a step of 8 bits.
 inline constexpr double k_native_roundings = 4;
 inline constexpr double k_native_raise = 16;
 inline constexpr double k_native_largest = 0x1p-9;
 
-/// Perturbed runs at capture, K, and those of the second probe.
+/// The numbers of perturbed runs at capture, of the first probe and of the second.
 inline constexpr std::int64_t k_probes = 8;
 inline constexpr std::int64_t k_fine_probes = 4;
-/// Runs moved by a sound machine's whole error, which find what rounding decides: what such a machine tips is missed by
-/// all of them about once in 2^8 times.
+/// Runs perturbed by a sound machine's whole error. They find the elements that rounding decides. All of them miss such
+/// an element about once in 2^8 times.
 inline constexpr std::int64_t k_coarse = 8;
 
 /// An element's noise is taken to be at least this share of the output's median noise: eight samples can come out
 /// small by chance.
 inline constexpr double k_median_share = 0.25;
 
-/// Least value of A, the growth of rounding errors in a float32 run over the probe's response. Typical growth is 3 to
-/// 4; a capture that was more accurate by luck must not tighten the limit for others.
+/// Least amplification: how much larger the errors of a float32 run are than the probe's response. Typical values are 3
+/// to 4. A capture that was more accurate by luck must not tighten the limit for others.
 inline constexpr double k_least_amplification = 4;
-/// Largest A that is believed. The largest seen on a sound machine was 18: beyond this the capturing run is suspect.
+/// Largest amplification that is believed. The largest seen on a sound machine was 18. Beyond this limit the capturing
+/// run is suspect.
 inline constexpr double k_largest_amplification = 64;
 /// max over rms that noise may have: the local limits are this many times wider than the diffuse ones.
 inline constexpr double k_local = 16;
@@ -55,13 +56,13 @@ inline constexpr double k_float64_pure = 256 * 0x1p-29;
 /// change of an epsilon 17.
 inline constexpr double k_float64_loose = 4;
 
-/// Limits of the native run, strict lane, over A and B. Legitimate runs reach 3.1 and 36; TF32 where it was forbidden
-/// begins at 791; on an H200 sound runs reached 1.6 and TF32 began at 282.
+/// Limits of the strict native check, in units of the amplification (rms, and worst element). Legitimate runs reach 3.1
+/// and 36. Forbidden TF32 begins at 791. On an H200 sound runs reached 1.6, and TF32 began at 282.
 inline constexpr double k_native_diffuse = 16;
 inline constexpr double k_native_local = 256;
 
-/// Limits of the policy lane at precision p: `k_policy_diffuse · 2^(24-p)`, and `k_native_local + k_policy_local ·
-/// 2^(24-p)`. Thin: legitimate TF32 reaches 2.28, the weakest bfloat16 weights 4.26.
+/// Limits of the native check under a policy that permits precision p: `k_policy_diffuse · 2^(24-p)`, and
+/// `k_native_local + k_policy_local · 2^(24-p)`. Thin: legitimate TF32 reaches 2.28, the weakest bfloat16 weights 4.26.
 inline constexpr double k_policy_diffuse = 3;
 inline constexpr double k_policy_local = 48;
 
@@ -72,7 +73,8 @@ inline constexpr int k_bits_float16 = 11;
 inline constexpr int k_bits_bfloat16 = 8;
 
 /// How far, in parts of a column's largest sealed value, two rows may be apart and still be the same object. Objects
-/// that survive a suppression are further apart; how far a row unused_settings from its own is for the lanes to judge.
+/// that survive a suppression are further apart; how far a row strays from its own is for the float64 and native checks
+/// to judge.
 inline constexpr double k_same_object = 1.0 / 16;
 
 /// More rows than a suppression leaves: such an output is raw, and its rows keep their places. It also bounds the pairs
@@ -80,8 +82,8 @@ inline constexpr double k_same_object = 1.0 / 16;
 inline constexpr std::int64_t k_most_rows = 4096;
 
 /// Edges of the bands of rho that name a precision (comparison.hpp). Measured ranges: float32 1.3 to 18.2; TF32 and
-/// float16 3.9e3 to 2.0e4; bfloat16 3.3e4 to 1.0e5. A run in float64 stays far below 1. What falls between bands, or
-/// above, is no rounding that goldseal knows.
+/// float16 3.9e3 to 2.0e4; bfloat16 3.3e4 to 1.0e5. A run in float64 stays far below 1. What falls between
+/// bands, or above them, is not the rounding of a known precision.
 inline constexpr double k_rho_float64 = 0x1p-8;
 inline constexpr double k_rho_float32 = 64;
 inline constexpr double k_rho_half_low = 2e3;

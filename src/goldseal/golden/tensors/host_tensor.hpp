@@ -51,7 +51,7 @@ template <typename T>
 /// All tensors of any file that open_checkpoint reads, in row-major order; those that lie so in the file are mapped.
 [[nodiscard]] std::vector<HostTensor> read_all_tensors(const std::filesystem::path& path);
 
-/// The tensor of this name; null where there is none.
+/// The tensor of this name, or null.
 [[nodiscard]] const HostTensor* find_tensor(std::span<const HostTensor> tensors, std::string_view name);
 
 /// True for the types that `copy_as_double` converts: floating ones of 16 bits and more, integers, bool.

@@ -145,7 +145,7 @@ void write_first_bad(std::string& out, const Layers& layers, std::size_t first) 
                  x, k_plot, x < 50 ? "start" : "end", escape_markup(layers[first]->name));
 }
 
-// Some layers of one run; `name` says of which.
+// Some layers of one run; `name` names the run.
 void write_layer_chart(std::string& out, const std::string& name, const Layers& layers) {
   std::vector<double> values;
   for (const auto* layer : layers) values.insert(values.end(), {layer->ratio, layer->limit * 2});

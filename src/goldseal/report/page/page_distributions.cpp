@@ -48,7 +48,7 @@ class Columns {
   [[nodiscard]] double left(std::int64_t decade) const {
     return decade <= k_first_decade ? 0 : m_width * (m_lead + static_cast<double>(decade - m_first));
   }
-  // Of a value between the decades.
+  // The position of a value between the decades.
   [[nodiscard]] double at(double value) const {
     return std::clamp(m_width * (m_lead + std::log10(value) - static_cast<double>(m_first)), 0.0, 100.0);
   }

@@ -102,9 +102,9 @@ class Collector : public nlohmann::json_sax<nlohmann::json> {
 std::string_view to_string(JsonKind kind) { return k_kind_names[static_cast<std::size_t>(kind)]; }
 
 JsonDocument::JsonDocument(std::string_view text, const std::string& where, int depth) {
-  // Numbers grow by little when they are written anew: a quarter keeps every place within 32 bits.
+  // Numbers grow by little when they are written again: a quarter keeps every place within 32 bits.
   if (text.size() > std::numeric_limits<std::uint32_t>::max() / 4)
-    throw Error(ErrorKind::malformed, where, "more than 1 GiB is no report");
+    throw Error(ErrorKind::malformed, where, "expected a report of at most 1 GiB, found a larger file");
   m_values.reserve(text.size() / k_bytes_a_value);
   m_words.reserve(text.size());
   Collector collector(text, where, depth, m_words, m_values);

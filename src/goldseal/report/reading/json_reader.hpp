@@ -26,7 +26,7 @@ struct JsonValue {
 /// own for ten thousand findings takes several times as long to build as the text takes to read.
 class JsonDocument {
  public:
-  /// Throws Error{malformed} with line and column where the text is no JSON (RFC 8259), is not UTF-8, or nests arrays
+  /// Throws Error{malformed} with line and column where the text is not JSON (RFC 8259), is not UTF-8, or nests arrays
   /// and objects more than `depth` deep.
   JsonDocument(std::string_view text, const std::string& where, int depth);
 

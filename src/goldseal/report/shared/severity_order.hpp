@@ -22,7 +22,7 @@ enum class Gravity { damaged, failed, undecided, warned, unjudged, passed, skipp
 /// The finding that explains the verdict: the gravest, if it is at least a warning or was not judged.
 [[nodiscard]] const Finding* cause(const Report& report);
 
-/// `1 failed, 2 warnings, 14 passed`; what there is none of is left out. `no checks` for none at all.
+/// `1 failed, 2 warnings, 14 passed`; counts of 0 are left out. `no checks` without any.
 [[nodiscard]] std::string counted(const Report& report);
 
 /// The seconds of all stages.

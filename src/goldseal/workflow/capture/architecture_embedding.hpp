@@ -18,7 +18,7 @@
 namespace goldseal {
 
 /// What the file is called: `architecture.cfg`, `architecture.pt`, `architecture.pt2`. Throws Error{unsupported} for a
-/// form whose network lies in no such file (plugin, python), with what to seal instead.
+/// builder whose network lies outside files (plugin, python), with what to seal instead.
 [[nodiscard]] std::string embedded_name(const ModelSpec& model);
 
 /// Writes that file into `directory`; `network` is the one that `model` built. Throws Error{unsupported} for one that

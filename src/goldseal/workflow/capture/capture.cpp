@@ -458,7 +458,7 @@ class Capture {
     require_no_input(m_request.seal, inputs);
   }
 
-  // What the manifest tells of, and a worker is told.
+  // Paths that go into the manifest and to a worker.
   void require_utf8() const {
     const auto require = [](const std::string& option, const std::string& text) {
       if (is_utf8(text)) return;

@@ -15,7 +15,7 @@
 namespace goldseal {
 
 /// How much of each floating tensor a case's answers depend on: a backward pass counts the elements whose gradient is
-/// not zero; a tensor of which none is reached is then moved by several times its size in float64 (zeros up
+/// not zero. A tensor without such elements is then moved by several times its size in float64 (zeros up
 /// to ±1, ±16, ±256 and ±4,096), together with others of its kind, and counts as blind only where no bit of `reference`
 /// (the float64 outputs) changes. Nothing where the network cannot be differentiated.
 [[nodiscard]] std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const CaseRunner& runner,

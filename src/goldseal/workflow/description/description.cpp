@@ -98,7 +98,7 @@ class Recorder {
 
 // --- where a sealed file is here -------------------------------------------------------------------------------------
 
-// A directory of before, and the one that stands in its place.
+// A sealed directory, and the directory that takes its place here.
 struct Move {
   fs::path from;
   fs::path to;

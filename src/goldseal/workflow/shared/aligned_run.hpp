@@ -21,7 +21,7 @@ namespace goldseal {
                                                   const golden::SealedDetections& detections);
 
 /// A run with its detections where the sealed ones stand, and the sealed outputs as far as they bind this run: rows
-/// that rounding decides take no part, nor do those that are missing, which golden.detections tells of.
+/// that rounding decides take no part. Missing rows take no part either: golden.detections reports them.
 class AlignedRun {
  public:
   AlignedRun(const golden::GoldenTensors& sealed, std::vector<HostTensor> outputs);

@@ -24,7 +24,7 @@ std::string input_file(const std::vector<HostTensor>& inputs) {
   return write_safetensors(tensors);
 }
 
-// Of what computes in the run; nothing where its layers are not told.
+// Significant bits of the least precise layer; nothing where the worker does not report layers.
 std::optional<int> bits_of(const std::vector<RunLayer>& layers) {
   std::optional<int> least;
   for (const auto& layer : layers) {

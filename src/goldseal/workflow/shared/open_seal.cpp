@@ -30,7 +30,7 @@ FileState state_in(int directory, std::string_view name) {
   return ::fstatat(directory, std::string(name).c_str(), &info, 0) == 0 ? state_of(info) : FileState{};
 }
 
-// Null where there is none.
+// Null where the file is missing.
 std::shared_ptr<const MappedFile> map_in(int directory, const std::string& name, const fs::path& seal) {
   if (state_in(directory, name) == FileState{}) return nullptr;
   return std::make_shared<const MappedFile>(directory, name, seal / name);

@@ -32,7 +32,7 @@ struct OpenSeal {
   void require_embedded_in_place() const;
 };
 
-/// Throws Error{io} where there is no seal, what read_manifest throws, and Error{changed} where the seal is replaced
+/// Throws Error{io} without a seal, what read_manifest throws, and Error{changed} where the seal is replaced
 /// again and again.
 [[nodiscard]] OpenSeal open_seal(const std::filesystem::path& path);
 

@@ -128,7 +128,7 @@ std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors
          {std::pair(Compute::native, &results.native), std::pair(Compute::float64, &results.float64)}) {
       const auto found = golden::select(*outputs, detections.outputs);
       const auto aligned = found ? golden::align_detections(rows, *found) : std::nullopt;
-      // Outputs that are missing or of another form are told of by golden.structure.
+      // golden.structure reports outputs that are missing or of another form.
       if (!aligned) continue;
       compared.push_back({.golden_case = results.golden_case,
                           .outputs = fmt::format("{}", fmt::join(detections.outputs, ", ")),

@@ -14,8 +14,8 @@
 
 namespace goldseal {
 
-/// Each sealed output of a case held against what the machine gave, in every run that was made; then the outputs that
-/// the seal does not have.
+/// Compares each sealed output of a case with the machine's, in every run that was made. Outputs that the seal does not
+/// have come last.
 [[nodiscard]] std::vector<OutputObservation> compare_outputs(const golden::GoldenTensors& sealed,
                                                              const CaseResults& results);
 

@@ -97,7 +97,7 @@ std::vector<CaseResults> read_outputs(const std::filesystem::path& path, const s
 
 Digest digest_in(const Json& holder, const char* key) {
   const auto digest = parse_digest(holder.at(key).get<std::string>());
-  if (!digest) throw std::invalid_argument(fmt::format("'{}' is no SHA-256", key));
+  if (!digest) throw std::invalid_argument(fmt::format("'{}' must be a SHA-256 of 64 hexadecimal digits", key));
   return *digest;
 }
 
@@ -115,7 +115,7 @@ CompiledIn compiled_in_of(const Json& state_entry) {
 }
 
 SavedResults read_run(const Json& run) {
-  if (run.at("format") != k_format) throw std::invalid_argument("it is of another format");
+  if (run.at("format") != k_format) throw std::invalid_argument("they are in the format of another version");
   SavedResults results;
   results.golden_sha256 = digest_in(run, "golden_sha256");
   results.runtime = run.at("runtime").get<std::string>();

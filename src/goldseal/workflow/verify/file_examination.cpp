@@ -103,7 +103,7 @@ FileObservation shard_observation(const MappedFile& file, const FileDigests& dig
   return shard;
 }
 
-// What cannot be looked at is told of by whoever opens it.
+// Whoever opens a file reports that it cannot be looked at.
 bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error) || static_cast<bool>(error);

@@ -15,9 +15,9 @@
 
 namespace goldseal {
 
-/// Reads the model's files and holds them against the seal, without PyTorch. The digests, which read every byte, are
-/// computed beside whatever the caller does until `finish`. What cannot be read is no damage: it throws Error{io}, and
-/// what changes meanwhile Error{changed}.
+/// Reads the model's files and compares them with the seal, without PyTorch. The digests, which read every byte, are
+/// computed beside whatever the caller does until `finish`. An unreadable file is not damage: it throws Error{io}. A
+/// file that changes meanwhile throws Error{changed}.
 class FileExamination {
  public:
   /// `seal` outlives the object.

@@ -49,7 +49,8 @@ class Inputs {
   Inputs(const std::vector<golden::GoldenTensors>& cases, Observation& observed, RunEvidence& evidence)
       : m_cases(cases), m_observed(observed), m_evidence(evidence) {}
 
-  // Of the first case that has an input of that name; an unnamed one is the only input of the first case.
+  // Compares with the first case that has an input of that name. An unnamed input goes to the first case with one
+  // input.
   void compare(const golden::InputSpec& spec) {
     for (const auto& golden : m_cases) {
       const bool only = spec.name.empty() && golden.inputs.size() == 1;

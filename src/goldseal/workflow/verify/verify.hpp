@@ -41,7 +41,7 @@ struct VerifyRequest : JudgeRequest {
   std::chrono::seconds limit{1800};
   std::optional<int> threads;
   Confinement confinement = Confinement::sandbox;
-  std::vector<golden::InputSpec> inputs;  ///< made by this machine's preprocessing, to be held against the sealed ones
+  std::vector<golden::InputSpec> inputs;  ///< made by this machine's preprocessing, to compare with the sealed ones
   std::optional<std::filesystem::path> save_results;  ///< where to keep what the run gave (saved_results.hpp)
   std::optional<std::filesystem::path> results;       ///< judge these saved results, run nothing
 

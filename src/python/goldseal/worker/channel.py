@@ -21,7 +21,7 @@ class Channel:
         self.nonce = ""
 
     def receive(self) -> Optional[dict[str, Any]]:
-        """The next message, or None where the other side has closed. Raises Refusal for a line that is none."""
+        """The next message, or None where the other side has closed. Raises Refusal for other lines."""
         line = self._read_line()
         if line is None:
             return None

@@ -295,7 +295,7 @@ class Network:
 
 
 def on_copies(network: Network, transform: Optional[Transform]) -> Transform:
-    """`transform`, and copies of what is no parameter: an operation in place must not reach a buffer that others hold."""
+    """`transform`, and copies of all but parameters: an operation in place must not reach a buffer that others hold."""
     parameters = {state_entry.name for state_entry in network.state_entries if state_entry.is_parameter}
 
     def isolated(name: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -103,7 +103,7 @@ def read_program(program: Program, network: Network) -> Network:
 
 
 def _unsupported(error: Exception) -> Refusal:
-    """Whatever is raised here is no fault of the network's: its code itself has run."""
+    """Errors raised here are not the network's fault: its code itself has run."""
     found = refusal_of(error)
     return Refusal("unsupported", found.message, found.where)
 
@@ -145,7 +145,7 @@ def _nodes(module: fx.GraphModule) -> Iterator[fx.Node]:
 
 def _script(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
     if network.picks:
-        raise Refusal("unsupported", "what picks the outputs is no part of the module")
+        raise Refusal("unsupported", "the outputs are picked by code outside the module")
     return _archive(torch.jit.script(network.module), network, path)
 
 
@@ -292,7 +292,7 @@ class _Deadline(TorchFunctionMode):
 
 
 class _Program(Network):
-    """A network that was read back. What it raises is no fault of the network that it was written from."""
+    """A network that was read back. Its errors are not the fault of the network that it was written from."""
 
     _home: Optional[torch.device]
 
@@ -332,7 +332,7 @@ class ExportedNetwork(_Program):
             kept = self._exported.constants.get(name)
             tensor = kept if kept is not None else tensors.get(name)
             if tensor is None:
-                raise Refusal("unsupported", f"the program has a tensor `{name}`, which the network has not")
+                raise Refusal("unsupported", f"the program has a tensor `{name}`, which the network lacks")
             if kind == "PARAMETER":
                 holder._parameters[name] = tensor  # type: ignore[assignment]
             else:
@@ -399,7 +399,7 @@ class ScriptedNetwork(_Program, ScriptNetwork):
         wanted = [state_entry.name for state_entry in self.state_entries if state_entry.persistent]
         lacking = [name for name in wanted if name not in tensors]
         if lacking:
-            raise Refusal("unsupported", f"the archive has a tensor `{lacking[0]}`, which the network has not")
+            raise Refusal("unsupported", f"the archive has a tensor `{lacking[0]}`, which the network lacks")
         self.load({name: tensors[name] for name in wanted})
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:

@@ -72,7 +72,7 @@ def mentioned(code: types.CodeType) -> set[str]:
 
 
 def named_globals(function: types.FunctionType) -> dict[str, Any]:
-    """The globals that the function's code can name, MISSING for those that are none yet."""
+    """The globals that the function's code can name, MISSING for those that are not defined yet."""
     return {name: function.__globals__.get(name, MISSING) for name in sorted(mentioned(function.__code__))}
 
 

@@ -38,7 +38,7 @@ def _load(path: str) -> Any:
             remedy = f"the archive needs a newer PyTorch than {torch.__version__}: use the version that wrote it"
             raise Refusal("unsupported", refusal.message, path, remedy) from None
         if any(part in text for part in _DAMAGED):
-            remedy = "this is no TorchScript archive, or a damaged one"
+            remedy = "name a TorchScript archive; if it is one, it is damaged"
             raise Refusal("malformed", refusal.message, path, remedy) from None
         raise Refusal(refusal.kind, refusal.message, path) from None
 
@@ -79,7 +79,7 @@ class ScriptNetwork(Network):
         self._refuse_hidden()
         unknown = sorted(non_persistent - {state_entry.name for state_entry in self.state_entries})
         if unknown:
-            raise Refusal("usage", f"option non_persistent names `{unknown[0]}`, which the archive has not")
+            raise Refusal("usage", f"option non_persistent names `{unknown[0]}`, which the archive lacks")
         for state_entry in self.state_entries:
             tensor = state_entry.place.get()
             if state_entry.persistent or not has_memory(tensor):

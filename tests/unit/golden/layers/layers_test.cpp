@@ -127,7 +127,7 @@ TEST_CASE("A layer that the network lacks, has besides, or has otherwise is wher
 
   auto more = chain.with(0);
   more.insert(more.begin() + 2, more[1]);
-  CHECK(follow64(chain, more).departure == "the network computes block.conv (conv2d), which the seal has not");
+  CHECK(follow64(chain, more).departure == "the network computes block.conv (conv2d), which the seal lacks");
 
   auto other = chain.with(0);
   other[2].op = "aten::group_norm";
