@@ -159,6 +159,7 @@ struct MachineFindings {
 /// What the model's run gave, or saved results of one: filled by workflow/verify/model_run.hpp.
 struct RunFindings {
   RunDepth depth = RunDepth::none;
+  std::string untold_code;  ///< code that the seal names, and that nobody said may run; it was not
   std::optional<WorkerObservation> worker;
   std::optional<DeviceObservation> device;
   std::optional<KeyObservation> network_keys;  ///< the checkpoint's held against those of the network as built

@@ -53,7 +53,25 @@ Finding judge_failure(const WorkerFailure& failure, const std::string& runtime) 
   return finding;
 }
 
+Finding judge_untold(const std::string& code) {
+  return undecided(fmt::format("the code that the seal names was not run: {}", escape_unprintable(code)),
+                   "run it if you trust where the seal and the code come from: --trust-code, or --model for code of "
+                   "your own; goldseal.verify(SEAL, model) judges a live model");
+}
+
+// What is withheld until the user vouches for the program is no fault of the model's.
+bool waits_for_trust(const WorkerObservation& worker) {
+  return worker.refusal_remedy.find("--trust-code") != std::string::npos;
+}
+
+Finding judge_withheld(const WorkerObservation& worker) {
+  auto finding = undecided(fmt::format("the program was not run: {}", worker.refusal), worker.refusal_remedy);
+  finding.origin = worker.refusal_where;
+  return finding;
+}
+
 Finding judge_run(const Observation& observed, const CheckSettings&) {
+  if (!observed.run.untold_code.empty()) return judge_untold(observed.run.untold_code);
   if (!observed.run.worker)
     return skipped(observed.run.depth != RunDepth::none ? "the model was not run: what is known before already decides"
                                                         : "the model was not to be run");
@@ -63,6 +81,7 @@ Finding judge_run(const Observation& observed, const CheckSettings&) {
   if (observed.run.device && observed.run.device->refused)
     return undecided("the model was not run: worker.device says why", "mend what it names");
   if (worker.refusal.empty()) return skipped("the model was not run: the network does not take the checkpoint");
+  if (waits_for_trust(worker)) return judge_withheld(worker);
   auto finding = failed(fmt::format("the worker declined: {}", worker.refusal),
                         "a network that this runtime can build and run", worker.refusal, worker.refusal_remedy);
   finding.origin = worker.refusal_where;
@@ -77,7 +96,10 @@ const Check k_worker_run{
     .explanation =
         "The model is built, loaded and run in a process of its own. A crash, a hang, an illegal instruction or an "
         "exception there is this finding, with the "
-        "last lines that the process printed. A hang leaves the verdict open (exit code 3).",
+        "last lines that the process printed. A hang leaves the verdict open (exit code 3). "
+        "A seal is data: code that it names (python:, plugin:, aoti:) is run only where the user says so, by "
+        "--trust-code, by `code = true` under [trust] in goldseal.toml, or by --model; without that word the verdict "
+        "is open too, unless the seal embeds a program to run in its place.",
     .severity = Severity::required,
     .judge = judge_run,
 };

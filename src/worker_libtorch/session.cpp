@@ -3,6 +3,7 @@
 
 #include "darknet/files.hpp"
 #include "facts/facts.hpp"
+#include "networks/restriction.hpp"
 #include "numerics/gradients.hpp"
 #include "numerics/layer_recorder.hpp"
 #include "numerics/tensor_digest.hpp"
@@ -88,6 +89,12 @@ json read_json_file(const std::string& path) {
   auto document = json::parse(read_text_file(path, k_max_message_bytes), nullptr, /*allow_exceptions=*/false);
   if (!document.is_object()) throw Refusal(RefusalKind::malformed, "is not a JSON object", path);
   return document;
+}
+
+bool read_restriction(const json& request) {
+  const auto* stated = optional_field(request, "restricted");
+  if (stated && !stated->is_boolean()) throw Refusal(RefusalKind::usage, "`restricted` is true or false");
+  return stated && stated->get<bool>();
 }
 
 BuildOptions read_options(const json& request) {
@@ -227,7 +234,8 @@ Session::Reply Session::hello(const json& request) {
   if (settings.threads) at::set_num_threads(*settings.threads);
   m_greeted = true;
   return {{"protocol", k_protocol},     {"runtime", "libtorch"},     {"version", version},
-          {"built_for", TORCH_VERSION}, {"devices", device_names()}, {"builders", names_of(m_builders)}};
+          {"built_for", TORCH_VERSION}, {"devices", device_names()}, {"builders", names_of(m_builders)},
+          {"restricts", true}};
 }
 
 Session::Reply Session::environment(const json&) { return {{"facts", environment_facts(m_gpu_library_error)}}; }
@@ -237,6 +245,10 @@ Session::Reply Session::build(const json& request) {
   const auto builder = m_builders.find(name);
   if (builder == m_builders.end()) throw Refusal(RefusalKind::unsupported, "this worker cannot build `" + name + "`");
   m_network.reset();
+  const bool restricted = read_restriction(request);
+  if (restricted && (name == "plugin" || name == "aoti"))
+    throw Refusal(RefusalKind::unsupported, "a `" + name + "` is native code, which is not run for a stranger");
+  const RestrictedBuild building(restricted);
   m_network = builder->second(resolved(text_field(request, "source"), m_directory), read_options(request));
   if (const auto constants = optional_text(request, "constants"))
     fill_constants(*m_network, map_tensors(read_json_file(resolved(*constants, m_directory)), m_directory));

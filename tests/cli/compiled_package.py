@@ -86,20 +86,20 @@ def main(goldseal, torch_directory, *other_directories):
         expect(code == 0 and findings(report)["keys.network"]["status"] == "pass", "a package is sealed with a checkpoint", said)
         expect("num_batches_tracked" in said and "counts training steps" in said, "what it has no place for is told of", said)
         expect("cannot run in float64" in said and "reduced sensitivity" in said, "and that it has no float64 path", said)
-        code, report, said = run(goldseal, "verify", seal, *here)
+        code, report, said = run(goldseal, "verify", seal, "--trust-code", *here)
         found = findings(report)
         expect(code == 0 and found["golden.native"]["status"] == "pass" and found["tensors.loaded"]["status"] == "pass",
                "it conforms", said)
         expect("reduced sensitivity" in found["golden.float64"]["message"], "at a sensitivity that is stated", said)
         saved = folder / "results"
-        code, report, said = run(goldseal, "verify", seal, *here, "--save-results", saved)
+        code, report, said = run(goldseal, "verify", seal, "--trust-code", *here, "--save-results", saved)
         code, report, said = run(goldseal, "verify", seal, "--results", saved)
         expect(code == 0, "and so do its saved results", said)
 
         tampered = {key: value.clone() for key, value in network.state_dict().items()}
         tampered["head.weight"].view(-1)[5] *= 1.0001
         torch.save(tampered, folder / "tampered.pth")
-        code, report, said = run(goldseal, "verify", seal, "--checkpoint", folder / "tampered.pth", *here)
+        code, report, said = run(goldseal, "verify", seal, "--trust-code", "--checkpoint", folder / "tampered.pth", *here)
         expect(code == 4 and "head.weight" in findings(report)["tensors.loaded"]["message"],
                "another weight is named, as it is in the package", said)
         wrong = {key: value for key, value in network.state_dict().items()}
@@ -155,7 +155,7 @@ def main(goldseal, torch_directory, *other_directories):
         code, report, said = run(goldseal, "verify", seal, "--model", f"aoti:{folder / 'program.pt2'}", *here)
         expect(code == 1 and "export:FILE.pt2" in said, "a program of torch.export is told to be none", said)
         for directory in other_directories:
-            code, report, said = run(goldseal, "verify", seal, "--runtime", f"libtorch={directory}")
+            code, report, said = run(goldseal, "verify", seal, "--trust-code", "--runtime", f"libtorch={directory}")
             expect(code == 1 and "expected LibTorch 2.8 or newer" in said, "a LibTorch that has no runner says so", said)
 
 

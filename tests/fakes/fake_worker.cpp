@@ -3,17 +3,27 @@
 // to get to the point where it goes wrong: before the greeting, or, with FAKE_WORKER_STAGE=run, when it is asked to
 // run.
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <initializer_list>
 #include <iostream>
 #include <map>
 #include <string>
@@ -77,6 +87,25 @@ void leave_behind(bool new_session) {
   sleep_for_ever();
 }
 
+// The same for a program that does not even keep the environment.
+void leave_program_behind() {
+  if (::fork() == 0) {
+    ::setsid();
+    const auto pid = ::fork();
+    if (pid != 0) {
+      if (const char* const path = std::getenv("FAKE_WORKER_PIDS")) std::ofstream(path, std::ios::app) << pid << '\n';
+      ::_exit(0);
+    }
+    char program[] = "sleep";
+    char time[] = "1000";
+    char* arguments[] = {program, time, nullptr};
+    char* nothing[] = {nullptr};
+    ::execve("/usr/bin/sleep", arguments, nothing);
+    ::_exit(1);
+  }
+  ::usleep(200'000);
+}
+
 void fill(int descriptor) {
   const std::string block(1U << 16U, 'x');
   for (;;) {
@@ -92,7 +121,14 @@ void exhaust_memory() {
 }
 
 std::string attempt(const std::string& what, bool done) {
-  return "{\"name\":\"" + what + "\",\"dtype\":\"" + (done ? "done" : std::strerror(errno)) + "\",\"shape\":[]}";
+  return "{\"name\":\"" + what + '=' + (done ? "done" : std::strerror(errno)) + "\",\"dtype\":\"float32\",\"shape\":[]}";
+}
+
+// In the order in which they were tried.
+std::string joined(std::initializer_list<std::string> attempts) {
+  std::string text;
+  for (const auto& attempt : attempts) text += (text.empty() ? "" : ",") + attempt;
+  return text;
 }
 
 bool writes(const std::string& path) {
@@ -101,18 +137,98 @@ bool writes(const std::string& path) {
   return file >= 0;
 }
 
-// What a model's code might try; each attempt is named like an output, with what came of it in the place of its type.
+// Over a socket file of another program: `FAKE_WORKER_OUTSIDE/socket`.
+bool connects(int type) {
+  const int made = ::socket(AF_UNIX, type, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = std::string(std::getenv("FAKE_WORKER_OUTSIDE")) + "/socket";
+  std::copy(path.begin(), path.end(), address.sun_path);
+  return made >= 0 && ::connect(made, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+// A connected pair of datagram sockets can send to anyone whom a message names.
+bool sends_datagram() {
+  int pair[2];
+  for (const int type : {SOCK_DGRAM, SOCK_RAW})
+    if (::socketpair(AF_UNIX, type, 0, pair) == 0) return true;
+  return false;
+}
+
+bool opens(const char* path, int flags) {
+  const int file = ::open(path, flags);
+  if (file >= 0) ::close(file);
+  return file >= 0;
+}
+
+// Of those that a machine mostly has; none belongs to a model.
+bool opens_device() {
+  for (const char* const node : {"/dev/kmsg", "/dev/console", "/dev/tty", "/dev/ptmx", "/dev/vda", "/dev/sda",
+                                 "/dev/nvme0n1", "/dev/loop0", "/dev/loop-control", "/dev/fuse", "/dev/net/tun"})
+    if (opens(node, O_WRONLY | O_NOCTTY) || opens(node, O_RDWR | O_NOCTTY)) return true;
+  return false;
+}
+
+// chmod and its kin, by path and by a descriptor that was opened for reading.
+std::string attribute_trespasses(const std::string& file) {
+  const int kept = ::open(file.c_str(), O_RDONLY);
+  const timespec times[2]{{0, 0}, {0, 0}};
+  unsigned long flags = 0;
+  const bool has_flags = ::ioctl(kept, FS_IOC_GETFLAGS, &flags) == 0;
+  return joined({attempt("chmod", ::chmod(file.c_str(), 0600) == 0), attempt("fchmod", ::fchmod(kept, 0600) == 0),
+                 attempt("fchmodat2", ::syscall(452, AT_FDCWD, file.c_str(), 0600, 0) == 0),
+                 attempt("utimensat", ::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0),
+                 attempt("futimens", ::futimens(kept, times) == 0),
+                 attempt("chown", ::chown(file.c_str(), ::getuid(), ::getgid()) == 0),
+                 attempt("fchown", ::fchown(kept, ::getuid(), ::getgid()) == 0),
+                 attempt("lchown", ::lchown(file.c_str(), ::getuid(), ::getgid()) == 0),
+                 attempt("setxattr", ::setxattr(file.c_str(), "user.goldseal", "1", 1, 0) == 0),
+                 attempt("fsetxattr", ::fsetxattr(kept, "user.goldseal", "1", 1, 0) == 0),
+                 attempt("chattr", has_flags && ::ioctl(kept, FS_IOC_SETFLAGS, &flags) == 0)});
+}
+
+// CAP_NET_ADMIN among the effective ones.
+bool is_administrator() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3]{};
+  return ::syscall(SYS_capget, &header, held) == 0 && (held[0].effective >> CAP_NET_ADMIN & 1U) != 0;
+}
+
+bool limits_parent() {
+  const rlimit none{0, 0};
+  return ::prlimit(::getppid(), RLIMIT_CORE, &none, nullptr) == 0;
+}
+
+// What a model's code might try; each attempt is an output, named by what came of it.
 std::string trespasses() {
   const std::string outside = std::getenv("FAKE_WORKER_OUTSIDE");
   const std::string inside = std::getenv("TMPDIR");
-  return attempt("write inside", writes(inside + "/file")) + ',' + attempt("name a thread", writes("/proc/self/comm")) +
-         ',' + attempt("write outside", writes(outside + "/new")) + ',' +
-         attempt("truncate", writes(outside + "/kept")) + ',' +
-         attempt("remove", ::unlink((outside + "/kept").c_str()) == 0) + ',' +
-         attempt("internet", ::socket(AF_INET, SOCK_STREAM, 0) >= 0) + ',' +
-         attempt("internet 6", ::socket(AF_INET6, SOCK_DGRAM, 0) >= 0) + ',' +
-         attempt("local socket", ::socket(AF_UNIX, SOCK_STREAM, 0) >= 0) + ',' +
-         attempt("read outside", ::open((outside + "/kept").c_str(), O_RDONLY) >= 0);
+  return joined({attempt("write inside", writes(inside + "/file")),
+                 attempt("name a thread", writes("/proc/self/comm")),
+                 attempt("write outside", writes(outside + "/new")),
+                 attempt("truncate", writes(outside + "/kept")),
+                 attempt("open a device", opens_device()),
+                 attempt("write to null", writes("/dev/null")),
+                 attempt("read random", opens("/dev/urandom", O_RDONLY)),
+                 attempt("share memory",
+                         writes("/dev/shm/goldseal-fake-worker") && ::unlink("/dev/shm/goldseal-fake-worker") == 0),
+                 attempt("make a file in /dev",
+                         writes("/dev/goldseal-fake-worker") && ::unlink("/dev/goldseal-fake-worker") == 0),
+                 attribute_trespasses(outside + "/kept"),
+                 attempt("connect", connects(SOCK_STREAM)),
+                 attempt("connect packets", connects(SOCK_SEQPACKET)),
+                 attempt("datagrams", connects(SOCK_DGRAM) || connects(SOCK_RAW)),
+                 attempt("datagram pair", sends_datagram()),
+                 attempt("limit the parent", limits_parent()),
+                 attempt("signal the parent", ::kill(::getppid(), 0) == 0),
+                 attempt("remove", ::unlink((outside + "/kept").c_str()) == 0),
+                 attempt("internet", ::socket(AF_INET, SOCK_STREAM, 0) >= 0),
+                 attempt("internet 6", ::socket(AF_INET6, SOCK_DGRAM, 0) >= 0),
+                 attempt("local socket", ::socket(AF_UNIX, SOCK_STREAM, 0) >= 0),
+                 attempt("mount", ::mount("none", inside.c_str(), "tmpfs", 0, nullptr) == 0 &&
+                                      ::umount2(inside.c_str(), MNT_DETACH) == 0),
+                 attempt("network settings", is_administrator()),
+                 attempt("read outside", ::open((outside + "/kept").c_str(), O_RDONLY) >= 0)});
 }
 
 void misbehave(const std::string& what, long id) {
@@ -187,6 +303,17 @@ void misbehave(const std::string& what, long id) {
          leave_behind(true);
          sleep_for_ever();
        }},
+      {"end-keeper",
+       [] {
+         leave_behind(true);
+         ::kill(::getppid(), SIGKILL);
+         sleep_for_ever();
+       }},
+      {"forget-environment",
+       [] {
+         leave_program_behind();
+         ::_exit(5);
+       }},
       {"trespass", [&] { send_text(reply(id, ",\"outputs\":[" + trespasses() + "],\"seconds\":0")); }},
       {"exhaust-memory", [] { exhaust_memory(); }},
       {"raise",
@@ -227,7 +354,8 @@ int main() {
     if (what != nullptr && op == stage)
       misbehave(what, id);
     else if (op == "hello")
-      send_text(reply(id, ",\"runtime\":\"fake\",\"version\":\"" + std::to_string(count_extra_descriptors()) + "\""));
+      send_text(reply(id, ",\"restricts\":true,\"runtime\":\"fake\",\"version\":\"" +
+                              std::to_string(count_extra_descriptors()) + "\""));
     else if (op == "run")
       send_text("{\"id\":" + std::to_string(id) + ",\"nonce\":\"" + g_nonce +
                 "\",\"progress\":{\"done\":1,\"total\":2}}\n" + reply(id, ",\"outputs\":[],\"seconds\":0.5"));

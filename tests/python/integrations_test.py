@@ -57,12 +57,12 @@ class LightningTest(InDirectory):
         self.assertEqual(len(kept), 2)
         self.assertEqual(self.seals(), [path.replace(".ckpt", ".seal") for path in kept])
         for seal in self.seals():
-            report = goldseal.verify(seal)
+            report = goldseal.verify(seal, trust_code=True)
             self.assertTrue(report, report)
 
     def test_given_inputs_take_the_place_of_the_modules_own(self):
         self.fit(inputs=torch.rand(5, 3))
-        self.assertTrue(goldseal.verify(self.seals()[0], quick=True))
+        self.assertTrue(goldseal.verify(self.seals()[0], quick=True, trust_code=True))
 
 
 @unittest.skipUnless(has("transformers"), "transformers is not installed")
@@ -92,7 +92,7 @@ class HuggingFaceTest(InDirectory):
                              callbacks=[SealCallback(inputs=self.words, on_error="raise")]).train()
         self.assertEqual(self.seals(), ["./out/checkpoint-2/model.seal", "./out/checkpoint-3/model.seal"])
         for seal in self.seals():
-            report = goldseal.verify(seal)
+            report = goldseal.verify(seal, trust_code=True)
             self.assertTrue(report, report)
 
     def test_tied_weights_of_which_a_file_holds_one_are_sealed_and_verified(self):
@@ -101,7 +101,7 @@ class HuggingFaceTest(InDirectory):
         model = self.gpt()
         model.save_pretrained("gpt")
         self.assertEqual(str(seal_pretrained(model, "gpt", self.words, on_error="raise")), "gpt/model.seal")
-        self.assertTrue(goldseal.verify("gpt/model.seal"))
+        self.assertTrue(goldseal.verify("gpt/model.seal", trust_code=True))
         other = self.gpt()
         with torch.no_grad():
             other.transformer.wte.weight += 1
@@ -125,7 +125,7 @@ class PytestTest(InDirectory):
         model = networks.Net()
         goldseal.save(model.state_dict(), "net.pth", model=model, inputs=torch.rand(1, 3, 8, 8), on_error="raise")
         with open("test_model.py", "w", encoding="utf-8") as file:
-            file.write("def test_sound(goldseal_verify):\n    assert goldseal_verify('net.seal').verdict == 'PASS'\n\n\n"
+            file.write("def test_sound(goldseal_verify):\n    assert goldseal_verify('net.seal', trust_code=True).verdict == 'PASS'\n\n\n"
                        "def test_other(goldseal_verify):\n    goldseal_verify('net.seal', factory='networks:Net?eps=0.1')\n")
         plugin = [] if has_entry_point() else ["-p", "goldseal.pytest_plugin"]
         finished = subprocess.run([sys.executable, "-m", "pytest", "-q", *plugin, "test_model.py"], capture_output=True, text=True,

@@ -50,7 +50,7 @@ class PackageTest(InDirectory):
         self.assertEqual(str(path), "net.seal")
         loaded = torch.load("net.pth")
         self.assertEqual(list(loaded), list(model.state_dict()))
-        report = goldseal.verify("net.seal")
+        report = goldseal.verify("net.seal", trust_code=True)
         self.assertTrue(report, report)
         self.assertIn(("golden.float64", "pass"), [(finding.id, finding.status) for finding in report.findings])
 
@@ -175,10 +175,10 @@ class PackageTest(InDirectory):
     def test_wrappers_are_looked_through(self):
         model = trained()
         self.sealed(torch.nn.DataParallel(model))
-        self.assertTrue(goldseal.verify("net.seal"))
+        self.assertTrue(goldseal.verify("net.seal", trust_code=True))
         if hasattr(torch, "compile"):
             self.sealed(torch.compile(model))
-            self.assertTrue(goldseal.verify("net.seal"))
+            self.assertTrue(goldseal.verify("net.seal", trust_code=True))
 
     @unittest.skipUnless(torch.distributed.is_available(), "this PyTorch has no torch.distributed")
     def test_distributed_data_parallel_is_looked_through_and_other_ranks_seal_nothing(self):
@@ -187,7 +187,7 @@ class PackageTest(InDirectory):
             self.sealed(torch.nn.parallel.DistributedDataParallel(trained()))
         finally:
             torch.distributed.destroy_process_group()
-        self.assertTrue(goldseal.verify("net.seal"))
+        self.assertTrue(goldseal.verify("net.seal", trust_code=True))
         os.environ["RANK"] = "1"
         try:
             self.assertIsNone(self.sealed(seal="other.seal"))
@@ -201,14 +201,14 @@ class PackageTest(InDirectory):
         optimizer.step()
         goldseal.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}, "whole.pt", model=model,
                       inputs=IMAGE, on_error="raise")
-        self.assertTrue(goldseal.verify("whole.seal"))
+        self.assertTrue(goldseal.verify("whole.seal", trust_code=True))
 
     def test_factories_of_each_form_build_the_network_again(self):
         model = trained(width=4)
         for factory in ("networks:Net?width=4", "python:networks:Net?width=4", functools.partial(networks.Net, width=4),
                         (networks.Net, {"width": 4})):
             self.sealed(model, factory=factory)
-            self.assertTrue(goldseal.verify("net.seal", quick=True), factory)
+            self.assertTrue(goldseal.verify("net.seal", quick=True, trust_code=True), factory)
 
     def test_outputs_that_are_no_tensors_are_picked_from(self):
         model = networks.Odd()
@@ -269,7 +269,7 @@ class PackageTest(InDirectory):
 
     def test_a_report_is_true_only_where_everything_holds(self):
         self.sealed()
-        good = goldseal.verify("net.seal")
+        good = goldseal.verify("net.seal", trust_code=True)
         self.assertTrue(good)
         self.assertEqual(good.verdict, "PASS")
         bad = goldseal.verify("net.seal", factory="networks:Net?eps=0.001")
@@ -316,7 +316,7 @@ class PackageTest(InDirectory):
 
     def test_what_is_no_seal_is_an_error_and_no_report(self):
         with self.assertRaises(goldseal.GoldsealError) as raised:
-            goldseal.verify("absent.seal")
+            goldseal.verify("absent.seal", trust_code=True)
         self.assertIn("absent.seal", str(raised.exception))
 
 

@@ -50,7 +50,7 @@ python=(--runtime "python=$PYTHON")
 judged 0 capture net.pth --model python:networks:Net "${python[@]}" --input random:1x3x16x16,seed=1 -o python.seal
 judged 0 capture net.pth --model torchscript:net.pt --input random:1x3x16x16,seed=1 -o script.seal
 
-judged 0 verify python.seal "${python[@]}"
+judged 0 verify python.seal --trust-code "${python[@]}"
 verdict=$(of_the_model)
 [[ $verdict == *"golden.float64 pass"* && $verdict == *"golden.repeat pass"* ]] || fail "$verdict"
 for arguments in "--model torchscript:net.pt --runtime libtorch" "--model torchscript:net.pt ${python[*]}"; do
@@ -62,7 +62,7 @@ judged 0 verify script.seal --model python:networks:Net "${python[@]}"
 [[ $(of_the_model) == "$verdict" ]] || fail "sealed through TorchScript: $(of_the_model)"
 
 if [[ -n ${OTHER_PYTHON:-} ]]; then
-  judged 0 verify python.seal --runtime "python=$OTHER_PYTHON"
+  judged 0 verify python.seal --trust-code --runtime "python=$OTHER_PYTHON"
   [[ $(of_the_model) == "$verdict" ]] || fail "in another PyTorch: $(of_the_model)"
 fi
 
@@ -76,7 +76,7 @@ judged 1 verify python.seal --model torchscript:eps.pt --runtime libtorch
 judged 1 verify script.seal --model 'python:networks:Net?eps=0.001' "${python[@]}"
 [[ $report == *$located* ]] || fail "sealed through TorchScript: $report"
 # A changed weight is found.
-judged 4 verify python.seal --checkpoint flipped.pth "${python[@]}"
+judged 4 verify python.seal --trust-code --checkpoint flipped.pth "${python[@]}"
 [[ $(of_the_model) == *"tensors.file fail"* ]] || fail "$report"
 # A factory that raises fails the check, with the traceback.
 judged 1 verify python.seal --model python:networks:raises "${python[@]}"

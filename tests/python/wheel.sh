@@ -43,4 +43,4 @@ print(report)
 raise SystemExit(report.exit_code)
 PY
 venv/bin/python seal.py || fail "the installed package does not seal and verify"
-"$work/venv/bin/goldseal" verify net.seal -q --runtime "python=$work/venv/bin/python" || fail "the installed command does not verify"
+"$work/venv/bin/goldseal" verify net.seal -q --trust-code --runtime "python=$work/venv/bin/python" || fail "the installed command does not verify"

@@ -5,11 +5,15 @@
 
 namespace goldseal {
 
-/// The present moment in UTC as RFC 3339 writes it, `2026-11-24T06:30:00Z`; SOURCE_DATE_EPOCH, if set, stands in for
-/// it.
+/// The present moment in UTC as RFC 3339 writes it, `2026-11-24T06:30:00Z`. By the machine's clock, whatever a
+/// variable says: waivers end by it.
 [[nodiscard]] std::string utc_now();
 
 /// Its day: `2026-11-24`.
 [[nodiscard]] std::string utc_today();
+
+/// When a seal was made: the present moment, or SOURCE_DATE_EPOCH in its place, so that the same files give the same
+/// seal.
+[[nodiscard]] std::string utc_of_creation();
 
 }  // namespace goldseal

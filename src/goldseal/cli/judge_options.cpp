@@ -20,6 +20,7 @@ void JudgeOptions::fill(JudgeRequest& request) const {
   request.seal = seal;
   if (!checkpoint.empty()) request.checkpoint = checkpoint;
   if (!model.empty()) request.model = parse_model_spec(model);
+  request.trust_code = trust_code;
   request.policy = load_policy(policy);
 }
 

@@ -15,6 +15,7 @@ struct JudgeOptions {
   std::string seal;
   std::string checkpoint;
   std::string model;
+  bool trust_code = false;
   std::string policy = std::string(k_default_policy);
 
   void declare(CLI::App& app);

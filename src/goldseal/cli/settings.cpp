@@ -36,15 +36,19 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"target", Kind::list, true},     Setting{"runtime", Kind::text, true},
                                 Setting{"depth", Kind::text, false},     Setting{"timeout", Kind::number, false},
                                 Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false},
-                                Setting{"embed", Kind::flag, false},     Setting{"device", Kind::text, false}};
+                                Setting{"embed", Kind::flag, false},     Setting{"device", Kind::text, false},
+                                Setting{"trust-code", Kind::flag, false}};
 
 // Variables that goldseal, its Python package or its C++ hook reads, and that stand for no flag.
-constexpr std::array<std::string_view, 5> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",
+constexpr std::array<std::string_view, 6> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_WORKER_RUN", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",
                                                             "GOLDSEAL_COMMAND", "GOLDSEAL_TORCH_DIR"};
 // Variables of the project's own scripts and tests, and the version by which an image or a pipeline pins a tool.
 constexpr std::array<std::string_view, 7> k_foreign_variables{
     "GOLDSEAL_BUILD",        "GOLDSEAL_ROOT",           "GOLDSEAL_OTHER_TORCH", "GOLDSEAL_FAKE_GPU",
     "GOLDSEAL_OTHER_CONFIG", "GOLDSEAL_TEST_DIRECTORY", "GOLDSEAL_VERSION"};
+
+constexpr std::string_view k_trust_table = "trust";
+constexpr std::string_view k_trust_key = "trust-code";
 
 const Setting* find_setting(std::string_view key) {
   const auto* const found = std::ranges::find(k_settings, key, &Setting::key);
@@ -107,6 +111,10 @@ class FileReader {
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
       if (const auto* const inner = node.as_table(); inner != nullptr && verb.empty()) {
+        if (name == k_trust_table) {
+          read_trust(*inner);
+          continue;
+        }
         if (!is_verb(name))
           refuse(node, fmt::format("there is no verb {}", escape_unprintable(name)), meant(name, verb_names()));
         read_table(*inner, name);
@@ -120,6 +128,17 @@ class FileReader {
         refuse(node, fmt::format("{}: {} has no --{}, so that the value would count for nothing", shown, verb, name),
                fmt::format("set {} above [{}], for every verb that has it, or take it out", name, verb));
       m_values.push_back({verb, name, values_of(*setting, node, shown), position(node)});
+    }
+  }
+
+  // [trust] code = true: what --trust-code says, for every verb that has it.
+  void read_trust(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      const auto value = node.value_exact<bool>();
+      if (key.str() != "code" || !value)
+        refuse(node, fmt::format("trust.{}: expected code = true or code = false", escape_unprintable(key.str())),
+               "write `code = true` to run the code that seals name");
+      m_values.push_back({"", std::string(k_trust_key), {*value ? "true" : "false"}, position(node)});
     }
   }
 

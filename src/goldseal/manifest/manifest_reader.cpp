@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/manifest/plausibility.hpp>
 #include <goldseal/manifest/self_digest.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
@@ -257,6 +258,7 @@ Manifest read_manifest(std::string_view text, const std::string& where) {
   auto manifest = reader.read();
   check_self_digest(text, where);
   if (reader.unknown_word()) throw *reader.unknown_word();
+  require_plausible(manifest, where);
   return manifest;
 }
 

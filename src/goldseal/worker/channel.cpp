@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/worker/channel.hpp>
 
+#include <goldseal/base/bounded_json.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/interrupt.hpp>
 #include <goldseal/base/text.hpp>
@@ -63,23 +64,13 @@ std::string line_of(const Json& message) {
   }
 }
 
-bool is_too_deep(std::string_view line) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (quoted) {
-      if (line[i] == '\\')
-        ++i;
-      else if (line[i] == '"')
-        quoted = false;
-      continue;
-    }
-    if (line[i] == '"') quoted = true;
-    if (line[i] == '{' || line[i] == '[') ++depth;
-    if (line[i] == '}' || line[i] == ']') --depth;
-    if (depth > k_max_depth) return true;
+// An object; nothing for any other line.
+Json read_line(const std::string& line) {
+  try {
+    return parse_json(line, "worker", {k_max_line, k_max_depth});
+  } catch (const Error&) {
+    return {};
   }
-  return false;
 }
 
 }  // namespace
@@ -138,7 +129,7 @@ std::string Channel::receive() {
 }
 
 Json Channel::parse(const std::string& line, std::int64_t id) {
-  auto message = is_too_deep(line) ? Json() : Json::parse(line, nullptr, false);
+  auto message = read_line(line);
   if (!message.is_object()) {
     fail(WorkerFailure::Kind::violated,
          fmt::format("sent a line that is not a JSON message: {:.60}", escape_unprintable(line.substr(0, 60))));

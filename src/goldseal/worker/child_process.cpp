@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Boost.Process v2 only launches: it has no process groups, its terminate and its destructor block in waitpid, and its
-// asynchronous wait takes SIGCHLD over. Everything after the launch is poll on a pidfd.
+// asynchronous wait takes SIGCHLD over. Everything after the launch is poll on the keeper's leash.
 #include <goldseal/worker/child_process.hpp>
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/interrupt.hpp>
-#include <goldseal/worker/process_sweep.hpp>
+#include <goldseal/worker/keeper.hpp>
 #include <goldseal/worker/sandbox.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -15,7 +15,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -36,6 +36,12 @@ constexpr std::size_t k_tail_bytes = 64U << 10U;
 // A worker that prints a quarter of a gigabyte is not going to say anything else.
 constexpr std::uint64_t k_flood_bytes = 256U << 20U;
 
+// One that has just said good-bye is about to leave by itself; its own exit code is worth a moment.
+constexpr std::chrono::milliseconds k_grace{50};
+// A killed process that is not gone by then sits in the kernel, and no wait helps.
+constexpr std::chrono::seconds k_reap_limit{5};
+constexpr std::string_view k_run_mark = "GOLDSEAL_WORKER_RUN";
+
 constexpr unsigned k_close_range_cloexec =
     1U << 2U;  // CLOSE_RANGE_CLOEXEC of linux/close_range.h, which older headers lack
 
@@ -45,7 +51,7 @@ struct ChildSetup {
   int out;
   int err;
   int null;
-  pid_t parent;
+  int leash;                       ///< the keeper's end
   const char* const* environment;  ///< ended by a null pointer
   const Sandbox* sandbox;
 
@@ -59,9 +65,7 @@ struct ChildSetup {
 
   template <typename Launcher>
   bp::error_code on_exec_setup(Launcher&, const bp::filesystem::path&, const char* const*&) const {
-    if (::setpgid(0, 0) != 0) return last_error();
-    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return last_error();
-    if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
+    if (split_off_keeper(leash) < 0 || ::setpgid(0, 0) != 0) return last_error();
     if (::dup2(null, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(err, 2) < 0) return last_error();
     // dup2 onto itself would keep close-on-exec.
     if (channel == k_channel_descriptor ? ::fcntl(channel, F_SETFD, 0) != 0
@@ -112,8 +116,12 @@ pid_t launch(const ChildSpec& spec, const ChildSetup& setup) {
   boost::asio::io_context context;
   boost::system::error_code error;
   const bp::filesystem::path executable(spec.executable.string());
-  auto process = bp::posix::default_launcher()(context.get_executor(), error, executable, spec.arguments, setup);
+  bp::posix::default_launcher launcher;
+  auto process = launcher(context.get_executor(), error, executable, spec.arguments, setup);
   if (error) {
+    // The keeper of a program that was never started ends by itself.
+    while (launcher.pid > 0 && ::waitpid(launcher.pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
     throw Error(ErrorKind::worker, spec.executable.string(), fmt::format("cannot be started: {}", error.message()),
                 "check that the file is executable here; `goldseal runtime build --torch DIR` builds a worker for a "
                 "PyTorch installation");
@@ -121,6 +129,21 @@ pid_t launch(const ChildSpec& spec, const ChildSetup& setup) {
   const auto pid = process.id();
   static_cast<void>(process.detach());
   return pid;
+}
+
+// What a model that ended its keeper is found by.
+std::string make_mark() {
+  std::array<unsigned char, 16> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    throw system_error("worker", "draw a random number", errno);
+  std::string mark = fmt::format("{}=", k_run_mark);
+  for (const auto byte : bytes) fmt::format_to(std::back_inserter(mark), "{:02x}", byte);
+  return mark;
+}
+
+Ending to_ending(int status) {
+  if (WIFSIGNALED(status)) return {0, WTERMSIG(status)};
+  return {WEXITSTATUS(status), 0};
 }
 
 int poll_timeout(Deadline deadline) {
@@ -143,19 +166,20 @@ void OutputTail::append(std::string_view bytes) {
 }
 
 ChildProcess::ChildProcess(const ChildSpec& spec) {
-  become_subreaper();
   auto [channel, channel_child] = make_pair(true);
   auto [out, out_child] = make_pair(false);
   auto [err, err_child] = make_pair(false);
+  auto [leash, leash_child] = make_pair(true);
   const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (null.get() < 0) throw system_error("/dev/null", "open the file", errno);
   std::vector<const char*> variables;
   for (const auto& variable : spec.environment) variables.push_back(variable.c_str());
+  m_mark = make_mark();
+  variables.push_back(m_mark.c_str());
   variables.push_back(nullptr);
-  m_pid = launch(spec, {channel_child.get(), out_child.get(), err_child.get(), null.get(), ::getpid(), variables.data(),
-                        spec.sandbox});
-  note_started(m_pid);
-  m_pidfd = static_cast<int>(::syscall(SYS_pidfd_open, m_pid, 0));
+  m_pid = launch(spec, {channel_child.get(), out_child.get(), err_child.get(), null.get(), leash_child.get(),
+                        variables.data(), spec.sandbox});
+  m_leash = leash.release();
   m_channel = channel.release();
   m_out = out.release();
   m_err = err.release();
@@ -173,7 +197,7 @@ ChildProcess::~ChildProcess() {
 }
 
 void ChildProcess::close_all() {
-  for (int* const descriptor : {&m_pidfd, &m_channel, &m_out, &m_err}) {
+  for (int* const descriptor : {&m_leash, &m_channel, &m_out, &m_err}) {
     if (*descriptor >= 0) ::close(std::exchange(*descriptor, -1));
   }
 }
@@ -198,7 +222,7 @@ ChildProcess::Event ChildProcess::wait(Want want, Deadline deadline) {
     std::array<pollfd, 5> polled{{{m_channel, static_cast<short>(want == Want::read ? POLLIN : POLLOUT), 0},
                                   {m_out, POLLIN, 0},
                                   {m_err, POLLIN, 0},
-                                  {m_pidfd, POLLIN, 0},
+                                  {m_leash, POLLIN, 0},
                                   {interrupt_descriptor(), POLLIN, 0}}};
     const int ready = ::poll(polled.data(), polled.size(), poll_timeout(deadline));
     if (ready < 0 && errno != EINTR) throw system_error("worker", "wait for it", errno);
@@ -216,10 +240,16 @@ Ending ChildProcess::stop() {
   if (m_ending) return *m_ending;
   // The end of its channel tells a healthy worker to leave.
   ::close(std::exchange(m_channel, -1));
-  m_ending = m_pid < 0 ? Ending{} : kill_and_reap(m_pid);
+  m_ending = m_pid < 0 ? Ending{} : end_process();
   drain(m_out, m_output);
   drain(m_err, m_errors);
   return *m_ending;
+}
+
+Ending ChildProcess::end_process() {
+  const auto kept = end_kept(m_pid, std::exchange(m_leash, -1), k_grace, k_reap_limit);
+  if (!kept.keeper_told) kill_marked(m_mark);
+  return kept.status ? to_ending(*kept.status) : Ending{0, SIGKILL};
 }
 
 std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& changes) {

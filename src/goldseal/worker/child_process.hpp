@@ -45,9 +45,10 @@ class OutputTail {
   std::uint64_t m_total = 0;
 };
 
-/// A supervised process: its own process group, killed with its parent, its output kept to a tail, a socket for the
+/// A supervised process: its own process group, ended with its parent, its output kept to a tail, a socket for the
 /// protocol and no other descriptor of ours. Passive: it acts only inside `wait`. At the end of the object's life the
-/// process is gone, and so is everything that it started.
+/// process is gone, and so is everything that it started (keeper.hpp), and nothing else: other children of the calling
+/// program, and its signal handlers, are left alone. Its environment gets GOLDSEAL_WORKER_RUN.
 class ChildProcess {
  public:
   /// Starts it. Throws Error{worker} where it cannot be executed.
@@ -67,7 +68,6 @@ class ChildProcess {
   [[nodiscard]] Event wait(Want want, Deadline deadline);
 
   [[nodiscard]] int channel() const { return m_channel; }
-  [[nodiscard]] int pid() const { return m_pid; }
   [[nodiscard]] const OutputTail& output() const { return m_output; }
   [[nodiscard]] const OutputTail& errors() const { return m_errors; }
 
@@ -77,9 +77,11 @@ class ChildProcess {
  private:
   void drain(int& descriptor, OutputTail& tail) const;
   void close_all();
+  Ending end_process();
 
-  int m_pid = -1;
-  int m_pidfd = -1;
+  int m_pid = -1;    // of the keeper
+  int m_leash = -1;  // this side's end: readable when the process has ended
+  std::string m_mark;
   int m_channel = -1;
   int m_out = -1;
   int m_err = -1;

@@ -31,6 +31,7 @@ struct Hello {
   std::string version;  ///< of the PyTorch it loaded
   std::vector<Device> devices;
   std::vector<Builder> builders;  ///< those that goldseal knows
+  bool restricts = false;  ///< it can refuse operators that do more than compute
 };
 
 /// An input that an architecture declares; an unknown size is -1.

@@ -136,6 +136,8 @@ ChildSpec child_spec(const Runtime& runtime, const std::filesystem::path& direct
   // OpenMP's threads spin while they wait. On a machine that is busy with other work (12 processes on 2 cores) that
   // makes a run of YOLOv3 take 3 to 5 times as long. What is computed stays the same.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) changes.emplace_back("OMP_WAIT_POLICY", "passive");
+  // Kernels that CUDA's driver compiles would be run by other programs too, were they kept in the user's own cache.
+  if (sandbox != nullptr) changes.emplace_back("CUDA_CACHE_PATH", (directory / "cuda").string());
   return {runtime.worker, runtime.arguments, environment_with(changes), sandbox};
 }
 
@@ -204,7 +206,8 @@ Worker::Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::opt
     return Hello{.runtime = reply.at("runtime").get<std::string>(),
                  .version = reply.at("version").get<std::string>(),
                  .devices = devices_of(reply),
-                 .builders = builders_of(reply)};
+                 .builders = builders_of(reply),
+                 .restricts = reply.value("restricts", false)};
   });
 }
 
@@ -233,9 +236,16 @@ Environment Worker::environment() {
 }
 
 BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::map<std::string, std::string>& options,
-                           const std::filesystem::path& constants) {
+                           const std::filesystem::path& constants, Trust trust) {
   Json members{{"builder", to_string(builder)}, {"source", source}, {"options", options}};
   if (!constants.empty()) members["constants"] = constants.string();
+  if (trust == Trust::computing) {
+    if (!hello().restricts)
+      throw Error(ErrorKind::unsupported, m_state->name,
+                  "expected a worker that keeps a network from files and processes, found one that was built before",
+                  "build it again: goldseal runtime build --torch DIR");
+    members["restricted"] = true;
+  }
   const auto reply = m_state->channel.request("build", std::move(members));
   return read_reply(m_state->name, "build", [&] {
     BuiltNetwork network;

@@ -35,6 +35,9 @@ struct WorkerFailure {
 /// Whether a worker is kept from the network and from files outside its run (sandbox.hpp).
 enum class Confinement { none, sandbox };
 
+/// What a network may do: whatever its code does, or compute alone.
+enum class Trust { code, computing };
+
 /// A worker at work: each member function is one request of the protocol. They throw Error{worker} where it crashed,
 /// hung, broke the protocol or raised — `failure()` then tells more — and Error{usage, malformed, unsupported} where it
 /// refused with that kind.
@@ -59,9 +62,11 @@ class Worker {
 
   [[nodiscard]] Environment environment();
   /// `constants`: a file as write_placements gives it, of the tensors that the architecture brings; empty for none.
+  /// `trust`: whether somebody vouches for the network. One of nobody's may compute and nothing else: code is refused,
+  /// and so are operators that reach files, other processes or threads (Error{unsupported}).
   [[nodiscard]] BuiltNetwork build(Builder builder, std::string_view source,
                                    const std::map<std::string, std::string>& options,
-                                   const std::filesystem::path& constants = {});
+                                   const std::filesystem::path& constants = {}, Trust trust = Trust::code);
   void load(const Checkpoint& checkpoint, std::span<const Assignment> assignments);
   [[nodiscard]] std::vector<LoadedTensor> digest();
   RunReply run(const RunRequest& request);

@@ -2,7 +2,7 @@
 """Seals PyTorch checkpoints when they are saved, and verifies that a model gives the same answers elsewhere.
 
     goldseal.save(model.state_dict(), "model.pth", model=model, inputs=batch, factory="networks:Net")
-    goldseal.verify("model.seal")
+    goldseal.verify("model.seal", trust_code=True)
 
 The work is the `goldseal` command's: this package hands it the live model, over the protocol that its workers speak, so
 that a seal written here is the same that `goldseal capture` writes. docs/training.md tells more.

@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import sys
+import warnings
 import weakref
 from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 
 from . import command
-from .errors import GoldsealError
+from .errors import GoldsealError, GoldsealWarning
 from .report import Report
 from .worker.channel import Channel
 from .worker.description import described
@@ -162,8 +163,8 @@ def _made_of(network: LiveNetwork, source: str) -> LiveNetwork:
 
 @contextlib.contextmanager
 def preserved(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, no gradient, no autocast inside; afterwards each submodule's mode and every random generator are as
-    they were."""
+    """Evaluation mode, no gradient, no autocast inside; afterwards each submodule's mode and the random generators of
+    Python, numpy and PyTorch (CPU, CUDA, XPU, MPS) are as they were. Generators that a model holds are state_guard's."""
     modes = [(part, part.training) for part in module.modules()]
     states = _random_states()
     threads = torch.get_num_threads()
@@ -202,6 +203,11 @@ def _random_states() -> list[Callable[[], None]]:
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         gpus = torch.cuda.get_rng_state_all()
         restore.append(lambda: torch.cuda.set_rng_state_all(gpus))
+    for name in ("xpu", "mps"):
+        device = getattr(torch, name, None)
+        if device is not None and device.is_available():
+            state = device.get_rng_state()
+            restore.append(lambda device=device, state=state: device.set_rng_state(state))
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         state = numpy.random.get_state()
@@ -214,6 +220,10 @@ def unwrap(model: Any) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise GoldsealError(f"model: expected a torch.nn.Module, found {type(model).__qualname__}")
     return unwrapped(model)
+
+
+def _tell(sentence: str) -> None:
+    warnings.warn(f"goldseal: {sentence}", GoldsealWarning, stacklevel=2)
 
 
 def run_attached(
@@ -233,7 +243,7 @@ def run_attached(
     torch_directory = os.path.dirname(os.path.abspath(torch.__file__))
     runtime = f"attached={theirs.fileno()}:{torch_directory}"
     try:
-        with preserved(network.module), kept(network.module, network.outputs):
+        with preserved(network.module), kept(network.module, network.outputs, tell=_tell):
             return command.run([*arguments, "--runtime", runtime], directory, timeout, [theirs.fileno()], answer)
     finally:
         ours.close()

@@ -262,21 +262,28 @@ def verify(
     policy: Optional[str] = None,
     quick: bool = False,
     runtime: Optional[str] = None,
+    trust_code: bool = False,
     timeout: float = _TIMEOUT,
 ) -> Report:
     """Judges everything about a seal here: files, machine, and the model run on the golden inputs. The report is true only
     where all of it holds.
 
     With `model`, that live module is what is judged, with the weights that it has. Without, the network is built as the
-    seal or `factory` says, in a process of its own: by `runtime`, or what fits the network. Of a seal that names code and
-    embeds its program, the code is run, by this interpreter; `runtime="libtorch"` runs the program. Raises GoldsealError where no
-    verdict can be reached: no such seal, an unknown policy. Of a sharded model every rank calls this, and has the report.
+    seal or `factory` says, in a process of its own: by `runtime`, or what fits the network.
+
+    A seal is data: code that it names (`python:`, `plugin:`, `aoti:`) is not run unless `trust_code` says so, or `factory`
+    names it. Without that word the program that the seal embeds is run in its place; where there is none the verdict is
+    inconclusive. With it, code of Python's is run by this interpreter; `runtime="libtorch"` runs the program.
+
+    Raises GoldsealError where no verdict can be reached: no such seal, an unknown policy. Of a sharded model every rank
+    calls this, and has the report.
     """
     arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout)
     if factory is not None:
         arguments += ["--model", absolute_paths(model_spec(factory, model))]
     if model is None:
-        if runtime is None and factory is None and _names_code(seal):
+        arguments += ["--trust-code"] if trust_code else []
+        if runtime is None and factory is None and trust_code and _names_code(seal):
             runtime = "python"
         arguments += ["--runtime", runtime] if runtime else []
         return command.run(arguments, timeout=timeout + 30)

@@ -2,7 +2,7 @@
 """Hugging Face transformers: every checkpoint of a Trainer is sealed inside its directory.
 
     trainer = Trainer(model, ..., callbacks=[SealCallback(inputs=tokenizer("golden words", return_tensors="pt"))])
-    goldseal.verify("out/checkpoint-500/model.seal")
+    goldseal.verify("out/checkpoint-500/model.seal", trust_code=True)
 
 `Trainer.save_model()` calls no callback: use `seal_pretrained` after it.
 """

@@ -3,6 +3,7 @@
 // LibTorch ships no runtime for such programs that every version has.
 #include "networks/export_operand.hpp"
 #include "networks/export_program.hpp"
+#include "networks/restriction.hpp"
 #include "networks/export_symbols.hpp"
 #include "numerics/operator_watch.hpp"
 #include "protocol/error.hpp"
@@ -78,6 +79,8 @@ struct WouldWrite {
 class ExportNetwork final : public Network {
  public:
   explicit ExportNetwork(const std::string& path) : m_program(read_export_program(path)) {
+    if (RestrictedBuild::in_force())
+      for (const auto& node : m_program.nodes) refuse_operator(node.target);
     for (const auto& state_entry : m_program.state_entries) {
       m_state_entries.push_back(state_entry.entry);
       m_tensors.emplace_back();
@@ -99,6 +102,16 @@ class ExportNetwork final : public Network {
 
  private:
   class Run;
+
+  // `torch.ops.aten.from_file.default`
+  static void refuse_operator(const std::string& target) {
+    constexpr std::string_view k_prefix = "torch.ops.";
+    if (target.substr(0, k_prefix.size()) != k_prefix) return;
+    auto name = target.substr(k_prefix.size());
+    if (const auto dot = name.find('.'); dot != std::string::npos) name.replace(dot, 1, "::");
+    name = name.substr(0, name.find('.'));
+    refuse_operator_of(name);
+  }
 
   static Call bind(const ExportNode& node) {
     Call call{&node, std::nullopt, nullptr, nullptr, {}, {}, {}};

@@ -4,6 +4,7 @@
 // LibTorch checks no shape.
 #include "darknet/files.hpp"
 #include "networks/network.hpp"
+#include "networks/restriction.hpp"
 #include "networks/script_outputs.hpp"
 #include "networks/script_place.hpp"
 #include "numerics/operator_watch.hpp"
@@ -76,6 +77,7 @@ bool has_floating_constants(const torch::jit::Block& block) {
 class TorchScriptNetwork final : public Network {
  public:
   TorchScriptNetwork(const std::string& path, const BuildOptions& options) : m_module(load_archive(path)) {
+    if (RestrictedBuild::in_force()) refuse_operators_in(*m_module._ivalue()->compilation_unit(), path);
     m_module.eval();
     const auto names = names_of_option(options, "non_persistent");
     const std::set<std::string> non_persistent(names.begin(), names.end());

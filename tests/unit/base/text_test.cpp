@@ -44,10 +44,16 @@ TEST_CASE("a slip of the hand finds the word that was meant") {
   CHECK(edit_distance("", "ab") == 2);
 }
 
-TEST_CASE("the time can be fixed for reproducible seals") {
+TEST_CASE("A4: SOURCE_DATE_EPOCH is when a seal was made, and never what day it is") {
+  const auto today = utc_today();
   ::setenv("SOURCE_DATE_EPOCH", "0", 1);
-  CHECK(utc_now() == "1970-01-01T00:00:00Z");
-  CHECK(utc_today() == "1970-01-01");
+  CHECK(utc_of_creation() == "1970-01-01T00:00:00Z");
+  CHECK(utc_today() >= today);
+  CHECK(utc_now().substr(0, 10) >= today);
+  for (const auto* const nonsense : {"", "tomorrow", "-1", "99999999999999999999", "253402300800"}) {
+    ::setenv("SOURCE_DATE_EPOCH", nonsense, 1);
+    CHECK(utc_of_creation().substr(0, 10) >= today);
+  }
   ::unsetenv("SOURCE_DATE_EPOCH");
 }
 

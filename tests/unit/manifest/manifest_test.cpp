@@ -43,7 +43,10 @@ Manifest sample() {
                     {{"output", 1.25e-7, 4.0, 0.1, 1.0, true, false, 8}},
                     false,
                     8,
-                    {1, 2, 3}};
+                    {1, 2, 3},
+                    0,
+                    {},
+                    {}};
   golden.detections = {{{"boxes", "scores"}, {3, 17}, 2, false}};
   manifest.golden = {golden};
   return manifest;
@@ -176,6 +179,49 @@ TEST_CASE("an embedded program in a form of native code is refused: a seal loads
                 std::string(form));
       CHECK(error.where().starts_with("m"));
       CHECK(error.remedy().find("captured anew") != std::string::npos);
+    }
+  }
+}
+
+// Faults, notes: a manifest whose digest was computed anew. Kinds: sizes, counts, noise, names, files.
+TEST_CASE("what no capture writes is refused though the digest fits") {
+  using Change = void (*)(Manifest&);
+  const std::pair<const char*, Change> changes[] = {
+      {"s0", [](Manifest& m) { m.golden[0].noise[0].s0 = -1; }},
+      {"s0", [](Manifest& m) { m.golden[0].noise[0].s0 = std::numeric_limits<double>::infinity(); }},
+      {"a = ", [](Manifest& m) { m.golden[0].noise[0].a = std::numeric_limits<double>::quiet_NaN(); }},
+      {"b = ", [](Manifest& m) { m.golden[0].noise[0].b = -0.5; }},
+      {"linear", [](Manifest& m) { m.golden[0].noise[0].linear = -1; }},
+      {"probes", [](Manifest& m) { m.golden[0].probes = 1'000'000'000; }},
+      {"probes", [](Manifest& m) { m.golden[0].probes = -1; }},
+      {"seeds", [](Manifest& m) { m.golden[0].seeds.assign(5000, 1); }},
+      {"layers", [](Manifest& m) { m.golden[0].layers = -3; }},
+      {"others", [](Manifest& m) { m.golden[0].detections[0].others = -1; }},
+      {"unsettled", [](Manifest& m) { m.golden[0].detections[0].unsettled = {-4}; }},
+      {"shape", [](Manifest& m) { m.model.tensors[0].shape = {1LL << 40, 1LL << 40}; }},
+      {"shape", [](Manifest& m) { m.golden[0].inputs[0].shape = {1LL << 62, 8}; }},
+      {"twice", [](Manifest& m) { m.model.tensors.push_back(m.model.tensors[0]); }},
+      {"twice", [](Manifest& m) { m.golden.push_back(m.golden[0]); }},
+      {"twice", [](Manifest& m) { m.golden[0].outputs.push_back(m.golden[0].outputs[0]); }},
+      {"twice", [](Manifest& m) { m.golden[0].noise.push_back(m.golden[0].noise[0]); }},
+      {"not there", [](Manifest& m) { m.golden[0].noise[0].output = "other"; }},
+      {"not there", [](Manifest& m) { m.model.tensors[1].alias_of = "nobody"; }},
+      {"checkpoint", [](Manifest& m) { m.model.files.clear(); }},
+      {"checkpoint", [](Manifest& m) { m.model.files.push_back(m.model.files[0]); }},
+      {"embedded file", [](Manifest& m) {
+         m.model.files.push_back({FileRole::embedded, "..", 3, sha256("cfg"), std::nullopt});
+       }},
+  };
+  for (const auto& [told, change] : changes) {
+    auto manifest = sample();
+    change(manifest);
+    INFO(told);
+    try {
+      static_cast<void>(read_manifest(write_manifest(manifest), "m"));
+      FAIL("accepted");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::malformed);
+      CHECK(error.message().find(told) != std::string::npos);
     }
   }
 }

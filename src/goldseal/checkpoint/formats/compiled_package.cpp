@@ -9,6 +9,7 @@
 //   name
 #include <goldseal/checkpoint/formats/compiled_package.hpp>
 
+#include <goldseal/base/bounded_json.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/atomic_write.hpp>
@@ -30,6 +31,7 @@ using nlohmann::json;
 constexpr std::string_view k_models = "data/aotinductor/";
 constexpr std::string_view k_default_model = "model";  // LibTorch's loader asks for this one
 constexpr std::uint64_t k_metadata_limit = 1'000'000;
+constexpr int k_metadata_depth = 8;
 constexpr std::string_view k_remedy =
     "compile a package with torch._inductor.aoti_compile_and_package(torch.export.export(model, args))";
 
@@ -87,7 +89,8 @@ void read_metadata(CompiledPackage& package) {
     refuse(package, "expected metadata that say what the package was compiled for, found none",
            "compile the package again, with PyTorch 2.6 or newer");
   package.archive.verify(*entry);
-  const auto metadata = json::parse(as_text(package.archive.stored(*entry)), nullptr, /*allow_exceptions=*/false);
+  const auto metadata = parse_json(as_text(package.archive.stored(*entry)), at_byte(package.path, entry->begin),
+                                   {k_metadata_limit, k_metadata_depth});
   if (!metadata.is_object()) {
     throw Error(ErrorKind::malformed, at_byte(package.path, entry->begin), "the metadata must be a JSON object",
                 "take the file from its source again");

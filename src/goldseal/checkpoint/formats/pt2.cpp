@@ -7,6 +7,7 @@
 //   data/weights/weight_N                       one storage each
 //   data/constants/NAME_constants_config.json   the same for tensors that no state dict saves
 //   data/constants/tensor_N
+#include <goldseal/base/bounded_json.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
@@ -30,6 +31,10 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t k_config_limit = 100'000'000;
+constexpr JsonLimits k_config_limits{k_config_limit, 16};  // it needs six levels
+constexpr JsonLimits k_metadata_limits{1'000'000, 8};
+// Arguments of operators nest; torch/_export/serde writes fewer than twenty levels.
+constexpr JsonLimits k_program_limits{std::size_t{1} << 30U, 64};
 
 /// torch/_export/serde/schema.py, ScalarType.
 std::optional<DType> scalar_type(std::int64_t number) {
@@ -82,9 +87,9 @@ class Pt2Reader {
     for_each_weight("data/weights", "_weights_config.json", [&](const std::string& name, const json& entry) {
       const auto& meta = entry.at("tensor_meta");
       if (meta.is_null()) return;
-      places.emplace(name,
-                     json{entry.at("path_name"), meta.at("storage_offset"), meta.at("sizes"), meta.at("strides")}.dump(
-                         -1, ' ', false, json::error_handler_t::replace));
+      places.emplace(name, fmt::format("{} {} {} {}", entry.at("path_name").get_ref<const std::string&>(),
+                                       integer(meta.at("storage_offset")), format_shape(integers(meta.at("sizes"))),
+                                       format_shape(integers(meta.at("strides")))));
     });
     return places;
   }
@@ -99,7 +104,10 @@ class Pt2Reader {
                   fmt::format("expected one exported program, found {}", names.size()),
                   "save one program with torch.export.save");
     }
-    return std::string(as_text(m_records.small(names.front())));
+    const auto text = as_text(m_records.small(names.front()));
+    check_json(text, fmt::format("{}, record {}", m_records.path(), escape_unprintable(names.front())),
+               k_program_limits);
+    return std::string(text);
   }
 
  private:
@@ -147,7 +155,7 @@ class Pt2Reader {
   std::string compiled_for() const {
     for (const auto& entry : m_records.archive().entries) {
       if (!entry.name.ends_with("_metadata.json") || entry.deflated || entry.size > k_config_limit) continue;
-      const auto device = json::parse(as_text(m_records.archive().stored(entry)), nullptr, false);
+      const auto device = parse_json(as_text(m_records.archive().stored(entry)), m_records.path(), k_metadata_limits);
       if (!device.is_object() || !device.contains("AOTI_DEVICE_KEY")) continue;
       auto text = escape_unprintable(text_of(device, "AOTI_DEVICE_KEY"));
       const auto capability = text_of(device, "AOTI_COMPUTE_CAPABILITY");
@@ -169,7 +177,7 @@ class Pt2Reader {
       m_records.fail(0, fmt::format("{} is larger than {}", name, format_bytes(k_config_limit)));
     m_where = fmt::format("{}, record {}", m_records.path(), escape_unprintable(name));
     try {
-      const auto config = json::parse(text);
+      const auto config = parse_json(text, m_where, k_config_limits);
       for (const auto& [key, entry] : config.at("config").items()) take(key, entry);
     } catch (const json::exception& error) {
       throw Error(ErrorKind::malformed, m_where, escape_unprintable(error.what()),

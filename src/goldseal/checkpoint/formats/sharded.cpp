@@ -30,6 +30,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t k_index_limit = 256ULL << 20;
+constexpr int k_index_depth = 16;  // `metadata` may hold more than a size
 constexpr std::size_t k_shard_limit = 10'000;
 
 using WeightMap = std::unordered_map<std::string, std::string>;
@@ -66,6 +67,7 @@ class ShardedReader {
       std::set<std::string> seen;
       std::set<std::string> sections;
       const auto unique = [&](int depth, json::parse_event_t event, const json& value) {
+        if (depth > k_index_depth) fail(fmt::format("expected an index nested at most {} deep, found more", k_index_depth));
         if (event == json::parse_event_t::key && depth <= 2 &&
             !(depth == 1 ? sections : seen).insert(value.get<std::string>()).second) {
           refuse_twice(value.get<std::string>(), depth == 1);

@@ -17,10 +17,6 @@ namespace goldseal::pickle {
 namespace {
 
 constexpr std::size_t k_rank_limit = 64;  // TensorImpl's, and numpy's
-// Views may overlap, and an expanded one repeats its elements, but a file whose tensors unfold to far more than it
-// holds is a bomb.
-constexpr std::uint64_t k_unfold_factor = 64;
-constexpr std::uint64_t k_unfold_allowance = 1ULL << 30;
 
 }  // namespace
 
@@ -88,20 +84,25 @@ std::optional<Tensor> TensorRebuilder::read_tensor(const Global& callee, Id argu
       return read_strided(tuple(arguments, 4, 4), false);
     case Role::rebuild_tensor_v2: {
       const auto parts = tuple(arguments, 6, 7);
+      check_gradient(parts[4]);
       check_hooks(parts[5]);
       if (has_lazy_bits(parts, 6)) return std::nullopt;
       return read_strided(parts, false);
     }
     case Role::rebuild_tensor_v3: {
       const auto parts = tuple(arguments, 7, 8);
+      check_gradient(parts[4]);
       check_hooks(parts[5]);
       if (has_lazy_bits(parts, 7)) return std::nullopt;
       return read_strided(parts, true);
     }
     case Role::rebuild_qtensor: {
       const auto parts = tuple(arguments, 7, 7);
+      check_gradient(parts[5]);
       check_hooks(parts[6]);
-      return read_strided(parts, false);
+      auto tensor = read_strided(parts, false);
+      check_quantizer(parts[4], tensor);
+      return tensor;
     }
     case Role::rebuild_parameter:
     case Role::rebuild_parameter_with_state:
@@ -123,6 +124,7 @@ std::optional<Tensor> TensorRebuilder::read_tensor(const Global& callee, Id argu
 }
 
 std::optional<Tensor> TensorRebuilder::read_parameter(std::span<const Id> arguments, int depth) {
+  check_gradient(arguments[1]);
   check_hooks(arguments[2]);
   if (!is_tensor(m_document, arguments[0])) fail("expected a tensor in the parameter, found another value");
   const auto inner = arguments[0];
@@ -150,6 +152,19 @@ std::optional<Tensor> TensorRebuilder::read_from_type(std::span<const Id> argume
   const auto* const type = m_document.global(arguments[1]).known;
   if (type == nullptr || type->role != Role::tensor_class) fail("expected a tensor class, found another class");
   return read_tensor(m_document.global(arguments[0]), arguments[2], depth + 1);
+}
+
+void TensorRebuilder::check_gradient(Id id) const {
+  if (m_document.kind(id) != Kind::boolean) fail("expected True or False for requires_grad, found another value");
+}
+
+// (torch.per_tensor_affine, scale, zero_point) or (torch.per_channel_affine, scales, zero_points, axis)
+void TensorRebuilder::check_quantizer(Id id, const Tensor& tensor) const {
+  const auto parts = tuple(id, 3, 4);
+  if (parts.size() == 3) return;
+  const auto axis = m_document.kind(parts[3]) == Kind::integer ? m_document.integer(parts[3]) : -1;
+  if (axis < 0 || static_cast<std::size_t>(axis) >= tensor.shape.size())
+    fail(fmt::format("expected a quantization axis of 0 to {}, found another", tensor.shape.size() - 1));
 }
 
 void TensorRebuilder::check_hooks(Id id) const {

@@ -20,6 +20,11 @@
 
 namespace goldseal::pickle {
 
+/// Views may overlap, and an expanded one repeats its elements, but a file whose tensors unfold to far more than it
+/// holds is a bomb.
+inline constexpr std::uint64_t k_unfold_factor = 64;
+inline constexpr std::uint64_t k_unfold_allowance = 1ULL << 30;
+
 /// Makes tensors of the calls that a pickle would rebuild them with, over storages of a checkpoint's files.
 class TensorRebuilder {
  public:
@@ -47,6 +52,8 @@ class TensorRebuilder {
   std::optional<Tensor> read_parameter(std::span<const Id> arguments, int depth);
   std::optional<Tensor> read_device_tensor(std::span<const Id> arguments, int depth);
   std::optional<Tensor> read_from_type(std::span<const Id> arguments, int depth);
+  void check_gradient(Id id) const;
+  void check_quantizer(Id id, const Tensor& tensor) const;
   void check_hooks(Id id) const;
   bool has_lazy_bits(std::span<const Id> arguments, std::size_t at) const;
   void check_extent(const Tensor& tensor, const StorageRow& storage);

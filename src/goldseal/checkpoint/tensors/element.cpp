@@ -66,21 +66,25 @@ double decode(std::uint32_t bits, const Format& format) {
   return negative ? -value : value;
 }
 
-/// Rounds once, from double to the format: to nearest, ties to even, beyond the largest value to infinity.
+/// Rounds once, from double to the format: to nearest, ties to even, beyond the largest value to infinity where it has
+/// one.
 std::uint32_t encode(double value, const Format& format) {
   const auto sign = static_cast<std::uint32_t>(std::signbit(value)) << (format.mantissa_bits + format.exponent_bits);
-  const auto infinity = ((1U << format.exponent_bits) - 1) << format.mantissa_bits;
-  if (std::isnan(value)) return sign | infinity | (1U << (format.mantissa_bits - 1));
+  const auto top = ((1U << format.exponent_bits) - 1) << format.mantissa_bits;
+  const auto all_ones = (1U << (format.exponent_bits + format.mantissa_bits)) - 1;
+  // The greatest value stands where infinity would, or just below NaN where there is no infinity.
+  const auto greatest = format.finite_only ? all_ones - 1 : top;
+  if (std::isnan(value)) return sign | (format.finite_only ? all_ones : top | (1U << (format.mantissa_bits - 1)));
   const double magnitude = std::fabs(value);
   if (magnitude == 0) return sign;
-  if (std::isinf(magnitude)) return sign | infinity;
+  if (std::isinf(magnitude)) return sign | greatest;
   const int exponent = std::max(std::ilogb(magnitude), 1 - format.bias);
   // In units of the last place; nearbyint rounds ties to even in the default mode.
   const auto units = static_cast<std::uint64_t>(std::nearbyint(std::ldexp(magnitude, format.mantissa_bits - exponent)));
   // A subnormal has exponent field 0 and no hidden bit; a carry out of the mantissa moves into the exponent by itself.
   const auto base = static_cast<std::uint64_t>(exponent + format.bias - 1) << format.mantissa_bits;
   const auto bits = base + units;
-  return sign | static_cast<std::uint32_t>(std::min<std::uint64_t>(bits, infinity));
+  return sign | static_cast<std::uint32_t>(std::min<std::uint64_t>(bits, greatest));
 }
 
 template <class T>

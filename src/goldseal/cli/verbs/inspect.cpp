@@ -25,7 +25,10 @@ Inspection inspect(const Options& options) {
   auto checkpoint = open_checkpoint(options.checkpoint, open);
   auto summary = summarize(checkpoint);
   Inspection inspection{std::move(checkpoint), std::move(summary), std::nullopt, options.depth};
-  if (options.values) inspection.non_finite = find_non_finite(inspection.checkpoint);
+  if (options.values) {
+    verify_records(inspection.checkpoint);
+    inspection.non_finite = find_non_finite(inspection.checkpoint);
+  }
   return inspection;
 }
 
@@ -37,7 +40,7 @@ Action add_inspect(CLI::App& app, const CommonOptions& common) {
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
   app.add_option("--model", options->model, "Of Darknet's .weights: the network, whose names and shapes they have")
       ->type_name("darknet:FILE.cfg");
-  app.add_flag("--values", options->values, "Read every value and name the tensors that hold NaN or infinity");
+  app.add_flag("--values", options->values, "Read every byte: hold it against the file's own checksums, and name the tensors that hold NaN or infinity");
   app.add_option("--module-depth", options->depth, "Levels of the tree of modules that are shown; 0 for none")
       ->capture_default_str();
   return [options, &common] {

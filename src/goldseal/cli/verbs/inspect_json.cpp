@@ -126,6 +126,7 @@ std::string inspection_json(const Inspection& inspection) {
                 {"notes", note_rows(checkpoint.notes)},
                 {"advice", note_rows(summary.advice)},
                 {"modules", module_tree(summary.root)},
+                {"contents_read", non_finite.has_value()},
                 {"tensors", tensor_rows(checkpoint)}};
   if (non_finite) {
     auto rows = json::array();

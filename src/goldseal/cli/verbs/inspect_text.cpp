@@ -123,6 +123,13 @@ void add_values(std::string& text, const std::vector<NonFinite>& rows) {
   }
 }
 
+// Whoever sees every tensor listed takes the file for whole.
+std::string_view contents(const Inspection& inspection) {
+  if (!inspection.non_finite) return "not read; --values reads them";
+  return inspection.checkpoint.records.empty() ? "read; this format has no checksums of its own"
+                                               : "read, and as the file's own checksums say";
+}
+
 void add_notes(std::string& text, std::string_view label, const std::vector<Note>& notes) {
   for (const auto& note : notes)
     text += fmt::format("{}: {} ({})\n", label, escape_unprintable(note.message), note.rule);
@@ -150,6 +157,7 @@ std::string inspection_text(const Inspection& inspection) {
   add_tied(text, summary);
   add_packed(text, summary);
   add_classes(text, checkpoint);
+  line(text, "contents", contents(inspection));
   if (non_finite) add_values(text, *non_finite);
   add_notes(text, "note", checkpoint.notes);
   add_notes(text, "advice", summary.advice);

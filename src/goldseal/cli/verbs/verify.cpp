@@ -4,6 +4,7 @@
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/run_options.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/shared/code_trust.hpp>
 
 #include <fmt/format.h>
 
@@ -49,25 +50,47 @@ RunRequest settings_of(const std::vector<std::string>& settings) {
   return request;
 }
 
-// Of a seal that embeds the program of a network's code, Python runs the code and LibTorch the program, which is also
-// what runs where no runtime is named, if this machine has one that can.
+// A seal that nobody vouches for is data: its program is interpreted, and the code that it names is left alone.
+void settle_untrusted(const std::string& spec, const ModelRecord& sealed, VerifyRequest& request) {
+  if (!sealed.embedded && is_code(sealed.builder)) return;  // nothing will run
+  const auto form = sealed.embedded ? sealed.embedded->builder : sealed.builder;
+  try {
+    request.runtime = find_runtime(spec, form);
+  } catch (const Error& error) {
+    if (!sealed.embedded) throw;
+    throw Error(error.kind(), error.where(), error.message(),
+                fmt::format("{}; or run {}:{} of this machine in place of the embedded program: `--runtime python "
+                            "--trust-code`",
+                            error.remedy(), to_string(sealed.builder), sealed.source));
+  }
+  if (request.runtime.kind == RuntimeKind::python && !request.runtime.channel && form == Builder::exported)
+    throw Error(ErrorKind::usage, "--runtime",
+                fmt::format("expected LibTorch for the program that the seal embeds, found Python, which would run "
+                            "{}:{} of this machine",
+                            to_string(sealed.builder), sealed.source),
+                "say so with --trust-code, or leave --runtime out");
+}
+
+// Of a seal that embeds the program of a network's code, Python runs the code where it is trusted and LibTorch the
+// program, which is also what runs where no runtime is named, if this machine has one that can.
 void settle_runtime(const Options& options, VerifyRequest& request) {
   const auto& spec = options.run.runtime;
-  if (!spec.empty() || request.model) {
-    request.runtime = request.model ? find_runtime(spec, request.model->builder) : find_runtime(spec);
+  if (request.model) {
+    request.runtime = find_runtime(spec, request.model->builder);
     request.code = request.runtime.kind == RuntimeKind::python;
     return;
   }
   const auto sealed = load_manifest(request.seal).model;
-  request.code = sealed.embedded && !can_build(sealed.embedded->builder);
-  try {
-    request.runtime = find_runtime(spec, sealed.embedded && !request.code ? sealed.embedded->builder : sealed.builder);
-  } catch (const Error& error) {
-    if (!sealed.embedded || sealed.builder != Builder::python) throw;
-    throw Error(error.kind(), error.where(), error.message(),
-                fmt::format("{}; or run {}:{} of this machine in place of the embedded program: `--runtime python`",
-                            error.remedy(), to_string(sealed.builder), sealed.source));
+  const bool attached = spec.starts_with("attached");
+  if (!request.trust_code && !attached) return settle_untrusted(spec, sealed, request);
+  if (!spec.empty()) {
+    request.runtime = find_runtime(spec);
+    request.code = request.runtime.kind == RuntimeKind::python;
+    return;
   }
+  request.code = sealed.embedded && !can_build(sealed.embedded->builder);
+  request.runtime =
+      find_runtime(spec, sealed.embedded && !request.code ? sealed.embedded->builder : sealed.builder);
 }
 
 std::vector<std::filesystem::path> inputs_of(const Options& options, const CommonOptions& common) {
@@ -110,6 +133,9 @@ Action add_verify(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   options->judge.declare(app);
   options->run.declare(app);
+  app.add_flag("--trust-code", options->judge.trust_code,
+               "Run the code that the seal names (python:, plugin:, aoti:), and any operator of its program; --model "
+               "says the same of the code that it names");
   app.add_option("--depth", options->depth,
                  "quick: digests and one native run; full: also the float64 run and a repetition")
       ->check(one_of("--depth", {"quick", "full"}))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/environment/probe/guarded_probe.hpp>
 
+#include <goldseal/base/bounded_json.hpp>
+#include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 
 #include <fcntl.h>
@@ -28,6 +30,7 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr std::size_t k_most_received = 4U << 20U;
+constexpr int k_most_nested = 4;
 constexpr std::string_view k_error_name = "error";
 
 Json to_json(const FactValue& value) {
@@ -77,12 +80,20 @@ int keep_only(int pipe) {
   ::_exit(0);
 }
 
+Json read_message(std::string_view line) {
+  try {
+    return parse_json(line, "probe", {k_most_received, k_most_nested});
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 // Hands on every whole message of a child; returns the error that it reported, if any.
 std::string pass_on(std::string_view received, const FactSink& fact) {
   std::string problem;
   for (const auto line : split(received, '\n')) {
-    const auto message = Json::parse(line, nullptr, false);
-    if (message.is_discarded() || !message.is_object()) continue;  // cut off by the child's end
+    const auto message = read_message(line);
+    if (!message.is_object()) continue;  // cut off by the child's end
     if (message.contains(k_error_name)) {
       problem = message.at(k_error_name).get<std::string>();
     } else {

@@ -2,6 +2,7 @@
 #include <goldseal/golden/images/jpeg.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/golden/images/picture_limits.hpp>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,11 @@ namespace goldseal::golden {
 namespace {
 
 constexpr unsigned k_largest_side = 32768;
+// A block of 8 x 8 samples takes a bit at least where it is coded by Huffman's method; a colour's block covers at most
+// 4 x 4 times as many pixels. Arithmetic coding can go below that, for pictures of one colour.
+constexpr std::uint64_t k_most_pixels_a_byte = std::uint64_t{8} * 64 * 16;
+// Each pass of a progressive picture goes over all of it; cameras and libraries write about ten.
+constexpr int k_most_scans = 100;
 
 // libjpeg ends an error by longjmp, so everything with a destructor lives in the frame above the one with setjmp.
 struct Failure {
@@ -39,6 +45,7 @@ void on_message(j_common_ptr info, int level) {
 struct Decoder {
   jpeg_decompress_struct info{};
   Failure failure;
+  jpeg_progress_mgr progress{};
   Decoder() = default;
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
@@ -53,8 +60,18 @@ bool read_header(Decoder& decoder, std::span<const std::byte> bytes) {
   return true;
 }
 
+void on_progress(j_common_ptr info) {
+  const auto* const decoder = reinterpret_cast<jpeg_decompress_struct*>(info);
+  if (decoder->input_scan_number <= k_most_scans) return;
+  auto* const failure = reinterpret_cast<Failure*>(info->err);
+  std::snprintf(failure->message.data(), failure->message.size(), "more than %d scans", k_most_scans);
+  std::longjmp(failure->back, 1);
+}
+
 bool read_pixels(Decoder& decoder, Picture& picture) {
   if (setjmp(decoder.failure.back) != 0) return false;
+  decoder.progress.progress_monitor = on_progress;
+  decoder.info.progress = &decoder.progress;
   decoder.info.out_color_space = JCS_RGB;
   decoder.info.dct_method = JDCT_ISLOW;
   jpeg_start_decompress(&decoder.info);
@@ -91,6 +108,9 @@ Picture decode_jpeg(const std::string& file, std::span<const std::byte> bytes) {
   if (decoder.info.image_width > k_largest_side || decoder.info.image_height > k_largest_side) {
     throw Error(ErrorKind::malformed, file, fmt::format("expected at most {} pixels a side", k_largest_side), "");
   }
+  require_picture_fits(
+      file, decoder.info.image_width, decoder.info.image_height,
+      std::uint64_t{decoder.info.image_width} * decoder.info.image_height / k_most_pixels_a_byte, bytes.size());
   Picture picture{decoder.info.image_width, decoder.info.image_height, {}};
   picture.pixels.resize(std::size_t{3} * picture.width * picture.height);
   if (!read_pixels(decoder, picture)) throw damaged();

@@ -2,6 +2,7 @@
 #include <goldseal/golden/images/png.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/golden/images/picture_limits.hpp>
 
 #include <fmt/format.h>
 #include <png.h>
@@ -24,9 +25,14 @@ struct Source {
   std::string message;
 };
 
+// Deflate makes at most 1032 bytes of one (zlib's technical notes); a row of an interlaced picture begins anew with
+// every pass, which adds bytes and takes none away.
+constexpr std::uint64_t k_most_inflated = 1032;
+
 struct Decoder {
   png_structp png = nullptr;
   png_infop info = nullptr;
+  std::size_t stored_row = 0;  ///< bytes of a row as the file has it
   Decoder() = default;
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
@@ -49,6 +55,7 @@ void on_read(png_structp png, png_bytep out, std::size_t count) {
 bool read_header(Decoder& decoder, Picture& picture) {
   if (setjmp(png_jmpbuf(decoder.png)) != 0) return false;
   png_read_info(decoder.png, decoder.info);
+  decoder.stored_row = png_get_rowbytes(decoder.png, decoder.info);
   png_set_strip_16(decoder.png);
   png_set_palette_to_rgb(decoder.png);
   png_set_expand_gray_1_2_4_to_8(decoder.png);
@@ -93,6 +100,8 @@ Picture decode_png(const std::string& file, std::span<const std::byte> bytes) {
   png_set_user_limits(decoder.png, k_largest_side, k_largest_side);
   Picture picture;
   if (!read_header(decoder, picture)) throw fail();
+  require_picture_fits(file, picture.width, picture.height,
+                       std::uint64_t{decoder.stored_row} * picture.height / k_most_inflated, bytes.size());
   picture.pixels.resize(std::size_t{3} * picture.width * picture.height);
   std::vector<png_bytep> rows(picture.height);
   for (std::size_t y = 0; y < rows.size(); ++y) rows[y] = &picture.pixels[std::size_t{3} * picture.width * y];

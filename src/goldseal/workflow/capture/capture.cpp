@@ -113,7 +113,7 @@ class Capture {
   // The worker's part; true where everything is fit to be sealed.
   bool drive(Worker& worker, std::future<Digests>& digests) {
     if (m_request.device && !settle_device(worker)) return false;
-    auto network = build_network(worker, m_model);
+    auto network = build_network(worker, m_model, m_request.model || m_request.runtime.channel ? Trust::code : Trust::computing);
     m_sources = network.sources;
     add_compiled_in(m_checkpoint, network);
     m_stopwatch.lap("build");
@@ -402,7 +402,7 @@ class Capture {
   void write() {
     const auto bytes = golden::write_golden(m_golden, weight_fingerprints(m_checkpoint, m_match));
     m_manifest.golden_sha256 = sha256(bytes);
-    m_manifest.created = utc_now();
+    m_manifest.created = utc_of_creation();
     m_manifest.goldseal = k_version;
     const auto manifest = write_manifest(m_manifest);
     m_directory.write(k_golden_name, bytes);

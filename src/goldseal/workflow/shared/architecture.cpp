@@ -6,8 +6,10 @@
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/formats/compiled_package.hpp>
 #include <goldseal/checkpoint/formats/export_archive.hpp>
+#include <goldseal/checkpoint/formats/torchscript_code.hpp>
 #include <goldseal/environment/libraries/elf.hpp>
 #include <goldseal/environment/probe/probe.hpp>
+#include <goldseal/workflow/shared/code_trust.hpp>
 #include <goldseal/workflow/shared/compiled_fit.hpp>
 
 #include <fmt/format.h>
@@ -35,7 +37,7 @@ void tell_ties(std::vector<Key>& state_entries, const std::map<std::string, std:
   }
 }
 
-BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
+BuiltNetwork build_exported(Worker& worker, const ModelSpec& model, Trust trust) {
   const auto archive = read_export_archive(model.source);
   const auto program = worker.run_directory() / "program.json";
   const auto constants = worker.run_directory() / "constants.json";
@@ -44,7 +46,7 @@ BuiltNetwork build_exported(Worker& worker, const ModelSpec& model) {
     assignments.push_back({i, archive.constants.tensors[i].name});
   write_file_atomically(program, archive.program);
   write_file_atomically(constants, write_placements(archive.constants, assignments));
-  auto built = worker.build(model.builder, program.string(), model.options, constants);
+  auto built = worker.build(model.builder, program.string(), model.options, constants, trust);
   tell_ties(built.state_entries, archive.places);
   return built;
 }
@@ -106,8 +108,16 @@ void require_program(const Worker& worker, const std::string& name) {
 
 }  // namespace
 
-BuiltNetwork build_network(Worker& worker, const ModelSpec& model) {
-  if (model.builder == Builder::exported) return build_exported(worker, model);
+BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust) {
+  if (trust == Trust::computing && is_code(model.builder))
+    throw Error(ErrorKind::usage, "--model",
+                fmt::format("expected a network to interpret, found {}", traits(model.builder).detail),
+                "say that it may run: --trust-code");
+  if (model.builder == Builder::exported) return build_exported(worker, model, trust);
+  if (model.builder == Builder::torchscript && trust == Trust::computing) {
+    refuse_code_at_load(model.source);
+    return worker.build(model.builder, std::filesystem::absolute(model.source).string(), model.options, {}, trust);
+  }
   if (model.builder == Builder::aoti) return build_compiled(worker, model);
   if (model.builder == Builder::program) require_program(worker, model.source);
   if (model.builder == Builder::plugin) require_plugin_for(worker.hello().version, model.source);

@@ -10,8 +10,10 @@
 namespace goldseal {
 
 /// Has the worker build the network. What the worker cannot read itself (the program in a torch.export archive) is
-/// read here and put into its run directory. Throws as Worker::build does, and as the archive's reader does.
-[[nodiscard]] BuiltNetwork build_network(Worker& worker, const ModelSpec& model);
+/// read here and put into its run directory. `trust`: whether somebody vouches for the network (worker.hpp); one of
+/// nobody's must not be code, and an archive is looked at before the worker loads it. Throws as Worker::build does, and
+/// as the archive's reader does.
+[[nodiscard]] BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust = Trust::code);
 
 /// The form of a checkpoint that carries its own code, with the file itself as the source. Throws Error{usage} for one
 /// that carries none, with what to give.

@@ -2,6 +2,7 @@
 #include <goldseal/workflow/shared/saved_results.hpp>
 
 #include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/bounded_json.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/staging.hpp>
@@ -24,6 +25,7 @@ constexpr std::string_view k_run = "run.json";
 constexpr std::string_view k_environment = "environment.toml";
 constexpr std::string_view k_outputs = "outputs.safetensors";
 constexpr std::uint64_t k_largest_text = 64U << 20U;
+constexpr int k_run_depth = 16;  // it has five levels
 
 // The runs of a case, each with its part of a tensor's name in outputs.safetensors.
 constexpr std::array k_runs{
@@ -175,7 +177,8 @@ SavedResults load_results(const std::filesystem::path& directory) {
                 "save them with goldseal verify SEAL --save-results DIR");
   }
   try {
-    const auto run = Json::parse(read_text_file(path, k_largest_text));
+    const auto run = parse_json(read_text_file(path, k_largest_text), path.string(), {k_largest_text, k_run_depth},
+                                "save them again with goldseal verify SEAL --save-results DIR");
     auto results = read_run(run);
     const auto environment = directory / k_environment;
     results.environment = read_environment(read_text_file(environment, k_largest_text), environment.string());

@@ -7,6 +7,7 @@
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/workflow/description/description.hpp>
+#include <goldseal/workflow/shared/code_trust.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/weight_evidence.hpp>
@@ -128,6 +129,7 @@ FileExamination::FileExamination(const JudgeRequest& request, const OpenSeal& se
       m_observed(observed),
       m_model(model_of(request, observed.sealed)),
       m_from_seal(embedded_to_build(request, observed.sealed) != nullptr) {
+  require_outside_seal(m_model, request.seal, request.model ? ErrorKind::usage : ErrorKind::malformed);
   observed.files.golden_sha256 = seal.golden_digest();
   if (auto embedded = observe_embedded(seal))
     m_observed.files.found.push_back(std::move(*embedded));

@@ -140,7 +140,7 @@ class ModelRun {
   }
 
   void drive(Worker& worker) {
-    auto network = build_network(worker, m_files.model());
+    auto network = build_network(worker, m_files.model(), m_request.vouches_for_code() ? Trust::code : Trust::computing);
     m_observed.serving.training = network.training;
     note_network(std::move(network));
     m_stopwatch.lap("build");

@@ -9,6 +9,7 @@
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/worker/device_request.hpp>
+#include <goldseal/workflow/shared/code_trust.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
 #include <goldseal/workflow/shared/open_seal.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
@@ -102,7 +103,7 @@ void state_run(const VerifyRequest& request, const FileExamination& files, const
                               "--runtime libtorch, goldseal runtime build");
   if (files.builds_from_seal() && observed.sealed.model.embedded)
     report.facts.emplace_back("code",
-                              fmt::format("{}:{} of this machine was not run; --runtime python runs it",
+                              fmt::format("{}:{} of this machine was not run; --runtime python --trust-code runs it",
                                           to_string(observed.sealed.model.builder), observed.sealed.model.source));
 }
 
@@ -113,6 +114,13 @@ namespace {
 std::string serving_device(const VerifyRequest& request) {
   if (!request.device) return request.policy.device;
   return std::string(request.device->kind == DeviceRequest::Kind::cpu ? k_serves_on_cpu : k_serves_on_cuda);
+}
+
+// Code of the seal that nobody said may run; empty where none would.
+std::string untold_code(const VerifyRequest& request, const FileExamination& files) {
+  const auto& model = files.model();
+  if (request.vouches_for_code() || files.builds_from_seal() || !is_code(model.builder)) return {};
+  return fmt::format("{}:{}", to_string(model.builder), model.source);
 }
 
 }  // namespace
@@ -139,9 +147,10 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   stopwatch.lap("read");
   // A seal or file that is damaged, or keys that do not match, are a verdict already; the model would only blur it.
   if (observed.serving.missing_path.empty() && files.checkpoint() && files.keys_match() && golden_is_whole(observed) && embedded_is_whole(observed)) {
+    if (!request.results) observed.run.untold_code = untold_code(request, files);
     if (request.results) {
       judge_again(*request.results, request, files, observed, evidence, progress, stopwatch);
-    } else {
+    } else if (observed.run.untold_code.empty()) {
       run_model(request, files, observed, evidence, progress, stopwatch);
     }
   }
@@ -149,7 +158,9 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   stopwatch.lap("digest the file");
   auto report = make_report("verify", request, observed, target_of(observed),
                             request.results ? JudgedBy::results : JudgedBy::run, std::move(evidence));
-  report.facts.emplace_back("runtime", observed.run.worker ? observed.run.worker->runtime : request.runtime.describe());
+  if (observed.run.untold_code.empty())
+    report.facts.emplace_back("runtime",
+                              observed.run.worker ? observed.run.worker->runtime : request.runtime.describe());
   if (observed.run.worker && !request.results) state_run(request, files, observed, report);
   report.stages = stopwatch.stages();
   return report;

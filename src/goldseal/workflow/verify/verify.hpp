@@ -30,6 +30,7 @@ struct JudgeRequest {
   std::optional<ModelSpec> model;                   ///< instead of the one in the seal
   Policy policy;
   bool live = false;  ///< the calling process' own module is judged, whatever the seal says of the code
+  bool trust_code = false;  ///< code that the seal names may be run, and any operator of its program
   bool code = false;  ///< of a seal that embeds the program of a network's code: build the code, not the program
 };
 
@@ -44,6 +45,9 @@ struct VerifyRequest : JudgeRequest {
   std::vector<golden::InputSpec> inputs;  ///< made by this machine's preprocessing, to compare with the sealed ones
   std::optional<std::filesystem::path> save_results;  ///< where to keep what the run gave (saved_results.hpp)
   std::optional<std::filesystem::path> results;       ///< judge these saved results, run nothing
+
+  /// The user said so: by --model, by --trust-code, or by running the model in a process of their own.
+  [[nodiscard]] bool vouches_for_code() const { return model || trust_code || runtime.channel; }
 
   /// Float32 is judged in float32: what TF32 makes of the answers only where the policy permits it, or `settings` say.
   [[nodiscard]] bool decides_against_tf32() const {

@@ -22,13 +22,11 @@ def open_channel() -> socket.socket:
         sys.exit(2)
 
 
-def find_users_code() -> None:
-    """Modules are looked for as `python -m` does, from the current directory on, and not in this file's directory."""
+def leave_own_directory() -> None:
+    """Modules are not looked for in this file's directory, nor in the current one: a file there that is called torch.py
+    would be run in the place of PyTorch, whatever network is asked for. python_builder adds it for code that is to run."""
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [place for place in sys.path if os.path.abspath(place or os.curdir) != here]
-    current = os.getcwd()
-    if current not in sys.path:
-        sys.path.insert(0, current)
+    sys.path[:] = [place for place in sys.path if place and os.path.abspath(place) != here]
 
 
 def stay_offline() -> None:
@@ -65,7 +63,7 @@ def decline(connection: socket.socket, error: ImportError) -> int:
 
 def main() -> int:
     connection = open_channel()
-    find_users_code()
+    leave_own_directory()
     stay_offline()
     try:
         make_session = import_session()

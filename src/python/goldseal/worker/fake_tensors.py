@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import gc
+import threading
 import types
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import torch
 from torch import fx, nn
@@ -25,12 +27,70 @@ def alive() -> Dict[int, torch.Tensor]:
     return {id(found): found for found in gc.get_objects() if issubclass(type(found), kinds)}
 
 
-def withdrawn(before: Dict[int, torch.Tensor]) -> Optional[str]:
-    """Takes those that are alive, and were not before, out of everything but PyTorch's own objects. Where they were; None if
-    there were none."""
+# What each thread that writes a program down has made, by the thread; PyTorch's class notes it while there is any.
+_writing: Dict[int, List[Any]] = {}
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def own_modes() -> Iterator[List[Any]]:
+    """The modes that this thread makes meanwhile, each of which gives its tensors no values. Other threads (torch.compile)
+    make theirs."""
+    made: List[Any] = []
+    with _lock:
+        if not _writing:
+            _note_modes()
+        _writing[threading.get_ident()] = made
+    try:
+        yield made
+    finally:
+        with _lock:
+            del _writing[threading.get_ident()]
+            if not _writing:
+                _leave_modes()
+
+
+def _note_modes() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    initialize = FakeTensorMode.__init__
+
+    def noting(self: Any, *arguments: Any, **keywords: Any) -> None:
+        initialize(self, *arguments, **keywords)
+        _writing.get(threading.get_ident(), []).append(self)
+
+    noting.initialize = initialize  # type: ignore[attr-defined]
+    FakeTensorMode.__init__ = noting  # type: ignore[method-assign]
+
+
+def _leave_modes() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    FakeTensorMode.__init__ = FakeTensorMode.__init__.initialize  # type: ignore[attr-defined,method-assign]
+
+
+def _mode_of(tensor: Any) -> Any:
+    """Of a fake tensor, also inside what functionalization wraps around it."""
+    for _ in range(_MOST_LEVELS):
+        mode = getattr(tensor, "fake_mode", None)
+        if mode is not None:
+            return mode
+        inner = getattr(tensor, "elem", None)
+        if inner is None:
+            return None
+        try:
+            tensor = torch._from_functional_tensor(inner) if torch._is_functional_tensor(inner) else inner
+        except RuntimeError:
+            return None
+    return None
+
+
+def withdrawn(before: Dict[int, torch.Tensor], modes: List[Any]) -> Optional[str]:
+    """Takes those that are alive, were not before, and are of these modes, out of everything but PyTorch's own objects. Where
+    they were; None if there were none. Those of other threads are left alone."""
     gc.collect()
-    left = [tensor for identity, tensor in alive().items() if identity not in before]
-    ours: List[Any] = [left, before]
+    left = [tensor for identity, tensor in alive().items() if identity not in before and _is_among(_mode_of(tensor), modes)]
+    ours: List[Any] = [left, before, modes]
     if _holder_of(left, ours) is None:
         return None
     places: List[str] = []

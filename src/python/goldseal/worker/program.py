@@ -61,9 +61,14 @@ def write_program(network: Network, form: str, inputs: dict[str, torch.Tensor], 
         raise Refusal("unsupported", "a part of the network is TorchScript itself")
     if form == "export" and not _exports():
         raise Refusal("unsupported", f"torch.export of PyTorch 2.8 or newer is needed, this is {torch.__version__}")
-    before = fake_tensors.alive() if form == "export" else None
-    program = _written(network, form, inputs, path, limits.seconds)
-    place = fake_tensors.withdrawn(before) if before is not None else None
+    if form == "export":
+        before = fake_tensors.alive()
+        with fake_tensors.own_modes() as modes:
+            program = _written(network, form, inputs, path, limits.seconds)
+        place = fake_tensors.withdrawn(before, modes)
+        modes.clear()
+    else:
+        program, place = _written(network, form, inputs, path, limits.seconds), None
     if place is not None:
         raise KeepsStandIns("unsupported", f"forward() or a hook keeps tensors outside the network, in {place}")
     if isinstance(program, Refusal):

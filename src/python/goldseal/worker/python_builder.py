@@ -20,6 +20,7 @@ from .refusal import Refusal, place_of, refusal_of
 
 def build_python(source: str, options: dict[str, str]) -> Network:
     """Built on the meta device, without memory for its weights, where PyTorch (2.0 on) and the module allow it."""
+    _find_users_code()
     before = set(sys.modules)
     function = _find(source)
     arguments = {name: literal(text) for name, text in options.items()}
@@ -29,6 +30,13 @@ def build_python(source: str, options: dict[str, str]) -> Network:
     network = Network(unwrapped(require_module(module, source)).eval())
     network.modules = frozenset((source.partition(":")[0], *(set(sys.modules) - before)))
     return network
+
+
+def _find_users_code() -> None:
+    """Modules are looked for as `python -m` does, from the current directory on."""
+    current = os.getcwd()
+    if current not in sys.path:
+        sys.path.insert(0, current)
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

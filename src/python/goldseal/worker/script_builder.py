@@ -13,16 +13,33 @@ from .memory import has_memory
 from .network import Network, StateEntry, find_state_entries
 from .perturbation import Transform
 from .refusal import Refusal, refusal_of
+from .refused_operators import refuse_operators
 
 _NEWER = ("Unknown builtin op", "Unknown type name", "object has no attribute or method", "maximum supported version")
 _ONEDNN = "required keyword attribute 'value' is undefined"  # torch.jit.optimize_for_inference left no values
 _DAMAGED = ("PytorchStreamReader", "failed finding", "not a ZIP archive", "constants.pkl")
 
 
-def _load(path: str) -> Any:
+def _read(path: str, restricted: bool) -> Any:
+    """torch.jit.load, and what it read, function by function."""
+    if not restricted:
+        return torch.jit.load(path, map_location="cpu")
+    unit = torch._C.CompilationUnit()
+    arguments = (unit, path, torch.device("cpu"), {})
+    try:
+        module = torch._C.import_ir_module(*arguments, False)  # from PyTorch 2.0 on: whether to restore traced shapes
+    except TypeError:
+        module = torch._C.import_ir_module(*arguments)  # type: ignore[call-arg,unused-ignore]
+    refuse_operators(unit, path)
+    return torch.jit._recursive.wrap_cpp_module(module)
+
+
+def _load(path: str, restricted: bool) -> Any:
     map_file(path)  # says what is no file before PyTorch does
     try:
-        return torch.jit.load(path, map_location="cpu")
+        return _read(path, restricted)
+    except Refusal:
+        raise
     except Exception as error:
         refusal = refusal_of(error)
         text = str(error)
@@ -185,7 +202,7 @@ class ScriptNetwork(Network):
         return self.module(**keywords)
 
 
-def build_torchscript(source: str, options: dict[str, str]) -> Network:
+def build_torchscript(source: str, options: dict[str, str], restricted: bool = False) -> Network:
     for name in options:
         if name != "non_persistent":
             raise Refusal("usage", f"a TorchScript archive has no option `{name}`")
@@ -194,4 +211,4 @@ def build_torchscript(source: str, options: dict[str, str]) -> Network:
     torch._C._jit_set_profiling_executor(True)
     torch._C._set_graph_executor_optimize(False)
     names = options.get("non_persistent", "").split(",")
-    return ScriptNetwork(_load(source).eval(), frozenset(name for name in names if name))
+    return ScriptNetwork(_load(source, restricted).eval(), frozenset(name for name in names if name))

@@ -97,6 +97,7 @@ class Session:
         self._directory = ""
         self._greeted = False
         self._finished = False
+        self._restricted = False
         self._network: Optional[Network] = None
         self._built: Optional[Network] = None  # what was built, where its program has taken its place
         self.builders: dict[str, Builder] = {"python": build_python, "torchscript": self._build_archive}
@@ -164,6 +165,7 @@ class Session:
             "built_for": version,
             "devices": device_names(),
             "builders": sorted(self.builders),
+            "restricts": True,
         }
 
     def environment(self, request: Message) -> Message:
@@ -175,6 +177,9 @@ class Session:
             raise Refusal("unsupported", f"this worker cannot build `{name}`")
         source = fields.text(request, "source")
         options = fields.strings(request, "options")
+        self._restricted = fields.optional_bool(request, "restricted") or False
+        if self._restricted and name == "python":
+            raise Refusal("unsupported", "Python code is not run for a stranger")
         self._network = self._built = None
         self._network = self._built = self.builders[name](source, options)
         return {
@@ -297,7 +302,7 @@ class Session:
         return prepared
 
     def _build_archive(self, source: str, options: dict[str, str]) -> Network:
-        return build_torchscript(self._resolved(source), options)
+        return build_torchscript(self._resolved(source), options, self._restricted)
 
     def _resolved(self, name: str) -> str:
         return os.path.join(self._directory, name)

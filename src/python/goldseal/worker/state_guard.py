@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import random
 import sys
 import types
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+import zlib
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import torch
 from torch import nn
@@ -21,30 +23,41 @@ _DEPTH = 3
 _MOST_COPIED_BYTES = 64 * 2**20
 
 Restore = Callable[[], None]
+Tell = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def kept(module: nn.Module, *others: Any) -> Iterator[None]:
+def kept(module: nn.Module, *others: Any, tell: Optional[Tell] = None) -> Iterator[None]:
     """Afterwards every module has the attributes that it had, and the lists, dicts, sets and variables that its code, its
     hooks and `others` can reach hold what they held, tensors and arrays among them their elements (64 MiB of those are
-    kept; parameters and buffers are not this function's). What lies outside the module is put back only where tensors
-    were put there: other threads may have changed it otherwise."""
-    snapshot = _Snapshot(module, others)
+    kept), random generators their state. What lies outside the module is put back only where tensors were put there: other
+    threads may have changed it otherwise.
+
+    With `tell`, what was changed and could not be put back is told, a sentence each: parameters and buffers, which are not
+    copied, tensors and arrays beyond 64 MiB, and that there was more than could be looked at."""
+    snapshot = _Snapshot(module, others, tell is not None)
     try:
         yield
     finally:
         snapshot.restore()
+        if tell is not None:
+            for sentence in snapshot.lost():
+                tell(sentence)
 
 
 class _Snapshot:
-    def __init__(self, module: nn.Module, others: Tuple[Any, ...]) -> None:
+    def __init__(self, module: nn.Module, others: Tuple[Any, ...], watches: bool) -> None:
         self._changes: List[Callable[[], None]] = []
+        self._watches = watches
+        self._watched: List[Tuple[str, Callable[[], Optional[int]], Optional[int]]] = []  # of what is not copied
         self._seen: Dict[int, Any] = {}
         self._copied_bytes = 0
         parts = list(module.modules())
         self._slots = {id(tensor) for part in parts for tensor in (*part._parameters.values(), *part._buffers.values())}
         for part in parts:
             self._keep_attributes(part)
+        if watches:
+            self._watch_slots(module)
         waiting = collections.deque((part, True) for part in parts)
         waiting.extend((other, False) for other in (*others, *global_hooks()))
         while waiting and len(self._seen) < _MOST_VISITED:
@@ -55,10 +68,30 @@ class _Snapshot:
             inside = own and isinstance(value, (nn.Module, list, tuple, dict, set, collections.deque))
             self._keep(value, inside)
             waiting.extend((held, inside) for _, held in parts_of(value) or () if _can_change(held))
+        self._whole = not waiting
 
     def restore(self) -> None:
         for change in reversed(self._changes):
             change()
+
+    def lost(self) -> List[str]:
+        """What is not as it was."""
+        found = [f"{what} was written, and is not as it was before" for what, sum_of, before in self._watched if sum_of() != before]
+        if not self._whole:
+            found.append(f"the model's code reaches more than {_MOST_VISITED} objects: what it put into the others stays there")
+        return found
+
+    def _watch(self, what: str, sum_of: Callable[[], Optional[int]]) -> None:
+        if self._watches:
+            self._watched.append((what, sum_of, sum_of()))
+
+    def _watch_slots(self, module: nn.Module) -> None:
+        """The runs compute with copies of buffers, and with the parameters themselves."""
+        named = [("the parameter", name, value) for name, value in module.named_parameters()]
+        named += [("the buffer", name, value) for name, value in module.named_buffers()]
+        for kind, name, tensor in named:
+            if _is_plain_tensor(tensor):
+                self._watch(f"{kind} {name}", lambda tensor=tensor: sum_of_tensor(tensor))
 
     def _keep_attributes(self, part: nn.Module) -> None:
         for table in (part._parameters, part._buffers, part._modules, vars(part)):
@@ -70,6 +103,8 @@ class _Snapshot:
             self._keep_tensor(value)
         elif _is_array(value):
             self._keep_array(value)
+        elif _generator_state(value) is not None:
+            self._keep_generator(value)
         elif isinstance(value, (list, dict, set, collections.deque)):
             self._keep_container(value, own)
         elif isinstance(value, types.CellType):
@@ -92,22 +127,27 @@ class _Snapshot:
         self._changes.append(change)
 
     def _keep_tensor(self, tensor: torch.Tensor) -> None:
-        plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided and not tensor.is_inference()
-        if id(tensor) in self._slots or not plain or not is_whole(tensor):
+        if id(tensor) in self._slots or not _is_plain_tensor(tensor):
             return
-        if not self._takes(tensor.numel() * tensor.element_size()):
+        size = tensor.numel() * tensor.element_size()
+        if not self._takes(size):
+            self._watch(f"a tensor {list(tensor.shape)} of {size} bytes, too large to be kept,", lambda: sum_of_tensor(tensor))
             return
         version, before = tensor._version, tensor.detach().clone()
 
         def change() -> None:
-            if tensor._version != version and is_whole(tensor):
+            # Writing through .data or numpy leaves the version as it is.
+            if is_whole(tensor) and (tensor._version != version or not _same_bits(tensor, before)):
                 with torch.no_grad():
                     tensor.copy_(before)
 
         self._changes.append(change)
 
     def _keep_array(self, array: Any) -> None:
-        if array.dtype.hasobject or not array.flags.writeable or not self._takes(array.nbytes):
+        if array.dtype.hasobject or not array.flags.writeable:
+            return
+        if not self._takes(array.nbytes):
+            self._watch(f"an array {list(array.shape)} of {array.nbytes} bytes, too large to be kept,", lambda: _sum_of_array(array))
             return
         before = array.copy()
 
@@ -116,6 +156,10 @@ class _Snapshot:
                 array[...] = before
 
         self._changes.append(change)
+
+    def _keep_generator(self, generator: Any) -> None:
+        before = _generator_state(generator)
+        self._changes.append(lambda: _set_generator(generator, before))
 
     def _takes(self, size: int) -> bool:
         if self._copied_bytes + size > _MOST_COPIED_BYTES:
@@ -134,6 +178,59 @@ class _Snapshot:
                     write(name, old)
 
         self._changes.append(change)
+
+
+def _is_plain_tensor(tensor: torch.Tensor) -> bool:
+    plain = type(tensor) in (torch.Tensor, nn.Parameter) and tensor.layout is torch.strided and not tensor.is_inference()
+    return plain and not tensor.is_quantized and is_whole(tensor)
+
+
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    """The elements as bytes. Two tensors of NaN are the same by these."""
+    flat = tensor.detach().contiguous().view(-1)
+    return (torch.view_as_real(flat).view(-1) if flat.is_complex() else flat).view(torch.uint8)
+
+
+def _same_bits(tensor: torch.Tensor, before: torch.Tensor) -> bool:
+    return bool(torch.equal(_bits(tensor), _bits(before)))
+
+
+def sum_of_tensor(tensor: torch.Tensor) -> Optional[int]:
+    """A sum over all bits, at the speed of memory; None where they cannot be read any more."""
+    if not is_whole(tensor):
+        return None
+    with torch.no_grad():
+        data = _bits(tensor)
+        words = data[: data.numel() // 8 * 8]
+        total = int(words.view(torch.int64).sum()) if words.numel() and words.data_ptr() % 8 == 0 else int(words.sum())
+        return total + int(data[words.numel() :].sum())
+
+
+def _sum_of_array(array: Any) -> int:
+    return zlib.crc32(array.tobytes() if not array.flags.c_contiguous else memoryview(array).cast("B"))
+
+
+def _generator_state(value: Any) -> Any:
+    """Of a generator of PyTorch, numpy or Python; None for anything else."""
+    if isinstance(value, torch.Generator):
+        return value.get_state()
+    if isinstance(value, random.Random):
+        return value.getstate()
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return None
+    if isinstance(value, numpy.random.Generator):
+        return value.bit_generator.state
+    return value.get_state() if isinstance(value, numpy.random.RandomState) else None
+
+
+def _set_generator(generator: Any, state: Any) -> None:
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif hasattr(generator, "bit_generator"):
+        generator.bit_generator.state = state
+    else:
+        generator.set_state(state)
 
 
 def _can_change(value: Any) -> bool:

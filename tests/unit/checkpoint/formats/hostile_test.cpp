@@ -77,6 +77,38 @@ TEST_CASE("functions that load or run files are refused by whatever module they 
   }
 }
 
+TEST_CASE("requires_grad must be True or False, and a quantization axis one of the tensor's") {
+  const auto plain = [](const std::string& gradient) {
+    return rebuilt("torch._utils", "_rebuild_tensor_v2",
+                   storage_of("FloatStorage")
+                       .integer(0)
+                       .tuple({2})
+                       .tuple({1})
+                       .raw(gradient)
+                       .global("collections", "OrderedDict")
+                       .raw(")R"));
+  };
+  CHECK(open_bytes(plain("\x88")).tensors.size() == 1);
+  for (const auto& other : {Pickle().integer(1).body(), std::string("N"), Pickle().text("True").body(), std::string("]")})
+    check_refused(plain(other));
+  const auto quantized = [](const std::string& axis) {
+    return rebuilt("torch._utils", "_rebuild_qtensor",
+                   storage_of("QInt8Storage", 8)
+                       .integer(0)
+                       .tuple({2, 4})
+                       .tuple({4, 1})
+                       .raw("(")
+                       .global("torch", "per_channel_affine")
+                       .raw("NN" + axis + "t")
+                       .raw("\x89")
+                       .global("collections", "OrderedDict")
+                       .raw(")R"));
+  };
+  CHECK(open_bytes(quantized(Pickle().integer(1).body())).tensors.size() == 1);
+  for (const auto& other : {Pickle().integer(2).body(), Pickle().integer(-1).body(), std::string("N")})
+    check_refused(quantized(other));
+}
+
 TEST_CASE("a payload before a broken opcode is refused, not read up to the break") {
   check_refused(file_of(std::string("\x80\x02") + "cposix\nsystem\n)R\xff"));
 }

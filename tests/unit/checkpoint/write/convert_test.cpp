@@ -180,6 +180,13 @@ TEST_CASE("every half and bfloat16 survives the way to double and back") {
   }
 }
 
+TEST_CASE("A14: the distance of two values of float8_e4m3fn goes up to its greatest, 448") {
+  CHECK(ulp_distance(256, 448, DType::float8_e4m3fn) == 6);
+  CHECK(ulp_distance(240, 256, DType::float8_e4m3fn) == 1);
+  CHECK(ulp_distance(-448, 448, DType::float8_e4m3fn) == 2 * 0x7E);
+  CHECK(ulp_distance(57344, std::numeric_limits<double>::infinity(), DType::float8_e5m2) == 1);
+}
+
 TEST_CASE("distances in ulp are those of the element type") {
   CHECK(ulp_distance(1.0, std::nextafter(1.0F, 2.0F), DType::float32) == 1);
   CHECK(ulp_distance(1.0, 1.0 + 1.0 / 128, DType::bfloat16) == 1);

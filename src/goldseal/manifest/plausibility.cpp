@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/manifest/plausibility.hpp>
+
+#include <goldseal/base/checked.hpp>
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <set>
+#include <string_view>
+#include <utility>
+
+namespace goldseal {
+namespace {
+
+// K is 8; a capture that takes more has every run in the seal's history, and no reason for a thousand.
+constexpr std::int64_t k_most_probes = 1024;
+// Rows of detections, and layers of a network: far beyond what fits into a golden file.
+constexpr std::int64_t k_most_counted = 1LL << 31;
+// 2^60 bytes: no file system holds such a file.
+constexpr std::uint64_t k_most_bytes = 1ULL << 60U;
+
+class Reviewer {
+ public:
+  explicit Reviewer(const std::string& where) : m_where(where) {}
+
+  void review(const Manifest& manifest) const {
+    review_files(manifest.model.files);
+    review_tensors(manifest.model.tensors);
+    std::set<std::string_view> names;
+    for (const auto& golden : manifest.golden) {
+      if (!names.insert(golden.name).second) fail("golden", golden.name, "stands twice");
+      review_case(golden);
+    }
+  }
+
+ private:
+  void review_files(const std::vector<FileRecord>& files) const {
+    std::size_t checkpoints = 0;
+    for (const auto& file : files) {
+      checkpoints += file.role == FileRole::checkpoint ? 1U : 0U;
+      if (file.bytes > k_most_bytes) fail("model.file", file.path, fmt::format("has {} bytes", file.bytes));
+      if (file.path.empty()) fail("model.file", to_string(file.role), "has no path");
+      if (file.role == FileRole::embedded && is_reserved(file.path))
+        fail("model.file", file.path, "is not the name of an embedded file");
+    }
+    if (checkpoints != 1)
+      fail("model.file", "checkpoint", fmt::format("is expected once, found {} times", checkpoints));
+  }
+
+  static bool is_reserved(std::string_view path) {
+    return path == "." || path == ".." || path == k_manifest_name || path == k_golden_name;
+  }
+
+  void review_tensors(const std::vector<TensorRecord>& tensors) const {
+    std::set<std::string_view> names;
+    for (const auto& tensor : tensors) {
+      if (!names.insert(tensor.name).second) fail("model.tensor", tensor.name, "stands twice");
+      review_shape("model.tensor", tensor.name, tensor.dtype, tensor.shape);
+    }
+    for (const auto& tensor : tensors) {
+      if (!tensor.alias_of.empty() && !names.contains(tensor.alias_of))
+        fail("model.tensor", tensor.name,
+             fmt::format("shares the memory of '{}', which is not there", escape_unprintable(tensor.alias_of)));
+    }
+  }
+
+  void review_shape(std::string_view kind, const std::string& name, DType dtype,
+                    const std::vector<std::int64_t>& shape) const {
+    const auto count = checked_numel(shape);
+    const auto bytes =
+        count ? checked_multiply(*count, static_cast<std::int64_t>(std::max<std::size_t>(item_size(dtype), 1)))
+              : std::nullopt;
+    if (!bytes || static_cast<std::uint64_t>(*bytes) > k_most_bytes)
+      fail(kind, name, fmt::format("has the shape {}, which no memory holds", format_shape(shape)));
+  }
+
+  void review_case(const GoldenCase& golden) const {
+    review_names("golden.input", golden.inputs);
+    const auto outputs = review_names("golden.output", golden.outputs);
+    review_count("golden", golden.name, "probes", golden.probes, k_most_probes);
+    review_count("golden", golden.name, "seeds", static_cast<std::int64_t>(golden.seeds.size()), k_most_probes);
+    review_count("golden", golden.name, "layers", golden.layers, k_most_counted);
+    std::set<std::string_view> judged;
+    for (const auto& noise : golden.noise) {
+      if (!outputs.contains(noise.output)) fail("golden.noise", noise.output, "is of an output that is not there");
+      if (!judged.insert(noise.output).second) fail("golden.noise", noise.output, "stands twice");
+      review_noise(noise);
+    }
+    for (const auto& detections : golden.detections) review_detections(detections, golden.name);
+  }
+
+  std::set<std::string_view> review_names(std::string_view kind, const std::vector<GoldenTensor>& tensors) const {
+    std::set<std::string_view> names;
+    for (const auto& tensor : tensors) {
+      if (!names.insert(tensor.name).second) fail(kind, tensor.name, "stands twice");
+      review_shape(kind, tensor.name, tensor.dtype, tensor.shape);
+    }
+    return names;
+  }
+
+  // An infinite unit would let every answer pass, and a negative one none.
+  void review_noise(const NoiseRecord& noise) const {
+    for (const auto& [name, value] :
+         {std::pair{"s0", noise.s0}, {"a", noise.a}, {"b", noise.b}, {"linear", noise.linear}}) {
+      if (std::isfinite(value) && value >= 0) continue;
+      fail("golden.noise", noise.output, fmt::format("has {} = {}, expected a number of 0 or more", name, value));
+    }
+  }
+
+  void review_detections(const DetectionRecord& detections, const std::string& golden) const {
+    review_count("golden.detections", golden, "others", detections.others, k_most_counted);
+    for (const auto row : detections.unsettled)
+      review_count("golden.detections", golden, "unsettled", row, k_most_counted);
+  }
+
+  void review_count(std::string_view kind, const std::string& name, std::string_view key, std::int64_t count,
+                    std::int64_t most) const {
+    if (count < 0 || count > most) fail(kind, name, fmt::format("has {} = {}, expected 0 to {}", key, count, most));
+  }
+
+  [[noreturn]] void fail(std::string_view kind, std::string_view name, std::string_view what) const {
+    throw Error(ErrorKind::malformed, m_where, fmt::format("{}: '{}' {}", kind, escape_unprintable(name), what),
+                "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
+  }
+
+  const std::string& m_where;
+};
+
+}  // namespace
+
+void require_plausible(const Manifest& manifest, const std::string& where) { Reviewer(where).review(manifest); }
+
+}  // namespace goldseal
