@@ -82,6 +82,7 @@ missing_packages() {
   [[ -n ${CXX:-} ]] || command -v g++ >/dev/null || echo g++
   command -v ninja >/dev/null || echo ninja-build
   command -v make >/dev/null || echo make  # what `goldseal runtime build` and plain CMake projects call
+  command -v strace >/dev/null || echo strace  # by which tests/faults lets calls of reading fail
   { command -v cmake >/dev/null && version_at_least "$(cmake --version | awk 'NR == 1 { print $3 }')" 3.25; } || echo cmake
   for package in $(boost_packages) "${k_libraries[@]}"; do
     [[ -n ${installed[$package]:-} ]] || echo "$package"

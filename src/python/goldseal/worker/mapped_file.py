@@ -16,7 +16,7 @@ def map_file(path: str) -> Any:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise Refusal("io", f"cannot be opened: {error.strerror}", path) from None
+        raise Refusal("malformed", f"cannot be opened: {error.strerror}", path) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -25,7 +25,7 @@ def map_file(path: str) -> Any:
             return bytearray()
         return mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
     except OSError as error:
-        raise Refusal("io", f"cannot be mapped: {error.strerror}", path) from None
+        raise Refusal("memory", f"cannot be mapped: {error.strerror}", path) from None
     finally:
         os.close(descriptor)
 

@@ -113,4 +113,4 @@ def write_tensors(path: str, tensors: dict[str, torch.Tensor]) -> None:
             for buffer, _ in buffers:
                 file.write(buffer)
     except OSError as error:
-        raise Refusal("io", f"cannot be written: {error.strerror}", path) from None
+        raise Refusal("runtime", f"cannot be written: {error.strerror}", path) from None
