@@ -23,7 +23,7 @@ Finding changed_finding(const Observation& observed, const std::vector<const Des
   const auto name = escape_unprintable(changed.front()->name) + and_more(changed.size());
   auto finding = failed(fmt::format("{} changed after it was sealed, and the code was not run here", name),
                         "the sealed source", "another",
-                        "judge what it answers: --runtime python; or use the code that was sealed, or seal anew");
+                        "judge what it answers: --runtime python --trust-code; or use the code that was sealed, or seal anew");
   if (observed.serving.ran_code) {
     finding.status = Status::warn;
     finding.message = fmt::format("{} changed after it was sealed; it was run here, and the golden checks judge it", name);
@@ -45,7 +45,7 @@ Finding judge_code_files(const Observation& observed, const CheckSettings&) {
     const auto name = escape_unprintable(files.missing.front()->name) + and_more(files.missing.size());
     if (observed.serving.ran_code) return skipped(fmt::format("{}: the code that was run lies elsewhere", name));
     return undecided(fmt::format("{} is not here: the code that would serve was not judged", name),
-                     "judge it where it lies: goldseal verify SEAL --runtime python");
+                     "judge it where it lies: goldseal verify SEAL --runtime python --trust-code");
   }
   auto finding = passed(fmt::format("{} of the network's code as sealed", counted_files(files.all.size())));
   if (!files.added.empty()) {

@@ -20,7 +20,7 @@ Finding judge_code(const Observation& observed, const CheckSettings&) {
   if (!observed.run.worker || !observed.run.worker->done)
     return undecided(fmt::format("{} was not run here", name), "worker.run says what kept it from running");
   return undecided(fmt::format("{} was not run here: the sealed program was, in its place", name),
-                   "run it where it will serve: --runtime python, or goldseal.verify(SEAL, model)");
+                   "run it where it will serve: --runtime python --trust-code, or goldseal.verify(SEAL, model)");
 }
 
 }  // namespace

@@ -55,7 +55,10 @@ std::string_view headline(ExitCode code) {
 std::string verdict_line(const Report& report) {
   const auto code = verdict(report);
   auto line = std::string(headline(code));
-  if (code == ExitCode::conforms && !report.judged.scope.empty()) line += " " + report.judged.scope;
+  const auto& scope = report.judged.scope;
+  if (code == ExitCode::conforms && !scope.empty()) line += " " + scope;
+  // Code that was left alone is said in every verdict: none of them holds for it.
+  if (code != ExitCode::conforms && scope.starts_with("the code")) line += "; " + scope;
   return line;
 }
 

@@ -429,7 +429,11 @@ class Capture {
     if (m_embedded)
       m_report.facts.emplace_back("embedded",
                                   fmt::format("{} ({})", m_embedded->path, format_bytes(m_embedded->bytes)));
-    m_report.next = fmt::format("goldseal verify {}{}", m_request.seal.string(), m_request.run_options);
+    // Without a program in its place, what is sealed is code that runs only where the user says so.
+    const bool runs_code = traits(m_model.builder).is_native || m_model.builder == Builder::python;
+    const bool has_program = m_manifest.model.embedded && m_request.run_options.find("python") == std::string::npos;
+    m_report.next = fmt::format("goldseal verify {}{}{}", m_request.seal.string(), m_request.run_options,
+                                runs_code && !has_program ? " --trust-code" : "");
   }
 
   // A seal that nobody can read vouches for nothing: it is read back from the disk before it takes its place.

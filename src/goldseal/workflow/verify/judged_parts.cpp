@@ -13,6 +13,7 @@ constexpr auto k_yes = "yes";
 constexpr auto k_no = "no";
 constexpr auto k_absent = "not at hand";
 constexpr auto k_none = "none";
+constexpr std::string_view k_untold = "the code that the seal names was not run";
 
 bool ran(const Observation& observed) { return observed.run.worker && observed.run.worker->done; }
 
@@ -78,6 +79,7 @@ std::string scope(const Observation& observed, JudgedBy how) {
   if (how == JudgedBy::targets) return "by facts alone; no file and no model was looked at";
   if (how == JudgedBy::facts) return "by files and facts; the model was not run";
   if (how == JudgedBy::results) return "for saved results; nothing was run here";
+  if (!observed.run.untold_code.empty()) return std::string(k_untold);
   std::string text;
   if (is_code(observed) && ran_program(observed)) text = "for the sealed program; your code was not run";
   if (observed.run.depth == RunDepth::quick) text += text.empty() ? "at depth quick; no float64 check" : "; quick";
