@@ -4,6 +4,7 @@
 // A program for one reader (reader.cpp) takes its inputs as they are; the replay knows the reader by the name of the
 // directory that an input lies in.
 #include <checks/policy.hpp>
+#include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/byte_reader.hpp>
 #include <goldseal/base/error.hpp>
@@ -105,7 +106,7 @@ void golden_file(std::string_view bytes) {
   std::string file(8, '\0');
   for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<char>(header.size() >> (8 * i) & 0xFFU);
   const auto path = written("golden.safetensors", file + header + data);
-  static_cast<void>(golden::read_fingerprints(path));
+  static_cast<void>(golden::read_fingerprints(std::make_shared<const MappedFile>(path)));
   static_cast<void>(golden::read_golden(path, std::array{sealed_case()}));
 }
 
