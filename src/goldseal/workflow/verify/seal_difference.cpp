@@ -127,9 +127,13 @@ Named files(const Manifest& manifest) {
               {"format", fmt::format("{}", manifest.format)},
               {"goldseal", manifest.goldseal}};
   for (const auto& file : model.files) {
-    named.emplace(fmt::format("{} path", to_string(file.role)), file.path);
-    named.emplace(fmt::format("{} bytes", to_string(file.role)), fmt::format("{}", file.bytes));
-    named.emplace(fmt::format("{} sha256", to_string(file.role)), short_digest(file.sha256));
+    // Of these there are many: each is told apart by its path.
+    const bool one_of_many = file.role == FileRole::description || file.role == FileRole::source;
+    const auto name = one_of_many ? fmt::format("{} {}", to_string(file.role), file.path) : std::string(to_string(file.role));
+    named.emplace(name + " path", file.path);
+    named.emplace(name + " bytes", fmt::format("{}", file.bytes));
+    named.emplace(name + " sha256", short_digest(file.sha256));
+    for (const auto& [key, value] : file.values) named.emplace(fmt::format("{} {}", name, key), value);
   }
   return named;
 }
