@@ -42,6 +42,52 @@ class PackageTest(InDirectory):
         torch.save(model.state_dict(), "net.pth")
         return goldseal.seal(model, "net.pth", inputs={"image": IMAGE}, on_error="raise", **arguments)
 
+    # --- saving: newcomer row 3, "documented arguments that lose the checkpoint" ---------------------------------------------
+
+    def test_every_argument_that_the_page_names_is_one_of_save(self):
+        model, ema = trained(), trained()
+        with torch.no_grad():
+            for weight in ema.parameters():
+                weight.mul_(0.5)
+        both = {"state_dict": model.state_dict(), "ema": ema.state_dict()}
+        path = goldseal.save(both, "both.pth", model=ema, inputs=IMAGE, factory=networks.Net, entry="ema", embed=False, anonymous=True,
+                             outputs=lambda answer: answer, seal="other.seal", timeout=300, on_error="raise",
+                             pickle_protocol=3, _use_new_zipfile_serialization=True)
+        self.assertEqual(str(path), "other.seal")
+        with open("other.seal/manifest.toml", encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn('entry = "ema"', text)
+        self.assertNotIn("[environment.host]\nname", text)
+        self.assertEqual(sorted(torch.load("both.pth")), ["ema", "state_dict"])
+        self.assertTrue(goldseal.verify("other.seal", ema))
+
+    def test_an_unknown_keyword_costs_no_checkpoint(self):
+        model = trained()
+        for keyword, hint in (("input", "inputs="), ("entyr", "entry="), ("pickle_protocoll", "pickle_protocol="), ("zzz", "")):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                path = goldseal.save(model.state_dict(), "odd.pth", model=model, inputs=IMAGE, factory=networks.Net, embed=False,
+                                     **{keyword: "x"})
+            told = [str(warning.message) for warning in caught if issubclass(warning.category, goldseal.GoldsealWarning)]
+            self.assertTrue(any(f"{keyword}=" in text and hint in text for text in told), told)
+            self.assertEqual(list(torch.load("odd.pth")), list(model.state_dict()))
+            self.assertEqual(str(path), "odd.seal")
+            os.remove("odd.pth")
+            with self.assertRaises(goldseal.GoldsealError):
+                goldseal.save(model.state_dict(), "odd.pth", model=model, inputs=IMAGE, on_error="raise", **{keyword: "x"})
+            self.assertTrue(os.path.exists("odd.pth"))
+
+    def test_a_wrong_value_of_an_argument_costs_neither_checkpoint_nor_training(self):
+        model = trained()
+        for wrong in ({"embed": "perhaps"}, {"on_error": "explode"}, {"timeout": "soon"}, {"seal_options": {"enclose": True}},
+                      {"outputs": 3}, {"seal": 3}):
+            with self.subTest(wrong), warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                goldseal.save(model.state_dict(), "odd.pth", model=model, inputs=IMAGE, **wrong)
+                self.assertTrue(any(issubclass(warning.category, goldseal.GoldsealWarning) for warning in caught), wrong)
+            self.assertEqual(list(torch.load("odd.pth")), list(model.state_dict()))
+            os.remove("odd.pth")
+
     # --- sealing -------------------------------------------------------------------------------------------------------------
 
     def test_save_saves_as_torch_does_and_seals(self):

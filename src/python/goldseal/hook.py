@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 PathLike = Union[str, "os.PathLike[str]"]
 _TIMEOUT = 600.0
+_ON_ERROR = ("warn", "raise", "ignore")
 
 
 def save(
@@ -32,31 +35,51 @@ def save(
     model: Optional[nn.Module] = None,
     inputs: Any = None,
     factory: Optional[Factory] = None,
+    seal: Optional[PathLike] = None,
+    entry: Optional[str] = None,
+    outputs: Optional[Callable[[Any], Any]] = None,
+    embed: Union[bool, str] = "auto",
+    anonymous: bool = False,
+    timeout: float = _TIMEOUT,
     on_error: str = "warn",
     seal_options: Optional[dict[str, Any]] = None,
     **torch_save: Any,
 ) -> Optional[Path]:
     """`torch.save(obj, path)`, then a seal beside it. Returns the seal's path; None where none was written.
 
-    `obj` is what torch.save takes: a state dict, or a dict that holds one. `model`, `inputs`, `factory` and `on_error`
-    are those of `seal`, `seal_options` its other arguments; further keywords go to torch.save, whose errors are raised
-    as ever. Of a model that is sharded over ranks `obj` is gathered where it is not whole, and rank zero alone writes it.
+    `obj` is what torch.save takes: a state dict, or a dict that holds one. The other arguments are those of `seal`, which
+    `seal_options` may hold too; torch.save's own keywords go there, and its errors are raised as ever. A keyword that
+    neither knows costs no checkpoint: it is saved first, and the keyword is then dealt with as `on_error` says. Of a model
+    that is sharded over ranks `obj` is gathered where it is not whole, and rank zero alone writes it.
     """
     import torch
 
-    options = dict(seal_options or {})
-    earlier = _earlier_seal(path, options.get("seal"))
+    known = inspect.signature(torch.save).parameters
+    keywords = {name: value for name, value in torch_save.items() if name in known}
+    options = {
+        "inputs": inputs, "factory": factory, "seal": seal, "entry": entry, "outputs": outputs, "embed": embed,
+        "anonymous": anonymous, "timeout": timeout, "on_error": on_error, **(seal_options or {}),
+    }  # fmt: skip
+    # A place that is none is told of once the checkpoint is written.
+    place = options["seal"] if isinstance(options["seal"], (str, os.PathLike)) else None
+    earlier = _earlier_seal(path, place)
     before = _written_at(path)
     try:
-        _save(obj, path, model, torch_save)
+        _save(obj, path, model, keywords)
     except BaseException:
         if _written_at(path) == before:
             put_back(*earlier)
         raise
+    if on_error not in _ON_ERROR:
+        warnings.warn(f"goldseal: on_error: expected warn, raise or ignore, found {on_error!r}", GoldsealWarning, stacklevel=2)
+        on_error = options["on_error"] = "warn"
+    unknown = [name for name in torch_save if name not in known]
+    if unknown:
+        _deal_with(GoldsealError(_about_unknown(unknown[0], list(known))), on_error)
     if model is None or inputs is None:
         _deal_with(GoldsealError("save: model= and inputs= are needed to seal what was saved"), on_error)
         return None
-    sealed = seal(model, path, inputs=inputs, factory=factory, on_error=on_error, **options)
+    sealed = _sealed_after_save(model, path, options)
     if sealed is not None:
         discard(earlier[0])
     return sealed
@@ -95,6 +118,27 @@ def _written_at(path: PathLike) -> Optional[tuple[int, int]]:
     except OSError:
         return None
     return told.st_mtime_ns, told.st_size
+
+
+def _sealed_after_save(model: nn.Module, path: PathLike, options: dict[str, Any]) -> Optional[Path]:
+    """The checkpoint is written: what is wrong with the arguments must not end the training."""
+    known = [name for name in inspect.signature(seal).parameters if name not in ("model", "path")]
+    on_error = options.get("on_error", "warn")
+    for name in [name for name in options if name not in known]:
+        del options[name]
+        _deal_with(GoldsealError(_about_unknown(name, known)), on_error)
+    try:
+        return seal(model, path, **options)
+    except (TypeError, ValueError) as error:
+        _deal_with(GoldsealError(f"save: {path} is saved and not sealed: {error}"), on_error)
+        return None
+
+
+def _about_unknown(name: str, torch_save: list[str]) -> str:
+    known = [*inspect.signature(save).parameters, *torch_save]
+    near = difflib.get_close_matches(name, [word for word in known if not word.startswith("_")], 1)
+    hint = f"; did you mean {near[0]}=?" if near else ""
+    return f"save: {name}= is no argument of goldseal.save or torch.save, and was left out{hint}"
 
 
 def seal(
@@ -369,7 +413,7 @@ def _rank() -> int:
 
 
 def _check_on_error(on_error: str) -> None:
-    if on_error not in ("warn", "raise", "ignore"):
+    if on_error not in _ON_ERROR:
         raise ValueError(f"on_error: expected warn, raise or ignore, found {on_error!r}")
 
 

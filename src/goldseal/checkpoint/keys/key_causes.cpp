@@ -2,6 +2,8 @@
 #include <goldseal/checkpoint/keys/key_causes.hpp>
 
 #include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/keys/key_patterns.hpp>
+#include <goldseal/checkpoint/keys/key_renames.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 
 #include <fmt/format.h>
@@ -28,6 +30,8 @@ struct Explanation {
 };
 using Guess = std::optional<Explanation>;
 
+constexpr std::size_t k_named = 3;  // of each kind, in a sentence
+
 /// What a rule of the list looks at.
 struct Case {
   std::span<const Key> have;
@@ -40,20 +44,37 @@ struct Case {
   [[nodiscard]] bool names_met() const { return match.missing.empty() && match.unexpected.empty(); }
 };
 
-bool has_segment(std::string_view name, std::string_view segment) {
-  const auto parts = split(name, '.');
-  return std::ranges::find(parts, segment) != parts.end();
+/// What the table of patterns says of the names that stand on one side alone, or differ otherwise.
+Guess patterned(const Case& c) {
+  std::vector<std::string_view> file;
+  std::vector<std::string_view> network;
+  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i) file.push_back(c.unexpected(i));
+  for (std::size_t i = 0; i < c.match.missing.size(); ++i) network.push_back(c.missing(i));
+  for (const auto& mismatch : c.match.mismatched) {
+    file.push_back(c.have[mismatch.have].name);
+    network.push_back(c.want[mismatch.want].name);
+  }
+  auto found = match_patterns(file, network);
+  if (found.pattern == nullptr) return std::nullopt;
+  return Explanation{std::move(found.cause), std::move(found.remedy)};
 }
 
-Guess flat_shards(const Case& c) {
-  const auto flat = [](const Key& key) {
-    return has_segment(key.name, "_flat_param") || has_segment(key.name, "flat_param");
+bool is_empty(const std::vector<std::int64_t>& shape) { return std::ranges::find(shape, 0) != shape.end(); }
+
+/// ZeRO-3 leaves tensors of no size where the weights were, which each rank's optimizer file holds a part of.
+Guess placeholders(const Case& c) {
+  const auto is_placeholder = [&](const KeyMismatch& mismatch) {
+    return mismatch.shape && is_empty(c.have[mismatch.have].shape) && !is_empty(c.want[mismatch.want].shape);
   };
-  const auto found = std::ranges::find_if(c.have, flat);
-  if (found == c.have.end()) return std::nullopt;
-  return Explanation{fmt::format("flat FSDP shards: {} is a piece of many parameters laid end to end",
-                                 escape_unprintable(found->name)),
-                     "renaming cannot help: save on the training machines with StateDictType.FULL_STATE_DICT"};
+  const auto count = std::ranges::count_if(c.match.mismatched, is_placeholder);
+  if (count == 0) return std::nullopt;
+  const auto& first = *std::ranges::find_if(c.match.mismatched, is_placeholder);
+  return Explanation{
+      fmt::format("{} tensors have no elements ({}): placeholders of DeepSpeed ZeRO-3, whose weights are in the "
+                  "zero_pp_rank_* optimizer files beside it",
+                  count, escape_unprintable(c.have[first.have].name)),
+      "gather them where they were saved: python zero_to_fp32.py . pytorch_model.bin, in the checkpoint's directory; "
+      "or train with stage3_gather_16bit_weights_on_model_save"};
 }
 
 Guess wrapped_network(const Case& c) {
@@ -74,7 +95,7 @@ Guess batches_tracked(const Case& c) {
         fmt::format("{} BatchNorm counters num_batches_tracked are missing: saved by PyTorch before 0.4.1, or by a "
                     "framework that has none",
                     c.match.missing.size()),
-        "inference does not use them: allow them with --allow-partial '*.num_batches_tracked'"};
+        "inference does not use them: admit that with --allow-missing '*num_batches_tracked'"};
   }
   bool all_unexpected = !c.match.unexpected.empty() && c.match.missing.empty();
   for (std::size_t i = 0; i < c.match.unexpected.size(); ++i)
@@ -122,6 +143,22 @@ std::string shapes(const KeyMismatch& mismatch, const Case& c) {
                      format_shape(c.have[mismatch.have].shape), format_shape(c.want[mismatch.want].shape));
 }
 
+/// The same sizes in another order: a layer that keeps its weight the other way round.
+Guess exchanged_axes(const Case& c) {
+  const KeyMismatch* first = nullptr;
+  std::size_t count = 0;
+  for (const auto& mismatch : c.match.mismatched) {
+    if (!mismatch.shape) continue;
+    if (!std::ranges::is_permutation(c.have[mismatch.have].shape, c.want[mismatch.want].shape)) return std::nullopt;
+    if (count++ == 0) first = &mismatch;
+  }
+  if (first == nullptr) return std::nullopt;
+  return Explanation{
+      fmt::format("{} tensors have their axes in another order: {}", count, shapes(*first, c)),
+      "write them as the network keeps them, w.t().contiguous() of a matrix: GPT-2's Conv1D, TensorFlow and Flax keep "
+      "weights the other way round than nn.Linear"};
+}
+
 Guess class_count(const Case& c) {
   std::set<std::pair<std::int64_t, std::int64_t>> sizes;
   const KeyMismatch* first = nullptr;
@@ -156,6 +193,26 @@ Guess other_shapes(const Case& c) {
   return Explanation{
       fmt::format("{} tensors have another shape: {}", count, shapes(*shape, c)),
       "the network is built with other sizes than the one that was trained: compare their configurations"};
+}
+
+/// A few of another type than the rest: what was left in float32 on purpose, or converted by chance.
+Guess odd_types(const Case& c) {
+  const auto all = c.match.pairs.size() + c.match.mismatched.size();
+  if (c.match.mismatched.empty() || c.match.mismatched.size() * 4 > all) return std::nullopt;
+  std::vector<std::string> odd;
+  for (const auto& mismatch : c.match.mismatched) {
+    if (odd.size() == k_named) break;
+    odd.push_back(fmt::format("{} is {}, {} wanted", escape_unprintable(c.want[mismatch.want].name),
+                              to_string(c.have[mismatch.have].dtype), to_string(c.want[mismatch.want].dtype)));
+  }
+  std::map<DType, std::size_t> types;
+  for (const auto& [have, want] : c.match.pairs) ++types[c.have[have].dtype];
+  const auto rest = std::ranges::max_element(types, {}, [](const auto& entry) { return entry.second; });
+  return Explanation{
+      fmt::format("{} of {} tensors have another element type: {}{}; the rest is {}", c.match.mismatched.size(), all,
+                  fmt::join(odd, "; "), c.match.mismatched.size() > k_named ? " …" : "", to_string(rest->first)),
+      "build these layers in the file's type, as they were when it was saved; `goldseal convert --dtype` writes all "
+      "tensors in one"};
 }
 
 Guess element_types(const Case& c) {
@@ -222,6 +279,33 @@ Guess another_prefix(const Case& c) {
                     escape_unprintable(*prefix))};
   }
   return std::nullopt;
+}
+
+/// One module that was renamed, put in or taken out, or a few.
+Guess renamed_segments(const Case& c) {
+  const auto& found = c.match.renaming;
+  // Each name by a change of its own is chance, unless the rest of the names is the same.
+  const bool telling = found.renames.size() * 2 <= found.pairs.size() || c.met() > 0;
+  const auto most = std::max(c.match.missing.size(), c.match.unexpected.size());
+  if (found.pairs.empty() || !telling || found.pairs.size() * 2 < most) return std::nullopt;
+  if (found.pairs.size() == 1 && !c.match.nearest.empty()) return std::nullopt;  // a slip of the hand
+  const bool whole = found.pairs.size() == c.match.missing.size() && found.pairs.size() == c.match.unexpected.size();
+  if (!whole && found.pairs.size() == 1) return std::nullopt;
+  const auto changes = found.renames.size() == 1 ? std::string("one segment")
+                                                 : fmt::format("{} segments", found.renames.size());
+  const auto names = !whole                     ? fmt::format("{} of {} missing names differ", found.pairs.size(),
+                                                                    c.match.missing.size())
+                     : found.pairs.size() == 1 ? std::string("the missing name may differ")
+                                               : fmt::format("all {} missing names differ", found.pairs.size());
+  auto cause = fmt::format("{} by {}: {}; the shapes agree", names, changes, tell(found.renames, "the network"));
+  if (!whole)
+    cause += fmt::format("; beyond that {} are missing and {} unexpected", c.match.missing.size() - found.pairs.size(),
+                         c.match.unexpected.size() - found.pairs.size());
+  return Explanation{
+      std::move(cause),
+      fmt::format("build the network with the version of the library that saved the file; or rename: goldseal convert "
+                  "FILE -o OUT {}",
+                  rename_options(found.renames))};
 }
 
 Guess flattened_ema(const Case& c) {
@@ -304,14 +388,17 @@ std::string_view naming_family(std::span<const Key> keys) {
 void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& match) {
   if (match.complete()) return;
   // The first that knows an answer gives it: from the particular to the general.
-  constexpr std::array k_rules{flat_shards,    wrapped_network, batches_tracked,   tied_weights, flattened_ema,
-                               another_family, another_prefix,  nothing_in_common, class_count,  other_shapes};
+  constexpr std::array k_rules{placeholders,   wrapped_network,   batches_tracked, tied_weights,
+                               flattened_ema,  patterned,         another_family,  another_prefix,
+                               renamed_segments, nothing_in_common, exchanged_axes,  class_count,
+                               other_shapes};
   const Case c{have, want, match};
   Guess guess;
   for (const auto rule : k_rules) {
     if ((guess = rule(c))) break;
   }
-  if (!guess) guess = c.names_met() ? element_types(c) : some_names(c);
+  if (!guess) guess = c.names_met() ? odd_types(c) : some_names(c);
+  if (!guess) guess = element_types(c);
   if (!guess) return;
   match.cause = std::move(guess->cause);
   match.remedy = std::move(guess->remedy);

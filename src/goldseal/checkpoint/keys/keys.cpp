@@ -3,6 +3,7 @@
 
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/keys/key_causes.hpp>
+#include <goldseal/checkpoint/keys/key_renames.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 
 #include <algorithm>
@@ -56,6 +57,7 @@ class Matcher {
     auto best = choose_pairing();
     fill(best);
     find_nearest();
+    m_result.renaming = find_renaming(m_have, m_result.unexpected, m_want, m_result.missing);
     explain(m_have, m_want, m_result);
     return std::move(m_result);
   }

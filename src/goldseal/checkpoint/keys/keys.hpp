@@ -44,6 +44,21 @@ struct KeyMismatch {
   bool dtype = false;
 };
 
+/// One run of whole segments that stands in the place of another, the first time that it occurs in a name. A change that
+/// only puts in or takes out a segment names the segment beside it too, so that `from` is never empty.
+struct SegmentRename {
+  std::string from;
+  std::string to;
+  std::size_t names = 0;  ///< that it brings together
+  friend bool operator==(const SegmentRename&, const SegmentRename&) = default;
+};
+
+/// A way to bring names together that differ by few segments.
+struct Renaming {
+  std::vector<SegmentRename> renames;                      ///< each name by one of them
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;  ///< (have, want), of equal shapes
+};
+
 /// How a checkpoint's keys map onto a network's.
 struct KeyMatch {
   std::vector<std::pair<std::size_t, std::size_t>> pairs;  ///< (have, want) of equal name, shape and dtype
@@ -53,6 +68,7 @@ struct KeyMatch {
   std::vector<std::size_t> unexpected;        ///< in the checkpoint, not wanted
   std::vector<KeyMismatch> mismatched;
   std::vector<std::pair<std::size_t, std::size_t>> nearest;  ///< (missing, unexpected) that may be meant for each other
+  Renaming renaming;   ///< of unexpected names to missing ones; empty where none is seen
   std::string cause;   ///< the likely reason in one sentence; empty where all matches
   std::string remedy;  ///< what to do about it
 

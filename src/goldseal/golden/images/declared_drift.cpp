@@ -36,6 +36,7 @@ struct Variant {
   Kind kind;
   std::string text;
   std::string remedy;
+  Orientation orientation = k_as_stored;
 };
 
 struct Distance {
@@ -140,11 +141,30 @@ std::vector<Variant> variants_of(const Preprocessing& declared) {
   return variants;
 }
 
+// The picture turned by what its file states, alone and beside each other changed step: OpenCV turns it, gives BGR and
+// resizes in its own way.
+void add_turned(const Preprocessing& declared, Orientation stated, std::vector<Variant>& variants) {
+  if (stated == k_as_stored) return;
+  constexpr std::string_view k_way =
+      "treat the picture's orientation on both sides alike: cv2.IMREAD_IGNORE_ORIENTATION, or ImageOps.exif_transpose";
+  const auto text = fmt::format("it is turned by its EXIF orientation ({})", describe(stated));
+  const auto count = variants.size();
+  variants.push_back({declared, Kind::turn, text, std::string(k_way), stated});
+  for (std::size_t i = 0; i < count; ++i) {
+    auto both = variants[i];
+    both.kind = Kind::turn;
+    both.text = fmt::format("{}; beyond that, {}", text, both.text);
+    both.remedy = fmt::format("{}, and {}", k_way, both.remedy);
+    both.orientation = stated;
+    variants.push_back(std::move(both));
+  }
+}
+
 }  // namespace
 
 InputDrift diagnose_declared(const HostTensor& found, const HostTensor& sealed, const Picture& picture,
                              const Preprocessing& declared) {
-  auto drift = diagnose_input(found, sealed);
+  auto drift = diagnose_input(found, sealed, picture.orientation);
   if (drift.agrees() || found.dtype != sealed.dtype || found.shape != sealed.shape) return drift;
   const auto own = distance(found, sealed, declared);
   const bool tolerated = own.max <= declared.tolerance + k_rounding_levels;
@@ -152,9 +172,13 @@ InputDrift diagnose_declared(const HostTensor& found, const HostTensor& sealed, 
   auto least = own;
   const Variant* decoded = nullptr;  // what is nearest but for another decoder
   Distance left{.mean = k_left_share * own.mean};
-  const auto variants = variants_of(declared);
+  auto variants = variants_of(declared);
+  add_turned(declared, picture.orientation, variants);
   for (const auto& variant : variants) {
-    const auto here = distance(found, preprocess(picture, variant.steps), declared);
+    const auto made = variant.orientation == k_as_stored
+                          ? preprocess(picture, variant.steps)
+                          : preprocess(oriented(picture, variant.orientation), variant.steps);
+    const auto here = distance(found, made, declared);
     if (here.max <= k_decoder_levels && here.mean < left.mean) {
       left = here;
       decoded = &variant;

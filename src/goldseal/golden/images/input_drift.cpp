@@ -462,8 +462,8 @@ std::optional<InputDrift> other_layout(const HostTensor& found, const HostTensor
 }  // namespace
 
 std::string_view to_string(Kind kind) {
-  constexpr std::array<std::string_view, 12> k_names{"none",      "rounding", "type",  "layout",  "order",  "scale",
-                                                     "normalise", "mirror",   "shift", "decoder", "resize", "other"};
+  constexpr std::array<std::string_view, 13> k_names{"none",      "rounding", "type",  "layout",  "order",  "scale",
+                                                     "normalise", "mirror",   "turn",  "shift", "decoder", "resize", "other"};
   return k_names[static_cast<std::size_t>(kind)];
 }
 
@@ -485,7 +485,7 @@ std::optional<HostTensor> channels_reversed(const HostTensor& picture) {
   return make_tensor(picture.name, picture.dtype, picture.shape, std::move(bytes));
 }
 
-InputDrift diagnose_input(const HostTensor& found, const HostTensor& sealed) {
+InputDrift diagnose_upright(const HostTensor& found, const HostTensor& sealed) {
   if (found.shape != sealed.shape) {
     if (auto drift = other_layout(found, sealed)) return *drift;
     return {Kind::type,

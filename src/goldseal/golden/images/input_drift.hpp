@@ -4,6 +4,7 @@
 // the picture nor the network.
 #pragma once
 
+#include <goldseal/golden/images/orientation.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 
 #include <cstddef>
@@ -24,6 +25,7 @@ struct InputDrift {
     scale,      ///< every value times a number, plus a number: 255 left out, 256 for 255
     normalise,  ///< channels scaled or shifted each in its own way: other means and deviations
     mirror,     ///< flipped left to right or top to bottom
+    turn,       ///< turned, or rows and columns exchanged, as an EXIF orientation does
     shift,      ///< moved by whole pixels: another padding or crop
     decoder,    ///< off by a few grey levels all over: another decoder, or another version of it
     resize,     ///< off where the picture has edges: another interpolation, or another order of steps
@@ -48,6 +50,11 @@ struct InputDrift {
 /// or normalisation, whose kind it has, beside a second one or another decoder or resize). Layout, channel order and
 /// the like are told for tensors of rank 3 and 4 with three channels; for others scale and rounding alone. A grey level
 /// is 1/255 of the sealed tensor's range.
-[[nodiscard]] InputDrift diagnose_input(const HostTensor& found, const HostTensor& sealed);
+/// `stated` is the orientation that the sealed picture's file states (orientation.hpp), where that is known.
+[[nodiscard]] InputDrift diagnose_input(const HostTensor& found, const HostTensor& sealed,
+                                        Orientation stated = k_as_stored);
+
+/// The same, but for turned pictures.
+[[nodiscard]] InputDrift diagnose_upright(const HostTensor& found, const HostTensor& sealed);
 
 }  // namespace goldseal::golden

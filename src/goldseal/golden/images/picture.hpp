@@ -13,6 +13,7 @@ struct Picture {
   std::uint32_t width = 0;
   std::uint32_t height = 0;
   std::vector<std::uint8_t> pixels;
+  int orientation = 1;  ///< that its file states (orientation.hpp); it was not applied to the pixels
 };
 
 }  // namespace goldseal::golden

@@ -5,6 +5,7 @@
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
+#include <goldseal/golden/images/orientation.hpp>
 #include <goldseal/golden/images/png.hpp>
 #include <goldseal/golden/inputs/random_input.hpp>
 #include <goldseal/golden/tensors/npy.hpp>
@@ -114,7 +115,9 @@ void add_files(const InputSpec& spec, std::vector<std::filesystem::path>& files)
 }
 
 Picture decode_picture(const std::string& name, std::span<const std::byte> bytes) {
-  return is_jpeg(bytes) ? decode_jpeg(name, bytes) : decode_png(name, bytes);
+  auto picture = is_jpeg(bytes) ? decode_jpeg(name, bytes) : decode_png(name, bytes);
+  picture.orientation = orientation_of(bytes);
+  return picture;
 }
 
 std::optional<HostTensor> encoded_picture(const InputSpec& spec) {
