@@ -9,6 +9,7 @@
 #include <goldseal/golden/compare/comparison.hpp>
 #include <goldseal/golden/compare/discrete.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>
+#include <goldseal/golden/compare/weight_fingerprint.hpp>
 #include <goldseal/golden/detections/detection_verdict.hpp>
 #include <goldseal/golden/images/input_drift.hpp>
 #include <goldseal/golden/layers/layers.hpp>
@@ -33,6 +34,7 @@ struct FileObservation {
   std::uint64_t bytes = 0;
   std::optional<Digest> sha256;
   std::optional<Digest> non_tensor_sha256;
+  std::string written = {};  ///< when it was last written, as Manifest::created tells a moment; empty: not known
   std::vector<std::pair<std::string, std::string>> notes;  ///< rule and message, from the reader
   bool packed_weights = false;                             ///< it holds weights that no digest of a tensor vouches for
   /// Why it could not be read: the reader's error, in parts.
@@ -47,6 +49,7 @@ struct KeyObservation {
   std::vector<Key> have;
   std::vector<Key> want;
   KeyMatch match;
+  std::vector<Digest> digests = {};  ///< of the checkpoint's tensors, in the order of `have`; empty until they are known
 };
 
 /// One output of one golden case as this machine computed it.
@@ -147,7 +150,7 @@ struct FileFindings {
   std::optional<Digest> golden_sha256;                ///< of golden.safetensors; nothing where the file is missing
   std::optional<KeyObservation> keys;                 ///< the checkpoint's held against the seal's
   std::map<std::string, Digest> tensors;              ///< digests of the checkpoint's, by the network's names
-  std::map<std::string, std::string> weight_changes;  ///< what happened to those that are not as sealed, in words
+  std::map<std::string, golden::WeightChange> weight_changes;  ///< what happened to those that are not as sealed
 };
 
 /// What is known of this machine: filled by the probes, and by a worker that was asked.

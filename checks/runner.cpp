@@ -59,6 +59,7 @@ std::vector<Finding> run_checks(const Observation& observed, const Policy& polic
     if (finding.severity != Severity::required) finding.severity = settings.severity;
     if (finding.lenient && settings.users_own_severity) finding.status = Status::fail;
     finding.lenient = false;
+    if (finding.explained && finding.severity == Severity::integrity) finding.severity = Severity::fail;
     finding.status = weigh(finding.status, settings.severity);
     for (const auto& waiver : policy.waivers) {
       if (waiver.check == check.id) apply_waiver(finding, waiver, today);

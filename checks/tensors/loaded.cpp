@@ -13,7 +13,8 @@ TensorChanges changes_of(const Observation& observed, const TensorDigests& found
   for (const auto& [name, digest] : found) {
     const auto in_file = observed.files.tensors.find(name);
     if (in_file != observed.files.tensors.end() && in_file->second != digest) {
-      changes[name] = "it is not as in the file: changed while it was loaded";
+      changes[name] = {.kind = golden::WeightChange::Kind::other,
+                       .text = "it is not as in the file: changed while it was loaded"};
     }
   }
   return changes;
@@ -30,11 +31,31 @@ Finding judge_live(const std::vector<TensorRecord>& tensors, const TensorDigests
   return finding;
 }
 
+// Every tensor that is not as sealed is as the file has it: tensors.file has told of it.
+bool is_told_of_the_file(const std::vector<TensorRecord>& tensors, const TensorDigests& found,
+                         const TensorDigests& in_file) {
+  std::size_t differing = 0;
+  for (const auto& tensor : tensors) {
+    if (is_as_sealed(tensor, found)) continue;
+    const auto here = found.find(tensor.name);
+    const auto there = in_file.find(tensor.name);
+    if (here == found.end() || there == in_file.end() || here->second != there->second) return false;
+    ++differing;
+  }
+  return differing > 0;
+}
+
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.run.loaded_tensors) return skipped("no weights were loaded");
   const auto found = digests_of(*observed.run.loaded_tensors);
   const auto tensors = loadable(observed);
   if (observed.serving.live) return judge_live(tensors, found);
+  if (is_told_of_the_file(tensors, found, observed.files.tensors)) {
+    auto told = failed("the loaded tensors are the file's, and not the sealed ones", "the sealed sha256 of each tensor",
+                       "those of the file", "tensors.file says what differs");
+    told.explained = true;
+    return told;
+  }
   auto finding = judge_digests(
       tensors, found, "as loaded into the network",
       "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it",

@@ -21,7 +21,7 @@ std::string what_happened(const TensorRecord& tensor, const TensorDigests& found
     if (other.sha256 == here->second) return fmt::format("holds the values of {}", escape_unprintable(other.name));
   }
   const auto change = changes.find(tensor.name);
-  return change == changes.end() ? "other values" : change->second;
+  return change == changes.end() ? "other values" : change->second.text;
 }
 
 }  // namespace

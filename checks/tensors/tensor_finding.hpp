@@ -28,8 +28,8 @@ using TensorDigests = std::map<std::string, Digest>;
 /// True where weights were loaded, and all that the network has a place for are the sealed ones.
 [[nodiscard]] bool all_loaded_as_sealed(const Observation& observed);
 
-/// What happened to tensors, in words, by name.
-using TensorChanges = std::map<std::string, std::string>;
+/// What happened to tensors, by name.
+using TensorChanges = std::map<std::string, golden::WeightChange>;
 
 /// The finding on tensors' digests; `whose` says where they were taken: `in the file`, `as loaded`.
 [[nodiscard]] Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests& found,

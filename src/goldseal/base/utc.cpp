@@ -19,6 +19,11 @@ std::string written(std::time_t time) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ
 
 std::string utc_now() { return written(std::time(nullptr)); }
 
+std::string utc_text(std::int64_t seconds) {
+  if (seconds < 0 || seconds > k_last_second) return {};
+  return written(static_cast<std::time_t>(seconds));
+}
+
 std::string utc_today() { return utc_now().substr(0, 10); }
 
 std::string utc_of_creation() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace goldseal {
@@ -8,6 +9,9 @@ namespace goldseal {
 /// The present moment in UTC as RFC 3339 writes it, `2026-11-24T06:30:00Z`. By the machine's clock, whatever a
 /// variable says: waivers end by it.
 [[nodiscard]] std::string utc_now();
+
+/// A moment, in seconds since 1970, in the same form; empty before that and after the year 9999.
+[[nodiscard]] std::string utc_text(std::int64_t seconds);
 
 /// Its day: `2026-11-24`.
 [[nodiscard]] std::string utc_today();

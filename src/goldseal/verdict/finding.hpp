@@ -52,6 +52,8 @@ struct Finding {
   std::vector<Table> tables;
   double seconds = 0;
   bool lenient = false;  ///< while checks run: a breach that only warns here, unless the user's policy says how grave it is
+  bool explained = false;  ///< of a check of integrity: something else than damage may have done it, so that it fails
+                           ///< as others do (not in the report's file, where `severity` says what came of it)
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 

@@ -10,6 +10,10 @@ using samples::conforming;
 using samples::judge;
 using samples::outcome;
 
+namespace {
+bool mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+}  // namespace
+
 TEST_CASE("a model that is as it was sealed conforms") { CHECK(outcome(conforming()) == ExitCode::conforms); }
 
 TEST_CASE("a golden file that is missing or changed is damage") {
@@ -49,13 +53,115 @@ TEST_CASE("a file written anew with the same tensors warns") {
   CHECK(outcome(observed) == ExitCode::conforms);
 }
 
-TEST_CASE("a tensor with other values is damage, and it is named") {
+namespace {
+
+using Kind = golden::WeightChange::Kind;
+
+/// The tensor has other values in the file, and as loaded, and this is known of them.
+void change_in_file(Observation& observed, const std::string& name, golden::WeightChange change) {
+  observed.files.tensors[name] = sha256("other " + name);
+  observed.files.weight_changes[name] = std::move(change);
+  for (auto& tensor : *observed.run.loaded_tensors)
+    if (tensor.name == name) tensor.sha256 = sha256("other " + name);
+}
+
+}  // namespace
+
+TEST_CASE("a byte that changed in one tensor is damage, and it is named") {
   auto observed = conforming();
-  observed.files.tensors["b.weight"] = sha256("flipped");
+  change_in_file(observed, "b.weight", {.kind = Kind::one_element, .one_byte = true, .text = "bit 3 of element [1]"});
   const auto finding = judge("tensors.file", observed);
   CHECK(finding.status == Status::fail);
-  CHECK(finding.message.find("b.weight") != std::string::npos);
+  CHECK(finding.severity == Severity::integrity);
+  CHECK(mentions(finding.message, "b.weight, bit 3"));
   CHECK(outcome(observed) == ExitCode::integrity);
+}
+
+TEST_CASE("B23: where all tensors differ and the names agree it is another checkpoint, not damage") {
+  auto observed = conforming();
+  observed.sealed.created = "2026-01-01T00:00:00Z";
+  observed.files.found[0].written = "2026-01-01T00:05:00Z";
+  for (const auto* const name : {"a.weight", "b.weight"})
+    change_in_file(observed, name, {.kind = Kind::other, .text = "other values throughout"});
+  const auto finding = judge("tensors.file", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(mentions(finding.message, "another checkpoint of the same network"));
+  CHECK(mentions(finding.message, "last written at 2026-01-01T00:05:00Z, after it was sealed at 2026-01-01T00:00:00Z"));
+  CHECK(mentions(finding.remedy, "saved again after it was sealed: seal it again"));
+  CHECK_FALSE(mentions(finding.remedy, "copy"));
+  CHECK(outcome(observed) == ExitCode::fails);
+  observed.files.found[0].written = "2025-12-31T00:00:00Z";
+  CHECK(mentions(judge("tensors.file", observed).message, "before it was sealed"));
+  CHECK_FALSE(mentions(judge("tensors.file", observed).remedy, "saved again"));
+}
+
+TEST_CASE("B23: a counter of batches says how many steps lie between the two") {
+  auto observed = conforming();
+  observed.sealed.model.tensors[0].name = "a.num_batches_tracked";
+  observed.files.tensors = {{"a.num_batches_tracked", sha256("8")}, {"b.weight", sha256("x")}};
+  observed.files.weight_changes["a.num_batches_tracked"] = {.kind = Kind::counted, .before = 12, .after = 8,
+                                                            .text = "12 became 8"};
+  observed.files.weight_changes["b.weight"] = {.kind = Kind::other, .text = "other values throughout"};
+  const auto finding = judge("tensors.file", observed);
+  CHECK(mentions(finding.message, "4 steps earlier"));
+  CHECK_FALSE(mentions(finding.message, "flipped"));
+  CHECK(outcome(observed) == ExitCode::fails);
+}
+
+TEST_CASE("B15: transposed and rounded values fail as what they are") {
+  auto observed = conforming();
+  change_in_file(observed, "a.weight", {.kind = Kind::exchanged, .text = "the sealed values transposed"});
+  CHECK(mentions(judge("tensors.file", observed).message, "the sealed values in other places"));
+  CHECK(mentions(judge("tensors.file", observed).message, "transposed"));
+  CHECK(outcome(observed) == ExitCode::fails);
+  auto rounded = conforming();
+  change_in_file(rounded, "a.weight", {.kind = Kind::to_bfloat16, .text = "rounded to bfloat16"});
+  CHECK(mentions(judge("tensors.file", rounded).message, "rounded to half precision"));
+  CHECK(outcome(rounded) == ExitCode::fails);
+}
+
+TEST_CASE("some tensors with other values are told as that, with no more than is known") {
+  auto observed = conforming();
+  observed.files.tensors["b.weight"] = sha256("other");
+  const auto finding = judge("tensors.file", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(mentions(finding.message, "1 of 2 tensors hold other values"));
+  CHECK(outcome(observed) == ExitCode::fails);
+}
+
+TEST_CASE("what tensors.file has told of is not told again by tensors.loaded, and both fail") {
+  auto observed = conforming();
+  change_in_file(observed, "b.weight", {.kind = Kind::other, .text = "other values throughout"});
+  const auto loaded = judge("tensors.loaded", observed);
+  CHECK(loaded.status == Status::fail);
+  CHECK(loaded.severity == Severity::fail);
+  CHECK(loaded.tables.empty());
+  CHECK(mentions(loaded.remedy, "tensors.file"));
+  (*observed.run.loaded_tensors)[0].sha256 = sha256("changed while it was loaded");
+  CHECK(judge("tensors.loaded", observed).severity == Severity::integrity);
+}
+
+TEST_CASE("B14: names are judged before values, and the same tensors under new names are no damage") {
+  auto observed = conforming();
+  auto& keys = *observed.files.keys;
+  keys.have = {{"model.a.weight", DType::float32, {2, 3}, true}, {"model.b.weight", DType::float32, {2, 3}, true}};
+  keys.want = {{"net.a.weight", DType::float32, {2, 3}, true}, {"net.b.weight", DType::float32, {2, 3}, true}};
+  keys.match = match_keys(keys.have, keys.want);
+  observed.sealed.model.tensors[0].name = "net.a.weight";
+  observed.sealed.model.tensors[1].name = "net.b.weight";
+  keys.digests = {sha256("a"), sha256("b")};
+  observed.files.tensors.clear();
+  const auto names = judge("keys.sealed", observed);
+  CHECK(names.status == Status::fail);
+  CHECK(mentions(names.message, "the same tensors under new names"));
+  CHECK(mentions(names.message, "the digests of all 2 prove it"));
+  CHECK(mentions(names.remedy, "--rename model=net"));
+  CHECK(judge("tensors.file", observed).status == Status::unknown);
+  CHECK(outcome(observed) == ExitCode::fails);
+  // A policy that lets the names pass proves nothing of the values.
+  keys.digests = {sha256("a"), sha256("other")};
+  CHECK(mentions(judge("keys.sealed", observed).message, "1 of 2 missing tensors"));
+  CHECK_FALSE(mentions(judge("keys.sealed", observed).message, "the same tensors under new names"));
 }
 
 TEST_CASE("two tensors that changed places are told as such") {

@@ -4,6 +4,7 @@
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/checkpoint/tensors/axes.hpp>
 #include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
@@ -82,6 +83,17 @@ std::optional<ValueDifference> compare_values(const Checkpoint& a, const Tensor&
   return sums.result();
 }
 
+/// How the axes of the one were put to give the other, bit for bit; empty where no order does.
+std::string exchanged_axes(const Checkpoint& a, const Tensor& x, const Checkpoint& b, const Tensor& y) {
+  const auto orders = axis_orders(x.shape, y.shape);
+  if (orders.empty() || x.dtype != y.dtype) return {};
+  const auto left = gather(a, x);
+  const auto right = gather(b, y);
+  for (const auto& order : orders)
+    if (with_axes(left, item_size(x.dtype), x.shape, order) == right) return describe(order);
+  return {};
+}
+
 /// Wrapper segments may be in either file: the direction in which the names meet is taken.
 struct Alignment {
   KeyMatch match;
@@ -129,7 +141,10 @@ CheckpointDifference compare_checkpoints(const Checkpoint& a, std::span<const Di
   }
   parallel_for(result.changed.size(), [&](std::size_t i) {
     auto& difference = result.changed[i];
-    if (!difference.shape) difference.values = compare_values(a, a.tensors[difference.a], b, b.tensors[difference.b]);
+    const auto& x = a.tensors[difference.a];
+    const auto& y = b.tensors[difference.b];
+    if (!difference.shape) difference.values = compare_values(a, x, b, y);
+    difference.exchanged = exchanged_axes(a, x, b, y);
   });
   return result;
 }

@@ -34,6 +34,7 @@ struct TensorDifference {
   bool shape = false;
   bool dtype = false;
   std::optional<ValueDifference> values;  ///< where the shapes are equal and the values are known here
+  std::string exchanged = {};             ///< `transposed`: B has A's values with its axes in that order; else empty
 };
 
 struct CheckpointDifference {

@@ -2,6 +2,7 @@
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/tensors/axes.hpp>
 #include <goldseal/golden/tensors/half.hpp>
 
 #include <fmt/format.h>
@@ -17,7 +18,10 @@
 namespace goldseal::golden {
 namespace {
 
+using Kind = WeightChange::Kind;
+
 constexpr std::size_t k_words = 5;
+constexpr std::size_t k_most_axes = 4;
 
 std::uint64_t bits_at(const HostTensor& tensor, std::size_t index) {
   const std::size_t size = std::min<std::size_t>(item_size(tensor.dtype), sizeof(std::uint64_t));
@@ -54,7 +58,25 @@ std::optional<Change> single_change(const HostTensor& found, const WeightFingerp
   return Change{index, after - static_cast<std::uint64_t>(shift), after};
 }
 
+std::int64_t as_integer(std::uint64_t bits, DType dtype) { return static_cast<std::int64_t>(value_of(bits, dtype)); }
+
+// Of the bits of one element: whether all that differ lie in one byte.
+bool within_one_byte(std::uint64_t flipped) {
+  return flipped >> (8U * (static_cast<unsigned>(std::countr_zero(flipped)) / 8U)) <= 0xFFU;
+}
+
+bool is_integer(DType dtype) { return !is_floating(dtype) && converts_to_double(dtype); }
+
 std::string describe(const Change& change, const HostTensor& found) {
+  const auto place = found.numel() == 1 ? std::string() : format_shape(unravel(change.index, found.shape)) + ": ";
+  if (is_integer(found.dtype)) {
+    return fmt::format("{}{} became {}", found.numel() == 1 ? "" : "element " + place,
+                       as_integer(change.before, found.dtype), as_integer(change.after, found.dtype));
+  }
+  if (found.numel() == 1 && converts_to_double(found.dtype)) {
+    return fmt::format("{:.9g} became {:.9g}", value_of(change.before, found.dtype),
+                       value_of(change.after, found.dtype));
+  }
   const auto flipped = change.before ^ change.after;
   const auto count = std::popcount(flipped);
   const auto what = count == 1 ? fmt::format("bit {} of element", std::countr_zero(flipped))
@@ -100,6 +122,30 @@ WeightFingerprint sum_words(std::span<const std::byte> bytes, bool rounded) {
   return result;
 }
 
+WeightChange told(Kind kind, std::string text) { return {.kind = kind, .text = std::move(text)}; }
+
+WeightChange explain(const Change& change, const HostTensor& found) {
+  auto result = told(Kind::one_element, describe(change, found));
+  result.one_byte = found.numel() > 1 && within_one_byte(change.before ^ change.after);
+  if (found.numel() > 1 || !is_integer(found.dtype)) return result;
+  result.kind = Kind::counted;
+  result.before = as_integer(change.before, found.dtype);
+  result.after = as_integer(change.after, found.dtype);
+  return result;
+}
+
+// The same elements in another place each: with axes in another order, one of them run backwards, or its halves
+// exchanged.
+std::optional<std::string> rearrangement(const HostTensor& found, const Digest& digest) {
+  if (auto text = exchanged_axes(found, found.shape, digest)) return text;
+  for (std::size_t axis = 0; axis < found.shape.size() && found.shape.size() <= k_most_axes; ++axis) {
+    if (found.shape[axis] < 2) continue;
+    if (sha256(with_axis_reversed(found.bytes, item_size(found.dtype), found.shape, axis)) == digest)
+      return fmt::format("with axis {} run backwards", axis);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 WeightFingerprint trace(const HostTensor& weight) {
@@ -137,26 +183,39 @@ std::vector<WeightFingerprint> unpack_traces(const HostTensor& packed) {
   return traces;
 }
 
-WeightChange explain_change(const HostTensor& found, const WeightFingerprint& sealed) {
-  using Kind = WeightChange::Kind;
+std::optional<std::string> exchanged_axes(const HostTensor& found, std::span<const std::int64_t> sealed_shape,
+                                          const Digest& digest) {
+  for (const auto& order : axis_orders(found.shape, sealed_shape)) {
+    if (sha256(with_axes(found.bytes, item_size(found.dtype), found.shape, order)) == digest)
+      return goldseal::describe(order);
+  }
+  return std::nullopt;
+}
+
+WeightChange explain_change(const HostTensor& found, const WeightFingerprint& sealed,
+                            const std::optional<Digest>& digest) {
   const auto now = trace(found);
-  if (now == sealed) return {Kind::none, "the same"};
-  if (const auto change = single_change(found, now, sealed)) return {Kind::one_element, describe(*change, found)};
+  if (now == sealed) return told(Kind::none, "the same");
+  if (const auto change = single_change(found, now, sealed)) return explain(*change, found);
   if (found.dtype == DType::float32) {
-    if (now.weighted == sealed.half) return {Kind::to_float16, "rounded to float16"};
-    if (now.weighted == sealed.brain) return {Kind::to_bfloat16, "rounded to bfloat16"};
+    if (now.weighted == sealed.half) return told(Kind::to_float16, "rounded to float16");
+    if (now.weighted == sealed.brain) return told(Kind::to_bfloat16, "rounded to bfloat16");
   }
   if (found.numel() > 1 && all_same(found)) {
-    if (bits_at(found, 0) == 0) return {Kind::zero, "all zero: it was never loaded"};
-    return {Kind::constant, "one value throughout, as after initialisation: it was never loaded"};
+    if (bits_at(found, 0) == 0) return told(Kind::zero, "all zero: it was never loaded");
+    return told(Kind::constant, "one value throughout, as after initialisation: it was never loaded");
   }
   if (converts_to_double(found.dtype)) {
     if (const auto count = count_not_finite(found); count > 0) {
-      return {Kind::not_finite, fmt::format("{} of {} elements are NaN or infinite", count, found.numel())};
+      return told(Kind::not_finite, fmt::format("{} of {} elements are NaN or infinite", count, found.numel()));
     }
   }
-  if (now.sum == sealed.sum) return {Kind::permuted, "the same values in another order"};
-  return {Kind::other, "other values throughout"};
+  if (now.sum == sealed.sum) {
+    if (auto text = digest ? rearrangement(found, *digest) : std::nullopt)
+      return told(Kind::exchanged, "the sealed values " + *text);
+    return told(Kind::permuted, "the same values in another order");
+  }
+  return told(Kind::other, "other values throughout");
 }
 
 }  // namespace goldseal::golden

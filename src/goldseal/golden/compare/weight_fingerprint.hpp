@@ -4,10 +4,12 @@
 // digest alone.
 #pragma once
 
+#include <goldseal/base/sha256.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,14 +49,25 @@ struct WeightChange {
     constant,     ///< all of it is one value: initialised, not loaded
     not_finite,   ///< NaN or infinities in it
     permuted,     ///< the same elements in another order
+    exchanged,    ///< the sealed values with axes exchanged or run backwards: their digest says so
+    counted,      ///< a single integer has another value
     other,
   };
   Kind kind = Kind::none;
-  std::string text;  ///< one phrase: `bit 30 of element [3, 0, 1, 2] flipped: 0.0123 became 4.2e+36`
+  bool one_byte = false;  ///< of one_element: its bits differ within one byte, as of a byte that was damaged
+  std::optional<std::int64_t> before = {};  ///< of counted: the sealed value
+  std::optional<std::int64_t> after = {};   ///< and the one found
+  std::string text = {};  ///< one phrase: `bit 30 of element [3, 0, 1, 2] flipped: 0.0123 became 4.2e+36`
 };
 
 /// Explains `found`, whose digest is not the sealed one, by the trace of what was sealed. `found` has the sealed dtype
-/// and shape.
-[[nodiscard]] WeightChange explain_change(const HostTensor& found, const WeightFingerprint& sealed);
+/// and shape. With the sealed digest values whose axes were exchanged are told from other permutations.
+[[nodiscard]] WeightChange explain_change(const HostTensor& found, const WeightFingerprint& sealed,
+                                          const std::optional<Digest>& digest = {});
+
+/// Where `found` has the sealed values with its axes in another order, that has the sealed shape: `transposed`.
+[[nodiscard]] std::optional<std::string> exchanged_axes(const HostTensor& found,
+                                                        std::span<const std::int64_t> sealed_shape,
+                                                        const Digest& digest);
 
 }  // namespace goldseal::golden

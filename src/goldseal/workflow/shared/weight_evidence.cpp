@@ -31,17 +31,27 @@ std::vector<golden::WeightFingerprint> weight_fingerprints(const Checkpoint& che
   return traces;
 }
 
-std::map<std::string, std::string> explain_weights(const Checkpoint& checkpoint, const KeyMatch& match,
-                                                   const std::vector<Digest>& digests, const ModelRecord& sealed,
-                                                   const std::shared_ptr<const MappedFile>& golden_file) {
-  std::map<std::string, std::string> changes;
+std::map<std::string, golden::WeightChange> explain_weights(const Checkpoint& checkpoint, const KeyMatch& match,
+                                                            const std::vector<Digest>& digests,
+                                                            const ModelRecord& sealed,
+                                                            const std::shared_ptr<const MappedFile>& golden_file) {
+  std::map<std::string, golden::WeightChange> changes;
   std::vector<golden::WeightFingerprint> traces;
   for (const auto& [have, wanted] : in_wanted_order(match)) {
-    if (digests[have] == sealed.tensors[wanted].sha256 || changes.size() == k_most_explained) continue;
+    const auto& tensor = sealed.tensors[wanted];
+    if (digests[have] == tensor.sha256 || changes.size() == k_most_explained) continue;
     if (traces.empty()) traces = golden::read_fingerprints(golden_file);
     if (traces.size() != sealed.tensors.size()) return {};
-    const auto tensor = borrow_tensor(checkpoint, checkpoint.tensors[have]);
-    changes.emplace(sealed.tensors[wanted].name, golden::explain_change(tensor, traces[wanted]).text);
+    changes.emplace(tensor.name, golden::explain_change(borrow_tensor(checkpoint, checkpoint.tensors[have]),
+                                                        traces[wanted], tensor.sha256));
+  }
+  for (const auto& mismatch : match.mismatched) {
+    if (mismatch.dtype || changes.size() == k_most_explained) continue;
+    const auto& tensor = sealed.tensors[mismatch.want];
+    const auto found = borrow_tensor(checkpoint, checkpoint.tensors[mismatch.have]);
+    if (auto how = golden::exchanged_axes(found, tensor.shape, tensor.sha256))
+      changes.emplace(tensor.name, golden::WeightChange{.kind = golden::WeightChange::Kind::exchanged,
+                                                        .text = "the sealed values " + *how});
   }
   return changes;
 }

@@ -20,11 +20,11 @@ namespace goldseal {
 [[nodiscard]] std::vector<golden::WeightFingerprint> weight_fingerprints(const Checkpoint& checkpoint,
                                                                          const KeyMatch& match);
 
-/// For each tensor of the file whose digest is not the sealed one: what happened to it, in words, by the sealed name.
-/// Empty where the seal has no traces. `golden_file` is the seal's. `match` maps the file's keys onto the seal's.
-[[nodiscard]] std::map<std::string, std::string> explain_weights(const Checkpoint& checkpoint, const KeyMatch& match,
-                                                                 const std::vector<Digest>& digests,
-                                                                 const ModelRecord& sealed,
-                                                                 const std::shared_ptr<const MappedFile>& golden_file);
+/// For each tensor of the file whose digest is not the sealed one: what happened to it, by the sealed name, and for each
+/// of another shape whether its axes were exchanged. Empty where the seal has no traces. `match` maps the file's keys
+/// onto the seal's; `golden_file` is the seal's.
+[[nodiscard]] std::map<std::string, golden::WeightChange> explain_weights(
+    const Checkpoint& checkpoint, const KeyMatch& match, const std::vector<Digest>& digests, const ModelRecord& sealed,
+    const std::shared_ptr<const MappedFile>& golden_file);
 
 }  // namespace goldseal

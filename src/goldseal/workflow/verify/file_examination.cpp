@@ -6,6 +6,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/base/utc.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/code_trust.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
@@ -14,6 +15,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <string>
@@ -115,6 +118,13 @@ bool is_damage(ErrorKind kind) {
   return kind == ErrorKind::malformed || kind == ErrorKind::unsupported || kind == ErrorKind::usage;
 }
 
+// Where it cannot be asked, nothing is said.
+std::string written(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return utc_text(status.st_mtim.tv_sec);
+}
+
 std::uint64_t size_of(const fs::path& path) {
   std::error_code ignored;
   const auto size = fs::file_size(path, ignored);
@@ -182,6 +192,7 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
   file.path = path.string();
   file.present = true;
   file.bytes = size_of(path);
+  file.written = written(path);
   m_observed.files.found.push_back(std::move(file));
   try {
     m_checkpoint = open_like_sealed(m_request, path,
@@ -228,7 +239,8 @@ void FileExamination::take(const Digests& digests) {
   auto& file = m_observed.files.found.back();
   file.sha256 = digests.files.back().whole;
   file.non_tensor_sha256 = digests.files.back().non_tensor;
-  const auto& keys = *m_observed.files.keys;
+  auto& keys = *m_observed.files.keys;
+  keys.digests = digests.tensors;
   m_observed.files.tensors = digests_by_name(keys.match, keys.want, digests.tensors);
   if (m_observed.files.golden_sha256 == m_observed.sealed.golden_sha256)
     m_observed.files.weight_changes =

@@ -85,13 +85,66 @@ TEST_CASE("What was never loaded, is not finite, or stands in another order is t
   CHECK(change(before, weights(1000, 4)).kind == Kind::other);
 }
 
-TEST_CASE("Integers of every width have their flipped bit named too") {
+TEST_CASE("B23: an integer that changed is told by its values, not by bits") {
   const auto before = make_tensor("n", DType::int64, {3}, std::vector<std::int64_t>{7, -8, 9});
   const auto after = make_tensor("n", DType::int64, {3}, std::vector<std::int64_t>{7, -8, 25});
-  CHECK(explain_change(after, trace(before)).text == "bit 4 of element [2] flipped: 9 became 25");
+  CHECK(explain_change(after, trace(before)).text == "element [2]: 9 became 25");
   const auto byte = make_tensor("b", DType::uint8, {2}, std::vector<std::uint8_t>{1, 2});
   const auto other = make_tensor("b", DType::uint8, {2}, std::vector<std::uint8_t>{1, 130});
-  CHECK(explain_change(other, trace(byte)).text == "bit 7 of element [1] flipped: 2 became 130");
+  CHECK(explain_change(other, trace(byte)).text == "element [1]: 2 became 130");
+}
+
+TEST_CASE("B23: a counter tells how far it went on") {
+  const auto counter = [](std::int64_t value) { return make_tensor("n", DType::int64, {}, std::vector{value}); };
+  const auto found = explain_change(counter(8), trace(counter(12)));
+  CHECK(found.kind == Kind::counted);
+  CHECK(found.before == 12);
+  CHECK(found.after == 8);
+  CHECK(found.text == "12 became 8");
+  CHECK_FALSE(found.one_byte);
+}
+
+TEST_CASE("Only what differs within one byte of one element among several is that of a damaged byte") {
+  const auto before = weights(100, 1);
+  auto after = before;
+  after[7] = flipped(before[7], 13);
+  CHECK(change(before, after).one_byte);
+  after[7] = flipped(flipped(before[7], 13), 15);
+  CHECK(change(before, after).one_byte);
+  after[7] = flipped(flipped(before[7], 15), 16);
+  CHECK_FALSE(change(before, after).one_byte);
+  CHECK_FALSE(change({0.5F}, {flipped(0.5F, 3)}).one_byte);
+}
+
+TEST_CASE("B15: the sealed values with their axes exchanged, or one run backwards, are told by their digest") {
+  const auto tensor = [](std::vector<std::int64_t> shape, std::vector<float> values) {
+    return make_tensor("w", DType::float32, std::move(shape), std::move(values));
+  };
+  const auto values = weights(64, 9);
+  const auto sealed = tensor({8, 8}, values);
+  auto transposed = values;
+  for (std::size_t i = 0; i < 64; ++i) transposed[i] = values[(i % 8) * 8 + i / 8];
+  const auto explained = [&](const HostTensor& found, const HostTensor& before) {
+    return explain_change(found, trace(before), sha256(before.bytes));
+  };
+  CHECK(explained(tensor({8, 8}, transposed), sealed).kind == Kind::exchanged);
+  CHECK(explained(tensor({8, 8}, transposed), sealed).text == "the sealed values transposed");
+  auto backwards = values;
+  for (std::size_t i = 0; i < 64; ++i) backwards[i] = values[(7 - i / 8) * 8 + i % 8];
+  CHECK(explained(tensor({8, 8}, backwards), sealed).text == "the sealed values with axis 0 run backwards");
+  auto shuffled = values;
+  std::swap(shuffled[3], shuffled[40]);
+  CHECK(explained(tensor({8, 8}, shuffled), sealed).kind == Kind::permuted);
+  // A kernel of a convolution with its first two axes exchanged, as of a transposed one.
+  const auto kernel = tensor({4, 4, 2, 2}, values);
+  auto exchanged = values;
+  for (std::size_t i = 0; i < 64; ++i) exchanged[i] = values[(i / 4 % 4) * 16 + (i / 16) * 4 + i % 4];
+  CHECK(explained(tensor({4, 4, 2, 2}, exchanged), kernel).text == "the sealed values with axes (1, 0, 2, 3)");
+  CHECK(exchanged_axes(tensor({16, 4}, weights(64, 2)), std::vector<std::int64_t>{4, 16}, sha256("x")) == std::nullopt);
+  const auto wide = tensor({4, 16}, values);
+  auto tall = values;
+  for (std::size_t i = 0; i < 64; ++i) tall[i] = values[(i % 4) * 16 + i / 4];
+  CHECK(exchanged_axes(tensor({16, 4}, tall), wide.shape, sha256(wide.bytes)) == "transposed");
 }
 
 TEST_CASE("The fast roundings agree with the definition on every exponent") {
