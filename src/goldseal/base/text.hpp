@@ -35,6 +35,9 @@ inline constexpr std::size_t k_longest_text = 4096;
 template <std::same_as<std::string> Temporary>
 std::vector<std::string_view> split(Temporary&& text, char separator) = delete;
 
+/// True where `*` in the pattern stands for any characters, `?` for one, and the rest for itself, over the whole text.
+[[nodiscard]] bool matches_glob(std::string_view text, std::string_view pattern);
+
 /// The candidate nearest to `text` by edit distance, if it is near enough to be a slip of the hand:
 /// at most a third of the length.
 [[nodiscard]] std::optional<std::string> did_you_mean(std::string_view text, std::span<const std::string> candidates);

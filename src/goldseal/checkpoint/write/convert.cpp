@@ -6,6 +6,7 @@
 #include <goldseal/base/protected_paths.hpp>
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/keys/key_renames.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 #include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
@@ -39,17 +40,72 @@ std::string strip(const std::string& name, const std::string& prefix) {
   return name.starts_with(prefix + '.') ? name.substr(prefix.size() + 1) : name;
 }
 
+// Whether each change is of use: a slip of the hand must not give a file that looks converted.
+class Changes {
+ public:
+  explicit Changes(const ConvertOptions& options)
+      : m_options(options), m_dropped(options.drop.size()), m_renamed(options.rename.size()) {}
+
+  [[nodiscard]] bool drops(const std::string& name) {
+    bool found = false;
+    for (std::size_t i = 0; i < m_dropped.size(); ++i) {
+      if (!matches_glob(name, m_options.drop[i])) continue;
+      m_dropped[i] = true;
+      found = true;
+    }
+    return found;
+  }
+
+  [[nodiscard]] std::string renamed(std::string name) {
+    for (std::size_t i = 0; i < m_renamed.size(); ++i) {
+      const auto& [from, to] = m_options.rename[i];
+      auto changed = rename_segments(name, from, to);
+      m_renamed[i] = m_renamed[i] || changed != name;
+      name = std::move(changed);
+    }
+    return strip(name, m_options.strip_prefix);
+  }
+
+  void require_used(const Checkpoint& checkpoint) const {
+    const auto first = checkpoint.tensors.empty()
+                           ? std::string()
+                           : fmt::format("the first name is {}", escape_unprintable(checkpoint.tensors.front().name));
+    for (std::size_t i = 0; i < m_dropped.size(); ++i) {
+      if (!m_dropped[i])
+        throw Error(ErrorKind::usage, "--drop",
+                    fmt::format("no name matches '{}'", escape_unprintable(m_options.drop[i])), first);
+    }
+    for (std::size_t i = 0; i < m_renamed.size(); ++i) {
+      if (!m_renamed[i])
+        throw Error(ErrorKind::usage, "--rename",
+                    fmt::format("no name has the segments '{}'", escape_unprintable(m_options.rename[i].first)), first);
+    }
+  }
+
+ private:
+  const ConvertOptions& m_options;
+  std::vector<bool> m_dropped;
+  std::vector<bool> m_renamed;
+};
+
+// What the colliding names come from, for the error.
+std::string_view renaming_option(const ConvertOptions& options) {
+  return options.rename.empty() ? "--strip-prefix" : "--rename";
+}
+
 std::vector<Row> plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
   std::vector<Row> rows;
   std::unordered_set<std::string> names;
+  Changes changes(options);
   rows.reserve(checkpoint.tensors.size());
   for (const auto& tensor : checkpoint.tensors) {
-    Row row{&tensor, strip(tensor.name, options.strip_prefix), tensor.dtype, tensor_bytes(tensor)};
+    if (changes.drops(tensor.name)) continue;
+    Row row{&tensor, changes.renamed(tensor.name), tensor.dtype, tensor_bytes(tensor)};
     if (row.name.empty() && !tensor.name.empty())
       throw Error(ErrorKind::usage, "--strip-prefix",
                   fmt::format("nothing is left of '{}'", escape_unprintable(tensor.name)));
     if (!names.insert(row.name).second) {
-      throw Error(ErrorKind::usage, "--strip-prefix",
+      throw Error(ErrorKind::usage, std::string(renaming_option(options)),
                   fmt::format("two tensors would be named '{}'", escape_unprintable(row.name)),
                   "convert without it: these names do not come from a wrapper alone");
     }
@@ -59,6 +115,9 @@ std::vector<Row> plan(const Checkpoint& checkpoint, const ConvertOptions& option
     }
     rows.push_back(std::move(row));
   }
+  changes.require_used(checkpoint);
+  if (rows.empty() && !checkpoint.tensors.empty())
+    throw Error(ErrorKind::usage, "--drop", "nothing would be left of the checkpoint", "name less of it");
   return rows;
 }
 
@@ -162,6 +221,7 @@ ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOpti
   file.commit();
   ConvertResult result;
   result.tensors = rows.size();
+  result.dropped = checkpoint.tensors.size() - rows.size();
   result.bytes = file.size();
   for (const auto& row : rows) {
     result.renamed += row.name != row.source->name ? 1U : 0U;

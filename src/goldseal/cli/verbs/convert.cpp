@@ -23,6 +23,8 @@ struct Options {
   std::string entry;
   std::string model;
   std::string strip_prefix;
+  std::vector<std::string> drop;
+  std::vector<std::string> rename;
   std::string dtype;
   bool force = false;
 };
@@ -36,9 +38,23 @@ std::optional<DType> wanted_dtype(const std::string& name) {
   refuse_word("--dtype", name, words);
 }
 
+std::vector<std::pair<std::string, std::string>> renames(const std::vector<std::string>& texts) {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw Error(ErrorKind::usage, fmt::format("--rename {}", escape_unprintable(text)),
+                  "expected OLD=NEW, whole segments of names on both sides",
+                  "write --rename model.language_model=model, or --rename OLD= to leave segments out");
+    result.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return result;
+}
+
 std::string as_text(const ConvertResult& result, const std::string& path) {
   auto text = fmt::format("{}: {} tensors, {}", path, format_count(result.tensors), format_bytes(result.bytes));
   if (result.renamed > 0) text += fmt::format(", {} renamed", format_count(result.renamed));
+  if (result.dropped > 0) text += fmt::format(", {} left out", format_count(result.dropped));
   if (result.converted > 0) text += fmt::format(", {} of another element type", format_count(result.converted));
   text += '\n';
   for (const auto& note : result.notes) text += "note: " + note + '\n';
@@ -51,6 +67,7 @@ std::string as_json(const ConvertResult& result, const std::string& path) {
                                 {"tensors", result.tensors},
                                 {"bytes", result.bytes},
                                 {"renamed", result.renamed},
+                                {"dropped", result.dropped},
                                 {"converted", result.converted},
                                 {"notes", result.notes}};
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
@@ -68,19 +85,27 @@ Action add_convert(CLI::App& app, const CommonOptions& common) {
   app.add_option("--strip-prefix", options->strip_prefix,
                  "`auto` takes wrapper segments (module, _orig_mod …) out of the names; else a prefix of your own")
       ->type_name("auto|SEGMENT");
+  app.add_option("--drop", options->drop, "Leave out the tensors whose names this glob matches; any number of times")
+      ->type_name("PATTERN");
+  app.add_option("--rename", options->rename,
+                 "Put the segments NEW in the place of OLD where they first stand in a name (OLD= leaves them out); any "
+                 "number of times, in this order")
+      ->type_name("OLD=NEW");
   app.add_option("--dtype", options->dtype, "Element type for all floating tensors, rounded as PyTorch does")
       ->type_name("TYPE");
   app.add_flag("--force", options->force, "Replace the output where it exists");
   return [options, &common] {
     require_text_or_json(common);
     const auto dtype = wanted_dtype(options->dtype);
+    const auto renaming = renames(options->rename);
     OpenOptions open{.entry = options->entry};
     if (!options->model.empty()) open.darknet_cfg = parse_model_spec(options->model).darknet_cfg();
     if (!open.darknet_cfg.empty()) require_no_input(options->output, {&open.darknet_cfg, 1});
     const auto checkpoint = open_checkpoint(options->input, open);
     ByteCounter counter;
     auto work = in_background([&] {
-      return convert_checkpoint(checkpoint, {options->output, options->strip_prefix, dtype, options->force, &counter});
+      return convert_checkpoint(checkpoint, {options->output, options->strip_prefix, options->drop, renaming, dtype,
+                                             options->force, &counter});
     });
     Progress(progress_mode(common))
         .await(work, fmt::format("writing {}", escape_unprintable(options->output)), counter);
