@@ -15,6 +15,7 @@ extern const Check k_file_description;
 extern const Check k_file_code;
 extern const Check k_keys_sealed;
 extern const Check k_keys_network;
+extern const Check k_keys_partial;
 extern const Check k_tensors_file;
 extern const Check k_tensors_loaded;
 extern const Check k_model_configuration;

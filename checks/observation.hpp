@@ -175,6 +175,24 @@ struct RunFindings {
   std::vector<LayerObservation> layers;  ///< of the cases whose answers differ with the sealed weights
 };
 
+/// A tensor of the network that nothing was loaded into, as was admitted.
+struct InitialObservation {
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<std::int64_t> shape;
+  Digest found;                    ///< of the value that the network gave it here
+  std::optional<Digest> sealed;    ///< of the one that was sealed; nothing at a capture, and where none was
+  std::optional<bool> repeatable;  ///< at a capture: whether another build gave the same; nothing: not tried
+  std::optional<bool> answers;     ///< whether a golden answer changes where it is moved; nothing: not to be tried
+};
+
+/// What was admitted: `--allow-missing`, `--allow-unexpected`.
+struct PartialFindings {
+  std::vector<InitialObservation> initial;
+  std::vector<std::string> left_out;  ///< tensors of the checkpoint that went nowhere
+  std::size_t loaded = 0;
+};
+
 /// Everything that the checks may look at: what was sealed, and what was found here. Plain values, so that every check
 /// can be tested without a machine, a model or a GPU. A part that was not looked for is absent, and the checks on it
 /// are skipped.
@@ -186,6 +204,7 @@ struct Observation {
   std::vector<InputObservation>
       inputs;  ///< those that were given to be compared (workflow/verify/input_observation.hpp)
   ServingObservation serving;
+  std::optional<PartialFindings> partial = {};  ///< where anything was admitted, and the model was loaded
 };
 
 }  // namespace goldseal

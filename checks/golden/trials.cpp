@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <checks/env/host/machine.hpp>
 #include <checks/golden/outputs.hpp>
 
 #include <fmt/format.h>
@@ -18,6 +19,12 @@ std::string tell_trials(const Observation& observed, const OutputObservation& ou
         {trial.golden_case, trial.setting, fmt::format("{:.3g}", trial.severity), agrees ? "yes" : "no"});
     if (agrees && cure == nullptr) cure = &trial;
     any_setting = any_setting || trial.cause.empty();
+  }
+  // A fact that explains it comes before settings that do not.
+  if (cure == nullptr && flushes_otherwise(observed)) {
+    failure.remedy = "mend what env.numerics.denormals names first";
+    return "; this process treats denormals (FTZ/DAZ) otherwise than the sealed one: numbers below 1.2e-38 vanish in "
+           "one of the two";
   }
   if (cure == nullptr && !any_setting) return "";
   failure.tables.push_back(std::move(table));

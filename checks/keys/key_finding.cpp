@@ -105,6 +105,22 @@ std::string counts(const KeyMatch& match) {
                      match.missing.size(), match.unexpected.size(), match.mismatched.size());
 }
 
+// What the options let pass is counted; what it comes to is for keys.partial, which has the model run.
+Finding with_admitted(const KeyObservation& keys, Finding finding) {
+  const auto& match = keys.match;
+  if (match.not_loaded.empty() && match.left_out.empty()) return finding;
+  finding.message += fmt::format("; as was admitted, {} are not in the checkpoint and {} of its tensors go nowhere",
+                                 match.not_loaded.size(), match.left_out.size());
+  const auto is_counter = [&](std::size_t i) { return keys.want[i].name.ends_with("num_batches_tracked"); };
+  if (finding.status == Status::pass && !std::ranges::all_of(match.not_loaded, is_counter)) {
+    finding.status = Status::warn;
+    finding.remedy = "goldseal verify says whether the answers depend on them: keys.partial";
+  }
+  if (!match.not_loaded.empty()) finding.tables.push_back(name_table("not loaded", match.not_loaded, keys.want));
+  if (!match.left_out.empty()) finding.tables.push_back(name_table("left out", match.left_out, keys.have));
+  return finding;
+}
+
 }  // namespace
 
 Finding judge_keys(const KeyObservation& keys, std::string_view whose) {
@@ -113,7 +129,9 @@ Finding judge_keys(const KeyObservation& keys, std::string_view whose) {
     const auto removed = match.removed_segments.empty() ? std::string()
                                                         : fmt::format(" after the wrapper {} was removed",
                                                                       fmt::join(match.removed_segments, ", "));
-    return judge_compiled(keys, passed(fmt::format("all {} keys match {}{}", match.pairs.size(), whose, removed)));
+    auto finding =
+        judge_compiled(keys, passed(fmt::format("all {} keys match {}{}", match.pairs.size(), whose, removed)));
+    return with_admitted(keys, std::move(finding));
   }
   auto finding =
       failed(fmt::format("the checkpoint's keys do not match {}: {}", whose,

@@ -110,10 +110,11 @@ Finding judge_file_tensors(const Observation& observed, const CheckSettings&) {
   if (!files.keys->match.complete())
     return undecided("values are compared where names agree: keys.sealed comes first", "mend what keys.sealed names");
   if (files.tensors.empty()) return skipped("the tensors in the file were not digested");
-  auto finding = judge_digests(observed.sealed.model.tensors, files.tensors, "in the file",
+  const auto sealed = without_not_loaded(observed.sealed.model.tensors, *files.keys);
+  auto finding = judge_digests(sealed, files.tensors, "in the file",
                                "copy the checkpoint from its source again", files.weight_changes);
   if (finding.status != Status::fail) return finding;
-  const auto differences = count_differences(observed.sealed.model.tensors, files);
+  const auto differences = count_differences(sealed, files);
   // A byte here and there in what is else the sealed file: nothing but damage does that.
   if (differences.one_byte == differences.tensors) return finding;
   auto cause = cause_of(observed, differences);

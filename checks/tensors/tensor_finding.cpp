@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace goldseal {
 namespace {
@@ -51,9 +52,17 @@ std::vector<TensorRecord> loadable(const ModelRecord& sealed, std::span<const Ke
   return tensors;
 }
 
+std::vector<TensorRecord> without_not_loaded(std::vector<TensorRecord> tensors, const KeyObservation& keys) {
+  std::set<std::string_view> names;
+  for (const auto i : keys.match.not_loaded) names.insert(keys.want[i].name);
+  std::erase_if(tensors, [&](const TensorRecord& tensor) { return names.contains(tensor.name); });
+  return tensors;
+}
+
 std::vector<TensorRecord> loadable(const Observation& observed) {
-  const auto network = observed.run.network_keys ? std::span(observed.run.network_keys->want) : std::span<const Key>();
-  return loadable(observed.sealed.model, network);
+  const auto& keys = observed.run.network_keys;
+  auto tensors = loadable(observed.sealed.model, keys ? std::span(keys->want) : std::span<const Key>());
+  return keys ? without_not_loaded(std::move(tensors), *keys) : tensors;
 }
 
 bool all_loaded_as_sealed(const Observation& observed) {

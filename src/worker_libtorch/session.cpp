@@ -109,6 +109,18 @@ BuildOptions read_options(const json& request) {
   return options;
 }
 
+std::set<std::string> read_kept(const json& request) {
+  const auto* stated = optional_field(request, "keep");
+  if (!stated) return {};
+  if (!stated->is_array()) throw Refusal(RefusalKind::usage, "`keep` is a list of names");
+  std::set<std::string> names;
+  for (const auto& name : *stated) {
+    if (!name.is_string()) throw Refusal(RefusalKind::usage, "`keep` is a list of names");
+    names.insert(name.get<std::string>());
+  }
+  return names;
+}
+
 double finite_field(const json& object, const char* name) {
   const auto& number = field(object, name);
   if (!number.is_number() || !std::isfinite(number.get<double>()))
@@ -249,6 +261,8 @@ Session::Reply Session::build(const json& request) {
   if (restricted && (name == "plugin" || name == "aoti"))
     throw Refusal(RefusalKind::unsupported, "a `" + name + "` is native code, which is not run for a stranger");
   const RestrictedBuild building(restricted);
+  // What a module of C++ draws is the same in each build of one seed.
+  if (optional_field(request, "seed")) at::manual_seed(natural_field(request, "seed"));
   m_network = builder->second(resolved(text_field(request, "source"), m_directory), read_options(request));
   if (const auto constants = optional_text(request, "constants"))
     fill_constants(*m_network, map_tensors(read_json_file(resolved(*constants, m_directory)), m_directory));
@@ -266,7 +280,7 @@ Session::Reply Session::load(const json& request) {
   const Stopwatch watch;
   const auto path = resolved(text_field(request, "tensors"), m_directory);
   const auto tensors = map_tensors(read_json_file(path), m_directory);
-  fill_slots(network(), tensors);
+  fill_slots(network(), tensors, read_kept(request));
   return {{"loaded", tensors.size()}, {"seconds", watch.seconds()}};
 }
 

@@ -49,6 +49,9 @@ struct Gpu {
 [[nodiscard]] std::optional<std::string> torch_text(const Observation& observed, std::string_view name);
 [[nodiscard]] std::optional<Version> version_fact(const Environment& machine, std::string_view name);
 
+/// True where one of the two processes flushes denormals and the other does not, as far as either is known.
+[[nodiscard]] bool flushes_otherwise(const Observation& observed);
+
 /// Bytes of the model's tensors, aliases counted once.
 [[nodiscard]] std::uint64_t weight_bytes(const Manifest& sealed);
 

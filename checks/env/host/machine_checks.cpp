@@ -17,8 +17,8 @@ std::span<const Check> machine_checks() {
       // whether the model fits
       k_env_memory_total, k_env_memory_shared,
       // whether it gives the same answers
-      k_env_gpu_model, k_env_variables_precision, k_env_variables_results, k_env_variables_workspace,
-      k_env_numerics_benchmark, k_env_gpu_half, k_env_library_duplicates};
+      k_env_gpu_model, k_env_variables_precision, k_env_variables_results, k_env_variables_workspace, k_env_variables_preload,
+      k_env_numerics_benchmark, k_env_numerics_denormals, k_env_gpu_half, k_env_library_duplicates};
   return k_checks;
 }
 

@@ -27,6 +27,7 @@ extern const Check k_env_library_duplicates;
 extern const Check k_env_memory_shared;
 extern const Check k_env_memory_total;
 extern const Check k_env_numerics_benchmark;
+extern const Check k_env_numerics_denormals;
 extern const Check k_env_probe;
 extern const Check k_env_torch_abi;
 extern const Check k_env_torch_build;
@@ -34,6 +35,7 @@ extern const Check k_env_torch_container;
 extern const Check k_env_torch_libraries;
 extern const Check k_env_torch_vision;
 extern const Check k_env_variables_precision;
+extern const Check k_env_variables_preload;
 extern const Check k_env_variables_results;
 extern const Check k_env_variables_workspace;
 

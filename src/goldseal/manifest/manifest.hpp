@@ -65,6 +65,17 @@ struct TensorRecord {
   friend bool operator==(const TensorRecord&, const TensorRecord&) = default;
 };
 
+/// A tensor of the network that the checkpoint lacks, as was admitted: it keeps the value that the network gives it.
+struct InitialRecord {
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<std::int64_t> shape;
+  Digest sha256;            ///< of that value
+  bool repeatable = true;   ///< another build gave the same value
+  bool answers = true;      ///< the golden answers change where it is moved; also where that could not be tried
+  friend bool operator==(const InitialRecord&, const InitialRecord&) = default;
+};
+
 /// How the network is built from the file that the seal embeds, where that is another form than the model's own.
 struct EmbeddedProgram {
   Builder builder = Builder::exported;
@@ -83,6 +94,9 @@ struct ModelRecord {
   std::vector<std::string> locations;  ///< devices that tensors were saved from, but for the CPU: `cuda:0`, sorted
   std::vector<FileRecord> files;
   std::vector<TensorRecord> tensors;
+  std::vector<std::string> allow_missing;     ///< globs: what the checkpoint may lack
+  std::vector<std::string> allow_unexpected;  ///< globs: what it may have beside the network's tensors
+  std::vector<InitialRecord> initial;         ///< what it lacks
   std::optional<EmbeddedProgram> embedded;           ///< of a network that is code: its program
   std::map<std::string, std::string> configuration;  ///< hyperparameters outside the state dict, from the worker
 };

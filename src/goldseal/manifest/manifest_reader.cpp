@@ -107,6 +107,9 @@ class ManifestReader {
     model.configuration = read_texts(reader.table("configuration"), "model.configuration.", m_where);
     for (const auto name : {to_string(FileRole::embedded), k_old_embedded})
       if (const auto* const embedded = reader.table(name)) model.embedded = read_embedded(*embedded);
+    model.allow_missing = reader.strings_or_empty("allow_missing");
+    model.allow_unexpected = reader.strings_or_empty("allow_unexpected");
+    for (const auto* const tensor : reader.tables("initial")) model.initial.push_back(read_initial(*tensor));
     for (const auto* const tensor : reader.tables("tensor")) model.tensors.push_back(read_tensor(*tensor));
     for (const auto* const file : reader.tables("file")) model.files.push_back(read_file(*file));
     reader.collect_unknown(m_manifest.unknown_keys);
@@ -164,6 +167,15 @@ class ManifestReader {
     TomlReader reader(table, "model.tensor.", m_where);
     TensorRecord tensor{reader.text("name"), read_dtype(reader), read_shape(reader), read_digest(reader, "sha256"),
                         reader.text_or("alias_of", "")};
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return tensor;
+  }
+
+  InitialRecord read_initial(const toml::table& table) {
+    TomlReader reader(table, "model.initial.", m_where);
+    InitialRecord tensor{reader.text("name"),           read_dtype(reader),
+                         read_shape(reader),            read_digest(reader, "sha256"),
+                         reader.boolean("repeatable"),  reader.boolean("answers")};
     reader.collect_unknown(m_manifest.unknown_keys);
     return tensor;
   }

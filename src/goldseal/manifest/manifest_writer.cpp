@@ -45,6 +45,24 @@ std::string file_table(const FileRecord& file) {
          text_table("model.file.values", file.values);
 }
 
+std::string initial_line(const InitialRecord& tensor) {
+  return fmt::format(
+      "  {{ name = {}, dtype = \"{}\", shape = {}, sha256 = \"{}\", repeatable = {}, answers = {} }},\n",
+      toml_string(tensor.name), to_string(tensor.dtype), toml_integers(tensor.shape), to_hex(tensor.sha256),
+      tensor.repeatable, tensor.answers);
+}
+
+std::string partial_lines(const ModelRecord& model) {
+  std::string text;
+  if (!model.allow_missing.empty()) text += fmt::format("allow_missing = {}\n", toml_strings(model.allow_missing));
+  if (!model.allow_unexpected.empty())
+    text += fmt::format("allow_unexpected = {}\n", toml_strings(model.allow_unexpected));
+  if (model.initial.empty()) return text;
+  text += "initial = [\n";
+  for (const auto& tensor : model.initial) text += initial_line(tensor);
+  return text + "]\n";
+}
+
 std::string model_table(const ModelRecord& model) {
   auto text = fmt::format("\n[model]\nbuilder = {}\nsource = {}\ncontainer = {}\nentry = {}\nremoved_segments = {}\n",
                           toml_string(to_string(model.builder)), toml_string(model.source),
@@ -53,6 +71,7 @@ std::string model_table(const ModelRecord& model) {
   // Older versions warn about unknown keys, so write this key only if it is set.
   if (!model.path_options.empty()) text += fmt::format("path_options = {}\n", toml_strings(model.path_options));
   if (!model.locations.empty()) text += fmt::format("locations = {}\n", toml_strings(model.locations));
+  text += partial_lines(model);
   text += "tensor = [\n";
   for (const auto& tensor : model.tensors) text += tensor_line(tensor);
   text += "]\n";

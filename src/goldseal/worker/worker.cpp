@@ -191,6 +191,7 @@ struct Worker::State {
   Channel channel;
   std::string name;
   std::optional<Device> device;  ///< of the runs; nothing: the worker's own choice
+  std::optional<std::uint64_t> seed;  ///< of builds with values of their own
   Hello hello;
 };
 
@@ -246,6 +247,7 @@ BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::
                   "build it again: goldseal runtime build --torch DIR");
     members["restricted"] = true;
   }
+  if (m_state->seed) members["seed"] = *m_state->seed;
   const auto reply = m_state->channel.request("build", std::move(members));
   return read_reply(m_state->name, "build", [&] {
     BuiltNetwork network;
@@ -259,12 +261,17 @@ BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::
   });
 }
 
-void Worker::load(const Checkpoint& checkpoint, std::span<const Assignment> assignments) {
+void Worker::build_with_values(std::uint64_t seed) { m_state->seed = seed; }
+
+void Worker::load(const Checkpoint& checkpoint, std::span<const Assignment> assignments,
+                  std::span<const std::string> kept) {
   const auto table = run_directory() / "tensors.json";
   // A worker takes tensors that lie in one place.
   const auto joined = join_chunks(checkpoint, run_directory() / "joined.bin");
   write_file_atomically(table, write_placements(joined ? *joined : checkpoint, assignments));
-  m_state->channel.request("load", {{"tensors", table.string()}});
+  Json members{{"tensors", table.string()}};
+  if (!kept.empty()) members["keep"] = std::vector<std::string>(kept.begin(), kept.end());
+  m_state->channel.request("load", std::move(members));
 }
 
 std::vector<LoadedTensor> Worker::digest() {

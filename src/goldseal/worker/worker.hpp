@@ -60,6 +60,9 @@ class Worker {
   /// Where every later run and backward pass is made, unless a request names another: one of hello().devices.
   void use_device(Device device);
 
+  /// Has every later build give the network values of its own, drawn from this seed where they are drawn.
+  void build_with_values(std::uint64_t seed);
+
   [[nodiscard]] Environment environment();
   /// `constants`: a file as write_placements gives it, of the tensors that the architecture brings; empty for none.
   /// `trust`: whether somebody vouches for the network. One of nobody's may compute and nothing else: code is refused,
@@ -67,7 +70,9 @@ class Worker {
   [[nodiscard]] BuiltNetwork build(Builder builder, std::string_view source,
                                    const std::map<std::string, std::string>& options,
                                    const std::filesystem::path& constants = {}, Trust trust = Trust::code);
-  void load(const Checkpoint& checkpoint, std::span<const Assignment> assignments);
+  /// `kept`: state entries that keep the value that they were built with, though the state dict has them.
+  void load(const Checkpoint& checkpoint, std::span<const Assignment> assignments,
+            std::span<const std::string> kept = {});
   [[nodiscard]] std::vector<LoadedTensor> digest();
   RunReply run(const RunRequest& request);
   /// One backward pass through the network on these inputs; in the weights' own types, or in float64.

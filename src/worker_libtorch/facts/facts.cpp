@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cctype>
+#include <limits>
 #include <map>
 #include <set>
 #include <string_view>
@@ -155,6 +156,17 @@ void add_bf16_reduction(Facts& facts, const Context& context, const std::string&
     facts.add("numerics.bf16_reduction", allows_reduction(context.allowBF16ReductionCuBLAS()), origin);
 }
 
+// FTZ and DAZ of this thread's arithmetic (MXCSR, on Arm FPCR). Volatile, so that nothing is computed beforehand.
+bool flushes_denormals() {
+  volatile float least = std::numeric_limits<float>::min();
+  volatile float denormal = std::numeric_limits<float>::denorm_min();
+  volatile float half = 0.5F;
+  volatile float large = 1e30F;
+  const volatile float made = least * half;
+  const volatile float used = denormal * large;
+  return made == 0 || used == 0;
+}
+
 void add_numerics(Facts& facts) {
   const auto& context = at::globalContext();
   const std::string origin = "at::globalContext()";
@@ -171,6 +183,7 @@ void add_numerics(Facts& facts) {
   facts.add("numerics.fp16_reduction", allows_reduction(context.allowFP16ReductionCuBLAS()), origin);
   add_bf16_reduction(facts, context, origin);
   facts.add("numerics.onednn", context.userEnabledMkldnn(), origin);
+  facts.add("numerics.flush_denormal", flushes_denormals(), "arithmetic of the worker");
 }
 
 // How a library of CUDA states its version.

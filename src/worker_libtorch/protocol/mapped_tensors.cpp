@@ -186,7 +186,20 @@ NamedTensors map_tensors(const nlohmann::json& document, const std::string& dire
   return tensors;
 }
 
-void fill_slots(Network& network, const NamedTensors& tensors) {
+namespace {
+
+// What nothing is loaded into has a value from the network itself, or none.
+void require_own_value(const Network& network, std::size_t index) {
+  const auto tensor = network.get(index);
+  if (tensor.defined() && !tensor.is_meta()) return;
+  throw Refusal(RefusalKind::unsupported,
+                "state entry " + network.state_entries()[index].name + " is not loaded, and the network gives it no value",
+                {}, "give it in the checkpoint, or build the network with --runtime python");
+}
+
+}  // namespace
+
+void fill_slots(Network& network, const NamedTensors& tensors, const std::set<std::string>& kept) {
   const auto& state_entries = network.state_entries();
   if (state_entries.empty() && !tensors.empty())
     throw Refusal(RefusalKind::unsupported,
@@ -196,8 +209,13 @@ void fill_slots(Network& network, const NamedTensors& tensors) {
 
   std::size_t missing = 0;
   std::string first;
-  for (std::size_t i = 0; i < state_entries.size(); ++i)
-    if (!by_slot[i] && state_entries[i].persistent && missing++ == 0) first = state_entries[i].name;
+  for (std::size_t i = 0; i < state_entries.size(); ++i) {
+    if (by_slot[i] || !state_entries[i].persistent) continue;
+    if (kept.count(state_entries[i].name) != 0)
+      require_own_value(network, i);
+    else if (missing++ == 0)
+      first = state_entries[i].name;
+  }
   if (missing != 0) throw Refusal(RefusalKind::usage, "no tensor is given for " + count_and_first(missing, first));
 
   put(network, by_slot);

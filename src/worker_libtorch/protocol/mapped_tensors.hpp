@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <set>
 #include <string>
 
 namespace goldseal::worker {
@@ -16,8 +17,9 @@ namespace goldseal::worker {
 NamedTensors map_tensors(const nlohmann::json& document, const std::string& directory);
 
 /// Puts `tensors` into the network's state entries of those names. Throws Refusal (`usage`) and changes nothing if a
-/// name, a shape or a dtype is not the state entry's, or if a persistent state entry gets no tensor.
-void fill_slots(Network& network, const NamedTensors& tensors);
+/// name, a shape or a dtype is not the state entry's, or if a persistent state entry gets no tensor, but for those of
+/// `kept`, which must hold a value of the network's own (else `unsupported`).
+void fill_slots(Network& network, const NamedTensors& tensors, const std::set<std::string>& kept = {});
 
 /// The same for tensors that belong to the architecture: only into state entries that are not persistent, and those
 /// that get none stay as they are.

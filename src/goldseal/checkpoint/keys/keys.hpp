@@ -67,6 +67,8 @@ struct KeyMatch {
   std::vector<std::size_t> missing;           ///< wanted and required, not in the checkpoint
   std::vector<std::size_t> unexpected;        ///< in the checkpoint, not wanted
   std::vector<KeyMismatch> mismatched;
+  std::vector<std::size_t> not_loaded = {};  ///< wanted, not in the checkpoint, and admitted (admission.hpp)
+  std::vector<std::size_t> left_out = {};    ///< in the checkpoint, not wanted, and admitted
   std::vector<std::pair<std::size_t, std::size_t>> nearest;  ///< (missing, unexpected) that may be meant for each other
   Renaming renaming;   ///< of unexpected names to missing ones; empty where none is seen
   std::string cause;   ///< the likely reason in one sentence; empty where all matches

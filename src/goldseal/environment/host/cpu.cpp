@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -121,6 +122,18 @@ void put_caches(const FileRoot& files, const FactSink& fact) {
   }
 }
 
+// FTZ and DAZ of this process's arithmetic (MXCSR, on Arm FPCR): a library built with -ffast-math that is preloaded sets
+// them in every process. Volatile, so that nothing is computed beforehand.
+bool flushes_denormals() {
+  volatile float least = std::numeric_limits<float>::min();
+  volatile float denormal = std::numeric_limits<float>::denorm_min();
+  volatile float half = 0.5F;
+  volatile float large = 1e30F;
+  const volatile float made = least * half;
+  const volatile float used = denormal * large;
+  return made == 0 || used == 0;
+}
+
 }  // namespace
 
 void probe_cpu(const ProbeContext& context, const FactSink& fact) {
@@ -136,6 +149,7 @@ void probe_cpu(const ProbeContext& context, const FactSink& fact) {
     put_isa(*cpuinfo, fact);
     put_counts(*cpuinfo, fact);
   }
+  if (files.is_machine()) fact("numerics.flush_denormal", flushes_denormals(), "arithmetic of this process");
   put_usable(files, fact);
   put_caches(files, fact);
 }

@@ -139,6 +139,15 @@ def _matmul_precision() -> str:
         return f"cuda {backends.cuda.matmul.fp32_precision}, onednn {backends.mkldnn.matmul.fp32_precision}"
 
 
+def flushes_denormals() -> bool:
+    """FTZ and DAZ of this thread's arithmetic (MXCSR, on Arm FPCR), which torch.set_flush_denormal and libraries built with
+    -ffast-math set."""
+    least = torch.tensor([0x00800000], dtype=torch.int32).view(torch.float32)  # the least normal number
+    denormal = torch.tensor([1], dtype=torch.int32).view(torch.float32)
+    made, used = least * 0.5, denormal * 1e30
+    return bool((made.view(torch.int32) == 0).item() or (used.view(torch.int32) == 0).item())
+
+
 def _add_numerics(facts: _Facts) -> None:
     cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     facts.add("numerics.threads", torch.get_num_threads(), "torch.get_num_threads()")
@@ -158,6 +167,7 @@ def _add_numerics(facts: _Facts) -> None:
         bf16 = bool(cuda.allow_bf16_reduced_precision_reduction)
         facts.add("numerics.bf16_reduction", bf16, "torch.backends.cuda.matmul")
     facts.add("numerics.onednn", torch._C._get_mkldnn_enabled(), "torch.backends.mkldnn")
+    facts.add("numerics.flush_denormal", flushes_denormals(), "arithmetic of this process")
     facts.add("numerics.device", "cpu", "the worker, which runs there unless a request names a device")
 
 

@@ -149,6 +149,7 @@ class Network:
         self.tied: dict[str, str] = {}
         self.loaded: frozenset[str] = frozenset()
         self.modules: frozenset[str] = frozenset()  # beside those of its classes, which its code lies in
+        self.kept: frozenset[str] = frozenset()  # what keeps the value that it was built with, though it is persistent
         self.state_entries = self._find_state_entries()
         self._refuse_renamed()
 
@@ -234,7 +235,14 @@ class Network:
                     f"state entry {name} takes {name_of(wanted.dtype)} {list(wanted.shape)}; "
                     f"given {name_of(tensor.dtype)} {list(tensor.shape)}",
                 )
-        missing = [state_entry.name for state_entry in self.state_entries if state_entry.persistent and state_entry.name not in tensors]
+        missing = [
+            entry.name
+            for entry in self.state_entries
+            if entry.persistent and entry.name not in tensors and entry.name not in self.kept
+        ]
+        unknown = sorted(self.kept - set(by_name))
+        if unknown:
+            raise Refusal("usage", f"`keep` names {unknown[0]}, which is no state entry")
         if missing:
             count = "1 state entry: " if len(missing) == 1 else f"{len(missing)} state entries, first "
             raise Refusal("usage", f"no tensor is given for {count}{missing[0]}")

@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import torch
 from torch import nn
@@ -18,15 +18,16 @@ from .network import Network, find_state_entries
 from .refusal import Refusal, place_of, refusal_of
 
 
-def build_python(source: str, options: dict[str, str]) -> Network:
-    """Built on the meta device, without memory for its weights, where PyTorch (2.0 on) and the module allow it."""
+def build_python(source: str, options: dict[str, str], seed: Optional[int] = None) -> Network:
+    """Built on the meta device, without memory for its weights, where PyTorch (2.0 on) and the module allow it. With a seed
+    the network has values of its own, drawn from that seed where they are drawn."""
     _find_users_code()
     before = set(sys.modules)
     function = _find(source)
     arguments = {name: literal(text) for name, text in options.items()}
-    module = _build_on_meta(function, arguments)
+    module = _build_on_meta(function, arguments) if seed is None else None
     if module is None:
-        module = _call(function, arguments, source)
+        module = _call(function, arguments, source, seed or 0)
     network = Network(unwrapped(require_module(module, source)).eval())
     network.modules = frozenset((source.partition(":")[0], *(set(sys.modules) - before)))
     return network
@@ -119,9 +120,9 @@ def _raised(error: BaseException, doing: str) -> Refusal:
     return Refusal(refusal.kind, f"{doing} raised {refusal.message}", refusal.where)
 
 
-def _call(function: Callable[..., Any], arguments: dict[str, Any], source: str) -> Any:
+def _call(function: Callable[..., Any], arguments: dict[str, Any], source: str, seed: int) -> Any:
     # Values that a constructor draws and no state dict holds are the same in each build.
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     try:
         return function(**arguments)
     except BaseException as error:

@@ -72,6 +72,15 @@ def _read_transform(request: Message, settings: RunSettings) -> Optional[Transfo
     return make_transform(compute == "float64", perturbation, settings.device)
 
 
+def _read_kept(request: Message) -> frozenset[str]:
+    keep = fields.optional(request, "keep")
+    if keep is None:
+        return frozenset()
+    if not isinstance(keep, list) or not all(isinstance(name, str) for name in keep):
+        raise Refusal("usage", "`keep` is a list of names")
+    return frozenset(keep)
+
+
 def _forward(
     network: Network,
     inputs: dict[str, torch.Tensor],
@@ -98,9 +107,10 @@ class Session:
         self._greeted = False
         self._finished = False
         self._restricted = False
+        self._seed: Optional[int] = None  # of the values that a network is built with; None: they are of no use
         self._network: Optional[Network] = None
         self._built: Optional[Network] = None  # what was built, where its program has taken its place
-        self.builders: dict[str, Builder] = {"python": build_python, "torchscript": self._build_archive}
+        self.builders: dict[str, Builder] = {"python": self._build_python, "torchscript": self._build_archive}
         self._operations: dict[str, Callable[[Message], Message]] = {
             "hello": self.hello,
             "environment": self.environment,
@@ -180,6 +190,7 @@ class Session:
         self._restricted = fields.optional_bool(request, "restricted") or False
         if self._restricted and name == "python":
             raise Refusal("unsupported", "Python code is not run for a stranger")
+        self._seed = fields.optional_natural(request, "seed")
         self._network = self._built = None
         self._network = self._built = self.builders[name](source, options)
         return {
@@ -194,6 +205,7 @@ class Session:
         start = time.perf_counter()
         path = self._resolved(fields.text(request, "tensors"))
         network = self.network
+        network.kept = _read_kept(request)
         tensors = map_tensors(path, self._directory)
         network.load(tensors)
         return {"loaded": len(tensors), "seconds": time.perf_counter() - start}
@@ -300,6 +312,9 @@ class Session:
                 tensor = tensor.contiguous(memory_format=torch.channels_last)
             prepared[name] = tensor
         return prepared
+
+    def _build_python(self, source: str, options: dict[str, str]) -> Network:
+        return build_python(source, options, self._seed)
 
     def _build_archive(self, source: str, options: dict[str, str]) -> Network:
         return build_torchscript(self._resolved(source), options, self._restricted)
