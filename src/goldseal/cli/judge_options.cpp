@@ -7,6 +7,18 @@
 
 namespace goldseal::cli {
 
+void declare_admission(CLI::App& app, std::vector<std::string>& missing, std::vector<std::string>& unexpected) {
+  app.add_option("--allow-missing", missing,
+                 "Tensors of the network that the checkpoint may lack, by a glob over their names (*.num_batches_tracked): "
+                 "they keep the network's own value, and it is judged whether the answers depend on it; any number of "
+                 "times")
+      ->type_name("PATTERN");
+  app.add_option("--allow-unexpected", unexpected,
+                 "Tensors of the checkpoint that need no place in the network, by a glob over their names (criterion.*); "
+                 "any number of times")
+      ->type_name("PATTERN");
+}
+
 void JudgeOptions::declare(CLI::App& app) {
   app.add_option("SEAL", seal, "The seal, a directory NAME.seal")->required();
   app.add_option("--checkpoint", checkpoint, "The checkpoint, if it is not where the seal says")->type_name("FILE");
@@ -14,6 +26,7 @@ void JudgeOptions::declare(CLI::App& app) {
   app.add_option("--policy", policy, "strict, deploy, portable, or a policy file")
       ->type_name("POLICY")
       ->capture_default_str();
+  declare_admission(app, allow_missing, allow_unexpected);
 }
 
 void JudgeOptions::fill(JudgeRequest& request) const {
@@ -22,6 +35,7 @@ void JudgeOptions::fill(JudgeRequest& request) const {
   if (!model.empty()) request.model = parse_model_spec(model);
   request.trust_code = trust_code;
   request.policy = load_policy(policy);
+  request.admission = {allow_missing, allow_unexpected};
 }
 
 std::vector<std::filesystem::path> JudgeOptions::inputs() const {

@@ -10,6 +10,9 @@
 
 namespace goldseal::cli {
 
+/// `--allow-missing` and `--allow-unexpected`, which `capture` has too.
+void declare_admission(CLI::App& app, std::vector<std::string>& missing, std::vector<std::string>& unexpected);
+
 /// The options that `verify` and `check` share.
 struct JudgeOptions {
   std::string seal;
@@ -17,6 +20,9 @@ struct JudgeOptions {
   std::string model;
   bool trust_code = false;
   std::string policy = std::string(k_default_policy);
+
+  std::vector<std::string> allow_missing = {};
+  std::vector<std::string> allow_unexpected = {};
 
   void declare(CLI::App& app);
   /// Throws Error{usage} for a policy or a model that makes no sense.

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Union
 
 from . import command
 from .errors import GoldsealError, GoldsealWarning
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PathLike = Union[str, "os.PathLike[str]"]
+Patterns = Union[str, Sequence[str]]
 _TIMEOUT = 600.0
 _ON_ERROR = ("warn", "raise", "ignore")
 
@@ -40,6 +41,8 @@ def save(
     outputs: Optional[Callable[[Any], Any]] = None,
     embed: Union[bool, str] = "auto",
     anonymous: bool = False,
+    allow_missing: Patterns = (),
+    allow_unexpected: Patterns = (),
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
     seal_options: Optional[dict[str, Any]] = None,
@@ -58,7 +61,8 @@ def save(
     keywords = {name: value for name, value in torch_save.items() if name in known}
     options = {
         "inputs": inputs, "factory": factory, "seal": seal, "entry": entry, "outputs": outputs, "embed": embed,
-        "anonymous": anonymous, "timeout": timeout, "on_error": on_error, **(seal_options or {}),
+        "anonymous": anonymous, "allow_missing": allow_missing, "allow_unexpected": allow_unexpected, "timeout": timeout,
+        "on_error": on_error, **(seal_options or {}),
     }  # fmt: skip
     # A place that is none is told of once the checkpoint is written.
     place = options["seal"] if isinstance(options["seal"], (str, os.PathLike)) else None
@@ -152,6 +156,8 @@ def seal(
     outputs: Optional[Callable[[Any], Any]] = None,
     embed: Union[bool, str] = "auto",
     anonymous: bool = False,
+    allow_missing: Patterns = (),
+    allow_unexpected: Patterns = (),
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
 ) -> Optional[Path]:
@@ -171,6 +177,10 @@ def seal(
                not otherwise; True: no seal without; False. What forward() or a hook keeps meanwhile, in the model or where
                its code can reach, is as it was afterwards
     anonymous  leaves out host name and serial numbers
+    allow_missing, allow_unexpected
+               globs over names: tensors of the model that the checkpoint may lack, where no answer depends on them
+               (["*.num_batches_tracked"]), and tensors of the checkpoint that need no place (["criterion.*"]); counted in
+               the report, and recorded in the seal
     on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
 
     Only rank zero of a distributed run seals; the others return None at once. Of a sharded model every rank calls this: the
@@ -186,7 +196,8 @@ def seal(
         objection = _objection(factory, module)
         if objection and on_error == "raise" and factory is not None:
             raise GoldsealError(objection)
-        target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, embed, anonymous, timeout)
+        admitted = _admitted(allow_missing, allow_unexpected)
+        target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
     except Exception as error:
         _leave_no_earlier_seal(Path(path), seal)
         _deal_with(error, on_error)
@@ -259,6 +270,7 @@ def _seal(
     embed: Union[bool, str],
     anonymous: bool,
     timeout: float,
+    admitted: list[str],
 ) -> tuple[Path, Report]:
     from .attached import LiveNetwork, run_attached
     from .inputs import input_arguments
@@ -275,6 +287,7 @@ def _seal(
         arguments += ["--output", os.path.abspath(target), "--force", "--timeout", str(max(1, int(timeout)))]
         arguments += ["--entry", entry] if entry else []
         arguments += ["--anonymous"] if anonymous else []
+        arguments += admitted
         report = run_attached(arguments, network, directory, timeout)
     if not report:
         raise GoldsealError(f"{path} was not sealed:\n{report}", report)
@@ -305,6 +318,8 @@ def verify(
     outputs: Optional[Callable[[Any], Any]] = None,
     policy: Optional[str] = None,
     quick: bool = False,
+    allow_missing: Patterns = (),
+    allow_unexpected: Patterns = (),
     runtime: Optional[str] = None,
     trust_code: bool = False,
     timeout: float = _TIMEOUT,
@@ -322,7 +337,7 @@ def verify(
     Raises GoldsealError where no verdict can be reached: no such seal, an unknown policy. Of a sharded model every rank
     calls this, and has the report.
     """
-    arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout)
+    arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout) + _admitted(allow_missing, allow_unexpected)
     if factory is not None:
         arguments += ["--model", absolute_paths(model_spec(factory, model))]
     if model is None:
@@ -348,6 +363,8 @@ def load(
     outputs: Optional[Callable[[Any], Any]] = None,
     policy: Optional[str] = None,
     quick: bool = False,
+    allow_missing: Patterns = (),
+    allow_unexpected: Patterns = (),
     timeout: float = _TIMEOUT,
 ) -> Report:
     """Loads the sealed checkpoint into `model` after everything about it was verified with that very model: every key
@@ -361,7 +378,8 @@ def load(
     network = LiveNetwork(unwrap(model), outputs, replace=True)
     report = None
     try:
-        report = run_attached(_verify_arguments(seal, checkpoint, policy, quick, timeout), network, timeout=timeout)
+        arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout) + _admitted(allow_missing, allow_unexpected)
+        report = run_attached(arguments, network, timeout=timeout)
     finally:
         network.give_back(adopt=bool(report))
     if not report:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/cli/judge_options.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/run_options.hpp>
 #include <goldseal/cli/verb.hpp>
@@ -22,6 +23,8 @@ struct Options {
   std::string preprocess;
   std::vector<std::string> detections;
   std::string seal;
+  std::vector<std::string> allow_missing;
+  std::vector<std::string> allow_unexpected;
   bool force = false;
   bool anonymous = false;
   bool embed = false;
@@ -55,6 +58,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
                 "seal on one, as in --device cuda:0; `verify --device all` judges every GPU");
   request.seal = options.seal.empty() ? default_seal_path(options.checkpoint) : std::filesystem::path(options.seal);
   request.force = options.force;
+  request.admission = {options.allow_missing, options.allow_unexpected};
   request.anonymous = options.anonymous;
   request.embed = options.embed ? Embed::always : options.embed_if_possible ? Embed::where_possible : Embed::never;
   request.runtime = find_runtime(options.run.runtime, request.model ? request.model->builder : Builder::torchscript);
@@ -95,6 +99,7 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
       ->type_name("DIR.seal");
+  declare_admission(app, options->allow_missing, options->allow_unexpected);
   app.add_flag("--force", options->force, "Replace a seal that exists");
   auto* const embed =
       app.add_flag("--embed", options->embed,

@@ -2,7 +2,9 @@
 #include <goldseal/workflow/capture/capture.hpp>
 
 #include <checks/catalogue.hpp>
+#include <checks/env/host/machine_checks.hpp>
 #include <checks/keys/key_finding.hpp>
+#include <checks/keys/partial.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
@@ -14,6 +16,7 @@
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe/probe.hpp>
+#include <goldseal/golden/images/orientation.hpp>
 #include <goldseal/golden/inputs/cases.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/manifest/replaceable_seal.hpp>
@@ -25,6 +28,7 @@
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/shared/partial.hpp>
 #include <goldseal/workflow/shared/open_seal.hpp>
 #include <goldseal/workflow/shared/stopwatch.hpp>
 #include <goldseal/workflow/shared/weight_evidence.hpp>
@@ -34,6 +38,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <future>
 #include <iterator>
 #include <memory>
@@ -113,18 +118,22 @@ class Capture {
   // The worker's part; true where everything is fit to be sealed.
   bool drive(Worker& worker, std::future<Digests>& digests) {
     if (m_request.device && !settle_device(worker)) return false;
+    if (!m_request.admission.missing.empty()) worker.build_with_values(0);
     auto network = build_network(worker, m_model, m_request.model || m_request.runtime.channel ? Trust::code : Trust::computing);
     m_sources = network.sources;
     add_compiled_in(m_checkpoint, network);
     m_stopwatch.lap("build");
     if (!match(network)) return false;
-    worker.load(m_checkpoint, assignments_of(m_match, network.state_entries));
+    worker.load(m_checkpoint, assignments_of(m_match, network.state_entries),
+                not_loaded_names(m_match, network.state_entries));
     m_progress.await(digests, k_digesting, m_digested);
     record_tensors(network, digests.get());
     m_stopwatch.lap("load");
-    if (!loaded_as_read(network, worker.digest())) return false;
+    const auto loaded = worker.digest();
+    if (!loaded_as_read(network, loaded)) return false;
     run_golden(worker, network);
     m_report.findings.push_back(judge_coverage(coverage_of_all()));
+    measure_partial(worker, network, loaded);
     if (m_request.embed != Embed::never) m_report.findings.push_back(embed_network(worker, network));
     if (verdict(m_report) != ExitCode::conforms) return false;
     record_environment(worker);
@@ -138,6 +147,7 @@ class Capture {
     m_progress.step("embedding the architecture");
     Finding finding;
     try {
+      require_whole();
       finding = is_code() ? embed_program(worker) : embed_file(worker, network);
       if (finding.status == Status::pass) m_manifest.model.files.push_back(m_embedded.value());
     } catch (const Error& error) {
@@ -150,6 +160,71 @@ class Capture {
     if (finding.status == Status::fail && m_request.embed == Embed::where_possible) leave_out(finding);
     m_stopwatch.lap("embed");
     return finding;
+  }
+
+  void require_whole() const {
+    if (m_match.not_loaded.empty() && m_match.left_out.empty()) return;
+    throw Error(ErrorKind::unsupported, "--embed",
+                "expected a checkpoint that fits the network key by key, found one of which something was admitted",
+                "seal it without --embed; or write a checkpoint that fits: goldseal convert --drop, model.state_dict()");
+  }
+
+  // Whether another process builds the network with the same values. Nothing where no other can be started.
+  void build_again(const BuiltNetwork& network, PartialFindings& partial) {
+    if (m_request.runtime.channel || partial.initial.empty()) return;
+    Worker other(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
+    other.build_with_values(1);
+    static_cast<void>(build_network(other, m_model, m_request.model ? Trust::code : Trust::computing));
+    other.load(m_checkpoint, assignments_of(m_match, network.state_entries),
+               not_loaded_names(m_match, network.state_entries));
+    const auto digests = other.digest();
+    other.finish();
+    for (auto& entry : partial.initial) {
+      const auto found = std::ranges::find(digests, entry.name, &LoadedTensor::name);
+      entry.repeatable = found != digests.end() && found->sha256 == entry.found;
+    }
+  }
+
+  // What was admitted: whether the answers depend on it, and whether its value is the same in each build.
+  void measure_partial(Worker& worker, const BuiltNetwork& network, const std::vector<LoadedTensor>& loaded) {
+    if (m_match.not_loaded.empty() && m_match.left_out.empty()) return;
+    m_progress.step("looking at what was not loaded");
+    auto partial = partial_findings({keys_of(m_checkpoint), network.state_entries, m_match, {}}, loaded);
+    for (const auto& golden : m_golden) move_each(worker, golden.inputs, partial);
+    build_again(network, partial);
+    auto finding = judge_partial(partial, PartialAt::capture);
+    finding.id = k_keys_partial.id;
+    finding.severity = k_keys_partial.severity;
+    m_report.findings.push_back(std::move(finding));
+    m_stopwatch.lap("what was not loaded");
+    for (const auto& entry : partial.initial) {
+      m_manifest.model.initial.push_back(
+          {entry.name, entry.dtype, entry.shape, entry.found, entry.repeatable.value_or(false),
+           entry.answers.value_or(!entry.name.ends_with("num_batches_tracked"))});
+    }
+  }
+
+  // What is sealed from such a process is met by no other: it is said, and sealed as a fact.
+  void tell_denormals() {
+    Observation observed;
+    observed.machine.environment = m_manifest.environment;
+    auto finding = k_env_numerics_denormals.judge(observed, {});
+    if (finding.status != Status::fail) return;
+    finding.id = k_env_numerics_denormals.id;
+    finding.severity = Severity::warn;
+    finding.status = Status::warn;
+    m_report.findings.push_back(std::move(finding));
+  }
+
+  // What another decoder would turn.
+  void note_orientation(const golden::InputSpec& spec) {
+    const auto picture = golden::encoded_picture(spec);
+    const auto orientation = picture ? golden::orientation_of(picture->bytes) : golden::k_as_stored;
+    if (orientation == golden::k_as_stored) return;
+    m_report.facts.emplace_back(
+        "note", fmt::format("{} has an EXIF orientation ({}), which was not applied: PIL and torchvision leave it alone "
+                            "too, OpenCV's imread applies it (image.orientation)",
+                            escape_unprintable(spec.text), golden::describe(orientation)));
   }
 
   void leave_out(Finding& finding) {
@@ -252,13 +327,16 @@ class Capture {
 
   bool match(const BuiltNetwork& network) {
     KeyObservation keys{keys_of(m_checkpoint), network.state_entries, {}};
-    keys.match = match_keys(keys.have, keys.want);
+    keys.match = match_keys(keys.have, keys.want, m_request.admission);
+    require_used(m_request.admission, std::array{static_cast<const KeyObservation*>(&keys)});
     auto finding = judge_keys(keys, "the network");
     finding.id = "keys.network";
     const bool fits = finding.status != Status::fail;
     m_report.findings.push_back(std::move(finding));
     m_match = std::move(keys.match);
     m_manifest.model.removed_segments = m_match.removed_segments;
+    m_manifest.model.allow_missing = m_request.admission.missing;
+    m_manifest.model.allow_unexpected = m_request.admission.unexpected;
     m_manifest.model.configuration = network.configuration;
     return fits;
   }
@@ -314,6 +392,7 @@ class Capture {
     std::vector<golden::InputOrigin> origins;
     std::vector<HostTensor> pictures;
     origins.reserve(inputs.size());
+    for (const auto& input : golden.inputs) note_orientation(input);
     for (const auto& input : inputs) origins.push_back(origin_of(golden.inputs, input.name, pictures));
     auto captured = capture_case(worker, golden.name, std::move(inputs), m_request.detections, bits, m_progress);
     captured.tensors.encoded = std::move(pictures);
@@ -396,6 +475,7 @@ class Capture {
     if (m_device) m_manifest.environment.set("numerics.device", m_device->text(), "--device");
     m_device = m_manifest.environment.text("numerics.device").value_or(Device().text());
     for (auto& golden : m_manifest.golden) golden.device = *m_device;
+    tell_denormals();
     m_stopwatch.lap("environment");
   }
 

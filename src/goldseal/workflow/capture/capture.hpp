@@ -5,6 +5,7 @@
 #pragma once
 
 #include <goldseal/base/progress.hpp>
+#include <goldseal/checkpoint/keys/admission.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/worker/device_request.hpp>
@@ -38,6 +39,7 @@ struct CaptureRequest {
   bool force = false;
   bool anonymous = false;
   Embed embed = Embed::never;
+  Admission admission = {};  ///< what need not be loaded, and what need not find a place
   std::chrono::seconds limit{3600};
   std::optional<int> threads;
   std::optional<DeviceRequest> device;  ///< one; nothing: where the worker runs by itself

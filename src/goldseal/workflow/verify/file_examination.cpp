@@ -125,6 +125,14 @@ std::string written(const fs::path& path) {
   return utc_text(status.st_mtim.tv_sec);
 }
 
+// Of the tensors that are sealed the file lacks none, unless it is admitted here; what it may have besides, the seal
+// says too.
+Admission admitted_of_file(Admission admission, const ModelRecord& sealed) {
+  auto& unexpected = admission.unexpected;
+  unexpected.insert(unexpected.end(), sealed.allow_unexpected.begin(), sealed.allow_unexpected.end());
+  return admission;
+}
+
 std::uint64_t size_of(const fs::path& path) {
   std::error_code ignored;
   const auto size = fs::file_size(path, ignored);
@@ -205,7 +213,7 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
   m_observed.files.found.back().packed_weights = m_checkpoint->packed_weights;
   m_observed.files.found.back().bytes = m_checkpoint->files.back()->size();
   KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
-  keys.match = match_keys(keys.have, keys.want);
+  keys.match = match_keys(keys.have, keys.want, admitted_of_file(m_request.admission, m_observed.sealed.model));
   m_observed.files.keys = std::move(keys);
   m_digests = in_background([this] { return digest_everything(*m_checkpoint, &m_digested); });
 }

@@ -10,6 +10,7 @@
 #include <goldseal/workflow/shared/case_runner.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/output_comparison.hpp>
+#include <goldseal/workflow/shared/partial.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
 #include <goldseal/worker/told_environment.hpp>
 
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace goldseal {
@@ -77,6 +79,8 @@ class ModelRun {
     m_observed.run.worker = WorkerObservation{.runtime = results.runtime + ", saved", .done = true};
     m_observed.machine.environment = std::move(results.environment);
     note_network({results.state_entries, {}, results.configuration});
+    // Nothing can be moved any more: what was not loaded must have the sealed value.
+    m_observed.partial = admitted(results.tensors);
     m_observed.run.loaded_tensors = std::move(results.tensors);
     for (const auto& golden : sealed_cases()) {
       const auto found = std::ranges::find(results.cases, golden.name, &CaseResults::golden_case);
@@ -140,14 +144,18 @@ class ModelRun {
   }
 
   void drive(Worker& worker) {
+    if (!m_request.admission.missing.empty() || !m_observed.sealed.model.initial.empty()) worker.build_with_values(0);
     auto network = build_network(worker, m_files.model(), m_request.vouches_for_code() ? Trust::code : Trust::computing);
     m_observed.serving.training = network.training;
     note_network(std::move(network));
     m_stopwatch.lap("build");
     if (!m_observed.run.network_keys->match.complete() || !names_are_sealed(m_observed)) return;
     const auto& keys = *m_observed.run.network_keys;
-    worker.load(*m_files.checkpoint(), assignments_of(keys.match, keys.want));
-    note_loaded(worker.digest());
+    worker.load(*m_files.checkpoint(), assignments_of(keys.match, keys.want),
+                not_loaded_names(keys.match, keys.want));
+    auto digests = worker.digest();
+    auto partial = admitted(digests);
+    note_loaded(std::move(digests));
     m_stopwatch.lap("load and digest");
     for (const auto& golden : sealed_cases()) {
       const CaseRunner runner(worker, golden.inputs);
@@ -157,9 +165,51 @@ class ModelRun {
       try_settings(worker, runner, golden);
       try_channels(worker, golden);
     }
+    if (partial && !m_observed.partial) {
+      for (const auto& golden : sealed_cases()) move_each(worker, golden.inputs, *partial);
+      m_observed.partial = std::move(partial);
+    }
+    ask_settings(worker);
     worker.finish();
     ++m_ran;
     m_observed.serving.ran_code = m_observed.serving.builds_code;
+  }
+
+  // What the seal admits of the network is what it names.
+  [[nodiscard]] Admission admitted_of_network() const {
+    const auto& sealed = m_observed.sealed.model;
+    auto admission = m_request.admission;
+    for (const auto& tensor : sealed.initial) admission.missing.push_back(tensor.name);
+    admission.unexpected.insert(admission.unexpected.end(), sealed.allow_unexpected.begin(),
+                                sealed.allow_unexpected.end());
+    return admission;
+  }
+
+  // The digest that was sealed of what is not loaded: of the network's own value, or of the checkpoint's.
+  [[nodiscard]] std::optional<Digest> sealed_digest(const std::string& name) const {
+    const auto& sealed = m_observed.sealed.model;
+    const auto own = std::ranges::find(sealed.initial, name, &InitialRecord::name);
+    if (own != sealed.initial.end()) return own->sha256;
+    const auto found = std::ranges::find(sealed.tensors, name, &TensorRecord::name);
+    return found == sealed.tensors.end() ? std::nullopt : std::optional(found->sha256);
+  }
+
+  // What was admitted, held against the seal; nothing where everything found its place.
+  [[nodiscard]] std::optional<PartialFindings> admitted(std::span<const LoadedTensor> digests) const {
+    const auto& keys = *m_observed.run.network_keys;
+    if (keys.match.not_loaded.empty() && keys.match.left_out.empty()) return std::nullopt;
+    auto partial = partial_findings(keys, digests);
+    for (auto& entry : partial.initial) entry.sealed = sealed_digest(entry.name);
+    return partial;
+  }
+
+  // What the model's code switched while it was built and run, not only what the process began with.
+  void ask_settings(Worker& worker) {
+    const auto told = worker.environment();
+    for (const auto& [name, fact] : told.facts()) {
+      if (name.starts_with("numerics.") && name != "numerics.device")
+        m_observed.machine.environment.set(name, fact.value, fact.origin);
+    }
   }
 
   // Each GPU has a process that loads for itself: the first that loaded otherwise is told of.
@@ -174,7 +224,7 @@ class ModelRun {
     const bool program = m_files.builds_from_seal() && m_observed.sealed.model.embedded;
     m_observed.run.configuration = program ? decltype(network.configuration){} : network.configuration;
     KeyObservation keys{keys_of(*m_files.checkpoint()), std::move(network.state_entries), {}};
-    keys.match = match_keys(keys.have, keys.want);
+    keys.match = match_keys(keys.have, keys.want, admitted_of_network());
     m_observed.run.network_keys = std::move(keys);
   }
 

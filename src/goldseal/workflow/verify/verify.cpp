@@ -10,6 +10,7 @@
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/worker/device_request.hpp>
 #include <goldseal/workflow/shared/code_trust.hpp>
+#include <goldseal/workflow/shared/partial.hpp>
 #include <goldseal/workflow/shared/embedded_file.hpp>
 #include <goldseal/workflow/shared/open_seal.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
@@ -125,6 +126,19 @@ std::string untold_code(const VerifyRequest& request, const FileExamination& fil
 
 }  // namespace
 
+namespace {
+
+// A pattern may speak of the file and the seal, or of the file and the network.
+void require_admission_used(const JudgeRequest& request, const Observation& observed) {
+  std::vector<const KeyObservation*> matches;
+  for (const auto* const keys : {&observed.files.keys, &observed.run.network_keys})
+    if (*keys) matches.push_back(&**keys);
+  const bool run_is_missing = observed.run.depth != RunDepth::none && !observed.run.network_keys;
+  if (!matches.empty() && !run_is_missing) require_used(request.admission, matches);
+}
+
+}  // namespace
+
 Report verify(const VerifyRequest& request, Progress& progress) {
   Stopwatch stopwatch;
   const auto seal = open_seal(request.seal);
@@ -155,6 +169,7 @@ Report verify(const VerifyRequest& request, Progress& progress) {
     }
   }
   files.finish(progress);
+  require_admission_used(request, observed);
   stopwatch.lap("digest the file");
   auto report = make_report("verify", request, observed, target_of(observed),
                             request.results ? JudgedBy::results : JudgedBy::run, std::move(evidence));
@@ -210,6 +225,7 @@ std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   FileExamination files(request, seal, observed);
   observed.machine.environment = probe_machine({});
   files.finish(progress);
+  require_admission_used(request, observed);
   stopwatch.lap("read");
   observed.serving.device = serving_device(request, observed.machine.environment);
   auto report = make_report("check", request, observed, target_of(observed), JudgedBy::facts);

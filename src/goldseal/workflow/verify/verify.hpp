@@ -6,6 +6,7 @@
 #include <checks/observation.hpp>
 #include <checks/policy.hpp>
 #include <goldseal/base/progress.hpp>
+#include <goldseal/checkpoint/keys/admission.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/verdict/report.hpp>
@@ -31,6 +32,7 @@ struct JudgeRequest {
   Policy policy;
   bool live = false;  ///< the calling process' own module is judged, whatever the seal says of the code
   bool trust_code = false;  ///< code that the seal names may be run, and any operator of its program
+  Admission admission = {};  ///< beside what the seal admits
   bool code = false;  ///< of a seal that embeds the program of a network's code: build the code, not the program
 };
 

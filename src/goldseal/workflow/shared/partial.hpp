@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/observation.hpp>
+#include <goldseal/checkpoint/keys/admission.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
+#include <goldseal/worker/worker.hpp>
+
+#include <span>
+#include <vector>
+
+namespace goldseal {
+
+/// What was admitted, with the digests that the worker took of what it did not load. Whether the answers depend on it
+/// is not asked yet.
+[[nodiscard]] PartialFindings partial_findings(const KeyObservation& keys, std::span<const LoadedTensor> digests);
+
+/// Moves each tensor that was not loaded, in native runs of its own on these inputs, and notes whether an answer
+/// changed. Those of which that is known, and those that are not floating, are left alone.
+void move_each(Worker& worker, const std::vector<HostTensor>& inputs, PartialFindings& partial);
+
+/// Throws Error{usage} for a pattern that named nothing that had to be admitted: a slip of the hand would pass for a
+/// decision.
+void require_used(const Admission& admission, std::span<const KeyObservation* const> matches);
+
+}  // namespace goldseal
