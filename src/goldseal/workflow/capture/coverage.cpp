@@ -142,6 +142,9 @@ Finding judge_coverage(const std::optional<std::vector<TensorCoverage>>& reach) 
         "{}{}",
         blind.size(), reach->size(), fmt::join(std::span(blind).first(std::min<std::size_t>(blind.size(), 3)), ", "),
         blind.size() > 3 ? " …" : "");
+    // B13: a fresh adapter.
+    if (std::ranges::all_of(blind, [](const std::string& name) { return name.find("lora_A") != std::string::npos; }))
+      finding.message += "; of a LoRA adapter lora_A changes nothing while lora_B is zero, as before its training";
     finding.remedy = "add a case that uses them (--cases DIR), if the model does";
   }
   if (!table.rows.empty()) finding.tables.push_back(std::move(table));
