@@ -100,8 +100,8 @@ def main(goldseal, torch_directory, *other_directories):
         tampered["head.weight"].view(-1)[5] *= 1.0001
         torch.save(tampered, folder / "tampered.pth")
         code, report, said = run(goldseal, "verify", seal, "--trust-code", "--checkpoint", folder / "tampered.pth", *here)
-        expect(code == 4 and "head.weight" in findings(report)["tensors.loaded"]["message"],
-               "another weight is named, as it is in the package", said)
+        expect(code == 1 and "head.weight" in findings(report)["tensors.file"]["message"]
+               and findings(report)["tensors.loaded"]["status"] == "fail", "B07: another weight is named, as it is in the package", said)
         wrong = {key: value for key, value in network.state_dict().items()}
         wrong["head.weight"] = torch.zeros(4, 20)
         torch.save(wrong, folder / "wrong.pth")

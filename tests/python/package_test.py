@@ -61,6 +61,28 @@ class PackageTest(InDirectory):
         self.assertEqual(sorted(torch.load("both.pth")), ["ema", "state_dict"])
         self.assertTrue(goldseal.verify("other.seal", ema))
 
+    def test_what_is_admitted_is_sealed_counted_and_loaded(self):
+        """F06, F15: loading in part, on purpose."""
+        model = trained()
+        state = {name: tensor for name, tensor in model.state_dict().items() if not name.endswith("num_batches_tracked")}
+        state["criterion.weight"] = torch.ones(3)
+        admitted = {"allow_missing": ["*.num_batches_tracked"], "allow_unexpected": "criterion.*"}
+        if len(state) == len(model.state_dict()) + 1:
+            self.skipTest("the network has no counters")
+        self.assertIsNone(goldseal.save(state, "part.pth", model=model, inputs=IMAGE, factory=networks.Net, embed=False, on_error="ignore"))
+        path = goldseal.save(state, "part.pth", model=model, inputs=IMAGE, factory=networks.Net, embed=False, on_error="raise", **admitted)
+        self.assertEqual(str(path), "part.seal")
+        report = goldseal.verify("part.seal", model)
+        self.assertTrue(report, report)
+        partial = next(finding for finding in report.findings if finding.id == "keys.partial")
+        self.assertIn("went nowhere (criterion.weight)", partial.message)
+        other = networks.Net()
+        self.assertTrue(goldseal.load("part.seal", other))
+        self.assertTrue(torch.equal(other.state_dict()["conv.weight"], state["conv.weight"]))
+        with self.assertRaises(goldseal.GoldsealError):
+            goldseal.save(state, "part.pth", model=model, inputs=IMAGE, on_error="raise", allow_missing="nothing.*",
+                          allow_unexpected="criterion.*")
+
     def test_an_unknown_keyword_costs_no_checkpoint(self):
         model = trained()
         for keyword, hint in (("input", "inputs="), ("entyr", "entry="), ("pickle_protocoll", "pickle_protocol="), ("zzz", "")):
