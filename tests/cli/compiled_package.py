@@ -96,6 +96,7 @@ def main(goldseal, torch_directory, *other_directories):
         code, report, said = run(goldseal, "verify", seal, "--results", saved)
         expect(code == 0, "and so do its saved results", said)
 
+        # B07
         tampered = {key: value.clone() for key, value in network.state_dict().items()}
         tampered["head.weight"].view(-1)[5] *= 1.0001
         torch.save(tampered, folder / "tampered.pth")

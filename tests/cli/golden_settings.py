@@ -47,6 +47,7 @@ def finds_the_setting(command, seal):
     code, findings = command("verify", seal)
     finding = findings["golden.native"]
     expect(code == 1 and findings["golden.float64"]["status"] == "pass", "where oneDNN rounds, the native answers alone fail", finding)
+    # B26
     expect("with oneDNN off it goes" in finding["message"], "and oneDNN is named", finding["message"])
     tried = trials(finding)
     expect(list(tried.values()) == ["no"] * (len(tried) - 1) + ["yes"] and len(tried) > 1, "after others that change nothing", tried)

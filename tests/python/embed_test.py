@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import unittest
+import unittest.mock
 import warnings
 
 try:
@@ -88,6 +89,11 @@ class EmbedTest(InDirectory):
         self.assertEqual(self.sealed(model, VECTOR), [])
         self.assertEqual(self.embedded()[0], "torchscript")
         self.verified_without_the_code()
+
+    def test_b41_where_scripting_fails_another_form_is_tried_and_the_seal_is_made(self):
+        with unittest.mock.patch("torch.jit.script", side_effect=AttributeError("__annotations__")):
+            self.sealed(networks.Branching(), VECTOR)
+        self.assertTrue(os.path.exists("net.seal/manifest.toml"))
 
     def test_values_that_no_state_dict_holds_travel_with_the_program(self):
         for model, inputs in ((networks.Rotary(), torch.rand(4)), (networks.Recurrent(), torch.rand(2, 5, 3)),

@@ -186,6 +186,7 @@ class PackageTest(InDirectory):
             self.assertEqual(one.read(), other.read())
 
     def test_the_model_and_every_generator_are_left_as_they_were(self):
+        # F55: a model in training mode is judged in evaluation mode, and goes on training.
         model = trained()
         model.drop.eval()
         torch.save(model.state_dict(), "net.pth")

@@ -395,6 +395,7 @@ class InputTest(unittest.TestCase):
         self.assertEqual(outputs["yolo_12"].shape, (1, 14, 24, 32))
 
     def test_channels_last_gives_the_same_shapes_and_nearly_the_same_values(self):
+        # F52
         x = {"image": np.random.default_rng(1).random((1, 3, 24, 32), dtype="f4")}
         usual, _ = self.process.run(x)
         other, _ = self.process.run(x, settings={"channels_last": True})

@@ -48,13 +48,13 @@ TEST_CASE("an output that became NaN fails whatever the ratios") {
   CHECK(judge("golden.native", observed).status == Status::fail);
 }
 
-TEST_CASE("what stands elsewhere than the sealed NaN is named with its place, not measured") {
+TEST_CASE("B21: what stands elsewhere than the sealed NaN is named with its place and both values, not measured") {
   auto observed = conforming();
   observed.run.outputs[0].native->mask_mismatches = 2;
   observed.run.outputs[0].native->first_mismatch = {7, {0, 7}, std::nan(""), 0.5};
   const auto finding = judge("golden.native", observed);
-  CHECK(finding.message.find("default/out is NaN or infinite where the seal is not, first at (0, 7)") ==
-        0);
+  CHECK(finding.message.find("default/out is NaN or infinite where the seal is not, first at (0, 7): nan here, 0.5 in "
+                             "the seal; where attention masks every key") == 0);
   CHECK(finding.actual == "2 of 4 elements differ in kind");
   const auto& table = finding.tables.front();
   const auto cell = [&](std::string_view column) {
@@ -64,6 +64,17 @@ TEST_CASE("what stands elsewhere than the sealed NaN is named with its place, no
   CHECK(cell("worst element") == "(0, 7)");
   CHECK(cell("expected") == "0.5");
   CHECK(cell("found") == "nan");
+  observed.run.outputs[0].native->first_mismatch = {7, {0, 7}, 0.0, std::nan("")};
+  CHECK(judge("golden.native", observed)
+            .message.find("default/out is not NaN or infinite where the seal is, first at (0, 7): 0 here, nan in") == 0);
+}
+
+TEST_CASE("the table of a native run says what it holds the answers against, also where their bits are the sealed ones") {
+  auto observed = conforming();
+  observed.run.outputs[0].native->same_bits = true;
+  const auto finding = judge("golden.native", observed);
+  CHECK(finding.message.find("bit for bit the sealed ones") != std::string::npos);
+  CHECK(finding.tables.front().title == "outputs, against the sealed float64 answers");
 }
 
 TEST_CASE("a lane that single elements alone fail says so, with the limit that they break") {

@@ -177,7 +177,7 @@ TEST_CASE("a tensor that was not loaded is missing, not passed over") {
   CHECK(judge("tensors.loaded", observed).tables.at(0).rows.at(0).at(3) == "missing");
 }
 
-TEST_CASE("another hyperparameter is named with both values") {
+TEST_CASE("F59: another hyperparameter is named with both values") {
   auto observed = conforming();
   (*observed.run.configuration)["0.bn.eps"] = "0.001";
   const auto finding = judge("model.configuration", observed);
@@ -199,7 +199,7 @@ TEST_CASE("keys that do not match fail with tables of what is missing, unexpecte
   CHECK(finding.actual == "0 match, 1 missing, 1 unexpected, 1 of another shape or type");
 }
 
-TEST_CASE("a crash of the worker fails the model, a hang leaves the verdict open") {
+TEST_CASE("F35: a crash of the worker fails the model, a hang leaves the verdict open") {
   auto observed = conforming();
   observed.run.worker->done = false;
   observed.run.outputs.clear();

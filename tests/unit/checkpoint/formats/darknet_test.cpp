@@ -96,7 +96,7 @@ TEST_CASE("the header of an old Darknet has 16 bytes") {
   CHECK(checkpoint.storages.front().begin == 16);
 }
 
-TEST_CASE("a header written as int64 is named, for Darknet would read every weight from a place before it") {
+TEST_CASE("F25: a header written as int64 is named, for Darknet would read every weight from a place before it") {
   const auto text = refusal(raw<std::int64_t>({0, 2, 0, 64, 0}) + numbers(k_floats), cfg_text(1));
   CHECK(says(text, "the header has 40 bytes, 20 expected"));
   CHECK(says(text, "int32"));

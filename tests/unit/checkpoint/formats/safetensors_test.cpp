@@ -55,7 +55,7 @@ TEST_CASE("a header that names a tensor twice is refused, also under an escape")
   CHECK(refusal_of(file(twice, "ab")).message().find("'w' is there twice") != std::string::npos);
 }
 
-TEST_CASE("gaps, overlaps, tails and wrong sizes are refused") {
+TEST_CASE("B32: gaps, overlaps, tails and wrong sizes are refused") {
   CHECK(refusal_of(file(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "ab"))
             .message()
             .find("do not tile") != std::string::npos);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/keys/admission.hpp>
 #include <goldseal/checkpoint/keys/key_patterns.hpp>
 #include <goldseal/checkpoint/keys/key_renames.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
@@ -6,6 +7,7 @@
 #include <catch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 using namespace goldseal;
@@ -264,10 +266,57 @@ TEST_CASE("one odd element type among many is named with its tensors") {
   CHECK_FALSE(mentions(match.cause, "half precision"));
 }
 
+TEST_CASE("B27: another element type than the network's is named with both, whichever is the wider") {
+  const auto names = Names{"w", "b"};
+  const auto wide = match_keys(keys(names), keys(names, {2}, DType::bfloat16));
+  CHECK(mentions(wide.cause, "w is float32, bfloat16 wanted"));
+  const auto narrow = match_keys(keys(names, {2}, DType::bfloat16), keys(names));
+  CHECK(mentions(narrow.cause, "saved in half precision"));
+  CHECK(mentions(narrow.cause, "bfloat16, float32 wanted"));
+}
+
 TEST_CASE("B15: shapes whose axes are exchanged are told from other sizes") {
   auto have = keys({"a.weight", "b.weight"}, {4, 8});
   const auto want = keys({"a.weight", "b.weight"}, {8, 4});
   const auto match = match_keys(have, want);
   CHECK(mentions(match.cause, "axes in another order"));
   CHECK(mentions(match.remedy, ".t().contiguous()"));
+}
+
+TEST_CASE("B42 F06: what the patterns name is admitted and nothing else, under a prefix too") {
+  const auto have = keys({"model.a.w", "model.b.w", "criterion.weight", "metrics.x"});
+  const auto want = keys({"a.w", "b.w", "b.num_batches_tracked", "head.w"});
+  const auto plain = match_keys(have, want);
+  CHECK_FALSE(plain.complete());
+  const auto some = match_keys(have, want, {{"*num_batches_tracked"}, {"criterion.*"}});
+  CHECK(some.left_out == std::vector<std::size_t>{2});
+  CHECK_FALSE(some.complete());
+  const auto all = match_keys(have, want, {{"*num_batches_tracked", "head.*"}, {"criterion.*", "metrics.*"}});
+  CHECK(all.complete());
+  CHECK(all.pairs.size() == 2);
+  CHECK(all.not_loaded == std::vector<std::size_t>{2, 3});
+  CHECK(all.left_out == std::vector<std::size_t>{2, 3});
+  CHECK(all.removed_segments == std::vector<std::string>{"model"});
+  CHECK(all.renamed == std::vector<std::string>{"a.w", "b.w", "criterion.weight", "metrics.x"});
+  CHECK(all.cause.empty());
+  CHECK(idle_options({{"*num_batches_tracked"}, {}}, std::array{not_loaded_names(all, want)}, {}).empty());
+  CHECK(idle_options({{"nothing.*"}, {"other.*"}}, std::array{not_loaded_names(all, want)},
+                     std::array{left_out_names(all, have)}) ==
+        std::vector<std::string>{"--allow-missing 'nothing.*'", "--allow-unexpected 'other.*'"});
+}
+
+TEST_CASE("F06: a pattern that names everything takes nothing away that finds its place") {
+  const auto names = Names{"a.w", "b.w"};
+  const auto match = match_keys(keys({"a.w", "b.w", "c.w"}), keys(names), {{"*"}, {"*"}});
+  CHECK(match.complete());
+  CHECK(match.pairs.size() == 2);
+  CHECK(match.left_out.size() == 1);
+  const auto prefixed = match_keys(keys({"model.a.w", "model.b.w"}), keys({"a.w", "b.w", "c.w"}), {{"c.*"}, {"*"}});
+  CHECK(prefixed.pairs.size() == 2);
+  CHECK(prefixed.left_out.empty());
+}
+
+TEST_CASE("F06: another shape is never admitted") {
+  const auto match = match_keys(keys({"a.w"}, {3}), keys({"a.w"}), {{"*"}, {"*"}});
+  CHECK_FALSE(match.complete());
 }

@@ -56,7 +56,7 @@ TEST_CASE("The sealed picture itself has no drift, and rounding is no drift eith
   CHECK(rounded.differing_share == 1);
 }
 
-TEST_CASE("BGR for RGB is named") {
+TEST_CASE("F56: BGR for RGB is named") {
   const auto found = drift([](auto c, auto y, auto x) { return sealed_at(2 - c, y, x); });
   CHECK(found.kind == Kind::order);
   CHECK_FALSE(found.agrees());
@@ -94,7 +94,7 @@ TEST_CASE("Mirrored and shifted pictures are named") {
   CHECK(found.text == "it is shifted by 1 pixels right and 0 down");
 }
 
-TEST_CASE("A decoder's grey levels, a resize's edges and a layout are told apart") {
+TEST_CASE("F57: a decoder's grey levels, a resize's edges and a layout are told apart") {
   const auto decoder = drift([](auto c, auto y, auto x) {
     const int level = static_cast<int>((x * 7 + y * 13 + c * 5) % 3) - 1;
     return sealed_at(c, y, x) + static_cast<float>(level) / 255;

@@ -104,7 +104,7 @@ TEST_CASE("Swapped channels are told from a changed picture") {
   CHECK(found.text == "its channels are BGR, not RGB as declared");
 }
 
-TEST_CASE("Another resize is named, whatever the declared one") {
+TEST_CASE("F58: another resize is named, whatever the declared one") {
   for (const auto resize : {Resize::nearest, Resize::bilinear_antialias, Resize::bicubic, Resize::bicubic_antialias}) {
     const auto found = drift([&](Preprocessing& steps) { steps.resize = resize; });
     CHECK(found.kind == Kind::resize);
