@@ -13,11 +13,20 @@ _ENDING = ".before"
 
 
 def is_seal(path: Path) -> bool:
-    """A directory with a manifest and, beside it, nothing that a seal does not hold: nobody else's files are moved or lost."""
-    if path.is_symlink() or not (path / _MANIFEST).is_file():
+    """A directory with a manifest of goldseal's and, beside it, nothing that a seal does not hold: nobody else's files are
+    moved or lost. A signature of the manifest (`manifest.toml.minisig`) belongs to it."""
+    try:
+        text = (path / _MANIFEST).read_text(encoding="utf-8", errors="replace")
+        entries = list(path.iterdir())
+    except OSError:
         return False
-    own = (_MANIFEST, "golden.safetensors")
-    return all(entry.name in own or entry.name.startswith("architecture.") for entry in path.iterdir())
+    own = (_MANIFEST, "golden.safetensors", "architecture.cfg", "architecture.pt", "architecture.pt2")
+    return (
+        not path.is_symlink()
+        and "\ngolden_sha256 = " in text
+        and all(entry.is_file() and not entry.is_symlink() for entry in entries)
+        and all(entry.name in own or entry.name.startswith(_MANIFEST + ".") for entry in entries)
+    )
 
 
 def set_aside(seal: Path) -> Optional[Path]:

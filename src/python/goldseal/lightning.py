@@ -15,6 +15,7 @@ try:
 except ImportError:
     from pytorch_lightning.plugins.io import TorchCheckpointIO  # type: ignore[no-redef,assignment,unused-ignore]
 
+from .earlier_seal import is_seal
 from .errors import GoldsealError
 from .factory import Factory
 from .hook import _deal_with, seal
@@ -58,19 +59,8 @@ class SealIO(TorchCheckpointIO):
     def remove_checkpoint(self, path: Any) -> None:
         super().remove_checkpoint(path)
         sealed = Path(path).with_suffix(".seal")
-        if _is_seal(sealed):
+        if is_seal(sealed):
             shutil.rmtree(sealed, ignore_errors=True)
-
-
-def _is_seal(path: Path) -> bool:
-    """A seal and nothing else: what somebody put there is not removed with it."""
-    try:
-        names = {entry.name for entry in path.iterdir() if not entry.name.startswith("manifest.toml.")}
-        text = (path / "manifest.toml").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    known = {"manifest.toml", "golden.safetensors", "architecture.cfg", "architecture.pt", "architecture.pt2"}
-    return not path.is_symlink() and names <= known and "\ngolden_sha256 = " in text
 
 
 def _is_sharded(model: Any) -> bool:

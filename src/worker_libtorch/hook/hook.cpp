@@ -12,8 +12,13 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <random>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 namespace goldseal {
@@ -120,9 +125,23 @@ std::filesystem::path seal_of(const std::filesystem::path& checkpoint, const Sea
   return options.seal.empty() ? std::filesystem::path(checkpoint).replace_extension(".seal") : options.seal;
 }
 
+// A directory with a manifest of goldseal's and, beside it, nothing that a seal does not hold: nobody else's files are moved
+// or lost.
 bool is_seal(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(path / "manifest.toml", ignored) && !std::filesystem::is_symlink(path, ignored);
+  namespace fs = std::filesystem;
+  constexpr std::array<std::string_view, 5> own{"manifest.toml", "golden.safetensors", "architecture.cfg",
+                                                "architecture.pt", "architecture.pt2"};
+  std::error_code error;
+  if (fs::is_symlink(path, error) || !fs::is_regular_file(path / "manifest.toml", error)) return false;
+  std::ifstream file(path / "manifest.toml", std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (text.find("\ngolden_sha256 = ") == std::string::npos) return false;
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    const auto name = entry->path().filename().string();
+    const bool known = std::find(own.begin(), own.end(), name) != own.end() || name.rfind("manifest.toml.", 0) == 0;
+    if (!known || !fs::is_regular_file(entry->symlink_status(error))) return false;
+  }
+  return !error;
 }
 
 // The seal of the checkpoint that is written over does not stay beside the new one as if it were its own. Empty where
