@@ -159,11 +159,26 @@ FileExamination::FileExamination(const JudgeRequest& request, const OpenSeal& se
 // Whoever waits no more, because of an error, does not wait for the digests of 200 GB either.
 FileExamination::~FileExamination() { m_digested.unwanted = true; }
 
+namespace {
+
+// The file without which no library builds the network of a model's directory; empty where it is there.
+std::string missing_configuration(const std::vector<DescriptionObservation>& files) {
+  for (const auto& file : files) {
+    const auto name = fs::path(file.path).filename();
+    const bool decides = name == "config.json" || name == "model_index.json";
+    if (decides && file.state == DescriptionObservation::State::missing) return file.path;
+  }
+  return {};
+}
+
+}  // namespace
+
 // Of a network that is built from the user's directory, what is missing is known before anything is imported.
 void FileExamination::examine_descriptions() {
   auto& serving = m_observed.serving;
   const auto* const given = m_request.model ? &*m_request.model : nullptr;
-  serving.builds_code = m_observed.run.depth != RunDepth::none && !m_from_seal &&
+  const bool trusted = m_request.trust_code || given != nullptr || m_request.live;
+  serving.builds_code = m_observed.run.depth != RunDepth::none && !m_from_seal && trusted &&
                         (m_model.builder == Builder::python || m_model.builder == Builder::program);
   serving.descriptions = observe_descriptions(m_observed.sealed.model, {m_request.seal, m_request.checkpoint, given});
   if (!serving.builds_code || given != nullptr || m_request.live) return;
@@ -172,6 +187,8 @@ void FileExamination::examine_descriptions() {
     std::error_code ignored;
     if (!fs::exists(path, ignored) && serving.missing_path.empty()) serving.missing_path = path;
   }
+  if (!m_observed.sealed.model.path_options.empty() && serving.missing_path.empty())
+    serving.missing_path = missing_configuration(serving.descriptions);
 }
 
 void FileExamination::examine_architecture() {
