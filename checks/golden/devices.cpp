@@ -13,11 +13,12 @@ namespace {
 
 bool agrees(const Observation& observed, const OutputObservation& output, const CheckSettings& settings) {
   if (!output.structure.empty()) return false;
-  if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return false;
+  const auto verdicts = judge(output, settings);
+  if (!verdicts.float64_agrees()) return false;
   if (output.repeat && !output.repeat->equal && sealed_as_repeatable(observed, output.golden_case)) return false;
   if (output.discrete && !output.discrete->pass) return false;
   if (output.discrete_float64 && !output.discrete_float64->pass) return false;
-  return !output.native || native_lane(output, settings.permitted_bits).pass;
+  return verdicts.native_agrees();
 }
 
 bool agrees(const Observation& observed, const Device& device, const CheckSettings& settings) {

@@ -18,13 +18,13 @@ std::string cause(const Observation& observed) {
              : "the weights differ from the sealed ones, and this is what it does to the answers";
 }
 
-Finding judge_shadow_outputs(const Observation& observed, const CheckSettings&) {
+Finding judge_shadow_outputs(const Observation& observed, const CheckSettings& settings) {
   if (observed.run.outputs.empty()) return nothing_to_judge(observed);
   if (observed.run.depth == RunDepth::quick)
     return skipped(
         "not asked for (--depth quick): reduced sensitivity, small changes of code or configuration pass unseen");
-  auto summary = judge_outputs(observed, &OutputObservation::float64, [](const OutputObservation& output) {
-    return golden::judge_float64(*output.float64, output.noise);
+  auto summary = judge_outputs(observed, &OutputObservation::float64, [&](const OutputObservation& output) {
+    return *judge(output, settings).float64;
   });
   if (summary.judged == 0 && only_discrete(observed))
     return skipped("every output is of integers or bools: golden.discrete");

@@ -31,7 +31,7 @@ bool all_same_bits(const Observation& observed) {
 Finding judge_native_outputs(const Observation& observed, const CheckSettings& settings) {
   if (observed.run.outputs.empty()) return nothing_to_judge(observed);
   auto summary = judge_outputs(observed, &OutputObservation::native, [&](const OutputObservation& output) {
-    return native_lane(output, settings.permitted_bits);
+    return *judge(output, settings).native;
   });
   if (summary.judged == 0 && only_discrete(observed))
     return skipped("every output is of integers or bools: golden.discrete");

@@ -120,12 +120,6 @@ bool any_without_float64(const Observation& observed) {
   return std::ranges::any_of(observed.run.outputs, [](const OutputObservation& output) { return output.noise.native; });
 }
 
-golden::OutputVerdict native_lane(const OutputObservation& output, int permitted_bits) {
-  const auto own = golden::judge_native(*output.native, output.noise);
-  if (own.pass || permitted_bits >= output.noise.bits || output.noise.native) return own;
-  return golden::judge_native_policy(*output.native, output.noise, permitted_bits);
-}
-
 OutputSummary judge_outputs(const Observation& observed, std::optional<golden::Deviation> OutputObservation::*run,
                             const std::function<golden::OutputVerdict(const OutputObservation&)>& judge) {
   OutputSummary summary;

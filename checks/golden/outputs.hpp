@@ -2,6 +2,7 @@
 #pragma once
 
 #include <checks/check.hpp>
+#include <checks/golden/output_verdicts.hpp>
 
 #include <functional>
 #include <optional>
@@ -23,10 +24,6 @@ namespace goldseal {
 
 /// True where an output's noise is of native runs, because its network has no float64 path.
 [[nodiscard]] bool any_without_float64(const Observation& observed);
-
-/// The native verdict of an output that was run natively: at the weights' own precision, or at the one that the policy
-/// permits.
-[[nodiscard]] golden::OutputVerdict native_lane(const OutputObservation& output, int permitted_bits);
 
 /// One verdict of the golden verdict over all outputs.
 struct OutputSummary {

@@ -74,6 +74,9 @@ def leaves_out_tf32(command, folder):
     expect("with nothing of --set it goes" in finding["message"] and "--set" in finding["remedy"], "the setting is named, and what to do", finding)
     code, findings = command("verify", seal, "--set", "tf32=on", "--policy", "portable")
     expect(code == 0, "but under a policy that permits TF32", findings["golden.native"])
+    # A17: what passes is no reason to look for a cause.
+    expect("native run" in command.stages and "runs with one setting changed" not in command.stages, "and no setting is then tried", command.stages)
+    expect("layers" not in command.stages, "nor are the layers followed", command.stages)
 
 
 def main():

@@ -73,6 +73,7 @@ class Command:
         if report is None:
             sys.exit(f"{arguments[0]} gave no report, exit code {code}: {said}")
         self.evidence = report["evidence"]  # of the last run
+        self.stages = {stage["name"] for stage in report["stages"]}
         return code, findings(report)
 
 

@@ -49,9 +49,12 @@ OutputVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& 
                k_native_local + k_policy_local * coarser);
 }
 
-OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise) {
+OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise, int permitted_bits) {
   const int bits = noise.native ? k_bits_float32 : noise.bits;
-  return bits < k_bits_float32 ? judge_native_policy(deviation, noise, bits) : judge_native_strict(deviation, noise);
+  const auto own =
+      bits < k_bits_float32 ? judge_native_policy(deviation, noise, bits) : judge_native_strict(deviation, noise);
+  if (own.pass || permitted_bits >= bits || noise.native) return own;
+  return judge_native_policy(deviation, noise, permitted_bits);
 }
 
 RepeatVerdict judge_repeat(const HostTensor& first, const HostTensor& second) {

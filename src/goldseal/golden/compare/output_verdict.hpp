@@ -40,7 +40,9 @@ struct OutputVerdict {
 
 /// The native lane for what the network computes with (`noise.bits`); the strict one where the noise itself is of
 /// native runs.
-[[nodiscard]] OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise);
+/// Where the run fails there, the precision that a policy permits decides: `permitted_bits`.
+[[nodiscard]] OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise,
+                                         int permitted_bits = k_bits_float32);
 
 /// The repeat check: two runs on the same machine, bit by bit.
 struct RepeatVerdict {

@@ -46,7 +46,7 @@ std::optional<std::string> deviating_output(const golden::GoldenTensors& sealed,
     const bool shaped = tensor != nullptr && tensor->shape == output.native.shape;
     if (!shaped || (repeatable && !golden::judge_repeat(output.native, *tensor).equal)) return output.native.name;
   }
-  if (repeatable || worst_severity(sealed, found, Compute::native) <= 1) return std::nullopt;
+  if (repeatable || worst_severity(sealed, found, Compute::native, {}) <= 1) return std::nullopt;
   return sealed.outputs.front().native.name;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/output_comparison.hpp>
 
+#include <checks/golden/output_verdicts.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/golden/compare/comparison.hpp>
 #include <goldseal/golden/compare/discrete.hpp>
@@ -76,12 +77,12 @@ constexpr double k_fails = 2;
 
 double severity_of(const golden::OutputVerdict& lane) { return std::max(lane.severity(), lane.pass ? 0.0 : k_fails); }
 
-double worst_native(const golden::GoldenTensors& sealed, const CaseResults& results) {
+double worst_native(const golden::GoldenTensors& sealed, const CaseResults& results, const Policy& policy) {
   double worst = 0;
   for (const auto& output : compare_outputs(sealed, results)) {
     if (!output.structure.empty() || (output.discrete && !output.discrete->pass)) worst = std::max(worst, k_fails);
     if (!output.native) continue;
-    worst = std::max(worst, severity_of(golden::judge_native(*output.native, output.noise)));
+    worst = std::max(worst, severity_of(*judge(output, policy).native));
   }
   return worst;
 }
@@ -140,25 +141,40 @@ std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors
 }
 
 std::optional<Compute> differing_run(const Observation& observed, const std::string& golden_case,
-                                     const std::optional<Device>& device) {
+                                     const std::optional<Device>& device, const Policy& policy) {
   if (!all_loaded_as_sealed(observed)) return {};
   bool native_differs = false;
   for (const auto& output : observed.run.outputs) {
     if (output.golden_case != golden_case || output.device != device) continue;
-    if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return Compute::float64;
-    native_differs = native_differs || (output.native && !golden::judge_native(*output.native, output.noise).pass);
+    const auto verdicts = judge(output, policy);
+    if (!verdicts.float64_agrees()) return Compute::float64;
+    native_differs = native_differs || !verdicts.native_agrees();
   }
   return native_differs ? std::optional(Compute::native) : std::nullopt;
 }
 
-double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs, Compute run) {
+bool native_alone_differs(const Observation& observed, const std::string& golden_case,
+                          const std::optional<Device>& device, const Policy& policy) {
+  bool differs = false;
+  for (const auto& output : observed.run.outputs) {
+    if (output.golden_case != golden_case || output.device != device || !output.native) continue;
+    if (!output.float64 && !output.noise.native) continue;
+    const auto verdicts = judge(output, policy);
+    if (!verdicts.float64_agrees()) return false;
+    differs = differs || !verdicts.native_agrees();
+  }
+  return differs;
+}
+
+double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs, Compute run,
+                      const Policy& policy) {
   CaseResults results;
   results.golden_case = sealed.name;
   (run == Compute::native ? results.native : results.float64) = outputs;
   double worst = 0;
   for (const auto& found : compare_detections(sealed, results))
     if (!found.verdict.pass()) worst = k_fails;
-  return std::max(worst, run == Compute::native ? worst_native(sealed, results) : worst_float64(sealed, outputs));
+  return std::max(worst, run == Compute::native ? worst_native(sealed, results, policy) : worst_float64(sealed, outputs));
 }
 
 }  // namespace goldseal

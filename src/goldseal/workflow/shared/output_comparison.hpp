@@ -5,6 +5,7 @@
 #pragma once
 
 #include <checks/observation.hpp>
+#include <checks/policy.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
 
@@ -27,10 +28,15 @@ namespace goldseal {
 /// differs, else the native one; nothing where neither does.
 /// `device` as in OutputObservation.
 [[nodiscard]] std::optional<Compute> differing_run(const Observation& observed, const std::string& golden_case,
-                                                   const std::optional<Device>& device);
+                                                   const std::optional<Device>& device, const Policy& policy);
+
+/// True where the native run differs under the policy and the float64 one agrees, or where there is none and the noise
+/// is that of native runs: something of this machine is the cause, not the network.
+[[nodiscard]] bool native_alone_differs(const Observation& observed, const std::string& golden_case,
+                                        const std::optional<Device>& device, const Policy& policy);
 
 /// By how much a run exceeds what rounding can explain: the greatest severity of its outputs, over 1 where one fails.
 [[nodiscard]] double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs,
-                                    Compute run);
+                                    Compute run, const Policy& policy);
 
 }  // namespace goldseal

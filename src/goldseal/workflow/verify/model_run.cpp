@@ -286,7 +286,7 @@ class ModelRun {
   // Where the weights are the sealed ones and the answers are not, the run is made once more, layer by layer. A run
   // that cannot be followed leaves the verdict as it is.
   void follow_layers(const CaseRunner& runner, const golden::GoldenTensors& sealed, CaseResults& results) {
-    const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name, m_label);
+    const auto run = sealed.layers.empty() ? std::nullopt : differing_run(m_observed, sealed.name, m_label, m_request.policy);
     if (!run) return;
     m_progress.step(fmt::format("following the layers of {}", sealed.name));
     auto request = *run == Compute::float64 ? RunRequest{} : m_settings;
@@ -308,13 +308,13 @@ class ModelRun {
   // Where the float64 run agrees (or there is none) and the native one does not, one setting after the other is changed
   // until it does. A setting that this machine lacks tells nothing.
   void try_settings(const Worker& worker, const CaseRunner& runner, const golden::GoldenTensors& sealed) {
-    if (!native_alone_fails(sealed.name)) return;
+    if (!native_alone_differs(m_observed, sealed.name, m_label, m_request.policy)) return;
     for (const auto& [setting, request, remedy] : settings_to_try()) {
       m_progress.step(fmt::format("running {} with {}", sealed.name, setting));
       try {
         const auto outputs = runner.run(request);
         TrialObservation trial{run_name(sealed.name, m_label), setting,
-                               worst_severity(sealed, outputs, Compute::native)};
+                               worst_severity(sealed, outputs, Compute::native, m_request.policy)};
         trial.remedy = remedy;
         m_observed.run.trials.push_back(std::move(trial));
         if (m_observed.run.trials.back().severity <= 1) break;
@@ -329,7 +329,7 @@ class ModelRun {
   // of the same weights then agree to the last digits once the input's channels are reversed, which no other fault can
   // bring about; without a float64 run they must come close to what a sound machine gives, not just below the limit.
   void try_channels(Worker& worker, const golden::GoldenTensors& sealed) {
-    const auto run = differing_run(m_observed, sealed.name, m_label);
+    const auto run = differing_run(m_observed, sealed.name, m_label, m_request.policy);
     if (!run || (*run == Compute::native && has_shadow(sealed.name))) return;
     auto inputs = sealed.inputs;
     bool reversed = false;
@@ -346,7 +346,7 @@ class ModelRun {
     try {
       const auto outputs = CaseRunner(worker, inputs, "reversed").run(request);
       m_observed.run.trials.push_back(
-          {run_name(sealed.name, m_label), "the channels of its input reversed", worst_severity(sealed, outputs, *run),
+          {run_name(sealed.name, m_label), "the channels of its input reversed", worst_severity(sealed, outputs, *run, m_request.policy),
            *run, "the network, or what wraps it here, takes BGR for RGB or RGB for BGR",
            "leave the order of the channels as the sealed network takes it: look for [..., ::-1], flip or cvtColor in "
            "what builds the network here",
@@ -358,7 +358,7 @@ class ModelRun {
   }
 
   [[nodiscard]] double channels_agree_at(const golden::GoldenTensors& sealed) const {
-    const double before = worst_severity(sealed, m_results.back().native, Compute::native);
+    const double before = worst_severity(sealed, m_results.back().native, Compute::native, m_request.policy);
     return std::min(1.0, before / k_channels_drop);
   }
 
@@ -366,17 +366,6 @@ class ModelRun {
     return std::ranges::any_of(m_observed.run.outputs, [&](const OutputObservation& output) {
       return output.golden_case == golden_case && output.device == m_label && output.float64;
     });
-  }
-
-  [[nodiscard]] bool native_alone_fails(const std::string& golden_case) const {
-    bool fails = false;
-    for (const auto& output : m_observed.run.outputs) {
-      if (output.golden_case != golden_case || output.device != m_label || !output.native) continue;
-      if (!output.float64 && !output.noise.native) continue;
-      if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return false;
-      fails = fails || !golden::judge_native(*output.native, output.noise).pass;
-    }
-    return fails;
   }
 
   // One setting each, beside those that `--set` gave: where these are themselves the cause, the first run tells.

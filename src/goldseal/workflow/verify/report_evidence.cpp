@@ -2,6 +2,7 @@
 #include <goldseal/workflow/verify/report_evidence.hpp>
 
 #include <checks/catalogue.hpp>
+#include <checks/golden/output_verdicts.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>
 
@@ -118,12 +119,13 @@ OutputError output_error(const OutputObservation& output, Compute run, const gol
           lane.local_limit * growth};
 }
 
-std::vector<OutputError> output_errors(const Observation& observed, const RunEvidence& run) {
+std::vector<OutputError> output_errors(const Observation& observed, const RunEvidence& run, const Policy& policy) {
   std::vector<OutputError> errors;
   for (const auto& output : observed.run.outputs) {
-    const bool computes_alike = !output.float64 || golden::judge_float64(*output.float64, output.noise).pass;
+    const auto verdicts = judge(output, policy);
+    const bool computes_alike = verdicts.float64_agrees();
     if (output.native) {
-      const auto lane = golden::judge_native(*output.native, output.noise);
+      const auto& lane = *verdicts.native;
       errors.push_back(output_error(
           output, Compute::native, lane, output.noise.b,
           // Where another function is computed, the ratio tells of no precision.
@@ -131,7 +133,7 @@ std::vector<OutputError> output_errors(const Observation& observed, const RunEvi
     }
     if (output.float64)
       errors.push_back(
-          output_error(output, Compute::float64, golden::judge_float64(*output.float64, output.noise), 1, ""));
+          output_error(output, Compute::float64, *verdicts.float64, 1, ""));
   }
   for (auto& error : errors) {
     const auto spread = run.distributions.find({error.golden, error.output, error.run});
@@ -152,11 +154,12 @@ std::vector<LayerError> layer_errors(const Observation& observed) {
 
 }  // namespace
 
-Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings, RunEvidence run) {
+Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings, RunEvidence run,
+                         const Policy& policy) {
   Evidence evidence;
   evidence.environment = environment_rows(observed, findings);
   evidence.tensors = TensorStates(observed).rows();
-  evidence.outputs = output_errors(observed, run);
+  evidence.outputs = output_errors(observed, run, policy);
   evidence.pictures = std::move(run.pictures);
   evidence.layers = layer_errors(observed);
   return evidence;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <checks/observation.hpp>
+#include <checks/policy.hpp>
 #include <goldseal/verdict/evidence.hpp>
 #include <goldseal/workflow/verify/run_evidence.hpp>
 
@@ -13,6 +14,6 @@ namespace goldseal {
 
 /// What lies behind the findings, as data for the formats that draw it.
 [[nodiscard]] Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings,
-                                       RunEvidence run);
+                                       RunEvidence run, const Policy& policy);
 
 }  // namespace goldseal

@@ -58,7 +58,7 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   report.started = utc_now();
   report.findings = run_checks(observed, request.policy, utc_today());
   if (const auto* const finding = reason(report)) report.next = fmt::format("goldseal explain {}", finding->id);
-  report.evidence = report_evidence(observed, report.findings, std::move(evidence));
+  report.evidence = report_evidence(observed, report.findings, std::move(evidence), request.policy);
   report.judged = judged_parts(observed, how);
   return report;
 }
