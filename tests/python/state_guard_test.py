@@ -76,6 +76,12 @@ class Guarded(unittest.TestCase):
         self.assertEqual([told.split(" was written")[0] for told in self.told],
                          ["the parameter weight", "the parameter bias", "the buffer table"])
 
+    def test_a_parameter_whose_memory_was_given_back_is_not_judged(self):
+        with self.guard():
+            storage = self.model.weight.untyped_storage() if hasattr(self.model.weight, "untyped_storage") else self.model.weight.storage()
+            storage.resize_(0)
+        self.assertEqual(self.told, [])
+
     def test_more_objects_than_are_looked_at_are_told(self):
         most, state_guard._MOST_VISITED = state_guard._MOST_VISITED, 50
         try:

@@ -76,14 +76,17 @@ class _Snapshot:
 
     def lost(self) -> List[str]:
         """What is not as it was."""
-        found = [f"{what} was written, and is not as it was before" for what, sum_of, before in self._watched if sum_of() != before]
+        # What cannot be read any more (FSDP gives memory back) is not judged.
+        after = [(what, before, sum_of()) for what, sum_of, before in self._watched]
+        found = [f"{what} was written, and is not as it was before" for what, before, now in after if now not in (None, before)]
         if not self._whole:
             found.append(f"the model's code reaches more than {_MOST_VISITED} objects: what it put into the others stays there")
         return found
 
     def _watch(self, what: str, sum_of: Callable[[], Optional[int]]) -> None:
-        if self._watches:
-            self._watched.append((what, sum_of, sum_of()))
+        before = sum_of() if self._watches else None
+        if before is not None:
+            self._watched.append((what, sum_of, before))
 
     def _watch_slots(self, module: nn.Module) -> None:
         """The runs compute with copies of buffers, and with the parameters themselves."""
@@ -196,14 +199,18 @@ def _same_bits(tensor: torch.Tensor, before: torch.Tensor) -> bool:
 
 
 def sum_of_tensor(tensor: torch.Tensor) -> Optional[int]:
-    """A sum over all bits, at the speed of memory; None where they cannot be read any more."""
+    """A sum over all bits, at the speed of memory; None where they cannot be read, or on a device that does not add so."""
     if not is_whole(tensor):
         return None
-    with torch.no_grad():
-        data = _bits(tensor)
-        words = data[: data.numel() // 8 * 8]
-        total = int(words.view(torch.int64).sum()) if words.numel() and words.data_ptr() % 8 == 0 else int(words.sum())
-        return total + int(data[words.numel() :].sum())
+    try:
+        with torch.no_grad():
+            data = _bits(tensor)
+            words = data[: data.numel() // 8 * 8]
+            aligned = words.numel() > 0 and words.data_ptr() % 8 == 0
+            total = int(words.view(torch.int64).sum()) if aligned else int(words.sum())
+            return total + int(data[words.numel() :].sum())
+    except (RuntimeError, NotImplementedError, TypeError):
+        return None
 
 
 def _sum_of_array(array: Any) -> int:
