@@ -95,6 +95,24 @@ def each_object_is_told_of_with_a_remedy_that_works():
         refused(save({"state_dict": WEIGHTS, "extra": value}, _use_new_zipfile_serialization=False), "unsupported", cls, what)
 
 
+def a_state_dict_of_another_class_is_made_plain():
+    weights = fake("project.tensors", "Weights", collections.OrderedDict)
+    for value, place in ((weights(WEIGHTS), ""), ({"model": weights(WEIGHTS), "epoch": 1}, "['model']")):
+        error = refused(save(value), "unsupported", "project.tensors.Weights", "a state dict of the saving code's own class", f"dict(torch.load(FILE, weights_only=False){place})")
+        works(error["remedy"])
+
+
+def what_torch_save_writes_on_request_is_not_called_damaged():
+    refused(save(WEIGHTS, pickle_protocol=1), "unsupported", "protocol 0 or 1", "without pickle_protocol")
+    assert dump(save({"state_dict": WEIGHTS, "bytes": b"x" * 300}, pickle_protocol=3))["order"] == list(WEIGHTS)
+    refused(save({b"w": torch.ones(2), ("a", 1): torch.ones(2)}), "unsupported", "a key of the state dict is neither text nor a number")
+
+
+def packed_weights_in_tuples_are_told_of():
+    found = dump(save({**WEIGHTS, "fc._packed_params": (torch.ones(2), None)}))
+    assert found["order"] == list(WEIGHTS) and "fc._packed_params" in found["notes"]["state-dict.held-tensors"], found
+
+
 def a_whole_model_is_found_wherever_it_is():
     net = fake("models.yolo", "Model", torch.nn.Module)
     net = net()
@@ -171,7 +189,8 @@ def a_file_without_tensors_says_what_it_holds():
 
 with temporary_directory() as DIRECTORY:
     run([
-        each_object_is_told_of_with_a_remedy_that_works, a_whole_model_is_found_wherever_it_is,
+        each_object_is_told_of_with_a_remedy_that_works, a_state_dict_of_another_class_is_made_plain,
+        what_torch_save_writes_on_request_is_not_called_damaged, packed_weights_in_tuples_are_told_of, a_whole_model_is_found_wherever_it_is,
         weights_beside_a_pickled_model_are_had_by_their_entry, plain_values_are_data, code_stays_code,
         b04_extra_state_is_data_and_listed, a_file_without_tensors_says_what_it_holds,
     ])

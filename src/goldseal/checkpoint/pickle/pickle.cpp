@@ -45,7 +45,8 @@ class Interpreter {
 
   Document run() {
     const auto protocol_at = m_reader.offset();
-    if (m_reader.little<std::uint8_t>() != op::proto) fail_at(protocol_at, "expected a pickle of protocol 2 or 3");
+    const auto first = m_reader.little<std::uint8_t>();
+    if (first != op::proto) refuse_unmarked(protocol_at, first);
     check_protocol(m_reader.little<std::uint8_t>());
     while (step()) {
     }
@@ -57,6 +58,7 @@ class Interpreter {
   bool step_protocol4(std::uint8_t opcode);
   bool step_foreign(std::uint8_t opcode);
   void check_protocol(unsigned protocol);
+  [[noreturn]] void refuse_unmarked(std::uint64_t at, std::uint8_t first) const;
   void push_global();
   void push_global(std::uint64_t at, std::string_view module, std::string_view name);
   void push_stack_global();
@@ -75,6 +77,15 @@ class Interpreter {
   bool m_foreign = false;  // the whole pickle was looked through for code, and has none
   Machine m_machine;
 };
+
+/// Protocols 0 and 1 do not say which they are: they begin with the object.
+void Interpreter::refuse_unmarked(std::uint64_t at, std::uint8_t first) const {
+  const bool object = first == op::mark || first == op::empty_dict || first == op::empty_list || first == op::global;
+  if (!object) fail_at(at, "expected a pickle of protocol 2 or 3");
+  throw Error(ErrorKind::unsupported, at_byte(m_file, at),
+              "a pickle of protocol 0 or 1: torch.save writes 2, and torch.load(weights_only=True) reads 2 and 3",
+              "save it again with torch.save, without pickle_protocol");
+}
 
 void Interpreter::check_protocol(unsigned protocol) {
   if (protocol == 2 || protocol == 3 || (protocol == 4 && m_rules.distributed)) return;

@@ -43,6 +43,18 @@ bool has_keys(const Document& document, Id table, std::initializer_list<std::str
   });
 }
 
+constexpr std::string_view k_own_state_dict = "a state dict of the saving code's own class";
+
+/// A subclass of dict whose values are tensors.
+bool holds_named_tensors(const Document& document, Id object) {
+  if (document.kind(object) != Kind::call) return false;
+  const auto items = document.items(object);
+  for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
+    if (document.kind(items[i]) == Kind::text && is_tensor(document, items[i + 1])) return true;
+  }
+  return false;
+}
+
 class ObjectFinder {
  public:
   explicit ObjectFinder(const Document& document) : m_document(document) {}
@@ -136,7 +148,9 @@ class ObjectFinder {
     const auto attributes = attributes_of(m_document, id);
     if (attributes && has_keys(m_document, *attributes, {"_parameters", "_modules"})) return "a whole model";
     if (attributes && has_keys(m_document, *attributes, {"param_groups", "state"})) return "an optimizer";
-    if (const auto* const kind = object_kind(type)) return std::string(kind->what);
+    if (holds_named_tensors(m_document, id)) return std::string(k_own_state_dict);
+    const auto* const kind = object_kind(type);
+    if (kind != nullptr && kind->prefix != "__main__.") return std::string(kind->what);
     if (m_document.kind(id) == Kind::global) return "a class or function of the code that saved it, by its name";
     if (!m_document.items(id).empty()) return "a dict or list of the saving code's own class";
     const auto arguments = m_document.items(m_document.arguments(id));
@@ -245,6 +259,16 @@ Error objects_error(const Document& document, const std::string& where, std::spa
   (void)foreign_names(document, packages);
   const std::vector<std::string> own(packages.begin(), packages.end());
   const auto with = own.empty() ? std::string() : fmt::format(", with {} at hand", join_some(own, 6));
+  const auto own_dict = std::ranges::find(objects, k_own_state_dict, &HeldObject::what);
+  if (chosen == nullptr && own_dict != objects.end()) {
+    return {ErrorKind::unsupported, where,
+            fmt::format("the state dict is no plain dict: {}; torch.load(weights_only=True), the default since torch "
+                        "2.6, refuses its class",
+                        describe(objects)),
+            fmt::format("make a plain dict of it, where the file is trusted{}: torch.save(dict(torch.load(FILE, "
+                        "weights_only=False){}), OUT)",
+                        with, own_dict->subscript)};
+  }
   if (chosen == nullptr) {
     return {ErrorKind::unsupported, where,
             fmt::format("the file holds no state dict, but Python objects: {}; torch.load(weights_only=True), the "

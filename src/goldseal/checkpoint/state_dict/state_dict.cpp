@@ -70,6 +70,7 @@ class StateDictReader {
   void read_items(Id id);
   void read_module(Id id, const std::string& path, int depth);
   void report_left_out();
+  bool holds_tensors(Id value) const;
   std::string name_of(Id key) const;
   void add_tensor(const std::string& name, Id id);
   void note_objects();
@@ -87,6 +88,7 @@ class StateDictReader {
   TensorRebuilder m_tensors;
   std::unordered_set<std::string> m_names;
   std::vector<std::string> m_other_values;
+  std::vector<std::string> m_held_tensors;  // names of entries that are containers of tensors
   std::vector<std::string> m_unsupported;
   std::vector<HeldObject> m_objects;
   std::vector<SubclassTensor> m_subclasses;
@@ -159,6 +161,10 @@ void StateDictReader::report_left_out() {
     extra.push_back(fmt::format("{} ({})", escape_unprintable(state.name), state.what));
   report("state-dict.extra-state", "values of modules' extra state are not tensors", extra);
   report("state-dict.other-values", "entries of the state dict are not tensors and are left out", m_other_values);
+  report("state-dict.held-tensors",
+         "entries of the state dict hold tensors inside tuples (packed weights of quantized layers are kept so); these "
+         "have no names of their own, and are left out",
+         m_held_tensors);
   report("state-dict.unsupported-tensors", "tensors are of a kind that goldseal does not read and are left out",
          m_unsupported);
 }
@@ -173,6 +179,8 @@ void StateDictReader::read_items(Id id) {
     const auto value = items[i + step - 1];
     if (is_tensor(m_document, value)) {
       add_tensor(name, value);
+    } else if (holds_tensors(value)) {
+      m_held_tensors.push_back(escape_unprintable(name));
     } else if (is_extra_state(name)) {
       m_checkpoint.extra_states.push_back(describe_extra_state(m_document, name, value));
     } else {
@@ -210,9 +218,18 @@ void StateDictReader::read_module(Id id, const std::string& path, int depth) {
   }
 }
 
+/// One level deep, as quantized layers keep (weight, bias); a nested state dict is an entry of its own.
+bool StateDictReader::holds_tensors(Id value) const {
+  if (m_document.kind(value) != Kind::tuple) return false;
+  return std::ranges::any_of(m_document.items(value), [&](Id item) { return is_tensor(m_document, item); });
+}
+
 std::string StateDictReader::name_of(Id key) const {
   if (m_document.kind(key) == Kind::integer) return std::to_string(m_document.integer(key));
-  if (m_document.kind(key) != Kind::text) fail("a key of the state dict is neither text nor a number");
+  if (m_document.kind(key) != Kind::text) {
+    throw Error(ErrorKind::unsupported, m_where, "a key of the state dict is neither text nor a number",
+                "save it with names for keys: {str(key): tensor for key, tensor in …}");
+  }
   const auto text = m_document.text(key);
   if (!is_utf8(text)) {
     throw Error(m_document.has_python2_text() ? ErrorKind::unsupported : ErrorKind::malformed, m_where,
