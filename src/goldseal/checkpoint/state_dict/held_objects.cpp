@@ -155,8 +155,8 @@ class ObjectFinder {
     if (!m_document.items(id).empty()) return "a dict or list of the saving code's own class";
     const auto arguments = m_document.items(m_document.arguments(id));
     const auto is_plain = [&](Id value) {
-      const auto kind = m_document.kind(value);
-      return kind == Kind::text || kind == Kind::integer || kind == Kind::real;
+      const auto of = m_document.kind(value);
+      return of == Kind::text || of == Kind::integer || of == Kind::real;
     };
     if (!attributes && arguments.size() == 1 && is_plain(arguments[0]))
       return "a member of an enum, or another plain value, of the saving code's own class";
@@ -262,7 +262,7 @@ Error objects_error(const Document& document, const std::string& where, std::spa
   const auto own_dict = std::ranges::find(objects, k_own_state_dict, &HeldObject::what);
   if (chosen == nullptr && own_dict != objects.end()) {
     return {ErrorKind::unsupported, where,
-            fmt::format("the state dict is no plain dict: {}; torch.load(weights_only=True), the default since torch "
+            fmt::format("the state dict must be a plain dict: {}; torch.load(weights_only=True), the default since torch "
                         "2.6, refuses its class",
                         describe(objects)),
             fmt::format("make a plain dict of it, where the file is trusted{}: torch.save(dict(torch.load(FILE, "
