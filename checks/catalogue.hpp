@@ -31,6 +31,8 @@ extern const Check k_golden_detections;
 extern const Check k_golden_discrete;
 extern const Check k_golden_repeat;
 extern const Check k_golden_devices;
+extern const Check k_golden_capture;
+extern const Check k_golden_coverage;
 
 /// The checks that compare one fact of the two machines each.
 [[nodiscard]] std::span<const Check> fact_checks();

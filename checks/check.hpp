@@ -18,6 +18,9 @@ struct CheckSettings {
   int permitted_bits = 24;  ///< the least precision that a native run may have: 24 float32, 11 TF32, 8 bfloat16
 };
 
+/// Who asks a check. What only a capture measures is not asked of a target; some of the others are asked by both.
+enum class AskedBy { verify, capture };
+
 /// One check: a pure function of what was observed. `judge` fills status, message, expected, actual, remedy, and
 /// detail; the runner sets id and severity, and turns a failure into a warning where the policy says so. A check that
 /// does not apply returns `skipped` with the reason.
@@ -32,6 +35,7 @@ struct Check {
   /// breach.
   std::string_view fact = {};
   std::string_view remedy = {};
+  AskedBy asked_by = AskedBy::verify;
 };
 
 /// All checks in the order in which they are judged and reported.

@@ -193,6 +193,16 @@ struct PartialFindings {
   std::size_t loaded = 0;
 };
 
+/// What a capture measured of itself: filled by workflow/capture/capture.cpp.
+struct CaptureFindings {
+  std::optional<GoldenCase> golden_case;  ///< the case that is judged
+  std::vector<golden::Objection> objections;
+  /// `norm (rsqrt)`: the layer that rounds below float64 in the float64 run; empty where none does.
+  std::string narrow_layer;
+  /// Of all cases together; nothing where it could not be measured.
+  std::optional<std::vector<TensorCoverage>> coverage;
+};
+
 /// Everything that the checks may look at: what was sealed, and what was found here. Plain values, so that every check
 /// can be tested without a machine, a model or a GPU. A part that was not looked for is absent, and the checks on it
 /// are skipped.
@@ -204,6 +214,7 @@ struct Observation {
   std::vector<InputObservation>
       inputs;  ///< those that were given to be compared (workflow/verify/input_observation.hpp)
   ServingObservation serving;
+  CaptureFindings capture = {};
   std::optional<PartialFindings> partial = {};  ///< where anything was admitted, and the model was loaded
 };
 

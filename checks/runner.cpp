@@ -50,22 +50,27 @@ Finding judge_one(const Check& check, const Observation& observed, const CheckSe
 
 }  // namespace
 
+Finding run_check(const Check& check, const Observation& observed, const Policy& policy, const std::string& today) {
+  const auto settings = settings_for(policy, check);
+  auto finding = judge_one(check, observed, settings);
+  finding.id = check.id;
+  const bool refused = check.asked_by == AskedBy::capture && finding.severity == Severity::required;
+  if (refused) return finding;  // what proves nothing is not sealed, whatever a policy says
+  if (finding.severity != Severity::required) finding.severity = settings.severity;
+  if (finding.lenient && settings.users_own_severity) finding.status = Status::fail;
+  finding.lenient = false;
+  if (finding.explained && finding.severity == Severity::integrity) finding.severity = Severity::fail;
+  finding.status = weigh(finding.status, settings.severity);
+  for (const auto& waiver : policy.waivers) {
+    if (waiver.check == check.id) apply_waiver(finding, waiver, today);
+  }
+  return finding;
+}
+
 std::vector<Finding> run_checks(const Observation& observed, const Policy& policy, const std::string& today) {
   std::vector<Finding> findings;
-  for (const auto& check : catalogue()) {
-    const auto settings = settings_for(policy, check);
-    auto finding = judge_one(check, observed, settings);
-    finding.id = check.id;
-    if (finding.severity != Severity::required) finding.severity = settings.severity;
-    if (finding.lenient && settings.users_own_severity) finding.status = Status::fail;
-    finding.lenient = false;
-    if (finding.explained && finding.severity == Severity::integrity) finding.severity = Severity::fail;
-    finding.status = weigh(finding.status, settings.severity);
-    for (const auto& waiver : policy.waivers) {
-      if (waiver.check == check.id) apply_waiver(finding, waiver, today);
-    }
-    findings.push_back(std::move(finding));
-  }
+  for (const auto& check : catalogue())
+    if (check.asked_by == AskedBy::verify) findings.push_back(run_check(check, observed, policy, today));
   return findings;
 }
 

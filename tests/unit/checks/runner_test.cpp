@@ -37,6 +37,29 @@ TEST_CASE("every check judges an empty observation without a pass that nothing s
   }
 }
 
+TEST_CASE("A13: what a capture alone measures is in the catalogue, and asked of no target") {
+  for (const auto* const id : {"golden.capture", "golden.coverage"}) {
+    REQUIRE(find_check(id) != nullptr);
+    CHECK(find_check(id)->asked_by == AskedBy::capture);
+    for (const auto& finding : run_checks(samples::conforming(), load_policy("deploy"), "2026-01-01"))
+      CHECK(finding.id != id);
+  }
+}
+
+TEST_CASE("A13: a policy may make tensors that no case exercises fail a capture, and let no refused case pass") {
+  Observation observed;
+  observed.capture.coverage = std::vector<TensorCoverage>{{"used", 4, 4}, {"unused", 4, 0}};
+  const auto* const coverage = find_check("golden.coverage");
+  CHECK(run_check(*coverage, observed, {}, "2026-01-01").status == Status::warn);
+  const auto policy = read_policy("[policy]\nname='p'\n[checks]\n'golden.coverage'={severity='fail'}\n"
+                                  "'golden.capture'={severity='info'}\n",
+                                  "p.toml");
+  CHECK(run_check(*coverage, observed, policy, "2026-01-01").status == Status::fail);
+  observed.capture.golden_case.emplace();
+  observed.capture.objections = {{true, "out", "nothing in it is finite", "choose another input"}};
+  CHECK(run_check(*find_check("golden.capture"), observed, policy, "2026-01-01").status == Status::fail);
+}
+
 TEST_CASE("the policy's severity decides whether a difference warns or fails") {
   CHECK(judge("env.torch.version", with_other_torch(), "deploy").status == Status::warn);
   CHECK(judge("env.torch.version", with_other_torch(), "strict").status == Status::fail);

@@ -29,6 +29,7 @@ struct Options {
   bool anonymous = false;
   bool embed = false;
   bool embed_if_possible = false;
+  std::string policy = std::string(k_default_policy);
   RunOptions run{std::chrono::seconds(3600)};
 };
 
@@ -52,6 +53,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   }
   require_inputs(request);
   check_output_options(common, inputs_of(request));
+  request.policy = load_policy(options.policy);
   options.run.fill(request);
   if (request.device && request.device->kind == DeviceRequest::Kind::all)
     throw Error(ErrorKind::usage, "--device all", "expected one device to seal on, found all",
@@ -96,6 +98,11 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
                  "Outputs called boxes and scores are known to be such")
       ->type_name("OUTPUT,…");
   options->run.declare(app);
+  app.add_option("--policy", options->policy,
+                 "How grave it is where golden outputs prove less than they might (golden.capture, golden.coverage): "
+                 "strict, deploy, portable, or a policy file")
+      ->type_name("POLICY")
+      ->capture_default_str();
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
       ->type_name("DIR.seal");

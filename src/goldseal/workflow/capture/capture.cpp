@@ -2,6 +2,7 @@
 #include <goldseal/workflow/capture/capture.hpp>
 
 #include <checks/catalogue.hpp>
+#include <checks/runner.hpp>
 #include <checks/env/host/machine_checks.hpp>
 #include <checks/keys/key_finding.hpp>
 #include <checks/keys/partial.hpp>
@@ -132,7 +133,7 @@ class Capture {
     const auto loaded = worker.digest();
     if (!loaded_as_read(network, loaded)) return false;
     run_golden(worker, network);
-    m_report.findings.push_back(judge_coverage(coverage_of_all()));
+    m_report.findings.push_back(judge_coverage());
     measure_partial(worker, network, loaded);
     if (m_request.embed != Embed::never) m_report.findings.push_back(embed_network(worker, network));
     if (verdict(m_report) != ExitCode::conforms) return false;
@@ -401,7 +402,7 @@ class Capture {
     record.repeatable = captured.repeatable;
     record.seeds = captured.seeds;
     record.probes = static_cast<std::int64_t>(captured.seeds.size());
-    m_report.findings.push_back(judge_golden(captured));
+    m_report.findings.push_back(judge_golden(captured, record));
     m_coverage.push_back(std::move(captured.coverage));
     m_manifest.golden.push_back(std::move(record));
     m_golden.push_back(std::move(captured.tensors));
@@ -430,38 +431,18 @@ class Capture {
     return {spec.text, golden::to_text(*spec.preprocessing)};
   }
 
-  static bool rounds_in_float64(const golden::GoldenOutput& output) {
-    return output.noise && !output.noise->native && !output.noise->pure();
+  Finding judge_golden(const CapturedCase& captured, const GoldenCase& record) const {
+    Observation observed;
+    observed.capture.golden_case = record;
+    observed.capture.objections = captured.objections;
+    observed.capture.narrow_layer = captured.narrow_layer;
+    return run_check(k_golden_capture, observed, m_request.policy, utc_today());
   }
 
-  static Finding judge_golden(const CapturedCase& captured) {
-    Finding finding;
-    finding.id = "golden.capture";
-    finding.message = fmt::format("the golden outputs of {} are fit to judge others by", captured.tensors.name);
-    Table table{"objections", {"output", "objection", "what to do"}, {}};
-    for (const auto& objection : captured.objections) {
-      table.rows.push_back({objection.output, objection.message, objection.remedy});
-      if (objection.refuse || finding.status == Status::pass) {
-        finding.status = objection.refuse ? Status::fail : Status::warn;
-        finding.message =
-            objection.output.empty() ? objection.message : fmt::format("{}: {}", objection.output, objection.message);
-        finding.remedy = objection.remedy;
-      }
-      if (objection.refuse) break;
-    }
-    if (!table.rows.empty()) finding.tables.push_back(std::move(table));
-    for (const auto& output : captured.tensors.outputs) {
-      if (!output.noise) continue;
-      finding.measurements.push_back(
-          {output.native.name + ".error_amplification", output.noise->a, golden::k_largest_amplification, "noise"});
-    }
-    if (std::ranges::any_of(captured.tensors.outputs, rounds_in_float64)) {
-      finding.message += fmt::format(
-          "; the network rounds to less than float64{} whatever it is run in, so that smaller changes pass unseen",
-          captured.narrow_layer.empty() ? "" : fmt::format(" from {} on,", captured.narrow_layer));
-    }
-    if (!captured.repeatable) finding.message += "; two runs differed in some bits, so a repetition is not judged";
-    return finding;
+  Finding judge_coverage() const {
+    Observation observed;
+    observed.capture.coverage = coverage_of_all();
+    return run_check(k_golden_coverage, observed, m_request.policy, utc_today());
   }
 
   void record_environment(Worker& worker) {

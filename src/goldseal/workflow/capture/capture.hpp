@@ -4,6 +4,7 @@
 // golden_runs.hpp.
 #pragma once
 
+#include <checks/policy.hpp>
 #include <goldseal/base/progress.hpp>
 #include <goldseal/checkpoint/keys/admission.hpp>
 #include <goldseal/golden/inputs/input.hpp>
@@ -44,6 +45,7 @@ struct CaptureRequest {
   std::optional<int> threads;
   std::optional<DeviceRequest> device;  ///< one; nothing: where the worker runs by itself
   Confinement confinement = Confinement::sandbox;
+  Policy policy;  ///< for golden.capture and golden.coverage; what proves nothing is not sealed, whatever it says
 };
 
 /// Every file and directory that the request names to be read: what no output may take the place of.

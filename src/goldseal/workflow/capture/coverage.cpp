@@ -4,9 +4,6 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
@@ -24,7 +21,6 @@ constexpr double k_move = 4;
 // What zeros become, which have no size of their own, one for each seed: the size of normalised activations, and up to
 // that of scores. Several seeds, since a pick among few can come out alike by chance.
 constexpr std::array<double, 4> k_zero_moves{1, 16, 256, 4096};
-constexpr std::size_t k_most_rows = 20;
 
 // Moves groups of tensors and halves those whose movement shows.
 class BlindSearch {
@@ -82,10 +78,6 @@ class BlindSearch {
   std::set<std::string> m_seen;
 };
 
-std::string share_of(const TensorCoverage& tensor) {
-  return fmt::format("{:.1f} %", 100 * static_cast<double>(tensor.reached) / static_cast<double>(tensor.elements));
-}
-
 }  // namespace
 
 std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const CaseRunner& runner,
@@ -114,41 +106,6 @@ std::vector<TensorCoverage> farthest(std::vector<TensorCoverage> one, const std:
     if (found != other.end()) tensor.reached = std::max(tensor.reached, found->reached);
   }
   return one;
-}
-
-Finding judge_coverage(const std::optional<std::vector<TensorCoverage>>& reach) {
-  Finding finding;
-  finding.id = "golden.coverage";
-  if (!reach) {
-    finding.status = Status::skipped;
-    finding.message = "the network cannot be differentiated, so what the golden cases leave out was not measured";
-    return finding;
-  }
-  Table table{"tensors that the golden cases reach less than half of", {"tensor", "elements", "reached", ""}, {}};
-  std::vector<std::string> blind;
-  for (const auto& tensor : *reach) {
-    if (tensor.elements == 0 || 2 * tensor.reached >= tensor.elements) continue;
-    if (tensor.reached == 0) blind.push_back(tensor.name);
-    if (table.rows.size() < k_most_rows)
-      table.rows.push_back(
-          {tensor.name, std::to_string(tensor.elements), std::to_string(tensor.reached), share_of(tensor)});
-  }
-  finding.measurements.push_back({"blind", static_cast<double>(blind.size()), std::nullopt, "tensors"});
-  finding.message = fmt::format("the golden cases exercise every one of {} floating tensors", reach->size());
-  if (!blind.empty()) {
-    finding.status = Status::warn;
-    finding.message = fmt::format(
-        "{} of {} floating tensors change no golden answer, whatever they hold; only their digests vouch for them: "
-        "{}{}",
-        blind.size(), reach->size(), fmt::join(std::span(blind).first(std::min<std::size_t>(blind.size(), 3)), ", "),
-        blind.size() > 3 ? " …" : "");
-    // B13: a fresh adapter.
-    if (std::ranges::all_of(blind, [](const std::string& name) { return name.find("lora_A") != std::string::npos; }))
-      finding.message += "; of a LoRA adapter lora_A changes nothing while lora_B is zero, as before its training";
-    finding.remedy = "add a case that uses them (--cases DIR), if the model does";
-  }
-  if (!table.rows.empty()) finding.tables.push_back(std::move(table));
-  return finding;
 }
 
 }  // namespace goldseal

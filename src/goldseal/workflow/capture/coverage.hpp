@@ -4,7 +4,6 @@
 // covered by their digests.
 #pragma once
 
-#include <goldseal/verdict/finding.hpp>
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/workflow/shared/case_runner.hpp>
 
@@ -25,8 +24,5 @@ namespace goldseal {
 /// The reach of several cases: of each tensor the farthest.
 [[nodiscard]] std::vector<TensorCoverage> farthest(std::vector<TensorCoverage> one,
                                                    const std::vector<TensorCoverage>& other);
-
-/// The finding `golden.coverage` of a capture: a warning that names the tensors which no case exercises.
-[[nodiscard]] Finding judge_coverage(const std::optional<std::vector<TensorCoverage>>& reach);
 
 }  // namespace goldseal
