@@ -27,7 +27,7 @@ inline Finding judge_check(const Check& check, const Environment& found, const E
   Observation observed;
   observed.sealed.environment = sealed;
   observed.machine.environment = found;
-  return check.judge(observed, {check.rule, check.severity, 24});
+  return check.judge(observed, {.rule = check.rule, .severity = check.severity});
 }
 
 /// A machine on whose GPU a model was sealed.
@@ -46,7 +46,7 @@ inline Observation with_weights(std::int64_t mebibytes, Environment found, Envir
 }
 
 inline Finding judge_observed(const Check& check, const Observation& observed) {
-  return check.judge(observed, {check.rule, check.severity, 24});
+  return check.judge(observed, {.rule = check.rule, .severity = check.severity});
 }
 
 }  // namespace goldseal::test
