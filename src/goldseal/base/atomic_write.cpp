@@ -28,9 +28,18 @@ constexpr std::size_t k_stretch = std::size_t{16} << 20U;
 constexpr std::string_view k_free_space = "free space there and run again";
 constexpr std::string_view k_other_output = "give --force to replace it, or another -o";
 
+// The kernel says EFAULT of a mapped file that was cut short, where a touch raises SIGBUS: see mapping_guard.hpp.
+void touch(std::span<const std::byte> bytes) {
+  constexpr std::size_t k_page = 4096;
+  for (std::size_t i = 0; i < bytes.size(); i += k_page) static_cast<void>(*(const_cast<const volatile std::byte*>(bytes.data()) + i));
+  throw_if_interrupted();
+  errno = EFAULT;
+}
+
 std::size_t write_some(int descriptor, std::span<const std::byte> bytes, const fs::path& path) {
   const auto count = std::min(bytes.size(), k_stretch);
   const auto written = retried([&] { return ::write(descriptor, bytes.data(), count); });
+  if (written < 0 && errno == EFAULT) touch(bytes.first(count));
   if (written < 0) throw system_error(path.string(), "write the file", errno, std::string(k_free_space));
   return static_cast<std::size_t>(written);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/tensors/strided_reader.hpp>
 
+#include <goldseal/base/interrupt.hpp>
+
 #include <algorithm>
 #include <cstring>
 
@@ -62,6 +64,7 @@ StridedReader::StridedReader(std::size_t item, std::size_t swap_unit, const Take
 void StridedReader::add_run(std::span<const std::byte> run) {
   flush();
   while (!run.empty()) {
+    throw_if_interrupted();
     const auto piece = run.first(std::min(run.size(), k_piece));
     m_take(piece);
     run = run.subspan(piece.size());
@@ -96,6 +99,7 @@ void StridedReader::copy(const std::byte* at, const Loop& loop) {
 }
 
 void StridedReader::flush() {
+  throw_if_interrupted();
   const std::span bytes(m_buffer.data(), m_used);
   if (m_swap_unit > 1) swap_units(bytes, m_swap_unit);
   if (m_used > 0) m_take(bytes);

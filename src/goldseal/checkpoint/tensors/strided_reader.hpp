@@ -22,7 +22,8 @@ struct Loop {
 [[nodiscard]] std::vector<Loop> merge_loops(std::span<const std::int64_t> shape, std::span<const std::int64_t> strides);
 
 /// Hands views of mapped bytes to `take`, one after the other, in pieces of limited size. A
-/// contiguous run is handed over as it lies there; strided elements go through a buffer.
+/// contiguous run is handed over as it lies there; strided elements go through a buffer. Throws Error{interrupted}
+/// once the user has asked to stop.
 class StridedReader {
  public:
   using Take = std::function<void(std::span<const std::byte>)>;
