@@ -324,7 +324,7 @@ TEST_CASE("F36: a quantized engine that the target's PyTorch lacks") {
     Observation observed;
     observed.sealed.environment = machine({{"torch.quantized_engines", texts({"fbgemm", "qnnpack"})}});
     observed.machine.environment = machine({{"torch.quantized_engines", texts(std::move(here))}});
-    return compare_fact(*check, observed, {check->rule, check->severity, 24});
+    return compare_fact(*check, observed, {.rule = check->rule, .severity = check->severity});
   };
   const auto none = judge({});
   CHECK(none.status == Status::fail);
@@ -343,7 +343,7 @@ TEST_CASE("a PyTorch without CUDA is no PyTorch whose CUDA is not known") {
     observed.machine.asked_pytorch = true;
     observed.sealed.environment = machine({{"torch.cuda_build", text("13.0")}, {"numerics.device", text(device)}});
     observed.machine.environment = std::move(found);
-    return compare_fact(*check, observed, {rule.value_or(check->rule), check->severity, 24});
+    return compare_fact(*check, observed, {.rule = rule.value_or(check->rule), .severity = check->severity});
   };
   const auto without = machine({{"torch.version", text("2.13.0")}, {"torch.cuda", false}});
   CHECK(judge("cpu", without).status == Status::skipped);
@@ -367,9 +367,9 @@ TEST_CASE("a package that the machine's Python lacks is not installed, rather th
   observed.machine.asked_pytorch = true;
   observed.sealed.environment = machine({{"python.package.pillow", text("13.0.0")}});
   observed.machine.environment = machine({{"python.version", text("3.11.7")}});
-  CHECK(compare_fact(*check, observed, {check->rule, check->severity, 24}).message == "Pillow is not installed here");
+  CHECK(compare_fact(*check, observed, {.rule = check->rule, .severity = check->severity}).message == "Pillow is not installed here");
   observed.machine.environment = machine({});
-  CHECK(compare_fact(*check, observed, {check->rule, check->severity, 24}).message ==
+  CHECK(compare_fact(*check, observed, {.rule = check->rule, .severity = check->severity}).message ==
         "Pillow is not known of this machine");
 }
 
