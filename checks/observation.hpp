@@ -148,7 +148,7 @@ static_assert(is_indexed_by_kind(k_run_depths));
 struct FileFindings {
   std::vector<FileObservation> found;
   std::optional<Digest> golden_sha256;                ///< of golden.safetensors; nothing where the file is missing
-  std::optional<KeyObservation> keys;                 ///< the checkpoint's held against the seal's
+  std::optional<KeyObservation> keys;                 ///< the checkpoint's beside the seal's
   std::map<std::string, Digest> tensors;              ///< digests of the checkpoint's, by the network's names
   std::map<std::string, golden::WeightChange> weight_changes;  ///< what happened to those that are not as sealed
 };
@@ -165,7 +165,7 @@ struct RunFindings {
   std::string untold_code;  ///< code that the seal names, and that nobody said may run; it was not
   std::optional<WorkerObservation> worker;
   std::optional<DeviceObservation> device;
-  std::optional<KeyObservation> network_keys;  ///< the checkpoint's held against those of the network as built
+  std::optional<KeyObservation> network_keys;  ///< the checkpoint's beside those of the network as built
   std::optional<std::vector<LoadedTensor>> loaded_tensors;
   std::optional<std::map<std::string, std::string>> configuration;
   std::string without_float64;  ///< why the float64 run was declined; empty where it was not

@@ -68,7 +68,7 @@ constexpr std::array k_rows{
     JudgedFact{"torch.arch_list", "env.gpu.architecture", ""},
     JudgedFact{"torch.kernel_libraries", "env.torch.kernel-libraries", ""},
     JudgedFact{"torch.quantized_engines", "env.torch.quantized-engines", ""},
-    JudgedFact{"torch.*", "", "how this PyTorch was built, of which what matters has a fact of its own"},
+    JudgedFact{"torch.*", "", "how this PyTorch was built; what matters of it has a fact of its own"},
     JudgedFact{"python.version", "env.python.version", ""},
     JudgedFact{"python.package.numpy", "env.python.numpy", ""},
     JudgedFact{"python.package.pillow", "env.python.pillow", ""},

@@ -7,7 +7,7 @@
 
 namespace goldseal {
 
-/// The sealed record, and what was found, of the model's file of this role; null where there is none.
+/// The sealed record, and what was found, of the model's file of this role; null where it is missing.
 [[nodiscard]] inline const FileRecord* find_record(const Observation& observed, FileRole role) {
   const auto& files = observed.sealed.model.files;
   const auto found = std::ranges::find(files, role, &FileRecord::role);

@@ -70,7 +70,7 @@ void add_measurements(Finding& finding, const std::string& name, const golden::D
 void add_output(Finding& finding, const OutputObservation& output, const golden::Deviation& deviation,
                 const golden::OutputVerdict& verdict) {
   if (finding.tables.empty()) {
-    // Where a native run is bit for bit the sealed one, it still differs from what it is held against.
+    // Where a native run is bit for bit the sealed one, it still differs from the float64 reference.
     finding.tables.push_back({output.noise.native ? "outputs, against the sealed native answers"
                                                   : "outputs, against the sealed float64 answers",
                               {"output", "error/noise", "limit", "worst element", "expected", "found", "ulp", "cosine",

@@ -18,7 +18,7 @@ namespace {
 
 using Kind = golden::WeightChange::Kind;
 
-// From so many on of those sealed, the whole was trained or written anew.
+// From this share of the sealed tensors on, the whole checkpoint was trained or written again.
 constexpr double k_most_share = 0.75;
 
 /// What is known of the tensors that are not as sealed.

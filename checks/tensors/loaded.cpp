@@ -31,7 +31,7 @@ Finding judge_live(const std::vector<TensorRecord>& tensors, const TensorDigests
   return finding;
 }
 
-// Every tensor that is not as sealed is as the file has it: tensors.file has told of it.
+// Every tensor that differs from the seal is as the file has it: tensors.file has reported it.
 bool is_told_of_the_file(const std::vector<TensorRecord>& tensors, const TensorDigests& found,
                          const TensorDigests& in_file) {
   std::size_t differing = 0;

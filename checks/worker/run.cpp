@@ -59,7 +59,7 @@ Finding judge_untold(const std::string& code) {
                    "your own; goldseal.verify(SEAL, model) judges a live model");
 }
 
-// What is withheld until the user vouches for the program is no fault of the model's.
+// A run that is withheld until the user trusts the program is not the model's fault.
 bool waits_for_trust(const WorkerObservation& worker) {
   return worker.refusal_remedy.find("--trust-code") != std::string::npos;
 }

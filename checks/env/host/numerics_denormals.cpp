@@ -10,7 +10,7 @@ constexpr std::string_view k_fact = "numerics.flush_denormal";
 Finding judge_numerics_denormals(const Observation& observed, const CheckSettings&) {
   const auto here = observed.machine.environment.boolean(k_fact);
   if (!here) return skipped("whether this machine's process flushes denormals is not known");
-  // Seals of before say nothing, and no process flushes unless it is told to.
+  // Older seals say nothing, and a process flushes only if it is told to.
   const auto sealed = observed.sealed.environment.boolean(k_fact).value_or(false);
   if (*here == sealed)
     return passed(*here ? "denormals are flushed, as they were sealed" : "denormals are computed with");

@@ -7,7 +7,7 @@
 
 namespace goldseal {
 
-/// What no capture writes, whoever computed the digest anew: sizes that overflow, noise that is negative or no number,
+/// What no capture writes, even if the digest fits: sizes that overflow, noise that is negative or no number,
 /// names that stand twice, noise of an output that is not there, no checkpoint. Checks would judge by such numbers, and
 /// pass what they should not. Throws Error{malformed} that names the entry; `where` is the manifest.
 void require_plausible(const Manifest& manifest, const std::string& where);

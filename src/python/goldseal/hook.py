@@ -142,7 +142,7 @@ def _about_unknown(name: str, torch_save: list[str]) -> str:
     known = [*inspect.signature(save).parameters, *torch_save]
     near = difflib.get_close_matches(name, [word for word in known if not word.startswith("_")], 1)
     hint = f"; did you mean {near[0]}=?" if near else ""
-    return f"save: {name}= is no argument of goldseal.save or torch.save, and was left out{hint}"
+    return f"save: {name}= is not an argument of goldseal.save or torch.save, and was left out{hint}"
 
 
 def seal(
@@ -334,7 +334,7 @@ def verify(
     names it. Without that word the program that the seal embeds is run in its place; where there is none the verdict is
     inconclusive. With it, code of Python's is run by this interpreter; `runtime="libtorch"` runs the program.
 
-    Raises GoldsealError where no verdict can be reached: no such seal, an unknown policy. Of a sharded model every rank
+    Raises GoldsealError where no verdict can be reached: a missing seal, an unknown policy. Of a sharded model every rank
     calls this, and has the report.
     """
     arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout) + _admitted(allow_missing, allow_unexpected)

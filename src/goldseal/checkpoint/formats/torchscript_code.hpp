@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A TorchScript archive can run methods of its own while a worker loads it. This file looks for
+// such methods before any worker opens the archive. Code that runs later is judged by the worker.
 #pragma once
 
 #include <filesystem>

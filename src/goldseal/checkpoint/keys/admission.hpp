@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Users may admit missing or unexpected names by patterns, instead of strict=False. This file
+// applies the patterns to a match and finds patterns that admitted nothing. Whether the admitted
+// difference is harmless is judged by checks/keys.
 #pragma once
 
 #include <goldseal/checkpoint/keys/keys.hpp>
@@ -10,7 +13,7 @@
 namespace goldseal {
 
 /// Globs over names (matches_glob): what may be left at the network's own values, and what of a checkpoint may be left
-/// out. A name of the checkpoint is held against them as it stands and without its wrapper segments.
+/// out. A name of the checkpoint is matched as it stands and without its wrapper segments.
 struct Admission {
   std::vector<std::string> missing;
   std::vector<std::string> unexpected;

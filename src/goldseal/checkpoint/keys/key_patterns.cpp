@@ -365,7 +365,7 @@ class Side {
   [[nodiscard]] Found find(std::string_view pattern) const;
 
  private:
-  // So many tell of all: the patterns are looked for in each.
+  // So many names stand for all: the patterns are looked for in each.
   static constexpr std::size_t k_names = 20'000;
 
   std::span<const std::string_view> m_names;

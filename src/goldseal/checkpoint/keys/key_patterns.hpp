@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Libraries leave their traces in names, such as adapters, quantizers or pipeline stages. This file
+// is the table of those traces, with a cause and a remedy each. key_causes.cpp asks it. No row
+// changes the match.
 #pragma once
 
 #include <span>
@@ -16,7 +19,7 @@ enum class Share { none, any, most, all };
 /// for the name's beginning and `$` behind it for the name's end.
 struct KeyPattern {
   std::string_view id;       ///< `peft.adapter`: the tests go by it
-  std::string_view file;     ///< held against the names that the file has alone, or with another shape or type
+  std::string_view file;     ///< matched with the names that the file has alone, or with another shape or type
   Share file_share = Share::any;
   std::string_view network;  ///< the same of the network; empty: anything
   Share network_share = Share::any;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Code bases rename modules, and one renamed segment hides hundreds of tensors. This file finds the
+// few renamings that map the leftover names onto each other. It only proposes them. Users apply
+// them with `--rename`.
 #pragma once
 
 #include <goldseal/checkpoint/keys/keys.hpp>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A converted weight is often the same tensor with its axes in another order. This file lists the
+// possible orders and applies one. Whether an order explains a difference is decided by its
+// callers.
 #pragma once
 
 #include <cstddef>

@@ -72,7 +72,7 @@ std::uint32_t encode(double value, const Format& format) {
   const auto sign = static_cast<std::uint32_t>(std::signbit(value)) << (format.mantissa_bits + format.exponent_bits);
   const auto top = ((1U << format.exponent_bits) - 1) << format.mantissa_bits;
   const auto all_ones = (1U << (format.exponent_bits + format.mantissa_bits)) - 1;
-  // The greatest value stands where infinity would, or just below NaN where there is no infinity.
+  // The greatest value stands where infinity would, or just below NaN in types without infinity.
   const auto greatest = format.finite_only ? all_ones - 1 : top;
   if (std::isnan(value)) return sign | (format.finite_only ? all_ones : top | (1U << (format.mantissa_bits - 1)));
   const double magnitude = std::fabs(value);

@@ -39,10 +39,10 @@ struct ConvertResult {
   std::vector<std::string> notes;  ///< what the output does not keep: shared storages in safetensors
 };
 
-/// Writes a checkpoint anew, whole or not at all. Tensors become contiguous; bytes are copied unless `dtype` asks for
-/// another type, whose rounding is PyTorch's. Throws Error{usage} where names would collide, a prefix, a glob or a run of
-/// segments is on no name, nothing would be left, or the output's name has another ending; Error{unsupported} where the format lacks an element type; Error{malformed}
-/// where a record differs from its checksum.
+/// Writes a checkpoint again, whole or not at all. Tensors become contiguous; bytes are copied unless `dtype` asks for
+/// another type, whose rounding is PyTorch's. Throws Error{usage} where names would collide, a prefix, a glob or a run
+/// of segments is on no name, nothing would be left, or the output's name has another ending; Error{unsupported} where
+/// the format lacks an element type; Error{malformed} where a record differs from its checksum.
 ConvertResult convert_checkpoint(const Checkpoint& checkpoint, const ConvertOptions& options);
 
 }  // namespace goldseal

@@ -40,7 +40,8 @@ Action add_inspect(CLI::App& app, const CommonOptions& common) {
   app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
   app.add_option("--model", options->model, "Of Darknet's .weights: the network, whose names and shapes they have")
       ->type_name("darknet:FILE.cfg");
-  app.add_flag("--values", options->values, "Read every byte: hold it against the file's own checksums, and name the tensors that hold NaN or infinity");
+  app.add_flag("--values", options->values,
+               "Read every byte, check the file's own checksums, and name the tensors that hold NaN or infinity");
   app.add_option("--module-depth", options->depth, "Levels of the tree of modules that are shown; 0 for none")
       ->capture_default_str();
   return [options, &common] {

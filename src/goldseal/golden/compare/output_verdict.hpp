@@ -38,8 +38,8 @@ struct OutputVerdict {
 /// For networks that compute with so many bits it is the native check.
 [[nodiscard]] OutputVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits);
 
-/// The native lane for what the network computes with (`noise.bits`); the strict one where the noise itself is of
-/// native runs.
+/// The native check for the precision of the network (`noise.bits`). It is the strict one where the noise itself was
+/// measured on native runs.
 /// Where the run fails there, the precision that a policy permits decides: `permitted_bits`.
 [[nodiscard]] OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise,
                                          int permitted_bits = k_bits_float32);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Cameras store pictures turned and note it in EXIF, which only some decoders apply. This file
+// reads that note and turns pictures. Whether a turn explains an input is decided in
+// turned_drift.cpp.
 #pragma once
 
 #include <goldseal/golden/images/picture.hpp>

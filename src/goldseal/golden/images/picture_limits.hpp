@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The header of a picture can promise more pixels than memory holds. This file refuses such a
+// picture before any memory is taken. Both decoders call it first.
 #pragma once
 
 #include <cstddef>

@@ -25,7 +25,7 @@ struct Source {
   std::string message;
 };
 
-// Deflate makes at most 1032 bytes of one (zlib's technical notes); a row of an interlaced picture begins anew with
+// Deflate makes at most 1032 bytes of one (zlib's technical notes); a row of an interlaced picture begins again with
 // every pass, which adds bytes and takes none away.
 constexpr std::uint64_t k_most_inflated = 1032;
 

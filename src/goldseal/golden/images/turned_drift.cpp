@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// An input may differ because one side applied a picture's EXIF orientation and the other did not.
+// This file tries each turn before it gives up. input_drift.cpp diagnoses the pictures that are
+// upright on both sides.
 #include <goldseal/golden/images/input_drift.hpp>
 
 #include <fmt/format.h>

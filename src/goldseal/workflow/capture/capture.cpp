@@ -165,9 +165,10 @@ class Capture {
 
   void require_whole() const {
     if (m_match.not_loaded.empty() && m_match.left_out.empty()) return;
-    throw Error(ErrorKind::unsupported, "--embed",
-                "expected a checkpoint that fits the network key by key, found one of which something was admitted",
-                "seal it without --embed; or write a checkpoint that fits: goldseal convert --drop, model.state_dict()");
+    throw Error(
+        ErrorKind::unsupported, "--embed",
+        "expected a checkpoint that fits the network key by key, found one with admitted differences",
+        "seal it without --embed; or write a checkpoint that fits: goldseal convert --drop, model.state_dict()");
   }
 
   // Whether another process builds the network with the same values. Nothing where no other can be started.

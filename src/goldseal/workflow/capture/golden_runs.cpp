@@ -22,7 +22,7 @@ namespace {
 
 using DetectionRun = golden::DetectionProbe::Run;
 
-// Steps of the progress: reference, probes, islands, and four native runs.
+// Steps of the progress: reference, probes, fine probes, and four native runs.
 constexpr std::uint64_t k_native_runs = 4;
 constexpr std::uint64_t k_all_runs = 1 + golden::k_probes + golden::k_fine_probes + k_native_runs;
 
@@ -85,7 +85,7 @@ class CaseCapture {
     return outputs;
   }
 
-  // Those that are declared, or else those that the field's names tell.
+  // The declared groups, or the groups that are recognised by name.
   void find_detections(const std::vector<HostTensor>& native) {
     for (const auto& group : m_declared.empty() ? golden::find_detections(native) : m_declared) {
       for (const auto& name : group) {
@@ -111,7 +111,7 @@ class CaseCapture {
   void forget_detections() {
     if (m_detections.empty()) return;
     m_detections.clear();
-    m_case.objections.push_back({false, "", "its detections are compared place by place, for want of a float64 run",
+    m_case.objections.push_back({false, "", "its detections are compared place by place, because it has no float64 run",
                                  "expect a failure where rounding tips which objects are found, or their order"});
   }
 

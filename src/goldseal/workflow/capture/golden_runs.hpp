@@ -32,8 +32,8 @@ struct CapturedCase {
 /// The runs that a capture makes of one case: the float64 reference, the perturbed ones, the native ones. The worker
 /// holds the loaded network. `weight_bits` stand for what it computes with where its layers cannot be followed. A
 /// network without a float64 path gives outputs without reference, with an objection that says so. `detections` are
-/// groups of outputs whose rows are objects found (golden/detections/detections.hpp); empty: those that their names tell. Throws
-/// Error{usage} where they are no outputs of one number of rows.
+/// groups of outputs whose rows are objects found (golden/detections/detections.hpp); empty: those that their names
+/// tell. Throws Error{usage} where the outputs of a group differ in their number of rows.
 [[nodiscard]] CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
                                         const std::vector<std::vector<std::string>>& detections, int weight_bits,
                                         Progress& progress);

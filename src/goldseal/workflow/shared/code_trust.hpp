@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A seal may name code, and whoever verifies it has not agreed to run that code. This file says
+// which builders load code. It also keeps native libraries inside a seal from being opened.
 #pragma once
 
 #include <goldseal/base/error.hpp>

@@ -28,10 +28,10 @@ namespace {
 // Reversed channels explain a native run where they leave at most 1/8 of the difference: where it is just over the
 // limit, chance alone could bring it below.
 constexpr double k_channels_drop = 8;
-// The least height and width of what is taken for a picture: three numbers beside a few others are no colours.
+// The least height and width of a picture: three numbers beside a few others are hardly colours.
 constexpr std::int64_t k_least_side = 8;
 
-// Of a tensor that has three channels, first or last.
+// For a tensor with three channels, first or last.
 bool has_sides_of_a_picture(const HostTensor& input) {
   const auto large = std::ranges::count_if(input.shape, [](std::int64_t size) { return size >= k_least_side; });
   return large >= 2;
@@ -194,7 +194,7 @@ class ModelRun {
     return found == sealed.tensors.end() ? std::nullopt : std::optional(found->sha256);
   }
 
-  // What was admitted, held against the seal; nothing where everything found its place.
+  // The admitted differences, beside those of the seal; nothing where every key found its place.
   [[nodiscard]] std::optional<PartialFindings> admitted(std::span<const LoadedTensor> digests) const {
     const auto& keys = *m_observed.run.network_keys;
     if (keys.match.not_loaded.empty() && keys.match.left_out.empty()) return std::nullopt;

@@ -104,8 +104,8 @@ class TensorStates {
   TensorDigests m_digests;
 };
 
-// `growth` is what the lane divided the worst element's error by (1, or B of the noise floor): a report shows it over
-// the noise, as the distribution does.
+// `growth` is the amplification by which the check divided the worst element's error (1 for the float64 check). A
+// report shows the error over the noise, as the distribution does.
 OutputError output_error(const OutputObservation& output, Compute run, const golden::OutputVerdict& lane, double growth,
                          std::string remark) {
   return {run_name(output.golden_case, output.device),
@@ -128,7 +128,7 @@ std::vector<OutputError> output_errors(const Observation& observed, const RunEvi
       const auto& lane = *verdicts.native;
       errors.push_back(output_error(
           output, Compute::native, lane, output.noise.b,
-          // Where another function is computed, the ratio tells of no precision.
+          // Where another function is computed, the ratio does not show a precision.
           computes_alike ? std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio))) : ""));
     }
     if (output.float64)

@@ -34,7 +34,7 @@ _lock = threading.Lock()
 
 @contextlib.contextmanager
 def own_modes() -> Iterator[List[Any]]:
-    """The modes that this thread makes meanwhile, each of which gives its tensors no values. Other threads (torch.compile)
+    """The modes that this thread makes meanwhile, whose tensors have no values. Other threads (torch.compile)
     make theirs."""
     made: List[Any] = []
     with _lock:

@@ -242,7 +242,7 @@ class Network:
         ]
         unknown = sorted(self.kept - set(by_name))
         if unknown:
-            raise Refusal("usage", f"`keep` names {unknown[0]}, which is no state entry")
+            raise Refusal("usage", f"`keep` names {unknown[0]}, which is not a state entry")
         if missing:
             count = "1 state entry: " if len(missing) == 1 else f"{len(missing)} state entries, first "
             raise Refusal("usage", f"no tensor is given for {count}{missing[0]}")
