@@ -276,6 +276,13 @@ void AtomicDirectory::move_aside() {
   m_old = staging::beside(m_target, m_path, [this](const char* name) {
     return staging::rename_new(m_target, name) ? 0 : -1;
   });
+  try {
+    m_may_replace(m_old);  // still what was looked at before
+  } catch (const Error& error) {
+    static_cast<void>(staging::rename_new(m_old, m_target));
+    if (error.kind() == ErrorKind::usage) refuse_existing(m_path, k_appeared);
+    throw;
+  }
   if (staging::rename_new(m_staging, m_target)) return;
   const int reason = errno;
   if (staging::rename_over(m_old, m_target)) throw_unplaced(m_path, reason);
