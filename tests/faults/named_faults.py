@@ -106,7 +106,7 @@ def test_faults_10_EINTR_of_reading_calls_delays_and_no_more(b):
         assert found[0] in (0, 127), (when, found)
 
 
-# --- changes while it is read ------------------------------------------------------------------------------------------------
+# --- B10: changes while it is read ------------------------------------------------------------------------------------------------
 
 
 def test_A8_a_file_that_is_cut_short_while_it_is_read_is_told(b):
