@@ -19,7 +19,8 @@ Finding judge_code(const Observation& observed, const CheckSettings&) {
                                 : fmt::format("{} was run here", name));
   if (!observed.run.worker || !observed.run.worker->done)
     return undecided(fmt::format("{} was not run here", name), "worker.run says what kept it from running");
-  return undecided(fmt::format("{} was not run here: the sealed program was, in its place", name),
+  const auto* const instead = sealed.embedded ? "the sealed program" : "another network";
+  return undecided(fmt::format("{} was not run here: {} was, in its place", name, instead),
                    "run it where it will serve: --runtime python --trust-code, or goldseal.verify(SEAL, model)");
 }
 
