@@ -6,6 +6,8 @@
 #include "networks/restriction.hpp"
 #include "numerics/gradients.hpp"
 #include "numerics/layer_recorder.hpp"
+#include "numerics/layer_sketch.hpp"
+#include "numerics/random_watch.hpp"
 #include "numerics/tensor_digest.hpp"
 #include "numerics/transforms.hpp"
 #include "protocol/error.hpp"
@@ -167,6 +169,24 @@ Pass read_pass(const json& request, const std::string& directory) {
   return pass;
 }
 
+struct Draws {
+  std::uint64_t seed;
+  bool anew;
+};
+
+std::optional<Draws> read_draws(const json& request) {
+  const auto* stated = optional_field(request, "draws");
+  if (!stated) return std::nullopt;
+  return Draws{natural_field(*stated, "seed"), stated->value("anew", false)};
+}
+
+std::vector<double> numbers_of(const LayerSketch& sketch) {
+  std::vector<double> numbers(sketch.projections.begin(), sketch.projections.end());
+  numbers.push_back(sketch.rms);
+  numbers.push_back(static_cast<double>(sketch.non_finite));
+  return numbers;
+}
+
 // Converted first and laid out last, so that every layout computes with the same values.
 NamedTensors prepare_inputs(NamedTensors inputs, const Transform& transform, bool channels_last) {
   for (auto& [name, tensor] : inputs) {
@@ -301,7 +321,32 @@ Session::Reply Session::digest(const json&) {
     entry["sha256"] = digests[k];
     entries.push_back(std::move(entry));
   }
-  return {{"tensors", std::move(entries)}};
+  return {{"tensors", std::move(entries)}, {"outside", outside()}};
+}
+
+// What the network holds and no state dict does.
+json Session::outside() const {
+  const auto& state_entries = network().state_entries();
+  std::vector<std::size_t> indexes;
+  std::vector<at::Tensor> tensors;
+  for (std::size_t i = 0; i < state_entries.size(); ++i) {
+    if (state_entries[i].persistent || !state_entries[i].alias_of.empty()) continue;
+    const auto tensor = network().get(i);
+    if (tensor.layout() != at::kStrided || tensor.is_quantized() || !tensor.device().is_cpu()) continue;
+    indexes.push_back(i);
+    tensors.push_back(tensor);
+  }
+  const auto digests = digest_tensors(tensors);
+  json entries = json::array();
+  for (std::size_t k = 0; k < tensors.size(); ++k) {
+    auto entry = describe(state_entries[indexes[k]].name, tensors[k]);
+    entry["kind"] = "buffer";
+    entry["sha256"] = digests[k];
+    const auto values = tensors[k].is_complex() ? at::view_as_real(tensors[k].resolve_conj()) : tensors[k];
+    if (at::isFloatingType(values.scalar_type()) && values.numel() > 0) entry["sketch"] = numbers_of(sketch_of(values));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
 }
 
 Session::Reply Session::run(const json& request) {
@@ -318,16 +363,25 @@ Session::Reply Session::run(const json& request) {
 
   const SettingsGuard guard(pass.settings);
   const at::NoGradGuard no_grad;
+  const auto draws = read_draws(request);
+  std::optional<RandomWatch> random;
+  if (draws) random.emplace(draws->anew ? std::optional(draws->seed) : std::nullopt);
+  if (draws) at::manual_seed(draws->seed);
   pass.inputs = prepare_inputs(std::move(pass.inputs), pass.transform, pass.settings.channels_last.value_or(false));
   const Stopwatch watch;
   auto outputs = network().run(std::move(pass.inputs), pass.transform, tap);
   fetch(outputs);
   const auto seconds = watch.seconds();
+  json drawing = json::array();
+  if (random)
+    for (const auto& op : random->operators()) drawing.push_back({{"module", ""}, {"op", op}});
+  random.reset();
 
   write_tensor_file(outputs_path, outputs);
   json entries = json::array();
   for (const auto& [name, tensor] : outputs) entries.push_back(describe(name, tensor));
   json reply{{"outputs", std::move(entries)}, {"seconds", seconds}};
+  if (draws) reply["random"] = std::move(drawing);
   if (!layers_path) return reply;
   write_tensor_file(resolved(*layers_path, m_directory), {{"sketch", recorder.table()}});
   auto& layers = reply["layers"] = json::array();

@@ -35,6 +35,7 @@ class Session {
   Reply environment(const nlohmann::json& request);
   Reply build(const nlohmann::json& request);
   Reply load(const nlohmann::json& request);
+  nlohmann::json outside() const;
   Reply digest(const nlohmann::json& request);
   Reply run(const nlohmann::json& request);
   Reply gradients(const nlohmann::json& request);

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import random
 import socket
@@ -22,8 +23,11 @@ from .worker.channel import Channel
 from .worker.description import described
 from .worker.state_guard import kept
 from .worker.layer_watch import LayerRecorder
-from .worker.network import Network, StateEntry, on_copies
+from .worker.loading import as_torch_loads, like, load_into, same_bits, state_to_load
+from .worker.memory import has_memory
+from .worker.network import Network, StateEntry, on_copies, refresh_flat_weights
 from .worker.perturbation import Transform
+from .worker.randomness import RandomWatch
 from .worker.program import KeepsStandIns, Limits, Program
 from .worker.python_builder import unwrapped
 from .worker.refusal import Refusal
@@ -41,6 +45,9 @@ class LiveNetwork(Network):
         self._replace = replace
         self._own: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
         self._training = any(part.training for part in module.modules())
+        self._before: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
+        self._extra_before: list[tuple[nn.Module, Any]] = []
+        self._state: Optional[dict[str, Any]] = None  # what a model that loads itself was given
         super().__init__(module)
         self._home = next((entry.place.get().device for entry in self.state_entries), torch.device("cpu"))
 
@@ -53,36 +60,86 @@ class LiveNetwork(Network):
     def home(self) -> torch.device:
         return self._home
 
-    def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        self.check_fit(tensors)
+    def load(
+        self,
+        tensors: dict[str, torch.Tensor],
+        file_names: Optional[dict[str, str]] = None,
+        extra: Optional[dict[str, Any]] = None,
+    ) -> None:
+        self.check_fit(tensors, extra or {})
         self.loaded = frozenset(tensors)
         if not self._replace:
+            self._foresee(tensors, file_names or {}, extra or {})
             return
-        for entry in self.state_entries:
-            name = entry.name if entry.name in tensors else self.tied.get(entry.name)
-            if name is not None:
-                own = entry.place.get()
-                loaded = tensors[name].to(own.device)
-                self._own.append((entry, own, loaded))
-                entry.place.set(loaded)
+        if self.loads_itself:
+            self._remember()
+            given = {(file_names or {}).get(name, name): tensor for name, tensor in tensors.items()}
+            self._state = state_to_load(self.module, given, self.tied, extra or {})
+            self._load_itself(tensors, file_names or {}, extra or {})
+            return
+        for state_entry in self.state_entries:
+            name = state_entry.name if state_entry.name in tensors else self.tied.get(state_entry.name)
+            if name in tensors:
+                own = state_entry.place.get()
+                loaded = like(own, tensors[name].to(own.device))
+                self._own.append((state_entry, own, loaded))
+                state_entry.place.set(loaded)
+
+    def _foresee(self, tensors: dict[str, torch.Tensor], file_names: dict[str, str], extra: dict[str, Any]) -> None:
+        """What PyTorch would make of the checkpoint where code of the model's own takes part in loading, a module at a time:
+        the model is left as it is."""
+        if not self.steps:
+            return
+        given = {file_names.get(name, name): tensor for name, tensor in tensors.items()}
+        state = state_to_load(self.module, given, self.tied, extra)
+        for name, value in as_torch_loads(self.module, state):
+            if name in tensors and not same_bits(value, tensors[name]):
+                self.changed.append(name)
+
+    def _remember(self) -> None:
+        """What the model holds before it loads itself: its loading writes into its own tensors."""
+        for state_entry in self.state_entries:
+            own = state_entry.place.get()
+            if has_memory(own):
+                self._before.append((state_entry, own, own.detach().clone()))
+        for part in self.extra.values():
+            self._extra_before.append((part, copy.deepcopy(part.get_extra_state())))
 
     def give_back(self, adopt: bool) -> None:
         """The caller's own tensors in their places again; with `adopt` they take the loaded values."""
         replaced, self._own = self._own, []
-        for entry, own, _ in reversed(replaced):
-            entry.place.set(own)
+        for state_entry, own, _ in reversed(replaced):
+            state_entry.place.set(own)
         if adopt:
             with torch.no_grad():
                 for _, own, value in replaced:
                     own.copy_(value)
+        if self._state is not None:
+            # Attributes that the loading set were put back since.
+            if adopt:
+                load_into(self.module, self._state)
+                refresh_flat_weights(self.module)
+            else:
+                self._restore()
+        self._state, self._before, self._extra_before = None, [], []
+
+    def _restore(self) -> None:
+        with torch.no_grad():
+            for state_entry, own, value in self._before:
+                state_entry.place.set(own)
+                own.copy_(value)
+        for part, value in self._extra_before:
+            part.set_extra_state(value)
+        refresh_flat_weights(self.module)
 
     def run(
         self,
         inputs: dict[str, torch.Tensor],
         transform: Optional[Transform],
         recorder: Optional[LayerRecorder] = None,
+        draws: Optional[RandomWatch] = None,
     ) -> dict[str, torch.Tensor]:
-        return super().run(inputs, on_copies(self, transform), recorder)
+        return super().run(inputs, on_copies(self, transform), recorder, draws)
 
     def described(self, inputs: dict[str, torch.Tensor]) -> Optional[str]:
         """All that the network's program depends on; None where not all of it can be seen."""

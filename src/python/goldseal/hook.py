@@ -8,6 +8,7 @@ import importlib
 import inspect
 import os
 import re
+import shutil
 import sys
 import tempfile
 import warnings
@@ -41,6 +42,7 @@ def save(
     outputs: Optional[Callable[[Any], Any]] = None,
     embed: Union[bool, str] = "auto",
     anonymous: bool = False,
+    allow_random: bool = False,
     allow_missing: Patterns = (),
     allow_unexpected: Patterns = (),
     timeout: float = _TIMEOUT,
@@ -52,7 +54,8 @@ def save(
 
     `obj` is what torch.save takes: a state dict, or a dict that holds one. The other arguments are those of `seal`, which
     `seal_options` may hold too; torch.save's own keywords go there, and its errors are raised as ever. A keyword that
-    neither knows costs no checkpoint: it is saved first, and the keyword is then dealt with as `on_error` says. Of a model
+    neither knows costs no checkpoint: it is saved first, and the keyword is then dealt with as `on_error` says. The file
+    is written beside and takes the name when it is whole, so that tensors may be mapped from the very file. Of a model
     that is sharded over ranks `obj` is gathered where it is not whole, and rank zero alone writes it.
     """
     import torch
@@ -61,7 +64,7 @@ def save(
     keywords = {name: value for name, value in torch_save.items() if name in known}
     options = {
         "inputs": inputs, "factory": factory, "seal": seal, "entry": entry, "outputs": outputs, "embed": embed,
-        "anonymous": anonymous, "allow_missing": allow_missing, "allow_unexpected": allow_unexpected, "timeout": timeout,
+        "anonymous": anonymous, "allow_random": allow_random, "allow_missing": allow_missing, "allow_unexpected": allow_unexpected, "timeout": timeout,
         "on_error": on_error, **(seal_options or {}),
     }  # fmt: skip
     # A place that is none is told of once the checkpoint is written.
@@ -100,14 +103,14 @@ def _save(obj: Any, path: PathLike, model: Optional[nn.Module], torch_save: dict
         failure: list[Any] = [None]
         if _rank() == 0:
             try:
-                torch.save(whole, path, **torch_save)
+                _save_beside(whole, path, torch_save)
             except Exception as error:
                 failure = [error]
         torch.distributed.broadcast_object_list(failure, src=0)
         if failure[0] is not None:
             raise failure[0]
     else:
-        torch.save(obj, path, **torch_save)
+        _save_beside(obj, path, torch_save)
 
 
 def _earlier_seal(path: PathLike, seal: Optional[PathLike]) -> tuple[Optional[Path], Path]:
@@ -145,6 +148,25 @@ def _about_unknown(name: str, torch_save: list[str]) -> str:
     return f"save: {name}= is not an argument of goldseal.save or torch.save, and was left out{hint}"
 
 
+def _save_beside(obj: Any, path: PathLike, torch_save: dict[str, Any]) -> None:
+    """`torch.save` into a file beside, which then takes the name: tensors of `obj` may be mapped from the very file, and one
+    that cannot be saved leaves it as it was. The file has its own name meanwhile, which PyTorch writes into it."""
+    import torch
+
+    target = os.path.realpath(os.fspath(path)) if isinstance(path, (str, os.PathLike)) else None
+    if target is None or not isinstance(target, str) or (os.path.exists(target) and not os.path.isfile(target)):
+        torch.save(obj, path, **torch_save)  # a stream, a device
+        return
+    with tempfile.TemporaryDirectory(prefix=".goldseal-", dir=os.path.dirname(target)) as beside:
+        written = os.path.join(beside, os.path.basename(target))
+        torch.save(obj, written, **torch_save)
+        if os.path.exists(target):
+            shutil.copymode(target, written)
+        with open(written, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(written, target)
+
+
 def seal(
     model: nn.Module,
     path: PathLike,
@@ -158,6 +180,7 @@ def seal(
     anonymous: bool = False,
     allow_missing: Patterns = (),
     allow_unexpected: Patterns = (),
+    allow_random: bool = False,
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
 ) -> Optional[Path]:
@@ -181,15 +204,17 @@ def seal(
                globs over names: tensors of the model that the checkpoint may lack, where no answer depends on them
                (["*.num_batches_tracked"]), and tensors of the checkpoint that need no place (["criterion.*"]); counted in
                the report, and recorded in the seal
+    allow_random  seals a model whose answers follow a random generator in evaluation mode, which is refused otherwise: the
+               outputs that are stable; of the others the seal proves that they vary, and nothing else
     on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
 
     Only rank zero of a distributed run seals; the others return None at once. Of a sharded model every rank calls this: the
     weights are gathered first, and rank zero runs the golden inputs in a plain copy that holds them.
     """
     _check_on_error(on_error)
-    if embed not in ("auto", True, False):
-        raise ValueError(f"embed: expected 'auto', True or False, found {embed!r}")
     try:
+        if embed not in ("auto", True, False):
+            raise ValueError(f"embed: expected 'auto', True or False, found {embed!r}")
         module = module_of_rank_zero(model)
         if module is None:
             return None
@@ -197,6 +222,7 @@ def seal(
         if objection and on_error == "raise" and factory is not None:
             raise GoldsealError(objection)
         admitted = _admitted(allow_missing, allow_unexpected)
+        admitted += ["--allow-random"] if allow_random else []
         target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
     except Exception as error:
         _leave_no_earlier_seal(Path(path), seal)

@@ -83,7 +83,7 @@ def on_rank_zero(model: nn.Module, judge: Callable[[nn.Module], Report]) -> Repo
 
 
 def _is_distributed(tensor: Any) -> bool:
-    return hasattr(tensor, "full_tensor") and hasattr(tensor, "assignments")
+    return hasattr(tensor, "full_tensor") and hasattr(tensor, "placements")
 
 
 def _ordered() -> type:

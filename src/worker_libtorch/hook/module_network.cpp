@@ -86,9 +86,21 @@ ModuleNetwork::ModuleNetwork(LiveModule live, bool replace) : m_live(std::move(l
   for (const auto& name : m_live.inputs) m_inputs.push_back({name, std::nullopt, std::nullopt});
 }
 
+// Also where two tensors are views of the same elements.
+std::string ModuleNetwork::name_of_tensor(const at::Tensor& member) const {
+  for (std::size_t i = 0; i < m_members.size(); ++i) {
+    const auto& other = m_members[i];
+    const bool view = member.numel() > 0 && member.layout() == at::kStrided && other.layout() == at::kStrided &&
+                      other.scalar_type() == member.scalar_type() && other.data_ptr() == member.data_ptr() &&
+                      other.sizes() == member.sizes() && other.strides() == member.strides();
+    if (other.is_same(member) || view) return m_state_entries[i].name;
+  }
+  return {};
+}
+
 void ModuleNetwork::add(const std::string& name, const at::Tensor& member, bool parameter) {
   if (!member.defined()) return;
-  m_state_entries.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true});
+  m_state_entries.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true, name_of_tensor(member)});
   m_members.push_back(member);
   m_loaded.emplace_back();
 }

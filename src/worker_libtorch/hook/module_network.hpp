@@ -42,6 +42,7 @@ class ModuleNetwork final : public Network {
 
   NamedTensors compute(NamedTensors inputs, const Transform& transform, const LayerTap& tap);
   void add(const std::string& name, const at::Tensor& member, bool parameter);
+  std::string name_of_tensor(const at::Tensor& member) const;
   std::vector<at::Tensor> ordered(NamedTensors inputs) const;
 
   LiveModule m_live;

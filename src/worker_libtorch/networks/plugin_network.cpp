@@ -144,8 +144,15 @@ class PluginNetwork final : public Network {
     return {library.symbol<Create>("goldseal_plugin_create")(options), destroy};
   }
 
+  // The name that the same tensor has already; empty for none.
+  std::string name_of_tensor(const at::Tensor& member) const {
+    for (std::size_t i = 0; i < m_members.size(); ++i)
+      if (m_members[i].is_same(member)) return m_state_entries[i].name;
+    return {};
+  }
+
   void add(const std::string& name, const at::Tensor& member, bool parameter) {
-    m_state_entries.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true});
+    m_state_entries.push_back({name, member.scalar_type(), member.sizes().vec(), parameter, true, name_of_tensor(member)});
     m_members.push_back(member);
     m_loaded.emplace_back();
     // The factory's own values are of no use: a network without weights holds no memory for them.

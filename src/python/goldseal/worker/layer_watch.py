@@ -15,6 +15,7 @@ from torch import nn
 from .dtypes import FLOATING
 from .layer_sketch import WIDTH, Sketcher
 from .memory import storage_of
+from .randomness import RandomWatch
 
 try:
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -116,14 +117,40 @@ def _below_autograd(stack: contextlib.ExitStack) -> None:
         stack.callback(held.clear)
 
 
-def _make_mode(names: _Names, recorder: LayerRecorder) -> Any:
+class Reads:
+    """Notes which of some tensors, or views of them, are given to an operator."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor], found: set[str]) -> None:
+        self._by_memory: dict[Any, list[str]] = {}
+        for name, tensor in tensors.items():
+            self._by_memory.setdefault(_memory_of(tensor), []).append(name)
+        self._found = found
+
+    def note(self, memory: set[Any]) -> None:
+        for place in memory & self._by_memory.keys():
+            self._found.update(self._by_memory.pop(place))
+
+
+def _given_tensors(args: Any, kwargs: Any) -> Iterator[torch.Tensor]:
+    for entry in (*args, *(kwargs or {}).values()):
+        if isinstance(entry, torch.Tensor):
+            yield entry
+        elif isinstance(entry, (list, tuple)):
+            yield from (part for part in entry if isinstance(part, torch.Tensor))
+
+
+def _make_mode(names: _Names, recorder: Optional[LayerRecorder], draws: Optional[RandomWatch], reads: Reads) -> Any:
     class Watch(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             given = [entry for entry in (*args, *(kwargs or {}).values()) if isinstance(entry, torch.Tensor)]
             memory = {_memory_of(tensor) for tensor in given}
+            reads.note({_memory_of(tensor) for tensor in _given_tensors(args, kwargs)})
+            if draws is not None:
+                frame = sys._getframe(1)
+                draws.before(func, args, kwargs or {}, lambda: names.place_of(given, frame))
             answer = func(*args, **(kwargs or {}))
             op = func._schema.name
-            if op in _CONVERSIONS:
+            if recorder is None or op in _CONVERSIONS:
                 return answer
             for result in _results(answer):
                 # What lies in the memory of an argument is a view of it.
@@ -136,7 +163,14 @@ def _make_mode(names: _Names, recorder: LayerRecorder) -> Any:
 
 
 @contextlib.contextmanager
-def watching(root: nn.Module, tensors: dict[str, torch.Tensor], recorder: LayerRecorder) -> Iterator[None]:
+def watching(
+    root: nn.Module,
+    tensors: dict[str, torch.Tensor],
+    recorder: Optional[LayerRecorder],
+    draws: Optional[RandomWatch] = None,
+    others: Optional[dict[str, torch.Tensor]] = None,
+    read: Optional[set[str]] = None,
+) -> Iterator[None]:
     """`recorder` gets each floating result that is computed inside: neither views of an argument nor conversions and copies,
     which depend on layout and type. `tensors` are those that the network computes with, by the names of their state entries.
     Raises NotWatchable where this PyTorch cannot."""
@@ -144,5 +178,6 @@ def watching(root: nn.Module, tensors: dict[str, torch.Tensor], recorder: LayerR
         raise NotWatchable
     with contextlib.ExitStack() as stack:
         _below_autograd(stack)
-        stack.enter_context(_make_mode(_Names(root, tensors), recorder))
+        reads = Reads(others or {}, set() if read is None else read)
+        stack.enter_context(_make_mode(_Names(root, tensors), recorder, draws, reads))
         yield

@@ -14,6 +14,7 @@ from .channel import MAX_MESSAGE_BYTES
 from .dtypes import dtype_of, size_of
 from .mapped_file import map_file, read_text
 from .refusal import Refusal
+from .values import read_value
 
 MAX_DIMENSIONS = 64
 
@@ -91,9 +92,21 @@ class _Storages:
         return flat.view(assignment.dtype)
 
 
+class LoadTable(NamedTuple):
+    """What a load request gives, by the names of the state entries."""
+
+    tensors: dict[str, torch.Tensor]
+    file_names: dict[str, str]  # of those that the checkpoint calls otherwise
+    extra: dict[str, Any]
+
+
 def map_tensors(path: str, directory: str) -> dict[str, torch.Tensor]:
-    """The tensors that the table at `path` (PROTOCOL.md, load) names, by their state entries. `directory` is where relative
-    names begin."""
+    """The tensors alone of read_load_table."""
+    return read_load_table(path, directory).tensors
+
+
+def read_load_table(path: str, directory: str) -> LoadTable:
+    """The table at `path` (PROTOCOL.md, load). `directory` is where relative names begin."""
     try:
         table = json.loads(read_text(path, MAX_MESSAGE_BYTES))
     except (ValueError, RecursionError):
@@ -106,13 +119,24 @@ def map_tensors(path: str, directory: str) -> dict[str, torch.Tensor]:
     paths = [os.path.join(directory, name) for name in names]
     contents = [map_file(path) for path in paths]
     storages = _Storages()
-    tensors: dict[str, torch.Tensor] = {}
-    for entry in fields.items(table, "tensors"):
+
+    def view(entry: Any) -> tuple[str, torch.Tensor]:
         assignment = _read_assignment(entry)
         if assignment.file >= len(contents):
             raise Refusal("usage", f"state entry {assignment.state_entry} is in file {assignment.file} of {len(contents)}")
-        if assignment.state_entry in tensors:
-            raise Refusal("usage", f"state entry {assignment.state_entry} is given twice")
         _check(assignment, paths[assignment.file], len(contents[assignment.file]))
-        tensors[assignment.state_entry] = storages.view(contents[assignment.file], assignment)
-    return tensors
+        return assignment.state_entry, storages.view(contents[assignment.file], assignment)
+
+    loaded = LoadTable({}, {}, {})
+    for entry in fields.items(table, "tensors"):
+        name, tensor = view(entry)
+        if name in loaded.tensors:
+            raise Refusal("usage", f"state entry {name} is given twice")
+        loaded.tensors[name] = tensor
+        file_name = fields.optional_text(entry, "name")
+        if file_name is not None:
+            loaded.file_names[name] = file_name
+    for entry in fields.items(table, "extra_state") if "extra_state" in table else ():
+        held = [view(part)[1] for part in fields.items(entry, "tensors")]
+        loaded.extra[fields.text(entry, "state_entry")] = read_value(fields.required(entry, "value"), held)
+    return loaded

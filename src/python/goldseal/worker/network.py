@@ -13,10 +13,26 @@ from torch import nn
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
 from .layer_watch import LayerRecorder, watching
+from .loading import (
+    LoadStep,
+    extra_states,
+    inner_tensors,
+    like,
+    load_into,
+    load_steps,
+    renamed_by_hooks,
+    same_bits,
+    shares_memory,
+    state_to_load,
+    wrapped_class,
+)
 from .memory import has_memory
+from .outside_state import outside_state
 from .perturbation import Transform
+from .randomness import RandomWatch
 from .refusal import Refusal
 from .sources import described_sources, modules_of_classes
+from .values import digest_of, kind_of
 
 _MAX_DEPTH = 256
 
@@ -115,7 +131,7 @@ def _tied_to(state_entries: list[StateEntry], left_out: tuple[str, ...]) -> dict
     is not left out of files."""
     groups: dict[int, list[str]] = {}
     for state_entry in state_entries:
-        if state_entry.is_parameter and state_entry.persistent:
+        if state_entry.persistent:
             groups.setdefault(id(state_entry.place.get()), []).append(state_entry.name)
     tied: dict[str, str] = {}
     for names in groups.values():
@@ -150,8 +166,15 @@ class Network:
         self.loaded: frozenset[str] = frozenset()
         self.modules: frozenset[str] = frozenset()  # beside those of its classes, which its code lies in
         self.kept: frozenset[str] = frozenset()  # what keeps the value that it was built with, though it is persistent
+        self.reads: set[str] = set()  # what no state dict holds and a forward pass has read
+        self.writes: set[str] = set()  # and those that it has written to
+        self.changed: list[str] = []  # what the module's own loading made other values of
         self.state_entries = self._find_state_entries()
+        self.extra = extra_states(module)
+        self.steps: list[LoadStep] = load_steps(module)
         self._refuse_renamed()
+        self._refuse_wrapped()
+        self.loads_itself = bool(self.steps) or shares_memory(module, self.state_entries)
 
     def _find_state_entries(self) -> list[StateEntry]:
         state_entries = list(find_state_entries(self.module))
@@ -169,13 +192,32 @@ class Network:
     def _refuse_renamed(self) -> None:
         names = {state_entry.name for state_entry in self.state_entries}
         for name, value in self.module.state_dict().items():
-            if isinstance(value, torch.Tensor) and name not in names:
+            if isinstance(value, torch.Tensor) and name not in names and name not in self.extra:
                 raise Refusal(
                     "unsupported",
                     f"the state dict names a tensor {name} that no parameter and no buffer has",
                     type(self.module).__qualname__,
                     "a module whose state_dict() renames its tensors cannot be filled by name",
                 )
+
+    def _refuse_wrapped(self) -> None:
+        for state_entry in self.state_entries:
+            tensor = state_entry.place.get()
+            kind = wrapped_class(tensor)
+            if kind is None:
+                continue
+            inner = inner_tensors(tensor)
+            made = f", made of {', '.join(inner)}" if inner else ""
+            raise Refusal(
+                "unsupported",
+                f"{state_entry.name} is a {kind}{made}: no plain tensor may stand for it",
+                type(self.module).__qualname__,
+                "seal the network before it is quantized or sharded, or as a program: torch.export or torch.jit",
+            )
+
+    def renames(self, names: list[str]) -> tuple[dict[str, str], list[LoadStep]]:
+        """What load_state_dict would call the tensors of a checkpoint by these names."""
+        return renamed_by_hooks(self.module, names) if self.steps else ({}, [])
 
     @property
     def home(self) -> Optional[torch.device]:
@@ -203,21 +245,69 @@ class Network:
                     found[f"{prefix}.{name}" if prefix else name] = str(value)
         return found
 
-    def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Puts the tensors in without a copy, or refuses and changes nothing."""
-        self.check_fit(tensors)
-        self.loaded = frozenset(tensors)
+    def load(
+        self,
+        tensors: dict[str, torch.Tensor],
+        file_names: Optional[dict[str, str]] = None,
+        extra: Optional[dict[str, Any]] = None,
+    ) -> None:
+        """Puts the tensors in without a copy, where PyTorch does no more than that; else as the module loads itself.
+        Refuses and changes nothing where they do not fit. `file_names` are those of the checkpoint, by the state_entries'."""
+        self.check_fit(tensors, extra or {})
+        self.loaded, self.changed = frozenset(tensors), []
+        if self.loads_itself:
+            self._load_itself(tensors, file_names or {}, extra or {})
+            return
+        held: dict[tuple[Any, int], torch.Tensor] = {}
+        placed: list[tuple[StateEntry, tuple[Any, int]]] = []
         for state_entry in self.state_entries:
             name = state_entry.name if state_entry.name in tensors else self.tied.get(state_entry.name)
-            if name is not None:
-                state_entry.place.set(self._as_held(state_entry, tensors[name]))
+            if name in tensors:
+                # Of one tensor under several names PyTorch loads one after the other: the last one stays, in all places.
+                own = state_entry.place.get()
+                key = (type(own), id(own))
+                if key not in held or state_entry.name in tensors:
+                    held[key] = self._as_held(state_entry, tensors[name])
+                placed.append((state_entry, key))
+        for state_entry, key in placed:
+            state_entry.place.set(held[key])
         refresh_flat_weights(self.module)
+
+    def _load_itself(
+        self, tensors: dict[str, torch.Tensor], file_names: dict[str, str], extra: dict[str, Any]
+    ) -> None:
+        given = {file_names.get(name, name): tensor for name, tensor in tensors.items()}
+        state = state_to_load(self.module, given, self.tied, extra)
+        own = self.module.state_dict()
+        state.update({name: own[name] for name in self.kept if name in own and name not in state})
+        load_into(self.module, state)
+        refresh_flat_weights(self.module)
+        self.changed = [
+            state_entry.name
+            for state_entry in self.state_entries
+            if state_entry.name in tensors and not same_bits(state_entry.place.get(), tensors[state_entry.name])
+        ]
+
+    def extra_digests(self) -> list[dict[str, str]]:
+        """Of what the modules hold as extra state now."""
+        found = []
+        for name, part in self.extra.items():
+            value = part.get_extra_state()
+            found.append({"name": name, "kind": kind_of(value), "sha256": digest_of(value)})
+        return found
+
+    def outside(self) -> list[tuple[str, torch.Tensor, str]]:
+        """The tensors that no state dict holds: name, tensor, kind."""
+        return outside_state(self)
 
     @staticmethod
     def _as_held(state_entry: StateEntry, tensor: torch.Tensor) -> torch.Tensor:
-        return nn.Parameter(tensor, requires_grad=False) if state_entry.is_parameter else tensor
+        if not state_entry.is_parameter:
+            return tensor
+        own = state_entry.place.get()
+        return like(own, tensor) if type(own) is not nn.Parameter else nn.Parameter(tensor, requires_grad=False)
 
-    def check_fit(self, tensors: dict[str, torch.Tensor]) -> None:
+    def check_fit(self, tensors: dict[str, torch.Tensor], extra: Optional[dict[str, Any]] = None) -> None:
         by_name = {state_entry.name: state_entry for state_entry in self.state_entries}
         if tensors and not by_name:
             raise Refusal(
@@ -247,6 +337,10 @@ class Network:
             count = "1 state entry: " if len(missing) == 1 else f"{len(missing)} state entries, first "
             raise Refusal("usage", f"no tensor is given for {count}{missing[0]}")
 
+        lacking = [name for name in self.extra if extra is not None and name not in extra]
+        if lacking:
+            raise Refusal("usage", f"no value is given for the extra state {lacking[0]}")
+
     def require_filled(self) -> None:
         for state_entry in self.state_entries:
             if not has_memory(state_entry.place.get()):
@@ -258,15 +352,24 @@ class Network:
         inputs: dict[str, torch.Tensor],
         transform: Optional[Transform],
         recorder: Optional[LayerRecorder] = None,
+        draws: Optional[RandomWatch] = None,
     ) -> dict[str, torch.Tensor]:
         """One forward pass. The state entries are never written: a transform's tensors take their places for its time. A recorder
         gets the layers; raises NotWatchable where they cannot be followed."""
         with self.computing_with(transform):
-            return flatten(self.call(inputs) if recorder is None else self._call_watched(inputs, recorder))
+            watched = recorder is not None or draws is not None
+            return flatten(self._call_watched(inputs, recorder, draws) if watched else self.call(inputs))
 
-    def _call_watched(self, inputs: dict[str, torch.Tensor], recorder: LayerRecorder) -> Any:
-        with watching(self.module, {state_entry.name: state_entry.place.get() for state_entry in self.state_entries}, recorder):
-            return self.call(inputs)
+    def _call_watched(
+        self, inputs: dict[str, torch.Tensor], recorder: Optional[LayerRecorder], draws: Optional[RandomWatch]
+    ) -> Any:
+        tensors = {state_entry.name: state_entry.place.get() for state_entry in self.state_entries}
+        outside = {name: tensor for name, tensor, _ in self.outside()}
+        versions = {name: tensor._version for name, tensor in outside.items() if not tensor.is_inference()}
+        with watching(self.module, tensors, recorder, draws, outside, self.reads):
+            answer = self.call(inputs)
+        self.writes.update(name for name, version in versions.items() if outside[name]._version != version)
+        return answer
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         positional, keywords = bind(self.module.forward, inputs)
@@ -293,7 +396,7 @@ class Network:
                 if key not in replaced:
                     before = state_entry.place.get()
                     replaced[key] = (state_entry.place, before)
-                    state_entry.place.set(transform(state_entry.name, before.detach()))
+                    state_entry.place.set(like(before, transform(state_entry.name, before.detach().as_subclass(torch.Tensor))))
             refresh_flat_weights(self.module)
             yield
         finally:

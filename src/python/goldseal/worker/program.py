@@ -306,7 +306,7 @@ class _Program(Network):
         return self._home
 
     def run(
-        self, inputs: dict[str, torch.Tensor], transform: Optional[Transform], recorder: Any = None
+        self, inputs: dict[str, torch.Tensor], transform: Optional[Transform], recorder: Any = None, draws: Any = None
     ) -> dict[str, torch.Tensor]:
         try:
             return super().run(inputs, on_copies(self, transform))

@@ -14,7 +14,9 @@ from typing import Any, Callable, Optional
 import torch
 from torch import nn
 
+from .loading import load_steps, shares_memory
 from .network import Network, find_state_entries
+from .outside_state import attribute_tensors
 from .refusal import Refusal, place_of, refusal_of
 
 
@@ -141,9 +143,17 @@ def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> A
                 return module
             lacking = (state_entry for state_entry in find_state_entries(module) if not state_entry.persistent and state_entry.place.get().is_meta)
             hidden = (part for part in module.modules() if _hides_meta(list(vars(part).values())))
-            return None if next(lacking, None) or next(hidden, None) else module
+            return None if next(lacking, None) or next(hidden, None) or needs_memory(module) else module
         except BaseException:
             return None
+
+
+def needs_memory(module: nn.Module) -> bool:
+    """Whether PyTorch must load it itself: code of the module's own takes part, or its tensors share memory."""
+    entries = list(find_state_entries(module))
+    special = any(type(entry.place.get()) not in (torch.Tensor, nn.Parameter) for entry in entries)
+    hidden = any(tensor.is_meta for _, tensor in attribute_tensors(module))
+    return special or hidden or bool(load_steps(module)) or shares_memory(module, entries)
 
 
 def _hides_meta(value: Any, depth: int = 0) -> bool:

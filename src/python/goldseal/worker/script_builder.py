@@ -12,6 +12,7 @@ from .mapped_file import map_file
 from .memory import has_memory
 from .network import Network, StateEntry, find_state_entries
 from .perturbation import Transform
+from .randomness import RandomWatch
 from .refusal import Refusal, refusal_of
 from .refused_operators import refuse_operators
 
@@ -167,6 +168,7 @@ class ScriptNetwork(Network):
         inputs: dict[str, torch.Tensor],
         transform: Optional[Transform],
         recorder: Optional[LayerRecorder] = None,
+        draws: Optional[RandomWatch] = None,
     ) -> dict[str, torch.Tensor]:
         graph = self.module._c._get_method("forward").graph
         if transform and not self.state_entries and _has_floating_constants(graph):
@@ -175,11 +177,15 @@ class ScriptNetwork(Network):
                 "a frozen archive computes with the weights as they were frozen; it cannot be converted",
                 remedy="export the module without torch.jit.freeze",
             )
-        return super().run(inputs, transform, recorder)
+        return super().run(inputs, transform, recorder, draws)
 
-    def _call_watched(self, inputs: dict[str, torch.Tensor], recorder: LayerRecorder) -> Any:
+    def _call_watched(
+        self, inputs: dict[str, torch.Tensor], recorder: Optional[LayerRecorder], draws: Optional[RandomWatch]
+    ) -> Any:
         """An archive's operators are called by its interpreter, which does not tell Python the module that it is in."""
-        raise NotWatchable
+        if recorder is not None:
+            raise NotWatchable
+        return super()._call_watched(inputs, recorder, draws)
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         left = dict(inputs)

@@ -18,11 +18,13 @@ from .dtypes import host_bytes, name_of
 from .facts import device_names, environment_facts, loaded_version
 from .gradients import Leaves, reached_elements
 from .layer_watch import LayerRecorder
-from .mapped_tensors import map_tensors
+from .mapped_tensors import read_load_table
 from .network import Network
 from .program import Limits, Program, read_program, write_program
+from .outside_state import described
 from .perturbation import Perturbation, Transform, make_transform
 from .python_builder import build_python
+from .randomness import RandomWatch, generator_states, moved, seed_all
 from .refusal import Refusal, refusal_of
 from .script_builder import build_torchscript
 from .settings import RunSettings, in_force, read_settings, read_threads
@@ -86,16 +88,31 @@ def _forward(
     inputs: dict[str, torch.Tensor],
     transform: Optional[Transform],
     recorder: Optional[LayerRecorder],
+    seed: Optional[int],
+    draws: Optional[RandomWatch],
 ) -> tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]:
     """The outputs on the CPU, and the recorder; None in place of it where the layers cannot be followed: code that asks for
     gradients inside, for instance, cannot run without autograd."""
-    if recorder is not None:
+    if recorder is not None or draws is not None:
         try:
-            outputs = network.run(inputs, transform, recorder)
+            if seed is not None:
+                seed_all(seed)
+            outputs = network.run(inputs, transform, recorder, draws)
             return {name: tensor.cpu() for name, tensor in outputs.items()}, recorder
         except Exception:
             pass  # a fault of the network's own is raised by the plain run too
+    if seed is not None:
+        seed_all(seed)
     return {name: tensor.cpu() for name, tensor in network.run(inputs, transform).items()}, None
+
+
+def _read_draws(request: Message) -> tuple[Optional[int], Optional[RandomWatch]]:
+    """The seed of every generator, and what watches the operators that draw."""
+    stated = fields.optional(request, "draws")
+    if stated is None:
+        return None, None
+    seed = fields.natural(stated, "seed")
+    return seed, RandomWatch(seed if fields.optional_bool(stated, "anew") else None)
 
 
 class Session:
@@ -117,6 +134,7 @@ class Session:
             "build": self.build,
             "load": self.load,
             "digest": self.digest,
+            "outside": self.outside,
             "run": self.run,
             "gradients": self.gradients,
             "program": self.program,
@@ -193,12 +211,18 @@ class Session:
         self._seed = fields.optional_natural(request, "seed")
         self._network = self._built = None
         self._network = self._built = self.builders[name](source, options)
+        network = self._network
+        names = fields.optional(request, "names")
+        renames, steps = network.renames(names if isinstance(names, list) else [])
         return {
-            "state_entries": [entry.describe() for entry in self._network.state_entries],
-            "inputs": self._network.inputs(),
-            "configuration": self._network.configuration(),
-            "sources": self._network.sources(),
-            "training": self._network.training,
+            "state_entries": [entry.describe() for entry in network.state_entries],
+            "extra_state": list(network.extra),
+            "inputs": network.inputs(),
+            "configuration": network.configuration(),
+            "renames": renames,
+            "load_steps": [step.described() for step in (steps if renames else network.steps)],
+            "sources": network.sources(),
+            "training": network.training,
         }
 
     def load(self, request: Message) -> Message:
@@ -206,9 +230,9 @@ class Session:
         path = self._resolved(fields.text(request, "tensors"))
         network = self.network
         network.kept = _read_kept(request)
-        tensors = map_tensors(path, self._directory)
-        network.load(tensors)
-        return {"loaded": len(tensors), "seconds": time.perf_counter() - start}
+        table = read_load_table(path, self._directory)
+        network.load(*table)
+        return {"loaded": len(table.tensors), "changed": network.changed, "seconds": time.perf_counter() - start}
 
     def digest(self, request: Message) -> Message:
         self.network.require_filled()
@@ -219,7 +243,12 @@ class Session:
         entries = [
             {**_describe(name, tensor), "sha256": digest} for (name, tensor), digest in zip(tensors.items(), digests)
         ]
-        return {"tensors": entries}
+        return {"tensors": entries, "extra_state": self.network.extra_digests(), **self.outside(request)}
+
+    def outside(self, request: Message) -> Message:
+        outside = self.network.outside()
+        with torch.no_grad():
+            return {"outside": [described(name, tensor, kind, sha256_of(tensor.detach())) for name, tensor, kind in outside]}
 
     def run(self, request: Message) -> Message:
         network = self.network
@@ -228,13 +257,23 @@ class Session:
         path = self._resolved(fields.text(request, "outputs"))
         layers_path = fields.optional_text(request, "layers")
         recorder = None if layers_path is None else LayerRecorder()
+        seed, draws = _read_draws(request)
         with in_force(settings), torch.no_grad():
             inputs = self._prepared(inputs, transform, settings)
+            if seed is not None:
+                seed_all(seed)
+            before = generator_states() if draws is not None else {}
             start = time.perf_counter()
-            outputs, recorder = _forward(network, inputs, transform, recorder)
+            try:
+                outputs, recorder = _forward(network, inputs, transform, recorder, seed, draws)
+            finally:
+                if draws is not None:
+                    draws.restore()
             seconds = time.perf_counter() - start
         write_tensors(path, outputs)
-        reply = {"outputs": [_describe(name, tensor) for name, tensor in outputs.items()], "seconds": seconds}
+        reply: Message = {"outputs": [_describe(name, tensor) for name, tensor in outputs.items()], "seconds": seconds}
+        if draws is not None:
+            reply.update(random=draws.told(), generators=moved(before), reads=sorted(network.reads), writes=sorted(network.writes))
         if recorder is not None and layers_path is not None:
             write_tensors(self._resolved(layers_path), {"sketch": recorder.table()})
             reply["layers"] = [

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tensors that a network holds and no state dict does: buffers that are not persistent, plain attributes, and what lies in
+the lists, dicts and objects that attributes hold."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Dict, Iterator, List, Tuple
+
+import torch
+from torch import nn
+
+from .dtypes import FLOATING, name_of
+from .layer_sketch import Sketcher
+from .memory import has_memory, is_whole, storage_of
+
+_MODULES_OWN = frozenset(vars(nn.Module())) | {"_flat_weights", "_trainer", "_fabric"}
+_MAX_DEPTH = 3
+_MAX_TENSORS = 4096
+_MAX_VISITED = 50_000
+
+
+def _parts(value: Any) -> List[Tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(str(key), held) for key, held in value.items() if isinstance(key, (str, int))]
+    if isinstance(value, (list, tuple)):
+        return [(str(index), held) for index, held in enumerate(value)]
+    kinds = (nn.Module, type, types.ModuleType, types.FunctionType, types.MethodType, torch.Tensor)
+    if isinstance(value, kinds) or not hasattr(value, "__dict__"):
+        return []
+    return list(vars(value).items())
+
+
+def attribute_tensors(module: nn.Module) -> Iterator[Tuple[str, torch.Tensor]]:
+    """Those below the module's attributes, not the attributes that are tensors themselves, by their dotted paths."""
+    seen: set[int] = set()
+    count = 0
+    for prefix, part in module.named_modules():
+        waiting = [
+            (f"{prefix}.{name}" if prefix else name, value, 0)
+            for name, value in vars(part).items()
+            if name not in _MODULES_OWN and not isinstance(value, torch.Tensor)
+        ]
+        while waiting:
+            path, value, depth = waiting.pop(0)
+            if isinstance(value, torch.Tensor):
+                count += 1
+                yield path, value
+                continue
+            if depth > _MAX_DEPTH or isinstance(value, nn.Module) or id(value) in seen:
+                continue
+            if count >= _MAX_TENSORS or len(seen) >= _MAX_VISITED:
+                return
+            seen.add(id(value))
+            waiting.extend((f"{path}.{label}", held, depth + 1) for label, held in _parts(value))
+
+
+def _readable(tensor: torch.Tensor) -> bool:
+    plain = tensor.layout is torch.strided and not tensor.is_quantized
+    return plain and has_memory(tensor) and is_whole(tensor)
+
+
+def _values_of(tensor: torch.Tensor) -> torch.Tensor:
+    """Complex numbers as pairs."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
+def described(name: str, tensor: torch.Tensor, kind: str, sha256: str) -> Dict[str, Any]:
+    """As PROTOCOL.md (digest) lists it; a sketch tells how far two tables are apart whose bits differ."""
+    entry: Dict[str, Any] = {
+        "name": name,
+        "kind": kind,
+        "dtype": name_of(tensor.dtype),
+        "shape": list(tensor.shape),
+        "sha256": sha256,
+    }
+    values = _values_of(tensor.detach())
+    if values.dtype in FLOATING and values.numel() > 0:
+        entry["sketch"] = Sketcher().sketch(values)
+    return entry
+
+
+def outside_state(network: Any) -> List[Tuple[str, torch.Tensor, str]]:
+    """Name, tensor, and `buffer`, `attribute` or `held` (below an attribute). What shares memory with a state that was
+    loaded is that state."""
+    loaded = {_memory_of(entry.place.get()) for entry in network.digested()}
+    found: List[Tuple[str, torch.Tensor, str]] = []
+    for entry in network.state_entries:
+        tensor = entry.place.get()
+        if entry.persistent or entry.alias_of or entry.name in network.loaded or not _readable(tensor):
+            continue
+        if _memory_of(tensor) not in loaded:
+            found.append((entry.name, tensor, "buffer" if entry.place.table == "_buffers" else "attribute"))
+    known = {id(tensor) for _, tensor, _ in found}
+    for name, tensor in attribute_tensors(network.module):
+        if id(tensor) not in known and _readable(tensor) and _memory_of(tensor) not in loaded:
+            found.append((name, tensor, "held"))
+    return found
+
+
+def _memory_of(tensor: torch.Tensor) -> Any:
+    try:
+        return storage_of(tensor)._cdata if tensor.numel() else None
+    except (RuntimeError, NotImplementedError, ValueError):  # no storage, or no shape yet
+        return None
