@@ -50,6 +50,8 @@ struct KeyObservation {
   std::vector<Key> want;
   KeyMatch match;
   std::vector<Digest> digests = {};  ///< of the checkpoint's tensors, in the order of `have`; empty until they are known
+  std::map<std::string, std::string> renames = {};  ///< by load hooks: the name in the file, and the network's
+  std::vector<LoadStep> load_steps = {};            ///< the hooks
 };
 
 /// One output of one golden case as this machine computed it.
@@ -150,6 +152,7 @@ struct FileFindings {
   std::optional<Digest> golden_sha256;                ///< of golden.safetensors; nothing where the file is missing
   std::optional<KeyObservation> keys;                 ///< the checkpoint's beside the seal's
   std::map<std::string, Digest> tensors;              ///< digests of the checkpoint's, by the network's names
+  std::optional<std::vector<ExtraStateRecord>> extra_states;  ///< under the sealed names; nothing before they are read
   std::map<std::string, golden::WeightChange> weight_changes;  ///< what happened to those that are not as sealed
 };
 
@@ -157,6 +160,13 @@ struct FileFindings {
 struct MachineFindings {
   Environment environment;
   bool asked_pytorch = false;  ///< `environment` has what only a running PyTorch knows
+};
+
+/// An output that was sealed as random, in runs with other seeds.
+struct RandomObservation {
+  std::string golden_case;
+  std::string output;
+  bool varies = false;
 };
 
 /// What the model's run gave, or saved results of one: filled by workflow/verify/model_run.hpp.
@@ -167,6 +177,11 @@ struct RunFindings {
   std::optional<DeviceObservation> device;
   std::optional<KeyObservation> network_keys;  ///< the checkpoint's beside those of the network as built
   std::optional<std::vector<LoadedTensor>> loaded_tensors;
+  std::vector<LoadStep> load_steps;                          ///< code of the network's own that takes part in loading
+  std::vector<std::string> changed;                          ///< tensors that it made other values of
+  std::optional<std::vector<ExtraStateRecord>> extra_states;  ///< that the network holds; nothing where none were asked
+  std::optional<std::vector<OutsideRecord>> outside;          ///< what no state dict holds; nothing where none was asked
+  std::vector<RandomObservation> random;
   std::optional<std::map<std::string, std::string>> configuration;
   std::string without_float64;  ///< why the float64 run was declined; empty where it was not
   std::vector<OutputObservation> outputs;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/golden/outputs.hpp>
+#include <checks/model/state.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 
 #include <fmt/format.h>
@@ -12,6 +13,9 @@ namespace {
 
 // The decision table: with equal weights a float64 run can differ only because the network computes something else.
 std::string cause(const Observation& observed) {
+  if (const auto outside = told_outside(observed); !outside.empty() && all_loaded_as_sealed(observed))
+    return fmt::format("the weights are the sealed ones, and {}, which no state dict holds, is not: model.state",
+                       outside);
   return all_loaded_as_sealed(observed)
              ? "the weights are the sealed ones, so the network computes something else: code, "
                "configuration or mode differs"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/keys/key_finding.hpp>
+#include <checks/model/loading.hpp>
 
 #include <goldseal/base/text.hpp>
 
@@ -14,7 +15,9 @@ namespace {
 
 constexpr std::size_t k_rows = 12;  // of each table; the counts say how many there are
 
-std::string describe(const Key& key) { return fmt::format("{} {}", to_string(key.dtype), format_shape(key.shape)); }
+std::string describe(const Key& key) {
+  return key.value ? "an extra state" : fmt::format("{} {}", to_string(key.dtype), format_shape(key.shape));
+}
 
 Table name_table(std::string title, const std::vector<std::size_t>& indices, const std::vector<Key>& keys) {
   Table table{std::move(title), {"key", "type and shape"}, {}};
@@ -43,6 +46,8 @@ std::string_view what_became_of(CompiledIn compiled_in) {
       return "counts training steps, and is not needed to answer";
     case CompiledIn::tied:
       return "shares the memory of a tensor that is taken";
+    case CompiledIn::program:
+      return "an extra state, which the program holds as it was sealed";
     case CompiledIn::code:
       return "compiled into the code, or not used";
   }
@@ -52,7 +57,7 @@ std::string_view what_became_of(CompiledIn compiled_in) {
 std::vector<const Key*> left_out(const KeyObservation& keys) {
   std::vector<const Key*> names;
   for (const auto& key : keys.want) {
-    if (key.compiled_in != CompiledIn::no) names.push_back(&key);
+    if (key.compiled_in != CompiledIn::no && key.compiled_in != CompiledIn::program) names.push_back(&key);
   }
   return names;
 }
@@ -61,6 +66,7 @@ std::vector<const Key*> left_out(const KeyObservation& keys) {
 std::vector<std::string> kept(const KeyObservation& keys) {
   std::set<std::size_t> given;
   for (const auto& [have, want] : keys.match.pairs) given.insert(want);
+  for (const auto& [have, want] : keys.match.values) given.insert(want);
   std::vector<std::string> names;
   for (std::size_t i = 0; i < keys.want.size(); ++i) {
     if (!keys.want[i].required && !given.contains(i)) names.push_back(escape_unprintable(keys.want[i].name));
@@ -100,6 +106,13 @@ Finding judge_compiled(const KeyObservation& keys, Finding finding) {
   return finding;
 }
 
+std::string told_renames(const KeyObservation& keys) {
+  if (keys.renames.empty()) return {};
+  const auto& [from, to] = *keys.renames.begin();
+  return fmt::format(" as PyTorch loads them: {} renames {} to {}{}", told_steps(keys.load_steps),
+                     escape_unprintable(from), escape_unprintable(to), keys.renames.size() > 1 ? " …" : "");
+}
+
 std::string counts(const KeyMatch& match) {
   return fmt::format("{} match, {} missing, {} unexpected, {} of another shape or type", match.pairs.size(),
                      match.missing.size(), match.unexpected.size(), match.mismatched.size());
@@ -129,8 +142,9 @@ Finding judge_keys(const KeyObservation& keys, std::string_view whose) {
     const auto removed = match.removed_segments.empty() ? std::string()
                                                         : fmt::format(" after the wrapper {} was removed",
                                                                       fmt::join(match.removed_segments, ", "));
-    auto finding =
-        judge_compiled(keys, passed(fmt::format("all {} keys match {}{}", match.pairs.size(), whose, removed)));
+    auto finding = judge_compiled(keys, passed(fmt::format("all {} keys match {}{}{}",
+                                                           match.pairs.size() + match.values.size(), whose, removed,
+                                                           told_renames(keys))));
     return with_admitted(keys, std::move(finding));
   }
   auto finding =

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
+#include <checks/keys/tied_names.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 
 #include <fmt/format.h>
+
+#include <set>
+#include <string>
 
 namespace goldseal {
 namespace {
@@ -45,22 +49,34 @@ bool is_told_of_the_file(const std::vector<TensorRecord>& tensors, const TensorD
   return differing > 0;
 }
 
+// These differ by what PyTorch's own loading does: no damage, and no silence either.
+std::set<std::string> told_elsewhere(const Observation& observed) {
+  std::set<std::string> names(observed.run.changed.begin(), observed.run.changed.end());
+  if (observed.run.network_keys)
+    names.merge(names_in_conflict(observed.run.network_keys->want, observed.files.tensors));
+  return names;
+}
+
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.run.loaded_tensors) return skipped("no weights were loaded");
   const auto found = digests_of(*observed.run.loaded_tensors);
-  const auto tensors = loadable(observed);
+  auto tensors = loadable(observed);
+  const auto all = tensors.size();
+  const auto told = told_elsewhere(observed);
+  std::erase_if(tensors, [&](const TensorRecord& tensor) { return told.contains(tensor.name); });
   if (observed.serving.live) return judge_live(tensors, found);
   if (is_told_of_the_file(tensors, found, observed.files.tensors)) {
-    auto told = failed("the loaded tensors are the file's, and not the sealed ones", "the sealed sha256 of each tensor",
+    auto same = failed("the loaded tensors are the file's, and not the sealed ones", "the sealed sha256 of each tensor",
                        "those of the file", "tensors.file says what differs");
-    told.explained = true;
-    return told;
+    same.explained = true;
+    return same;
   }
   auto finding = judge_digests(
       tensors, found, "as loaded into the network",
       "the network changes what is put into it, or the file changed while it was read; run `goldseal inspect` on it",
       changes_of(observed, found));
-  const auto without = observed.sealed.model.tensors.size() - tensors.size();
+  const auto without = observed.sealed.model.tensors.size() - all;
+  if (!told.empty()) finding.message += fmt::format("; {} are told of by keys.tied and model.loading", told.size());
   if (without > 0) finding.message += fmt::format("; {} have no place in the compiled network: keys.network", without);
   return finding;
 }

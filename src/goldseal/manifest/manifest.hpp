@@ -76,6 +76,26 @@ struct InitialRecord {
   friend bool operator==(const InitialRecord&, const InitialRecord&) = default;
 };
 
+/// What a module's get_extra_state() gave, by its name in the state dict.
+struct ExtraStateRecord {
+  std::string name;
+  std::string kind;  ///< `dict`, `BytesIO`, `tensor` …
+  Digest sha256;     ///< of its canonical form (PROTOCOL.md, values)
+  friend bool operator==(const ExtraStateRecord&, const ExtraStateRecord&) = default;
+};
+
+/// A tensor that the network holds and no state dict does.
+struct OutsideRecord {
+  std::string name;  ///< its dotted path: `model.rotary.inv_freq`
+  std::string kind;  ///< `buffer`, `attribute`, `held` (below an attribute)
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  Digest sha256;
+  bool read = true;            ///< a golden run reads it, and none writes to it
+  std::vector<double> sketch;  ///< of a floating one: projections, root mean square, not finite, as a layer's
+  friend bool operator==(const OutsideRecord&, const OutsideRecord&) = default;
+};
+
 /// How the network is built from the file that the seal embeds, where that is another form than the model's own.
 struct EmbeddedProgram {
   Builder builder = Builder::exported;
@@ -97,6 +117,9 @@ struct ModelRecord {
   std::vector<std::string> allow_missing;     ///< globs: what the checkpoint may lack
   std::vector<std::string> allow_unexpected;  ///< globs: what it may have beside the network's tensors
   std::vector<InitialRecord> initial;         ///< what it lacks
+  std::vector<ExtraStateRecord> extra_states = {};
+  std::vector<OutsideRecord> outside = {};
+  std::map<std::string, std::string> renamed = {};  ///< by load hooks: the names in the file, and the network's
   std::optional<EmbeddedProgram> embedded;           ///< of a network that is code: its program
   std::map<std::string, std::string> configuration;  ///< hyperparameters outside the state dict, from the worker
 };
@@ -145,6 +168,7 @@ struct GoldenCase {
   std::vector<std::int64_t> seeds;
   std::int64_t layers = 0;  ///< sketched ones (golden/layers/layers.hpp); 0 in older seals, and where layers vary
   std::vector<DetectionRecord> detections = {};
+  std::vector<GoldenTensor> random = {};  ///< outputs that differ from run to run: nothing of them is sealed
   Device device;  ///< where it was run; older seals do not say it
 };
 

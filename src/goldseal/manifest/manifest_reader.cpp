@@ -25,6 +25,8 @@ namespace {
 constexpr std::int64_t k_most_bits = 24;
 // What the first seals say for `embedded`.
 constexpr std::string_view k_old_embedded = "enclosed";
+// Eight projections, the root mean square, and how many elements are not finite.
+constexpr std::size_t k_sketch_width = 10;
 
 Digest read_digest(TomlReader& table, std::string_view key) {
   const auto digest = parse_digest(table.text(key));
@@ -111,6 +113,9 @@ class ManifestReader {
     model.allow_unexpected = reader.strings_or_empty("allow_unexpected");
     for (const auto* const tensor : reader.tables("initial")) model.initial.push_back(read_initial(*tensor));
     for (const auto* const tensor : reader.tables("tensor")) model.tensors.push_back(read_tensor(*tensor));
+    model.renamed = read_texts(reader.table("renamed"), "model.renamed.", m_where);
+    for (const auto* const state : reader.tables("extra_state")) model.extra_states.push_back(read_extra_state(*state));
+    for (const auto* const tensor : reader.tables("outside")) model.outside.push_back(read_outside(*tensor));
     for (const auto* const file : reader.tables("file")) model.files.push_back(read_file(*file));
     reader.collect_unknown(m_manifest.unknown_keys);
   }
@@ -142,6 +147,24 @@ class ManifestReader {
     const auto name = reader.text("role");
     if (name == k_old_embedded) return FileRole::embedded;
     return known(reader, "role", name, kind_named(k_file_roles, name), names_of(k_file_roles));
+  }
+
+  ExtraStateRecord read_extra_state(const toml::table& table) {
+    TomlReader reader(table, "model.extra_state.", m_where);
+    ExtraStateRecord state{reader.text("name"), reader.text("kind"), read_digest(reader, "sha256")};
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return state;
+  }
+
+  OutsideRecord read_outside(const toml::table& table) {
+    TomlReader reader(table, "model.outside.", m_where);
+    OutsideRecord tensor{reader.text("name"), reader.text("kind"), reader.text("dtype"), read_shape(reader),
+                         read_digest(reader, "sha256"), reader.boolean("read"), {}};
+    if (table.contains("sketch")) tensor.sketch = reader.numbers("sketch");
+    if (!tensor.sketch.empty() && tensor.sketch.size() != k_sketch_width)
+      reader.fail("sketch", fmt::format("{} numbers", k_sketch_width));
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return tensor;
   }
 
   // A seal comes from elsewhere: no form of native code (`plugin`, `aoti`) may be loaded out of it.
@@ -244,6 +267,8 @@ class ManifestReader {
     for (const auto* const t : reader.tables("output"))
       golden.outputs.push_back(read_golden_tensor(*t, "golden.output."));
     for (const auto* const t : reader.tables("noise")) golden.noise.push_back(read_noise(*t));
+    for (const auto* const t : reader.tables("random"))
+      golden.random.push_back(read_golden_tensor(*t, "golden.random."));
     for (const auto* const t : reader.tables("detections")) golden.detections.push_back(read_detections(*t));
     reader.collect_unknown(m_manifest.unknown_keys);
     return golden;

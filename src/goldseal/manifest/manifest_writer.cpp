@@ -29,6 +29,20 @@ std::string tensor_line(const TensorRecord& tensor) {
                      to_string(tensor.dtype), toml_integers(tensor.shape), to_hex(tensor.sha256), alias);
 }
 
+std::string extra_state_line(const ExtraStateRecord& state) {
+  return fmt::format("  {{ name = {}, kind = {}, sha256 = \"{}\" }},\n", toml_string(state.name),
+                     toml_string(state.kind), to_hex(state.sha256));
+}
+
+std::string outside_line(const OutsideRecord& tensor) {
+  std::string numbers;
+  for (const auto number : tensor.sketch) numbers += (numbers.empty() ? "" : ", ") + toml_number(number);
+  const auto sketch = tensor.sketch.empty() ? "" : fmt::format(", sketch = [{}]", numbers);
+  return fmt::format("  {{ name = {}, kind = {}, dtype = {}, shape = {}, sha256 = \"{}\", read = {}{} }},\n",
+                     toml_string(tensor.name), toml_string(tensor.kind), toml_string(tensor.dtype),
+                     toml_integers(tensor.shape), to_hex(tensor.sha256), tensor.read, sketch);
+}
+
 std::string text_table(std::string_view header, const std::map<std::string, std::string>& members) {
   if (members.empty()) return {};
   auto text = fmt::format("\n[{}]\n", header);
@@ -75,12 +89,22 @@ std::string model_table(const ModelRecord& model) {
   text += "tensor = [\n";
   for (const auto& tensor : model.tensors) text += tensor_line(tensor);
   text += "]\n";
+  if (!model.extra_states.empty()) {
+    text += "extra_state = [\n";
+    for (const auto& state : model.extra_states) text += extra_state_line(state);
+    text += "]\n";
+  }
+  if (!model.outside.empty()) {
+    text += "outside = [\n";
+    for (const auto& tensor : model.outside) text += outside_line(tensor);
+    text += "]\n";
+  }
   for (const auto& file : model.files) text += file_table(file);
   if (model.embedded) {
     text += fmt::format("\n[model.embedded]\nbuilder = {}\n", toml_string(to_string(model.embedded->builder))) +
             text_table("model.embedded.options", model.embedded->options);
   }
-  return text + text_table("model.options", model.options) + text_table("model.configuration", model.configuration);
+  return text + text_table("model.options", model.options) + text_table("model.renamed", model.renamed) + text_table("model.configuration", model.configuration);
 }
 
 std::string golden_tensor_line(const GoldenTensor& tensor) {
@@ -116,6 +140,11 @@ std::string golden_table(const GoldenCase& golden) {
   text += "]\nnoise = [\n";
   for (const auto& noise : golden.noise) text += noise_line(noise);
   text += "]\n";
+  if (!golden.random.empty()) {
+    text += "random = [\n";
+    for (const auto& output : golden.random) text += golden_tensor_line(output);
+    text += "]\n";
+  }
   if (golden.detections.empty()) return text;
   text += "detections = [\n";
   for (const auto& detections : golden.detections) text += detection_line(detections);

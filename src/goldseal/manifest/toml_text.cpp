@@ -183,6 +183,19 @@ std::vector<std::int64_t> TomlReader::integers(std::string_view key) {
   return values;
 }
 
+std::vector<double> TomlReader::numbers(std::string_view key) {
+  const auto* const node = member(key);
+  const auto* const array = node == nullptr ? nullptr : node->as_array();
+  if (array == nullptr) fail(key, "a list of numbers");
+  std::vector<double> values;
+  for (const auto& item : *array) {
+    const auto value = item.value<double>();
+    if (!value) fail(key, "a list of numbers");
+    values.push_back(*value);
+  }
+  return values;
+}
+
 std::vector<std::string> TomlReader::strings_or_empty(std::string_view key) {
   const auto* const node = member(key);
   if (node == nullptr) return {};

@@ -42,6 +42,7 @@ class TomlReader {
   [[nodiscard]] double number(std::string_view key);
   [[nodiscard]] bool boolean(std::string_view key);
   [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key);
+  [[nodiscard]] std::vector<double> numbers(std::string_view key);
   [[nodiscard]] std::vector<std::string> strings_or_empty(std::string_view key);
   /// The sub-table, or null where there is none.
   [[nodiscard]] const toml::table* table(std::string_view key);

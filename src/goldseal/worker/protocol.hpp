@@ -9,6 +9,7 @@
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/manifest/environment.hpp>
+#include <goldseal/manifest/manifest.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -48,6 +49,12 @@ struct SourceFile {
   std::filesystem::path path;
 };
 
+/// Code beside PyTorch's own that takes part when the network is loaded.
+struct LoadStep {
+  std::string module;  ///< dotted path; empty for the network itself
+  std::string what;    ///< `load hook rename_gamma`, `_load_from_state_dict of Head`
+};
+
 /// A network as built, before it has weights.
 struct BuiltNetwork {
   std::vector<Key> state_entries;
@@ -55,6 +62,8 @@ struct BuiltNetwork {
   std::map<std::string, std::string> configuration;
   std::vector<SourceFile> sources = {};  ///< what its code lies in, as far as the worker tells
   bool training = false;                 ///< of a live model: it, or a part of it, is in training mode
+  std::map<std::string, std::string> renames = {};  ///< by load hooks: the checkpoint's name, and the network's
+  std::vector<LoadStep> load_steps = {};            ///< those that renamed, where any did
   bool compiled = false;  ///< it need not have a place for every tensor of the state dict (CompiledIn)
 };
 
@@ -91,6 +100,20 @@ struct LoadedTensor {
   Digest sha256;
 };
 
+/// What is in the network: the state dict's tensors, its extra states, and what no state dict holds.
+struct NetworkState {
+  std::vector<LoadedTensor> tensors;
+  std::vector<ExtraStateRecord> extra_states;
+  std::vector<OutsideRecord> outside;
+  std::vector<std::string> changed = {};  ///< tensors that the network's own loading made other values of
+};
+
+/// How a run's random numbers are drawn.
+struct Draws {
+  std::uint64_t seed = 0;
+  bool anew = false;  ///< also before each operator that draws, so that seeds in the code are of no effect
+};
+
 struct Perturbation {
   std::uint64_t seed = 0;
   double relative = 0;
@@ -109,7 +132,8 @@ struct RunRequest {
   std::optional<bool> channels_last;
   std::optional<bool> tf32 = false;  ///< float32 means float32, also on a GPU whose convolutions would use TF32
   std::optional<Device> device;
-  std::filesystem::path layers;  ///< where to write the layers' sketches; empty for none
+  std::optional<Draws> draws = {};  ///< given: the reply tells what draws, and what it reads
+  std::filesystem::path layers;     ///< where to write the layers' sketches; empty for none
 };
 
 struct RunOutput {
@@ -126,7 +150,20 @@ struct RunLayer {
   std::vector<std::int64_t> shape;
 };
 
+/// What a run with `draws` tells.
+struct RunWitness {
+  struct Operator {
+    std::string module;
+    std::string op;
+  };
+  std::vector<Operator> random;          ///< operators that draw
+  std::vector<std::string> generators;   ///< that gave numbers: `numpy's`
+  std::vector<std::string> reads;        ///< of what no state dict holds, what operators were given
+  std::vector<std::string> writes;       ///< and what they wrote to
+};
+
 struct RunReply {
+  RunWitness witness;
   std::vector<RunOutput> outputs;
   std::vector<RunLayer> layers;  ///< in the order of their rows in the sketches' file; empty where none were asked for
   double seconds = 0;
@@ -143,12 +180,20 @@ struct TensorCoverage {
 struct Assignment {
   std::size_t tensor = 0;  ///< index into Checkpoint::tensors
   std::string state_entry;
+  std::string file_name = {};  ///< what load hooks know it by; empty: `state_entry`
+};
+
+/// An extra state, and what the network calls it.
+struct ExtraStateAssignment {
+  ExtraState state;
+  std::string state_entry;
 };
 
 /// A path as messages name it. Throws Error{io} where it is not UTF-8, which alone the protocol carries.
 [[nodiscard]] std::string protocol_path(const std::filesystem::path& path);
 
 /// The table that `load` takes, as JSON.
-[[nodiscard]] std::string write_placements(const Checkpoint& checkpoint, std::span<const Assignment> assignments);
+[[nodiscard]] std::string write_placements(const Checkpoint& checkpoint, std::span<const Assignment> assignments,
+                                           std::span<const ExtraStateAssignment> extra_states = {});
 
 }  // namespace goldseal

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <utility>
 #include <vector>
 
 namespace goldseal {
@@ -34,6 +35,7 @@ struct Runtime {
   std::filesystem::path library_directory = {};
   std::filesystem::path worker = {};        ///< the worker's program: for `python` the interpreter
   std::vector<std::string> arguments = {};  ///< of that program
+  std::vector<std::pair<std::string, std::string>> variables = {};  ///< of its environment, beside the caller's
   std::optional<int> channel = {};  ///< the caller is the worker, and this descriptor its channel: none is started
 
   /// `libtorch 2.13.0 (/opt/libtorch)`, `python 2.13.0 (/venv/bin/python3)`.

@@ -16,6 +16,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Of a sketch: eight projections, the root mean square, and how many elements are not finite.
+constexpr std::size_t k_sketch_width = 10;
+
 // A reply lacks what the protocol promises: nlohmann's own exceptions become ours here.
 template <typename Function>
 auto read_reply(const std::string& worker, std::string_view op, Function function) {
@@ -63,11 +66,41 @@ DeclaredInput declared_input(const Json& input) {
   return declared;
 }
 
-LoadedTensor loaded_tensor(const Json& tensor) {
+Digest digest_in(const Json& tensor) {
   const auto digest = parse_digest(tensor.at("sha256").get<std::string>());
   if (!digest) throw Error(ErrorKind::worker, "worker", "in step `digest`: a digest that is none");
+  return *digest;
+}
+
+LoadedTensor loaded_tensor(const Json& tensor) {
   return {tensor.at("name").get<std::string>(), dtype_of(tensor.at("dtype")),
-          tensor.at("shape").get<std::vector<std::int64_t>>(), *digest};
+          tensor.at("shape").get<std::vector<std::int64_t>>(), digest_in(tensor)};
+}
+
+ExtraStateRecord extra_state(const Json& state) {
+  return {state.at("name").get<std::string>(), state.at("kind").get<std::string>(), digest_in(state)};
+}
+
+OutsideRecord outside_tensor(const Json& tensor) {
+  OutsideRecord record{tensor.at("name").get<std::string>(),
+                       tensor.at("kind").get<std::string>(),
+                       tensor.at("dtype").get<std::string>(),
+                       tensor.at("shape").get<std::vector<std::int64_t>>(),
+                       digest_in(tensor),
+                       true,
+                       tensor.value("sketch", std::vector<double>{})};
+  if (record.sketch.size() != k_sketch_width) record.sketch.clear();
+  return record;
+}
+
+RunWitness witness_of(const Json& reply) {
+  RunWitness witness;
+  for (const auto& op : reply.value("random", Json::array()))
+    witness.random.push_back({op.at("module").get<std::string>(), op.at("op").get<std::string>()});
+  witness.generators = reply.value("generators", std::vector<std::string>{});
+  witness.reads = reply.value("reads", std::vector<std::string>{});
+  witness.writes = reply.value("writes", std::vector<std::string>{});
+  return witness;
 }
 
 std::vector<Device> devices_of(const Json& hello) {
@@ -127,6 +160,7 @@ std::string run_directory_name(const std::filesystem::path& directory) {
 ChildSpec child_spec(const Runtime& runtime, const std::filesystem::path& directory, const Sandbox* sandbox) {
   // What a model's code writes as temporary files is removed with the run.
   std::vector<std::pair<std::string, std::string>> changes{{"TMPDIR", directory.string()}};
+  changes.insert(changes.end(), runtime.variables.begin(), runtime.variables.end());
   if (!runtime.library_directory.empty()) {
     const char* const before = std::getenv("LD_LIBRARY_PATH");
     changes.emplace_back("LD_LIBRARY_PATH", before == nullptr
@@ -237,7 +271,8 @@ Environment Worker::environment() {
 }
 
 BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::map<std::string, std::string>& options,
-                           const std::filesystem::path& constants, Trust trust) {
+                           const std::filesystem::path& constants, Trust trust,
+                           const std::vector<std::string>& names) {
   Json members{{"builder", to_string(builder)}, {"source", source}, {"options", options}};
   if (!constants.empty()) members["constants"] = constants.string();
   if (trust == Trust::computing) {
@@ -248,6 +283,7 @@ BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::
     members["restricted"] = true;
   }
   if (m_state->seed) members["seed"] = *m_state->seed;
+  if (!names.empty()) members["names"] = names;
   const auto reply = m_state->channel.request("build", std::move(members));
   return read_reply(m_state->name, "build", [&] {
     BuiltNetwork network;
@@ -257,28 +293,50 @@ BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::
     for (const auto& file : reply.value("sources", Json::array()))
       network.sources.push_back({file.at("module").get<std::string>(), file.at("path").get<std::string>()});
     network.training = reply.value("training", false);
+    for (const auto& name : reply.value("extra_state", std::vector<std::string>{})) {
+      Key key{name, DType::uint8, {}};
+      key.value = true;
+      network.state_entries.push_back(std::move(key));
+    }
+    network.renames = reply.value("renames", std::map<std::string, std::string>{});
+    for (const auto& step : reply.value("load_steps", Json::array()))
+      network.load_steps.push_back({step.at("module").get<std::string>(), step.at("what").get<std::string>()});
     return network;
   });
 }
 
 void Worker::build_with_values(std::uint64_t seed) { m_state->seed = seed; }
 
-void Worker::load(const Checkpoint& checkpoint, std::span<const Assignment> assignments,
-                  std::span<const std::string> kept) {
+std::vector<std::string> Worker::load(const Checkpoint& checkpoint, std::span<const Assignment> assignments,
+                                      std::span<const std::string> kept,
+                                      std::span<const ExtraStateAssignment> extra_states) {
   const auto table = run_directory() / "tensors.json";
   // A worker takes tensors that lie in one place.
   const auto joined = join_chunks(checkpoint, run_directory() / "joined.bin");
-  write_file_atomically(table, write_placements(joined ? *joined : checkpoint, assignments));
+  write_file_atomically(table, write_placements(joined ? *joined : checkpoint, assignments, extra_states));
   Json members{{"tensors", table.string()}};
   if (!kept.empty()) members["keep"] = std::vector<std::string>(kept.begin(), kept.end());
-  m_state->channel.request("load", std::move(members));
+  const auto reply = m_state->channel.request("load", std::move(members));
+  return read_reply(m_state->name, "load",
+                    [&] { return reply.value("changed", std::vector<std::string>{}); });
 }
 
-std::vector<LoadedTensor> Worker::digest() {
+NetworkState Worker::digest() {
   const auto reply = m_state->channel.request("digest", Json::object());
   return read_reply(m_state->name, "digest", [&] {
-    std::vector<LoadedTensor> tensors;
-    for (const auto& tensor : reply.at("tensors")) tensors.push_back(loaded_tensor(tensor));
+    NetworkState state;
+    for (const auto& tensor : reply.at("tensors")) state.tensors.push_back(loaded_tensor(tensor));
+    for (const auto& entry : reply.value("extra_state", Json::array())) state.extra_states.push_back(extra_state(entry));
+    for (const auto& tensor : reply.value("outside", Json::array())) state.outside.push_back(outside_tensor(tensor));
+    return state;
+  });
+}
+
+std::vector<OutsideRecord> Worker::outside() {
+  const auto reply = m_state->channel.request("outside", Json::object());
+  return read_reply(m_state->name, "outside", [&] {
+    std::vector<OutsideRecord> tensors;
+    for (const auto& tensor : reply.at("outside")) tensors.push_back(outside_tensor(tensor));
     return tensors;
   });
 }
@@ -291,11 +349,13 @@ RunReply Worker::run(const RunRequest& request) {
   if (request.perturb) members["perturb"] = {{"seed", request.perturb->seed}, {"relative", request.perturb->relative}};
   if (request.perturb && request.perturb->zero != 0) members["perturb"]["zero"] = request.perturb->zero;
   if (request.perturb && !request.perturb->only.empty()) members["perturb"]["only"] = request.perturb->only;
+  if (request.draws) members["draws"] = {{"seed", request.draws->seed}, {"anew", request.draws->anew}};
   if (!request.layers.empty()) members["layers"] = request.layers.string();
   const auto reply = m_state->channel.request("run", std::move(members));
   return read_reply(m_state->name, "run", [&] {
     RunReply result;
     result.seconds = reply.value("seconds", 0.0);
+    result.witness = witness_of(reply);
     for (const auto& output : reply.at("outputs")) {
       result.outputs.push_back({output.at("name").get<std::string>(), dtype_of(output.at("dtype")),
                                 output.at("shape").get<std::vector<std::int64_t>>()});

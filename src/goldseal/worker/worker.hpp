@@ -66,14 +66,20 @@ class Worker {
   [[nodiscard]] Environment environment();
   /// `constants`: a file as write_placements gives it, of the tensors that the architecture brings; empty for none.
   /// `trust`: whether somebody vouches for the network. One of nobody's may compute and nothing else: code is refused,
-  /// and so are operators that reach files, other processes or threads (Error{unsupported}).
+  /// and so are operators that reach files, other processes or threads (Error{unsupported}). `names` are the
+  /// checkpoint's: load hooks may rename them.
   [[nodiscard]] BuiltNetwork build(Builder builder, std::string_view source,
                                    const std::map<std::string, std::string>& options,
-                                   const std::filesystem::path& constants = {}, Trust trust = Trust::code);
-  /// `kept`: state entries that keep the value that they were built with, though the state dict has them.
-  void load(const Checkpoint& checkpoint, std::span<const Assignment> assignments,
-            std::span<const std::string> kept = {});
-  [[nodiscard]] std::vector<LoadedTensor> digest();
+                                   const std::filesystem::path& constants = {}, Trust trust = Trust::code,
+                                   const std::vector<std::string>& names = {});
+  /// `kept`: state entries that keep the value that they were built with, though the state dict has them. The result
+  /// are the tensors that the network's own loading made other values of.
+  std::vector<std::string> load(const Checkpoint& checkpoint, std::span<const Assignment> assignments,
+                                std::span<const std::string> kept = {},
+                                std::span<const ExtraStateAssignment> extra_states = {});
+  [[nodiscard]] NetworkState digest();
+  /// What no state dict holds, also before anything is loaded.
+  [[nodiscard]] std::vector<OutsideRecord> outside();
   RunReply run(const RunRequest& request);
   /// One backward pass through the network on these inputs; in the weights' own types, or in float64.
   [[nodiscard]] std::vector<TensorCoverage> gradients(const std::filesystem::path& inputs, Compute compute);

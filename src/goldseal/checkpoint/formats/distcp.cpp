@@ -16,6 +16,7 @@
 #include <goldseal/checkpoint/formats/nested_archive.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
+#include <goldseal/checkpoint/state_dict/extra_state.hpp>
 #include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
@@ -70,6 +71,7 @@ class DistcpReader {
     read_paths(field(m_document.root(), "planner_data"));
     choose(require(m_document.root(), "state_dict_metadata"));
     for (const auto& [name, tensor] : m_chosen) add(name, tensor);
+    add_extra_states(require(m_document.root(), "state_dict_metadata"));
     m_checkpoint.container = Container::Kind::distcp;
     m_checkpoint.files.push_back(m_metadata);
     return std::move(m_checkpoint);
@@ -164,8 +166,7 @@ class DistcpReader {
     for (std::size_t i = 0; i < items.size(); i += 2) {
       if (!field(items[i + 1], "chunks")) continue;
       const auto name = text(items[i]);
-      const auto path = m_paths.find(name);
-      const std::string group = path == m_paths.end() || path->second.size() < 2 ? "." : path->second.front();
+      const auto group = group_of(name);
       if (!groups.contains(group)) order.push_back(group);
       groups[group].emplace_back(name, items[i + 1]);
     }
@@ -179,6 +180,32 @@ class DistcpReader {
     }
     m_checkpoint.entry = chosen == "." ? "" : chosen;
     m_chosen = std::move(groups[chosen]);
+  }
+
+  std::string group_of(const std::string& fqn) const {
+    const auto path = m_paths.find(fqn);
+    return path == m_paths.end() || path->second.size() < 2 ? "." : path->second.front();
+  }
+
+  /// What is no tensor, of the chosen state dict: each is a file of torch.save by itself.
+  void add_extra_states(Id described) {
+    const auto items = pairs(described);
+    for (std::size_t i = 0; i < items.size(); i += 2) {
+      const auto fqn = text(items[i]);
+      const bool chosen = group_of(fqn) == (m_checkpoint.entry.empty() ? "." : m_checkpoint.entry);
+      if (!chosen || field(items[i + 1], "chunks") || !pickle::is_extra_state(fqn)) continue;
+      const auto& place = place_of(fqn, {});
+      const auto file = open(place.file);
+      const auto where = m_checkpoint.files[file]->path().string();
+      auto part = read_nested_extra_state({m_checkpoint.files[file]}, {0, place.begin, place.bytes, where}, name_of(fqn));
+      auto& state = part.extra_states.at(0);
+      for (auto& tensor : state.tensors) tensor.storage += m_checkpoint.storages.size();
+      for (auto& storage : part.storages) {
+        storage.file = file;
+        m_checkpoint.storages.push_back(std::move(storage));
+      }
+      m_checkpoint.extra_states.push_back(std::move(state));
+    }
   }
 
   void add(const std::string& fqn, Id described) {

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <utility>
 
 namespace goldseal {
@@ -28,10 +29,11 @@ const ZipEntry& require(const ZipArchive& archive, const NestedArchive& nested, 
   return *entry;
 }
 
-}  // namespace
+using ReadDocument =
+    std::function<void(const pickle::Document&, const std::string&, const pickle::FindStorage&, Checkpoint&)>;
 
-Checkpoint read_nested_archive(std::vector<std::shared_ptr<const MappedFile>> files, const NestedArchive& nested,
-                               const OpenOptions& options) {
+Checkpoint read_archive(std::vector<std::shared_ptr<const MappedFile>> files, const NestedArchive& nested,
+                        const ReadDocument& read) {
   Checkpoint checkpoint;
   checkpoint.files = std::move(files);
   const auto whole = checkpoint.files[nested.file]->bytes();
@@ -56,7 +58,7 @@ Checkpoint read_nested_archive(std::vector<std::shared_ptr<const MappedFile>> fi
            fmt::format("storage {} has {} bytes, {} expected", escape_unprintable(id.key), entry.size, id.bytes));
     return Storage{nested.file, nested.begin + entry.begin, id.bytes, {}};
   };
-  pickle::read_state_dict(document, at_byte(nested.name, at), find, options, checkpoint);
+  read(document, at_byte(nested.name, at), find, checkpoint);
   for (const auto& entry : archive.entries) {
     if (entry.deflated) fail(nested, "a compressed record");
     if (archive.has_checksums)
@@ -64,6 +66,26 @@ Checkpoint read_nested_archive(std::vector<std::shared_ptr<const MappedFile>> fi
           {nested.file, nested.begin + entry.begin, entry.size, entry.crc32, std::string(entry.name)});
   }
   return checkpoint;
+}
+
+}  // namespace
+
+Checkpoint read_nested_archive(std::vector<std::shared_ptr<const MappedFile>> files, const NestedArchive& nested,
+                               const OpenOptions& options) {
+  return read_archive(std::move(files), nested,
+                      [&](const pickle::Document& document, const std::string& where, const pickle::FindStorage& find,
+                          Checkpoint& checkpoint) {
+                        pickle::read_state_dict(document, where, find, options, checkpoint);
+                      });
+}
+
+Checkpoint read_nested_extra_state(std::vector<std::shared_ptr<const MappedFile>> files, const NestedArchive& nested,
+                                   const std::string& name) {
+  return read_archive(std::move(files), nested,
+                      [&](const pickle::Document& document, const std::string& where, const pickle::FindStorage& find,
+                          Checkpoint& checkpoint) {
+                        pickle::read_whole_extra_state(document, where, find, name, checkpoint);
+                      });
 }
 
 }  // namespace goldseal

@@ -24,4 +24,8 @@ struct NestedArchive {
 [[nodiscard]] Checkpoint read_nested_archive(std::vector<std::shared_ptr<const MappedFile>> files,
                                              const NestedArchive& nested, const OpenOptions& options);
 
+/// The same where the file holds no state dict but the extra state of that name.
+[[nodiscard]] Checkpoint read_nested_extra_state(std::vector<std::shared_ptr<const MappedFile>> files,
+                                                 const NestedArchive& nested, const std::string& name);
+
 }  // namespace goldseal

@@ -77,6 +77,41 @@ Guess placeholders(const Case& c) {
       "or train with stage3_gather_16bit_weights_on_model_save"};
 }
 
+/// All that is left on either side are extra states.
+Guess extra_states(const Case& c) {
+  const auto is_one = [](const std::string& name) { return split(name, '.').back() == "_extra_state"; };
+  bool all = c.match.mismatched.empty() && !c.names_met();
+  for (std::size_t i = 0; i < c.match.missing.size(); ++i) all = all && is_one(c.missing(i));
+  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i) all = all && is_one(c.unexpected(i));
+  if (!all) return std::nullopt;
+  if (!c.match.missing.empty())
+    return Explanation{fmt::format("the checkpoint lacks the extra state {}, which the network sets by set_extra_state()",
+                                   escape_unprintable(c.missing(0))),
+                       "save the whole state dict: safetensors and tools that keep tensors alone leave extra states out "
+                       "(Transformer Engine's scales of fp8 among them)"};
+  return Explanation{fmt::format("the network has no place for the extra state {}: it has no set_extra_state()",
+                                 escape_unprintable(c.unexpected(0))),
+                     "build the network with the library that wrote it (Transformer Engine, for one); where it is not "
+                     "needed, save the checkpoint without it"};
+}
+
+/// weight_norm of before (weight_g, weight_v) against the parametrized one; PyTorch renames in one direction alone.
+Guess weight_norm_names(const Case& c) {
+  const auto ends = [](const std::string& name, std::string_view end) { return name.ends_with(end); };
+  bool has_new = false;
+  bool wants_old = false;
+  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i)
+    has_new = has_new || ends(c.unexpected(i), ".parametrizations.weight.original0");
+  for (std::size_t i = 0; i < c.match.missing.size(); ++i) wants_old = wants_old || ends(c.missing(i), "weight_g");
+  if (!has_new || !wants_old) return std::nullopt;
+  return Explanation{
+      fmt::format("weight_norm under its new names ({}), and a network with the old ones (weight_g, weight_v), into which "
+                  "PyTorch does not load them",
+                  escape_unprintable(c.unexpected(0))),
+      "build the network with torch.nn.utils.parametrizations.weight_norm, or rename weight.original0 to weight_g and "
+      "weight.original1 to weight_v"};
+}
+
 Guess wrapped_network(const Case& c) {
   const auto wrapped = [](const Key& key) { return without_wrappers(key.name) != key.name; };
   if (c.met() > 0 || c.want.empty() || !std::ranges::all_of(c.want, wrapped) || std::ranges::any_of(c.have, wrapped))
@@ -388,10 +423,9 @@ std::string_view naming_family(std::span<const Key> keys) {
 void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& match) {
   if (match.complete()) return;
   // The first that knows an answer gives it: from the particular to the general.
-  constexpr std::array k_rules{placeholders,   wrapped_network,   batches_tracked, tied_weights,
-                               flattened_ema,  patterned,         another_family,  another_prefix,
-                               renamed_segments, nothing_in_common, exchanged_axes,  class_count,
-                               other_shapes};
+  constexpr std::array k_rules{placeholders,   extra_states,      weight_norm_names, wrapped_network, batches_tracked,
+                               tied_weights,   flattened_ema,     patterned,         another_family,  another_prefix,
+                               renamed_segments, nothing_in_common, exchanged_axes,  class_count,     other_shapes};
   const Case c{have, want, match};
   Guess guess;
   for (const auto rule : k_rules) {

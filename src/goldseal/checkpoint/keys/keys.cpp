@@ -153,7 +153,11 @@ void Matcher::record_removed(std::size_t have, std::string_view name) {
 }
 
 void Matcher::add_pair(std::size_t have, std::size_t want) {
-  const bool shape = m_have[have].shape != m_want[want].shape;
+  if (m_want[want].value) {
+    m_result.values.emplace_back(have, want);
+    return;
+  }
+  const bool shape = m_have[have].value || m_have[have].shape != m_want[want].shape;
   const bool dtype = m_have[have].dtype != m_want[want].dtype;
   if (shape || dtype) {
     m_result.mismatched.push_back({have, want, shape, dtype});

@@ -21,6 +21,7 @@ enum class CompiledIn {
   no,       ///< it has a place
   counter,  ///< BatchNorm's num_batches_tracked, which only training looks at
   tied,     ///< the same memory as one that has a place
+  program,  ///< an extra state, which the program that the seal embeds holds as it was sealed
   code,     ///< written or folded into the code, or not used: nothing tells which
 };
 
@@ -33,6 +34,7 @@ struct Key {
       true;  ///< of a network's state entry: false where its state dict does not save it (non-persistent buffer)
   std::string alias_of =
       {};  ///< of a network's state entry: the name of the one that it shares memory with (tied weights)
+  bool value = false;  ///< an extra state: any plain value or tensor, whatever `dtype` and `shape` say
   CompiledIn compiled_in = CompiledIn::no;  ///< of a network: why an entry is not loaded; `no` for every state entry
 };
 
@@ -62,6 +64,7 @@ struct Renaming {
 /// How a checkpoint's keys map onto a network's.
 struct KeyMatch {
   std::vector<std::pair<std::size_t, std::size_t>> pairs;  ///< (have, want) of equal name, shape and dtype
+  std::vector<std::pair<std::size_t, std::size_t>> values = {};  ///< the same of extra states (Key::value)
   std::vector<std::string> removed_segments;  ///< wrapper segments that were taken out, in order of removal
   std::vector<std::string> renamed;           ///< each checkpoint key after removal, in the checkpoint's order
   std::vector<std::size_t> missing;           ///< wanted and required, not in the checkpoint

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict.hpp>
+#include <goldseal/checkpoint/state_dict/extra_state_reader.hpp>
+#include <goldseal/checkpoint/tensors/plain_value.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <goldseal/base/error.hpp>
@@ -182,7 +184,9 @@ void StateDictReader::read_items(Id id) {
     } else if (holds_tensors(value)) {
       m_held_tensors.push_back(escape_unprintable(name));
     } else if (is_extra_state(name)) {
-      m_checkpoint.extra_states.push_back(describe_extra_state(m_document, name, value));
+      auto state = read_extra_state(m_document, m_tensors, name, value);
+      state.what = describe_extra_state(m_document, name, value).what;
+      m_checkpoint.extra_states.push_back(std::move(state));
     } else {
       m_other_values.push_back(escape_unprintable(name));
     }
@@ -281,6 +285,12 @@ void StateDictReader::note_objects() {
 void read_state_dict(const Document& document, const std::string& where, const FindStorage& find,
                      const OpenOptions& options, Checkpoint& checkpoint) {
   StateDictReader(document, where, find, checkpoint).run(options);
+}
+
+void read_whole_extra_state(const Document& document, const std::string& where, const FindStorage& find,
+                            const std::string& name, Checkpoint& checkpoint) {
+  TensorRebuilder tensors(document, where, find, checkpoint);
+  checkpoint.extra_states.push_back(read_extra_state(document, tensors, name, document.root()));
 }
 
 void read_module_state(const Document& document, const std::string& where, const FindStorage& find,

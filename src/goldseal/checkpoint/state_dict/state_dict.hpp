@@ -25,6 +25,10 @@ using FindStorage = std::function<Storage(const StorageId& id)>;
 void read_state_dict(const Document& document, const std::string& where, const FindStorage& find,
                      const OpenOptions& options, Checkpoint& checkpoint);
 
+/// A document that is an extra state as a whole: adds it to the checkpoint's.
+void read_whole_extra_state(const Document& document, const std::string& where, const FindStorage& find,
+                            const std::string& name, Checkpoint& checkpoint);
+
 /// The same for the `data.pkl` of a TorchScript archive: the tensors among the attributes of its modules, under their
 /// dotted paths.
 void read_module_state(const Document& document, const std::string& where, const FindStorage& find,

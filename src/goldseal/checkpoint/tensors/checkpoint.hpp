@@ -52,6 +52,43 @@ struct Tensor {
   std::vector<Chunk> chunks = {};
 };
 
+/// A value of a state dict that is no tensor, as plain data (PROTOCOL.md, values).
+struct PlainValue {
+  enum class Kind {
+    none,
+    boolean,
+    integer,
+    real,     ///< `text` is its 64 bits, in 16 hexadecimal digits
+    complex,  ///< the same of both parts
+    text,
+    bytes,
+    byte_array,
+    stream,  ///< io.BytesIO: its contents
+    dtype,
+    device,
+    tensor,  ///< `tensor` is its index in ExtraState::tensors
+    tuple,
+    list,
+    set,
+    dict,  ///< key and value in turn
+    ordered_dict,
+  };
+  Kind kind = Kind::none;
+  std::string text = {};
+  std::vector<PlainValue> items = {};
+  std::size_t tensor = 0;
+};
+[[nodiscard]] std::string_view to_string(PlainValue::Kind kind);
+
+/// What get_extra_state() gave, where that is no tensor alone.
+struct ExtraState {
+  std::string name;       ///< the key in the file: `layer._extra_state`
+  std::string what = {};  ///< `96 bytes`
+  PlainValue value = {};
+  std::vector<Tensor> tensors = {};
+  std::string unreadable = {};  ///< what it holds that is no plain value; empty where there is nothing such
+};
+
 /// Something about a file worth telling that does not make it unusable.
 struct Note {
   std::string rule;  ///< `zip.crc-absent`, `pickle.extra-attribute`
@@ -78,12 +115,6 @@ struct SubclassTensor {
   std::vector<std::int64_t> shape = {};       ///< likewise
   /// The tensors that it is made of, under their attributes' names: `fc.weight.qdata`. They are in Checkpoint::tensors.
   std::vector<std::string> parts = {};
-};
-
-/// What a module's get_extra_state() gave, if it is not a tensor.
-struct ExtraState {
-  std::string name;  ///< the key in the file: `fc._extra_state`
-  std::string what;  ///< `96 bytes`
 };
 
 /// A value beside the tensors that Python's code is needed for.
@@ -113,7 +144,7 @@ struct Checkpoint {
   bool packed_weights = false;  ///< quantized weights inside packed objects, which have no names and are not listed
   std::vector<std::string> candidates;  ///< other state dicts in the file: `ema`, `optimizer.state`
   std::vector<Candidate> entries;       ///< every state dict in the file, the one that was opened among them
-  std::vector<ExtraState> extra_states;          ///< of the state dict
+  std::vector<ExtraState> extra_states = {};     ///< of the state dict
   std::vector<SubclassTensor> subclass_tensors;  ///< of the state dict; only where the contents alone were asked for
   std::vector<HeldObject> objects;               ///< likewise
   std::vector<RecordChecksum> records;

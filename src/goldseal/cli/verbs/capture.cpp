@@ -30,6 +30,7 @@ struct Options {
   bool embed = false;
   bool embed_if_possible = false;
   std::string policy = std::string(k_default_policy);
+  bool allow_random = false;
   RunOptions run{std::chrono::seconds(3600)};
 };
 
@@ -54,6 +55,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   require_inputs(request);
   check_output_options(common, inputs_of(request));
   request.policy = load_policy(options.policy);
+  request.allow_random = options.allow_random;
   options.run.fill(request);
   if (request.device && request.device->kind == DeviceRequest::Kind::all)
     throw Error(ErrorKind::usage, "--device all", "expected one device to seal on, found all",
@@ -115,6 +117,9 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   app.add_flag("--embed-if-possible", options->embed_if_possible,
                "The same, where it can be; where not, the seal is made without, and the report warns")
       ->excludes(embed);
+  app.add_flag("--allow-random", options->allow_random,
+               "Seal a network whose answers follow a random generator: the outputs that are stable; of the others the "
+               "seal proves that they vary, and nothing else");
   app.add_flag("--anonymous", options->anonymous, "Leave out host name and serial numbers");
   return [options, &common] { return run(*options, common); };
 }

@@ -206,6 +206,7 @@ GoldenCase describe(const GoldenTensors& golden, std::span<const InputOrigin> or
     result.outputs.push_back({output.native.name, output.native.dtype, output.native.shape, {}});
     if (output.noise) result.noise.push_back(to_record(*output.noise, output.native.name));
   }
+  result.random = golden.random;
   for (const auto& detections : golden.detections) {
     const auto others = detections.others.empty() ? 0 : detections.others.front().shape.front();
     result.detections.push_back(
@@ -230,6 +231,7 @@ std::vector<GoldenTensors> read_golden(const std::shared_ptr<const MappedFile>& 
     }
     for (const auto& output : golden.outputs) tensors.outputs.push_back(pick_output(picker, golden, output));
     for (const auto& record : golden.detections) tensors.detections.push_back(pick_detections(picker, golden, record));
+    tensors.random = golden.random;
     tensors.encoded = picker.pick_all(golden.name, "encoded");
     if (golden.layers > 0) tensors.layers = pick_layers(picker, golden);
     result.push_back(std::move(tensors));

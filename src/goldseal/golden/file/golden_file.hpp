@@ -46,6 +46,7 @@ struct GoldenTensors {
   std::vector<HostTensor> encoded;  ///< of inputs with a declared preprocessing, under their names
   std::vector<GoldenOutput> outputs;
   std::vector<SealedDetections> detections;
+  std::vector<GoldenTensor> random = {};  ///< outputs that differ from run to run: their names and forms alone
   std::vector<SealedLayer> layers;  ///< empty in seals of before, and where they vary from run to run
 };
 

@@ -6,6 +6,9 @@
 #include <checks/env/host/machine_checks.hpp>
 #include <checks/keys/key_finding.hpp>
 #include <checks/keys/partial.hpp>
+#include <checks/keys/tied_names.hpp>
+#include <checks/model/loading.hpp>
+#include <checks/model/state.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/base/atomic_write.hpp>
 #include <goldseal/base/error.hpp>
@@ -43,6 +46,7 @@
 #include <future>
 #include <iterator>
 #include <memory>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -120,21 +124,28 @@ class Capture {
   bool drive(Worker& worker, std::future<Digests>& digests) {
     if (m_request.device && !settle_device(worker)) return false;
     if (!m_request.admission.missing.empty()) worker.build_with_values(0);
-    auto network = build_network(worker, m_model, m_request.model || m_request.runtime.channel ? Trust::code : Trust::computing);
+    auto network = build_network(worker, m_model, m_request.model || m_request.runtime.channel ? Trust::code : Trust::computing,
+                                 &m_checkpoint);
     m_sources = network.sources;
     add_compiled_in(m_checkpoint, network);
     m_stopwatch.lap("build");
     if (!match(network)) return false;
-    worker.load(m_checkpoint, assignments_of(m_match, network.state_entries),
-                not_loaded_names(m_match, network.state_entries));
+    const bool builds_twice = is_code() && !m_request.runtime.channel;
+    const auto built = builds_twice ? worker.outside() : std::vector<OutsideRecord>{};
+    const auto changed = worker.load(m_checkpoint, assignments_of(m_checkpoint, m_match, network),
+                                     not_loaded_names(m_match, network.state_entries),
+                                     extra_state_assignments(m_checkpoint, m_match, network.state_entries));
     m_progress.await(digests, k_digesting, m_digested);
     record_tensors(network, digests.get());
     m_stopwatch.lap("load");
-    const auto loaded = worker.digest();
-    if (!loaded_as_read(network, loaded)) return false;
+    if (!loads_as_torch_does(network, changed)) return false;
+    auto state = worker.digest();
+    if (!loaded_as_read(network, state.tensors)) return false;
     run_golden(worker, network);
+    record_outside(std::move(state.outside));
+    if (builds_twice) compare_builds(built);
     m_report.findings.push_back(judge_coverage());
-    measure_partial(worker, network, loaded);
+    measure_partial(worker, network, state.tensors);
     if (m_request.embed != Embed::never) m_report.findings.push_back(embed_network(worker, network));
     if (verdict(m_report) != ExitCode::conforms) return false;
     record_environment(worker);
@@ -149,6 +160,7 @@ class Capture {
     Finding finding;
     try {
       require_whole();
+      require_stable();
       finding = is_code() ? embed_program(worker) : embed_file(worker, network);
       if (finding.status == Status::pass) m_manifest.model.files.push_back(m_embedded.value());
     } catch (const Error& error) {
@@ -177,9 +189,10 @@ class Capture {
     Worker other(m_request.runtime, m_request.limit, m_request.threads, m_request.confinement);
     other.build_with_values(1);
     static_cast<void>(build_network(other, m_model, m_request.model ? Trust::code : Trust::computing));
-    other.load(m_checkpoint, assignments_of(m_match, network.state_entries),
-               not_loaded_names(m_match, network.state_entries));
-    const auto digests = other.digest();
+    other.load(m_checkpoint, assignments_of(m_checkpoint, m_match, network),
+               not_loaded_names(m_match, network.state_entries),
+               extra_state_assignments(m_checkpoint, m_match, network.state_entries));
+    const auto digests = other.digest().tensors;
     other.finish();
     for (auto& entry : partial.initial) {
       const auto found = std::ranges::find(digests, entry.name, &LoadedTensor::name);
@@ -229,6 +242,13 @@ class Capture {
                             escape_unprintable(spec.text), golden::describe(orientation)));
   }
 
+  // A program is judged by the sealed answers.
+  void require_stable() const {
+    if (std::ranges::all_of(m_golden, [](const auto& golden) { return golden.random.empty(); })) return;
+    throw Error(ErrorKind::unsupported, "--embed", "its answers are random: nothing shows what a program has frozen",
+                "seal it without --embed");
+  }
+
   void leave_out(Finding& finding) {
     std::error_code ignored;
     if (m_embedded) fs::remove(m_directory.staging() / m_embedded->path, ignored);
@@ -239,7 +259,7 @@ class Capture {
   }
 
   Finding embed_program(Worker& worker) {
-    auto code = embed_code(worker, m_checkpoint, m_golden, m_manifest.golden, m_directory.staging(),
+    auto code = embed_code(worker, m_checkpoint, m_manifest.model.renamed, m_golden, m_manifest.golden, m_directory.staging(),
                            [this] { return libtorch_of_this_pytorch(); });
     m_embedded = std::move(code.file);
     m_manifest.model.embedded = std::move(code.program);
@@ -328,9 +348,11 @@ class Capture {
   }
 
   bool match(const BuiltNetwork& network) {
-    KeyObservation keys{keys_of(m_checkpoint), network.state_entries, {}};
+    KeyObservation keys{keys_of(m_checkpoint, network.renames), network.state_entries, {}};
     keys.match = match_keys(keys.have, keys.want, m_request.admission);
     require_used(m_request.admission, std::array{static_cast<const KeyObservation*>(&keys)});
+    keys.renames = network.renames;
+    keys.load_steps = network.load_steps;
     auto finding = judge_keys(keys, "the network");
     finding.id = "keys.network";
     const bool fits = finding.status != Status::fail;
@@ -340,12 +362,14 @@ class Capture {
     m_manifest.model.allow_missing = m_request.admission.missing;
     m_manifest.model.allow_unexpected = m_request.admission.unexpected;
     m_manifest.model.configuration = network.configuration;
+    m_manifest.model.renamed = network.renames;
     return fits;
   }
 
   void record_tensors(const BuiltNetwork& network, const Digests& digests) {
     auto& model = m_manifest.model;
     model.tensors = tensor_records(m_checkpoint, m_match, network.state_entries, digests.tensors);
+    model.extra_states = extra_state_records(m_checkpoint, m_match, network.state_entries, digests.tensors);
     model.locations = devices_saved_from(m_checkpoint);
     for (std::size_t i = 0; i < m_checkpoint.files.size(); ++i) {
       m_checkpoint.files[i]->require_unchanged();
@@ -359,6 +383,48 @@ class Capture {
     for (const auto& note : m_checkpoint.notes) {
       m_report.facts.emplace_back("note", fmt::format("{} ({})", escape_unprintable(note.message), note.rule));
     }
+  }
+
+  // Names that are one tensor, and code of the network's own: told before digests that differ by them.
+  bool loads_as_torch_does(const BuiltNetwork& network, const std::vector<std::string>& changed) {
+    TensorDigests file;
+    for (const auto& tensor : m_manifest.model.tensors) file.emplace(tensor.name, tensor.sha256);
+    auto ties = judge_ties(network.state_entries, file);
+    ties.id = k_keys_tied.id;
+    if (ties.status != Status::pass) m_report.findings.push_back(ties);
+    if (ties.status == Status::fail) return false;
+    if (changed.empty()) return true;
+    auto loading = judge_loading(network.load_steps, changed);
+    loading.id = k_model_loading.id;
+    m_report.findings.push_back(std::move(loading));
+    return false;
+  }
+
+  // What no state dict holds, as it was before any run; and, of code, whether another process builds the same.
+  void record_outside(std::vector<OutsideRecord> outside) {
+    for (auto& tensor : outside)
+      tensor.read = (tensor.kind == "buffer" || m_reads.contains(tensor.name)) && !m_writes.contains(tensor.name);
+    std::erase_if(outside, [](const OutsideRecord& tensor) { return !tensor.read && tensor.kind != "buffer"; });
+    m_manifest.model.outside = std::move(outside);
+  }
+
+  void compare_builds(std::vector<OutsideRecord> built) {
+    for (auto& tensor : built) {
+      const auto sealed = std::ranges::find(m_manifest.model.outside, tensor.name, &OutsideRecord::name);
+      tensor.read = sealed != m_manifest.model.outside.end() && sealed->read;
+    }
+    if (std::ranges::none_of(built, &OutsideRecord::read)) return;
+    m_progress.step("building the network in another process");
+    auto runtime = m_request.runtime;
+    // What was never written is no zero there.
+    runtime.variables.emplace_back("MALLOC_PERTURB_", "165");
+    Worker other(runtime, m_request.limit, m_request.threads, m_request.confinement);
+    static_cast<void>(build_network(other, m_model, Trust::code, &m_checkpoint));
+    auto finding = judge_builds(built, other.outside());
+    other.finish();
+    finding.id = k_model_state.id;
+    if (finding.status != Status::pass) m_report.findings.push_back(std::move(finding));
+    m_stopwatch.lap("second build");
   }
 
   bool loaded_as_read(const BuiltNetwork& network, const std::vector<LoadedTensor>& loaded) {
@@ -396,7 +462,15 @@ class Capture {
     origins.reserve(inputs.size());
     for (const auto& input : golden.inputs) note_orientation(input);
     for (const auto& input : inputs) origins.push_back(origin_of(golden.inputs, input.name, pictures));
-    auto captured = capture_case(worker, golden.name, std::move(inputs), m_request.detections, bits, m_progress);
+    auto captured = capture_case(worker, golden.name, std::move(inputs), m_request.detections, bits,
+                                 m_request.allow_random, m_progress);
+    m_reads.merge(captured.reads);
+    m_writes.merge(captured.writes);
+    if (!captured.random.outputs.empty()) {
+      m_report.findings.push_back(judge_random(captured.tensors.name, captured.random, captured.tensors.outputs.size(),
+                                               m_request.allow_random));
+      if (!m_request.allow_random) return;
+    }
     captured.tensors.encoded = std::move(pictures);
     m_stopwatch.lap("golden");
     auto record = golden::describe(captured.tensors, origins);
@@ -564,6 +638,8 @@ class Capture {
   std::optional<FileRecord> m_architecture;
   std::vector<SourceFile> m_sources;
   std::optional<FileRecord> m_embedded;
+  std::set<std::string> m_reads;   // of what no state dict holds, what golden runs read
+  std::set<std::string> m_writes;  // and what they wrote to
   std::vector<golden::GoldenTensors> m_golden;
   std::vector<std::optional<std::vector<TensorCoverage>>> m_coverage;  // by case
 };

@@ -30,16 +30,32 @@ constexpr std::uint64_t k_all_runs = 1 + golden::k_probes + golden::k_fine_probe
 class CaseCapture {
  public:
   CaseCapture(Worker& worker, std::string name, std::vector<HostTensor> inputs,
-              const std::vector<std::vector<std::string>>& detections, int weight_bits, Progress& progress)
-      : m_worker(worker), m_progress(progress), m_declared(detections), m_runner(worker, inputs), m_bits(weight_bits) {
+              const std::vector<std::vector<std::string>>& detections, int weight_bits, bool allow_random,
+              Progress& progress)
+      : m_worker(worker),
+        m_progress(progress),
+        m_declared(detections),
+        m_runner(worker, inputs),
+        m_bits(weight_bits),
+        m_allow_random(allow_random) {
     m_case.tensors.name = std::move(name);
     m_case.tensors.inputs = std::move(inputs);
   }
 
   CapturedCase capture() {
     m_progress.step(fmt::format("running {}", m_case.tensors.name), k_all_runs);
-    auto first = run_layered({});
+    RunRequest drawn;
+    drawn.draws = k_same_draws;
+    auto first = run_layered(drawn);
     if (first.bits) m_bits = *first.bits;
+    note_reads(first.witness);
+    m_case.random = find_random(m_runner, first, m_bits);
+    if (!m_case.random.outputs.empty()) {
+      if (!m_allow_random) return std::move(m_case);
+      m_case.tensors.random = m_case.random.outputs;
+      leave_out_random(first.outputs);
+      if (first.outputs.empty()) return std::move(m_case);
+    }
     const auto native = first.outputs;
     for (const auto& output : native) add_output(output);
     find_detections(native);
@@ -61,6 +77,7 @@ class CaseCapture {
     }
     m_case.repeatable = repeats(native, run({}));
     object();
+    if (!m_case.random.outputs.empty()) m_case.tensors.layers.clear();
     if (m_case.repeatable && !m_reference.empty()) {
       m_progress.step(fmt::format("looking for what {} leaves out", m_case.tensors.name));
       m_case.coverage = measure_reach(m_worker, m_runner, m_reference,
@@ -75,14 +92,27 @@ class CaseCapture {
  private:
   LayeredRun run_layered(RunRequest request) {
     auto result = m_runner.run_layered(std::move(request));
+    leave_out_random(result.outputs);
     m_progress.advance(++m_done);
     return result;
   }
 
   std::vector<HostTensor> run(RunRequest request) {
     auto outputs = m_runner.run(std::move(request));
+    leave_out_random(outputs);
     m_progress.advance(++m_done);
     return outputs;
+  }
+
+  void leave_out_random(std::vector<HostTensor>& outputs) const {
+    std::erase_if(outputs, [&](const HostTensor& output) {
+      return std::ranges::count(m_case.tensors.random, output.name, &GoldenTensor::name) > 0;
+    });
+  }
+
+  void note_reads(const RunWitness& witness) {
+    m_case.reads.insert(witness.reads.begin(), witness.reads.end());
+    m_case.writes.insert(witness.writes.begin(), witness.writes.end());
   }
 
   // The declared groups, or the groups that are recognised by name.
@@ -330,6 +360,7 @@ class CaseCapture {
   const std::vector<std::vector<std::string>>& m_declared;
   CaseRunner m_runner;
   int m_bits;  // significant bits that the native runs compute with
+  bool m_allow_random;
   CapturedCase m_case;
   std::vector<HostTensor> m_reference;
   golden::LayerProbe m_layers;
@@ -349,8 +380,8 @@ int weight_bits(const BuiltNetwork& network) {
 
 CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
                           const std::vector<std::vector<std::string>>& detections, int weight_bits,
-                          Progress& progress) {
-  return CaseCapture(worker, name, std::move(inputs), detections, weight_bits, progress).capture();
+                          bool allow_random, Progress& progress) {
+  return CaseCapture(worker, name, std::move(inputs), detections, weight_bits, allow_random, progress).capture();
 }
 
 std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network) {

@@ -8,8 +8,10 @@
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/worker/worker.hpp>
+#include <goldseal/workflow/capture/randomness.hpp>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,9 @@ struct CapturedCase {
   std::vector<golden::Objection> objections;
   /// `norm (rsqrt)`: the layer that rounds below float64 in the float64 run; empty where none does.
   std::string narrow_layer;
+  RandomOutputs random;  ///< of which nothing is in `tensors`
+  std::set<std::string> reads;   ///< of what no state dict holds, what the runs read
+  std::set<std::string> writes;  ///< and what they wrote to
   std::optional<std::vector<TensorCoverage>> coverage;  ///< nothing where it cannot be measured (coverage.hpp)
 };
 
@@ -36,7 +41,7 @@ struct CapturedCase {
 /// tell. Throws Error{usage} where the outputs of a group differ in their number of rows.
 [[nodiscard]] CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
                                         const std::vector<std::vector<std::string>>& detections, int weight_bits,
-                                        Progress& progress);
+                                        bool allow_random, Progress& progress);
 
 /// The network's inputs, as far as it declares them.
 [[nodiscard]] std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network);

@@ -78,10 +78,12 @@ std::optional<std::string> otherwise(Worker& worker, const std::vector<golden::G
 }
 
 std::optional<std::string> otherwise_in_judge(Worker& judge, const ModelSpec& embedded, const Checkpoint& checkpoint,
+                                              const std::map<std::string, std::string>& renames,
                                               const std::vector<golden::GoldenTensors>& sealed,
                                               const std::vector<GoldenCase>& records) {
-  const auto network = build_network(judge, embedded);
-  const auto match = match_keys(keys_of(checkpoint), network.state_entries);
+  auto network = build_network(judge, embedded);
+  add_held_by_program(checkpoint, network);
+  const auto match = match_keys(keys_of(checkpoint, renames), network.state_entries);
   if (!match.complete()) return "it takes other weights than the code";
   judge.load(checkpoint, assignments_of(match, network.state_entries));
   auto odd = otherwise(judge, sealed, records);
@@ -92,11 +94,12 @@ std::optional<std::string> otherwise_in_judge(Worker& judge, const ModelSpec& em
 
 class Embedding {
  public:
-  Embedding(Worker& worker, const Checkpoint& checkpoint, const std::vector<golden::GoldenTensors>& sealed,
-            const std::vector<GoldenCase>& records, fs::path directory,
+  Embedding(Worker& worker, const Checkpoint& checkpoint, const std::map<std::string, std::string>& renames,
+            const std::vector<golden::GoldenTensors>& sealed, const std::vector<GoldenCase>& records, fs::path directory,
             const std::function<std::unique_ptr<Worker>()>& judge)
       : m_worker(worker),
         m_checkpoint(checkpoint),
+        m_renames(renames),
         m_sealed(sealed),
         m_records(records),
         m_directory(std::move(directory)),
@@ -142,7 +145,9 @@ class Embedding {
   }
 
   std::optional<std::string> embed_as(const Form& form, const WrittenProgram& written) {
-    const auto match = match_keys(keys_of(m_checkpoint), written.network.state_entries);
+    auto network = written.network;
+    add_held_by_program(m_checkpoint, network);
+    const auto match = match_keys(keys_of(m_checkpoint, m_renames), network.state_entries);
     if (!match.complete()) return "it takes other weights than the code";
     if (auto odd = otherwise(m_worker, m_sealed, m_records)) return odd;
     const ModelSpec spec{written.builder, written.file.string(), written.options};
@@ -154,7 +159,7 @@ class Embedding {
 
   std::optional<std::string> ask_judge(const ModelSpec& embedded) const {
     const auto judge = m_judge();
-    return judge ? otherwise_in_judge(*judge, embedded, m_checkpoint, m_sealed, m_records) : std::nullopt;
+    return judge ? otherwise_in_judge(*judge, embedded, m_checkpoint, m_renames, m_sealed, m_records) : std::nullopt;
   }
 
   void discard() {
@@ -165,6 +170,7 @@ class Embedding {
 
   Worker& m_worker;
   const Checkpoint& m_checkpoint;
+  const std::map<std::string, std::string>& m_renames;
   const std::vector<golden::GoldenTensors>& m_sealed;
   const std::vector<GoldenCase>& m_records;
   fs::path m_directory;
@@ -174,10 +180,11 @@ class Embedding {
 
 }  // namespace
 
-EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint, const std::vector<golden::GoldenTensors>& sealed,
-                        const std::vector<GoldenCase>& records, const fs::path& directory,
+EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint,
+                        const std::map<std::string, std::string>& renames,
+                        const std::vector<golden::GoldenTensors>& sealed, const std::vector<GoldenCase>& records, const fs::path& directory,
                         const std::function<std::unique_ptr<Worker>()>& judge) {
-  return Embedding(worker, checkpoint, sealed, records, directory, judge).run();
+  return Embedding(worker, checkpoint, renames, sealed, records, directory, judge).run();
 }
 
 }  // namespace goldseal

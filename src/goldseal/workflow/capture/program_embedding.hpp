@@ -39,6 +39,7 @@ struct EmbeddedCode {
 /// weights. `judge` starts a worker that then builds the network from that file and must answer alike; it may give
 /// none. Throws Error{unsupported} where no form does, with the reason of each.
 [[nodiscard]] EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint,
+                                      const std::map<std::string, std::string>& renames,
                                       const std::vector<golden::GoldenTensors>& sealed,
                                       const std::vector<GoldenCase>& records, const std::filesystem::path& directory,
                                       const std::function<std::unique_ptr<Worker>()>& judge);

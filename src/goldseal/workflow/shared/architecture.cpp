@@ -11,6 +11,7 @@
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/workflow/shared/code_trust.hpp>
 #include <goldseal/workflow/shared/compiled_fit.hpp>
+#include <goldseal/workflow/shared/loading.hpp>
 
 #include <fmt/format.h>
 
@@ -108,7 +109,7 @@ void require_program(const Worker& worker, const std::string& name) {
 
 }  // namespace
 
-BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust) {
+BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust, const Checkpoint* checkpoint) {
   if (trust == Trust::computing && is_code(model.builder))
     throw Error(ErrorKind::usage, "--model",
                 fmt::format("expected a network to interpret, found {}", traits(model.builder).detail),
@@ -122,7 +123,8 @@ BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust) 
   if (model.builder == Builder::program) require_program(worker, model.source);
   if (model.builder == Builder::plugin) require_plugin_for(worker.hello().version, model.source);
   auto source = model.is_file() ? std::filesystem::absolute(model.source).string() : model.source;
-  return worker.build(model.builder, source, model.options);
+  const auto names = checkpoint == nullptr ? std::vector<std::string>{} : plain_names(*checkpoint);
+  return worker.build(model.builder, source, model.options, {}, trust, names);
 }
 
 ModelSpec own_architecture(const Checkpoint& checkpoint) {

@@ -13,7 +13,8 @@ namespace goldseal {
 /// read here and put into its run directory. `trust`: whether somebody vouches for the network (worker.hpp); one of
 /// nobody's must not be code, and an archive is looked at before the worker loads it. Throws as Worker::build does, and
 /// as the archive's reader does.
-[[nodiscard]] BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust = Trust::code);
+[[nodiscard]] BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust = Trust::code,
+                                         const Checkpoint* checkpoint = nullptr);
 
 /// The form of a checkpoint that carries its own code, with the file itself as the source. Throws Error{usage} for one
 /// that carries none, with what to give.

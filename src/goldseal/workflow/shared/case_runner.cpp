@@ -73,11 +73,18 @@ LayeredRun CaseRunner::run_layered(RunRequest request) const {
   return run_once(request);
 }
 
+LayeredRun CaseRunner::run_drawing(Draws draws, Compute compute) const {
+  RunRequest request;
+  request.draws = draws;
+  request.compute = compute;
+  return run_once(request);
+}
+
 LayeredRun CaseRunner::run_once(RunRequest& request) const {
   request.inputs = m_inputs;
   request.outputs = m_worker.run_directory() / "outputs.safetensors";
   const auto reply = m_worker.run(request);
-  LayeredRun result{read_tensors(request.outputs), {}, {}, {}};
+  LayeredRun result{read_tensors(request.outputs), {}, {}, reply.witness, {}};
   static_cast<void>(staging::remove_whole(request.outputs));
   if (request.compute == Compute::float64) std::ranges::transform(result.outputs, result.outputs.begin(), widened);
   if (reply.layers.empty()) return result;

@@ -16,12 +16,18 @@
 
 namespace goldseal {
 
+/// The seed of the runs whose random numbers are to be the same.
+inline constexpr Draws k_same_draws{.seed = 1, .anew = false};
+/// Others, also where the network's code seeds a generator by itself.
+inline constexpr Draws k_other_draws{.seed = 2, .anew = true};
+
 /// What a run gave that was followed layer by layer.
 struct LayeredRun {
   std::vector<HostTensor> outputs;
   std::vector<golden::LayerSketch> layers;  ///< empty where the worker does not sketch layers
   std::optional<std::size_t>
       narrow_layer;         ///< the first layer that rounds below float64 (golden/compare/reduced_precision.hpp)
+  RunWitness witness = {};  ///< of a run with draws
   std::optional<int> bits;  ///< significant bits of the least precise layer, at most float32's
 };
 
@@ -39,6 +45,8 @@ class CaseRunner {
   [[nodiscard]] std::vector<HostTensor> run(RunRequest request) const;
   /// The same, with a sketch of each layer's output.
   [[nodiscard]] LayeredRun run_layered(RunRequest request) const;
+  /// Without sketches, with what it drew.
+  [[nodiscard]] LayeredRun run_drawing(Draws draws, Compute compute = Compute::native) const;
 
   [[nodiscard]] const std::filesystem::path& inputs() const { return m_inputs; }
 

@@ -22,13 +22,35 @@ inline constexpr std::string_view k_digesting = "digesting the checkpoint";
 /// The tensors of a checkpoint, of a seal, as keys to match.
 [[nodiscard]] std::vector<Key> keys_of(const Checkpoint& checkpoint);
 [[nodiscard]] std::vector<Key> keys_of(const ModelRecord& model);
+/// The tensors and extra states of a checkpoint under the names that load hooks give them.
+[[nodiscard]] std::vector<Key> keys_of(const Checkpoint& checkpoint, const std::map<std::string, std::string>& renames);
+
+/// The names in a checkpoint without wrapper segments (`module`), as load hooks know them; as they are where two would
+/// become one.
+[[nodiscard]] std::vector<std::string> plain_names(const Checkpoint& checkpoint);
 
 /// Gives a compiled network a key for each of the checkpoint's tensors that it has no place for, with what became of
 /// it. Leaves the keys as they are where it takes none of the checkpoint's tensors, or lacks one: another network then.
 void add_compiled_in(const Checkpoint& checkpoint, BuiltNetwork& network);
 
+/// Gives the network of an embedded program a key for each extra state of the checkpoint: the program holds those.
+void add_held_by_program(const Checkpoint& checkpoint, BuiltNetwork& network);
+
 /// Where each matched tensor goes. `want` are the keys that the match was made against.
 [[nodiscard]] std::vector<Assignment> assignments_of(const KeyMatch& match, const std::vector<Key>& want);
+/// The same for a network whose load hooks know the tensors by the checkpoint's names.
+[[nodiscard]] std::vector<Assignment> assignments_of(const Checkpoint& checkpoint, const KeyMatch& match,
+                                                     const BuiltNetwork& network);
+
+/// The extra states that go to the network. Throws Error{unsupported} for one that is no plain value.
+[[nodiscard]] std::vector<ExtraStateAssignment> extra_state_assignments(const Checkpoint& checkpoint,
+                                                                        const KeyMatch& match,
+                                                                        const std::vector<Key>& want);
+
+/// Those of a checkpoint under the names that they match, with their digests; `digests` are the tensors'.
+[[nodiscard]] std::vector<ExtraStateRecord> extra_state_records(const Checkpoint& checkpoint, const KeyMatch& match,
+                                                                const std::vector<Key>& want,
+                                                                const std::vector<Digest>& digests);
 
 /// The devices that its tensors were saved from, but for the CPU, sorted.
 [[nodiscard]] std::vector<std::string> devices_saved_from(const Checkpoint& checkpoint);

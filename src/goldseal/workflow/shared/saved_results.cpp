@@ -42,6 +42,8 @@ Json describe(const Key& key) {
           {"dtype", to_string(key.dtype)},
           {"shape", key.shape},
           {"required", key.required},
+          {"alias_of", key.alias_of},
+          {"value", key.value},
           {"compiled_in", static_cast<int>(key.compiled_in)}};
 }
 Json describe(const LoadedTensor& tensor) {
@@ -51,6 +53,11 @@ Json describe(const LoadedTensor& tensor) {
           {"sha256", to_hex(tensor.sha256)}};
 }
 
+Json describe(const OutsideRecord& tensor) {
+  return {{"name", tensor.name},   {"kind", tensor.kind},  {"dtype", tensor.dtype},
+          {"shape", tensor.shape}, {"sha256", to_hex(tensor.sha256)}, {"sketch", tensor.sketch}};
+}
+
 Json describe(const SavedResults& results) {
   Json run{{"format", k_format}, {"golden_sha256", to_hex(results.golden_sha256)}, {"runtime", to_utf8(results.runtime)}};
   run["configuration"] = results.configuration;
@@ -58,6 +65,12 @@ Json describe(const SavedResults& results) {
   for (const auto& state_entry : results.state_entries) run["state_entries"].push_back(describe(state_entry));
   run["tensors"] = Json::array();
   for (const auto& tensor : results.tensors) run["tensors"].push_back(describe(tensor));
+  run["extra_states"] = Json::array();
+  for (const auto& state : results.extra_states)
+    run["extra_states"].push_back({{"name", state.name}, {"kind", state.kind}, {"sha256", to_hex(state.sha256)}});
+  run["outside"] = Json::array();
+  for (const auto& tensor : results.outside) run["outside"].push_back(describe(tensor));
+  run["changed"] = results.changed;
   run["cases"] = Json::array();
   for (const auto& golden : results.cases) run["cases"].push_back(golden.golden_case);
   return run;
@@ -125,12 +138,24 @@ SavedResults read_run(const Json& run) {
   for (const auto& state_entry : run.at("state_entries")) {
     results.state_entries.push_back({state_entry.at("name").get<std::string>(), dtype_in(state_entry),
                                      state_entry.at("shape").get<std::vector<std::int64_t>>(),
-                                     state_entry.at("required").get<bool>(), "", compiled_in_of(state_entry)});
+                                     state_entry.at("required").get<bool>(), state_entry.value("alias_of", ""),
+                                     state_entry.value("value", false), compiled_in_of(state_entry)});
   }
   for (const auto& tensor : run.at("tensors")) {
     results.tensors.push_back({tensor.at("name").get<std::string>(), dtype_in(tensor),
                                tensor.at("shape").get<std::vector<std::int64_t>>(), digest_in(tensor, "sha256")});
   }
+  for (const auto& state : run.value("extra_states", Json::array())) {
+    results.extra_states.push_back(
+        {state.at("name").get<std::string>(), state.at("kind").get<std::string>(), digest_in(state, "sha256")});
+  }
+  for (const auto& tensor : run.value("outside", Json::array())) {
+    results.outside.push_back({tensor.at("name").get<std::string>(), tensor.at("kind").get<std::string>(),
+                               tensor.at("dtype").get<std::string>(),
+                               tensor.at("shape").get<std::vector<std::int64_t>>(), digest_in(tensor, "sha256"), true,
+                               tensor.at("sketch").get<std::vector<double>>()});
+  }
+  results.changed = run.value("changed", std::vector<std::string>{});
   return results;
 }
 

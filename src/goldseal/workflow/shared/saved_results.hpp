@@ -35,6 +35,9 @@ struct SavedResults {
   std::map<std::string, std::string> configuration;
   std::vector<LoadedTensor> tensors;
   std::vector<CaseResults> cases;
+  std::vector<ExtraStateRecord> extra_states = {};
+  std::vector<OutsideRecord> outside = {};
+  std::vector<std::string> changed = {};  ///< NetworkState::changed
 };
 
 /// Throws Error{usage} where something lies there that save_results would not replace.

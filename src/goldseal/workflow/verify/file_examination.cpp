@@ -229,8 +229,9 @@ void FileExamination::examine_checkpoint(const fs::path& path) {
   }
   m_observed.files.found.back().packed_weights = m_checkpoint->packed_weights;
   m_observed.files.found.back().bytes = m_checkpoint->files.back()->size();
-  KeyObservation keys{keys_of(*m_checkpoint), keys_of(m_observed.sealed.model), {}};
-  keys.match = match_keys(keys.have, keys.want, admitted_of_file(m_request.admission, m_observed.sealed.model));
+  const auto& sealed = m_observed.sealed.model;
+  KeyObservation keys{keys_of(*m_checkpoint, sealed.renamed), keys_of(sealed), {}};
+  keys.match = match_keys(keys.have, keys.want, admitted_of_file(m_request.admission, sealed));
   m_observed.files.keys = std::move(keys);
   m_digests = in_background([this] { return digest_everything(*m_checkpoint, &m_digested); });
 }
@@ -266,6 +267,7 @@ void FileExamination::take(const Digests& digests) {
   file.non_tensor_sha256 = digests.files.back().non_tensor;
   auto& keys = *m_observed.files.keys;
   keys.digests = digests.tensors;
+  m_observed.files.extra_states = extra_state_records(*m_checkpoint, keys.match, keys.want, digests.tensors);
   m_observed.files.tensors = digests_by_name(keys.match, keys.want, digests.tensors);
   if (m_observed.files.golden_sha256 == m_observed.sealed.golden_sha256)
     m_observed.files.weight_changes =

@@ -82,6 +82,9 @@ class ModelRun {
     // Nothing can be moved any more: what was not loaded must have the sealed value.
     m_observed.partial = admitted(results.tensors);
     m_observed.run.loaded_tensors = std::move(results.tensors);
+    m_observed.run.extra_states = std::move(results.extra_states);
+    m_observed.run.outside = std::move(results.outside);
+    m_observed.run.changed = std::move(results.changed);
     for (const auto& golden : sealed_cases()) {
       const auto found = std::ranges::find(results.cases, golden.name, &CaseResults::golden_case);
       observe_saved(golden, found == results.cases.end() ? CaseResults{.golden_case = golden.name} : *found);
@@ -145,22 +148,28 @@ class ModelRun {
 
   void drive(Worker& worker) {
     if (!m_request.admission.missing.empty() || !m_observed.sealed.model.initial.empty()) worker.build_with_values(0);
-    auto network = build_network(worker, m_files.model(), m_request.vouches_for_code() ? Trust::code : Trust::computing);
+    const auto* const checkpoint = &*m_files.checkpoint();
+    const auto network = build_network(worker, m_files.model(), m_request.vouches_for_code() ? Trust::code : Trust::computing,
+                                       checkpoint);
     m_observed.serving.training = network.training;
-    note_network(std::move(network));
+    note_network(network);
     m_stopwatch.lap("build");
     if (!m_observed.run.network_keys->match.complete() || !names_are_sealed(m_observed)) return;
     const auto& keys = *m_observed.run.network_keys;
-    worker.load(*m_files.checkpoint(), assignments_of(keys.match, keys.want),
-                not_loaded_names(keys.match, keys.want));
+    auto assigned = network;
+    assigned.state_entries = keys.want;
+    m_observed.run.changed = worker.load(*checkpoint, assignments_of(*checkpoint, keys.match, assigned),
+                                         not_loaded_names(keys.match, keys.want),
+                                         extra_state_assignments(*checkpoint, keys.match, keys.want));
     auto digests = worker.digest();
-    auto partial = admitted(digests);
+    auto partial = admitted(digests.tensors);
     note_loaded(std::move(digests));
     m_stopwatch.lap("load and digest");
     for (const auto& golden : sealed_cases()) {
       const CaseRunner runner(worker, golden.inputs);
       m_results.push_back(run_golden(worker, runner, golden));
       observe(golden, m_results.back());
+      observe_randomness(runner, golden);
       follow_layers(runner, golden, m_results.back());
       try_settings(worker, runner, golden);
       try_channels(worker, golden);
@@ -213,18 +222,27 @@ class ModelRun {
   }
 
   // Each GPU has a process that loads for itself: the first that loaded otherwise is told of.
-  void note_loaded(std::vector<LoadedTensor> loaded) {
-    if (!m_observed.run.loaded_tensors || all_loaded_as_sealed(m_observed))
-      m_observed.run.loaded_tensors = std::move(loaded);
+  void note_loaded(NetworkState loaded) {
+    if (m_observed.run.loaded_tensors && !all_loaded_as_sealed(m_observed)) return;
+    m_observed.run.loaded_tensors = std::move(loaded.tensors);
+    m_observed.run.extra_states = std::move(loaded.extra_states);
+    m_observed.run.outside = std::move(loaded.outside);
   }
 
   void note_network(BuiltNetwork network) {
     add_compiled_in(*m_files.checkpoint(), network);
     // A program calls the settings of its operators otherwise than the code that it was made from does.
     const bool program = m_files.builds_from_seal() && m_observed.sealed.model.embedded;
+    if (program) {
+      add_held_by_program(*m_files.checkpoint(), network);
+      network.renames = m_observed.sealed.model.renamed;
+    }
+    m_observed.run.load_steps = network.load_steps;
     m_observed.run.configuration = program ? decltype(network.configuration){} : network.configuration;
-    KeyObservation keys{keys_of(*m_files.checkpoint()), std::move(network.state_entries), {}};
+    KeyObservation keys{keys_of(*m_files.checkpoint(), network.renames), std::move(network.state_entries), {}};
     keys.match = match_keys(keys.have, keys.want, admitted_of_network());
+    keys.renames = std::move(network.renames);
+    keys.load_steps = std::move(network.load_steps);
     m_observed.run.network_keys = std::move(keys);
   }
 
@@ -281,6 +299,21 @@ class ModelRun {
       const auto& layers = run == Compute::float64 ? results.float64_layers : results.native_layers;
       if (!layers.empty()) observe_layers(sealed, run, golden::unpack_layers(layers));
     }
+  }
+
+  // A network that lost its dropout or noise answers the same whatever is drawn.
+  void observe_randomness(const CaseRunner& runner, const golden::GoldenTensors& sealed) {
+    if (sealed.random.empty()) return;
+    const auto one = runner.run_drawing(k_same_draws).outputs;
+    const auto other = runner.run_drawing(k_other_draws).outputs;
+    for (const auto& output : sealed.random) {
+      const auto* const a = find_tensor(one, output.name);
+      const auto* const b = find_tensor(other, output.name);
+      const bool same = a != nullptr && b != nullptr && a->dtype == b->dtype && a->shape == b->shape &&
+                        golden::judge_repeat(*a, *b).equal;
+      m_observed.run.random.push_back({sealed.name, output.name, !same});
+    }
+    m_stopwatch.lap("random runs");
   }
 
   // Where the weights are the sealed ones and the answers are not, the run is made once more, layer by layer. A run
@@ -396,7 +429,9 @@ class ModelRun {
   void save(const std::filesystem::path& directory) const {
     save_results(directory, {m_observed.sealed.golden_sha256, m_observed.run.worker->runtime,
                              m_observed.machine.environment, m_observed.run.network_keys->want,
-                             *m_observed.run.configuration, *m_observed.run.loaded_tensors, m_results});
+                             *m_observed.run.configuration, *m_observed.run.loaded_tensors, m_results,
+                             m_observed.run.extra_states.value_or(std::vector<ExtraStateRecord>{}),
+                             m_observed.run.outside.value_or(std::vector<OutsideRecord>{}), m_observed.run.changed});
   }
 
   static bool has_reference(const golden::GoldenTensors& sealed) {

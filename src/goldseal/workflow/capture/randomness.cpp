@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/capture/randomness.hpp>
+
+#include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
+#include <goldseal/golden/compare/discrete.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
+#include <goldseal/golden/tensors/host_tensor.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+namespace goldseal {
+namespace {
+
+// Rounding in float64 is 2^-29 of that in float32; what a generator draws is as large in both.
+constexpr double k_float64_drop = 1.0 / 1024;
+// Of the output: kernels that add in another order leave a few roundings, of which this is a thousandfold.
+constexpr int k_spare_bits = 10;
+// Other numbers must move an output by more than the same ones do.
+constexpr double k_rise = 8;
+
+bool same_bits(const HostTensor& one, const HostTensor& other) {
+  return one.shape == other.shape && one.dtype == other.dtype && golden::judge_repeat(one, other).equal;
+}
+
+// The root mean square of the difference, relative to the output's; infinite for another form.
+double relative_difference(const HostTensor& one, const HostTensor& other) {
+  if (one.shape != other.shape || one.dtype != other.dtype) return std::numeric_limits<double>::infinity();
+  std::vector<double> a(one.numel());
+  std::vector<double> b(other.numel());
+  copy_as_double(one, 0, a);
+  copy_as_double(other, 0, b);
+  double apart = 0;
+  double size = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) continue;
+    apart += (a[i] - b[i]) * (a[i] - b[i]);
+    size += a[i] * a[i];
+  }
+  if (apart == 0) return 0;
+  return size == 0 ? std::numeric_limits<double>::infinity() : std::sqrt(apart / size);
+}
+
+class RandomSearch {
+ public:
+  RandomSearch(const CaseRunner& runner, const LayeredRun& first, int bits)
+      : m_runner(runner), m_first(first), m_bits(bits) {}
+
+  RandomOutputs run() {
+    m_again = m_runner.run_drawing(k_same_draws);
+    m_other = m_runner.run_drawing(k_other_draws);
+    RandomOutputs found;
+    for (const auto& output : m_first.outputs) {
+      if (is_random(output)) found.outputs.push_back({output.name, output.dtype, output.shape, {}, {}});
+    }
+    if (!found.outputs.empty()) found.source = source();
+    return found;
+  }
+
+ private:
+  bool is_random(const HostTensor& output) {
+    const auto* const again = find_tensor(m_again.outputs, output.name);
+    const auto* const other = find_tensor(m_other.outputs, output.name);
+    if (again == nullptr || other == nullptr) return true;  // its very outputs vary
+    if (same_bits(output, *again)) return !same_bits(output, *other) && repeats_once_more(output);
+    if (!draws_nothing() && relative_difference(output, *other) > k_rise * relative_difference(output, *again))
+      return true;
+    return differs_in_float64(output, relative_difference(output, *again));
+  }
+
+  // A kernel may agree with itself by chance.
+  bool repeats_once_more(const HostTensor& output) {
+    if (m_once_more.outputs.empty()) m_once_more = m_runner.run_drawing(k_same_draws);
+    const auto* const again = find_tensor(m_once_more.outputs, output.name);
+    if (again != nullptr && same_bits(output, *again)) return true;
+    return again == nullptr || differs_in_float64(output, relative_difference(output, *again));
+  }
+
+  [[nodiscard]] bool draws_nothing() const {
+    return m_first.witness.random.empty() && m_first.witness.generators.empty();
+  }
+
+  bool differs_in_float64(const HostTensor& output, double native) {
+    if (!m_wide) make_float64_runs();
+    const auto* const one = find_tensor(m_wide->first, output.name);
+    const auto* const other = find_tensor(m_wide->second, output.name);
+    if (one == nullptr || other == nullptr)
+      return is_floating(output.dtype) ? native > std::ldexp(1.0, k_spare_bits - m_bits) : !draws_nothing();
+    if (!is_floating(output.dtype)) return !same_bits(*one, *other);
+    return relative_difference(*one, *other) > k_float64_drop * native &&
+           native > std::ldexp(1.0, k_spare_bits - m_bits);
+  }
+
+  // Left empty where the network has no float64 path.
+  void make_float64_runs() {
+    m_wide.emplace();
+    try {
+      m_wide->first = m_runner.run_drawing(k_same_draws, Compute::float64).outputs;
+      m_wide->second = m_runner.run_drawing(k_same_draws, Compute::float64).outputs;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) throw;
+      m_wide->first.clear();
+    }
+  }
+
+  [[nodiscard]] std::string source() const {
+    auto operators = m_first.witness.random;
+    if (operators.empty()) operators = m_other.witness.random;
+    auto generators = m_first.witness.generators;
+    if (generators.empty()) generators = m_other.witness.generators;
+    if (!operators.empty()) {
+      const auto& first = operators.front();
+      const auto more = operators.size() == 1 ? "" : fmt::format(", and {} more do", operators.size() - 1);
+      return fmt::format("{} draws at random ({}){}",
+                         first.module.empty() ? "the network" : escape_unprintable(first.module),
+                         escape_unprintable(first.op), more);
+    }
+    if (!generators.empty())
+      return fmt::format("forward() takes random numbers from {} generator", escape_unprintable(generators.front()));
+    return "two runs differ by far more than rounding: forward() is random";
+  }
+
+  struct Wide {
+    std::vector<HostTensor> first;
+    std::vector<HostTensor> second;
+  };
+
+  const CaseRunner& m_runner;
+  const LayeredRun& m_first;
+  int m_bits;
+  LayeredRun m_again;
+  LayeredRun m_other;
+  LayeredRun m_once_more;
+  std::optional<Wide> m_wide;
+};
+
+}  // namespace
+
+RandomOutputs find_random(const CaseRunner& runner, const LayeredRun& first, int bits) {
+  return RandomSearch(runner, first, bits).run();
+}
+
+Finding judge_random(const std::string& golden_case, const RandomOutputs& random, std::size_t stable, bool allowed) {
+  Finding finding;
+  finding.id = "golden.random";
+  finding.status = allowed ? Status::warn : Status::fail;
+  const auto& first = random.outputs.front().name;
+  const auto more = random.outputs.size() == 1 ? "" : fmt::format(" and {} more outputs", random.outputs.size() - 1);
+  finding.message = fmt::format("{}/{}{} follows a random generator in evaluation mode: {}", golden_case,
+                                escape_unprintable(first), more, random.source);
+  finding.expected = "the same answer twice";
+  finding.actual = "another answer with other random numbers";
+  finding.remedy =
+      "switch it off in evaluation mode (model.eval(); F.dropout(…, training=self.training)), or make the noise an "
+      "input; --allow-random seals the outputs that are stable, and proves nothing of the others";
+  if (allowed) {
+    finding.message += fmt::format("; the seal proves nothing of its values, and holds {} stable outputs", stable);
+    finding.remedy = "seal a network that answers the same twice to have all of its outputs judged";
+  }
+  Table table{"random outputs", {"output", "type", "shape"}, {}};
+  for (const auto& output : random.outputs)
+    table.rows.push_back(
+        {escape_unprintable(output.name), std::string(to_string(output.dtype)), format_shape(output.shape)});
+  finding.tables.push_back(std::move(table));
+  return finding;
+}
+
+}  // namespace goldseal

@@ -1,0 +1,426 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that keep what they answer from where a plain state dict does not show it."""
+import io
+import random
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+try:
+    import numpy as np
+except ImportError:
+    np = None
+
+
+# --- names of one tensor -----------------------------------------------------------------------------------------------------
+
+
+class Tied(nn.Module):
+    """The head is the embedding's own weight where `tied`: as many names as there are, all of one tensor."""
+
+    def __init__(self, tied=1, names=2):
+        super().__init__()
+        self.embed = nn.Linear(4, 4, bias=False)
+        for i in range(1, names):
+            head = nn.Linear(4, 4, bias=False)
+            if tied:
+                head.weight = self.embed.weight
+            self.add_module(f"head{i}", head)
+        self.names = names
+
+    def forward(self, x):
+        x = self.embed(x)
+        for i in range(1, self.names):
+            x = torch.tanh(getattr(self, f"head{i}")(x))
+        return x
+
+
+class TiedBuffer(nn.Module):
+    def __init__(self, tied=1):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.register_buffer("mean", torch.zeros(4))
+        self.register_buffer("shift", self.mean if tied else torch.zeros(4))
+
+    def forward(self, x):
+        return self.linear(x - self.mean) + self.shift
+
+
+class Views(nn.Module):
+    """Two names whose memory overlaps, and an attribute that looks into a parameter."""
+
+    def __init__(self, shared=1):
+        super().__init__()
+        self.whole = nn.Parameter(torch.ones(6))
+        self.part = nn.Parameter(self.whole.data[:3] if shared else torch.ones(3))
+
+    def forward(self, x):
+        return x * self.whole.sum() + self.part.sum()
+
+
+class Peeking(nn.Module):
+    """Keeps its parameter's memory once more, in a list and as an attribute."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+        self.views = [self.weight.data]
+        self.alias = self.weight.data.view(2, 2)
+
+    def forward(self, x):
+        return x * self.weight + self.views[0] + self.alias.reshape(-1)
+
+
+# --- hooks --------------------------------------------------------------------------------------------------------------------
+
+
+def _rename_gamma(state, prefix, *_):
+    for old, new in (("gamma", "weight"), ("beta", "bias")):
+        if prefix + old in state:
+            state[prefix + new] = state.pop(prefix + old)
+
+
+class Renames(nn.Module):
+    """Takes the names that it had before: gamma, beta."""
+
+    def __init__(self, public=0):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.norm = nn.LayerNorm(4)
+        if public and hasattr(nn.Module, "register_load_state_dict_pre_hook"):
+            self.norm.register_load_state_dict_pre_hook(lambda module, *rest: _rename_gamma(*rest))
+        else:
+            self.norm._register_load_state_dict_pre_hook(_rename_gamma)
+
+    def forward(self, x):
+        return self.norm(self.linear(x))
+
+
+class OldNames(nn.Module):
+    class Norm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gamma, self.beta = nn.Parameter(torch.ones(4)), nn.Parameter(torch.zeros(4))
+
+        def forward(self, x):
+            return F.layer_norm(x, (4,), self.gamma, self.beta)
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.norm = nn.Linear(4, 4), self.Norm()
+
+    def forward(self, x):
+        return self.norm(self.linear(x))
+
+
+class Halves(nn.Module):
+    """Its load hook changes values."""
+
+    def __init__(self, halves=1):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        if halves:
+            self._register_load_state_dict_pre_hook(self._halve)
+
+    @staticmethod
+    def _halve(state, prefix, *_):
+        state[prefix + "linear.weight"] = state[prefix + "linear.weight"] * 0.5
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+class AfterHook(nn.Module):
+    """What it loaded is changed afterwards."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        if hasattr(nn.Module, "register_load_state_dict_post_hook"):
+            self.register_load_state_dict_post_hook(lambda module, keys: module.linear.weight.data.mul_(2))
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+class Overrides(nn.Module):
+    """Loads by a method of its own, which keeps the plain values where `plain`."""
+
+    def __init__(self, plain=1):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.plain = plain
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        if not self.plain:
+            state_dict[prefix + "linear.weight"] = state_dict[prefix + "linear.weight"].t()
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+class WeightNorm(nn.Module):
+    def __init__(self, new=1):
+        super().__init__()
+        conv = nn.Conv1d(2, 2, 3)
+        self.conv = nn.utils.parametrizations.weight_norm(conv) if new else nn.utils.weight_norm(conv)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+# --- extra state --------------------------------------------------------------------------------------------------------------
+
+
+class Scaled(nn.Module):
+    """Answers by a scale that is an extra state: a tensor, a dict, a stream …"""
+
+    def __init__(self, scale=1.0, form="tensor"):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.scale, self.form = scale, form
+
+    def get_extra_state(self):
+        if self.form == "tensor":
+            return torch.tensor(self.scale)
+        if self.form == "bytes_tensor":
+            return torch.frombuffer(bytearray(repr(self.scale).encode()), dtype=torch.uint8).clone()
+        if self.form == "dict":
+            return {"scale": self.scale, "history": [1, 2.5, None], "amax": torch.full((2,), self.scale)}
+        if self.form == "number":
+            return self.scale
+        if self.form == "bytes":
+            return repr(self.scale).encode()
+        stream = io.BytesIO()
+        torch.save({"scale": self.scale}, stream)
+        return stream
+
+    def set_extra_state(self, state):
+        if isinstance(state, torch.Tensor) and state.dtype is torch.uint8:
+            self.scale = float(bytes(state.tolist()).decode())
+        elif isinstance(state, io.BytesIO):
+            state.seek(0)
+            self.scale = torch.load(state)["scale"]
+        elif isinstance(state, dict):
+            self.scale = state["scale"]
+        elif isinstance(state, bytes):
+            self.scale = float(state.decode())
+        else:
+            self.scale = float(state)
+
+    def forward(self, x):
+        return self.linear(x) * self.scale
+
+
+class Unset(nn.Module):
+    """An extra state that is empty, as Transformer Engine's is where fp8 is not used."""
+
+    def __init__(self, value="none"):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.value = {"none": None, "empty": b"", "stream": io.BytesIO()}[value]
+
+    def get_extra_state(self):
+        return self.value
+
+    def set_extra_state(self, state):
+        pass
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+# --- what no state dict holds -------------------------------------------------------------------------------------------------
+
+
+class Rotary(nn.Module):
+    """A rotary table as a buffer that no state dict holds; `fault` makes of it what to_empty, another PyTorch, or a typing
+    error would."""
+
+    def __init__(self, fault="", kind="buffer"):
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+        table = 1.0 / (10000 ** (torch.arange(0, 8, dtype=torch.float32, device="cpu") / 8))
+        if fault == "garbage":
+            table = torch.full((8,), 1e30)
+        elif fault == "rounding":
+            table = torch.nextafter(table, torch.full((8,), 2.0))
+        elif fault == "process":
+            table = table * (1 + random.SystemRandom().random())
+        elif fault == "empty":
+            table = torch.empty(4096)[:8].clone() if False else torch.empty(8)
+        elif fault == "beyond":
+            table = table.clone()
+            table[7] = 3.0
+        self.kind = kind
+        if kind == "buffer":
+            self.register_buffer("inv_freq", table, persistent=False)
+        elif kind == "attribute":
+            self.inv_freq = table
+        elif kind == "list":
+            self.tables = [table]
+        elif kind == "complex":
+            self.freqs_cis = torch.polar(torch.ones(8), table)
+        else:
+            self.helper = Helper(table)
+
+    def table(self):
+        if self.kind == "list":
+            return self.tables[0]
+        if self.kind == "complex":
+            return self.freqs_cis.real
+        return self.helper.table if self.kind == "object" else self.inv_freq
+
+    def forward(self, x):
+        return self.linear(x) * torch.cos(self.table())
+
+
+class Helper:
+    def __init__(self, table):
+        self.table = table
+
+
+class Prefix(nn.Module):
+    """Only the first places of its table are reached by short inputs."""
+
+    def __init__(self, fault=""):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        table = torch.arange(64, dtype=torch.float32).sin()
+        if fault:
+            table[40] = 7.0
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, x):
+        return self.linear(x) + self.table[: x.shape[0], None]
+
+
+class Scratch(nn.Module):
+    """Keeps a tensor that no answer depends on; another one wherever it is built."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.last_seen = torch.rand(3, generator=torch.Generator().manual_seed(random.SystemRandom().randrange(2**31)))
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+# --- randomness ---------------------------------------------------------------------------------------------------------------
+
+
+class Random(nn.Module):
+    """Draws in evaluation mode: `how` says what."""
+
+    def __init__(self, how="dropout", also_stable=0):
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+        self.drop = Alive() if how == "dropout" else nn.Identity()
+        self.how, self.also_stable = how, also_stable
+
+    def noise(self, y):
+        if self.how == "randn":
+            return y + torch.randn_like(y)
+        if self.how == "bernoulli":
+            return y * torch.bernoulli(torch.full_like(y, 0.5))
+        if self.how == "seeded":
+            torch.manual_seed(3)
+            return y + 0.1 * torch.randn(y.shape)
+        if self.how == "generator":
+            return y + torch.randn(y.shape, generator=torch.Generator().manual_seed(3))
+        if self.how == "numpy":
+            return y + torch.as_tensor(np.random.rand(*y.shape), dtype=y.dtype)
+        if self.how == "default_rng":
+            return y + torch.as_tensor(np.random.default_rng().random(tuple(y.shape)), dtype=y.dtype)
+        if self.how == "python":
+            return y * random.random()
+        if self.how == "unused":
+            torch.randn(3)
+        return y
+
+    def forward(self, x):
+        y = self.linear(x)
+        answer = self.drop(self.noise(y))
+        return {"answer": answer, "stable": y} if self.also_stable else answer
+
+
+class Alive(nn.Module):
+    def forward(self, x):
+        return F.dropout(x, 0.1, training=True)
+
+
+class Sampling(nn.Module):
+    """Answers with whole numbers that it draws."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 50)
+
+    def forward(self, x):
+        return torch.multinomial(torch.softmax(self.linear(x), -1), 4)
+
+
+# --- tensors of another class -------------------------------------------------------------------------------------------------
+
+
+class Marked(nn.Parameter):
+    """A parameter with a label of its own: its tensor is plain."""
+
+
+class Labelled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        weight = torch.ones(4, 4).as_subclass(Marked)
+        weight.label = "column"
+        self.weight = weight
+
+    def forward(self, x):
+        if type(self.weight) is not Marked or self.weight.label != "column":
+            raise TypeError("the parameter has lost its class")
+        return x @ self.weight.as_subclass(torch.Tensor)
+
+
+class Packed(torch.Tensor):
+    """A tensor made of others, as torchao's are."""
+
+    @staticmethod
+    def __new__(cls, codes, scale):
+        return torch.Tensor._make_wrapper_subclass(cls, codes.shape, dtype=torch.float32)
+
+    def __init__(self, codes, scale):
+        self.codes, self.scale = codes, scale
+
+    def __tensor_flatten__(self):
+        return ["codes", "scale"], None
+
+    @staticmethod
+    def __tensor_unflatten__(inner, context, size, stride):
+        return Packed(inner["codes"], inner["scale"])
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten.detach.default:
+            return Packed(args[0].codes, args[0].scale)
+        args = [arg.codes.float() * arg.scale if isinstance(arg, Packed) else arg for arg in args]
+        return func(*args, **(kwargs or {}))
+
+
+class Quantized(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(Packed(torch.ones(4, 4, dtype=torch.int8, device="cpu"), torch.tensor(0.5, device="cpu")), requires_grad=False)
+
+    def forward(self, x):
+        return torch.matmul(x, self.weight)
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4, 4))
+
+    def forward(self, x):
+        return torch.matmul(x, self.weight)

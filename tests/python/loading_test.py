@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network is judged as PyTorch loads it, with all that it answers from. Rows of public reports by their ids (B01 …).
+
+Kinds. Ties: two and three names, buffers, overlapping memory, lists and attributes that look into a parameter. Load hooks: private
+and public ones before and after, methods of the module's own, weight_norm in both directions, hooks that change values. Extra
+state: tensor, dict, number, bytes, stream, None, empty; in a file and in a distributed checkpoint. Outside a state dict: buffers,
+attributes, lists, complex tables, objects. Randomness: dropout, noise, sampling, numpy, Python, seeds inside forward.
+Classes of tensors: a marked parameter, one made of others.
+"""
+import os
+import sys
+import unittest
+import warnings
+
+try:
+    import numpy as np
+    import torch
+except ImportError:
+    print("skipped: this Python has no torch, or no numpy")
+    sys.exit(125)
+
+import goldseal
+import loading_networks as networks
+from goldseal import command
+from in_directory import InDirectory
+
+X4, X8 = torch.rand(3, 4, generator=torch.Generator().manual_seed(1)), torch.rand(3, 8, generator=torch.Generator().manual_seed(1))
+NEW_WEIGHT_NORM = hasattr(torch.nn.utils.parametrizations, "weight_norm")
+
+
+def filled(module, seed=1):
+    """Other values in every tensor of the state dict; tied ones stay one."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not name.endswith("_extra_state"):
+                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.1)
+    return module.eval()
+
+
+class LoadingTest(InDirectory):
+    def setUp(self):
+        super().setUp()
+        os.environ["PYTHONPATH"] = os.pathsep.join([os.path.dirname(os.path.abspath(__file__)), *sys.path[:3]])
+
+    def command(self, verb, *arguments):
+        return command.run([verb, *arguments, "--runtime", "python=" + sys.executable])
+
+    def capture(self, spec, x=X4, *arguments, checkpoint="net.pth"):
+        """The report of a capture of `checkpoint` into net.seal."""
+        np.save("x.npy", x.numpy())
+        return self.command("capture", checkpoint, "--model", f"python:loading_networks:{spec}", "--input", "x=x.npy", "-o", "net.seal",
+                            "--force", *arguments)
+
+    def sealed(self, spec, module, x=X4, *arguments):
+        torch.save(module.state_dict(), "net.pth")
+        report = self.capture(spec, x, *arguments)
+        self.assertTrue(report, report)
+        return report
+
+    def verify(self, spec, *arguments):
+        return self.command("verify", "net.seal", "--model", f"python:loading_networks:{spec}", *arguments)
+
+    def told(self, report, id, *parts, status="fail"):
+        """The finding `id` has this status and says each of the parts."""
+        found = [finding for finding in report.findings if finding.id == id]
+        self.assertTrue(found, f"no {id}\n{report}")
+        self.assertEqual(found[0].status, status, report)
+        text = f"{found[0].message} {found[0].fix} {found[0].raw.get('tables', '')}"
+        for part in parts:
+            self.assertIn(part, text, report)
+        return found[0]
+
+    # --- B02: names of one tensor ------------------------------------------------------------------------------------------
+
+    def test_b02_names_of_one_tensor_that_differ_in_the_file_fail_with_all_names(self):
+        for names in (2, 3):
+            self.sealed(f"Tied?tied=0&names={names}", filled(networks.Tied(0, names)))
+            self.assertTrue(self.verify(f"Tied?tied=0&names={names}"))
+            report = self.verify(f"Tied?names={names}")
+            listed = [f"head{i}.weight" for i in range(1, names)]
+            self.told(report, "keys.tied", "are one tensor in the network and differ in the file", "embed.weight", *listed)
+            self.assertEqual(report.exit_code, 1, report)
+            self.told(self.capture(f"Tied?names={names}"), "keys.tied", "differ in the file", "embed.weight", *listed)
+
+    def test_b02_a_tied_buffer_is_a_tie_too(self):
+        self.sealed("TiedBuffer?tied=0", filled(networks.TiedBuffer(0)))
+        self.told(self.verify("TiedBuffer"), "keys.tied", "mean and shift are one tensor in the network")
+
+    def test_b02_memory_that_overlaps_is_judged_as_the_copies_leave_it(self):
+        self.sealed("Views?shared=0", filled(networks.Views(0)), torch.rand(3))
+        self.assertFalse(self.verify("Views"))
+        self.sealed("Views", filled(networks.Views()), torch.rand(3))
+        self.assertTrue(self.verify("Views"))
+
+    def test_b02_attributes_and_lists_that_look_into_a_parameter_see_what_is_loaded(self):
+        module = filled(networks.Peeking())
+        self.sealed("Peeking", module)
+        self.assertTrue(self.verify("Peeking"))
+        self.assertTrue(goldseal.verify("net.seal", module))
+
+    def test_b02_equal_values_and_one_name_alone_stay_fine(self):
+        module = filled(networks.Tied(1, 3))
+        self.sealed("Tied?names=3", module)
+        self.assertTrue(self.verify("Tied?names=3"))
+        torch.save({"embed.weight": module.embed.weight.detach()}, "once.pth")
+        self.assertTrue(self.capture("Tied?names=3", checkpoint="once.pth"))
+
+    def test_b02_load_leaves_the_model_untouched_and_save_does_not_seal(self):
+        self.sealed("Tied?tied=0", filled(networks.Tied(0)))
+        model = filled(networks.Tied(1), 9)
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        with self.assertRaisesRegex(goldseal.GoldsealError, "are one tensor in the network and differ in the file"):
+            goldseal.load("net.seal", model)
+        for name, tensor in model.state_dict().items():
+            self.assertTrue(torch.equal(tensor, before[name]), name)
+        with self.assertRaisesRegex(goldseal.GoldsealError, "differ in the file"):
+            goldseal.seal(model, "net.pth", inputs=X4, on_error="raise", seal="other.seal")
+
+    # --- B03: load hooks ---------------------------------------------------------------------------------------------------
+
+    def test_b03_names_that_a_load_hook_renames_are_judged_as_torch_loads_them(self):
+        for public in (0, 1):
+            module = filled(networks.Renames(public))
+            state = module.state_dict()
+            torch.save({name.replace("norm.weight", "norm.gamma").replace("norm.bias", "norm.beta"): t for name, t in state.items()}, "net.pth")
+            report = self.capture(f"Renames?public={public}")
+            self.assertTrue(report, report)
+            self.told(report, "keys.network", "_rename_gamma" if not public else "hook", "norm.gamma", status="pass")
+            self.assertTrue(self.verify(f"Renames?public={public}"))
+            fresh = filled(networks.Renames(public), 5)
+            self.assertTrue(goldseal.load("net.seal", fresh))
+            self.assertTrue(torch.equal(fresh(X4), module(X4)))
+            self.assertFalse(self.verify("OldNames") and False)
+
+    def test_b03_the_reverse_direction_names_the_module_that_renames(self):
+        torch.save(filled(networks.Renames()).state_dict(), "net.pth")
+        self.told(self.capture("OldNames"), "keys.network", "norm.gamma")
+
+    @unittest.skipUnless(NEW_WEIGHT_NORM, "this PyTorch has no parametrized weight_norm")
+    def test_b03_old_weight_norm_is_judged_in_the_new_module(self):
+        old = filled(networks.WeightNorm(0))
+        x = torch.rand(1, 2, 5)
+        torch.save(old.state_dict(), "net.pth")
+        report = self.capture("WeightNorm", x)
+        self.assertTrue(report, report)
+        self.told(report, "keys.network", "weight_g", status="pass")
+        model = networks.WeightNorm()
+        self.assertTrue(goldseal.load("net.seal", model))
+        self.assertTrue(torch.equal(model(x), old(x)))
+
+    @unittest.skipUnless(NEW_WEIGHT_NORM, "this PyTorch has no parametrized weight_norm")
+    def test_b03_new_weight_norm_in_an_old_module_is_named(self):
+        torch.save(filled(networks.WeightNorm()).state_dict(), "net.pth")
+        self.told(self.capture("WeightNorm?new=0", torch.rand(1, 2, 5)), "keys.network", "weight_norm")
+
+    def test_b03_a_hook_that_changes_values_is_refused_by_name(self):
+        torch.save(filled(networks.Halves(0)).state_dict(), "net.pth")
+        self.told(self.capture("Halves"), "model.loading", "linear.weight", "_halve")
+        self.sealed("Halves?halves=0", filled(networks.Halves(0)))
+        self.told(self.verify("Halves"), "model.loading", "linear.weight", "_halve")
+        with self.assertRaises(goldseal.GoldsealError):
+            goldseal.load("net.seal", networks.Halves())
+
+    @unittest.skipUnless(hasattr(torch.nn.Module, "register_load_state_dict_post_hook"), "this PyTorch has no hook afterwards")
+    def test_b03_what_a_hook_changes_afterwards_is_seen(self):
+        torch.save(filled(networks.AfterHook()).state_dict(), "net.pth")
+        self.told(self.capture("AfterHook"), "model.loading", "linear.weight")
+
+    def test_b03_a_method_of_the_modules_own_loads(self):
+        self.sealed("Overrides", filled(networks.Overrides()))
+        self.assertTrue(self.verify("Overrides"))
+        self.told(self.verify("Overrides?plain=0"), "model.loading", "linear.weight", "Overrides")
+
+    # --- B04: extra state --------------------------------------------------------------------------------------------------
+
+    def test_b04_extra_state_of_every_form_is_handed_over_sealed_and_compared(self):
+        for form in ("tensor", "bytes_tensor", "dict", "number", "bytes", "stream"):
+            with self.subTest(form):
+                module = filled(networks.Scaled(3.0, form))
+                self.sealed(f"Scaled?form={form}", module)
+                self.assertTrue(self.verify(f"Scaled?form={form}"))
+                live = filled(networks.Scaled(1.0, form), 4)
+                self.assertTrue(goldseal.load("net.seal", live))
+                self.assertEqual(live.scale, 3.0)
+                self.assertTrue(torch.equal(live(X4), module(X4)))
+                module.scale = 4.0
+                torch.save(module.state_dict(), "changed.pth")
+                report = self.verify(f"Scaled?form={form}", "--checkpoint", "changed.pth")
+                self.told(report, "tensors.extra_state", "_extra_state")
+                self.assertFalse(goldseal.verify("net.seal", module))
+
+    def test_b04_an_empty_extra_state_is_data(self):
+        for value in ("none", "empty", "stream"):
+            self.sealed(f"Unset?value={value}", filled(networks.Unset(value)))
+            self.assertTrue(self.verify(f"Unset?value={value}"))
+
+    def test_b04_an_extra_state_on_one_side_alone_is_named(self):
+        state = filled(networks.Scaled(3.0)).state_dict()
+        torch.save({name: tensor for name, tensor in state.items() if not name.endswith("_extra_state")}, "net.pth")
+        self.told(self.capture("Scaled"), "keys.network", "_extra_state")
+        torch.save({**filled(networks.Plain()).state_dict(), "_extra_state": {"scale": 1.0}}, "net.pth")
+        self.told(self.capture("Plain"), "keys.network", "_extra_state")
+
+    def test_b04_save_seals_the_extra_state_of_a_live_model(self):
+        module = filled(networks.Scaled(3.0, "dict"))
+        goldseal.save(module.state_dict(), "live.pth", model=module, inputs=X4, factory="loading_networks:Scaled?form=dict", on_error="raise")
+        self.assertTrue(goldseal.verify("live.seal"))
+        self.assertIn("_extra_state", open("live.seal/manifest.toml", encoding="utf-8").read())
+
+    def test_b04_a_distributed_checkpoint_brings_it_too(self):
+        try:
+            import torch.distributed.checkpoint as dcp
+            save = dcp.save
+        except (ImportError, AttributeError):
+            self.skipTest("this PyTorch writes no distributed checkpoints")
+        for form in ("dict", "tensor", "stream"):
+            module = filled(networks.Scaled(3.0, form))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                save(module.state_dict(), checkpoint_id=f"dcp-{form}", no_dist=True) if "no_dist" in save.__code__.co_varnames else save(module.state_dict(), checkpoint_id=f"dcp-{form}")
+            report = self.capture(f"Scaled?form={form}", checkpoint=f"dcp-{form}")
+            self.assertTrue(report, report)
+            live = networks.Scaled(1.0, form)
+            self.assertTrue(goldseal.load("net.seal", live))
+            self.assertEqual(live.scale, 3.0, form)
+
+    # --- B01: what no state dict holds -------------------------------------------------------------------------------------
+
+    def test_b01_garbage_that_no_state_dict_holds_is_named_by_its_path(self):
+        for kind, name in (("buffer", "inv_freq"), ("attribute", "inv_freq"), ("list", "tables.0"), ("complex", "freqs_cis"),
+                           ("object", "helper.table")):
+            with self.subTest(kind):
+                module = filled(networks.Rotary(kind=kind))
+                self.sealed(f"Rotary?kind={kind}", module, X8)
+                self.assertTrue(self.verify(f"Rotary?kind={kind}"))
+                for fault in ("garbage", "beyond"):
+                    report = self.verify(f"Rotary?kind={kind}&fault={fault}")
+                    self.told(report, "model.state", name, "no state dict holds it", "to_empty")
+                    live = networks.Rotary(fault, kind).eval()
+                    live.load_state_dict(module.state_dict())
+                    self.told(goldseal.verify("net.seal", live), "model.state", name)
+                    with self.assertRaisesRegex(goldseal.GoldsealError, "no state dict holds it"):
+                        goldseal.load("net.seal", networks.Rotary(fault, kind))
+
+    def test_b01_a_difference_in_the_last_bits_is_no_failure_where_the_answers_agree(self):
+        self.sealed("Prefix", filled(networks.Prefix()))
+        self.told(self.verify("Prefix"), "model.state", status="pass")
+        self.sealed("Rotary", filled(networks.Rotary()), X8)
+        found = self.told(self.verify("Rotary?fault=rounding"), "model.state", "inv_freq", status="warn")
+        self.assertIn("last", found.message)
+
+    def test_b01_a_place_that_no_golden_input_reaches_is_compared(self):
+        self.sealed("Prefix", filled(networks.Prefix()))
+        report = self.verify("Prefix?fault=x")
+        self.told(report, "model.state", "table")
+        self.told(report, "golden.float64", status="pass")
+
+    def test_b01_capture_refuses_what_is_other_values_in_each_process(self):
+        torch.save(filled(networks.Rotary()).state_dict(), "net.pth")
+        for fault in ("process", "empty"):
+            report = self.capture(f"Rotary?fault={fault}", X8)
+            self.told(report, "model.state", "inv_freq", "no state dict holds it")
+
+    def test_b01_what_no_answer_depends_on_may_differ(self):
+        self.sealed("Scratch", filled(networks.Scratch()))
+        self.assertTrue(self.verify("Scratch"))
+
+    # --- B20: randomness ---------------------------------------------------------------------------------------------------
+
+    def test_b20_what_draws_in_evaluation_mode_is_refused_by_name(self):
+        torch.save(filled(networks.Random()).state_dict(), "net.pth")
+        for how, *parts in (("dropout", "drop", "dropout"), ("randn", "randn_like"), ("bernoulli", "bernoulli"), ("seeded", "randn"),
+                            ("generator", "randn"), ("numpy", "numpy"), ("default_rng", "random"), ("python", "Python")):
+            with self.subTest(how):
+                report = self.capture(f"Random?how={how}", X8)
+                self.told(report, "golden.random", *parts)
+                self.assertFalse(os.path.exists("net.seal"), how)
+
+    def test_b20_sampling_is_refused(self):
+        torch.save(filled(networks.Sampling()).state_dict(), "net.pth")
+        self.told(self.capture("Sampling", X8), "golden.random", "multinomial")
+
+    def test_b20_numbers_that_are_drawn_and_not_used_are_fine(self):
+        self.sealed("Random?how=unused", filled(networks.Random("unused")), X8)
+        self.assertTrue(self.verify("Random?how=unused"))
+
+    def test_b20_a_live_model_that_draws_is_not_sealed(self):
+        module = filled(networks.Random("dropout"))
+        with self.assertRaisesRegex(goldseal.GoldsealError, "random"):
+            goldseal.save(module.state_dict(), "net.pth", model=module, inputs=X8, on_error="raise")
+
+    def test_b20_allow_random_seals_what_is_stable_and_notices_that_the_noise_is_gone(self):
+        for how in ("dropout", "numpy", "seeded"):
+            with self.subTest(how):
+                module = filled(networks.Random(how, 1))
+                report = self.sealed(f"Random?how={how}&also_stable=1", module, X8, "--allow-random")
+                self.told(report, "golden.random", "answer", "nothing", status="warn")
+                self.assertTrue(self.verify(f"Random?how={how}&also_stable=1"))
+                self.told(self.verify("Random?how=none&also_stable=1"), "golden.random", "answer")
+                self.assertTrue(goldseal.seal(module, "net.pth", inputs=X8, factory=f"loading_networks:Random?how={how}&also_stable=1",
+                                              allow_random=True, embed=False, on_error="raise"))
+
+    def test_b20_a_model_in_training_mode_is_judged_as_it_serves_and_told(self):
+        module = filled(networks.Plain())
+        self.sealed("Plain", module)
+        report = goldseal.verify("net.seal", module.train())
+        self.assertTrue(report, report)
+        self.told(report, "model.mode", "training mode", "model.eval()", status="warn")
+        self.assertTrue(module.training)
+        self.told(goldseal.verify("net.seal", module.eval()), "model.mode", status="pass")
+
+    # --- B11: tensors of another class -------------------------------------------------------------------------------------
+
+    def test_b11_a_parameter_made_of_others_is_refused_with_its_class(self):
+        torch.save(filled(networks.Plain()).state_dict(), "net.pth")
+        np.save("x.npy", X4.numpy())
+        try:
+            report = self.capture("Quantized")
+            self.assertFalse(report)
+            said = str(report)
+        except goldseal.GoldsealError as error:
+            said = str(error)
+        self.assertIn("Packed", said)
+        self.assertIn("weight", said)
+        with self.assertRaisesRegex(goldseal.GoldsealError, "Packed"):
+            goldseal.seal(networks.Quantized(), "net.pth", inputs=X4, on_error="raise")
+
+    def test_b11_a_marked_parameter_keeps_its_class(self):
+        module = filled(networks.Labelled())
+        self.sealed("Labelled", module)
+        self.assertTrue(self.verify("Labelled"))
+        self.assertTrue(goldseal.verify("net.seal", module))
+        self.assertTrue(goldseal.load("net.seal", module))
+        self.assertIs(type(module.weight), networks.Marked)
+
+    # --- B09: a file whose tensors are mapped ------------------------------------------------------------------------------
+
+    @unittest.skipUnless("mmap" in torch.load.__code__.co_varnames, "this PyTorch maps no files")
+    def test_b09_saving_onto_the_file_that_the_tensors_are_mapped_from_is_safe(self):
+        state = {"weight": torch.rand(1024, 1024)}
+        torch.save(state, "big.pth")
+        mapped = torch.load("big.pth", mmap=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            goldseal.save(mapped, "big.pth")
+        self.assertTrue(torch.equal(mapped["weight"], state["weight"]))
+        self.assertTrue(torch.equal(torch.load("big.pth")["weight"], state["weight"]))
+
+    def test_b09_a_link_stays_a_link_and_a_failed_save_leaves_the_file(self):
+        torch.save({"w": torch.ones(2)}, "real.pth")
+        os.symlink("real.pth", "link.pth")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            goldseal.save({"w": torch.zeros(2)}, "link.pth")
+        self.assertTrue(os.path.islink("link.pth"))
+        self.assertEqual(torch.load("real.pth")["w"].tolist(), [0, 0])
+        with self.assertRaises(Exception):
+            goldseal.save({"w": lambda: None}, "real.pth")
+        self.assertEqual(torch.load("real.pth")["w"].tolist(), [0, 0])
+        self.assertEqual(sorted(os.listdir(".")), ["link.pth", "real.pth"])
+
+    def test_arguments_of_seal_do_not_end_a_training(self):
+        module = filled(networks.Plain())
+        self.assertTrue(goldseal.save(module.state_dict(), "net.pth", model=module, inputs=X4, embed=False, anonymous=True, on_error="raise"))
+
+
+if __name__ == "__main__":
+    unittest.main()
