@@ -48,13 +48,12 @@ std::optional<Interpreter> start_and_ask(const fs::path& python) {
   try {
     ChildProcess child({python, {"-c", k_question}, environment_with({}), nullptr});
     const auto deadline = std::chrono::steady_clock::now() + k_patience;
-    for (;;) {
-      const auto event = child.wait(ChildProcess::Want::read, deadline);
-      if (event == ChildProcess::Event::interrupted)
-        throw Error(ErrorKind::interrupted, python.string(), "stopped on request");
-      if (event == ChildProcess::Event::ended) break;
-      if (event != ChildProcess::Event::channel_ready) return std::nullopt;
-    }
+    const auto event = child.wait(ChildProcess::Want::read, deadline);
+    if (event == ChildProcess::Event::interrupted)
+      throw Error(ErrorKind::interrupted, python.string(), "stopped on request");
+    if (event == ChildProcess::Event::deadline || event == ChildProcess::Event::output_flood) return std::nullopt;
+    // It writes nothing to the channel: that this can be read means that its end is closed, so all is said.
+    child.stop();
     return answer_in(child.output().text());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
