@@ -448,6 +448,18 @@ def _verify_arguments(
     return arguments + (["--depth", "quick"] if quick else [])
 
 
+def _admitted(missing: Patterns, unexpected: Patterns) -> list[str]:
+    """The command's words for what may be missing and unexpected: one glob, or several."""
+    arguments = []
+    for name, patterns in (("missing", missing), ("unexpected", unexpected)):
+        several = [patterns] if isinstance(patterns, str) else list(patterns)
+        odd = [pattern for pattern in several if not isinstance(pattern, str) or not pattern]
+        if odd:
+            raise ValueError(f"allow_{name}: expected globs over names, as strings, found {odd[0]!r}")
+        arguments += [f"--allow-{name}={pattern}" for pattern in several]
+    return arguments
+
+
 def _rank() -> int:
     import torch
 
