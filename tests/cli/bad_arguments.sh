@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A slip on the command line ends with exit code 2 and the word that was meant.
+sample=$(dirname "$(realpath "$0")")/../../manifests/samples/format-1.seal
 source "$(dirname "$0")/lib.sh"
 expect 2 "$GOLDSEAL"
 expect 2 "$GOLDSEAL" verfy x.seal
@@ -53,8 +54,11 @@ says "did you mean darknet:…?"
 expect 2 env LC_ALL=C "$GOLDSEAL" capture x.pth --model darkent:x.cfg --input image=random:1x3x8x8
 says "did you mean darknet:...?"
 expect 2 "$GOLDSEAL" capture x.pth --model darknet:x.cfg --input image=random:1xx8
+# What is first in the line is judged first.
 expect 2 "$GOLDSEAL" verify x.seal --runtime libtorch=/nowhere
-says "/nowhere"
+says "x.seal: expected a seal"
+expect 2 "$GOLDSEAL" verify "$sample" --runtime libtorch=/nowhere
+says "/nowhere: expected a LibTorch installation"
 expect 2 "$GOLDSEAL" explain golden.flaot64
 says "did you mean golden.float64?"
 expect 0 "$GOLDSEAL" --version

@@ -67,7 +67,7 @@ expect 0 check --target old-driver.toml --policy own.toml
 
 # Slips are named.
 expect 2 check --device gpu
-says "expected cpu or cuda, found gpu"
+says "expected one of cpu, cuda; found gpu"
 sed -i 's/"cuda"/"gpu"/' gpus.toml
 expect 2 check --policy gpus.toml
 says "policy.device: expected cpu or cuda, found gpu"

@@ -76,7 +76,7 @@ GOLDSEAL_WORKER=. expect 2 "$GOLDSEAL" probe
 says "did you mean GOLDSEAL_WORKERS?"
 # What looks like none of them may be someone else's, and what goldseal's own scripts use is known.
 GOLDSEAL_DEPLOYMENT=blue expect 1 "$GOLDSEAL" check "$seal" --target "$target"
-says "warning: GOLDSEAL_DEPLOYMENT is set and is no setting"
+says "warning: GOLDSEAL_DEPLOYMENT is set but is not a setting"
 GOLDSEAL_DEPLOYMENT=blue expect 1 "$GOLDSEAL" check "$seal" --target "$target" --quiet
 [[ -z $err ]] || fail "--quiet printed $err"
 GOLDSEAL_VERSION=0.1.0 GOLDSEAL_TORCH_DIR=/usr GOLDSEAL_BUILD=build expect 1 "$GOLDSEAL" check "$seal" --target "$target"

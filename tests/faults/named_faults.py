@@ -9,10 +9,12 @@ import ctypes
 import errno
 import json
 import os
+import pathlib
 import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -400,28 +402,56 @@ def test_A9_no_more_threads_means_slower_work(b):
         b.expect(0, arguments, preexec_fn=alone)
 
 
+def room_of(path):
+    """The bytes of memory that the segments of a 64-bit ELF file take: with less, the system cannot start it."""
+    data = pathlib.Path(path).read_bytes()
+    (table,) = struct.unpack_from("<Q", data, 0x20)
+    size, count = struct.unpack_from("<HH", data, 0x36)
+    loaded = [struct.unpack_from("<IIQQQQQQ", data, table + i * size) for i in range(count)]
+    ranges = [(entry[3], entry[3] + entry[6]) for entry in loaded if entry[0] == 1]
+    return max(end for _, end in ranges) - min(begin for begin, _ in ranges)
+
+
 def test_little_memory_is_told(b):
     b.seal()
+    # Besides the command, the system maps the dynamic loader and a stack before any of its code runs.
+    startable = room_of(b.goldseal) + (1 << 20)
+    assert startable < 24 << 20, "the limits below must reach the command's own code"
     if SANITIZED:
         return
     for megabytes in (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96):
         for arguments in (["check", "net.seal"], ["convert", "net.safetensors", "-o", "o.pth", "--force"]):
             code, said = b.run(arguments, preexec_fn=limit_of(resource.RLIMIT_AS, megabytes << 20))
-            # 127 and a signal: the loader itself had none.
-            assert code in (0, 2, 3, 127) or (code is not None and code < 0 and megabytes < 16) , f"{arguments} with {megabytes} MB: exit code {code}\n{said}"
+            # 127: the loader had too little. A signal: the system could not map the command.
+            killed = code is not None and code < 0 and megabytes << 20 < startable
+            assert code in (0, 2, 3, 127) or killed, f"{arguments} with {megabytes} MB: exit code {code}\n{said}"
 
 
 # --- signals -----------------------------------------------------------------------------------------------------------------
 
 
 def test_faults_8_a_request_to_stop_is_heard_in_the_middle_of_a_large_file(b):
-    sparse_seal(b, 60 << 30)
-    sparse(b.work / "large.safetensors", 60 << 30)
+    size = 60 << 30
+    sparse_seal(b, size)
+    sparse(b.work / "large.safetensors", size)
+
+    class Large(tiny_worker.TinyWorker):
+        def on_build(self, request):
+            entry = {"name": "w", "dtype": "float32", "shape": [size // 4]}
+            return {**super().on_build(request), "state_entries": [entry]}
+
+    def worker_of(arguments):
+        if arguments[0] != "capture":
+            return None
+        ours, theirs = socket.socketpair()
+        Large(ours).start()
+        return theirs
+
     for number in (signal.SIGINT, signal.SIGTERM):
         for arguments in (["check", "net.seal"], ["verify", "net.seal"], ["convert", "large.safetensors", "-o", "o.pth"],
                           ["diff", "large.safetensors", "net.safetensors"], ["inspect", "large.safetensors", "--values"],
                           ["capture", "large.safetensors", *b.capture[2:], "-o", "o.seal"]):
-            process = b.start(arguments)
+            process = b.start(arguments, worker=worker_of(arguments))
             time.sleep(0.7)
             assert process.poll() is None, f"{arguments} was too fast: {process.communicate()}"
             # One second is promised; a busy machine gets some more.
@@ -544,7 +574,7 @@ def test_A21_an_index_with_two_weight_maps_is_refused(b):
     index.write_text('{"weight_map": %s}' % entry)
     b.expect(0, ["inspect", index])
     index.write_text('{"weight_map": {"a": "b"}, "weight_map": %s}' % entry)
-    b.expect(4, ["inspect", index], "weight_map")
+    b.expect(2, ["inspect", index], "the index has two entries 'weight_map'")
 
 
 def test_A21_a_build_that_fails_is_told_before_a_large_checkpoint_is_digested(b):
