@@ -46,7 +46,8 @@ Manifest sample() {
                     {1, 2, 3},
                     0,
                     {},
-                    {}};
+                    {},
+                    Device()};
   golden.detections = {{{"boxes", "scores"}, {3, 17}, 2, false}};
   manifest.golden = {golden};
   return manifest;
