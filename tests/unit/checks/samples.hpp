@@ -20,7 +20,7 @@ inline Observation conforming() {
   observed.sealed.model.tensors = {{"a.weight", DType::float32, {2, 3}, sha256("a"), ""},
                                    {"b.weight", DType::float32, {2, 3}, sha256("b"), ""}};
   observed.sealed.model.configuration = {{"0.bn.eps", "1e-05"}, {"0.conv.stride", "2"}};
-  observed.sealed.golden = {{"default", {}, {{"out", DType::float32, {4}, ""}}, {}, true, 8, {}, 0, {}, {}}};
+  observed.sealed.golden = {{"default", {}, {{"out", DType::float32, {4}, ""}}, {}, true, 8, {}, 0, {}, {}, Device()}};
   observed.sealed.environment.set("torch.version", std::string("2.13.0"), "");
   observed.machine.environment = observed.sealed.environment;
   observed.run.depth = RunDepth::full;
