@@ -75,8 +75,8 @@ std::string render_github(const Report& report, const RenderOptions& options) {
       ++shown;
     }
   }
-  text += fmt::format("goldseal: {} {}: {}\n", verdict_line(report), printable(report.subject, options.unicode),
-                      counted(report));
+  text += fmt::format("goldseal: {}{}{}: {}\n", verdict_line(report), scope_clause(report).empty() ? " " : "  ",
+                      printable(report.subject, options.unicode), counted(report));
   if (left > 0) text += fmt::format("goldseal: {} more to read in the step's summary\n", format_count(left));
   return text;
 }

@@ -99,9 +99,8 @@ std::string render_nagios(const Report& report, const RenderOptions& options) {
   const auto* const shown = cause(report);
   const auto said = shown == nullptr ? fmt::format("{}: {}", report.subject, counted(report))
                                      : fmt::format("{}: {}", shown->id, shown->message);
-  const bool limited = verdict(report) == ExitCode::conforms && !report.judged.scope.empty();
   auto text = fmt::format("GOLDSEAL {}{} - {} | {}\n", k_states[static_cast<std::size_t>(nagios_exit_code(report))],
-                          limited ? plain(" " + report.judged.scope, options.unicode) : "",
+                          plain(scope_clause(report), options.unicode),
                           cut(plain(said, options.unicode), k_first_line, options.unicode),
                           performance_data(report, options.unicode));
   std::size_t lines = 0;

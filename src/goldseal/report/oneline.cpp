@@ -44,7 +44,8 @@ std::string render_oneline(const Report& report, const RenderOptions& options) {
   const auto* const shown = cause(report);
   if (shown == nullptr || code == ExitCode::conforms) {
     const auto line =
-        fmt::format("{} {}: {}", verdict_line(report), printable(report.subject, options.unicode), counted(report));
+        fmt::format("{}{}{}: {}", verdict_line(report), scope_clause(report).empty() ? " " : "  ",
+                    printable(report.subject, options.unicode), counted(report));
     return cut(line, k_width, options.unicode) + "\n";
   }
   const auto tail = others(report, *shown);

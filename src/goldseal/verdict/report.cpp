@@ -52,14 +52,15 @@ std::string_view headline(ExitCode code) {
   return "NO VERDICT";
 }
 
-std::string verdict_line(const Report& report) {
-  const auto code = verdict(report);
-  auto line = std::string(headline(code));
+std::string scope_clause(const Report& report) {
   const auto& scope = report.judged.scope;
-  if (code == ExitCode::conforms && !scope.empty()) line += " " + scope;
   // Code that was left alone is said in every verdict: none of them holds for it.
-  if (code != ExitCode::conforms && scope.starts_with("the code")) line += "; " + scope;
-  return line;
+  if (scope.starts_with("the code")) return " (" + scope + ")";
+  return verdict(report) == ExitCode::conforms && !scope.empty() ? " " + scope : "";
+}
+
+std::string verdict_line(const Report& report) {
+  return std::string(headline(verdict(report))) + scope_clause(report);
 }
 
 std::string judged_sentence(const Report& report) {

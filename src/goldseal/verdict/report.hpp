@@ -52,6 +52,10 @@ struct Report {
 /// `PASS`, `FAIL`, `INCONCLUSIVE`, `DAMAGED`.
 [[nodiscard]] std::string_view headline(ExitCode code);
 
+/// What the verdict holds for, with a space before it: ` for the sealed program; your code was not run`; empty where it
+/// is all.
+[[nodiscard]] std::string scope_clause(const Report& report);
+
 /// The headline with what it holds for: `PASS for the sealed program; your code was not run`.
 [[nodiscard]] std::string verdict_line(const Report& report);
 

@@ -83,8 +83,12 @@ class Report:
     def _headline(self) -> str:
         counts = {status: sum(finding.status == status for finding in self.findings) for status in _GRAVEST_FIRST}
         told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        scope = self.scope if self.exit_code == 0 else ""
-        return f"{self.verdict}{' ' if scope else ''}{scope}  {self.raw.get('subject', '')}: {told}"
+        scope = ""
+        if self.scope.startswith("the code"):  # none of the verdicts holds for code that was left alone
+            scope = f" ({self.scope})"
+        elif self.scope and self.exit_code == 0:
+            scope = f" {self.scope}"
+        return f"{self.verdict}{scope}  {self.raw.get('subject', '')}: {told}"
 
     def __str__(self) -> str:
         lines = [self._headline()]

@@ -76,13 +76,13 @@ const char* configuration(const Observation& observed, JudgedBy how) {
 }
 
 std::string scope(const Observation& observed, JudgedBy how) {
-  if (how == JudgedBy::targets) return "by facts alone; no file and no model was looked at";
-  if (how == JudgedBy::facts) return "by files and facts; the model was not run";
-  if (how == JudgedBy::results) return "for saved results; nothing was run here";
+  if (how == JudgedBy::targets) return "by facts alone (no file and no model was looked at)";
+  if (how == JudgedBy::facts) return "by files and facts (the model was not run)";
+  if (how == JudgedBy::results) return "for saved results (nothing was run here)";
   if (!observed.run.untold_code.empty()) return std::string(k_untold);
   std::string text;
   if (is_code(observed) && ran_program(observed)) text = "for the sealed program; your code was not run";
-  if (observed.run.depth == RunDepth::quick) text += text.empty() ? "at depth quick; no float64 check" : "; quick";
+  if (observed.run.depth == RunDepth::quick) text += text.empty() ? "at depth quick (no float64 check)" : "; depth quick";
   return text;
 }
 
