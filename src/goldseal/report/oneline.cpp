@@ -37,6 +37,14 @@ std::string detail(const Finding& finding, std::size_t width, bool unicode) {
   return complete && display_width(pair) <= width ? std::move(pair) : printable(finding.message, unicode);
 }
 
+// There is no room for the words in brackets behind `by facts alone`.
+std::string brief_verdict(const Report& report) {
+  const auto clause = scope_clause(report);
+  if (clause.empty()) return std::string(headline(verdict(report))) + " ";
+  const auto bracket = clause.find(" (", 1);
+  return std::string(headline(verdict(report))) + clause.substr(0, bracket) + "  ";
+}
+
 }  // namespace
 
 std::string render_oneline(const Report& report, const RenderOptions& options) {
@@ -44,8 +52,7 @@ std::string render_oneline(const Report& report, const RenderOptions& options) {
   const auto* const shown = cause(report);
   if (shown == nullptr || code == ExitCode::conforms) {
     const auto line =
-        fmt::format("{}{}{}: {}", verdict_line(report), scope_clause(report).empty() ? " " : "  ",
-                    printable(report.subject, options.unicode), counted(report));
+        fmt::format("{}{}: {}", brief_verdict(report), printable(report.subject, options.unicode), counted(report));
     return cut(line, k_width, options.unicode) + "\n";
   }
   const auto tail = others(report, *shown);
