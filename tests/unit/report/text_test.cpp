@@ -61,6 +61,28 @@ TEST_CASE("oneline says the cause in at most 80 columns") {
   CHECK(display_width(std::string_view(line).substr(0, line.size() - 1)) <= 80);
 }
 
+TEST_CASE("what a PASS leaves out stands apart from the subject") {
+  auto report = passing_report();
+  report.target.clear();
+  std::erase_if(report.findings, [](const Finding& finding) { return finding.status != Status::pass; });
+  const auto says = [&](const char* format, const std::string& scope, const std::string& start) {
+    report.judged.scope = scope;
+    const auto text = render(format, report);
+    INFO(text);
+    CHECK(text.starts_with(start));
+  };
+  const auto subject = report.subject + ": ";
+  const std::string facts = "by facts alone (no file and no model was looked at)";
+  says("text", facts, "PASS " + facts + "  " + subject);
+  says("github", facts, "goldseal: PASS " + facts + "  " + subject);
+  says("nagios", facts, "GOLDSEAL OK " + facts + " - " + subject);
+  says("oneline", facts, "PASS by facts alone  " + subject);
+  says("oneline", "for the sealed program; your code was not run",
+       "PASS for the sealed program; your code was not run  " + subject);
+  const std::string untold = "the code that the seal names was not run";
+  for (const auto* format : {"text", "oneline"}) says(format, untold, "PASS (" + untold + ")  " + subject);
+}
+
 TEST_CASE("nothing from a file reaches a terminal unescaped") {
   for (const auto* format : {"text", "oneline", "json"}) {
     const auto text = render(format, hostile_report(), {.verbose = true});
