@@ -99,8 +99,8 @@ def prove(folder):
     assert str(pth) in chosen(report)
 
     # A path alone is answered with what was meant.
-    done = run("verify", "tiny.seal", "--runtime", python)
-    assert done.returncode == 2 and f"did you mean python={python}?" in done.stderr, done.stderr
+    done = run("verify", "tiny.seal", "--runtime", python, *trust)
+    assert done.returncode == 2 and f"did you mean python={python}?" in done.stderr, (done.returncode, done.stdout, done.stderr)
 
     # The probe describes the interpreter that it was told of.
     told = json.loads(run("probe", "--runtime", f"python={importing / 'bin/python'}", "--format", "json").stdout)["facts"]

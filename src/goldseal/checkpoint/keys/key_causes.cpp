@@ -95,23 +95,6 @@ Guess extra_states(const Case& c) {
                      "needed, save the checkpoint without it"};
 }
 
-/// weight_norm of before (weight_g, weight_v) against the parametrized one; PyTorch renames in one direction alone.
-Guess weight_norm_names(const Case& c) {
-  const auto ends = [](const std::string& name, std::string_view end) { return name.ends_with(end); };
-  bool has_new = false;
-  bool wants_old = false;
-  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i)
-    has_new = has_new || ends(c.unexpected(i), ".parametrizations.weight.original0");
-  for (std::size_t i = 0; i < c.match.missing.size(); ++i) wants_old = wants_old || ends(c.missing(i), "weight_g");
-  if (!has_new || !wants_old) return std::nullopt;
-  return Explanation{
-      fmt::format("weight_norm under its new names ({}), and a network with the old ones (weight_g, weight_v), into which "
-                  "PyTorch does not load them",
-                  escape_unprintable(c.unexpected(0))),
-      "build the network with torch.nn.utils.parametrizations.weight_norm, or rename weight.original0 to weight_g and "
-      "weight.original1 to weight_v"};
-}
-
 Guess wrapped_network(const Case& c) {
   const auto wrapped = [](const Key& key) { return without_wrappers(key.name) != key.name; };
   if (c.met() > 0 || c.want.empty() || !std::ranges::all_of(c.want, wrapped) || std::ranges::any_of(c.have, wrapped))
@@ -423,9 +406,9 @@ std::string_view naming_family(std::span<const Key> keys) {
 void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& match) {
   if (match.complete()) return;
   // The first that knows an answer gives it: from the particular to the general.
-  constexpr std::array k_rules{placeholders,   extra_states,      weight_norm_names, wrapped_network, batches_tracked,
-                               tied_weights,   flattened_ema,     patterned,         another_family,  another_prefix,
-                               renamed_segments, nothing_in_common, exchanged_axes,  class_count,     other_shapes};
+  constexpr std::array k_rules{placeholders,   extra_states,   wrapped_network,  batches_tracked,   tied_weights,
+                               flattened_ema,  patterned,      another_family,   another_prefix,    renamed_segments,
+                               nothing_in_common, exchanged_axes, class_count,   other_shapes};
   const Case c{have, want, match};
   Guess guess;
   for (const auto rule : k_rules) {

@@ -149,7 +149,8 @@ constexpr std::array k_patterns{
                .file = "parametrizations.weight.original0 parametrizations.weight.original1",
                .network = "weight_g$ weight_v$",
                .cause = "weight_norm under its names of today (parametrizations.weight.*) against weight_g and "
-                        "weight_v: {file} holds the numbers of {network}",
+                        "weight_v: {file} holds the numbers of {network}; PyTorch renames in the other direction "
+                        "alone",
                .remedy = "rename them: goldseal convert FILE -o OUT --rename "
                          "parametrizations.weight.original0=weight_g --rename "
                          "parametrizations.weight.original1=weight_v; or build the network with "
