@@ -53,6 +53,10 @@ def present(request, reply):
     count = int(os.environ["FAKE_GPUS"])
     if request["op"] == "hello" and reply["ok"]:
         reply["devices"] = ["cpu"] + [f"cuda:{index}" for index in range(count)]
+    if request["op"] == "environment" and count:
+        # A machine that serves on its GPU is judged by its build of PyTorch and by its driver.
+        reply["facts"] |= {"torch.cuda": fact(True), "driver.libcuda": fact("ok"), "driver.cuda_device_count": fact(count),
+                           **{f"cuda_device.{index}.name": fact("Fake") for index in range(count)}}
     if request["op"] == "environment" and "FAKE_GPU_FREE" in os.environ:
         for index in range(count):
             reply["facts"][f"gpu.{index}.name"] = fact("Fake")
