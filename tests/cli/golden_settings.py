@@ -44,21 +44,21 @@ def trials(finding):
 
 def finds_the_setting(command, seal):
     os.environ["ROUNDS_WITH_ONEDNN"] = "on"
-    code, findings = command("verify", seal)
+    code, findings = command("verify", seal, "--trust-code")
     finding = findings["golden.native"]
     expect(code == 1 and findings["golden.float64"]["status"] == "pass", "where oneDNN rounds, the native answers alone fail", finding)
     # B26
     expect("with oneDNN off it goes" in finding["message"], "and oneDNN is named", finding["message"])
     tried = trials(finding)
     expect(list(tried.values()) == ["no"] * (len(tried) - 1) + ["yes"] and len(tried) > 1, "after others that change nothing", tried)
-    code, findings = command("verify", seal, "--set", "onednn=off")
+    code, findings = command("verify", seal, "--trust-code", "--set", "onednn=off")
     expect(code == 0, "with that setting the model conforms", findings["golden.native"])
 
 
 def finds_what_was_set(command, seal):
     os.environ["ROUNDS_WITH_ONEDNN"] = "off"
-    expect(command("verify", seal)[0] == 0, "where only other kernels round, the model conforms")
-    finding = command("verify", seal, "--set", "onednn=off")[1]["golden.native"]
+    expect(command("verify", seal, "--trust-code")[0] == 0, "where only other kernels round, the model conforms")
+    finding = command("verify", seal, "--trust-code", "--set", "onednn=off")[1]["golden.native"]
     expect("with nothing of --set it goes" in finding["message"], "with them, the user's own setting is named first", finding["message"])
     expect(trials(finding) == {"nothing of --set": "yes"}, "and nothing more is tried", trials(finding))
 
@@ -67,12 +67,12 @@ def leaves_out_tf32(command, folder):
     seal = folder / "tf32.seal"
     code, findings = command("capture", folder / "net.pth", "--model", "python:defective:Tf32", "--input", "x=random:4x16,seed=1,normal", "-o", seal)
     expect(code == 0, "a network that would use TF32 is sealed in float32", findings)
-    expect(command("verify", seal)[0] == 0, "and judged in it")
-    code, findings = command("verify", seal, "--set", "tf32=on")
+    expect(command("verify", seal, "--trust-code")[0] == 0, "and judged in it")
+    code, findings = command("verify", seal, "--trust-code", "--set", "tf32=on")
     finding = findings["golden.native"]
     expect(code == 1 and findings["golden.float64"]["status"] == "pass", "with TF32 its native answers fail", finding)
     expect("with nothing of --set it goes" in finding["message"] and "--set" in finding["remedy"], "the setting is named, and what to do", finding)
-    code, findings = command("verify", seal, "--set", "tf32=on", "--policy", "portable")
+    code, findings = command("verify", seal, "--trust-code", "--set", "tf32=on", "--policy", "portable")
     expect(code == 0, "but under a policy that permits TF32", findings["golden.native"])
     # A17: what passes is no reason to look for a cause.
     expect("native run" in command.stages and "runs with one setting changed" not in command.stages, "and no setting is then tried", command.stages)
