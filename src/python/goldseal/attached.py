@@ -105,6 +105,10 @@ class LiveNetwork(Network):
         for part in self.extra.values():
             self._extra_before.append((part, copy.deepcopy(part.get_extra_state())))
 
+    def remembered(self) -> set[int]:
+        """The tensors, by identity, that `give_back` restores or loads."""
+        return {id(own) for _, own, _ in self._before}
+
     def give_back(self, adopt: bool) -> None:
         """The caller's own tensors in their places again; with `adopt` they take the loaded values."""
         replaced, self._own = self._own, []
@@ -300,7 +304,7 @@ def run_attached(
     torch_directory = os.path.dirname(os.path.abspath(torch.__file__))
     runtime = f"attached={theirs.fileno()}:{torch_directory}"
     try:
-        with preserved(network.module), kept(network.module, network.outputs, tell=_tell):
+        with preserved(network.module), kept(network.module, network.outputs, tell=_tell, restored=network.remembered):
             return command.run([*arguments, "--runtime", runtime], directory, timeout, [theirs.fileno()], answer)
     finally:
         ours.close()

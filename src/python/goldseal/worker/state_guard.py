@@ -9,7 +9,7 @@ import random
 import sys
 import types
 import zlib
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 import torch
 from torch import nn
@@ -27,15 +27,18 @@ Tell = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def kept(module: nn.Module, *others: Any, tell: Optional[Tell] = None) -> Iterator[None]:
+def kept(
+    module: nn.Module, *others: Any, tell: Optional[Tell] = None, restored: Callable[[], Set[int]] = set
+) -> Iterator[None]:
     """Afterwards every module has the attributes that it had, and the lists, dicts, sets and variables that its code, its
     hooks and `others` can reach hold what they held, tensors and arrays among them their elements (64 MiB of those are
     kept), random generators their state. What lies outside the module is put back only where tensors were put there: other
     threads may have changed it otherwise.
 
     With `tell`, what was changed and could not be put back is told, a sentence each: parameters and buffers, which are not
-    copied, tensors and arrays beyond 64 MiB, and that there was more than could be looked at."""
-    snapshot = _Snapshot(module, others, tell is not None)
+    copied, tensors and arrays beyond 64 MiB, and that there was more than could be looked at. Of the parameters and buffers
+    in `restored`, by identity, the caller has copies and puts them back: they are not told of."""
+    snapshot = _Snapshot(module, others, tell is not None, restored)
     try:
         yield
     finally:
@@ -46,7 +49,8 @@ def kept(module: nn.Module, *others: Any, tell: Optional[Tell] = None) -> Iterat
 
 
 class _Snapshot:
-    def __init__(self, module: nn.Module, others: Tuple[Any, ...], watches: bool) -> None:
+    def __init__(self, module: nn.Module, others: Tuple[Any, ...], watches: bool, restored: Callable[[], Set[int]]) -> None:
+        self._restored = restored
         self._changes: List[Callable[[], None]] = []
         self._watches = watches
         self._watched: List[Tuple[str, Callable[[], Optional[int]], Optional[int]]] = []  # of what is not copied
@@ -94,7 +98,10 @@ class _Snapshot:
         named += [("the buffer", name, value) for name, value in module.named_buffers()]
         for kind, name, tensor in named:
             if _is_plain_tensor(tensor):
-                self._watch(f"{kind} {name}", lambda tensor=tensor: sum_of_tensor(tensor))
+                self._watch(f"{kind} {name}", lambda tensor=tensor: self._sum_of_slot(tensor))
+
+    def _sum_of_slot(self, tensor: torch.Tensor) -> Optional[int]:
+        return None if id(tensor) in self._restored() else sum_of_tensor(tensor)
 
     def _keep_attributes(self, part: nn.Module) -> None:
         for table in (part._parameters, part._buffers, part._modules, vars(part)):
