@@ -140,7 +140,10 @@ def prove_native(goldseal, folder, torch_directory):
         (seal / "manifest.toml").write_text(manifest)
         code, report, said = run(goldseal, "verify", "net.seal", "--model", f"{builder}:{library}", *here, folder=folder)
         expect(code == 2 and "outside the seal" in said, "nor by --model", code, said)
-        forge(seal, {r'^builder = "torchscript"': f'builder = "{builder}"', r'^source = "[^"]*"': 'source = "../elsewhere.so"'})
+        # With its digest, so that nothing but the user's word is missing.
+        described, forged = (hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("net.pt", "elsewhere.so"))
+        forge(seal, {r'^builder = "torchscript"': f'builder = "{builder}"', r'^source = "[^"]*"': 'source = "../elsewhere.so"',
+                     described: forged})
         code, report, said = run(goldseal, "verify", "net.seal", *here, folder=folder)
         expect(code == 3 and "was not run" in findings(report)["worker.run"]["message"], "one beside the seal waits for the user's word", report, said)
     (seal / "manifest.toml").write_text(manifest)
