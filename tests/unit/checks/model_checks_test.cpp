@@ -99,6 +99,7 @@ TEST_CASE("B23: a counter of batches says how many steps lie between the two") {
   auto observed = conforming();
   observed.sealed.model.tensors[0].name = "a.num_batches_tracked";
   observed.files.tensors = {{"a.num_batches_tracked", sha256("8")}, {"b.weight", sha256("x")}};
+  observed.run.loaded_tensors.reset();
   observed.files.weight_changes["a.num_batches_tracked"] = {.kind = Kind::counted, .before = 12, .after = 8,
                                                             .text = "12 became 8"};
   observed.files.weight_changes["b.weight"] = {.kind = Kind::other, .text = "other values throughout"};
@@ -151,6 +152,7 @@ TEST_CASE("B14: names are judged before values, and the same tensors under new n
   observed.sealed.model.tensors[1].name = "net.b.weight";
   keys.digests = {sha256("a"), sha256("b")};
   observed.files.tensors.clear();
+  observed.run.loaded_tensors.reset();
   const auto names = judge("keys.sealed", observed);
   CHECK(names.status == Status::fail);
   CHECK(mentions(names.message, "the same tensors under new names"));
