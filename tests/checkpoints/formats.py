@@ -243,7 +243,7 @@ def distributed_metadata_that_lies_is_refused():
     def nowhere(metadata, index, info):
         metadata.storage_data.clear()
 
-    assert "names the file '../__0_0.distcp'" in refusal(elsewhere)
+    assert "must name files in its directory, found '../__0_0.distcp'" in refusal(elsewhere)
     assert "are not in the file" in refusal(too_long)
     assert "lies outside of it" in refusal(another_shape), refusal(another_shape)
     assert "no file holds the piece of 'w' that begins at [0, 0]" in refusal(elsewhere_in_the_tensor)
