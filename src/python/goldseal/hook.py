@@ -300,11 +300,15 @@ def _seal(
 ) -> tuple[Path, Report]:
     from .attached import LiveNetwork, run_attached
     from .inputs import input_arguments
+    from .worker.refusal import Refusal
 
     target = Path(seal_path) if seal_path is not None else path.with_suffix(".seal")
     if os.path.realpath(target) == os.path.realpath(path):
         raise GoldsealError(f"{path}: the seal would take the checkpoint's place: name the checkpoint otherwise, or give seal=")
-    network = LiveNetwork(module, outputs)
+    try:
+        network = LiveNetwork(module, outputs)
+    except Refusal as refusal:
+        raise GoldsealError(str(refusal)) from refusal
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
         spec = absolute_paths(model_spec(factory, module))
         arguments = ["capture", os.path.abspath(path), "--model", spec]

@@ -203,7 +203,8 @@ const Entry& choose_named(const std::vector<Entry>& entries, const std::string& 
 }  // namespace
 
 bool is_bookkeeping(std::string_view path) {
-  constexpr std::array<std::string_view, 7> k_words{"optim", "sched", "scaler", "rng", "callback", "loops", "amp"};
+  constexpr std::array<std::string_view, 8> k_words{"optim", "sched",    "scaler", "rng",
+                                                  "amp",   "callback", "loops",  "_extra_state"};
   const auto holds = [&](std::string_view part) {
     std::string lower(part);
     std::ranges::transform(lower, lower.begin(),

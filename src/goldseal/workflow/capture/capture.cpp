@@ -145,6 +145,9 @@ class Capture {
     record_outside(std::move(state.outside));
     if (builds_twice) compare_builds(built);
     m_report.findings.push_back(judge_coverage());
+    tell_denormals(worker.environment());
+    // What is refused already is neither moved nor written down.
+    if (verdict(m_report) != ExitCode::conforms) return false;
     measure_partial(worker, network, state.tensors);
     if (m_request.embed != Embed::never) m_report.findings.push_back(embed_network(worker, network));
     if (verdict(m_report) != ExitCode::conforms) return false;
@@ -220,9 +223,9 @@ class Capture {
   }
 
   // What is sealed from such a process is met by no other: it is said, and sealed as a fact.
-  void tell_denormals() {
+  void tell_denormals(const Environment& told) {
     Observation observed;
-    observed.machine.environment = m_manifest.environment;
+    observed.machine.environment = told;
     auto finding = k_env_numerics_denormals.judge(observed, {});
     if (finding.status != Status::fail) return;
     finding.id = k_env_numerics_denormals.id;
@@ -531,7 +534,6 @@ class Capture {
     if (m_device) m_manifest.environment.set("numerics.device", m_device->text(), "--device");
     m_device = m_manifest.environment.text("numerics.device").value_or(Device().text());
     for (auto& golden : m_manifest.golden) golden.device = *m_device;
-    tell_denormals();
     m_stopwatch.lap("environment");
   }
 
