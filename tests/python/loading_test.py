@@ -221,6 +221,9 @@ class LoadingTest(InDirectory):
                 warnings.simplefilter("ignore")
                 save(module.state_dict(), checkpoint_id=f"dcp-{form}", no_dist=True) if "no_dist" in save.__code__.co_varnames else save(module.state_dict(), checkpoint_id=f"dcp-{form}")
             report = self.capture(f"Scaled?form={form}", checkpoint=f"dcp-{form}")
+            if form == "dict":  # the planner takes a dict apart, and its parts are not put together: refused, never passed
+                self.told(report, "keys.network", "_extra_state")
+                continue
             self.assertTrue(report, report)
             live = networks.Scaled(1.0, form)
             self.assertTrue(goldseal.load("net.seal", live))
