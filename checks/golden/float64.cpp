@@ -22,7 +22,7 @@ std::string cause(const Observation& observed) {
              : "the weights differ from the sealed ones, and this is what it does to the answers";
 }
 
-Finding judge_shadow_outputs(const Observation& observed, const CheckSettings& settings) {
+Finding judge_float64_outputs(const Observation& observed, const CheckSettings& settings) {
   if (observed.run.outputs.empty()) return nothing_to_judge(observed);
   if (observed.run.depth == RunDepth::quick)
     return skipped(
@@ -54,11 +54,7 @@ Finding judge_shadow_outputs(const Observation& observed, const CheckSettings& s
              difference.expected, difference.actual,
              "compare the network's description with the sealed one; model.configuration and "
              "file.architecture name what differs");
-  const auto& worst = *summary.worst;
-  failure = with_detail(std::move(failure), std::move(summary));
-  failure.message += tell_layers(observed, worst, Compute::float64, failure);
-  failure.message += tell_trials(observed, worst, Compute::float64, failure);
-  return failure;
+  return with_evidence(std::move(failure), std::move(summary), observed, Compute::float64);
 }
 
 }  // namespace
@@ -75,7 +71,7 @@ const Check k_golden_float64{
         "precision that the target computes in, "
         "which golden.native does.",
     .severity = Severity::fail,
-    .judge = judge_shadow_outputs,
+    .judge = judge_float64_outputs,
 };
 
 }  // namespace goldseal

@@ -50,11 +50,7 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
              difference.expected, difference.actual,
              "if golden.float64 passes, the machine computes at another precision or wrongly: compare the env.numerics "
              "findings; else mend what golden.float64 names");
-  const auto& worst = *summary.worst;
-  failure = with_detail(std::move(failure), std::move(summary));
-  failure.message += tell_layers(observed, worst, Compute::native, failure);
-  failure.message += tell_trials(observed, worst, Compute::native, failure);
-  return failure;
+  return with_evidence(std::move(failure), std::move(summary), observed, Compute::native);
 }
 
 }  // namespace

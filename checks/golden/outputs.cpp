@@ -169,9 +169,11 @@ OutputDifference tell_difference(const OutputSummary& summary) {
           fmt::format("{:.3g} at {}", verdict.local, format_index(deviation.worst.index))};
 }
 
-Finding with_detail(Finding failure, OutputSummary summary) {
+Finding with_evidence(Finding failure, OutputSummary summary, const Observation& observed, Compute run) {
   failure.tables = std::move(summary.detail.tables);
   failure.measurements = std::move(summary.detail.measurements);
+  failure.message += tell_layers(observed, *summary.worst, run, failure);
+  failure.message += tell_trials(observed, *summary.worst, run, failure);
   return failure;
 }
 

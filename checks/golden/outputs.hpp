@@ -48,8 +48,9 @@ struct OutputDifference {
 };
 [[nodiscard]] OutputDifference tell_difference(const OutputSummary& summary);
 
-/// The failure with the summary's table and measurements behind it.
-[[nodiscard]] Finding with_detail(Finding failure, OutputSummary summary);
+/// The failure with the evidence behind it: the summary's table and measurements, then, for its worst output, which it
+/// must have, where the layers of `run` part and what the runs with one thing changed say.
+[[nodiscard]] Finding with_evidence(Finding failure, OutputSummary summary, const Observation& observed, Compute run);
 
 /// Where a run's layers part from the sealed ones: a phrase for the message, with a table in `failure`. Empty where
 /// the run was not followed; says so where the seal has no sketches.

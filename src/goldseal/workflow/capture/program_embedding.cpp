@@ -51,10 +51,6 @@ const auto& questions() {
   return k_questions;
 }
 
-bool has_reference(const golden::GoldenTensors& sealed) {
-  return std::ranges::any_of(sealed.outputs, [](const auto& output) { return output.noise && !output.noise->native; });
-}
-
 // Nothing where the worker gives the sealed answers to every case, within the noise; else what it does instead.
 std::optional<std::string> otherwise(Worker& worker, const std::vector<golden::GoldenTensors>& sealed,
                                      const std::vector<GoldenCase>& records) {

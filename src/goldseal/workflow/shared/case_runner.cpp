@@ -95,4 +95,8 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   return result;
 }
 
+bool has_reference(const golden::GoldenTensors& sealed) {
+  return std::ranges::any_of(sealed.outputs, [](const auto& output) { return output.noise && !output.noise->native; });
+}
+
 }  // namespace goldseal

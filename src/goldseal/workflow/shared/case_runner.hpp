@@ -4,6 +4,7 @@
 // decision.
 #pragma once
 
+#include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/layers/layers.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/worker/worker.hpp>
@@ -30,6 +31,9 @@ struct LayeredRun {
   RunWitness witness = {};  ///< of a run with draws
   std::optional<int> bits;  ///< significant bits of the least precise layer, at most float32's
 };
+
+/// True where an output was sealed with a float64 reference, so that a float64 run of the case can be judged.
+[[nodiscard]] bool has_reference(const golden::GoldenTensors& sealed);
 
 /// In float64, where it is of a narrower floating type.
 [[nodiscard]] HostTensor widened(const HostTensor& tensor);

@@ -13,13 +13,6 @@
 namespace goldseal {
 namespace {
 
-// The pairs of a match in the order of what was wanted.
-std::vector<std::pair<std::size_t, std::size_t>> in_wanted_order(const KeyMatch& match) {
-  auto pairs = match.pairs;
-  std::ranges::sort(pairs, {}, &std::pair<std::size_t, std::size_t>::second);
-  return pairs;
-}
-
 bool same_memory(const Tensor& a, const Tensor& b) {
   return a.storage == b.storage && a.offset == b.offset && a.shape == b.shape && a.strides == b.strides;
 }
@@ -58,6 +51,12 @@ CompiledIn compiled_in(const Checkpoint& checkpoint, const KeyMatch& match, std:
 }
 
 }  // namespace
+
+std::vector<std::pair<std::size_t, std::size_t>> in_wanted_order(const KeyMatch& match) {
+  auto pairs = match.pairs;
+  std::ranges::sort(pairs, {}, &std::pair<std::size_t, std::size_t>::second);
+  return pairs;
+}
 
 std::vector<Key> keys_of(const Checkpoint& checkpoint) {
   std::vector<Key> keys;

@@ -9,12 +9,17 @@
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/protocol.hpp>
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace goldseal {
+
+/// The pairs of a match, (index into what there is, index into what was wanted), in the order of what was wanted.
+[[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> in_wanted_order(const KeyMatch& match);
 
 /// How progress calls the pass that reads every byte of the files.
 inline constexpr std::string_view k_digesting = "digesting the checkpoint";

@@ -4,6 +4,7 @@
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
+#include <goldseal/workflow/shared/loading.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -13,12 +14,6 @@ namespace {
 
 // Explaining reads the whole tensor: a few say what happened to all.
 constexpr std::size_t k_most_explained = 64;
-
-std::vector<std::pair<std::size_t, std::size_t>> in_wanted_order(const KeyMatch& match) {
-  auto pairs = match.pairs;
-  std::ranges::sort(pairs, {}, &std::pair<std::size_t, std::size_t>::second);
-  return pairs;
-}
 
 }  // namespace
 

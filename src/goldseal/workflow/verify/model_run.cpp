@@ -434,11 +434,6 @@ class ModelRun {
                              m_observed.run.outside.value_or(std::vector<OutsideRecord>{}), m_observed.run.changed});
   }
 
-  static bool has_reference(const golden::GoldenTensors& sealed) {
-    return std::ranges::any_of(sealed.outputs,
-                               [](const auto& output) { return output.noise && !output.noise->native; });
-  }
-
   void note_failure(const Error& error, const std::optional<WorkerFailure>& failure) {
     auto& observed = *m_observed.run.worker;
     if (observed.failure || !observed.refusal.empty()) return;  // of a GPU before: the first tells
