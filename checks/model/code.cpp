@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
+#include <checks/model/own_code.hpp>
 
 #include <goldseal/base/text.hpp>
 
@@ -21,7 +22,7 @@ Finding judge_code(const Observation& observed, const CheckSettings&) {
     return undecided(fmt::format("{} was not run here", name), "worker.run says what kept it from running");
   const auto* const instead = sealed.embedded ? "the sealed program" : "another network";
   return undecided(fmt::format("{} was not run here: {} was, in its place", name, instead),
-                   "run it where it will serve: --runtime python --trust-code, or goldseal.verify(SEAL, model)");
+                   how_to_run(sealed));
 }
 
 }  // namespace

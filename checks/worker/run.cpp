@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
+#include <checks/model/own_code.hpp>
 
 #include <goldseal/base/text.hpp>
 
@@ -53,10 +54,10 @@ Finding judge_failure(const WorkerFailure& failure, const std::string& runtime) 
   return finding;
 }
 
-Finding judge_untold(const std::string& code) {
-  return undecided(fmt::format("the code that the seal names was not run: {}", escape_unprintable(code)),
-                   "run it if you trust where the seal and the code come from: --trust-code, or --model for code of "
-                   "your own; goldseal.verify(SEAL, model) judges a live model");
+Finding judge_untold(const Observation& observed) {
+  return undecided(
+      fmt::format("the code that the seal names was not run: {}", escape_unprintable(observed.run.untold_code)),
+      how_to_run(observed.sealed.model));
 }
 
 // A run that is withheld until the user trusts the program is not the model's fault.
@@ -71,7 +72,7 @@ Finding judge_withheld(const WorkerObservation& worker) {
 }
 
 Finding judge_run(const Observation& observed, const CheckSettings&) {
-  if (!observed.run.untold_code.empty()) return judge_untold(observed.run.untold_code);
+  if (!observed.run.untold_code.empty()) return judge_untold(observed);
   if (!observed.run.worker)
     return skipped(observed.run.depth != RunDepth::none ? "the model was not run: what is known before already decides"
                                                         : "the model was not to be run");
@@ -99,7 +100,8 @@ const Check k_worker_run{
         "last lines that the process printed. A hang leaves the verdict open (exit code 3). "
         "A seal is data: code that it names (python:, plugin:, aoti:) is run only where the user says so, by "
         "--trust-code, by `code = true` under [trust] in goldseal.toml, or by --model; without that word the verdict "
-        "is open too, unless the seal embeds a program to run in its place.",
+        "is open too, unless the seal embeds a program to run in its place. The network of a C++ program (program:) is "
+        "run by that program alone: goldseal::verify(SEAL, module).",
     .severity = Severity::required,
     .judge = judge_run,
 };

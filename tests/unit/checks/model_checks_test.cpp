@@ -16,6 +16,26 @@ bool mentions(const std::string& text, std::string_view part) { return text.find
 
 TEST_CASE("a model that is as it was sealed conforms") { CHECK(outcome(conforming()) == ExitCode::conforms); }
 
+TEST_CASE("code that was not run is sent to whoever can run it, and to no option that cannot help") {
+  for (const auto& form : k_builders) {
+    if (form.may_be_embedded()) continue;
+    auto observed = conforming();
+    observed.sealed.model.builder = form.kind;
+    observed.run.untold_code = std::string(form.name) + ":own";
+    const auto untold = judge("worker.run", observed);
+    CHECK(untold.status == Status::unknown);
+    const bool program = form.kind == Builder::program;
+    CHECK(mentions(untold.remedy, "goldseal::verify(SEAL, module)") == program);
+    CHECK(mentions(untold.remedy, "--trust-code") == !program);
+    CHECK(mentions(untold.remedy, "--runtime python") == (form.kind == Builder::python));
+    CHECK(mentions(untold.remedy, "goldseal.verify(SEAL, model)") == (form.kind == Builder::python));
+    observed.run.untold_code.clear();
+    observed.run.worker->done = true;
+    if (const auto replaced = judge("model.code", observed); replaced.status == Status::unknown)
+      CHECK(replaced.remedy == untold.remedy);
+  }
+}
+
 TEST_CASE("a golden file that is missing or changed is damage") {
   auto observed = conforming();
   observed.files.golden_sha256 = sha256("other");

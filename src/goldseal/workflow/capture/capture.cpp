@@ -572,6 +572,8 @@ class Capture {
     const bool has_program = m_manifest.model.embedded && m_request.run_options.find("python") == std::string::npos;
     m_report.next = fmt::format("goldseal verify {}{}{}", m_request.seal.string(), m_request.run_options,
                                 runs_code && !has_program ? " --trust-code" : "");
+    if (m_model.builder == Builder::program)
+      m_report.next = fmt::format("goldseal::verify(\"{}\", module)", m_request.seal.string());
   }
 
   // A seal that nobody can read vouches for nothing: it is read back from the disk before it takes its place.
