@@ -80,9 +80,8 @@ def prove_python(goldseal, folder):
     expect(code == 0 and trap.sprung(), "--trust-code runs it", report, said)
     code, report, said = run(goldseal, "verify", "net.seal", "--model", "python:mine:Net", *here, folder=folder)
     expect(code == 0 and trap.sprung(), "--model runs what it names", report, said)
+    prove_settings(goldseal, folder, here, trap)
     (folder / "goldseal.toml").write_text("[trust]\ncode = true\n")
-    code, report, said = run(goldseal, "verify", "net.seal", *here, folder=folder)
-    expect(code == 0 and trap.sprung(), "[trust] in goldseal.toml runs it", report, said)
     code, report, said = run(goldseal, "verify", "net.seal", *here, "--no-config", folder=folder)
     expect(code == 3 and not trap.sprung(), "but not where that file is left out", report, said)
     for slip in ("[trust]\ncode = 1\n", "[trust]\ncodes = true\n"):
@@ -101,6 +100,43 @@ def prove_python(goldseal, folder):
     expect(code == 3 and not trap.sprung(), "any callable of any module is code", report, said)
     code, report, said = run(goldseal, "verify", "net.seal", "--trust-code", *here, folder=folder)
     expect(code != 0 and trap.sprung(), "(the trap works)", report, said)
+
+
+def prove_settings(goldseal, folder, here, trap):
+    """What a goldseal.toml may start goes by who put it there. Kinds: the key (a table, a top key, a verb's key, a runtime
+    with a path), where the file lies (here, above, in the home directory), who can write it, and how it was named."""
+    (folder / "deep").mkdir(exist_ok=True)
+    interpreter = folder / "python"
+    interpreter.write_text(f"#!/bin/sh\ntouch {trap.path}\nexit 1\n")
+    interpreter.chmod(0o755)
+    settings = folder / "goldseal.toml"
+    for text, line in (("[trust]\ncode = true\n", 2), ("trust-code = true\n", 1), ("[verify]\ntrust-code = true\n", 2),
+                       ("runtime = 'python=./python'\n", 1), ("[verify]\nruntime = 'libtorch=./lib/torch'\n", 2)):
+        settings.write_text(text)
+        words = here if "trust" in text else ("--trust-code", "--no-sandbox")
+        for where, seal in ((folder, "net.seal"), (folder / "deep", "../net.seal")):
+            code, _, said = run(goldseal, "verify", seal, *words, folder=where)
+            expect(code == 2 and f"goldseal.toml:{line}" in said and "--config" in said and not trap.sprung(),
+                   f"a file that was found starts nothing ({text!r} seen from {where.name})", code, said)
+        code, _, said = run(goldseal, "check", "net.seal", folder=folder)
+        expect(code == 0, "and stops no verb that starts nothing", code, said)
+    settings.write_text("[trust]\ncode = true\n")
+    for words, variables in ((("--config", "goldseal.toml"), {}), ((), {"GOLDSEAL_CONFIG": "goldseal.toml"}), ((), {"HOME": str(folder)})):
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        code, report, said = run(goldseal, "verify", "net.seal", *here, *words, folder=folder)
+        expect(code == 0 and trap.sprung(), f"[trust] of a file that the user named runs it ({words}, {variables})", report, said)
+        if "HOME" in variables:
+            settings.chmod(0o666)
+            code, report, said = run(goldseal, "verify", "net.seal", *here, folder=folder)
+            expect(code == 2 and not trap.sprung(), "in the home directory too, unless others can write it", report, said)
+            settings.chmod(0o644)
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({} if value is None else {name: value})
+    settings.write_text("runtime = 'python'\n[trust]\ncode = false\n")
+    code, report, said = run(goldseal, "verify", "net.seal", "--no-sandbox", folder=folder)
+    expect(code == 3 and not trap.sprung(), "what starts nothing may stand in any file", report, said)
 
 
 def prove_native(goldseal, folder, torch_directory):

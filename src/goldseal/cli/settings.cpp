@@ -7,6 +7,7 @@
 #include <goldseal/manifest/toml_text.hpp>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -92,10 +93,31 @@ std::string resolved(const std::string& value, const fs::path& directory) {
   return value.substr(0, begin) + (directory / path).lexically_normal().string();
 }
 
+// Whether a value makes goldseal start what lies somewhere: code that a seal names, an interpreter, a LibTorch.
+bool starts_something(const Setting& setting, const std::vector<std::string>& values) {
+  if (setting.key == k_trust_key) return values.front() == "true";
+  return setting.key == "runtime" && values.front().find('=') != std::string::npos;
+}
+
+// A file that lies in the user's own home directory and that no one else can write.
+bool is_users_own(const fs::path& file) {
+  const char* const home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') return false;
+  std::error_code error;
+  if (!fs::equivalent(fs::absolute(file).parent_path(), home, error)) return false;
+  struct stat status {};
+  return ::stat(file.c_str(), &status) == 0 && status.st_uid == ::geteuid() &&
+         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 class FileReader {
  public:
-  FileReader(fs::path file, std::vector<SetValue>& values)
-      : m_file(std::move(file)), m_where(m_file.string()), m_values(values) {}
+  /// `named`: the user named the file. One that was merely found may have come with a stranger's directory.
+  FileReader(fs::path file, bool named, std::vector<SetValue>& values)
+      : m_file(std::move(file)),
+        m_where(m_file.string()),
+        m_may_start(named || is_users_own(m_file)),
+        m_values(values) {}
 
   void read() {
     try {
@@ -127,7 +149,7 @@ class FileReader {
       if (!verb.empty() && !takes(verb, name))
         refuse(node, fmt::format("{}: {} has no --{}, so that the value would count for nothing", shown, verb, name),
                fmt::format("set {} above [{}], for every verb that has it, or take it out", name, verb));
-      m_values.push_back({verb, name, values_of(*setting, node, shown), position(node)});
+      add(*setting, verb, values_of(*setting, node, shown), position(node));
     }
   }
 
@@ -138,8 +160,13 @@ class FileReader {
       if (key.str() != "code" || !value)
         refuse(node, fmt::format("trust.{}: expected code = true or code = false", escape_unprintable(key.str())),
                "write `code = true` to run the code that seals name");
-      m_values.push_back({"", std::string(k_trust_key), {*value ? "true" : "false"}, position(node)});
+      add(*find_setting(k_trust_key), "", {*value ? "true" : "false"}, position(node));
     }
+  }
+
+  void add(const Setting& setting, const std::string& verb, std::vector<std::string> values, std::string origin) {
+    const bool unauthorized = !m_may_start && starts_something(setting, values);
+    m_values.push_back({verb, std::string(setting.key), std::move(values), std::move(origin), unauthorized});
   }
 
   std::vector<std::string> values_of(const Setting& setting, const toml::node& node, const std::string& shown) const {
@@ -188,6 +215,7 @@ class FileReader {
 
   fs::path m_file;
   std::string m_where;
+  bool m_may_start;
   std::vector<SetValue>& m_values;
 };
 
@@ -288,11 +316,20 @@ std::string refusal_of(const SetValue& set, const CLI::ParseError& error) {
   return format_value(fmt::format("--{}", set.key), k_flag_values, set.values.front());
 }
 
-std::optional<fs::path> chosen_file(const SettingsSource& source) {
-  if (!source.use_file) return std::nullopt;
+// The file that the user named; empty where none is.
+fs::path named_file(const SettingsSource& source) {
   if (!source.file.empty()) return source.file;
-  if (const char* const given = std::getenv("GOLDSEAL_CONFIG"); given != nullptr && *given != '\0') return given;
-  return nearest_file(source.directory);
+  const char* const given = std::getenv("GOLDSEAL_CONFIG");
+  return given == nullptr ? fs::path() : fs::path(given);
+}
+
+void require_authorized(const SetValue& set) {
+  if (!set.unauthorized) return;
+  throw Error(ErrorKind::usage, set.origin,
+              fmt::format("--{} {} would start what someone else may have put there: this goldseal.toml was found, not "
+                          "named",
+                          set.key, escape_unprintable(set.values.front())),
+              "if the file is your own, name it: --config FILE, or GOLDSEAL_CONFIG=FILE; if not: --no-config");
 }
 
 }  // namespace
@@ -301,8 +338,11 @@ bool is_setting(std::string_view key) { return find_setting(key) != nullptr; }
 
 Settings Settings::gather(const SettingsSource& source) {
   Settings settings;
-  settings.m_file = chosen_file(source);
-  if (settings.m_file) FileReader(*settings.m_file, settings.m_values).read();
+  if (source.use_file) {
+    const auto named = named_file(source);
+    settings.m_file = named.empty() ? nearest_file(source.directory) : named;
+    if (settings.m_file) FileReader(*settings.m_file, !named.empty(), settings.m_values).read();
+  }
   // Within the file too, what is for one verb wins.
   std::ranges::stable_partition(settings.m_values, [](const SetValue& v) { return v.verb.empty(); });
   read_variables(settings.m_values, settings.m_strays);
@@ -324,6 +364,7 @@ std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings
     if (option->count() > 0 || option->get_lnames().empty()) continue;
     const auto* const set = settings.find(verb.get_name(), option->get_lnames().front());
     if (set == nullptr) continue;
+    require_authorized(*set);
     try {
       option->add_result(set->values);
       option->run_callback();

@@ -22,6 +22,9 @@ struct SetValue {
   std::string key;   ///< the flag without its dashes: `timeout`
   std::vector<std::string> values;
   std::string origin;  ///< `goldseal.toml:3`, or the variable's name
+  /// It would start a program or a model's code, and stands in a file that the user neither named nor has in the home
+  /// directory: the verb that it is for refuses it.
+  bool unauthorized = false;
 };
 
 /// A variable named GOLDSEAL_… whose value counts for nothing: goldseal knows no setting of that name.
@@ -56,7 +59,7 @@ class Settings {
 [[nodiscard]] bool is_setting(std::string_view key);
 
 /// Gives every flag of the verb that the command line left open the value that is set for it. Throws Error{usage} with
-/// the value's origin where the flag does not take it. Returns the origins of those it gave, by flag.
+/// the value's origin where the flag does not take it, and where it is unauthorized. Returns the origins of those it gave, by flag.
 std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings& settings);
 
 /// A warning for each stray variable. Throws Error{usage} for one that is a slip of a setting's name: without it a gate
