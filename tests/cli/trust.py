@@ -76,6 +76,10 @@ def prove_python(goldseal, folder):
     code, report, said = run(goldseal, "check", "net.seal", folder=folder)
     expect(code == 0 and not trap.sprung(), "check runs nothing", report, said)
 
+    for slip, meant in (("nonsense", "libtorch"), ("pyton", "python"), ("libtorch:/usr", "libtorch=")):
+        code, _, said = run(goldseal, "verify", "net.seal", "--runtime", slip, folder=folder)
+        expect(code == 2 and slip in said and meant in said, f"a slip is named where nothing would run too ({slip})", code, said)
+
     code, report, said = run(goldseal, "verify", "net.seal", "--trust-code", *here, folder=folder)
     expect(code == 0 and trap.sprung(), "--trust-code runs it", report, said)
     code, report, said = run(goldseal, "verify", "net.seal", "--model", "python:mine:Net", *here, folder=folder)

@@ -315,6 +315,13 @@ void misbehave(const std::string& what, long id) {
          ::_exit(5);
        }},
       {"trespass", [&] { send_text(reply(id, ",\"outputs\":[" + trespasses() + "],\"seconds\":0")); }},
+      {"speak-protocol-1",
+       [&] {
+         send_text("{\"id\":" + std::to_string(id) + ",\"nonce\":\"" + g_nonce +
+                   "\",\"ok\":false,\"error\":{\"kind\":\"unsupported\",\"message\":\"this worker speaks protocol 1\"}}\n");
+       }},
+      {"greet-as-protocol-3", [&] { send_text(reply(id, ",\"protocol\":3,\"runtime\":\"fake\",\"version\":\"1\"")); }},
+      {"greet-without-number", [&] { send_text(reply(id, ",\"protocol\":\"2\",\"runtime\":\"fake\",\"version\":\"1\"")); }},
       {"exhaust-memory", [] { exhaust_memory(); }},
       {"raise",
        [&] {

@@ -179,12 +179,25 @@ ChildProcess worker_process(const Runtime& runtime, const std::filesystem::path&
   return runtime.channel ? ChildProcess(*runtime.channel) : ChildProcess(child_spec(runtime, directory, sandbox));
 }
 
+// A worker of another goldseal says nothing of the model: an error of this installation, whoever asks.
+Error of_another_goldseal(const std::string& runtime, const std::string& found) {
+  return {ErrorKind::io, runtime, fmt::format("expected a worker of this goldseal, found one of another: {}", found),
+          "build it again: goldseal runtime build --torch DIR; for Python, install this goldseal's package there"};
+}
+
 // The object is gone when its greeting fails; what became of the worker is not.
-Json greet(Channel& channel, Json hello, std::optional<WorkerFailure>* failed) {
+Json greet(Channel& channel, const std::string& runtime, Json hello, std::optional<WorkerFailure>* failed) {
   try {
-    return channel.request("hello", std::move(hello));
-  } catch (const Error&) {
+    auto reply = channel.request("hello", std::move(hello));
+    if (const auto spoken = reply.value("protocol", k_protocol_version); spoken != k_protocol_version)
+      throw of_another_goldseal(runtime, fmt::format("it speaks protocol {}, not {}", spoken, k_protocol_version));
+    return reply;
+  } catch (const nlohmann::json::exception&) {
+    throw of_another_goldseal(runtime, "its greeting has no number of a protocol");
+  } catch (const Error& error) {
     if (failed != nullptr) *failed = channel.failure();
+    if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::unsupported)
+      throw of_another_goldseal(runtime, error.message());
     throw;
   }
 }
@@ -236,7 +249,7 @@ Worker::Worker(const Runtime& runtime, std::chrono::milliseconds limit, std::opt
                {"protocol", k_protocol_version},
                {"run_directory", run_directory_name(m_state->directory.path())}};
   if (threads) members["threads"] = *threads;
-  const auto reply = greet(m_state->channel, std::move(members), failed);
+  const auto reply = greet(m_state->channel, m_state->name, std::move(members), failed);
   m_state->hello = read_reply(m_state->name, "hello", [&] {
     return Hello{.runtime = reply.at("runtime").get<std::string>(),
                  .version = reply.at("version").get<std::string>(),
@@ -277,9 +290,7 @@ BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::
   if (!constants.empty()) members["constants"] = constants.string();
   if (trust == Trust::computing) {
     if (!hello().restricts)
-      throw Error(ErrorKind::unsupported, m_state->name,
-                  "expected a worker that keeps a network from files and processes, found one that was built before",
-                  "build it again: goldseal runtime build --torch DIR");
+      throw of_another_goldseal(m_state->name, "it cannot keep a network from files and processes");
     members["restricted"] = true;
   }
   if (m_state->seed) members["seed"] = *m_state->seed;

@@ -105,6 +105,20 @@ TEST_CASE("a worker inherits no descriptor but standard streams and its channel"
   CHECK(worker.hello().version == "0");
 }
 
+TEST_CASE("a worker of another goldseal is this installation's fault, not the model's") {
+  const auto what = GENERATE("speak-protocol-1", "greet-as-protocol-3", "greet-without-number");
+  const Behaviour behaviour(what, "hello");
+  try {
+    const Worker worker(fake_runtime(), 20s);
+    FAIL("it was greeted");
+  } catch (const Error& error) {
+    CAPTURE(error.what());
+    CHECK(error.kind() == ErrorKind::io);  // exit code 2, from verify too
+    CHECK(error.message().find("one of another") != std::string::npos);
+    CHECK(error.remedy().find("runtime build") != std::string::npos);
+  }
+}
+
 TEST_CASE("a worker that dies of a signal is a crash that names it") {
   const auto number = GENERATE(SIGSEGV, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGKILL);
   const auto outcome = provoke("signal-" + std::to_string(number), "run");

@@ -50,9 +50,19 @@ RunRequest settings_of(const std::vector<std::string>& settings) {
   return request;
 }
 
+// Where nothing will run, a runtime that is missing does not matter; one that is no runtime at all is a slip.
+void name_slips(const std::string& spec) {
+  if (spec.empty()) return;
+  try {
+    static_cast<void>(find_runtime(spec));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::usage) throw;
+  }
+}
+
 // A seal that nobody vouches for is data: its program is interpreted, and the code that it names is left alone.
 void settle_untrusted(const std::string& spec, const ModelRecord& sealed, VerifyRequest& request) {
-  if (!sealed.embedded && is_code(sealed.builder)) return;  // nothing will run
+  if (!sealed.embedded && is_code(sealed.builder)) return name_slips(spec);  // nothing will run
   const auto form = sealed.embedded ? sealed.embedded->builder : sealed.builder;
   try {
     request.runtime = find_runtime(spec, form);
