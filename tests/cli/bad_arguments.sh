@@ -3,7 +3,7 @@
 # A slip on the command line ends with exit code 2 and the word that was meant.
 sample=$(dirname "$(realpath "$0")")/../../manifests/samples/format-1.seal
 source "$(dirname "$0")/lib.sh"
-expect 2 "$GOLDSEAL"
+expect 0 "$GOLDSEAL"
 expect 2 "$GOLDSEAL" verfy x.seal
 says "there is no verb verfy"
 says "did you mean \`goldseal verify\`?"

@@ -7,6 +7,7 @@
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/settings.hpp>
 #include <goldseal/cli/verb.hpp>
+#include <goldseal/cli/welcome.hpp>
 
 #include <fmt/format.h>
 
@@ -121,7 +122,6 @@ std::vector<std::string> nested_verbs(const CLI::App& app, const char* verb) {
 
 // CLI11 does not say which verb or flag is not known, and lists arguments from the last to the first.
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
-  if (argc < 2) return "a verb is expected, found none";
   if (!is_verb(argv[1])) return fmt::format("there is no verb {}", escape_unprintable(argv[1]));
   if (const auto flag = unknown_flag(app, argc, argv))
     return fmt::format("{} takes no {}", argv[1], escape_unprintable(flag->name));
@@ -161,17 +161,21 @@ void warn_of_strays(const Settings& settings, bool quiet) {
   }
 }
 
-// The options of fourteen verbs take longer to declare than a small check does: only these need more than one's.
+// The options of all verbs take longer to declare than a small check does: only these need more than one's.
 bool needs_all_options(std::string_view verb) { return !is_verb(verb) || verb == "completion" || verb == "manual"; }
 
 int parse_and_run(int argc, char** argv) {
+  if (argc < 2) {
+    print(for_locale(welcome(".")));
+    return 0;
+  }
   CLI::App app(k_description, "goldseal");
   app.footer(k_footer);
   app.set_version_flag("--version", fmt::format("goldseal {}", k_version));
   app.require_subcommand(1);
   CommonOptions common;
   std::map<const CLI::App*, Action> actions;
-  const bool all = argc < 2 || needs_all_options(argv[1]);
+  const bool all = needs_all_options(argv[1]);
   for (const auto& verb : verbs()) {
     auto* const sub = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
     if (!all && verb.name != argv[1]) continue;

@@ -77,6 +77,7 @@ struct DeclaredVerb {
 Action add_capture(CLI::App& app, const CommonOptions& common);
 Action add_verify(CLI::App& app, const CommonOptions& common);
 Action add_check(CLI::App& app, const CommonOptions& common);
+Action add_doctor(CLI::App& app, const CommonOptions& common);
 Action add_probe(CLI::App& app, const CommonOptions& common);
 Action add_diff(CLI::App& app, const CommonOptions& common);
 Action add_inspect(CLI::App& app, const CommonOptions& common);

@@ -12,6 +12,7 @@ constexpr std::array k_verbs{
          true},
     Verb{"verify", "Judge everything here: files, machine, and the model run on the golden inputs", add_verify, true},
     Verb{"check", "Judge what can be known without running the model; needs no PyTorch", add_check, true},
+    Verb{"doctor", "Show what this machine can run, what is missing, and the command that mends it", add_doctor},
     Verb{"probe", "Show this machine as goldseal sees it", add_probe},
     Verb{"diff", "Show in what two machines, seals or checkpoints differ; what matters first", add_diff},
     Verb{"inspect", "Show what is in a checkpoint, without executing anything in it", add_inspect},
