@@ -421,6 +421,54 @@ class Quantized(nn.Module):
         return torch.matmul(x, self.weight)
 
 
+class Wrapping(torch.Tensor):
+    """Around one tensor of the same shape and type, as a framework does that computes with it in its own way. `how` it loads:
+    in place, by taking another tensor, by rounding, or not at all."""
+
+    @staticmethod
+    def __new__(cls, inner, how):
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, device=inner.device)
+
+    def __init__(self, inner, how):
+        self.wrapped_tensor, self.how = inner, how
+
+    def __tensor_flatten__(self):
+        return ["wrapped_tensor"], self.how
+
+    @staticmethod
+    def __tensor_unflatten__(inner, context, size, stride):
+        return Wrapping(inner["wrapped_tensor"], context)
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        if func in (torch.ops.aten.detach.default, torch.ops.aten.clone.default):
+            return Wrapping(func(args[0].wrapped_tensor), args[0].how)
+        if func is torch.ops.aten.copy_.default and isinstance(args[0], Wrapping):
+            return args[0].take(args[1].wrapped_tensor if isinstance(args[1], Wrapping) else args[1])
+        args = [arg.wrapped_tensor if isinstance(arg, Wrapping) else arg for arg in args]
+        return func(*args, **(kwargs or {}))
+
+    def take(self, value):
+        if self.how == "refuses":
+            raise NotImplementedError("this class has no copy_")
+        if self.how == "replaces":
+            self.wrapped_tensor = value.clone()
+        else:
+            self.wrapped_tensor.copy_(value.half().to(value.dtype) if self.how == "rounds" else value)
+        return self
+
+
+class Wrapped(nn.Module):
+    def __init__(self, how="copies", scale=1.0):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.weight = nn.Parameter(Wrapping(torch.ones(4, 4, device="cpu"), how), requires_grad=False)
+        self.scale = scale
+
+    def forward(self, x):
+        return torch.matmul(self.linear(x), self.weight) * self.scale
+
+
 class Plain(nn.Module):
     def __init__(self):
         super().__init__()

@@ -338,6 +338,47 @@ class LoadingTest(InDirectory):
         self.assertTrue(goldseal.load("net.seal", module))
         self.assertIs(type(module.weight), networks.Marked)
 
+    def wrapped_checkpoint(self, seed=1):
+        state = filled(networks.Wrapped(), seed).state_dict()
+        torch.save({name: getattr(tensor, "wrapped_tensor", tensor).clone() for name, tensor in state.items()}, "net.pth")
+
+    def test_b11_a_parameter_that_wraps_one_tensor_is_loaded_by_its_own_copy(self):
+        self.wrapped_checkpoint()
+        for how in ("copies", "replaces"):
+            report = self.capture(f"Wrapped?how={how}")
+            self.assertTrue(report, report)
+            report = self.verify(f"Wrapped?how={how}")
+            self.assertTrue(report, report)
+            self.told(report, "golden.float64", status="pass")
+            report = self.verify(f"Wrapped?how={how}&scale=1.01")
+            self.assertEqual(report.exit_code, 1, report)
+
+    def test_b11_a_live_model_with_wrapped_parameters_is_filled_or_left(self):
+        self.wrapped_checkpoint()
+        np.save("x.npy", X4.numpy())
+        self.assertTrue(self.capture("Wrapped"))
+        for how in ("copies", "replaces"):
+            model = networks.Wrapped(how).eval()
+            own = model.weight
+            self.assertFalse(goldseal.verify("net.seal", model))
+            self.assertTrue(torch.equal(model.weight.wrapped_tensor, torch.ones(4, 4)))
+            self.assertTrue(goldseal.load("net.seal", model))
+            self.assertIs(model.weight, own)
+            self.assertTrue(torch.equal(model.weight.wrapped_tensor, torch.load("net.pth")["weight"]))
+            self.assertTrue(goldseal.verify("net.seal", model))
+        model = networks.Wrapped(scale=2.0).eval()
+        with self.assertRaises(goldseal.GoldsealError):
+            goldseal.load("net.seal", model)
+        self.assertTrue(torch.equal(model.weight.wrapped_tensor, torch.ones(4, 4)))
+
+    def test_b11_what_a_wrapper_rounds_or_refuses_is_named(self):
+        self.wrapped_checkpoint()
+        for how, said in (("rounds", "other values"), ("refuses", "no copy_")):
+            with self.assertRaisesRegex(goldseal.GoldsealError, f"(?s){said}") as caught:
+                report = self.capture(f"Wrapped?how={how}")
+                raise goldseal.GoldsealError(str(report))
+            self.assertIn("weight" if how == "rounds" else "load_state_dict", str(caught.exception))
+
     # --- B09: a file whose tensors are mapped ------------------------------------------------------------------------------
 
     @unittest.skipUnless("mmap" in torch.load.__code__.co_varnames, "this PyTorch maps no files")

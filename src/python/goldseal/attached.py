@@ -45,7 +45,7 @@ class LiveNetwork(Network):
         self._replace = replace
         self._own: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
         self._training = any(part.training for part in module.modules())
-        self._before: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
+        self._before: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []  # with the object held, and a copy
         self._extra_before: list[tuple[nn.Module, Any]] = []
         self._state: Optional[dict[str, Any]] = None  # what a model that loads itself was given
         super().__init__(module)
@@ -99,9 +99,9 @@ class LiveNetwork(Network):
     def _remember(self) -> None:
         """What the model holds before it loads itself: its loading writes into its own tensors."""
         for state_entry in self.state_entries:
-            own = state_entry.place.get()
-            if has_memory(own):
-                self._before.append((state_entry, own, own.detach().clone()))
+            value = state_entry.place.get()
+            if has_memory(value):
+                self._before.append((state_entry, state_entry.place.held(), value.detach().clone()))
         for part in self.extra.values():
             self._extra_before.append((part, copy.deepcopy(part.get_extra_state())))
 
@@ -130,7 +130,7 @@ class LiveNetwork(Network):
     def _restore(self) -> None:
         with torch.no_grad():
             for state_entry, own, value in self._before:
-                state_entry.place.set(own)
+                state_entry.place.put(own)
                 own.copy_(value)
         for part, value in self._extra_before:
             part.set_extra_state(value)

@@ -211,28 +211,6 @@ def _empty_like(tensor: torch.Tensor) -> torch.Tensor:
     return nn.Parameter(fresh, requires_grad=False) if isinstance(tensor, nn.Parameter) else fresh
 
 
-def wrapped_class(tensor: torch.Tensor) -> Optional[str]:
-    """The class of a tensor that is made of others (torchao's, DTensor), which no plain tensor may stand for."""
-    kind = type(tensor)
-    if kind in (torch.Tensor, nn.Parameter):
-        return None
-    dispatch = getattr(kind, "__torch_dispatch__", None)
-    plain = getattr(torch.Tensor, "__torch_dispatch__", None)
-    if getattr(dispatch, "__func__", dispatch) is getattr(plain, "__func__", plain) and not hasattr(kind, "__tensor_flatten__"):
-        return None
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def inner_tensors(tensor: torch.Tensor) -> List[str]:
-    flatten = getattr(tensor, "__tensor_flatten__", None)
-    if flatten is None:
-        return []
-    try:
-        return [str(name) for name in flatten()[0]]
-    except Exception:
-        return []
-
-
 def like(own: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
     """The tensor as one of its place's own class, with the attributes that the other carries."""
     kind = type(own)

@@ -16,7 +16,6 @@ from .layer_watch import LayerRecorder, watching
 from .loading import (
     LoadStep,
     extra_states,
-    inner_tensors,
     like,
     load_into,
     load_steps,
@@ -24,11 +23,11 @@ from .loading import (
     same_bits,
     shares_memory,
     state_to_load,
-    wrapped_class,
 )
 from .memory import has_memory
 from .outside_state import outside_state
 from .perturbation import Transform
+from .places import Place, WrappingPlace, inner_tensors, place_of, wrapped_class
 from .randomness import RandomWatch
 from .refusal import Refusal
 from .sources import described_sources, modules_of_classes
@@ -45,30 +44,6 @@ _HYPERPARAMETERS = frozenset(
     "padding padding_idx padding_mode proj_size return_indices scale_factor size start_dim stride threshold "
     "track_running_stats upper upscale_factor value".split()
 )
-
-
-class Place(NamedTuple):
-    """Where a module keeps a tensor: one of its dictionaries."""
-
-    module: nn.Module
-    table: str  # `_parameters`, `_buffers`, or `__dict__` for a tensor that is registered as nothing
-    attribute: str
-
-    def get(self) -> torch.Tensor:
-        return getattr(self.module, self.table)[self.attribute]
-
-    def set(self, tensor: torch.Tensor) -> None:
-        getattr(self.module, self.table)[self.attribute] = tensor
-
-
-class ScriptPlace(Place):
-    """A TorchScript module's attribute; assigning it in Python would refuse another element type."""
-
-    def get(self) -> torch.Tensor:
-        return getattr(self.module, self.attribute)
-
-    def set(self, tensor: torch.Tensor) -> None:
-        self.module._c.setattr(self.attribute, tensor)  # type: ignore[operator,union-attr,unused-ignore]
 
 
 class StateEntry(NamedTuple):
@@ -106,12 +81,11 @@ def find_state_entries(module: nn.Module, prefix: str = "", depth: int = 0) -> I
     stands in two places is met twice, as in a state dict."""
     if depth > _MAX_DEPTH:
         raise Refusal("unsupported", "the modules are nested too deeply")
-    kind = ScriptPlace if isinstance(module, torch.jit.ScriptModule) else Place
     for table, tensors in _tables(module):
         for attribute, tensor in tensors.items():
             if isinstance(tensor, torch.Tensor):
                 persistent = table != "__dict__" and attribute not in module._non_persistent_buffers_set
-                yield StateEntry(prefix + attribute, kind(module, table, attribute), persistent)
+                yield StateEntry(prefix + attribute, place_of(module, table, attribute, tensor), persistent)
     for name, child in module._modules.items():
         if child is not None:
             yield from find_state_entries(child, f"{prefix}{name}.", depth + 1)
@@ -174,7 +148,8 @@ class Network:
         self.steps: list[LoadStep] = load_steps(module)
         self._refuse_renamed()
         self._refuse_wrapped()
-        self.loads_itself = bool(self.steps) or shares_memory(module, self.state_entries)
+        self.wrapped = {entry.name: str(wrapped_class(entry.place.held())) for entry in self.state_entries if isinstance(entry.place, WrappingPlace)}
+        self.loads_itself = bool(self.steps) or bool(self.wrapped) or shares_memory(module, self.state_entries)
 
     def _find_state_entries(self) -> list[StateEntry]:
         state_entries = list(find_state_entries(self.module))
@@ -202,9 +177,9 @@ class Network:
 
     def _refuse_wrapped(self) -> None:
         for state_entry in self.state_entries:
-            tensor = state_entry.place.get()
+            tensor = state_entry.place.held()
             kind = wrapped_class(tensor)
-            if kind is None:
+            if kind is None or isinstance(state_entry.place, WrappingPlace):
                 continue
             inner = inner_tensors(tensor)
             made = f", made of {', '.join(inner)}" if inner else ""
@@ -287,6 +262,15 @@ class Network:
             for state_entry in self.state_entries
             if state_entry.name in tensors and not same_bits(state_entry.place.get(), tensors[state_entry.name])
         ]
+        # Its class rounds or packs what it is given: what the file holds is not what the network computes with.
+        for name in self.changed:
+            if name in self.wrapped:
+                raise Refusal(
+                    "unsupported",
+                    f"{name} is a {self.wrapped[name]}, whose copy_ makes other values of what is loaded",
+                    type(self.module).__qualname__,
+                    "seal the network before it is quantized, or as a program: torch.export or torch.jit",
+                )
 
     def extra_digests(self) -> list[dict[str, str]]:
         """Of what the modules hold as extra state now."""
@@ -388,20 +372,20 @@ class Network:
         if transform is None:
             yield
             return
-        replaced: dict[tuple[int, str], tuple[Place, torch.Tensor]] = {}
+        replaced: dict[tuple[int, str], tuple[Place, torch.Tensor]] = {}  # with the objects that were held
         try:
             for state_entry in self.state_entries:
                 key = (id(state_entry.place.module), state_entry.place.attribute)
                 # A module that stands in two places is one: its first name counts.
                 if key not in replaced:
                     before = state_entry.place.get()
-                    replaced[key] = (state_entry.place, before)
+                    replaced[key] = (state_entry.place, state_entry.place.held())
                     state_entry.place.set(like(before, transform(state_entry.name, before.detach().as_subclass(torch.Tensor))))
             refresh_flat_weights(self.module)
             yield
         finally:
             for place, tensor in replaced.values():
-                place.set(tensor)
+                place.put(tensor)
             refresh_flat_weights(self.module)
 
 

@@ -59,6 +59,8 @@ def write_program(network: Network, form: str, inputs: dict[str, torch.Tensor], 
         raise Refusal("usage", f"`form` is one of {', '.join(_WRITERS)}; found `{form}`")
     if any(isinstance(part, torch.jit.ScriptModule) for part in network.module.modules()):
         raise Refusal("unsupported", "a part of the network is TorchScript itself")
+    if network.wrapped:
+        raise Refusal("unsupported", f"{next(iter(network.wrapped))} is a {next(iter(network.wrapped.values()))}, which a program cannot name")
     if form == "export" and not _exports():
         raise Refusal("unsupported", f"torch.export of PyTorch 2.8 or newer is needed, this is {torch.__version__}")
     if form == "export":
@@ -234,15 +236,15 @@ def _flat_answers(network: Network) -> Iterator[None]:
 @contextlib.contextmanager
 def _buffers_copied(network: Network) -> Iterator[None]:
     """Inside, buffers are copies, which a forward pass may write to."""
-    held = [(state_entry.place, state_entry.place.get()) for state_entry in network.state_entries if not state_entry.is_parameter]
+    held = [(state_entry.place, state_entry.place.get(), state_entry.place.held()) for state_entry in network.state_entries if not state_entry.is_parameter]
     copies: Dict[int, torch.Tensor] = {}
     try:
-        for place, tensor in held:
+        for place, tensor, _ in held:
             place.set(copies.setdefault(id(tensor), tensor.clone()))
         yield
     finally:
-        for place, tensor in held:
-            place.set(tensor)
+        for place, _, own in held:
+            place.put(own)
 
 
 @contextlib.contextmanager

@@ -151,7 +151,7 @@ def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> A
 def needs_memory(module: nn.Module) -> bool:
     """Whether PyTorch must load it itself: code of the module's own takes part, or its tensors share memory."""
     entries = list(find_state_entries(module))
-    special = any(type(entry.place.get()) not in (torch.Tensor, nn.Parameter) for entry in entries)
+    special = any(type(entry.place.held()) not in (torch.Tensor, nn.Parameter) for entry in entries)
     hidden = any(tensor.is_meta for _, tensor in attribute_tensors(module))
     return special or hidden or bool(load_steps(module)) or shares_memory(module, entries)
 

@@ -292,6 +292,8 @@ class Session:
     def gradients(self, request: Message) -> Message:
         network = self.network
         network.require_filled()
+        if network.wrapped:
+            raise Refusal("unsupported", "gradients do not pass a tensor that wraps another", next(iter(network.wrapped.values())))
         settings, transform, inputs = self._read_pass(request)
         leaves = Leaves({entry.name for entry in network.state_entries if entry.is_parameter}, transform)
         with in_force(settings), torch.enable_grad():
