@@ -234,6 +234,7 @@ std::vector<FileRecord> description_records(const ModelSpec& model, const fs::pa
   }
   const auto directory = is_folder(checkpoint) ? checkpoint : fs::absolute(checkpoint).parent_path();
   if (is_model_directory(directory)) recorder.add_directory(directory);
+  if (const auto whole = directory_of_parts(directory)) recorder.add_directory(*whole);
   for (const auto& source : sources) recorder.add(source.path, FileRole::source, source.module);
   return recorder.take();
 }

@@ -81,8 +81,15 @@ std::optional<Values> json_values(std::string_view text) {
     deep = deep || depth > k_most_depth;
     return !deep;
   };
-  const auto document = Json::parse(text, bounded, false);
-  if (deep || document.is_discarded() || !document.is_object()) return std::nullopt;
+  auto document = Json::parse(text, bounded, false);
+  if (deep || document.is_discarded()) return std::nullopt;
+  // A list of parts (modules.json) by their places.
+  if (document.is_array() && !document.empty() && document.size() <= k_most_members) {
+    auto parts = Json::object();
+    for (std::size_t i = 0; i < document.size(); ++i) parts[std::to_string(i)] = std::move(document[i]);
+    document = std::move(parts);
+  }
+  if (!document.is_object()) return std::nullopt;
   Flattener flattener;
   flattener.add(document, "");
   return flattener.take();

@@ -3,7 +3,8 @@
 //
 //   transformers           config.json, generation_config.json, tokenizer*.json, special_tokens_map.json,
 //                          added_tokens.json, vocab*, merges.txt, *.model, chat_template*, *preprocessor_config.json,
-//                          processor_config.json, adapter_config.json, *.py
+//                          processor_config.json, adapter_config.json, normalizer.json, *.py, and in directories of
+//                          their own additional_chat_templates/*.jinja, custom_generate/*.py
 //   diffusers              model_index.json, and in each part config.json or scheduler_config.json
 //   sentence-transformers  modules.json, config_sentence_transformers.json, sentence_*_config.json, 1_Pooling/config.json
 //   timm                   config.json
@@ -29,6 +30,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t k_most_config_bytes = 4U << 20U;
 constexpr std::size_t k_most_files = 512;
 constexpr std::array<std::string_view, 2> k_indices_of_parts{"modules.json", "model_index.json"};
+constexpr std::array<std::string_view, 2> k_inner_directories{"additional_chat_templates", "custom_generate"};
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;
@@ -40,14 +42,16 @@ bool describes(std::string_view name) {
   const auto ends = [&](std::string_view end) { return name.ends_with(end); };
   const auto begins = [&](std::string_view start) { return name.starts_with(start); };
   const auto holds = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
+  // Mistral's `tokenizer.model.v3`.
+  if (begins("tokenizer.model") || ends(".bpe")) return true;
   if (ends(".py") || ends(".model") || ends(".tiktoken") || ends(".spm") || ends(".jinja") || ends(".codes")) return true;
   if (ends(".json")) {
     if (ends(".index.json")) return false;
-    return holds("config") || begins("tokenizer") || holds("tokens") || begins("vocab") || begins("chat_template") ||
-           begins("processor") || begins("preprocessor") || name == "modules.json" || name == "model_index.json" ||
+    return holds("config") || begins("tokenizer") || holds("tokens") || holds("vocab") || begins("chat_template") ||
+           holds("label") || begins("normalizer") || begins("processor") || begins("preprocessor") || name == "modules.json" || name == "model_index.json" ||
            name == "params.json" || name == "tekken.json" || name == "merges.json";
   }
-  if (ends(".txt")) return begins("vocab") || begins("merges") || begins("dict") || begins("labels");
+  if (ends(".txt")) return holds("vocab") || begins("merges") || begins("dict") || holds("labels");
   return (ends(".yaml") || ends(".yml")) && holds("config");
 }
 
@@ -77,6 +81,12 @@ bool has_parts(const fs::path& directory) {
 
 }  // namespace
 
+std::optional<fs::path> directory_of_parts(const fs::path& directory) {
+  const auto parent = directory.parent_path();
+  if (parent.empty() || parent == directory || !has_parts(parent)) return std::nullopt;
+  return parent;
+}
+
 bool is_model_directory(const fs::path& directory) {
   if (has_parts(directory) || is_file(directory / "adapter_config.json")) return true;
   if (is_file(directory / "tokenizer_config.json") || is_file(directory / "preprocessor_config.json")) return true;
@@ -90,6 +100,7 @@ bool is_model_directory(const fs::path& directory) {
 std::vector<fs::path> description_files(const fs::path& directory) {
   std::vector<fs::path> files;
   add_files_of(directory, files);
+  for (const auto inner : k_inner_directories) add_files_of(directory / inner, files);
   std::error_code error;
   if (has_parts(directory)) {
     for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {

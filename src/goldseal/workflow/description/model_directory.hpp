@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace goldseal {
@@ -17,5 +18,8 @@ namespace goldseal {
 /// the code that it brings (`*.py`); of a directory of parts (`modules.json`, `model_index.json`) those of each part
 /// too. Sorted; no weights.
 [[nodiscard]] std::vector<std::filesystem::path> description_files(const std::filesystem::path& directory);
+
+/// The directory that `directory` is a part of, with `modules.json` or `model_index.json`: what answers is the whole.
+[[nodiscard]] std::optional<std::filesystem::path> directory_of_parts(const std::filesystem::path& directory);
 
 }  // namespace goldseal

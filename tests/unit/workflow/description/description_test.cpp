@@ -7,6 +7,7 @@
 #include <goldseal/workflow/description/model_directory.hpp>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -44,7 +45,7 @@ TEST_CASE("a large vocabulary is one digest, and every one of its entries counts
 
 TEST_CASE("what names the writer is left out, and what is no object has no values") {
   CHECK(json_values(R"({"transformers_version": "4", "_name_or_path": "/home/me", "a": 1})")->size() == 1);
-  for (const auto* const text : {"", "[1]", "3", "{", "{\"a\": 1} x"}) CHECK_FALSE(json_values(text));
+  for (const auto* const text : {"", "[]", "3", "{", "{\"a\": 1} x"}) CHECK_FALSE(json_values(text));
   std::string deep = "1";
   for (int i = 0; i < 200; ++i) deep = "{\"a\": " + deep + "}";
   CHECK_FALSE(json_values(deep));
@@ -68,12 +69,22 @@ TEST_CASE("a model's directory is told from one that holds a checkpoint by chanc
   CHECK_FALSE(is_model_directory(directory.path()));
   put("config.json", R"({"architectures": ["BertModel"]})");
   CHECK(is_model_directory(directory.path()));
-  for (const auto* const name : {"tokenizer.json", "merges.txt", "spiece.model", "modeling_x.py", "README.md",
-                                 "model.safetensors", "model.safetensors.index.json", "trainer_state.json"})
+  // Kinds: what builds the network, splits words, prepares pictures and sound, names classes, words a chat, generates.
+  constexpr std::array k_kinds{"tokenizer.json", "merges.txt", "spiece.model", "modeling_x.py", "generation_config.json",
+                               "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+                               "entity_vocab.json", "vocab.txt", "tokenizer.model.v3", "preprocessor_config.json",
+                               "video_preprocessor_config.json", "processor_config.json", "adapter_config.json",
+                               "chat_template.jinja", "chat_template.json", "normalizer.json", "id2label.json",
+                               "quantize_config.json", "source.spm", "sentencepiece.bpe.model", "bpe.codes", "config.yaml",
+                               "additional_chat_templates/tool.jinja", "custom_generate/generate.py"};
+  for (const auto* const name : k_kinds) put(name, "{}");
+  for (const auto* const name : {"README.md", "model.safetensors", "model.safetensors.index.json", "trainer_state.json"})
     put(name, "{}");
   const auto files = description_files(directory.path());
-  for (const auto* const name : {"config.json", "tokenizer.json", "merges.txt", "spiece.model", "modeling_x.py"})
+  for (const auto* const name : k_kinds) {
+    CAPTURE(name);
     CHECK(holds(files, name));
+  }
   for (const auto* const name : {"README.md", "model.safetensors", "index.json", "trainer_state.json"})
     CHECK_FALSE(holds(files, name));
   put("modules.json", "[]");
@@ -81,6 +92,37 @@ TEST_CASE("a model's directory is told from one that holds a checkpoint by chanc
   put("x.seal/config.json", "{}");
   CHECK(holds(description_files(directory.path()), "1_Pooling/config.json"));
   CHECK_FALSE(holds(description_files(directory.path()), "x.seal/config.json"));
+  CHECK(directory_of_parts(directory.path() / "1_Pooling") == directory.path());
+  CHECK_FALSE(directory_of_parts(directory.path()));
+}
+
+TEST_CASE("of a part's weights the whole is sealed: what pools and schedules lies beside it") {
+  const TemporaryDirectory directory;
+  const auto put = [&](const fs::path& name, std::string_view text) {
+    fs::create_directories((directory.path() / name).parent_path());
+    write_file_atomically(directory.path() / name, text);
+  };
+  put("modules.json", R"([{"idx": 0, "type": "Transformer"}, {"idx": 1, "type": "Pooling"}])");
+  put("0_Transformer/config.json", R"({"model_type": "bert"})");
+  put("0_Transformer/model.safetensors", "");
+  put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
+  const auto seal = directory.path() / "0_Transformer/model.seal";
+  ModelRecord sealed;
+  sealed.files = description_records({Builder::python, "m:f", {}}, directory.path() / "0_Transformer/model.safetensors", {}, seal);
+  CHECK(sealed.files.size() == 3);
+  const auto state = [&](std::string_view end) {
+    for (const auto& seen : observe_descriptions(sealed, {seal, {}, nullptr}))
+      if (seen.path.ends_with(end)) return seen.state;
+    return DescriptionObservation::State::missing;
+  };
+  using State = DescriptionObservation::State;
+  CHECK(state("1_Pooling/config.json") == State::same);
+  put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": false})");
+  CHECK(state("1_Pooling/config.json") == State::changed);
+  put("modules.json", "[{\"type\": \"Transformer\",\n \"idx\": 0}, {\"idx\": 1, \"type\": \"Pooling\"}]");
+  CHECK(state("modules.json") == State::rewritten);
+  put("modules.json", R"([{"idx": 0, "type": "Transformer"}])");
+  CHECK(state("modules.json") == State::changed);
 }
 
 TEST_CASE("an argument is a path where it looks like one and is there") {
