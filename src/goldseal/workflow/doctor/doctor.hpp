@@ -29,19 +29,19 @@ static_assert(is_indexed_by_kind(k_healths));
 
 /// One part of the machine, as it was found.
 struct Part {
-  std::string name;  ///< `python`, `libtorch`, `compiler`, `gpu`, `sandbox`, `memory`, `temporary files`, `cache`
+  std::string name = {};  ///< `python`, `libtorch`, `compiler`, `gpu`, `sandbox`, `memory`, `temporary files`, `cache`
   Health health = Health::ready;
-  std::string found;    ///< what is there: a version and a place, or what went wrong
-  std::string meaning;  ///< what follows for the user; may be empty
-  std::string fix;      ///< a command, or a sentence where no command mends it; empty where nothing needs mending
+  std::string found = {};    ///< what is there: a version and a place, or what went wrong
+  std::string meaning = {};  ///< what follows for the user; may be empty
+  std::string fix = {};      ///< a command, or a sentence where no command mends it; empty where nothing needs mending
 };
 
 /// What a machine can do.
 struct Examination {
-  std::string machine;  ///< `vm: Debian GNU/Linux 12 (bookworm), x86_64`
-  std::vector<Part> parts;
+  std::string machine = {};  ///< `vm: Debian GNU/Linux 12 (bookworm), x86_64`
+  std::vector<Part> parts = {};
   bool runs_models = false;  ///< `capture` and `verify` have a PyTorch that starts
-  std::string next;          ///< the command that mends what matters most; empty where nothing does
+  std::string next = {};          ///< the command that mends what matters most; empty where nothing does
 };
 
 /// Looks at this machine and tries its parts. Takes as long as each PyTorch takes to start (a minute at most each).

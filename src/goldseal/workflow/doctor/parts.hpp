@@ -12,7 +12,7 @@ namespace goldseal {
 
 /// What came of starting the PyTorchs.
 struct RuntimeParts {
-  std::vector<Part> parts;
+  std::vector<Part> parts = {};
   bool any_starts = false;
   bool any_uses_gpu = false;
   bool wants_compiler = false;  ///< a LibTorch is here that has no worker
