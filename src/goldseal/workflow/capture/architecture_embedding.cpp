@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
 
+#include <checks/check.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/checkpoint/write/without_weights.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
-#include <goldseal/workflow/shared/case_runner.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
-#include <goldseal/workflow/shared/output_comparison.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
 #include <set>
 
 namespace goldseal {
@@ -38,18 +39,6 @@ void write_without_weights(const ModelSpec& model, const BuiltNetwork& network, 
   write_weightless_torchscript(model.source, weights, file);
 }
 
-// Nothing where each output is as it was sealed, else the name of one that is not.
-std::optional<std::string> deviating_output(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& found,
-                                            bool repeatable) {
-  for (const auto& output : sealed.outputs) {
-    const auto* const tensor = find_tensor(found, output.native.name);
-    const bool shaped = tensor != nullptr && tensor->shape == output.native.shape;
-    if (!shaped || (repeatable && !golden::judge_repeat(output.native, *tensor).equal)) return output.native.name;
-  }
-  if (repeatable || worst_severity(sealed, found, Compute::native, {}) <= 1) return std::nullopt;
-  return sealed.outputs.front().native.name;
-}
-
 }  // namespace
 
 std::string embedded_name(const ModelSpec& model) {
@@ -71,25 +60,20 @@ FileRecord embed(const ModelSpec& model, const BuiltNetwork& network, const fs::
 }
 
 Finding judge_embedded(Worker& worker, const ModelSpec& embedded, const Checkpoint& checkpoint, const KeyMatch& match,
-                       const std::vector<golden::GoldenTensors>& sealed, const std::vector<GoldenCase>& records) {
-  Finding finding;
-  finding.id = "seal.architecture";
+                       const SealedAnswers& sealed) {
+  const std::string remedy =
+      "the file keeps weights where no state dict has them: seal without --embed, and keep the file beside the seal";
   const auto network = build_network(worker, embedded);
   worker.load(checkpoint, assignments_of(match, network.state_entries));
-  for (std::size_t i = 0; i < sealed.size(); ++i) {
-    const CaseRunner runner(worker, sealed[i].inputs, "embedded");
-    const auto odd = deviating_output(sealed[i], runner.run({}), records[i].repeatable);
-    if (!odd) continue;
-    finding.status = Status::fail;
-    finding.message =
-        fmt::format("the network built from the embedded architecture gives another {}/{}", sealed[i].name, *odd);
-    finding.remedy =
-        "the file keeps weights where no state dict has them: seal without --embed, and keep the file beside the "
-        "seal";
-    return finding;
-  }
-  finding.message = "the network built from the embedded architecture gives the sealed answers";
-  return finding;
+  // It is the same network on the same machine.
+  if (const auto changed = find_changed_bits(worker, sealed))
+    return failed(fmt::format("the network built from the embedded architecture gives another {}", *changed), "", "",
+                  remedy);
+  const bool exact = std::ranges::all_of(sealed.records, &GoldenCase::repeatable);
+  if (const auto deviation = exact ? std::nullopt : find_deviation(worker, sealed))
+    return failed(fmt::format("the network is built from the embedded architecture, and {}", *deviation), "", "",
+                  remedy);
+  return passed("the network built from the embedded architecture gives the sealed answers");
 }
 
 }  // namespace goldseal

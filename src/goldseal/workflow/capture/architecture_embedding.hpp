@@ -4,15 +4,14 @@
 // answers as sealed. Code needs a program first, which program_embedding.hpp makes.
 #pragma once
 
-#include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/verdict/finding.hpp>
 #include <goldseal/worker/worker.hpp>
+#include <goldseal/workflow/capture/sealed_answers.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
 // The architecture without its weights as a file of the seal, so that a target needs the checkpoint alone.
 namespace goldseal {
@@ -29,7 +28,6 @@ namespace goldseal {
 /// Builds the network from the embedded file, loads the checkpoint into it and runs every case once more: a pass where
 /// each answers as it was sealed, in every bit where a repetition does.
 [[nodiscard]] Finding judge_embedded(Worker& worker, const ModelSpec& embedded, const Checkpoint& checkpoint,
-                                     const KeyMatch& match, const std::vector<golden::GoldenTensors>& sealed,
-                                     const std::vector<GoldenCase>& records);
+                                     const KeyMatch& match, const SealedAnswers& sealed);
 
 }  // namespace goldseal

@@ -2,7 +2,6 @@
 #include <goldseal/workflow/capture/coverage.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <algorithm>
 #include <array>
@@ -64,10 +63,7 @@ class BlindSearch {
       if (error.kind() == ErrorKind::interrupted || !failure || failure->kind != WorkerFailure::Kind::raised) throw;
       return true;
     }
-    return !std::ranges::all_of(m_reference, [&](const HostTensor& output) {
-      const auto* const moved = find_tensor(outputs, output.name);
-      return moved != nullptr && moved->shape == output.shape && golden::judge_repeat(output, *moved).equal;
-    });
+    return !have_same_bits(m_reference, outputs);
   }
 
   const Worker& m_worker;
@@ -78,21 +74,29 @@ class BlindSearch {
   std::set<std::string> m_seen;
 };
 
+std::vector<TensorCoverage> greatest(std::vector<TensorCoverage> one, const std::vector<TensorCoverage>& other) {
+  for (auto& tensor : one) {
+    const auto found = std::ranges::find(other, tensor.name, &TensorCoverage::name);
+    if (found != other.end()) tensor.reached = std::max(tensor.reached, found->reached);
+  }
+  return one;
+}
+
 }  // namespace
 
-std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const CaseRunner& runner,
-                                                         const std::vector<HostTensor>& reference, Compute compute) {
+std::optional<std::vector<TensorCoverage>> measure_coverage(Worker& worker, const CaseRunner& runner,
+                                                            const std::vector<HostTensor>& reference, Compute compute) {
   try {
-    auto reach = worker.gradients(runner.inputs(), compute);
+    auto coverage = worker.gradients(runner.inputs(), compute);
     std::vector<std::string> blind;
-    for (const auto& tensor : reach)
+    for (const auto& tensor : coverage)
       if (tensor.reached == 0 && tensor.elements > 0) blind.push_back(tensor.name);
     BlindSearch search(worker, runner, reference);
     search.search(blind);
     if (search.exhausted()) return std::nullopt;
-    for (auto& tensor : reach)
+    for (auto& tensor : coverage)
       if (search.seen(tensor.name)) tensor.reached = tensor.elements;
-    return reach;
+    return coverage;
   } catch (const Error& error) {
     // A worker that raised or does not know the request goes on with the rest of the capture.
     if (error.kind() == ErrorKind::interrupted || !worker.is_well()) throw;
@@ -100,12 +104,14 @@ std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const C
   }
 }
 
-std::vector<TensorCoverage> farthest(std::vector<TensorCoverage> one, const std::vector<TensorCoverage>& other) {
-  for (auto& tensor : one) {
-    const auto found = std::ranges::find(other, tensor.name, &TensorCoverage::name);
-    if (found != other.end()) tensor.reached = std::max(tensor.reached, found->reached);
+std::optional<std::vector<TensorCoverage>> coverage_of_all(
+    const std::vector<std::optional<std::vector<TensorCoverage>>>& cases) {
+  std::optional<std::vector<TensorCoverage>> all;
+  for (const auto& one : cases) {
+    if (!one) return std::nullopt;
+    all = all ? greatest(std::move(*all), *one) : *one;
   }
-  return one;
+  return all;
 }
 
 }  // namespace goldseal

@@ -17,12 +17,13 @@ namespace goldseal {
 /// not zero. A tensor without such elements is then moved by several times its size in float64 (zeros up
 /// to ±1, ±16, ±256 and ±4,096), together with others of its kind, and counts as blind only where no bit of `reference`
 /// (the float64 outputs) changes. Nothing where the network cannot be differentiated.
-[[nodiscard]] std::optional<std::vector<TensorCoverage>> measure_reach(Worker& worker, const CaseRunner& runner,
-                                                                       const std::vector<HostTensor>& reference,
-                                                                       Compute compute);
+[[nodiscard]] std::optional<std::vector<TensorCoverage>> measure_coverage(Worker& worker, const CaseRunner& runner,
+                                                                          const std::vector<HostTensor>& reference,
+                                                                          Compute compute);
 
-/// The reach of several cases: of each tensor the farthest.
-[[nodiscard]] std::vector<TensorCoverage> farthest(std::vector<TensorCoverage> one,
-                                                   const std::vector<TensorCoverage>& other);
+/// The coverage of several cases together: of each tensor the greatest. Nothing where there is none, or where one could
+/// not be measured: what it covers might be what the others leave out.
+[[nodiscard]] std::optional<std::vector<TensorCoverage>> coverage_of_all(
+    const std::vector<std::optional<std::vector<TensorCoverage>>>& cases);
 
 }  // namespace goldseal

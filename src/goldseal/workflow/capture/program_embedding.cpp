@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/capture/program_embedding.hpp>
 
-#include <checks/catalogue.hpp>
-#include <checks/observation.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/case_runner.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
-#include <goldseal/workflow/shared/output_comparison.hpp>
 
 #include <fmt/format.h>
 
@@ -37,67 +34,29 @@ constexpr std::array k_forms{Form{ProgramForm::exported, "torch.export", "a prog
                              Form{ProgramForm::script, "TorchScript", "TorchScript"},
                              Form{ProgramForm::trace, "a trace", "a trace of the golden inputs in TorchScript"}};
 
-struct Question {
-  const Check* check;
-  std::string_view answer;
-};
-
-const auto& questions() {
-  static const std::array k_questions{Question{&k_golden_structure, "it gives other outputs than the code"},
-                                      Question{&k_golden_discrete, "it gives other integers than the code"},
-                                      Question{&k_golden_detections, "it finds other objects than the code"},
-                                      Question{&k_golden_float64, "in float64 it does not give the code's answers"},
-                                      Question{&k_golden_native, "it does not give the code's answers"}};
-  return k_questions;
-}
-
-// Nothing where the worker gives the sealed answers to every case, within the noise; else what it does instead.
-std::optional<std::string> otherwise(Worker& worker, const std::vector<golden::GoldenTensors>& sealed,
-                                     const std::vector<GoldenCase>& records) {
-  Observation observed;
-  observed.sealed.golden = records;
-  observed.run.depth = RunDepth::full;
-  for (const auto& golden : sealed) {
-    const CaseRunner runner(worker, golden.inputs, "program-inputs");
-    CaseResults results{golden.name, runner.run({}), {}, {}, {}, {}};
-    RunRequest float64;
-    float64.compute = Compute::float64;
-    if (has_reference(golden)) results.float64 = runner.run(float64);
-    std::ranges::move(compare_outputs(golden, results), std::back_inserter(observed.run.outputs));
-    std::ranges::move(compare_detections(golden, results), std::back_inserter(observed.run.detections));
-  }
-  for (const auto& [check, answer] : questions()) {
-    const auto status = check->judge(observed, {}).status;
-    if (status == Status::fail || status == Status::unknown) return std::string(answer);
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> otherwise_in_judge(Worker& judge, const ModelSpec& embedded, const Checkpoint& checkpoint,
-                                              const std::map<std::string, std::string>& renames,
-                                              const std::vector<golden::GoldenTensors>& sealed,
-                                              const std::vector<GoldenCase>& records) {
+// Nothing where the other worker's network, built from the file, gives the sealed answers too.
+std::optional<std::string> find_deviation_of(Worker& judge, const ModelSpec& embedded, const Checkpoint& checkpoint,
+                                             const std::map<std::string, std::string>& renames,
+                                             const SealedAnswers& sealed) {
   auto network = build_network(judge, embedded);
   add_held_by_program(checkpoint, network);
   const auto match = match_keys(keys_of(checkpoint, renames), network.state_entries);
   if (!match.complete()) return "it takes other weights than the code";
   judge.load(checkpoint, assignments_of(match, network.state_entries));
-  auto odd = otherwise(judge, sealed, records);
+  const auto deviation = find_deviation(judge, sealed);
   judge.finish();
-  if (odd) return fmt::format("{}: {}", judge.hello().runtime, *odd);
+  if (deviation) return fmt::format("{}: {}", judge.hello().runtime, *deviation);
   return std::nullopt;
 }
 
 class Embedding {
  public:
   Embedding(Worker& worker, const Checkpoint& checkpoint, const std::map<std::string, std::string>& renames,
-            const std::vector<golden::GoldenTensors>& sealed, const std::vector<GoldenCase>& records, fs::path directory,
-            const std::function<std::unique_ptr<Worker>()>& judge)
+            const SealedAnswers& sealed, fs::path directory, const std::function<std::unique_ptr<Worker>()>& judge)
       : m_worker(worker),
         m_checkpoint(checkpoint),
         m_renames(renames),
         m_sealed(sealed),
-        m_records(records),
         m_directory(std::move(directory)),
         m_judge(judge) {}
 
@@ -128,7 +87,7 @@ class Embedding {
 
   std::optional<std::string> try_program(const Form& form, bool anew, bool& kept) {
     try {
-      const CaseRunner inputs(m_worker, m_sealed.front().inputs, "program-inputs");
+      const CaseRunner inputs(m_worker, m_sealed.tensors.front().inputs, "program-inputs");
       const auto written = m_worker.write_program({form.form, inputs.inputs(), m_worker.run_directory() / "program",
                                                    k_program_limit, k_most_program_bytes, anew});
       kept = written.kept;
@@ -145,7 +104,7 @@ class Embedding {
     add_held_by_program(m_checkpoint, network);
     const auto match = match_keys(keys_of(m_checkpoint, m_renames), network.state_entries);
     if (!match.complete()) return "it takes other weights than the code";
-    if (auto odd = otherwise(m_worker, m_sealed, m_records)) return odd;
+    if (auto deviation = find_deviation(m_worker, m_sealed)) return deviation;
     const ModelSpec spec{written.builder, written.file.string(), written.options};
     m_embedded = {
         {written.builder, written.options}, embed(spec, written.network, m_directory), std::string(form.what)};
@@ -155,7 +114,7 @@ class Embedding {
 
   std::optional<std::string> ask_judge(const ModelSpec& embedded) const {
     const auto judge = m_judge();
-    return judge ? otherwise_in_judge(*judge, embedded, m_checkpoint, m_renames, m_sealed, m_records) : std::nullopt;
+    return judge ? find_deviation_of(*judge, embedded, m_checkpoint, m_renames, m_sealed) : std::nullopt;
   }
 
   void discard() {
@@ -167,8 +126,7 @@ class Embedding {
   Worker& m_worker;
   const Checkpoint& m_checkpoint;
   const std::map<std::string, std::string>& m_renames;
-  const std::vector<golden::GoldenTensors>& m_sealed;
-  const std::vector<GoldenCase>& m_records;
+  const SealedAnswers& m_sealed;
   fs::path m_directory;
   const std::function<std::unique_ptr<Worker>()>& m_judge;
   EmbeddedCode m_embedded;
@@ -177,10 +135,9 @@ class Embedding {
 }  // namespace
 
 EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint,
-                        const std::map<std::string, std::string>& renames,
-                        const std::vector<golden::GoldenTensors>& sealed, const std::vector<GoldenCase>& records, const fs::path& directory,
-                        const std::function<std::unique_ptr<Worker>()>& judge) {
-  return Embedding(worker, checkpoint, renames, sealed, records, directory, judge).run();
+                        const std::map<std::string, std::string>& renames, const SealedAnswers& sealed,
+                        const fs::path& directory, const std::function<std::unique_ptr<Worker>()>& judge) {
+  return Embedding(worker, checkpoint, renames, sealed, directory, judge).run();
 }
 
 }  // namespace goldseal

@@ -4,9 +4,9 @@
 // to architecture_embedding.hpp.
 #pragma once
 
-#include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/worker.hpp>
+#include <goldseal/workflow/capture/sealed_answers.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -40,8 +40,7 @@ struct EmbeddedCode {
 /// none. Throws Error{unsupported} where no form does, with the reason of each.
 [[nodiscard]] EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint,
                                       const std::map<std::string, std::string>& renames,
-                                      const std::vector<golden::GoldenTensors>& sealed,
-                                      const std::vector<GoldenCase>& records, const std::filesystem::path& directory,
+                                      const SealedAnswers& sealed, const std::filesystem::path& directory,
                                       const std::function<std::unique_ptr<Worker>()>& judge);
 
 }  // namespace goldseal

@@ -6,6 +6,7 @@
 #include <goldseal/base/staging.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
 #include <goldseal/golden/compare/reduced_precision.hpp>
 
 #include <fmt/format.h>
@@ -53,6 +54,16 @@ std::vector<golden::LayerSketch> sketches(const std::vector<RunLayer>& layers, c
 }
 
 }  // namespace
+
+bool has_same_bits(const HostTensor& output, const std::vector<HostTensor>& outputs) {
+  const auto* const other = find_tensor(outputs, output.name);
+  return other != nullptr && other->dtype == output.dtype && other->shape == output.shape &&
+         golden::judge_repeat(output, *other).equal;
+}
+
+bool have_same_bits(const std::vector<HostTensor>& first, const std::vector<HostTensor>& outputs) {
+  return std::ranges::all_of(first, [&](const HostTensor& output) { return has_same_bits(output, outputs); });
+}
 
 HostTensor widened(const HostTensor& tensor) {
   if (tensor.dtype == DType::float64 || !is_floating(tensor.dtype)) return tensor;

@@ -25,15 +25,20 @@ inline constexpr Draws k_other_draws{.seed = 2, .anew = true};
 /// What a run gave that was followed layer by layer.
 struct LayeredRun {
   std::vector<HostTensor> outputs;
-  std::vector<golden::LayerSketch> layers;  ///< empty where the worker does not sketch layers
-  std::optional<std::size_t>
-      narrow_layer;         ///< the first layer that rounds below float64 (golden/compare/reduced_precision.hpp)
-  RunWitness witness = {};  ///< of a run with draws
-  std::optional<int> bits;  ///< significant bits of the least precise layer, at most float32's
+  std::vector<golden::LayerSketch> layers = {};  ///< empty where the worker does not sketch layers
+  /// The first layer that rounds below float64 (golden/compare/reduced_precision.hpp).
+  std::optional<std::size_t> narrow_layer = {};
+  RunWitness witness = {};       ///< of a run with draws
+  std::optional<int> bits = {};  ///< significant bits of the least precise layer, at most float32's
 };
 
 /// True where an output was sealed with a float64 reference, so that a float64 run of the case can be judged.
 [[nodiscard]] bool has_reference(const golden::GoldenTensors& sealed);
+
+/// True where `outputs` have one of this name, with the same type, shape and bytes.
+[[nodiscard]] bool has_same_bits(const HostTensor& output, const std::vector<HostTensor>& outputs);
+/// The same of all of `first`.
+[[nodiscard]] bool have_same_bits(const std::vector<HostTensor>& first, const std::vector<HostTensor>& outputs);
 
 /// In float64, where it is of a narrower floating type.
 [[nodiscard]] HostTensor widened(const HostTensor& tensor);

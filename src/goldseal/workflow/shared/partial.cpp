@@ -2,7 +2,6 @@
 #include <goldseal/workflow/shared/partial.hpp>
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/compare/output_verdict.hpp>
 #include <goldseal/workflow/shared/case_runner.hpp>
 
 #include <fmt/format.h>
@@ -19,20 +18,13 @@ namespace {
 constexpr double k_move = 4;
 constexpr std::array<double, 3> k_zero_moves{1, 16, 256};
 
-bool answers_alike(const std::vector<HostTensor>& before, const std::vector<HostTensor>& after) {
-  return std::ranges::all_of(before, [&](const HostTensor& output) {
-    const auto* const moved = find_tensor(after, output.name);
-    return moved != nullptr && moved->shape == output.shape && golden::judge_repeat(output, *moved).equal;
-  });
-}
-
 bool moves_an_answer(const Worker& worker, const CaseRunner& runner, const std::vector<HostTensor>& before,
                      const std::string& name) {
   for (std::size_t i = 0; i < k_zero_moves.size(); ++i) {
     RunRequest request;
     request.perturb = Perturbation{i + 1, k_move, k_zero_moves[i], {name}};
     try {
-      if (!answers_alike(before, runner.run(request))) return true;
+      if (!have_same_bits(before, runner.run(request))) return true;
     } catch (const Error& error) {
       // What the network refuses it has looked at.
       const auto& failure = worker.failure();

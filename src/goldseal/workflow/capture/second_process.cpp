@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/workflow/capture/second_process.hpp>
+
+#include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/shared/loading.hpp>
+
+namespace goldseal {
+
+std::vector<OutsideRecord> SecondProcess::outside() {
+  build();
+  return worker().outside();
+}
+
+std::vector<LoadedTensor> SecondProcess::tensors() {
+  const auto& [opened, device, network, match, outside] = m_loaded.built;
+  worker().build_with_values(1);
+  build();
+  worker().load(opened.checkpoint(), assignments_of(opened.checkpoint(), match, network),
+                not_loaded_names(match, network.state_entries),
+                extra_state_assignments(opened.checkpoint(), match, network.state_entries));
+  return worker().digest().tensors;
+}
+
+void SecondProcess::finish() {
+  if (m_worker) m_worker->finish();
+}
+
+Worker& SecondProcess::worker() {
+  if (!m_worker) {
+    auto runtime = m_request.runtime;
+    // What was never written is no zero there.
+    runtime.variables.emplace_back("MALLOC_PERTURB_", "165");
+    m_worker.emplace(runtime, m_request.limit, m_request.threads, m_request.confinement);
+  }
+  return *m_worker;
+}
+
+void SecondProcess::build() {
+  const auto& opened = m_loaded.built.opened;
+  static_cast<void>(build_network(worker(), opened.model, m_request.model ? Trust::code : Trust::computing,
+                                  &opened.checkpoint()));
+}
+
+}  // namespace goldseal

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network's code can make values that no checkpoint holds. Whether every process makes the same ones is known only
+// from another process. This file starts that one where it is first needed; judging is left to checks/model and
+// checks/keys.
+#pragma once
+
+#include <goldseal/worker/worker.hpp>
+#include <goldseal/workflow/capture/capture.hpp>
+#include <goldseal/workflow/capture/stages.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace goldseal {
+
+/// Another process that builds the network of a capture. It exists from the first question on.
+class SecondProcess {
+ public:
+  SecondProcess(const Loaded& loaded, const CaptureRequest& request) : m_loaded(loaded), m_request(request) {}
+
+  /// What no state dict holds, as that process builds it. Throws Error as Worker does.
+  [[nodiscard]] std::vector<OutsideRecord> outside();
+  /// The digests of the network's tensors after the load, so those of what is not loaded too, which is built there from
+  /// another seed than here.
+  [[nodiscard]] std::vector<LoadedTensor> tensors();
+  /// Ends it, where it was started.
+  void finish();
+
+ private:
+  Worker& worker();
+  void build();
+
+  const Loaded& m_loaded;
+  const CaptureRequest& m_request;
+  std::optional<Worker> m_worker;
+};
+
+}  // namespace goldseal
