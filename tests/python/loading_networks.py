@@ -2,6 +2,7 @@
 """Networks that keep what they answer from where a plain state dict does not show it."""
 import io
 import random
+import types
 
 import torch
 import torch.nn.functional as F
@@ -467,6 +468,37 @@ class Wrapped(nn.Module):
 
     def forward(self, x):
         return torch.matmul(self.linear(x), self.weight) * self.scale
+
+
+class Numbers(nn.Module):
+    """Numbers and arrays that no state dict holds, in each form that code keeps them in; `far` is read where no golden input
+    goes, `calls` counts, `noted` is read by no forward pass."""
+
+    def __init__(self, scale=0.5, shift=1, table=2.0, setting=3.0, option=4.0, far=5.0, noted=6.0, flag=True):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.scale, self.shift, self.flag, self.far, self.noted = scale, shift, flag, far, noted
+        self.table = np.full((4,), table, np.float32) if np is not None else [table] * 4
+        self.settings = {"deep": [{"setting": setting}]}
+        self.options = types.SimpleNamespace(option=option)
+        self.calls = 0
+
+    @property
+    def factor(self):
+        return self.settings["deep"][0]["setting"] * self.options.option
+
+    def forward(self, x):
+        self.calls += 1
+        x = self.shifted(self.linear(x)) * self.scale * self.factor
+        if self.flag:
+            x = x * torch.as_tensor(self.table)
+        return x * self.far if bool(x.abs().max() > 1e30) else x
+
+    def shifted(self, x):
+        return x + self.shift
+
+    def training_step(self, x):
+        return self.forward(x) * self.noted
 
 
 class Plain(nn.Module):

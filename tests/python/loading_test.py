@@ -272,6 +272,28 @@ class LoadingTest(InDirectory):
 
     # --- B20: randomness ---------------------------------------------------------------------------------------------------
 
+    def test_b01_numbers_and_arrays_that_forward_reads_are_sealed(self):
+        self.sealed("Numbers", filled(networks.Numbers()))
+        changed = {"scale": 0.25, "shift": 2, "table": 1.0, "setting": 1.0, "option": 1.0, "far": 1.0, "flag": False}
+        report = self.verify("Numbers?" + "&".join(f"{name}={value}" for name, value in changed.items()))
+        finding = self.told(report, "model.state", "other values", "scale", "shift", "table", "settings.deep.0.setting", "options.option", "far", "flag")
+        self.assertNotIn("calls", str(finding.raw))
+        report = self.verify("Numbers?far=1.0")  # where no golden input goes
+        self.told(report, "model.state", "far has other values")
+        self.told(report, "golden.float64", status="pass")
+        report = self.verify("Numbers?noted=1.0")
+        self.assertTrue(report, report)
+
+    def test_b01_a_factory_that_sets_another_number_is_told_where_it_can_be_mended(self):
+        model = filled(networks.Numbers(scale=0.25))
+        torch.save(model.state_dict(), "net.pth")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            goldseal.seal(model, "net.pth", inputs=X4, factory="loading_networks:Numbers", embed=False)
+        self.assertTrue(any("another scale (0.5; the model has 0.25)" in str(one.message) for one in caught), [str(one.message) for one in caught])
+        self.told(self.verify("Numbers"), "model.state", "scale has other values")
+        self.assertTrue(self.verify("Numbers?scale=0.25"))
+
     def test_b20_what_draws_in_evaluation_mode_is_refused_by_name(self):
         torch.save(filled(networks.Random()).state_dict(), "net.pth")
         for how, *parts in (("dropout", "drop", "dropout"), ("randn", "randn_like"), ("bernoulli", "bernoulli"), ("seeded", "randn"),

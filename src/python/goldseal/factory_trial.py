@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import os
 import sys
@@ -12,7 +13,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import torch
 from torch import nn
 
-from .worker.dtypes import name_of
+from .worker.attribute_values import values_by_name
+from .worker.dtypes import host_bytes, name_of
+from .worker.loading import same_bits
 from .worker.network import find_state_entries
 from .worker.python_builder import literal, unwrapped
 
@@ -21,7 +24,7 @@ _MOST_BYTES = 1 << 30
 
 Shapes = Dict[str, Tuple[str, Tuple[int, ...]]]
 
-_tried: Dict[Tuple[str, Tuple[Tuple[str, Any], ...]], Optional[str]] = {}
+_tried: Dict[Tuple[Any, ...], Optional[str]] = {}
 
 
 class _Wrong(Exception):
@@ -33,7 +36,7 @@ def objection_to(spec: str, module: nn.Module, keeping: Callable[[], Any]) -> Op
     does, or where that is not known. Asked again only where the spec or the network has changed. `keeping()` is a context
     in which the factory may draw random numbers without changing those of the training."""
     wanted = _shapes(module)
-    key = (spec, tuple(sorted(wanted.items())))
+    key = (spec, tuple(sorted(wanted.items())), _marks(module))
     if key not in _tried:
         _tried.clear()
         try:
@@ -53,7 +56,31 @@ def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[
         return None
     if not isinstance(built, nn.Module):
         raise _Wrong(f"{source} returns {type(built).__qualname__}; it must return the torch.nn.Module")
-    return _difference(source, _shapes(unwrapped(built)), wanted)
+    return _difference(source, _shapes(unwrapped(built)), wanted) or _other_values(source, unwrapped(built), module)
+
+
+def _other_values(source: str, built: nn.Module, module: nn.Module) -> Optional[str]:
+    """Numbers that forward() reads and the factory sets otherwise: no state dict brings them."""
+    own, others = values_by_name(module, frozenset()), values_by_name(built, frozenset())
+    for name, value in own.items():
+        other = others.get(name)
+        if other is None or same_bits(value, other):
+            continue
+        return (
+            f"{source} builds a network with another {name} ({_short(other)}; the model has {_short(value)}), and no state "
+            "dict holds it. Give the arguments that the model was built with (factory=), or set it in the constructor"
+        )
+    return None
+
+
+def _short(value: torch.Tensor) -> str:
+    return str(value.item()) if value.numel() == 1 else f"other values of {list(value.shape)}"
+
+
+def _marks(module: nn.Module) -> Tuple[Tuple[str, str], ...]:
+    """Of what forward() reads beside tensors."""
+    values = values_by_name(module, frozenset())
+    return tuple((name, hashlib.sha256(host_bytes(value)[0]).hexdigest()) for name, value in values.items())
 
 
 def _shapes(module: nn.Module) -> Shapes:

@@ -10,6 +10,7 @@ from typing import Any, Iterator, NamedTuple, Optional
 import torch
 from torch import nn
 
+from .attribute_values import values_by_name
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
 from .layer_watch import LayerRecorder, watching
@@ -132,6 +133,7 @@ def refresh_flat_weights(module: nn.Module) -> None:
 class Network:
     """A module whose persistent state entries are filled by `load`."""
 
+    hyperparameters = _HYPERPARAMETERS
     _remedy_for_lost = "no state dict holds this one, and it was built on the meta device: give it its value when built"
 
     def __init__(self, module: nn.Module) -> None:
@@ -348,11 +350,15 @@ class Network:
         self, inputs: dict[str, torch.Tensor], recorder: Optional[LayerRecorder], draws: Optional[RandomWatch]
     ) -> Any:
         tensors = {state_entry.name: state_entry.place.get() for state_entry in self.state_entries}
-        outside = {name: tensor for name, tensor, _ in self.outside()}
+        values = values_by_name(self.module, self.hyperparameters)
+        outside = {name: tensor for name, tensor, _ in self.outside() if name not in values}
         versions = {name: tensor._version for name, tensor in outside.items() if not tensor.is_inference()}
         with watching(self.module, tensors, recorder, draws, outside, self.reads):
             answer = self.call(inputs)
         self.writes.update(name for name, version in versions.items() if outside[name]._version != version)
+        after = values_by_name(self.module, self.hyperparameters)
+        self.reads.update(values)
+        self.writes.update(name for name in values if name not in after or not same_bits(values[name], after[name]))
         return answer
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:

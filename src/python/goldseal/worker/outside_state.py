@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tensors that a network holds and no state dict does: buffers that are not persistent, plain attributes, and what lies in
-the lists, dicts and objects that attributes hold."""
+"""What a network holds and no state dict does: buffers that are not persistent, tensors that are plain attributes or lie in
+the lists, dicts and objects of attributes, and the numbers and arrays that forward() reads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import torch
 from torch import nn
 
+from .attribute_values import attribute_values
 from .dtypes import FLOATING, name_of
 from .layer_sketch import Sketcher
 from .memory import has_memory, is_whole, storage_of
@@ -81,8 +82,8 @@ def described(name: str, tensor: torch.Tensor, kind: str, sha256: str) -> Dict[s
 
 
 def outside_state(network: Any) -> List[Tuple[str, torch.Tensor, str]]:
-    """Name, tensor, and `buffer`, `attribute` or `held` (below an attribute). What shares memory with a state that was
-    loaded is that state."""
+    """Name, tensor, and `buffer`, `attribute`, `held` (below an attribute), `number` or `array`. What shares memory with a
+    state that was loaded is that state."""
     loaded = {_memory_of(entry.place.get()) for entry in network.digested()}
     found: List[Tuple[str, torch.Tensor, str]] = []
     for entry in network.state_entries:
@@ -95,6 +96,7 @@ def outside_state(network: Any) -> List[Tuple[str, torch.Tensor, str]]:
     for name, tensor in attribute_tensors(network.module):
         if id(tensor) not in known and _readable(tensor) and _memory_of(tensor) not in loaded:
             found.append((name, tensor, "held"))
+    found.extend(attribute_values(network.module, network.hyperparameters))
     return found
 
 
