@@ -12,7 +12,7 @@ namespace {
 Table sources_table(const std::vector<const DescriptionObservation*>& files) {
   constexpr std::size_t k_rows = 12;
   Table table{"sources that are not as sealed", {"file", "where"}, {}};
-  if (files.size() > k_rows) table.title += fmt::format(": {} of {}", k_rows, files.size());
+  table.total = files.size();
   for (std::size_t i = 0; i < std::min(k_rows, files.size()); ++i)
     table.rows.push_back({escape_unprintable(files[i]->name), escape_unprintable(files[i]->path)});
   return table;

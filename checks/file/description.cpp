@@ -32,7 +32,7 @@ Table values_table(const std::vector<const DescriptionObservation*>& files) {
                               escape_unprintable(value.sealed), escape_unprintable(value.found)});
     }
   }
-  if (all > k_rows) table.title += fmt::format(": {} of {}", k_rows, all);
+  table.total = all;
   return table;
 }
 

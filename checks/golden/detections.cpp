@@ -17,6 +17,7 @@ constexpr std::size_t k_most_told = 10;
 
 void tell(Table& table, const DetectionObservation& observed, const std::vector<std::string>& objects,
           std::string_view what) {
+  table.total += objects.size();
   for (const auto& object : objects) {
     if (table.rows.size() == k_most_told) return;
     table.rows.push_back({observed.golden_case, std::string(to_string(observed.run)), std::string(what), object});

@@ -16,7 +16,7 @@ constexpr std::size_t k_after = 5;
 std::string shown_ratio(double ratio) { return std::isinf(ratio) ? "not comparable" : fmt::format("{:.3g}", ratio); }
 
 Table table_of(const golden::LayerTrace& trace) {
-  Table table{"layers", {"layer", "error/noise", "limit", ""}, {}};
+  Table table{"layers", {"layer", "error/noise", "limit", ""}, {}, trace.steps.size()};
   const auto first = *trace.first;
   const auto begin = first - std::min(first, k_before);
   const auto end = std::min(trace.steps.size(), first + k_after);

@@ -20,7 +20,7 @@ std::string describe(const Key& key) {
 }
 
 Table name_table(std::string title, const std::vector<std::size_t>& indices, const std::vector<Key>& keys) {
-  Table table{std::move(title), {"key", "type and shape"}, {}};
+  Table table{std::move(title), {"key", "type and shape"}, {}, indices.size()};
   for (std::size_t i = 0; i < std::min(k_rows, indices.size()); ++i) {
     const auto& key = keys[indices[i]];
     table.rows.push_back({escape_unprintable(key.name), describe(key)});
@@ -31,6 +31,7 @@ Table name_table(std::string title, const std::vector<std::size_t>& indices, con
 Table mismatch_table(const KeyObservation& keys, std::string_view whose) {
   Table table{"of another shape or type", {"key", fmt::format("in {}", whose), "in the checkpoint"}, {}};
   const auto& mismatched = keys.match.mismatched;
+  table.total = mismatched.size();
   for (std::size_t i = 0; i < std::min(k_rows, mismatched.size()); ++i) {
     const auto& want = keys.want[mismatched[i].want];
     table.rows.push_back({escape_unprintable(want.name), describe(want), describe(keys.have[mismatched[i].have])});
@@ -78,7 +79,7 @@ std::vector<std::string> kept(const KeyObservation& keys) {
 Finding judge_compiled(const KeyObservation& keys, Finding finding) {
   const auto names = left_out(keys);
   if (names.empty()) return finding;
-  Table table{"without a place in the compiled network", {"key", "type and shape", "what became of it"}, {}};
+  Table table{"without a place in the compiled network", {"key", "type and shape", "what became of it"}, {}, names.size()};
   std::vector<std::string> doubtful;
   for (const auto* const key : names) {
     if (key->compiled_in == CompiledIn::code) doubtful.push_back(escape_unprintable(key->name));

@@ -39,7 +39,7 @@ std::string told(const InitialObservation& entry) {
 }
 
 Table table_of(const PartialFindings& partial, PartialAt at) {
-  Table table{"not loaded", {"tensor", "type", "shape", "its value", "do the answers depend on it"}, {}};
+  Table table{"not loaded", {"tensor", "type", "shape", "its value", "do the answers depend on it"}, {}, partial.initial.size()};
   for (const auto& entry : partial.initial) {
     if (table.rows.size() == k_rows) break;
     table.rows.push_back({escape_unprintable(entry.name), std::string(to_string(entry.dtype)),

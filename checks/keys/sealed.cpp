@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t k_rows = 12;
 
 Table names_table(const KeyObservation& keys, std::span<const std::pair<std::size_t, std::size_t>> pairs) {
-  Table table{"the same values under new names", {"sealed as", "in the file"}, {}};
+  Table table{"the same values under new names", {"sealed as", "in the file"}, {}, pairs.size()};
   for (const auto& [have, want] : pairs.first(std::min(pairs.size(), k_rows)))
     table.rows.push_back({escape_unprintable(keys.want[want].name), escape_unprintable(keys.have[have].name)});
   return table;

@@ -87,6 +87,7 @@ Finding judge_ties(std::span<const Key> network, const TensorDigests& file) {
                         "one value for the names of one tensor", fmt::format("{} tied tensors differ", differing),
                         "PyTorch would load one over the other: build the network untied (tie_word_embeddings=False), "
                         "or save the checkpoint from the network that ties them");
+  table.total = differing;
   finding.tables.push_back(std::move(table));
   return finding;
 }

@@ -59,8 +59,7 @@ Finding judge_configuration(const Observation& observed, const CheckSettings&) {
       fmt::format("the network is configured otherwise: {}{}", described(first.key), more),
       fmt::format("{} = {}", setting(first.key), first.sealed), fmt::format("{} = {}", setting(first.key), first.found),
       "build the network from the sealed description; the weights load into this one, and the answers differ");
-  Table table{"hyperparameters that differ", {"where", "sealed", "here"}, {}};
-  if (differing.size() > k_rows) table.title += fmt::format(": {} of {}", k_rows, differing.size());
+  Table table{"hyperparameters that differ", {"where", "sealed", "here"}, {}, differing.size()};
   for (std::size_t i = 0; i < std::min(k_rows, differing.size()); ++i) {
     table.rows.push_back({escape_unprintable(differing[i].key), differing[i].sealed, differing[i].found});
   }

@@ -37,7 +37,7 @@ Finding judge_loading(std::span<const LoadStep> steps, std::span<const std::stri
   if (changed.empty())
     return passed(fmt::format("loaded by the network's own code ({}), which leaves every value as it is in the file",
                               told_steps(steps)));
-  Table table{"other values than in the file", {"tensor"}, {}};
+  Table table{"other values than in the file", {"tensor"}, {}, changed.size()};
   for (std::size_t i = 0; i < std::min(k_rows, changed.size()); ++i)
     table.rows.push_back({escape_unprintable(changed[i])});
   auto finding = failed(

@@ -58,7 +58,7 @@ std::string_view told(StateDistance distance) {
 }
 
 Table table_of(const std::vector<Difference>& differences) {
-  Table table{"no state dict holds these", {"name", "kind", "type", "shape", "what differs"}, {}};
+  Table table{"no state dict holds these", {"name", "kind", "type", "shape", "what differs"}, {}, differences.size()};
   for (std::size_t i = 0; i < std::min(k_rows, differences.size()); ++i) {
     const auto& tensor = *differences[i].sealed;
     table.rows.push_back({escape_unprintable(tensor.name), tensor.kind, tensor.dtype, format_shape(tensor.shape),

@@ -87,6 +87,7 @@ Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests&
                                     first, differing > 1 ? " …" : ""),
                         "the sealed sha256 of each tensor", fmt::format("{} differ", differing), std::string(remedy));
   finding.measurements = {{"tensors.differing", static_cast<double>(differing), 0.0, ""}};
+  table.total = differing;
   finding.tables.push_back(std::move(table));
   return finding;
 }

@@ -17,6 +17,7 @@ Table output_table(const std::string& output) {
   Table table{"the end of what it printed", {"standard error"}, {}};
   auto lines = split(output, '\n');
   std::erase_if(lines, [](std::string_view line) { return line.empty(); });
+  table.total = lines.size();
   const auto begin = lines.size() - std::min(k_output_lines, lines.size());
   for (auto i = begin; i < lines.size(); ++i) table.rows.push_back({escape_unprintable(lines[i])});
   return table;

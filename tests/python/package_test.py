@@ -346,7 +346,7 @@ class PackageTest(InDirectory):
         self.assertEqual(bad.verdict, "FAIL")
         self.assertEqual(bad.findings[0].status, "fail")
         self.assertIn("golden.float64", [finding.id for finding in bad.failures])
-        self.assertIn("fail[golden.float64]", str(bad))
+        self.assertIn("error[golden.float64]", str(bad))
         page = bad._repr_html_()
         self.assertIn("golden.float64", page)
         self.assertEqual(page.count("<tr>"), page.count("</tr>"))

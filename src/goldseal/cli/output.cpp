@@ -7,9 +7,9 @@
 #include <goldseal/base/mapping_guard.hpp>
 #include <goldseal/base/protected_paths.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/report/page/matrix.hpp>
 #include <goldseal/report/renderer.hpp>
 #include <goldseal/report/shared/layout.hpp>
+#include <goldseal/report/shared/several.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -61,49 +61,18 @@ bool locale_is_utf8() {
 }
 
 RenderOptions render_options(const CommonOptions& common) {
-  return {wants_color(common), locale_is_utf8(), common.verbose, ::isatty(STDOUT_FILENO) == 1 ? terminal_width() : 100};
-}
-
-// The findings of all targets as one report, for formats that hold one.
-Report merged(std::span<const Report> reports) {
-  Report all = reports.front();
-  all.target = fmt::format("{} targets", reports.size());
-  all.findings.clear();
-  all.stages.clear();
-  for (const auto& report : reports) {
-    if (all.next.empty()) all.next = report.next;
-    for (auto finding : report.findings) {
-      finding.message = fmt::format("{}: {}", report.target, finding.message);
-      all.findings.push_back(std::move(finding));
-    }
-  }
-  return all;
-}
-
-std::string text_of_all(std::span<const Report> reports, const RenderOptions& options) {
-  std::string text;
-  std::size_t conforming = 0;
-  for (const auto& report : reports) {
-    text += find_renderer("text")->render(report, options) + '\n';
-    conforming += verdict(report) == ExitCode::conforms ? std::size_t{1} : std::size_t{0};
-  }
-  return text + fmt::format("{} of {} targets conform\n", conforming, reports.size());
-}
-
-std::string render_all(std::span<const Report> reports, std::string_view format, std::string_view option,
-                       const RenderOptions& options) {
-  const auto& renderer = renderer_named(format, option);
-  if (reports.size() == 1) return renderer.render(reports.front(), options);
-  if (format == "text") return text_of_all(reports, options);
-  if (format == "html") return render_matrix(reports);
-  return renderer.render(merged(reports), options);
+  return {.color = wants_color(common),
+          .unicode = locale_is_utf8(),
+          .verbose = common.verbose,
+          .width = ::isatty(STDOUT_FILENO) == 1 ? terminal_width() : 100,
+          .step_summary = is_set("GITHUB_STEP_SUMMARY")};
 }
 
 // GitHub shows at most ten annotations; the whole table goes to the page of the step.
-void append_step_summary(const Report& report, const CommonOptions& common) {
+void append_step_summary(std::span<const Report> reports, const CommonOptions& common) {
   if (common.format != "github" || !is_set("GITHUB_STEP_SUMMARY")) return;
   std::ofstream summary(std::getenv("GITHUB_STEP_SUMMARY"), std::ios::app);
-  summary << find_renderer("markdown")->render(report, {});
+  summary << render_all(*find_renderer("markdown"), reports, {});
 }
 
 }  // namespace
@@ -150,12 +119,12 @@ ExitCode deliver(const Report& report, const CommonOptions& common) { return del
 ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& common) {
   for (const auto& wanted : common.reports) {
     const auto [format, path] = split_report(wanted);
-    write_file_atomically(path, render_all(reports, format, "--report", {}));
+    write_file_atomically(path, render_all(renderer_named(format, "--report"), reports, {}));
   }
-  const auto code = reports.size() == 1 ? verdict(reports.front()) : verdict(merged(reports));
-  if (!common.quiet) print_words(render_all(reports, common.format, "--format", render_options(common)));
-  for (const auto& report : reports) append_step_summary(report, common);
-  return code;
+  if (!common.quiet)
+    print_words(render_all(renderer_named(common.format, "--format"), reports, render_options(common)));
+  append_step_summary(reports, common);
+  return worst_verdict(reports);
 }
 
 void check_output_options(const CommonOptions& common, std::span<const std::filesystem::path> inputs) {

@@ -34,8 +34,8 @@ void print_aside(std::string_view text) noexcept;
 /// verdict's exit code.
 ExitCode deliver(const Report& report, const CommonOptions& common);
 
-/// The same for several targets: the worst verdict counts. Text shows one report after the other and a summary, HTML a
-/// matrix; the other formats hold the findings of all targets in one document, each with its target before its message.
+/// The same for several targets: the worst verdict counts. A format that can shows them together (renderer.hpp); the
+/// others hold the findings of all targets in one document, each with its target before its message.
 ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& common);
 
 /// Throws Error{usage} for a format, or a `--report`, that does not exist, or that would replace one of `inputs`, before

@@ -5,6 +5,7 @@
 
 #include <goldseal/base/text.hpp>
 #include <goldseal/report/shared/layout.hpp>
+#include <goldseal/report/shared/several.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/source_location.hpp>
 
@@ -41,7 +42,7 @@ std::string message_of(const Finding& finding) {
   const auto add = [&](std::string_view label, const std::string& value) {
     if (!value.empty()) text += fmt::format("{}{}{}", text.empty() ? "" : "\n", label, value);
   };
-  add("", finding.message);
+  add("", finding.target.empty() ? finding.message : fmt::format("on {}: {}", finding.target, finding.message));
   add("expected: ", finding.expected);
   add("found: ", finding.actual);
   add("fix: ", finding.remedy);
@@ -77,7 +78,20 @@ std::string render_github(const Report& report, const RenderOptions& options) {
   }
   text += fmt::format("goldseal: {}{}{}: {}\n", verdict_line(report), scope_clause(report).empty() ? " " : "  ",
                       printable(report.subject, options.unicode), counted(report));
-  if (left > 0) text += fmt::format("goldseal: {} more to read in the step's summary\n", format_count(left));
+  if (left > 0) {
+    text += fmt::format("goldseal: {} more; {}\n", format_count(left),
+                        options.step_summary ? "the step's summary has all of them"
+                                             : "--report markdown=FILE writes all of them");
+  }
+  return text;
+}
+
+std::string render_github_together(std::span<const Report> reports, const RenderOptions& options) {
+  auto text = render_github(folded(reports), options);
+  const auto labels = labels_of(reports);
+  for (const auto i : gravest_first(reports))
+    text += fmt::format("goldseal: {}  {}: {}\n", headline(verdict(reports[i])), printable(labels[i], options.unicode),
+                        counted(reports[i]));
   return text;
 }
 

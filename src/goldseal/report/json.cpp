@@ -45,6 +45,7 @@ void write(JsonWriter& json, const Table& table) {
     json.end_array();
   });
   json.member("title", table.title);
+  json.member("total", static_cast<double>(row_count(table)));
   json.end_object();
 }
 
@@ -61,6 +62,7 @@ void write(JsonWriter& json, const Finding& finding) {
   json.member("severity", to_string(finding.severity));
   json.member("status", to_string(finding.status));
   write_array(json, "tables", finding.tables, [&](const Table& table) { write(json, table); });
+  if (!finding.target.empty()) json.member("target", finding.target);
   json.end_object();
 }
 

@@ -3,12 +3,14 @@
 #include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/report/shared/markup.hpp>
+#include <goldseal/report/shared/several.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <iterator>
+#include <map>
 
 namespace goldseal {
 namespace {
@@ -32,7 +34,7 @@ std::string body_of(const Finding& finding) {
     write_line(body, measurement.name, text);
   }
   for (const auto& table : finding.tables) {
-    body += table.title + "\n";
+    body += titled(table, table.rows.size()) + "\n";
     for (const auto& row : table.rows) body += fmt::format("  {}\n", fmt::join(row, "  "));
   }
   return body;
@@ -45,12 +47,14 @@ void write_outcome(Out out, std::string_view element, const Finding& finding) {
                  element, escape_markup(finding.message), to_string(finding.severity), escape_markup(body_of(finding)));
 }
 
-void write_case(Out out, const Finding& finding) {
+// `at` is the target where there are several: CI systems know a test by class and name, and drop the second of a name.
+void write_case(Out out, const Finding& finding, const std::string& name, std::string_view at) {
   const auto group = finding.id.substr(0, finding.id.find('.'));
   fmt::format_to(out,
-                 R"(    <testcase name="{}" classname="goldseal.{}" time="{:.3f}">)"
+                 R"(    <testcase name="{}" classname="goldseal.{}{}" time="{:.3f}">)"
                  "\n",
-                 escape_markup(finding.id), escape_markup(group), finding.seconds);
+                 escape_markup(name), escape_markup(group), at.empty() ? "" : escape_markup(fmt::format(" @ {}", at)),
+                 finding.seconds);
   switch (severity_order(finding)) {
     case Gravity::damaged:
     case Gravity::failed:
@@ -74,13 +78,14 @@ void write_case(Out out, const Finding& finding) {
 }
 
 struct Totals {
+  std::size_t tests = 0;
   std::size_t failures = 0;
   std::size_t errors = 0;
   std::size_t skipped = 0;
 };
 
 Totals totals_of(const Report& report) {
-  Totals totals;
+  Totals totals{.tests = report.findings.size()};
   for (const auto& finding : report.findings) {
     const auto rank = severity_order(finding);
     if (rank <= Gravity::failed) ++totals.failures;
@@ -108,22 +113,55 @@ void write_properties(Out out, const Report& report) {
 // point.
 std::string_view without_zone(std::string_view time) { return time.substr(0, time.find_first_of("Z+.")); }
 
+std::string numbers_of(const Totals& totals, double seconds) {
+  return fmt::format(R"(tests="{}" failures="{}" errors="{}" time="{:.3f}")", totals.tests, totals.failures,
+                     totals.errors, seconds);
+}
+
+void write_suite(Out out, const Report& report, std::string_view name, std::string_view at) {
+  const auto totals = totals_of(report);
+  fmt::format_to(out, "  <testsuite name=\"{}\" {} skipped=\"{}\" timestamp=\"{}\" hostname=\"{}\">\n",
+                 escape_markup(name), numbers_of(totals, total_seconds(report)), totals.skipped,
+                 escape_markup(without_zone(report.started)), escape_markup(report.target));
+  write_properties(out, report);
+  std::map<std::string_view, int> uses;  // a check that speaks twice, of two GPUs
+  for (const auto& finding : report.findings) {
+    const auto use = ++uses[finding.id];
+    write_case(out, finding, use == 1 ? finding.id : fmt::format("{} #{}", finding.id, use), at);
+  }
+  fmt::format_to(out, "  </testsuite>\n");
+}
+
+std::string document(std::string_view name, const Totals& totals, double seconds, std::string_view suites) {
+  return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" {}>\n{}</testsuites>\n",
+                     escape_markup(name), numbers_of(totals, seconds), suites);
+}
+
 }  // namespace
 
 std::string render_junit(const Report& report, const RenderOptions& /*options*/) {
-  std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  const auto out = std::back_inserter(text);
-  const auto totals = totals_of(report);
-  const auto numbers = fmt::format(R"(tests="{}" failures="{}" errors="{}" time="{:.3f}")", report.findings.size(),
-                                   totals.failures, totals.errors, total_seconds(report));
-  const auto name = escape_markup(fmt::format("goldseal {} {}", report.verb, report.subject));
-  fmt::format_to(out, "<testsuites name=\"{}\" {}>\n  <testsuite name=\"{}\" {} skipped=\"{}\"", name, numbers, name,
-                 numbers, totals.skipped);
-  fmt::format_to(out, " timestamp=\"{}\" hostname=\"{}\">\n", escape_markup(without_zone(report.started)),
-                 escape_markup(report.target));
-  write_properties(out, report);
-  for (const auto& finding : report.findings) write_case(out, finding);
-  return text + "  </testsuite>\n</testsuites>\n";
+  std::string suite;
+  const auto name = fmt::format("goldseal {} {}", report.verb, report.subject);
+  write_suite(std::back_inserter(suite), report, name, {});
+  return document(name, totals_of(report), total_seconds(report), suite);
+}
+
+std::string render_junit_together(std::span<const Report> reports, const RenderOptions& /*options*/) {
+  std::string suites;
+  Totals all;
+  double seconds = 0;
+  const auto labels = labels_of(reports);
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const auto& report = reports[i];
+    const auto on = labels[i] == report.target ? fmt::format("{} on {}", report.subject, labels[i]) : labels[i];
+    write_suite(std::back_inserter(suites), report, fmt::format("goldseal {} {}", report.verb, on), labels[i]);
+    const auto totals = totals_of(report);
+    all = {all.tests + totals.tests, all.failures + totals.failures, all.errors + totals.errors,
+           all.skipped + totals.skipped};
+    seconds += total_seconds(report);
+  }
+  return document(fmt::format("goldseal {} {}", reports.front().verb, subject_of(reports)), all, seconds, suites);
 }
 
 }  // namespace goldseal
+

@@ -3,6 +3,7 @@
 #include <goldseal/report/shared/formats.hpp>
 
 #include <goldseal/base/text.hpp>
+#include <goldseal/report/shared/several.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
@@ -69,17 +70,17 @@ class Document {
 
 void write_table(Document& document, const Table& table) {
   if (table.columns.empty()) return;
-  document.line("\n**{}**", literal(table.title));
+  const auto shown = std::min(table.rows.size(), k_most_rows);
+  document.line("\n**{}**", literal(titled(table, shown)));
   std::vector<std::string> cells;
   for (const auto& column : table.columns) cells.push_back(literal(column));
   document.head(cells);
-  const auto shown = std::min(table.rows.size(), k_most_rows);
   for (std::size_t i = 0; i < shown; ++i) {
     cells.clear();
     for (const auto& cell : table.rows[i]) cells.push_back(code(cell, true));
     document.row(cells);
   }
-  if (shown < table.rows.size()) document.line("\n{} more rows", format_count(table.rows.size() - shown));
+  if (shown < row_count(table)) document.line("\n{} more rows", format_count(row_count(table) - shown));
 }
 
 void write_measurements(Document& document, const Finding& finding) {
@@ -139,7 +140,8 @@ void write_facts(Document& document, const Report& report) {
 
 std::string render_markdown(const Report& report, const RenderOptions& /*options*/) {
   Document document;
-  document.line("## {}: {} {}\n", literal(verdict_line(report)), literal(report.verb), code(report.subject));
+  document.line("## {}: {} {}{}\n", literal(verdict_line(report)), literal(report.verb), code(report.subject),
+                report.target.empty() ? "" : " on " + code(report.target));
   document.line("{}", counted(report));
   std::size_t sections = 0;
   std::size_t left = 0;
@@ -157,6 +159,20 @@ std::string render_markdown(const Report& report, const RenderOptions& /*options
   write_rest(document, report);
   if (!report.next.empty()) document.line("\nnext: {}", code(report.next));
   return document.take();
+}
+
+std::string render_markdown_together(std::span<const Report> reports, const RenderOptions& options) {
+  Document document;
+  document.line("# {}: {}\n", headline(worst_verdict(reports)), literal(subject_of(reports)));
+  document.line("{}", counted_verdicts(reports));
+  document.head({"target", "verdict", "checks"});
+  const auto labels = labels_of(reports);
+  const auto order = gravest_first(reports);
+  for (const auto i : order)
+    document.row({code(labels[i], true), std::string(headline(verdict(reports[i]))), literal(counted(reports[i]))});
+  auto text = document.take();
+  for (const auto i : order) text += "\n" + render_markdown(reports[i], options);
+  return text;
 }
 
 }  // namespace goldseal

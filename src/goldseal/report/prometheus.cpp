@@ -42,11 +42,10 @@ class Metric {
     if (!added && !(series->second > value)) series->second = value;
   }
 
-  void write(std::string& text, const std::string& common) const {
+  void write(std::string& text) const {
     if (m_series.empty()) return;
     text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", m_name, m_help);
-    for (const auto& [labels, value] : m_series)
-      text += fmt::format("{}{{{}{}{}}} {}\n", m_name, common, labels.empty() ? "" : ",", labels, sample_value(value));
+    for (const auto& [labels, value] : m_series) text += fmt::format("{}{{{}}} {}\n", m_name, labels, sample_value(value));
   }
 
  private:
@@ -80,57 +79,75 @@ std::optional<double> seconds_since_epoch(std::string_view time) {
   return static_cast<double>(std::chrono::seconds(days).count() + *hour * 3600 + *minute * 60 + *second);
 }
 
-void write_run(std::string& text, const Report& report, const std::string& common) {
-  const auto single = [&](std::string name, std::string_view help, double value, std::string labels = {}) {
-    Metric metric(std::move(name), help);
-    metric.set(std::move(labels), value);
-    metric.write(text, common);
-  };
-  single("goldseal_info", "The goldseal and the policy of the last run.", 1,
-         fmt::format("version={},policy={}", quoted(report.version), quoted(report.policy)));
-  if (!report.judged.parts.empty()) {
-    Metric judged("goldseal_judged", "1 where a part of the model was judged, else 0; what a pass holds for.");
-    for (const auto& [part, answer] : report.judged.parts) {
-      judged.set(fmt::format("part={},answer={},verdict={}", quoted(part), quoted(answer), quoted(verdict_line(report))),
-                 answer == "yes" ? 1 : 0);
-    }
-    judged.write(text, common);
+// All metrics of a page: the format wants the series of one metric together, whichever target they are of.
+class Metrics {
+ public:
+  void add(const Report& report) {
+    m_common =
+        fmt::format("verb={},subject={},target={}", quoted(report.verb), quoted(report.subject), quoted(report.target));
+    add_run(report);
+    add_findings(report);
   }
-  single("goldseal_exit_code", "0 conforms, 1 fails, 2 no verdict, 3 inconclusive, 4 damaged.",
-         static_cast<double>(verdict(report)));
-  if (const auto time = seconds_since_epoch(report.started))
-    single("goldseal_last_run_timestamp_seconds", "When the last run started.", *time);
-  single("goldseal_run_seconds", "How long the last run took.", total_seconds(report));
-}
 
-void write_findings(std::string& text, const Report& report, const std::string& common) {
-  Metric counts("goldseal_findings", "Findings of the last run by their status.");
-  Metric checks("goldseal_check_failed", "1 where a check failed or had to judge and could not, else 0.");
-  Metric measured("goldseal_measurement", "What a check measured.");
-  Metric limits("goldseal_measurement_limit", "The limit that a measurement was held against.");
-  for (const auto status : {Status::pass, Status::warn, Status::fail, Status::unknown, Status::skipped})
-    counts.set(fmt::format("status={}", quoted(to_string(status))), static_cast<double>(count(report, status)));
-  for (const auto& finding : report.findings) {
-    const auto check = fmt::format("check={}", quoted(finding.id));
-    checks.set(check, severity_order(finding) <= Gravity::undecided ? 1 : 0);
-    for (const auto& m : finding.measurements) {
-      const auto labels = fmt::format("{},name={},unit={}", check, quoted(m.name), quoted(m.unit));
-      measured.set(labels, m.value);
-      if (m.limit) limits.set(labels, *m.limit);
+  [[nodiscard]] std::string text() const {
+    std::string text;
+    for (const auto* metric : {&m_info, &m_judged, &m_exit_code, &m_time, &m_seconds, &m_counts, &m_checks, &m_measured, &m_limits})
+      metric->write(text);
+    return text;
+  }
+
+ private:
+  void set(Metric& metric, double value, std::string_view labels = {}) const {
+    metric.set(fmt::format("{}{}{}", m_common, labels.empty() ? "" : ",", labels), value);
+  }
+
+  void add_run(const Report& report) {
+    set(m_info, 1, fmt::format("version={},policy={}", quoted(report.version), quoted(report.policy)));
+    for (const auto& [part, answer] : report.judged.parts) {
+      set(m_judged, answer == "yes" ? 1 : 0,
+          fmt::format("part={},answer={},verdict={}", quoted(part), quoted(answer), quoted(verdict_line(report))));
+    }
+    set(m_exit_code, static_cast<double>(verdict(report)));
+    if (const auto time = seconds_since_epoch(report.started)) set(m_time, *time);
+    set(m_seconds, total_seconds(report));
+  }
+
+  void add_findings(const Report& report) {
+    for (const auto status : {Status::pass, Status::warn, Status::fail, Status::unknown, Status::skipped})
+      set(m_counts, static_cast<double>(count(report, status)), fmt::format("status={}", quoted(to_string(status))));
+    for (const auto& finding : report.findings) {
+      const auto check = fmt::format("check={}", quoted(finding.id));
+      set(m_checks, severity_order(finding) <= Gravity::undecided ? 1 : 0, check);
+      for (const auto& m : finding.measurements) {
+        const auto labels = fmt::format("{},name={},unit={}", check, quoted(m.name), quoted(m.unit));
+        set(m_measured, m.value, labels);
+        if (m.limit) set(m_limits, *m.limit, labels);
+      }
     }
   }
-  for (const auto* metric : {&counts, &checks, &measured, &limits}) metric->write(text, common);
-}
+
+  std::string m_common;
+  Metric m_info{"goldseal_info", "The goldseal and the policy of the last run."};
+  Metric m_judged{"goldseal_judged", "1 where a part of the model was judged, else 0; what a pass holds for."};
+  Metric m_exit_code{"goldseal_exit_code", "0 conforms, 1 fails, 2 no verdict, 3 inconclusive, 4 damaged."};
+  Metric m_time{"goldseal_last_run_timestamp_seconds", "When the last run started."};
+  Metric m_seconds{"goldseal_run_seconds", "How long the last run took."};
+  Metric m_counts{"goldseal_findings", "Findings of the last run by their status."};
+  Metric m_checks{"goldseal_check_failed", "1 where a check failed or had to judge and could not, else 0."};
+  Metric m_measured{"goldseal_measurement", "What a check measured."};
+  Metric m_limits{"goldseal_measurement_limit", "The limit that a measurement was held against."};
+};
 
 }  // namespace
 
-std::string render_prometheus(const Report& report, const RenderOptions& /*options*/) {
-  std::string text;
-  const auto common =
-      fmt::format("verb={},subject={},target={}", quoted(report.verb), quoted(report.subject), quoted(report.target));
-  write_run(text, report, common);
-  write_findings(text, report, common);
-  return text;
+std::string render_prometheus(const Report& report, const RenderOptions& options) {
+  return render_prometheus_together({&report, 1}, options);
+}
+
+std::string render_prometheus_together(std::span<const Report> reports, const RenderOptions& /*options*/) {
+  Metrics metrics;
+  for (const auto& report : reports) metrics.add(report);
+  return metrics.text();
 }
 
 }  // namespace goldseal

@@ -16,7 +16,13 @@ struct Renderer {
   std::string_view name;
   std::string_view description;
   std::string (*render)(const Report& report, const RenderOptions& options);
+  /// Several reports together; null where the format holds one report, and they are merged.
+  std::string (*together)(std::span<const Report> reports, const RenderOptions& options) = nullptr;
 };
+
+/// One report, or several together in the way that the format has. At least one.
+[[nodiscard]] std::string render_all(const Renderer& renderer, std::span<const Report> reports,
+                                     const RenderOptions& options);
 
 /// All formats, in the order in which help lists them.
 [[nodiscard]] std::span<const Renderer> renderers();

@@ -74,6 +74,7 @@ std::string_view report_schema() {
         "origin": {"type": "string", "description": "Where the facts come from; FILE:LINE where that is known"},
         "measurements": {"type": "array", "items": {"$ref": "#/$defs/measurement"}},
         "tables": {"type": "array", "items": {"$ref": "#/$defs/table"}},
+        "target": {"type": "string", "description": "In a report on several machines, the one that the finding is of"},
         "seconds": {"$ref": "#/$defs/number"}
       }
     },
@@ -89,11 +90,12 @@ std::string_view report_schema() {
     },
     "table": {
       "type": "object",
-      "required": ["title", "columns", "rows"],
+      "required": ["title", "columns", "rows", "total"],
       "properties": {
         "title": {"type": "string"},
         "columns": {"type": "array", "items": {"type": "string"}},
-        "rows": {"description": "Each as long as columns", "type": "array", "items": {"type": "array", "items": {"type": "string"}}}
+        "rows": {"description": "Each as long as columns", "type": "array", "items": {"type": "array", "items": {"type": "string"}}},
+        "total": {"type": "integer", "minimum": 0, "description": "The rows that there are; rows holds some of them where there are many"}
       }
     },
     "environment_row": {

@@ -4,6 +4,7 @@
 
 #include <goldseal/base/text.hpp>
 #include <goldseal/report/shared/layout.hpp>
+#include <goldseal/report/shared/several.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/color.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 namespace goldseal {
 namespace {
@@ -98,8 +100,8 @@ class Page {
   }
 
   void table(const Table& table, std::string_view indent = "  ") {
-    line(fmt::format("{}{}", indent, styled(safe(table.title), fmt::emphasis::bold)));
     const auto rows = m_options.verbose ? k_most_rows : k_rows_shown;
+    line(fmt::format("{}{}", indent, styled(safe(titled(table, rows)), fmt::emphasis::bold)));
     for (const auto& row : lay_out(table, m_width - indent.size() - 2, rows, m_options.unicode))
       line(fmt::format("{}  {}", indent, row));
   }
@@ -154,7 +156,8 @@ void write_measurements(Page& page, const Finding& finding, std::string_view ind
 void write_finding(Page& page, const Finding& finding) {
   const auto rank = severity_order(finding);
   page.line();
-  page.labelled(fmt::format("{}[{}]", label_of(rank), page.safe(finding.id)), style_of(rank), finding.message,
+  const auto on = finding.target.empty() ? "" : " on " + page.safe(finding.target);
+  page.labelled(fmt::format("{}[{}]{}", label_of(rank), page.safe(finding.id), on), style_of(rank), finding.message,
                 fmt::emphasis::bold);
   page.field("expected", finding.expected);
   page.field("found", finding.actual);
@@ -171,7 +174,8 @@ void write_unjudged(Page& page, const std::vector<const Finding*>& sorted) {
     if (severity_order(*finding) != Gravity::unjudged) continue;
     if (first) page.line();
     first = false;
-    page.labelled(fmt::format("unknown[{}]", page.safe(finding->id)), style_of(Gravity::unjudged),
+    const auto on = finding->target.empty() ? "" : " on " + page.safe(finding->target);
+    page.labelled(fmt::format("unknown[{}]{}", page.safe(finding->id), on), style_of(Gravity::unjudged),
                   finding->expected.empty() ? finding->message
                                             : fmt::format("{} (expected {})", finding->message, finding->expected));
   }
@@ -223,6 +227,19 @@ void write_stages(Page& page, const Report& report) {
     page.line(fmt::format("  {}  {:8.3f} s", pad(page.safe(stage.name), width), stage.seconds));
 }
 
+// The targets, what holds one back first.
+void write_targets(Page& page, std::span<const Report> reports) {
+  const auto labels = labels_of(reports);
+  std::size_t width = 0;
+  for (const auto& label : labels) width = std::max(width, display_width(page.safe(label)));
+  page.line();
+  for (const auto i : gravest_first(reports)) {
+    const auto code = verdict(reports[i]);
+    page.line(fmt::format("  {}  {}  {}", page.styled(pad(headline(code), 12), style_of(gravity_of(code))),
+                          pad(page.safe(labels[i]), width), counted(reports[i])));
+  }
+}
+
 }  // namespace
 
 std::string render_text(const Report& report, const RenderOptions& options) {
@@ -239,6 +256,35 @@ std::string render_text(const Report& report, const RenderOptions& options) {
   if (!report.next.empty())
     page.line(fmt::format("{} {}", page.styled("next:", fmt::emphasis::bold), page.safe(report.next)));
   return page.take();
+}
+
+std::string render_text_together(std::span<const Report> reports, const RenderOptions& options) {
+  std::string text;
+  if (options.verbose) {
+    for (const auto& report : reports) text += render_text(report, options) + '\n';
+  }
+  Page page(options);
+  const auto all = folded(reports);
+  const auto worst = worst_verdict(reports);
+  // What a PASS holds for is said of all; a failure needs no such bounds.
+  const auto scope = worst == ExitCode::conforms ? scope_clause(all) : "";
+  page.line(fmt::format("{}  {}: {}", page.styled(page.safe(std::string(headline(worst)) + scope), style_of(gravity_of(worst))),
+                        page.safe(subject_of(reports)), counted_verdicts(reports)));
+  if (!options.verbose) {
+    const auto sorted = by_gravity(all);
+    for (const auto* finding : sorted)
+      if (severity_order(*finding) < Gravity::unjudged) write_finding(page, *finding);
+    write_unjudged(page, sorted);
+  }
+  write_targets(page, reports);
+  page.line();
+  page.field("judged", judged_sentence(all));
+  if (!all.next.empty())
+    page.line(fmt::format("{} {}", page.styled("next:", fmt::emphasis::bold), page.safe(all.next)));
+  const auto conforming =
+      std::ranges::count(reports, ExitCode::conforms, [](const Report& report) { return verdict(report); });
+  page.line(fmt::format("{} of {} targets conform", conforming, reports.size()));
+  return text + page.take();
 }
 
 }  // namespace goldseal

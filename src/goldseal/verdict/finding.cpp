@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/verdict/finding.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -41,5 +43,13 @@ std::string_view to_string(Status status) { return name_of(k_statuses, status); 
 std::string_view to_string(Severity severity) { return name_of(k_severities, severity); }
 std::optional<Status> parse_status(std::string_view text) { return value_of(k_statuses, text); }
 std::optional<Severity> parse_severity(std::string_view text) { return value_of(k_severities, text); }
+
+std::size_t row_count(const Table& table) { return std::max(table.total, table.rows.size()); }
+
+std::string titled(const Table& table, std::size_t shown) {
+  const auto all = row_count(table);
+  shown = std::min(shown, table.rows.size());
+  return shown < all ? fmt::format("{} ({} of {})", table.title, shown, all) : table.title;
+}
 
 }  // namespace goldseal

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,8 +36,15 @@ struct Table {
   std::string title;
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;  ///< each as long as `columns`
+  std::size_t total = 0;                       ///< rows that there are, where `rows` holds some of them; else 0
   friend bool operator==(const Table&, const Table&) = default;
 };
+
+/// How many rows there are, shown or not.
+[[nodiscard]] std::size_t row_count(const Table& table);
+
+/// `tensors that differ`, and where not all rows are shown `tensors that differ (10 of 32)`.
+[[nodiscard]] std::string titled(const Table& table, std::size_t shown);
 
 /// One check's verdict.
 struct Finding {
@@ -48,6 +56,7 @@ struct Finding {
   std::string actual;    ///< what was found
   std::string remedy;    ///< what to do; empty on a pass
   std::string origin;    ///< where in the seal or on the machine the facts come from
+  std::string target;    ///< in a report on several machines, the one that it is of; else empty
   std::vector<Measurement> measurements;
   std::vector<Table> tables;
   double seconds = 0;

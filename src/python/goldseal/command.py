@@ -14,8 +14,10 @@ from typing import Callable, Optional, Sequence
 
 from .errors import GoldsealError
 from .report import Report
+from .words import in_python
 
 _WITH_REPORT = (0, 1, 3, 4)
+_GRACE = 10.0  # seconds; it takes a tenth of one
 
 
 def find_command() -> str:
@@ -32,6 +34,20 @@ def find_command() -> str:
         if candidate and os.access(candidate, os.X_OK):
             return candidate
     raise GoldsealError("the goldseal command was not found: install the package with pip, or set GOLDSEAL_COMMAND")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asks it to end, so that it removes what it wrote; what does not heed that is killed."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_GRACE)
+    except BaseException as error:  # a second Ctrl-C does not wait
+        process.kill()
+        process.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
 
 
 def run(
@@ -62,13 +78,11 @@ def run(
         except subprocess.TimeoutExpired:
             raise GoldsealError(f"goldseal did not end within {timeout:g} seconds and was stopped: give more with timeout=") from None
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            _end(process)
         output.seek(0)
         errors.seek(0)
         text = output.read().decode("utf-8", "replace")
         said = errors.read().decode("utf-8", "replace").strip()
     if code not in _WITH_REPORT or not text.strip():
-        raise GoldsealError(said or f"goldseal ended with exit code {code} and said nothing")
+        raise GoldsealError(in_python(said) or f"goldseal ended with exit code {code} and said nothing")
     return Report.from_json(text, code)

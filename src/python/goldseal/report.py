@@ -8,7 +8,18 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
+from .words import in_python
+
 _GRAVEST_FIRST = ("fail", "unknown", "warn", "pass", "skipped")
+# The command's words.
+_LABELS = {"fail": "error", "unknown": "unknown", "warn": "warning", "pass": "pass", "skipped": "skipped"}
+_COUNTED = {
+    "fail": ("failed", "failed"),
+    "unknown": ("unknown", "unknown"),
+    "warn": ("warning", "warnings"),
+    "pass": ("passed", "passed"),
+    "skipped": ("skipped", "skipped"),
+}
 _COLOURS = {"fail": "#b3261e", "unknown": "#8a5a00", "warn": "#8a5a00", "pass": "#1b6e3c", "skipped": "#666"}
 
 
@@ -20,7 +31,7 @@ class Finding:
     status: str  # pass, warn, fail, unknown, skipped
     message: str = ""
     expected: str = ""
-    actual: str = ""
+    found: str = ""
     fix: str = ""
     severity: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -42,10 +53,10 @@ class Report:
             Finding(
                 id=finding["id"],
                 status=finding["status"],
-                message=finding.get("message") or "",
+                message=in_python(finding.get("message") or ""),
                 expected=finding.get("expected") or "",
-                actual=finding.get("actual") or "",
-                fix=finding.get("remedy") or "",
+                found=finding.get("actual") or "",
+                fix=in_python(finding.get("remedy") or ""),
                 severity=finding.get("severity") or "",
                 raw=finding,
             )
@@ -82,21 +93,22 @@ class Report:
 
     def _headline(self) -> str:
         counts = {status: sum(finding.status == status for finding in self.findings) for status in _GRAVEST_FIRST}
-        told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        told = ", ".join(f"{count} {_COUNTED[status][count != 1]}" for status, count in counts.items() if count)
         scope = ""
         if self.scope.startswith("the code"):  # none of the verdicts holds for code that was left alone
             scope = f" ({self.scope})"
         elif self.scope and self.exit_code == 0:
             scope = f" {self.scope}"
-        return f"{self.verdict}{scope}  {self.raw.get('subject', '')}: {told}"
+        on = f" on {self.raw['target']}" if self.raw.get("target") else ""
+        return f"{self.verdict}{scope}  {self.raw.get('subject', '')}{on}: {told or 'no checks'}"
 
     def __str__(self) -> str:
         lines = [self._headline()]
         for finding in self.findings:
             if finding.status in ("pass", "skipped"):
                 continue
-            lines.append(f"\n{finding.status}[{finding.id}]: {finding.message}")
-            for label in ("expected", "actual", "fix"):
+            lines.append(f"\n{_LABELS[finding.status]}[{finding.id}]: {finding.message}")
+            for label in ("expected", "found", "fix"):
                 if getattr(finding, label):
                     lines.append(f"  {label:<9} {getattr(finding, label)}")
         return "\n".join(lines)
@@ -104,7 +116,7 @@ class Report:
     def _repr_html_(self) -> str:
         """A notebook's view: what is not as it should be, gravest first."""
         rows = "".join(
-            f"<tr><td style='color:{_COLOURS[finding.status]}'>{finding.status}</td><td><code>{html.escape(finding.id)}"
+            f"<tr><td style='color:{_COLOURS[finding.status]}'>{_LABELS[finding.status]}</td><td><code>{html.escape(finding.id)}"
             f"</code></td><td style='text-align:left'>{html.escape(finding.message)}</td>"
             f"<td style='text-align:left'>{html.escape(finding.fix)}</td></tr>"
             for finding in self.findings

@@ -7,6 +7,7 @@
 #include <goldseal/report/page/matrix.hpp>
 #include <goldseal/report/page/page.hpp>
 #include <goldseal/report/shared/markup.hpp>
+#include <goldseal/report/shared/several.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <tuple>
 
 namespace goldseal {
 namespace {
@@ -143,57 +145,75 @@ bool all_pass(const Row& row, std::span<const Report> reports) {
   return true;
 }
 
-void write_matrix_row(std::string& out, const Row& row, std::span<const Report> reports) {
+void write_cell(std::string& out, std::string_view color, std::string_view label, std::string_view link,
+                std::string_view title, std::string_view text) {
+  fmt::format_to(std::back_inserter(out), R"(<td class="{}" data-of="{}"><a href="#{}" title="{}">{}</a></td>)", color,
+                 escape_markup(label), link, escape_markup(title), escape_markup(text));
+}
+
+void write_matrix_row(std::string& out, const Row& row, std::span<const Report> reports,
+                      const std::vector<std::size_t>& order, const std::vector<std::string>& labels) {
   fmt::format_to(std::back_inserter(out), "<tr{}><th scope=\"row\" class=\"mono\">{}</th>",
                  all_pass(row, reports) ? " class=\"same\"" : "", escape_markup(row.id));
-  for (std::size_t r = 0; r < reports.size(); ++r) {
+  for (const auto r : order) {
     const auto f = row.findings[r];
     if (f == k_none) {
-      out += "<td>not run</td>";
+      fmt::format_to(std::back_inserter(out), "<td data-of=\"{}\">not run</td>", escape_markup(labels[r]));
       continue;
     }
     const auto& finding = reports[r].findings[f];
-    fmt::format_to(std::back_inserter(out), R"(<td class="{}"><a href="#r{}-f{}" title="{}">{}</a></td>)",
-                   color_of(finding), r, f, escape_markup(finding.message), to_string(finding.status));
+    write_cell(out, color_of(finding), labels[r], fmt::format("r{}-f{}", r, f), finding.message,
+               to_string(finding.status));
   }
   out += "</tr>\n";
 }
 
-void write_matrix(std::string& out, std::span<const Report> reports) {
+void write_matrix(std::string& out, std::span<const Report> reports, const std::vector<std::size_t>& order,
+                  const std::vector<std::string>& labels) {
   out +=
       R"(<section><h2>Checks by target</h2><div class="tools matrix-tools"><label><input type="checkbox" checked> )"
       R"(leave out checks that pass everywhere</label></div><div class="wide"><table class="matrix"><thead><tr><td></td>)";
-  for (std::size_t r = 0; r < reports.size(); ++r)
+  for (const auto r : order)
     fmt::format_to(std::back_inserter(out), R"(<th scope="col"><a href="#r{}-">{}</a></th>)", r,
-                   escape_markup(reports[r].target.empty() ? reports[r].subject : reports[r].target));
+                   escape_markup(labels[r]));
   out += "</tr></thead><tbody><tr><th scope=\"row\">verdict</th>";
-  for (std::size_t r = 0; r < reports.size(); ++r) {
+  for (const auto r : order) {
     const auto code = verdict(reports[r]);
-    fmt::format_to(std::back_inserter(out), R"(<td class="{}"><a href="#r{}-">{}</a></td>)", color_of(code), r,
-                   escape_markup(verdict_line(reports[r])));
+    write_cell(out, std::string(color_of(code)) + " whole", labels[r], fmt::format("r{}-", r), "", verdict_line(reports[r]));
   }
   out += "</tr>\n";
-  for (const auto& row : rows_of(reports)) write_matrix_row(out, row, reports);
+  for (const auto& row : rows_of(reports)) write_matrix_row(out, row, reports, order, labels);
   out +=
       "</tbody></table></div><p class=\"soft\">A cell leads to its finding, a name to its whole "
       "report.</p></section>\n";
 }
 
-// What the reports are of: one seal on several targets, or several seals.
-std::string subject_of(std::span<const Report> reports) {
-  const auto& first = reports.front().subject;
-  if (std::ranges::any_of(reports, [&](const Report& report) { return report.subject != first; }))
-    return fmt::format("{} reports", reports.size());
-  return fmt::format("{} on {} {}", first, reports.size(), reports.size() == 1 ? "target" : "targets");
+bool same_cause(const Report& a, const Report& b) {
+  const auto* const one = cause(a);
+  const auto* const other = cause(b);
+  return one != nullptr && other != nullptr &&
+         std::tie(one->id, one->message, one->expected, one->actual, one->remedy) ==
+             std::tie(other->id, other->message, other->expected, other->actual, other->remedy);
 }
 
-std::string matrix_summary(std::span<const Report> reports) {
-  std::string text;
-  for (const auto code : {ExitCode::integrity, ExitCode::fails, ExitCode::inconclusive, ExitCode::conforms}) {
-    const auto n = std::ranges::count(reports, code, [](const Report& report) { return verdict(report); });
-    if (n > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, headline(code));
+// What holds targets back, with what to do: on paper and on a small screen nobody follows a cell of the matrix. Targets
+// that fail for the same reason share one.
+void write_causes(std::string& out, std::span<const Report> reports, const std::vector<std::size_t>& order,
+                  const std::vector<std::string>& labels) {
+  std::vector<std::size_t> told;
+  for (const auto r : order) {
+    if (verdict(reports[r]) == ExitCode::conforms) continue;
+    const auto shares = [&](std::size_t other) { return same_cause(reports[other], reports[r]); };
+    if (std::ranges::any_of(told, shares)) continue;
+    told.push_back(r);
+    std::string targets;
+    for (const auto other : order) {
+      if (other != r && !shares(other)) continue;
+      fmt::format_to(std::back_inserter(targets), R"({}<a href="#r{}-">{}</a>)", targets.empty() ? "" : ", ", other,
+                     escape_markup(labels[other]));
+    }
+    write_short_cause(out, reports[r], fmt::format("r{}-", r), targets);
   }
-  return text;
 }
 
 }  // namespace
@@ -229,11 +249,9 @@ std::string render_html(const Report& report, const RenderOptions& /*options*/) 
 
 std::string render_matrix(std::span<const Report> reports) {
   if (reports.empty()) throw Error(ErrorKind::usage, "", "a matrix needs at least one report", "name JSON reports");
-  const auto code = std::ranges::max(reports, {}, [](const Report& report) {
-    const auto worst = verdict(report);
-    return worst == ExitCode::integrity ? 3 : worst == ExitCode::fails ? 2 : worst == ExitCode::conforms ? 0 : 1;
-  });
-  const auto worst = verdict(code);
+  const auto worst = worst_verdict(reports);
+  const auto order = gravest_first(reports);
+  const auto labels = labels_of(reports);
   std::string out;
   const auto title = subject_of(reports);
   begin_page(out, fmt::format("{}: {}", headline(worst), title));
@@ -242,8 +260,9 @@ std::string render_matrix(std::span<const Report> reports) {
                  R"(stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><circle cx="25" cy="25" r="21"/>)"
                  R"(<path d="{}"/></svg><h1><b>{}</b> {}</h1><p>{}</p></header>)"
                  "\n",
-                 color_of(worst), emblem(worst), headline(worst), escape_markup(title), matrix_summary(reports));
-  write_matrix(out, reports);
+                 color_of(worst), emblem(worst), headline(worst), escape_markup(title), counted_verdicts(reports));
+  write_matrix(out, reports, order, labels);
+  write_causes(out, reports, order, labels);
   for (std::size_t r = 0; r < reports.size(); ++r) {
     const auto prefix = fmt::format("r{}-", r);
     fmt::format_to(std::back_inserter(out), "<article id=\"{}\" tabindex=\"-1\">\n", prefix);

@@ -18,6 +18,8 @@ namespace goldseal {
 [[nodiscard]] std::string_view page_script();
 
 void write_cause(std::string& out, const Report& report, std::string_view prefix);
+/// The cause with what was expected and found, and the fix, of the targets that have it; `targets` is markup.
+void write_short_cause(std::string& out, const Report& report, std::string_view prefix, std::string_view targets);
 void write_findings(std::string& out, const Report& report, std::string_view prefix);
 void write_environment(std::string& out, const Report& report, std::string_view prefix);
 /// Error over noise of each output on a log axis with its limit, and how the errors of the elements are spread.

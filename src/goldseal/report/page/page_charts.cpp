@@ -137,12 +137,13 @@ void write_layer_bars(std::string& out, const Layers& layers, const LogAxis& axi
   }
 }
 
+// Its name stands below, where a long one has room to wrap.
 void write_first_bad(std::string& out, const Layers& layers, std::size_t first) {
   const auto x = 100.0 * (static_cast<double>(first) + 0.4) / static_cast<double>(layers.size());
   fmt::format_to(Out(out),
                  R"(<line x1="{0:.2f}%" x2="{0:.2f}%" y1="-6" y2="{1}" class="first"/>)"
-                 R"(<text class="mark" x="{0:.2f}%" y="-10" text-anchor="{2}">first over its limit: {3}</text>)",
-                 x, k_plot, x < 50 ? "start" : "end", escape_markup(layers[first]->name));
+                 R"(<text class="mark" x="{0:.2f}%" y="-10" text-anchor="{2}">first over its limit</text>)",
+                 x, k_plot, x < 50 ? "start" : "end");
 }
 
 // Some layers of one run; `name` names the run.

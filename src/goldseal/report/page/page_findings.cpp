@@ -137,9 +137,9 @@ void write_table(std::string& out, const Table& table) {
   std::vector<std::string_view> styles;
   for (std::size_t i = 0; i < table.columns.size(); ++i)
     styles.push_back(looks_numeric(table, i) ? " class=\"num\"" : "");
-  out += "<div class=\"wide\"><table>";
+  out += "<div class=\"wide\"><table class=\"rows\">";
   if (!table.title.empty())
-    fmt::format_to(std::back_inserter(out), "<caption>{}</caption>", escape_markup(table.title));
+    fmt::format_to(std::back_inserter(out), "<caption>{}</caption>", escape_markup(titled(table, table.rows.size())));
   out += "<thead><tr>";
   for (std::size_t i = 0; i < table.columns.size(); ++i)
     fmt::format_to(std::back_inserter(out), "<th scope=\"col\"{}>{}</th>", styles[i], escape_markup(table.columns[i]));
@@ -147,10 +147,23 @@ void write_table(std::string& out, const Table& table) {
   for (const auto& row : table.rows) {
     out += "<tr>";
     for (std::size_t i = 0; i < std::min(row.size(), styles.size()); ++i)
-      fmt::format_to(std::back_inserter(out), "<td{}>{}</td>", styles[i], escape_markup(row[i]));
+      fmt::format_to(std::back_inserter(out), "<td{} data-of=\"{}\">{}</td>", styles[i], escape_markup(table.columns[i]),
+                     escape_markup(row[i]));
     out += "</tr>";
   }
   out += "</tbody></table></div>\n";
+}
+
+void write_short_cause(std::string& out, const Report& report, std::string_view prefix, std::string_view targets) {
+  const auto* const shown = cause(report);
+  if (shown == nullptr) return;
+  fmt::format_to(std::back_inserter(out),
+                 R"(<section class="cause {}"><h2>{}: {}</h2><p class="say">{} <a class="mono" href="#{}f{}">{}</a></p>)",
+                 color_of(*shown), title_of(severity_order(*shown)), targets, prose(shown->message), prefix,
+                 index_in(report, *shown), escape_markup(shown->id));
+  write_facts(out, *shown);
+  write_others(out, report, *shown, prefix);
+  out += "</section>\n";
 }
 
 void write_cause(std::string& out, const Report& report, std::string_view prefix) {

@@ -111,19 +111,15 @@ void write_legend(std::string& out, std::span<const TensorRow> tensors) {
 
 void write_bad(std::string& out, std::span<const TensorRow> tensors) {
   Table table{"Tensors that are not as they should be", {"tensor", "dtype", "shape", "state", "note"}, {}};
-  std::size_t left = 0;
   for (const auto& tensor : tensors) {
-    if (!is_bad(tensor.state)) continue;
-    if (table.rows.size() < k_most_rows) {
-      table.rows.push_back(
-          {tensor.name, tensor.dtype, shown_shape(tensor.shape), std::string(to_string(tensor.state)), tensor.note});
-    } else {
-      ++left;
-    }
+    if (!is_bad(tensor.state) || table.total++ >= k_most_rows) continue;
+    table.rows.push_back(
+        {tensor.name, tensor.dtype, shown_shape(tensor.shape), std::string(to_string(tensor.state)), tensor.note});
   }
   if (table.rows.empty()) return;
   write_table(out, table);
-  if (left > 0) fmt::format_to(Out(out), "<p class=\"soft\">{} more are in the JSON report.</p>", format_count(left));
+  if (const auto left = row_count(table) - table.rows.size(); left > 0)
+    fmt::format_to(Out(out), "<p class=\"soft\">{} more are in the JSON report.</p>", format_count(left));
 }
 
 }  // namespace

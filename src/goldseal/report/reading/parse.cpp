@@ -16,6 +16,7 @@ namespace goldseal {
 namespace {
 
 constexpr int k_depth = 16;  // a report needs seven
+constexpr double k_most_rows = 1e9;
 
 // A value with its place in the file, so that what is wrong with it can be said. Absent members read as their default:
 // they were added after the report was written.
@@ -152,6 +153,9 @@ Table table(const Node& node) {
       row.fail(fmt::format("{} cells in a table of {} columns", cells.size(), result.columns.size()));
     return cells;
   });
+  // Reports of 0.1.0 tell none.
+  const auto total = node.has("total") ? node.number("total") : 0;
+  if (total > static_cast<double>(result.rows.size()) && total < k_most_rows) result.total = static_cast<std::size_t>(total);
   return result;
 }
 
@@ -165,6 +169,7 @@ Finding finding(const Node& node) {
   result.actual = node.text("actual");
   result.remedy = node.text("remedy");
   result.origin = node.text("origin");
+  result.target = node.text("target");
   result.measurements = node.list("measurements", measurement);
   result.tables = node.list("tables", table);
   result.seconds = node.number("seconds");

@@ -4,6 +4,7 @@
 #include <goldseal/report/shared/render_options.hpp>
 #include <goldseal/verdict/report.hpp>
 
+#include <span>
 #include <string>
 
 namespace goldseal {
@@ -19,5 +20,12 @@ namespace goldseal {
 [[nodiscard]] std::string render_nagios(const Report& report, const RenderOptions& options);
 [[nodiscard]] std::string render_prometheus(const Report& report, const RenderOptions& options);
 [[nodiscard]] std::string render_html(const Report& report, const RenderOptions& options);
+
+// Those that can show several reports as what they are.
+[[nodiscard]] std::string render_text_together(std::span<const Report> reports, const RenderOptions& options);
+[[nodiscard]] std::string render_junit_together(std::span<const Report> reports, const RenderOptions& options);
+[[nodiscard]] std::string render_github_together(std::span<const Report> reports, const RenderOptions& options);
+[[nodiscard]] std::string render_markdown_together(std::span<const Report> reports, const RenderOptions& options);
+[[nodiscard]] std::string render_prometheus_together(std::span<const Report> reports, const RenderOptions& options);
 
 }  // namespace goldseal

@@ -283,8 +283,8 @@ std::vector<std::string> lay_out(const Table& table, std::size_t width, std::siz
     lines.push_back(rule(columns, unicode));
     for (std::size_t i = 1; i < cells.size(); ++i) lines.push_back(joined(chosen(cells[i], stretch), columns, unicode));
   }
-  if (table.rows.size() > row_limit)
-    lines.push_back(fmt::format("{} {} more", unicode ? "…" : "...", format_count(table.rows.size() - row_limit)));
+  if (const auto left = row_count(table) - std::min(row_limit, table.rows.size()); left > 0)
+    lines.push_back(fmt::format("{} {} more", unicode ? "…" : "...", format_count(left)));
   return lines;
 }
 

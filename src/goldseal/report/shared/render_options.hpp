@@ -9,6 +9,7 @@ struct RenderOptions {
   bool unicode = true;
   bool verbose = false;  ///< passes and skips one by one, and the stages' times
   unsigned width = 100;  ///< columns of the terminal
+  bool step_summary = false;  ///< GitHub's page of the step holds the whole report
 };
 
 }  // namespace goldseal

@@ -110,6 +110,8 @@ def _import(name: str) -> Any:
             place_of(error),
             f"install it: {sys.executable} -m pip install {missing.partition('.')[0]}",
         ) from None
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
         raise _raised(error, f"importing {name}") from None
 
@@ -127,6 +129,8 @@ def _call(function: Callable[..., Any], arguments: dict[str, Any], source: str, 
     torch.manual_seed(seed)
     try:
         return function(**arguments)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
         raise _raised(error, source) from None
 
@@ -144,6 +148,8 @@ def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> A
             lacking = (state_entry for state_entry in find_state_entries(module) if not state_entry.persistent and state_entry.place.get().is_meta)
             hidden = (part for part in module.modules() if _hides_meta(list(vars(part).values())))
             return None if next(lacking, None) or next(hidden, None) or needs_memory(module) else module
+        except KeyboardInterrupt:
+            raise
         except BaseException:
             return None
 
