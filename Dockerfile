@@ -5,7 +5,7 @@
 # In an image that has its own PyTorch: COPY --from=goldseal /opt/goldseal /opt/goldseal, then `goldseal runtime build --torch DIR`.
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-      g++ cmake ninja-build libboost1.81-dev libboost-filesystem1.81-dev libtomlplusplus-dev libfmt-dev catch2 libcli11-dev \
+      g++ cmake ninja-build libboost1.81-dev libtomlplusplus-dev libfmt-dev catch2 libcli11-dev \
       nlohmann-json3-dev libssl-dev libpng-dev libjpeg-dev zlib1g-dev libtorch-dev \
     && rm -rf /var/lib/apt/lists/*
 COPY . /src

@@ -12,7 +12,7 @@ find_package(nlohmann_json REQUIRED CONFIG)
 find_package(CLI11 REQUIRED CONFIG)
 find_package(tomlplusplus QUIET CONFIG)
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
-find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS filesystem)
+find_package(Boost 1.81 REQUIRED CONFIG)
 
 find_path(PNG_INCLUDE_DIR png.h REQUIRED)
 find_library(PNG_STATIC_LIBRARY NAMES libpng.a libpng16.a REQUIRED)
@@ -33,5 +33,6 @@ goldseal_external(toml INCLUDE ${TOMLPLUSPLUS_INCLUDE_DIR} DEFINE TOML_HEADER_ON
 goldseal_external(zlib INCLUDE ${PNG_INCLUDE_DIR} LINK ${ZLIB_STATIC_LIBRARY})
 goldseal_external(png INCLUDE ${PNG_INCLUDE_DIR} LINK ${PNG_STATIC_LIBRARY} ${ZLIB_STATIC_LIBRARY} m)
 goldseal_external(jpeg INCLUDE ${JPEG_INCLUDE_DIR} LINK ${JPEG_STATIC_LIBRARY})
-goldseal_external(boost_process INCLUDE ${Boost_INCLUDE_DIRS} LINK Boost::filesystem Threads::Threads
-                  DEFINE BOOST_ASIO_NO_DEPRECATED)
+# Boost.Process is headers alone where it takes its paths from the standard library.
+goldseal_external(boost_process INCLUDE ${Boost_INCLUDE_DIRS} LINK Threads::Threads
+                  DEFINE BOOST_ASIO_NO_DEPRECATED BOOST_PROCESS_USE_STD_FS)

@@ -22,7 +22,7 @@ set(CPACK_COMPONENT_COMMAND_DESCRIPTION
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME goldseal-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS
-    "libboost1.81-dev | libboost-dev (>= 1.81), libboost-filesystem1.81-dev | libboost-filesystem-dev (>= 1.81), libtomlplusplus-dev, libfmt-dev, libcli11-dev, nlohmann-json3-dev, libssl-dev, libpng-dev, libjpeg-dev, zlib1g-dev")
+    "libboost1.81-dev | libboost-dev (>= 1.81), libtomlplusplus-dev, libfmt-dev, libcli11-dev, nlohmann-json3-dev, libssl-dev, libpng-dev, libjpeg-dev, zlib1g-dev")
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION
     "The library behind goldseal, for programs that seal and verify PyTorch checkpoints themselves:\nheaders, static libraries and find_package(goldseal).")
 include(CPack)

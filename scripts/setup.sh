@@ -72,7 +72,7 @@ boost_packages() {
   local minor
   minor=$(printf '%s\n' "${!installed[@]}" | boost_minor)
   [[ -n $minor ]] || minor=$(apt-cache pkgnames libboost1. 2>/dev/null | boost_minor)
-  printf 'libboost1.%s-dev\nlibboost-filesystem1.%s-dev\n' "${minor:-81}" "${minor:-81}"
+  printf 'libboost1.%s-dev\n' "${minor:-81}"
 }
 
 # Tools count wherever they come from; libraries are asked of the package manager.

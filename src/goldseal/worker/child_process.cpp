@@ -9,6 +9,10 @@
 #include <goldseal/worker/sandbox.hpp>
 
 #include <boost/asio/io_context.hpp>
+// Boost 1.81 uses these without including them where its paths are the standard library's.
+#include <boost/optional.hpp>
+#include <boost/type_traits.hpp>
+
 #include <boost/process/v2.hpp>
 
 #include <fcntl.h>
@@ -115,7 +119,7 @@ void set_nonblocking(int descriptor) { ::fcntl(descriptor, F_SETFL, ::fcntl(desc
 pid_t launch(const ChildSpec& spec, const ChildSetup& setup) {
   boost::asio::io_context context;
   boost::system::error_code error;
-  const bp::filesystem::path executable(spec.executable.string());
+  const bp::filesystem::path executable(spec.executable);
   bp::posix::default_launcher launcher;
   auto process = launcher(context.get_executor(), error, executable, spec.arguments, setup);
   if (error) {
