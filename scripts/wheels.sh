@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes what is shipped, from a checkout on Debian 12 (x86-64): for each processor a wheel for any Linux with glibc 2.28, a
+# tarball and a Debian package, with their checksums. The compiler is zig, as PyPI has it; libraries are Debian's own
+# packages of that processor, unpacked beside the build, so that nothing is installed and no root is needed. Two runs on
+# one commit give the same bytes. CMAKE_CXX_COMPILER_LAUNCHER=ccache is heeded.
+#
+#   bash scripts/wheels.sh [--out DIR] [x86_64|aarch64]...      both, into dist/; needs cmake, ninja, git, Python's venv
+#
+# For aarch64 qemu-user runs the command while it is built (it writes its own manual) and tries it afterwards.
+set -euo pipefail
+
+k_zig=ziglang==0.15.2
+k_glibc=2.28
+k_tools=("$k_zig" scikit-build-core==1.1.2 wheel==0.48.0)
+k_packages=(libboost1.81-dev libtomlplusplus-dev libfmt-dev libfmt9 libcli11-dev nlohmann-json3-dev libssl-dev libpng-dev
+  libjpeg62-turbo-dev zlib1g-dev)
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+work=$root/build/wheels
+out=$root/dist
+
+say() { printf 'wheels: %s\n' "$*" >&2; }
+
+die() {
+  printf 'wheels: error: %s\n' "$*" >&2
+  exit 1
+}
+
+# logged NAME COMMAND...: its output goes to a file, whose end is shown when it fails.
+logged() {
+  local log=$work/$1.log
+  shift
+  "$@" >"$log" 2>&1 </dev/null || { tail -n 25 "$log" >&2 && die "$1 failed; the whole output is in $log"; }
+}
+
+ensure_tools() {
+  python=$work/venv/bin/python
+  [[ $(cat "$work/tools" 2>/dev/null) == "${k_tools[*]}" ]] && return
+  say "bringing ${k_tools[*]} into build/wheels/venv"
+  logged venv python3 -m venv "$work/venv"
+  logged pip "$python" -m pip install --no-input --disable-pip-version-check "${k_tools[@]}"
+  printf '%s' "${k_tools[*]}" >"$work/tools"
+}
+
+debian_name() { case $1 in x86_64) echo amd64 ;; aarch64) echo arm64 ;; esac; }
+
+# apt-get with lists of its own for another processor, which knows of no installed package.
+foreign_apt() {
+  local processor=$1
+  shift
+  apt-get -qq -o "APT::Architecture=$(debian_name "$processor")" -o "APT::Architectures=$(debian_name "$processor")" \
+    -o "Dir::State::Lists=$work/$processor/lists" -o "Dir::Cache=$work/$processor/cache" -o Dir::State::status=/dev/null \
+    -o "APT::Sandbox::User=$(id -un)" "$@"
+}
+
+# The tree of Debian's libraries: static C libraries, and headers for those of C++, which have another ABI.
+ensure_sysroot() {
+  local processor=$1 packages=("${k_packages[@]}") deb
+  [[ $processor == "$(uname -m)" ]] || packages+=(libc6 libgcc-s1)  # what qemu runs the command with
+  [[ $(cat "$work/$processor/packages" 2>/dev/null) == "${packages[*]}" ]] && return
+  say "unpacking Debian's libraries for $processor"
+  rm -rf -- "$work/$processor/debs" "$work/$processor/root"
+  mkdir -p -- "$work/$processor"/{lists/partial,cache/archives/partial,debs,root}
+  logged "$processor-lists" foreign_apt "$processor" update
+  (cd -- "$work/$processor/debs" && logged "$processor-debs" foreign_apt "$processor" download "${packages[@]}")
+  for deb in "$work/$processor/debs"/*.deb; do dpkg -x "$deb" "$work/$processor/root"; done
+  rm -rf -- "$work/$processor/lists" "$work/$processor/cache"
+  printf '%s' "${packages[*]}" >"$work/$processor/packages"
+}
+
+write_compiler() {
+  local directory=$1 processor=$2 tool
+  mkdir -p -- "$directory"
+  for tool in "c++ -target $processor-linux-gnu.$k_glibc" ar ranlib; do
+    printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$zig" "$tool" >"$directory/${tool%% *}.new"
+    chmod +x "$directory/${tool%% *}.new"
+    # A compiler that is touched makes all anew.
+    cmp -s "$directory/${tool%% *}.new" "$directory/${tool%% *}" || cp -- "$directory/${tool%% *}.new" "$directory/${tool%% *}"
+    rm -- "$directory/${tool%% *}.new"
+  done
+}
+
+build() {
+  local processor=$1 tree=$work/$1/build
+  export ZIG_GLOBAL_CACHE_DIR=$work/zig-cache ZIG_LOCAL_CACHE_DIR=$work/zig-cache
+  export CCACHE_COMPILERTYPE=clang CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  write_compiler "$work/$processor/bin" "$processor"
+  say "building for $processor (a quarter of an hour of one processor's time)"
+  logged "$processor-cmake" cmake -S "$root" -B "$tree" -G Ninja --toolchain "$root/cmake/manylinux/toolchain.cmake" \
+    -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF "-DGOLDSEAL_PROCESSOR=$processor" \
+    "-DGOLDSEAL_SYSROOT=$work/$processor/root" "-DGOLDSEAL_ZIG_DIR=$work/$processor/bin" -DGOLDSEAL_TORCH_DIRS=
+  logged "$processor-build" cmake --build "$tree" --parallel "${GOLDSEAL_JOBS:-$(nproc)}" --target goldseal goldseal_documents
+  rm -rf -- "$work/$processor/stage"
+  logged "$processor-install" cmake --install "$tree" --prefix "$work/$processor/stage" --component command
+}
+
+pack() {
+  local processor=$1 stage=$work/$1/stage name
+  name=goldseal-$version-linux-$processor
+  bash "$root/tests/install/glibc_symbols.sh" "$stage/bin/goldseal" "$k_glibc"
+  PATH=$work/venv/bin:$PATH logged "$processor-wheel" "$python" -B "$root/scripts/pack_wheel.py" "$root" "$stage" \
+    "manylinux_${k_glibc/./_}_$processor" "$out"
+  tar -C "$work/$processor" --sort=name "--mtime=@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=go-w \
+    --transform "s,^stage,$name," -cf - stage | gzip -n9 >"$out/$name.tar.gz"
+  (cd -- "$work/$processor/build" && rm -f -- goldseal*.deb && logged "$processor-deb" cpack -G DEB \
+    -D CPACK_COMPONENTS_ALL=command -D "CPACK_DEBIAN_PACKAGE_ARCHITECTURE=$(debian_name "$processor")")
+  cp -- "$work/$processor/build"/goldseal_*.deb "$out/"
+  (cd -- "$out" && for file in "goldseal-$version"*"$processor"* "goldseal_$version"*"$(debian_name "$processor").deb"; do
+    [[ $file == *.sha256 ]] || sha256sum "$file" >"$file.sha256"
+  done)
+}
+
+processors=()
+while (($# > 0)); do
+  case $1 in
+    --out) out=$(realpath -m -- "${2:?--out takes a directory}") && shift 2 ;;
+    x86_64 | aarch64) processors+=("$1") && shift ;;
+    *) die "expected --out DIR, x86_64 or aarch64, found $1" ;;
+  esac
+done
+((${#processors[@]} > 0)) || processors=(x86_64 aarch64)
+[[ " ${processors[*]} " != *" aarch64 "* ]] || command -v qemu-aarch64 >/dev/null || die "qemu-aarch64 is missing: apt-get install qemu-user"
+version=$(sed -n 's/^project(goldseal VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct)}
+export SOURCE_DATE_EPOCH
+mkdir -p -- "$work" "$out"
+ensure_tools
+zig=$("$python" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))')
+for processor in "${processors[@]}"; do
+  mkdir -p -- "$work/$processor"
+  ensure_sysroot "$processor"
+  build "$processor"
+  pack "$processor"
+done
+say "done: $(cd -- "$out" && echo goldseal*)"
