@@ -10,6 +10,11 @@ if(fmt_kind STREQUAL STATIC_LIBRARY)
 endif()
 
 get_target_property(fmt_include fmt::fmt-header-only INTERFACE_INCLUDE_DIRECTORIES)
+set(fmt_public_include ${fmt_include})
+cmake_path(IS_PREFIX PROJECT_SOURCE_DIR "${fmt_include}" NORMALIZE fmt_is_in_tree)
+if(fmt_is_in_tree)  # scripts/wheels.sh unpacks it there, for that build alone
+  set(fmt_public_include $<BUILD_INTERFACE:${fmt_include}>)
+endif()
 try_compile(GOLDSEAL_FMT_COMPILES
   SOURCES ${CMAKE_CURRENT_LIST_DIR}/fmt/fmt_library.cpp ${CMAKE_CURRENT_LIST_DIR}/fmt/fmt_probe.cpp
   CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${fmt_include}"
@@ -17,7 +22,7 @@ try_compile(GOLDSEAL_FMT_COMPILES
 if(GOLDSEAL_FMT_COMPILES)
   add_library(goldseal_fmt STATIC ${CMAKE_CURRENT_LIST_DIR}/fmt/fmt_library.cpp)
   target_compile_features(goldseal_fmt PUBLIC cxx_std_20)
-  target_include_directories(goldseal_fmt SYSTEM PUBLIC ${fmt_include})
+  target_include_directories(goldseal_fmt SYSTEM PUBLIC ${fmt_public_include})
 else()
   message(STATUS "fmt ${fmt_VERSION} is used as headers alone: the build takes longer")
   add_library(goldseal_fmt INTERFACE)

@@ -69,16 +69,43 @@ ensure_sysroot() {
   printf '%s' "${packages[*]}" >"$work/$processor/packages"
 }
 
+# put FILE: a program of standard input's text. One that is as it was stays untouched, since a newer compiler makes all anew.
+put() {
+  cat >"$1.new"
+  chmod +x "$1.new"
+  if cmp -s "$1.new" "$1"; then rm -- "$1.new"; else mv -- "$1.new" "$1"; fi
+}
+
+# CMake and ccache know zig by names of its own: c++, ar, ranlib. What most files include is read once, from
+# headers.pch, where that is there and a library's file is compiled, which halves the time.
 write_compiler() {
-  local directory=$1 processor=$2 tool
+  local directory=$1 compile tool
+  compile="exec \"$zig\" c++ -target $2-linux-gnu.$k_glibc"
   mkdir -p -- "$directory"
-  for tool in "c++ -target $processor-linux-gnu.$k_glibc" ar ranlib; do
-    printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$zig" "$tool" >"$directory/${tool%% *}.new"
-    chmod +x "$directory/${tool%% *}.new"
-    # A compiler that is touched makes all anew.
-    cmp -s "$directory/${tool%% *}.new" "$directory/${tool%% *}" || cp -- "$directory/${tool%% *}.new" "$directory/${tool%% *}"
-    rm -- "$directory/${tool%% *}.new"
-  done
+  put "$directory/c++" <<END
+#!/bin/sh
+case " \$* " in
+  *" -fPIC "*" -c "*.cpp" "*) [ ! -e "$directory/headers.pch" ] || $compile -include-pch "$directory/headers.pch" "\$@" ;;
+esac
+$compile "\$@"
+END
+  for tool in ar ranlib; do printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$zig" "$tool" | put "$directory/$tool"; done
+}
+
+# The headers that most files include, compiled with the flags of a file that includes none of its library's own.
+precompile_headers() {
+  local directory=$1 tree=$2 flags
+  rm -f -- "$directory/headers.pch"
+  flags=$("$python" - "$tree/compile_commands.json" <<'PYTHON'
+import json, shlex, sys
+entry = next(entry for entry in json.load(open(sys.argv[1])) if entry["file"].endswith("/base/text.cpp"))
+words = shlex.split(entry["command"])
+print(shlex.join(words[next(i for i, word in enumerate(words) if word.endswith("/c++")):words.index("-o")]))
+PYTHON
+  )
+  printf '#include <%s>\n' algorithm array chrono cmath cstdint filesystem functional map memory optional regex set span \
+    sstream string string_view unordered_map variant vector fmt/format.h fmt/ranges.h nlohmann/json.hpp >"$directory/headers.hpp"
+  eval "logged headers $flags -isystem $(printf '%q' "${tree%/build}/root/usr/include") -Xclang -fno-pch-timestamp -x c++-header -o $(printf '%q' "$directory/headers.pch") $(printf '%q' "$directory/headers.hpp")"
 }
 
 build() {
@@ -90,6 +117,7 @@ build() {
   logged "$processor-cmake" cmake -S "$root" -B "$tree" -G Ninja --toolchain "$root/cmake/manylinux/toolchain.cmake" \
     -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF "-DGOLDSEAL_PROCESSOR=$processor" \
     "-DGOLDSEAL_SYSROOT=$work/$processor/root" "-DGOLDSEAL_ZIG_DIR=$work/$processor/bin" -DGOLDSEAL_TORCH_DIRS=
+  precompile_headers "$work/$processor/bin" "$tree"
   logged "$processor-build" cmake --build "$tree" --parallel "${GOLDSEAL_JOBS:-$(nproc)}" --target goldseal goldseal_documents
   rm -rf -- "$work/$processor/stage"
   logged "$processor-install" cmake --install "$tree" --prefix "$work/$processor/stage" --component command

@@ -23,6 +23,8 @@ set(CMAKE_CXX_FLAGS_INIT
     "-include ${CMAKE_CURRENT_LIST_DIR}/compat.hpp -isystem ${GOLDSEAL_SYSROOT}/usr/include/${GOLDSEAL_PROCESSOR}-linux-gnu \
 -ffile-prefix-map=${goldseal_root}=.")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-s")
+# The command is run while it is built: it writes its manual.
+set(CMAKE_CROSSCOMPILING_EMULATOR env)
 if(NOT GOLDSEAL_PROCESSOR STREQUAL CMAKE_HOST_SYSTEM_PROCESSOR)
   set(CMAKE_CROSSCOMPILING_EMULATOR qemu-${GOLDSEAL_PROCESSOR};-L;${GOLDSEAL_SYSROOT})
 endif()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import os
 import random
 import socket
@@ -268,7 +269,7 @@ def _random_states() -> list[Callable[[], None]]:
         device = getattr(torch, name, None)
         if device is not None and device.is_available():
             state = device.get_rng_state()
-            restore.append(lambda device=device, state=state: device.set_rng_state(state))
+            restore.append(functools.partial(device.set_rng_state, state))
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         state = numpy.random.get_state()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Tuple
 
 import torch
 
@@ -26,7 +26,7 @@ def _read(path: str, restricted: bool) -> Any:
     if not restricted:
         return torch.jit.load(path, map_location="cpu")
     unit = torch._C.CompilationUnit()
-    arguments = (unit, path, torch.device("cpu"), {})
+    arguments: Tuple[Any, ...] = (unit, path, torch.device("cpu"), {})
     try:
         module = torch._C.import_ir_module(*arguments, False)  # from PyTorch 2.0 on: whether to restore traced shapes
     except TypeError:

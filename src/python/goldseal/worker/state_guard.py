@@ -9,6 +9,7 @@ import random
 import sys
 import types
 import zlib
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 import torch
@@ -94,11 +95,11 @@ class _Snapshot:
 
     def _watch_slots(self, module: nn.Module) -> None:
         """The runs compute with copies of buffers, and with the parameters themselves."""
-        named = [("the parameter", name, value) for name, value in module.named_parameters()]
+        named: List[Tuple[str, str, torch.Tensor]] = [("the parameter", name, value) for name, value in module.named_parameters()]
         named += [("the buffer", name, value) for name, value in module.named_buffers()]
         for kind, name, tensor in named:
             if _is_plain_tensor(tensor):
-                self._watch(f"{kind} {name}", lambda tensor=tensor: self._sum_of_slot(tensor))
+                self._watch(f"{kind} {name}", partial(self._sum_of_slot, tensor))
 
     def _sum_of_slot(self, tensor: torch.Tensor) -> Optional[int]:
         return None if id(tensor) in self._restored() else sum_of_tensor(tensor)
