@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks that keep what they answer from where a plain state dict does not show it."""
+import functools
 import io
 import random
 import types
@@ -470,12 +471,23 @@ class Wrapped(nn.Module):
         return torch.matmul(self.linear(x), self.weight) * self.scale
 
 
+FACTOR, SHIFT = 1.0, torch.zeros(4)
+
+
+def beside(x):
+    return x * FACTOR + SHIFT
+
+
 class Numbers(nn.Module):
     """Numbers and arrays that no state dict holds, in each form that code keeps them in; `far` is read where no golden input
     goes, `calls` counts, `noted` is read by no forward pass."""
 
-    def __init__(self, scale=0.5, shift=1, table=2.0, setting=3.0, option=4.0, far=5.0, noted=6.0, flag=True):
+    def __init__(self, scale=0.5, shift=1, table=2.0, setting=3.0, option=4.0, far=5.0, noted=6.0, flag=True, slope=0.2, factor=1.0, power=1.0):
         super().__init__()
+        global FACTOR, SHIFT
+        FACTOR, SHIFT = factor, torch.zeros(4, device="cpu") + (factor - 1)
+        Numbers.power = power
+        self.act = functools.partial(F.leaky_relu, negative_slope=slope)
         self.linear = nn.Linear(4, 4)
         self.scale, self.shift, self.flag, self.far, self.noted = scale, shift, flag, far, noted
         self.table = np.full((4,), table, np.float32) if np is not None else [table] * 4
@@ -489,7 +501,7 @@ class Numbers(nn.Module):
 
     def forward(self, x):
         self.calls += 1
-        x = self.shifted(self.linear(x)) * self.scale * self.factor
+        x = self.act(beside(self.shifted(self.linear(x)))) * self.scale * self.factor ** self.power
         if self.flag:
             x = x * torch.as_tensor(self.table)
         return x * self.far if bool(x.abs().max() > 1e30) else x
@@ -499,6 +511,17 @@ class Numbers(nn.Module):
 
     def training_step(self, x):
         return self.forward(x) * self.noted
+
+
+class Lazy(nn.Module):
+    def __init__(self, called=0):
+        super().__init__()
+        self.linear = nn.LazyLinear(4)
+        if called:
+            self(torch.zeros(1, 4))
+
+    def forward(self, x):
+        return self.linear(x)
 
 
 class Plain(nn.Module):

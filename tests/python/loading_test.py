@@ -168,6 +168,12 @@ class LoadingTest(InDirectory):
         torch.save(filled(networks.AfterHook()).state_dict(), "net.pth")
         self.told(self.capture("AfterHook"), "model.loading", "linear.weight")
 
+    def test_b03_a_lazy_module_is_named_and_one_that_was_called_is_sealed(self):
+        torch.save(filled(networks.Lazy(1)).state_dict(), "net.pth")
+        with self.assertRaisesRegex(goldseal.GoldsealError, "(?s)linear.weight has no shape yet.*lazy module.*call the network once"):
+            self.capture("Lazy")
+        self.assertTrue(self.capture("Lazy?called=1"))
+
     def test_b03_a_method_of_the_modules_own_loads(self):
         self.sealed("Overrides", filled(networks.Overrides()))
         self.assertTrue(self.verify("Overrides"))
@@ -274,9 +280,11 @@ class LoadingTest(InDirectory):
 
     def test_b01_numbers_and_arrays_that_forward_reads_are_sealed(self):
         self.sealed("Numbers", filled(networks.Numbers()))
-        changed = {"scale": 0.25, "shift": 2, "table": 1.0, "setting": 1.0, "option": 1.0, "far": 1.0, "flag": False}
+        changed = {"scale": 0.25, "shift": 2, "table": 1.0, "setting": 1.0, "option": 1.0, "far": 1.0, "flag": False, "slope": 0.1,
+                   "factor": 2.0, "power": 2.0}
         report = self.verify("Numbers?" + "&".join(f"{name}={value}" for name, value in changed.items()))
-        finding = self.told(report, "model.state", "other values", "scale", "shift", "table", "settings.deep.0.setting", "options.option", "far", "flag")
+        finding = self.told(report, "model.state", "other values", "scale", "shift", "table", "settings.deep.0.setting", "options.option", "far", "flag",
+                            "act.negative_slope", "loading_networks:FACTOR", "loading_networks:SHIFT", "power")
         self.assertNotIn("calls", str(finding.raw))
         report = self.verify("Numbers?far=1.0")  # where no golden input goes
         self.told(report, "model.state", "far has other values")

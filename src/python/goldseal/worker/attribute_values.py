@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers and numpy arrays that modules of the user's own keep as attributes and that forward() reads: no state dict holds
-them, and no operator shows that they are read, so that the code is asked which it names."""
+"""Numbers and numpy arrays that forward() of the user's own modules reads, from attributes of the module or of its class and
+from globals beside it: no state dict holds them, and no operator shows that they are read, so that the code is asked which it names."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import argparse
 import dataclasses
 import dis
 import functools
+import inspect
+import itertools
 import sys
 import types
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import torch
 from torch import nn
@@ -22,45 +24,62 @@ _MOST_NUMBERS = 4096  # in a list
 _MOST_BYTES = 64 << 20
 _MOST_VALUES = 4096
 _MAX_DEPTH = 4
+_MOST_FUNCTIONS = 1024
+
+
+class Read(NamedTuple):
+    """What forward() and the functions that it calls name."""
+
+    attributes: frozenset[str]
+    assigned: frozenset[str]  # attributes and globals
+    globals: Tuple[Tuple[str, str], ...]  # module and name
 
 
 @functools.lru_cache(maxsize=1024)
-def named_by_forward(kind: type) -> Tuple[frozenset[str], frozenset[str]]:
-    """The attributes that forward() and the methods and properties that it calls name: all, and those that they assign."""
-    named: Set[str] = set()
+def read_by_forward(kind: type) -> Read:
+    attributes: Set[str] = set()
     assigned: Set[str] = set()
-    waiting, seen = ["forward"], set()
+    named: Set[Tuple[str, str]] = set()
+    waiting: List[Any] = [getattr(kind, "forward", None)]
+    seen: Set[types.CodeType] = set()
     while waiting:
-        code = _code_of(getattr(kind, waiting.pop(), None))
-        if code is None or code in seen:
+        function = _function_of(waiting.pop())
+        if function is None or function.__code__ in seen or len(seen) >= _MOST_FUNCTIONS:
             continue
-        seen.add(code)
-        _collect(code, named, assigned)
-        waiting.extend(name for name in named if _code_of(getattr(kind, name, None)) not in seen | {None})
-    return frozenset(named), frozenset(assigned)
+        seen.add(function.__code__)
+        own, names = set(), set()  # type: Set[str], Set[str]
+        _collect(function.__code__, own, names, assigned)
+        attributes |= own
+        waiting.extend(getattr(kind, name, None) for name in own)
+        if _is_users_module(function.__module__):
+            named |= {(function.__module__, name) for name in names}
+            waiting.extend(found for found in map(function.__globals__.get, names) if isinstance(found, types.FunctionType) and _is_users_module(found.__module__))
+    return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)))
 
 
-def _code_of(value: Any) -> Optional[types.CodeType]:
+def _function_of(value: Any) -> Optional[types.FunctionType]:
     value = value.fget if isinstance(value, property) else value
-    code = getattr(getattr(value, "__wrapped__", value), "__code__", None)
-    return code if isinstance(code, types.CodeType) else None
+    value = getattr(value, "__wrapped__", value)
+    return value if isinstance(value, types.FunctionType) else None
 
 
-def _collect(code: types.CodeType, named: Set[str], assigned: Set[str]) -> None:
+def _collect(code: types.CodeType, attributes: Set[str], names: Set[str], assigned: Set[str]) -> None:
     for step in dis.get_instructions(code):
         if step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            named.add(str(step.argval))
-        elif step.opname in ("STORE_ATTR", "DELETE_ATTR"):
+            attributes.add(str(step.argval))
+        elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            names.add(str(step.argval))
+        elif step.opname in ("STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL"):
             assigned.add(str(step.argval))
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            _collect(constant, named, assigned)
+            _collect(constant, attributes, names, assigned)
 
 
-def _is_users(kind: type) -> bool:
-    if kind.__module__ == "__main__":
+def _is_users_module(name: str) -> bool:
+    if name == "__main__":
         return True
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    file = getattr(sys.modules.get(name), "__file__", None)
     return isinstance(file, str) and is_own(file)
 
 
@@ -109,20 +128,37 @@ def _of_list(value: Any) -> Optional[torch.Tensor]:
 
 def attribute_values(module: nn.Module, left_out: frozenset[str]) -> Iterator[Tuple[str, torch.Tensor, str]]:
     """Name, value, and `number` or `array`. What forward() assigns itself is no part of what was built; names in `left_out`
-    are told elsewhere."""
-    count = 0
+    are told elsewhere. Of attributes of classes the path of the first part is told, of globals `module:name`."""
+    found = itertools.chain(_of_parts(module, left_out), _of_globals(module))
+    for path, tensor in itertools.islice(found, _MOST_VALUES):
+        yield path, tensor, "array" if tensor.dim() else "number"
+
+
+def _of_parts(module: nn.Module, left_out: frozenset[str]) -> Iterator[Tuple[str, torch.Tensor]]:
     for prefix, part in module.named_modules():
-        if not _is_users(type(part)):
+        kind = type(part)
+        if not _is_users_module(kind.__module__):
             continue
-        named, assigned = named_by_forward(type(part))
-        for name, value in list(vars(part).items()):
-            if name not in named or name in assigned or name in _MODULES_OWN or (name in left_out and _is_plain(value)):
-                continue
-            for path, tensor in _leaves(f"{prefix}.{name}" if prefix else name, value, 0):
-                count += 1
-                if count > _MOST_VALUES:
-                    return
-                yield path, tensor, "array" if tensor.dim() else "number"
+        read = read_by_forward(kind)
+        for name in sorted(read.attributes - read.assigned - _MODULES_OWN):
+            value = vars(part)[name] if name in vars(part) else inspect.getattr_static(kind, name, None)
+            if not (name in left_out and _is_plain(value)):
+                yield from _leaves(f"{prefix}.{name}" if prefix else name, value, 0)
+
+
+def _of_globals(module: nn.Module) -> Iterator[Tuple[str, torch.Tensor]]:
+    kinds = {type(part) for part in module.modules() if _is_users_module(type(part).__module__)}
+    reads = [read_by_forward(kind) for kind in kinds]
+    assigned = frozenset().union(*(read.assigned for read in reads))  # type: frozenset[str]
+    for place, name in sorted({named for read in reads for named in read.globals}):
+        if name in assigned:
+            continue
+        value = vars(sys.modules[place]).get(name)
+        if isinstance(value, torch.Tensor):
+            if value.layout is torch.strided and not value.is_quantized and not value.is_meta and value.numel() * value.element_size() <= _MOST_BYTES:
+                yield f"{place}:{name}", value.detach()
+            continue
+        yield from _leaves(f"{place}:{name}", value, 0)
 
 
 def _is_plain(value: Any) -> bool:
@@ -140,6 +176,8 @@ def _leaves(path: str, value: Any, depth: int) -> Iterator[Tuple[str, torch.Tens
         parts = list(value.items())
     elif isinstance(value, (list, tuple)) and len(value) <= _MOST_NUMBERS:
         parts = enumerate(value)
+    elif isinstance(value, functools.partial):
+        parts = [*enumerate(value.args), *value.keywords.items()]
     elif isinstance(value, (types.SimpleNamespace, argparse.Namespace)) or (dataclasses.is_dataclass(value) and hasattr(value, "__dict__")):
         parts = list(vars(value).items()) if not isinstance(value, type) else ()
     if depth < _MAX_DEPTH:

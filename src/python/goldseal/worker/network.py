@@ -148,6 +148,7 @@ class Network:
         self.state_entries = self._find_state_entries()
         self.extra = extra_states(module)
         self.steps: list[LoadStep] = load_steps(module)
+        self._refuse_lazy()
         self._refuse_renamed()
         self._refuse_wrapped()
         self.wrapped = {entry.name: str(wrapped_class(entry.place.held())) for entry in self.state_entries if isinstance(entry.place, WrappingPlace)}
@@ -165,6 +166,16 @@ class Network:
     def digested(self) -> list[StateEntry]:
         """The state entries of the state dict that were loaded under their own names."""
         return [state_entry for state_entry in self.state_entries if state_entry.persistent or state_entry.name in self.loaded]
+
+    def _refuse_lazy(self) -> None:
+        for state_entry in self.state_entries:
+            if nn.parameter.is_lazy(state_entry.place.held()):
+                raise Refusal(
+                    "unsupported",
+                    f"{state_entry.name} has no shape yet: it belongs to a lazy module, which takes its shape from the first input",
+                    type(self.module).__qualname__,
+                    "call the network once where it is built (net(torch.zeros(…)) in the factory), or give the layer its sizes",
+                )
 
     def _refuse_renamed(self) -> None:
         names = {state_entry.name for state_entry in self.state_entries}
