@@ -300,6 +300,13 @@ class LoadingTest(InDirectory):
             goldseal.seal(model, "net.pth", inputs=X4, factory="loading_networks:Numbers", embed=False)
         self.assertTrue(any("another scale (0.5; the model has 0.25)" in str(one.message) for one in caught), [str(one.message) for one in caught])
         self.told(self.verify("Numbers"), "model.state", "scale has other values")
+        from goldseal.attached import keeping_random_numbers
+        from goldseal.factory_trial import objection_to
+
+        rotary = networks.Rotary()
+        self.assertIsNone(objection_to("python:loading_networks:Rotary", rotary, keeping_random_numbers))
+        rotary.inv_freq *= 2
+        self.assertIn("another inv_freq", objection_to("python:loading_networks:Rotary", rotary, keeping_random_numbers))
         self.assertTrue(self.verify("Numbers?scale=0.25"))
 
     def test_b20_what_draws_in_evaluation_mode_is_refused_by_name(self):

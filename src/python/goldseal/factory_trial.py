@@ -21,6 +21,7 @@ from .worker.python_builder import literal, unwrapped
 
 # A larger network is not built a second time in a training process that cannot build on the meta device.
 _MOST_BYTES = 1 << 30
+_MOST_BUFFER = 64 << 20  # of one that is compared
 
 Shapes = Dict[str, Tuple[str, Tuple[int, ...]]]
 
@@ -56,30 +57,60 @@ def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[
         return None
     if not isinstance(built, nn.Module):
         raise _Wrong(f"{source} returns {type(built).__qualname__}; it must return the torch.nn.Module")
-    return _difference(source, _shapes(unwrapped(built)), wanted) or _other_values(source, unwrapped(built), module)
+    objection = _difference(source, _shapes(unwrapped(built)), wanted)
+    if objection is None and _buffers(module) and any(tensor.is_meta for tensor in _buffers(unwrapped(built)).values()):
+        with keeping():
+            built = _built_with_values(function, {name: literal(text) for name, text in options.items()}, module)
+    if objection is not None or built is None:
+        return objection
+    return _other_values(source, unwrapped(built), module)
 
 
 def _other_values(source: str, built: nn.Module, module: nn.Module) -> Optional[str]:
-    """Numbers that forward() reads and the factory sets otherwise: no state dict brings them."""
-    own, others = values_by_name(module, frozenset()), values_by_name(built, frozenset())
+    """What no state dict brings and the factory sets otherwise: numbers that forward() reads, buffers that are not persistent."""
+    own, others = _beside_state(module), _beside_state(built)
     for name, value in own.items():
         other = others.get(name)
-        if other is None or same_bits(value, other):
+        if other is None or other.is_meta or _alike(value, other):
             continue
+        told = f" ({other.item()}; the model has {value.item()})" if value.numel() == other.numel() == 1 else ""
         return (
-            f"{source} builds a network with another {name} ({_short(other)}; the model has {_short(value)}), and no state "
+            f"{source} builds a network with another {name}{told}, and no state "
             "dict holds it. Give the arguments that the model was built with (factory=), or set it in the constructor"
         )
     return None
 
 
-def _short(value: torch.Tensor) -> str:
-    return str(value.item()) if value.numel() == 1 else f"other values of {list(value.shape)}"
+def _beside_state(module: nn.Module) -> Dict[str, torch.Tensor]:
+    return {**values_by_name(module, frozenset()), **_buffers(module)}
+
+
+def _buffers(module: nn.Module) -> Dict[str, torch.Tensor]:
+    """Those that no state dict holds."""
+    return {
+        entry.name: entry.place.get()
+        for entry in find_state_entries(module)
+        if not entry.persistent and entry.place.table == "_buffers" and _is_small(entry.place.get())
+    }
+
+
+def _is_small(tensor: torch.Tensor) -> bool:
+    return tensor.layout is torch.strided and not tensor.is_quantized and tensor.numel() * tensor.element_size() <= _MOST_BUFFER
+
+
+def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """In every bit, or as another device's sin and pow would have it."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if same_bits(one, other):
+        return True
+    one, other = one.detach().cpu(), other.detach().cpu()
+    return one.is_floating_point() and one.numel() > 1 and torch.allclose(one.double(), other.double(), rtol=1e-3, equal_nan=True)
 
 
 def _marks(module: nn.Module) -> Tuple[Tuple[str, str], ...]:
-    """Of what forward() reads beside tensors."""
-    values = values_by_name(module, frozenset())
+    """Of what no state dict holds."""
+    values = {name: value for name, value in _beside_state(module).items() if not value.is_meta}
     return tuple((name, hashlib.sha256(host_bytes(value)[0]).hexdigest()) for name, value in values.items())
 
 
@@ -138,13 +169,23 @@ def _build(function: Callable[..., Any], arguments: Dict[str, Any], source: str,
     built = _built_on_meta(function, arguments)
     if built is not None:
         return built
-    size = sum(tensor.numel() * tensor.element_size() for tensor in module.parameters())
-    if size > _MOST_BYTES:
+    if not _may_be_built(module):
         return None
     try:
         return function(**arguments)
     except Exception as error:
         raise _Wrong(f"{source} raised {type(error).__name__}: {error}{_keyword_hint(function, error)}") from None
+
+
+def _may_be_built(module: nn.Module) -> bool:
+    return sum(tensor.numel() * tensor.element_size() for tensor in module.parameters()) <= _MOST_BYTES
+
+
+def _built_with_values(function: Callable[..., Any], arguments: Dict[str, Any], module: nn.Module) -> Any:
+    try:
+        return function(**arguments) if _may_be_built(module) else None
+    except Exception:
+        return None  # its shapes were judged
 
 
 def _built_on_meta(function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:

@@ -40,7 +40,7 @@ def read_by_forward(kind: type) -> Read:
     attributes: Set[str] = set()
     assigned: Set[str] = set()
     named: Set[Tuple[str, str]] = set()
-    waiting: List[Any] = [getattr(kind, "forward", None)]
+    waiting: List[Any] = [inspect.getattr_static(kind, "forward", None)]
     seen: Set[types.CodeType] = set()
     while waiting:
         function = _function_of(waiting.pop())
@@ -50,7 +50,7 @@ def read_by_forward(kind: type) -> Read:
         own, names = set(), set()  # type: Set[str], Set[str]
         _collect(function.__code__, own, names, assigned)
         attributes |= own
-        waiting.extend(getattr(kind, name, None) for name in own)
+        waiting.extend(inspect.getattr_static(kind, name, None) for name in own)
         if _is_users_module(function.__module__):
             named |= {(function.__module__, name) for name in names}
             waiting.extend(found for found in map(function.__globals__.get, names) if isinstance(found, types.FunctionType) and _is_users_module(found.__module__))
@@ -58,8 +58,12 @@ def read_by_forward(kind: type) -> Read:
 
 
 def _function_of(value: Any) -> Optional[types.FunctionType]:
-    value = value.fget if isinstance(value, property) else value
-    value = getattr(value, "__wrapped__", value)
+    if isinstance(value, (property, functools.cached_property)):
+        value = value.fget if isinstance(value, property) else value.func
+    elif isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    while isinstance(value, types.FunctionType) and "__wrapped__" in vars(value):
+        value = vars(value)["__wrapped__"]
     return value if isinstance(value, types.FunctionType) else None
 
 
@@ -88,9 +92,9 @@ def as_tensor(value: Any) -> Optional[torch.Tensor]:
     if isinstance(value, bool):
         return torch.tensor(value)
     if isinstance(value, int):
-        return torch.tensor(value) if -(2**63) <= value < 2**63 else None
+        return torch.tensor(int(value)) if -(2**63) <= value < 2**63 else None
     if isinstance(value, float):
-        return torch.tensor(value, dtype=torch.float64)
+        return torch.tensor(float(value), dtype=torch.float64)
     if isinstance(value, (list, tuple)):
         return _of_list(value)
     numpy = sys.modules.get("numpy")
@@ -153,7 +157,7 @@ def _of_globals(module: nn.Module) -> Iterator[Tuple[str, torch.Tensor]]:
     for place, name in sorted({named for read in reads for named in read.globals}):
         if name in assigned:
             continue
-        value = vars(sys.modules[place]).get(name)
+        value = getattr(sys.modules.get(place), "__dict__", {}).get(name)
         if isinstance(value, torch.Tensor):
             if value.layout is torch.strided and not value.is_quantized and not value.is_meta and value.numel() * value.element_size() <= _MOST_BYTES:
                 yield f"{place}:{name}", value.detach()
@@ -173,7 +177,7 @@ def _leaves(path: str, value: Any, depth: int) -> Iterator[Tuple[str, torch.Tens
         return
     parts: Iterable[Tuple[Any, Any]] = ()
     if isinstance(value, dict):
-        parts = list(value.items())
+        parts = list(dict.items(value))
     elif isinstance(value, (list, tuple)) and len(value) <= _MOST_NUMBERS:
         parts = enumerate(value)
     elif isinstance(value, functools.partial):
