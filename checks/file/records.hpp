@@ -8,15 +8,22 @@
 namespace goldseal {
 
 /// The sealed record, and what was found, of the model's file of this role; null where it is missing.
-[[nodiscard]] inline const FileRecord* find_record(const Observation& observed, FileRole role) {
-  const auto& files = observed.sealed.model.files;
+[[nodiscard]] inline const FileRecord* find_record(const Manifest& sealed, FileRole role) {
+  const auto& files = sealed.model.files;
   const auto found = std::ranges::find(files, role, &FileRecord::role);
   return found == files.end() ? nullptr : &*found;
 }
 
+[[nodiscard]] inline const FileRecord* find_record(const Observation& observed, FileRole role) {
+  return find_record(observed.sealed, role);
+}
+
+[[nodiscard]] inline const FileObservation* find_file(const FileFindings& files, FileRole role) {
+  const auto found = std::ranges::find(files.found, role, &FileObservation::role);
+  return found == files.found.end() ? nullptr : &*found;
+}
 [[nodiscard]] inline const FileObservation* find_file(const Observation& observed, FileRole role) {
-  const auto found = std::ranges::find(observed.files.found, role, &FileObservation::role);
-  return found == observed.files.found.end() ? nullptr : &*found;
+  return find_file(observed.files, role);
 }
 
 }  // namespace goldseal

@@ -9,7 +9,7 @@ namespace {
 Finding judge_network_keys(const Observation& observed, const CheckSettings&) {
   if (!observed.run.network_keys) return skipped("no network was built");
   auto finding = judge_keys(*observed.run.network_keys, "the network");
-  if (finding.status == Status::fail || names_are_sealed(observed)) return finding;
+  if (finding.status == Status::fail || names_are_sealed(observed.sealed.model, observed.run)) return finding;
   return other_names(observed);
 }
 

@@ -26,15 +26,15 @@ Names lacking(const Names& wanted, const Names& there) {
   return names;
 }
 
-Names sealed_names(const Observation& observed) {
+Names sealed_names(const ModelRecord& sealed, const RunFindings& run) {
   Names names;
-  for (const auto& tensor : loadable(observed)) names.push_back(tensor.name);
+  for (const auto& tensor : loadable(sealed, run)) names.push_back(tensor.name);
   return names;
 }
 
-Names network_names(const Observation& observed) {
+Names network_names(const RunFindings& run) {
   Names names;
-  for (const auto& key : observed.run.network_keys->want) names.push_back(key.name);
+  for (const auto& key : run.network_keys->want) names.push_back(key.name);
   return names;
 }
 
@@ -54,13 +54,13 @@ std::string prefix_between(const Names& longer, const Names& shorter) {
 
 }  // namespace
 
-bool names_are_sealed(const Observation& observed) {
-  return !observed.run.network_keys || lacking(sealed_names(observed), network_names(observed)).empty();
+bool names_are_sealed(const ModelRecord& sealed, const RunFindings& run) {
+  return !run.network_keys || lacking(sealed_names(sealed, run), network_names(run)).empty();
 }
 
 Finding other_names(const Observation& observed) {
-  const auto sealed = sealed_names(observed);
-  const auto here = network_names(observed);
+  const auto sealed = sealed_names(observed.sealed.model, observed.run);
+  const auto here = network_names(observed.run);
   const auto lost = lacking(sealed, here);
   const auto inner = prefix_between(sealed, here);
   const auto outer = here.empty() ? std::string() : prefix_between(here, sealed);

@@ -60,7 +60,7 @@ std::set<std::string> told_elsewhere(const Observation& observed) {
 Finding judge_loaded_tensors(const Observation& observed, const CheckSettings&) {
   if (!observed.run.loaded_tensors) return skipped("no weights were loaded");
   const auto found = digests_of(*observed.run.loaded_tensors);
-  auto tensors = loadable(observed);
+  auto tensors = loadable(observed.sealed.model, observed.run);
   const auto all = tensors.size();
   const auto told = told_elsewhere(observed);
   std::erase_if(tensors, [&](const TensorRecord& tensor) { return told.contains(tensor.name); });

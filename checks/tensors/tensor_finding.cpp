@@ -59,14 +59,14 @@ std::vector<TensorRecord> without_not_loaded(std::vector<TensorRecord> tensors, 
   return tensors;
 }
 
-std::vector<TensorRecord> loadable(const Observation& observed) {
-  const auto& keys = observed.run.network_keys;
-  auto tensors = loadable(observed.sealed.model, keys ? std::span(keys->want) : std::span<const Key>());
+std::vector<TensorRecord> loadable(const ModelRecord& sealed, const RunFindings& run) {
+  const auto& keys = run.network_keys;
+  auto tensors = loadable(sealed, keys ? std::span(keys->want) : std::span<const Key>());
   return keys ? without_not_loaded(std::move(tensors), *keys) : tensors;
 }
 
-bool all_loaded_as_sealed(const Observation& observed) {
-  return observed.run.loaded_tensors && all_as_sealed(loadable(observed), digests_of(*observed.run.loaded_tensors));
+bool all_loaded_as_sealed(const ModelRecord& sealed, const RunFindings& run) {
+  return run.loaded_tensors && all_as_sealed(loadable(sealed, run), digests_of(*run.loaded_tensors));
 }
 
 Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests& found, std::string_view whose,

@@ -24,12 +24,12 @@ using TensorDigests = std::map<std::string, Digest>;
 /// The sealed tensors that the network has a place for: all of them, except in a compiled network.
 [[nodiscard]] std::vector<TensorRecord> loadable(const ModelRecord& sealed, std::span<const Key> network);
 /// The same of the network that was built here; all where none was.
-[[nodiscard]] std::vector<TensorRecord> loadable(const Observation& observed);
+[[nodiscard]] std::vector<TensorRecord> loadable(const ModelRecord& sealed, const RunFindings& run);
 /// The sealed tensors but for those that a match did not load, as was admitted: keys.partial judges these.
 [[nodiscard]] std::vector<TensorRecord> without_not_loaded(std::vector<TensorRecord> tensors,
                                                            const KeyObservation& keys);
 /// True where weights were loaded, and all that the network has a place for are the sealed ones.
-[[nodiscard]] bool all_loaded_as_sealed(const Observation& observed);
+[[nodiscard]] bool all_loaded_as_sealed(const ModelRecord& sealed, const RunFindings& run);
 
 /// What happened to tensors, by name.
 using TensorChanges = std::map<std::string, golden::WeightChange>;

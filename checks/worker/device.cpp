@@ -107,7 +107,7 @@ Finding judge_device(const Observation& observed, const CheckSettings&) {
     return failed(fmt::format("--device {} is not there", device.asked), device.asked, what_there_is(observed),
                   how_to_get_one(observed));
   }
-  if (const auto shortage = find_shortage(observed)) return short_of_memory(*shortage);
+  if (const auto shortage = find_shortage(observed.sealed, observed.machine, observed.run)) return short_of_memory(*shortage);
   if (device.asked.empty() && device.sealed.is_gpu() && !device.used.front().is_gpu()) {
     return warned(fmt::format("the model was sealed on {} and runs on the CPU here", device.sealed),
                   device.sealed.text(), what_there_is(observed),
@@ -118,13 +118,13 @@ Finding judge_device(const Observation& observed, const CheckSettings&) {
 
 }  // namespace
 
-std::optional<DeviceShortage> find_shortage(const Observation& observed) {
-  if (!observed.run.device) return std::nullopt;
-  const bool float64 = observed.run.depth != RunDepth::quick && runs_in_float64(observed.sealed);
-  const auto need = run_bytes(observed.sealed, float64);
-  for (const auto& device : observed.run.device->used) {
+std::optional<DeviceShortage> find_shortage(const Manifest& sealed, const MachineFindings& machine, const RunFindings& run) {
+  if (!run.device) return std::nullopt;
+  const bool float64 = run.depth != RunDepth::quick && runs_in_float64(sealed);
+  const auto need = run_bytes(sealed, float64);
+  for (const auto& device : run.device->used) {
     const auto index = device.gpu_index();
-    const auto free = index ? free_bytes(observed.machine.environment, *index) : std::nullopt;
+    const auto free = index ? free_bytes(machine.environment, *index) : std::nullopt;
     if (free && need > static_cast<std::uint64_t>(*free))
       return DeviceShortage{device, need, static_cast<std::uint64_t>(*free), float64};
   }

@@ -18,6 +18,7 @@ struct DeviceShortage {
 
 /// The first chosen device that the weights do not fit on: in float64, unless the run is a quick one. Nothing where all
 /// fit, or where no driver told how much is free. Activations come on top and are not known.
-[[nodiscard]] std::optional<DeviceShortage> find_shortage(const Observation& observed);
+[[nodiscard]] std::optional<DeviceShortage> find_shortage(const Manifest& sealed, const MachineFindings& machine,
+                                                          const RunFindings& run);
 
 }  // namespace goldseal

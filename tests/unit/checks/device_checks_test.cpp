@@ -105,18 +105,18 @@ TEST_CASE("weights that do not fit into a GPU's free memory fail before they are
   auto observed = conforming();  // 2 tensors of 6 elements: 48 bytes, 96 in float64
   observed.sealed.golden.at(0).noise = {{"out", 1, 4, 4, 1, true}};
   observed.run.device = DeviceObservation{"cuda", "cpu", {"cpu", "cuda:0"}, {"cuda:0"}};
-  CHECK_FALSE(find_shortage(observed));
+  CHECK_FALSE(find_shortage(observed.sealed, observed.machine, observed.run));
   observed.machine.environment.set("gpu.0.memory_free_bytes", std::int64_t{60}, "");
-  const auto shortage = find_shortage(observed);
+  const auto shortage = find_shortage(observed.sealed, observed.machine, observed.run);
   REQUIRE(shortage);
   CHECK(shortage->need == 96);
   CHECK(shortage->free == 60);
   CHECK(judge("worker.device", observed).status == Status::fail);
   observed.run.depth = RunDepth::quick;
-  CHECK_FALSE(find_shortage(observed));
+  CHECK_FALSE(find_shortage(observed.sealed, observed.machine, observed.run));
   observed.run.depth = RunDepth::full;
   observed.sealed.golden.at(0).noise.at(0).native = true;
-  CHECK_FALSE(find_shortage(observed));
+  CHECK_FALSE(find_shortage(observed.sealed, observed.machine, observed.run));
 }
 
 TEST_CASE("the UUID tells which of NVML's GPUs is CUDA's first") {
@@ -128,9 +128,9 @@ TEST_CASE("the UUID tells which of NVML's GPUs is CUDA's first") {
   observed.machine.environment.set("gpu.0.memory_free_bytes", std::int64_t{10}, "");
   observed.machine.environment.set("gpu.1.uuid", std::string("GPU-b"), "");
   observed.machine.environment.set("gpu.1.memory_free_bytes", std::int64_t{1000}, "");
-  CHECK_FALSE(find_shortage(observed));
+  CHECK_FALSE(find_shortage(observed.sealed, observed.machine, observed.run));
   observed.machine.environment.set("cuda_device.0.uuid", std::string("GPU-a"), "");
-  CHECK(find_shortage(observed));
+  CHECK(find_shortage(observed.sealed, observed.machine, observed.run));
 }
 
 TEST_CASE("a model that was sealed on a GPU and runs on the CPU for want of one is a warning") {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/capture/safe_place.hpp>
 
+#include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/protected_paths.hpp>
 #include <goldseal/base/text.hpp>
-#include <goldseal/workflow/shared/embedded_file.hpp>
+#include <goldseal/workflow/shared/file_observation.hpp>
 #include <goldseal/workflow/shared/open_seal.hpp>
 
 #include <fmt/format.h>
@@ -46,7 +47,7 @@ void require_readable(const std::filesystem::path& staging, const Sealed& sealed
   try {
     auto seal = open_seal(staging);
     seal.manifest.environment = sealed.manifest.environment;  // whose lists may be numbered otherwise
-    const auto* const record = find_embedded(sealed.manifest);
+    const auto* const record = find_record(sealed.manifest, FileRole::embedded);
     const auto embedded = observe_embedded(seal);
     const bool whole = write_manifest(seal.manifest) == manifest &&
                        seal.golden_digest() == sealed.manifest.golden_sha256 &&

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/open_seal.hpp>
 
+#include <checks/file/records.hpp>
 #include <goldseal/base/descriptor.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/workflow/shared/embedded_file.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -43,13 +43,13 @@ OpenSeal open_once(const fs::path& path, int directory, const FileState& state) 
   seal.manifest_file = state_in(directory, k_manifest_name);
   seal.manifest = load_manifest(directory, path);
   seal.golden = map_in(directory, std::string(k_golden_name), path);
-  if (const auto* const record = find_embedded(seal.manifest)) seal.embedded = map_in(directory, record->path, path);
+  if (const auto* const record = find_record(seal.manifest, FileRole::embedded)) seal.embedded = map_in(directory, record->path, path);
   if (state_in(directory, k_manifest_name) != seal.manifest_file) throw changed_while_read(path / k_manifest_name);
   return seal;
 }
 
 bool is_whole(const OpenSeal& seal) {
-  return seal.golden && (seal.embedded || find_embedded(seal.manifest) == nullptr);
+  return seal.golden && (seal.embedded || find_record(seal.manifest, FileRole::embedded) == nullptr);
 }
 
 }  // namespace

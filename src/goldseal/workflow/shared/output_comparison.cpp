@@ -141,12 +141,12 @@ std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors
   return compared;
 }
 
-std::optional<Compute> differing_run(const Observation& observed, const std::string& golden_case,
-                                     const std::optional<Device>& device, const Policy& policy) {
-  if (!all_loaded_as_sealed(observed)) return {};
+std::optional<Compute> differing_run(const ModelRecord& sealed, const RunFindings& run, const CaseOnDevice& where,
+                                     const Policy& policy) {
+  if (!all_loaded_as_sealed(sealed, run)) return {};
   bool native_differs = false;
-  for (const auto& output : observed.run.outputs) {
-    if (output.golden_case != golden_case || output.device != device) continue;
+  for (const auto& output : run.outputs) {
+    if (!where.holds(output)) continue;
     const auto verdicts = judge(output, policy);
     if (!verdicts.float64_agrees()) return Compute::float64;
     native_differs = native_differs || !verdicts.native_agrees();
@@ -154,11 +154,10 @@ std::optional<Compute> differing_run(const Observation& observed, const std::str
   return native_differs ? std::optional(Compute::native) : std::nullopt;
 }
 
-bool native_alone_differs(const Observation& observed, const std::string& golden_case,
-                          const std::optional<Device>& device, const Policy& policy) {
+bool native_alone_differs(const RunFindings& run, const CaseOnDevice& where, const Policy& policy) {
   bool differs = false;
-  for (const auto& output : observed.run.outputs) {
-    if (output.golden_case != golden_case || output.device != device || !output.native) continue;
+  for (const auto& output : run.outputs) {
+    if (!where.holds(output) || !output.native) continue;
     if (!output.float64 && !output.noise.native) continue;
     const auto verdicts = judge(output, policy);
     if (!verdicts.float64_agrees()) return false;

@@ -24,16 +24,24 @@ namespace goldseal {
 [[nodiscard]] std::vector<DetectionObservation> compare_detections(const golden::GoldenTensors& sealed,
                                                                    const CaseResults& results);
 
+/// A case on one device.
+struct CaseOnDevice {
+  std::string golden_case;
+  std::optional<Device> device;  ///< as in OutputObservation
+
+  [[nodiscard]] bool holds(const OutputObservation& output) const {
+    return output.golden_case == golden_case && output.device == device;
+  }
+};
+
 /// The run of a case that differs from the seal although the weights are the sealed ones: the float64 one if that one
 /// differs, else the native one; nothing where neither does.
-/// `device` as in OutputObservation.
-[[nodiscard]] std::optional<Compute> differing_run(const Observation& observed, const std::string& golden_case,
-                                                   const std::optional<Device>& device, const Policy& policy);
+[[nodiscard]] std::optional<Compute> differing_run(const ModelRecord& sealed, const RunFindings& run,
+                                                   const CaseOnDevice& where, const Policy& policy);
 
 /// True where the native run differs under the policy and the float64 one agrees, or where there is none and the noise
 /// is that of native runs: something of this machine is the cause, not the network.
-[[nodiscard]] bool native_alone_differs(const Observation& observed, const std::string& golden_case,
-                                        const std::optional<Device>& device, const Policy& policy);
+[[nodiscard]] bool native_alone_differs(const RunFindings& run, const CaseOnDevice& where, const Policy& policy);
 
 /// By how much a run exceeds what rounding can explain: the greatest severity of its outputs, over 1 where one fails.
 [[nodiscard]] double worst_severity(const golden::GoldenTensors& sealed, const std::vector<HostTensor>& outputs,

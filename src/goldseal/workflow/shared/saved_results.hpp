@@ -23,6 +23,13 @@ struct CaseResults {
   std::vector<HostTensor> float64 = {};
   std::vector<HostTensor> float64_layers = {};  ///< golden::pack_layers of the runs that did not agree
   std::vector<HostTensor> native_layers = {};
+
+  [[nodiscard]] std::vector<HostTensor>& layers(Compute compute) {
+    return compute == Compute::float64 ? float64_layers : native_layers;
+  }
+  [[nodiscard]] const std::vector<HostTensor>& layers(Compute compute) const {
+    return compute == Compute::float64 ? float64_layers : native_layers;
+  }
 };
 
 /// Everything that a worker's run told, so that it can be judged again without one: `verify --save-results DIR`, then

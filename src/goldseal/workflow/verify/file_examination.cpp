@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
 
 #include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
-#include <goldseal/base/parallel.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/utc.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/code_trust.hpp>
-#include <goldseal/workflow/shared/embedded_file.hpp>
+#include <goldseal/workflow/shared/file_observation.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/weight_evidence.hpp>
 
@@ -18,9 +17,7 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace goldseal {
@@ -30,18 +27,15 @@ namespace fs = std::filesystem;
 
 // An archive that was sealed as its own architecture is run as it is found, not as the sealed file.
 bool describes_itself(const Manifest& manifest) {
-  const auto path_of = [&](FileRole role) {
-    const auto record = std::ranges::find(manifest.model.files, role, &FileRecord::role);
-    return record == manifest.model.files.end() ? std::string() : record->path;
-  };
-  const auto architecture = path_of(FileRole::architecture);
-  return !architecture.empty() && architecture == path_of(FileRole::checkpoint);
+  const auto* const architecture = find_record(manifest, FileRole::architecture);
+  const auto* const checkpoint = find_record(manifest, FileRole::checkpoint);
+  return architecture != nullptr && checkpoint != nullptr && architecture->path == checkpoint->path;
 }
 
 // Nothing where the network is built from something else than a file of the seal.
 const FileRecord* embedded_to_build(const JudgeRequest& request, const Manifest& manifest) {
   if (request.model || (request.code && manifest.model.embedded)) return nullptr;
-  return find_embedded(manifest);
+  return find_record(manifest, FileRole::embedded);
 }
 
 // A seal comes from elsewhere: its files are data to interpret, and none is loaded as native code (`plugin`, `aoti`),
@@ -79,13 +73,13 @@ ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
   return model;
 }
 
-fs::path checkpoint_path(const JudgeRequest& request, const Observation& observed) {
+fs::path checkpoint_path(const JudgeRequest& request, const Manifest& sealed) {
   if (request.checkpoint) return *request.checkpoint;
-  const auto* const record = find_record(observed, FileRole::checkpoint);
+  const auto* const record = find_record(sealed, FileRole::checkpoint);
   return record == nullptr ? fs::path() : resolve_from_seal(record->path, request.seal);
 }
 
-/// A file that was named instead of the sealed one may hold the state dict elsewhere, at the top for one.
+// A file that was named instead of the sealed one may hold the state dict elsewhere, at the top for one.
 Checkpoint open_like_sealed(const JudgeRequest& request, const fs::path& path, OpenOptions options) {
   try {
     return open_checkpoint(path, options);
@@ -107,15 +101,10 @@ FileObservation shard_observation(const MappedFile& file, const FileDigests& dig
   return shard;
 }
 
-// Whoever opens a file reports that it cannot be looked at.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error) || static_cast<bool>(error);
-}
-
-// What the file itself says, in contrast to the system, the user and the moment.
-bool is_damage(ErrorKind kind) {
-  return kind == ErrorKind::malformed || kind == ErrorKind::unsupported || kind == ErrorKind::usage;
+std::uint64_t size_of(const fs::path& path) {
+  std::error_code ignored;
+  const auto size = fs::file_size(path, ignored);
+  return ignored ? 0 : size;
 }
 
 // Where it cannot be asked, nothing is said.
@@ -133,34 +122,6 @@ Admission admitted_of_file(Admission admission, const ModelRecord& sealed) {
   return admission;
 }
 
-std::uint64_t size_of(const fs::path& path) {
-  std::error_code ignored;
-  const auto size = fs::file_size(path, ignored);
-  return ignored ? 0 : size;
-}
-
-}  // namespace
-
-FileExamination::FileExamination(const JudgeRequest& request, const OpenSeal& seal, Observation& observed)
-    : m_request(request),
-      m_seal(seal),
-      m_observed(observed),
-      m_model(model_of(request, observed.sealed)),
-      m_from_seal(embedded_to_build(request, observed.sealed) != nullptr) {
-  require_outside_seal(m_model, request.seal, request.model ? ErrorKind::usage : ErrorKind::malformed);
-  observed.files.golden_sha256 = seal.golden_digest();
-  if (auto embedded = observe_embedded(seal))
-    m_observed.files.found.push_back(std::move(*embedded));
-  if (m_model.is_file() && !m_from_seal) examine_architecture();
-  examine_descriptions();
-  examine_checkpoint(checkpoint_path(request, observed));
-}
-
-// Whoever waits no more, because of an error, does not wait for the digests of 200 GB either.
-FileExamination::~FileExamination() { m_digested.unwanted = true; }
-
-namespace {
-
 // The file without which no library builds the network of a model's directory; empty where it is there.
 std::string missing_configuration(const std::vector<DescriptionObservation>& files) {
   for (const auto& file : files) {
@@ -171,109 +132,127 @@ std::string missing_configuration(const std::vector<DescriptionObservation>& fil
   return {};
 }
 
-}  // namespace
-
-// Of a network that is built from the user's directory, what is missing is known before anything is imported.
-void FileExamination::examine_descriptions() {
-  auto& serving = m_observed.serving;
-  const auto* const given = m_request.model ? &*m_request.model : nullptr;
-  const bool trusted = m_request.trust_code || given != nullptr || m_request.live;
-  serving.builds_code = m_observed.run.depth != RunDepth::none && !m_from_seal && trusted &&
-                        (m_model.builder == Builder::python || m_model.builder == Builder::program);
-  serving.descriptions = observe_descriptions(m_observed.sealed.model, {m_request.seal, m_request.checkpoint, given});
-  if (!serving.builds_code || given != nullptr || m_request.live) return;
-  for (const auto& option : m_observed.sealed.model.path_options) {
-    const auto& path = m_model.options.at(option);
-    std::error_code ignored;
-    if (!fs::exists(path, ignored) && serving.missing_path.empty()) serving.missing_path = path;
-  }
-  if (!m_observed.sealed.model.path_options.empty() && serving.missing_path.empty())
-    serving.missing_path = missing_configuration(serving.descriptions);
+// What the file itself says, in contrast to the system, the user and the moment.
+bool is_damage(ErrorKind kind) {
+  return kind == ErrorKind::malformed || kind == ErrorKind::unsupported || kind == ErrorKind::usage;
 }
 
-void FileExamination::examine_architecture() {
-  FileObservation file;
-  file.role = FileRole::architecture;
-  file.path = m_model.source;
-  file.present = is_there(m_model.source);
-  if (file.present) {
-    const MappedFile mapped(m_model.source);
-    file.bytes = mapped.size();
-    file.sha256 = sha256(mapped.bytes());
-    mapped.require_unchanged();
-  }
-  m_observed.files.found.push_back(std::move(file));
-}
-
-void FileExamination::examine_checkpoint(const fs::path& path) {
-  if (path.empty()) return;
-  if (!is_there(path)) {
-    throw Error(ErrorKind::io, path.string(), "the checkpoint is missing: no such file",
-                m_request.checkpoint ? "name the checkpoint that was sealed, or a copy of it"
-                                     : "put the checkpoint there, or name it with --checkpoint FILE");
-  }
-  FileObservation file;
-  file.role = FileRole::checkpoint;
-  file.path = path.string();
-  file.present = true;
-  file.bytes = size_of(path);
-  file.written = written(path);
-  m_observed.files.found.push_back(std::move(file));
-  try {
-    m_checkpoint = open_like_sealed(m_request, path,
-                                    {.entry = m_observed.sealed.model.entry, .darknet_cfg = m_model.darknet_cfg()});
-    m_model.adapt_to_container(m_checkpoint->container);
-  } catch (const Error& error) {
-    note_damage(error);
-    return;
-  }
-  m_observed.files.found.back().packed_weights = m_checkpoint->packed_weights;
-  m_observed.files.found.back().bytes = m_checkpoint->files.back()->size();
-  const auto& sealed = m_observed.sealed.model;
-  KeyObservation keys{keys_of(*m_checkpoint, sealed.renamed), keys_of(sealed), {}};
-  keys.match = match_keys(keys.have, keys.want, admitted_of_file(m_request.admission, sealed));
-  m_observed.files.keys = std::move(keys);
-  m_digests = in_background([this] { return digest_everything(*m_checkpoint, &m_digested); });
-}
-
-void FileExamination::note_damage(const Error& error) {
+void note_damage(const Error& error, FileObservation& file) {
   if (!is_damage(error.kind())) throw error;
-  auto& file = m_observed.files.found.back();
   file.damage = error.message();
   file.damage_where = error.where();
   file.damage_remedy = error.remedy();
   file.damage_kind = error.kind();
 }
 
-bool FileExamination::keys_match() const { return m_observed.files.keys && m_observed.files.keys->match.complete(); }
-
-void FileExamination::finish(Progress& progress) {
-  if (!m_digests.valid()) return progress.finish();
-  progress.await(m_digests, k_digesting, m_digested);
-  for (const auto& note : m_checkpoint->notes) m_observed.files.found.back().notes.emplace_back(note.rule, note.message);
-  try {
-    take(m_digests.get());
-  } catch (const Error& error) {
-    note_damage(error);
+// Of a network that is built from the user's directory, what is missing is known before anything is imported.
+ServingObservation observe_serving(const JudgeRequest& request, const Manifest& sealed, const ExaminedFiles& files,
+                                   RunDepth depth) {
+  ServingObservation serving;
+  const auto* const given = request.model ? &*request.model : nullptr;
+  const auto builder = files.model.builder;
+  const bool trusted = request.trust_code || given != nullptr || request.live;
+  serving.live = request.live;
+  serving.builds_code = depth != RunDepth::none && !files.from_seal && trusted &&
+                        (builder == Builder::python || builder == Builder::program);
+  serving.descriptions = observe_descriptions(sealed.model, {request.seal, request.checkpoint, given});
+  if (!serving.builds_code || given != nullptr || request.live) return serving;
+  for (const auto& option : sealed.model.path_options) {
+    const auto& path = files.model.options.at(option);
+    std::error_code ignored;
+    if (!fs::exists(path, ignored) && serving.missing_path.empty()) serving.missing_path = path;
   }
-  // The model was run with what lay there: whatever came of other bytes is nobody's verdict.
-  for (const auto& part : m_checkpoint->files) part->require_unchanged();
-  if (m_from_seal) m_seal.require_embedded_in_place();
+  if (!sealed.model.path_options.empty() && serving.missing_path.empty())
+    serving.missing_path = missing_configuration(serving.descriptions);
+  return serving;
 }
 
-void FileExamination::take(const Digests& digests) {
-  auto& file = m_observed.files.found.back();
+void require_presence(const fs::path& path, const JudgeRequest& request) {
+  if (is_there(path)) return;
+  throw Error(ErrorKind::io, path.string(), "the checkpoint is missing: no such file",
+              request.checkpoint ? "name the checkpoint that was sealed, or a copy of it"
+                                 : "put the checkpoint there, or name it with --checkpoint FILE");
+}
+
+void examine_checkpoint(const fs::path& path, const JudgeRequest& request, const Manifest& sealed,
+                        ExaminedFiles& files) {
+  FileObservation file;
+  file.role = FileRole::checkpoint;
+  file.path = path.string();
+  file.present = true;
+  file.bytes = size_of(path);
+  file.written = written(path);
+  try {
+    auto checkpoint =
+        open_like_sealed(request, path, {.entry = sealed.model.entry, .darknet_cfg = files.model.darknet_cfg()});
+    files.model.adapt_to_container(checkpoint.container);
+    file.packed_weights = checkpoint.packed_weights;
+    file.bytes = checkpoint.files.back()->size();
+    KeyObservation keys{keys_of(checkpoint, sealed.model.renamed), keys_of(sealed.model), {}};
+    keys.match = match_keys(keys.have, keys.want, admitted_of_file(request.admission, sealed.model));
+    files.findings.keys = std::move(keys);
+    files.digests.emplace(std::move(checkpoint));
+  } catch (const Error& error) {
+    note_damage(error, file);
+  }
+  files.findings.found.push_back(std::move(file));
+}
+
+// The digests of the checkpoint, and what they say beside the sealed ones.
+void take(const Digests& digests, const Checkpoint& checkpoint, const OpenSeal& seal, FileFindings& findings) {
+  auto& file = findings.found.back();
   file.sha256 = digests.files.back().whole;
   file.non_tensor_sha256 = digests.files.back().non_tensor;
-  auto& keys = *m_observed.files.keys;
+  auto& keys = *findings.keys;
   keys.digests = digests.tensors;
-  m_observed.files.extra_states = extra_state_records(*m_checkpoint, keys.match, keys.want, digests.tensors);
-  m_observed.files.tensors = digests_by_name(keys.match, keys.want, digests.tensors);
-  if (m_observed.files.golden_sha256 == m_observed.sealed.golden_sha256)
-    m_observed.files.weight_changes =
-        explain_weights(*m_checkpoint, keys.match, digests.tensors, m_observed.sealed.model, m_seal.golden);
+  const auto& sealed = seal.manifest;
+  findings.extra_states = extra_state_records(checkpoint, keys.match, keys.want, digests.tensors);
+  findings.tensors = digests_by_name(keys.match, keys.want, digests.tensors);
+  if (findings.golden_sha256 == sealed.golden_sha256)
+    findings.weight_changes = explain_weights(checkpoint, keys.match, digests.tensors, sealed.model, seal.golden);
   for (std::size_t i = 0; i + 1 < digests.files.size(); ++i)
-    m_observed.files.found.push_back(shard_observation(*m_checkpoint->files[i], digests.files[i]));
+    findings.found.push_back(shard_observation(*checkpoint.files[i], digests.files[i]));
+}
+
+}  // namespace
+
+ExaminedFiles examine_files(const JudgeRequest& request, const OpenSeal& seal, RunDepth depth) {
+  const auto& sealed = seal.manifest;
+  ExaminedFiles files;
+  files.model = model_of(request, sealed);
+  files.from_seal = embedded_to_build(request, sealed) != nullptr;
+  require_outside_seal(files.model, request.seal, request.model ? ErrorKind::usage : ErrorKind::malformed);
+  files.findings.golden_sha256 = seal.golden_digest();
+  auto& found = files.findings.found;
+  if (auto embedded = observe_embedded(seal)) found.push_back(std::move(*embedded));
+  if (files.model.is_file() && !files.from_seal)
+    found.push_back(observe_file(FileRole::architecture, files.model.source));
+  files.serving = observe_serving(request, sealed, files, depth);
+  const auto path = checkpoint_path(request, sealed);
+  if (path.empty()) return files;
+  require_presence(path, request);
+  examine_checkpoint(path, request, sealed, files);
+  return files;
+}
+
+FileFindings digest_files(ExaminedFiles files, const OpenSeal& seal, Progress& progress) {
+  auto findings = std::move(files.findings);
+  if (!files.digests) {
+    progress.finish();
+    return findings;
+  }
+  const auto& checkpoint = files.digests->checkpoint();
+  const auto at = findings.found.size() - 1;
+  for (const auto& note : checkpoint.notes) findings.found[at].notes.emplace_back(note.rule, note.message);
+  try {
+    take(files.digests->wait(progress), checkpoint, seal, findings);
+  } catch (const Error& error) {
+    note_damage(error, findings.found[at]);
+  }
+  // The model was run with what lay there: whatever came of other bytes is nobody's verdict.
+  for (const auto& part : checkpoint.files) part->require_unchanged();
+  if (files.from_seal) seal.require_embedded_in_place();
+  return findings;
 }
 
 }  // namespace goldseal

@@ -6,57 +6,37 @@
 
 #include <checks/observation.hpp>
 #include <goldseal/base/progress.hpp>
-#include <goldseal/checkpoint/tensors/checkpoint.hpp>
+#include <goldseal/workflow/shared/background_digests.hpp>
 #include <goldseal/workflow/shared/open_seal.hpp>
 #include <goldseal/workflow/verify/verify.hpp>
 
-#include <future>
+#include <filesystem>
 #include <optional>
 
 namespace goldseal {
 
-/// Reads the model's files and compares them with the seal, without PyTorch. The digests, which read every byte, are
-/// computed beside whatever the caller does until `finish`. An unreadable file is not damage: it throws Error{io}. A
-/// file that changes meanwhile throws Error{changed}.
-class FileExamination {
- public:
-  /// `seal` outlives the object.
-  FileExamination(const JudgeRequest& request, const OpenSeal& seal, Observation& observed);
-  ~FileExamination();
-  FileExamination(const FileExamination&) = delete;
-  FileExamination& operator=(const FileExamination&) = delete;
+/// The model's files, read without PyTorch and compared with the seal. Their bytes are still being digested.
+struct ExaminedFiles {
+  ModelSpec model;         ///< how the network is built here: its source is a path on this machine, or a reference
+  bool from_seal = false;  ///< it is built from the architecture that the seal embeds
+  FileFindings findings;
+  ServingObservation serving;                ///< as far as files say: the code, and what describes the network
+  std::optional<BackgroundDigests> digests;  ///< of the checkpoint, if it could be read
 
-  /// The checkpoint, if it could be read.
-  [[nodiscard]] const std::optional<Checkpoint>& checkpoint() const { return m_checkpoint; }
+  /// Null where it could not be read.
+  [[nodiscard]] const Checkpoint* checkpoint() const { return digests ? &digests->checkpoint() : nullptr; }
   /// The checkpoint's keys are those of the seal.
-  [[nodiscard]] bool keys_match() const;
-  /// Where the network's description lies here: a file's path, or the reference.
-  [[nodiscard]] const ModelSpec& model() const { return m_model; }
-
-  /// The seal that is judged.
-  [[nodiscard]] const OpenSeal& seal() const { return m_seal; }
-
-  /// The network is built from the architecture that the seal embeds.
-  [[nodiscard]] bool builds_from_seal() const { return m_from_seal; }
-
-  /// Waits for the digests, showing how far they are, and completes the observation.
-  void finish(Progress& progress);
-
- private:
-  void examine_architecture();
-  void examine_descriptions();
-  void examine_checkpoint(const std::filesystem::path& path);
-  void note_damage(const class Error& error);
-  void take(const Digests& digests);
-
-  const JudgeRequest& m_request;
-  const OpenSeal& m_seal;
-  Observation& m_observed;
-  ModelSpec m_model;
-  bool m_from_seal;
-  std::optional<Checkpoint> m_checkpoint;
-  ByteCounter m_digested;
-  std::future<Digests> m_digests;
+  [[nodiscard]] bool keys_match() const { return findings.keys && findings.keys->match.complete(); }
 };
+
+/// `depth` says how the model is to be run, if at all. A damaged checkpoint is a finding. Throws Error{io} for one that
+/// is missing or that the system does not let be read, Error{malformed} for a seal whose own file is to be loaded as
+/// native code.
+[[nodiscard]] ExaminedFiles examine_files(const JudgeRequest& request, const OpenSeal& seal,
+                                          RunDepth depth = RunDepth::none);
+
+/// Waits for the digests, showing how far they are, and completes the findings. Throws Error{changed} for a file that
+/// changed since it was opened.
+[[nodiscard]] FileFindings digest_files(ExaminedFiles files, const OpenSeal& seal, Progress& progress);
 
 }  // namespace goldseal

@@ -39,15 +39,15 @@ SealedInput sealed_input(const golden::GoldenTensors& golden, const HostTensor& 
   return sealed;
 }
 
-void show(const SealedInput& sealed, RunEvidence& evidence) {
-  if (sealed.picture) note_picture(*sealed.picture, fmt::format("{}: the sealed picture", sealed.title), evidence);
-  note_picture(*sealed.tensor, fmt::format("{}: what the network was given", sealed.title), evidence);
+void show(const SealedInput& sealed, std::vector<Picture>& pictures) {
+  if (sealed.picture) note_picture(*sealed.picture, fmt::format("{}: the sealed picture", sealed.title), pictures);
+  note_picture(*sealed.tensor, fmt::format("{}: what the network was given", sealed.title), pictures);
 }
 
 class Inputs {
  public:
-  Inputs(const std::vector<golden::GoldenTensors>& cases, Observation& observed, RunEvidence& evidence)
-      : m_cases(cases), m_observed(observed), m_evidence(evidence) {}
+  Inputs(const std::vector<golden::GoldenTensors>& cases, const Manifest& manifest)
+      : m_cases(cases), m_manifest(manifest) {}
 
   // Compares with the first case that has an input of that name. An unnamed input goes to the first case with one
   // input.
@@ -66,26 +66,28 @@ class Inputs {
   void show_others() {
     for (const auto& golden : m_cases) {
       for (const auto& tensor : golden.inputs) {
-        if (m_evidence.pictures.size() >= k_most_pictures) return;
+        if (m_findings.pictures.size() >= k_most_pictures) return;
         if (m_shown.contains(&tensor)) continue;
-        const auto sealed = sealed_input(golden, tensor, m_observed.sealed);
-        if (!sealed.source.starts_with("random:")) show(sealed, m_evidence);
+        const auto sealed = sealed_input(golden, tensor, m_manifest);
+        if (!sealed.source.starts_with("random:")) show(sealed, m_findings.pictures);
       }
     }
   }
 
+  [[nodiscard]] InputFindings finish() { return std::move(m_findings); }
+
  private:
   // A picture goes through the sealed preprocessing; a tensor was made by this machine's own.
   void compare(golden::InputSpec spec, const golden::GoldenTensors& golden, const HostTensor& tensor) {
-    const auto sealed = sealed_input(golden, tensor, m_observed.sealed);
+    const auto sealed = sealed_input(golden, tensor, m_manifest);
     if (sealed.picture) spec.preprocessing = golden::parse_preprocessing(sealed.preprocess);
     const auto made = golden::make_input(spec);
     auto drift = sealed.picture ? golden::diagnose_declared(made, tensor, *sealed.picture, *spec.preprocessing)
                                 : golden::diagnose_input(made, tensor);
-    m_observed.inputs.push_back({golden.name, tensor.name, spec.text, std::move(drift)});
-    if (m_evidence.pictures.size() >= k_most_pictures) return;
-    if (m_shown.insert(&tensor).second) show(sealed, m_evidence);
-    note_picture(made, fmt::format("{}: made here from {}", sealed.title, spec.text), m_evidence);
+    m_findings.inputs.push_back({golden.name, tensor.name, spec.text, std::move(drift)});
+    if (m_findings.pictures.size() >= k_most_pictures) return;
+    if (m_shown.insert(&tensor).second) show(sealed, m_findings.pictures);
+    note_picture(made, fmt::format("{}: made here from {}", sealed.title, spec.text), m_findings.pictures);
   }
 
   [[noreturn]] void refuse(const golden::InputSpec& spec) const {
@@ -99,18 +101,19 @@ class Inputs {
   }
 
   const std::vector<golden::GoldenTensors>& m_cases;
-  Observation& m_observed;
-  RunEvidence& m_evidence;
+  const Manifest& m_manifest;
+  InputFindings m_findings;
   std::set<const HostTensor*> m_shown;
 };
 
 }  // namespace
 
-void observe_inputs(std::span<const golden::InputSpec> made, const std::vector<golden::GoldenTensors>& cases,
-                    Observation& observed, RunEvidence& evidence) {
-  Inputs inputs(cases, observed, evidence);
+InputFindings observe_inputs(std::span<const golden::InputSpec> made, const std::vector<golden::GoldenTensors>& cases,
+                             const Manifest& sealed) {
+  Inputs inputs(cases, sealed);
   for (const auto& spec : made) inputs.compare(spec);
   inputs.show_others();
+  return inputs.finish();
 }
 
 }  // namespace goldseal

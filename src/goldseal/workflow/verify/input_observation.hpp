@@ -14,10 +14,16 @@
 
 namespace goldseal {
 
+/// The inputs that this machine made, compared with the sealed ones, and the pictures among them.
+struct InputFindings {
+  std::vector<InputObservation> inputs;
+  std::vector<Picture> pictures;
+};
+
 /// Holds each input that this machine made against the sealed one, and shows the sealed inputs that are pictures: the
 /// picture's file, what the network was given of it, and what was made here. Throws Error{usage} for an input that no
 /// case has.
-void observe_inputs(std::span<const golden::InputSpec> made, const std::vector<golden::GoldenTensors>& cases,
-                    Observation& observed, RunEvidence& evidence);
+[[nodiscard]] InputFindings observe_inputs(std::span<const golden::InputSpec> made,
+                                           const std::vector<golden::GoldenTensors>& cases, const Manifest& sealed);
 
 }  // namespace goldseal

@@ -104,40 +104,35 @@ class TensorStates {
   TensorDigests m_digests;
 };
 
-// `growth` is the amplification by which the check divided the worst element's error (1 for the float64 check). A
-// report shows the error over the noise, as the distribution does.
-OutputError output_error(const OutputObservation& output, Compute run, const golden::OutputVerdict& lane, double growth,
-                         std::string remark) {
-  return {run_name(output.golden_case, output.device),
-          output.output,
-          std::string(to_string(run)),
-          lane.diffuse,
-          lane.diffuse_limit,
-          std::move(remark),
-          {},
-          lane.mask_differs ? std::numeric_limits<double>::infinity() : lane.local * growth,
-          lane.local_limit * growth};
+// `amplification` is what the verdict divided the worst element's error by (1, or max_amplification of the noise
+// floor): a report shows it over the noise, as the distribution does.
+OutputError output_error(const OutputObservation& output, Compute run, const golden::OutputVerdict& verdict,
+                         double amplification, const Distributions& distributions) {
+  OutputError error;
+  error.golden = run_name(output.golden_case, output.device);
+  error.output = output.output;
+  error.run = to_string(run);
+  error.ratio = verdict.diffuse;
+  error.limit = verdict.diffuse_limit;
+  error.worst = verdict.mask_differs ? std::numeric_limits<double>::infinity() : verdict.local * amplification;
+  error.worst_limit = verdict.local_limit * amplification;
+  const auto spread = distributions.find({error.golden, error.output, run});
+  if (spread != distributions.end()) error.distribution = spread->second;
+  return error;
 }
 
-std::vector<OutputError> output_errors(const Observation& observed, const RunEvidence& run, const Policy& policy) {
+std::vector<OutputError> output_errors(const Observation& observed, const Policy& policy,
+                                       const Distributions& distributions) {
   std::vector<OutputError> errors;
   for (const auto& output : observed.run.outputs) {
     const auto verdicts = judge(output, policy);
-    const bool computes_alike = verdicts.float64_agrees();
-    if (output.native) {
-      const auto& lane = *verdicts.native;
-      errors.push_back(output_error(
-          output, Compute::native, lane, output.noise.b,
-          // Where another function is computed, the ratio does not show a precision.
-          computes_alike ? std::string(golden::to_string(golden::precision_at_work(output.native->rms_ratio))) : ""));
+    if (verdicts.native) {
+      errors.push_back(output_error(output, Compute::native, *verdicts.native, output.noise.b, distributions));
+      // Where another function is computed, the ratio tells of no precision.
+      if (verdicts.float64_agrees())
+        errors.back().remark = golden::to_string(golden::precision_at_work(output.native->rms_ratio));
     }
-    if (output.float64)
-      errors.push_back(
-          output_error(output, Compute::float64, *verdicts.float64, 1, ""));
-  }
-  for (auto& error : errors) {
-    const auto spread = run.distributions.find({error.golden, error.output, error.run});
-    if (spread != run.distributions.end()) error.distribution = spread->second;
+    if (verdicts.float64) errors.push_back(output_error(output, Compute::float64, *verdicts.float64, 1, distributions));
   }
   return errors;
 }
@@ -154,13 +149,13 @@ std::vector<LayerError> layer_errors(const Observation& observed) {
 
 }  // namespace
 
-Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings, RunEvidence run,
-                         const Policy& policy) {
+Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings, const Policy& policy,
+                         const Distributions& distributions, std::vector<Picture> pictures) {
   Evidence evidence;
   evidence.environment = environment_rows(observed, findings);
   evidence.tensors = TensorStates(observed).rows();
-  evidence.outputs = output_errors(observed, run, policy);
-  evidence.pictures = std::move(run.pictures);
+  evidence.outputs = output_errors(observed, policy, distributions);
+  evidence.pictures = std::move(pictures);
   evidence.layers = layer_errors(observed);
   return evidence;
 }

@@ -14,6 +14,7 @@ namespace goldseal {
 
 /// What lies behind the findings, as data for the formats that draw it.
 [[nodiscard]] Evidence report_evidence(const Observation& observed, const std::vector<Finding>& findings,
-                                       RunEvidence run, const Policy& policy);
+                                       const Policy& policy, const Distributions& distributions,
+                                       std::vector<Picture> pictures);
 
 }  // namespace goldseal

@@ -22,12 +22,11 @@ bool comparable(const HostTensor* found, const HostTensor& reference) {
 }  // namespace
 
 void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results,
-                        const std::optional<Device>& device, RunEvidence& evidence) {
+                        const std::optional<Device>& device, Distributions& distributions) {
   const auto note = [&](const golden::GoldenOutput& output, const AlignedRun& run, Compute compute) {
     const auto* const found = run.find(output.native.name);
     if (!comparable(found, *output.reference)) return;
-    evidence
-        .distributions[{run_name(results.golden_case, device), output.native.name, std::string(to_string(compute))}] =
+    distributions[{run_name(results.golden_case, device), output.native.name, compute}] =
         golden::error_distribution(*found, *output.reference, *output.noise);
   };
   const AlignedRun native(sealed, results.native);
@@ -39,15 +38,15 @@ void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& 
   }
 }
 
-void note_picture(const HostTensor& tensor, std::string title, RunEvidence& evidence) {
+void note_picture(const HostTensor& tensor, std::string title, std::vector<Picture>& pictures) {
   const auto picture = golden::thumbnail_of(tensor);
   if (!picture) return;
-  evidence.pictures.push_back({std::move(title), "image/jpeg", base64(golden::encode_jpeg(*picture, k_quality))});
+  pictures.push_back({std::move(title), "image/jpeg", base64(golden::encode_jpeg(*picture, k_quality))});
 }
 
-void note_picture(const golden::Picture& picture, std::string title, RunEvidence& evidence) {
+void note_picture(const golden::Picture& picture, std::string title, std::vector<Picture>& pictures) {
   note_picture(make_tensor("picture", DType::uint8, {picture.height, picture.width, 3}, picture.pixels),
-               std::move(title), evidence);
+               std::move(title), pictures);
 }
 
 }  // namespace goldseal

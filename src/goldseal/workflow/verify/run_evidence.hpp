@@ -9,25 +9,23 @@
 #include <goldseal/workflow/shared/saved_results.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
+// What a run shows and no check looks at: for the report's charts and pictures.
 namespace goldseal {
 
-/// What a run shows and no check looks at: for the report's charts and pictures.
-struct RunEvidence {
-  /// How the errors of an output are spread, by golden case (run_name), output and run (`native`, `float64`).
-  std::map<std::tuple<std::string, std::string, std::string>, std::vector<ErrorBin>> distributions;
-  std::vector<Picture> pictures;
-};
+/// How the errors of an output are spread, by golden case (run_name), output and run.
+using Distributions = std::map<std::tuple<std::string, std::string, Compute>, std::vector<ErrorBin>>;
 
 /// Adds the distributions of all outputs of a case that can be compared. `device` is the GPU where there are several.
 void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results,
-                        const std::optional<Device>& device, RunEvidence& evidence);
+                        const std::optional<Device>& device, Distributions& distributions);
 
 /// Adds a thumbnail, if it is a picture.
-void note_picture(const HostTensor& tensor, std::string title, RunEvidence& evidence);
-void note_picture(const golden::Picture& picture, std::string title, RunEvidence& evidence);
+void note_picture(const HostTensor& tensor, std::string title, std::vector<Picture>& pictures);
+void note_picture(const golden::Picture& picture, std::string title, std::vector<Picture>& pictures);
 
 }  // namespace goldseal

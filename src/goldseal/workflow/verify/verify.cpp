@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A verification is a list of passes: read_seal, probe, run_if_whole, digest_files. Each returns its part of an
+// Observation as a value; the checks then judge the whole. `check` leaves out the run.
 #include <goldseal/workflow/verify/verify.hpp>
 
 #include <checks/file/records.hpp>
@@ -10,11 +12,11 @@
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/worker/device_request.hpp>
 #include <goldseal/workflow/shared/code_trust.hpp>
-#include <goldseal/workflow/shared/partial.hpp>
-#include <goldseal/workflow/shared/embedded_file.hpp>
+#include <goldseal/workflow/shared/file_observation.hpp>
 #include <goldseal/workflow/shared/open_seal.hpp>
+#include <goldseal/workflow/shared/partial.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
-#include <goldseal/workflow/shared/stopwatch.hpp>
+#include <goldseal/workflow/shared/stage_log.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
 #include <goldseal/workflow/verify/input_observation.hpp>
 #include <goldseal/workflow/verify/judged_parts.hpp>
@@ -34,7 +36,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // The first of the findings that hold the verdict back, in the order in which verdict() asks for them.
-const Finding* reason(const Report& report) {
+const Finding* decisive_finding(const Report& report) {
   using Decides = bool (*)(const Finding&);
   constexpr std::array<Decides, 3> k_order{
       [](const Finding& f) { return f.status == Status::fail && f.severity == Severity::integrity; },
@@ -47,8 +49,14 @@ const Finding* reason(const Report& report) {
   return nullptr;
 }
 
+// What no check looks at, for the report's charts and pictures.
+struct Shown {
+  Distributions distributions;
+  std::vector<Picture> pictures;
+};
+
 Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target,
-                   JudgedBy how, RunEvidence evidence = {}) {
+                   JudgedBy how, Shown shown = {}) {
   Report report;
   report.verb = std::move(verb);
   report.subject = request.seal.string();
@@ -57,24 +65,26 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   report.version = k_version;
   report.started = utc_now();
   report.findings = run_checks(observed, request.policy, utc_today());
-  if (const auto* const finding = reason(report)) report.next = fmt::format("goldseal explain {}", finding->id);
-  report.evidence = report_evidence(observed, report.findings, std::move(evidence), request.policy);
+  if (const auto* const finding = decisive_finding(report))
+    report.next = fmt::format("goldseal explain {}", finding->id);
+  report.evidence =
+      report_evidence(observed, report.findings, request.policy, shown.distributions, std::move(shown.pictures));
   report.judged = judged_parts(observed, how);
   return report;
 }
 
-bool golden_is_whole(const Observation& observed) {
-  return observed.files.golden_sha256 == observed.sealed.golden_sha256;
+bool golden_is_whole(const Manifest& sealed, const FileFindings& files) {
+  return files.golden_sha256 == sealed.golden_sha256;
 }
 
-bool embedded_is_whole(const Observation& observed) {
-  const auto* const record = find_record(observed, FileRole::embedded);
-  const auto* const file = find_file(observed, FileRole::embedded);
+bool embedded_is_whole(const Manifest& sealed, const FileFindings& files) {
+  const auto* const record = find_record(sealed, FileRole::embedded);
+  const auto* const file = find_file(files, FileRole::embedded);
   return record == nullptr || (file != nullptr && file->sha256 == record->sha256);
 }
 
-std::string target_of(const Observation& observed) {
-  auto name = observed.machine.environment.shown("host.name");
+std::string target_of(const MachineFindings& machine) {
+  auto name = machine.environment.shown("host.name");
   return name.empty() ? "this machine" : name;
 }
 
@@ -86,31 +96,32 @@ bool leaves_out_tf32(const VerifyRequest& request, const Observation& observed) 
   return on("numerics.tf32_cudnn") || on("numerics.tf32_matmul");
 }
 
+// How the network was built.
+struct BuiltFrom {
+  ModelSpec model;
+  bool seal = false;
+};
+
 // What of the machine and of the seal the run was made with.
-void state_run(const VerifyRequest& request, const FileExamination& files, const Observation& observed,
-               Report& report) {
+void state_run(const VerifyRequest& request, const BuiltFrom& from, const Observation& observed, Report& report) {
   if (!observed.run.worker->sandbox.empty()) report.facts.emplace_back("sandbox", observed.run.worker->sandbox);
   if (observed.run.device && !observed.run.device->used.empty())
     report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.run.device->used, ", ")));
   if (leaves_out_tf32(request, observed))
     report.facts.emplace_back("tf32", "off in these runs, on in this machine's PyTorch: --set tf32=on judges with it");
-  if (files.builds_from_seal())
-    report.facts.emplace_back("network", fmt::format("{}, embedded in the seal: {}", to_string(files.model().builder),
-                                                     fs::path(files.model().source).filename().string()));
+  if (from.seal)
+    report.facts.emplace_back("network", fmt::format("{}, embedded in the seal: {}", to_string(from.model.builder),
+                                                     fs::path(from.model.source).filename().string()));
   if (observed.serving.ran_code && request.code && request.runtime.kind == RuntimeKind::python && !request.runtime.channel &&
       observed.sealed.model.embedded)
     report.facts.emplace_back("code",
                               "was run; the program that the seal embeds needs a LibTorch worker: "
                               "--runtime libtorch, goldseal runtime build");
-  if (files.builds_from_seal() && observed.sealed.model.embedded)
+  if (from.seal && observed.sealed.model.embedded)
     report.facts.emplace_back("code",
                               fmt::format("{}:{} of this machine was not run; --runtime python --trust-code runs it",
                                           to_string(observed.sealed.model.builder), observed.sealed.model.source));
 }
-
-}  // namespace
-
-namespace {
 
 std::string serving_device(const VerifyRequest& request) {
   if (!request.device) return request.policy.device;
@@ -118,15 +129,11 @@ std::string serving_device(const VerifyRequest& request) {
 }
 
 // Code of the seal that nobody said may run; empty where none would.
-std::string untold_code(const VerifyRequest& request, const FileExamination& files) {
-  const auto& model = files.model();
-  if (request.vouches_for_code() || files.builds_from_seal() || !is_code(model.builder)) return {};
+std::string untold_code(const VerifyRequest& request, const ExaminedFiles& files) {
+  const auto& model = files.model;
+  if (request.vouches_for_code() || files.from_seal || !is_code(model.builder)) return {};
   return fmt::format("{}:{}", to_string(model.builder), model.source);
 }
-
-}  // namespace
-
-namespace {
 
 // A pattern may speak of the file and the seal, or of the file and the network.
 void require_admission_used(const JudgeRequest& request, const Observation& observed) {
@@ -137,47 +144,77 @@ void require_admission_used(const JudgeRequest& request, const Observation& obse
   if (!matches.empty() && !run_is_missing) require_used(request.admission, matches);
 }
 
+// First pass: the seal, the model's files and the inputs that this machine made, without PyTorch.
+struct SealRead {
+  OpenSeal seal;
+  ExaminedFiles files;
+  InputFindings inputs;
+};
+
+SealRead read_seal(const VerifyRequest& request, StageLog& log) {
+  SealRead read;
+  read.seal = open_seal(request.seal);
+  log.progress.step("reading the files");
+  if (request.save_results) require_new_or_saved_results(*request.save_results);
+  const auto& sealed = read.seal.manifest;
+  read.files = examine_files(request, read.seal, request.depth);
+  read.files.serving.device = serving_device(request);
+  if (golden_is_whole(sealed, read.files.findings))
+    read.inputs = observe_inputs(request.inputs, golden::read_golden(read.seal.golden, sealed.golden), sealed);
+  return read;
+}
+
+// Second pass: this machine, as far as it can be known without PyTorch.
+MachineFindings probe(const VerifyRequest& request) {
+  ProbeOptions options;
+  if (!request.runtime.installation.empty()) options.torch_prefix = request.runtime.installation;
+  return {.environment = probe_machine(options)};
+}
+
+// Third pass: the model. A seal or file that is damaged, or keys that do not match, are a verdict already; the model
+// would only blur it.
+ModelRun run_if_whole(const VerifyRequest& request, const SealRead& read, MachineFindings machine, StageLog& log) {
+  const auto& [seal, files, inputs] = read;
+  const auto& sealed = seal.manifest;
+  const bool whole = files.serving.missing_path.empty() && files.keys_match() &&
+                     golden_is_whole(sealed, files.findings) && embedded_is_whole(sealed, files.findings);
+  if (whole && request.results) return judge_again(*request.results, request, seal, files, log);
+  auto untold = whole ? untold_code(request, files) : std::string();
+  if (whole && untold.empty()) return run_model(request, seal, files, std::move(machine), log);
+  ModelRun not_run{.machine = std::move(machine), .serving = files.serving};
+  not_run.findings.depth = request.depth;
+  not_run.findings.untold_code = std::move(untold);
+  return not_run;
+}
+
 }  // namespace
 
 Report verify(const VerifyRequest& request, Progress& progress) {
-  Stopwatch stopwatch;
-  const auto seal = open_seal(request.seal);
-  Observation observed;
-  observed.sealed = seal.manifest;
-  observed.run.depth = request.depth;
-  observed.serving.live = request.live;
-  observed.serving.device = serving_device(request);
-  RunEvidence evidence;
-  progress.step("reading the files");
-  if (request.save_results) require_new_or_saved_results(*request.save_results);
-  FileExamination files(request, seal, observed);
-  if (golden_is_whole(observed)) {
-    const auto cases = golden::read_golden(seal.golden, observed.sealed.golden);
-    observe_inputs(request.inputs, cases, observed, evidence);
-  }
-  ProbeOptions probe;
-  if (!request.runtime.installation.empty()) probe.torch_prefix = request.runtime.installation;
-  observed.machine.environment = probe_machine(probe);
-  stopwatch.lap("read");
-  // A seal or file that is damaged, or keys that do not match, are a verdict already; the model would only blur it.
-  if (observed.serving.missing_path.empty() && files.checkpoint() && files.keys_match() && golden_is_whole(observed) && embedded_is_whole(observed)) {
-    if (!request.results) observed.run.untold_code = untold_code(request, files);
-    if (request.results) {
-      judge_again(*request.results, request, files, observed, evidence, progress, stopwatch);
-    } else if (observed.run.untold_code.empty()) {
-      run_model(request, files, observed, evidence, progress, stopwatch);
-    }
-  }
-  files.finish(progress);
+  StageLog log{progress};
+  auto read = read_seal(request, log);
+  auto machine = probe(request);
+  log.stopwatch.lap("read");
+  auto run = run_if_whole(request, read, std::move(machine), log);
+  const BuiltFrom from{read.files.model, read.files.from_seal};
+  // Last, since the bytes are digested beside the run.
+  auto files = digest_files(std::move(read.files), read.seal, progress);
+  const Observation observed{.sealed = read.seal.manifest,
+                             .files = std::move(files),
+                             .machine = std::move(run.machine),
+                             .run = std::move(run.findings),
+                             .inputs = std::move(read.inputs.inputs),
+                             .serving = std::move(run.serving),
+                             .partial = std::move(run.partial)};
   require_admission_used(request, observed);
-  stopwatch.lap("digest the file");
-  auto report = make_report("verify", request, observed, target_of(observed),
-                            request.results ? JudgedBy::results : JudgedBy::run, std::move(evidence));
+  log.stopwatch.lap("digest the file");
+  auto report = make_report("verify", request, observed, target_of(observed.machine),
+                            request.results ? JudgedBy::results : JudgedBy::run,
+                            {std::move(run.distributions), std::move(read.inputs.pictures)});
+  const auto& worker = observed.run.worker;
   if (observed.run.untold_code.empty())
-    report.facts.emplace_back("runtime",
-                              observed.run.worker ? observed.run.worker->runtime : request.runtime.describe());
-  if (observed.run.worker && !request.results) state_run(request, files, observed, report);
-  report.stages = stopwatch.stages();
+    report.facts.emplace_back("runtime", worker ? worker->runtime : request.runtime.describe());
+  if (worker && !request.results) state_run(request, from, observed, report);
+  report.stages = log.stopwatch.stages();
   return report;
 }
 
@@ -222,13 +259,14 @@ std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   Observation observed;
   observed.sealed = seal.manifest;
   progress.step("reading the files");
-  FileExamination files(request, seal, observed);
+  auto files = examine_files(request, seal);
   observed.machine.environment = probe_machine({});
-  files.finish(progress);
+  observed.serving = files.serving;
+  observed.files = digest_files(std::move(files), seal, progress);
   require_admission_used(request, observed);
   stopwatch.lap("read");
   observed.serving.device = serving_device(request, observed.machine.environment);
-  auto report = make_report("check", request, observed, target_of(observed), JudgedBy::facts);
+  auto report = make_report("check", request, observed, target_of(observed.machine), JudgedBy::facts);
   // What was judged here proves nothing of the answers yet.
   if (report.next.empty()) report.next = fmt::format("goldseal verify {}", report.subject);
   report.stages = stopwatch.stages();

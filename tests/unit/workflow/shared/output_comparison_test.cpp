@@ -49,10 +49,10 @@ const std::optional<Device> k_here;
 
 TEST_CASE("A17: what passes under the policy's precision is no reason to follow the layers or to try settings") {
   const auto ran = ran_with(output(k_error_of_tf32, 0));
-  CHECK(differing_run(ran, "default", k_here, permitting(24)) == Compute::native);
-  CHECK(native_alone_differs(ran, "default", k_here, permitting(24)));
-  CHECK(differing_run(ran, "default", k_here, permitting(11)) == std::nullopt);
-  CHECK_FALSE(native_alone_differs(ran, "default", k_here, permitting(11)));
+  CHECK(differing_run(ran.sealed.model, ran.run, {"default", k_here}, permitting(24)) == Compute::native);
+  CHECK(native_alone_differs(ran.run, {"default", k_here}, permitting(24)));
+  CHECK(differing_run(ran.sealed.model, ran.run, {"default", k_here}, permitting(11)) == std::nullopt);
+  CHECK_FALSE(native_alone_differs(ran.run, {"default", k_here}, permitting(11)));
 }
 
 TEST_CASE("A17: an output has one verdict under a policy, whoever asks") {
@@ -70,15 +70,15 @@ TEST_CASE("A17: an output has one verdict under a policy, whoever asks") {
 
 TEST_CASE("a float64 run that differs is told before the native one, and never left to a setting") {
   const auto ran = ran_with(output(1000, 1000));
-  CHECK(differing_run(ran, "default", k_here, permitting(24)) == Compute::float64);
-  CHECK_FALSE(native_alone_differs(ran, "default", k_here, permitting(24)));
+  CHECK(differing_run(ran.sealed.model, ran.run, {"default", k_here}, permitting(24)) == Compute::float64);
+  CHECK_FALSE(native_alone_differs(ran.run, {"default", k_here}, permitting(24)));
 }
 
 TEST_CASE("nothing is followed where other weights were loaded than sealed, or on another device") {
   auto ran = ran_with(output(1000, 0));
-  CHECK(differing_run(ran, "default", Device("cuda:1"), permitting(24)) == std::nullopt);
+  CHECK(differing_run(ran.sealed.model, ran.run, {"default", Device("cuda:1")}, permitting(24)) == std::nullopt);
   ran.run.loaded_tensors->front().sha256 = sha256("other");
-  CHECK(differing_run(ran, "default", k_here, permitting(24)) == std::nullopt);
+  CHECK(differing_run(ran.sealed.model, ran.run, {"default", k_here}, permitting(24)) == std::nullopt);
 }
 
 }  // namespace

@@ -11,12 +11,14 @@ using namespace goldseal;
 
 namespace {
 
-Observation with_embedded(Builder builder) {
-  Observation observed;
-  observed.sealed.model.builder = builder;
-  observed.sealed.model.source = "../model";
-  observed.sealed.model.files.push_back({FileRole::embedded, "architecture.bin", 3, sha256("net"), std::nullopt});
-  return observed;
+OpenSeal with_embedded(Builder builder) {
+  OpenSeal seal;
+  seal.path = "/nowhere/model.seal";
+  auto& sealed = seal.manifest;
+  sealed.model.builder = builder;
+  sealed.model.source = "../model";
+  sealed.model.files.push_back({FileRole::embedded, "architecture.bin", 3, sha256("net"), std::nullopt});
+  return seal;
 }
 
 JudgeRequest of_seal() {
@@ -25,21 +27,13 @@ JudgeRequest of_seal() {
   return request;
 }
 
-OpenSeal seal_of(const Observation& observed) {
-  OpenSeal seal;
-  seal.path = of_seal().seal;
-  seal.manifest = observed.sealed;
-  return seal;
-}
-
 }  // namespace
 
 TEST_CASE("A file of the seal is never loaded as native code, whatever form the manifest states") {
   for (const auto form : {Builder::plugin, Builder::aoti, Builder::python, Builder::program}) {
-    auto observed = with_embedded(form);
+    const auto seal = with_embedded(form);
     try {
-      const auto seal = seal_of(observed);
-      const FileExamination files(of_seal(), seal, observed);
+      const auto files = examine_files(of_seal(), seal);
       FAIL("accepted " << to_string(form));
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::malformed);
@@ -51,19 +45,16 @@ TEST_CASE("A file of the seal is never loaded as native code, whatever form the 
     }
     // A program is held to the same: the manifest may have been made by other means than by reading a file.
     auto program = with_embedded(Builder::python);
-    program.sealed.model.embedded = EmbeddedProgram{form, {}};
-    const auto seal = seal_of(program);
-    CHECK_THROWS_AS(FileExamination(of_seal(), seal, program), Error);
+    program.manifest.model.embedded = EmbeddedProgram{form, {}};
+    CHECK_THROWS_AS(examine_files(of_seal(), program), Error);
   }
 }
 
 TEST_CASE("A file of the seal is built in the forms that are interpreted") {
   for (const auto form : {Builder::darknet, Builder::torchscript, Builder::exported}) {
-    auto observed = with_embedded(form);
-    const auto seal = seal_of(observed);
-    const FileExamination files(of_seal(), seal, observed);
-    CHECK(files.builds_from_seal());
-    CHECK(files.model().builder == form);
-    CHECK(files.model().source == "/nowhere/model.seal/architecture.bin");
+    const auto files = examine_files(of_seal(), with_embedded(form));
+    CHECK(files.from_seal);
+    CHECK(files.model.builder == form);
+    CHECK(files.model.source == "/nowhere/model.seal/architecture.bin");
   }
 }
