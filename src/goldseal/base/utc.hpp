@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace goldseal {
 
@@ -12,6 +14,9 @@ namespace goldseal {
 
 /// A moment, in seconds since 1970, in the same form; empty before that and after the year 9999.
 [[nodiscard]] std::string utc_text(std::int64_t seconds);
+
+/// The same form read back, `2026-11-24T06:30:00Z`, as seconds since 1970; nothing for any other text.
+[[nodiscard]] std::optional<std::int64_t> parse_utc(std::string_view text);
 
 /// Its day: `2026-11-24`.
 [[nodiscard]] std::string utc_today();
