@@ -32,14 +32,6 @@ const Renderer& renderer_named(std::string_view name, std::string_view option) {
   refuse_word(std::string(option), name, names);
 }
 
-std::pair<std::string, std::string> split_report(const std::string& text) {
-  const auto equals = text.find('=');
-  if (equals == std::string::npos || equals + 1 == text.size()) {
-    throw Error(ErrorKind::usage, "--report", fmt::format("expected FORMAT=PATH, found {}", escape_unprintable(text)));
-  }
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
 bool is_set(const char* name) {
   const char* const value = std::getenv(name);
   return value != nullptr && *value != '\0';
@@ -60,14 +52,6 @@ bool locale_is_utf8() {
   return ::isatty(STDOUT_FILENO) == 0;  // a file or pipe is read by something that knows UTF-8
 }
 
-RenderOptions render_options(const CommonOptions& common) {
-  return {.color = wants_color(common),
-          .unicode = locale_is_utf8(),
-          .verbose = common.verbose,
-          .width = ::isatty(STDOUT_FILENO) == 1 ? terminal_width() : 100,
-          .step_summary = is_set("GITHUB_STEP_SUMMARY")};
-}
-
 // GitHub shows at most ten annotations; the whole table goes to the page of the step.
 void append_step_summary(std::span<const Report> reports, const CommonOptions& common) {
   if (common.format != "github" || !is_set("GITHUB_STEP_SUMMARY")) return;
@@ -76,6 +60,22 @@ void append_step_summary(std::span<const Report> reports, const CommonOptions& c
 }
 
 }  // namespace
+
+std::pair<std::string, std::string> split_report(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals + 1 == text.size()) {
+    throw Error(ErrorKind::usage, "--report", fmt::format("expected FORMAT=PATH, found {}", escape_unprintable(text)));
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+RenderOptions render_options(const CommonOptions& common) {
+  return {.color = wants_color(common),
+          .unicode = locale_is_utf8(),
+          .verbose = common.verbose,
+          .width = ::isatty(STDOUT_FILENO) == 1 ? terminal_width() : 100,
+          .step_summary = is_set("GITHUB_STEP_SUMMARY")};
+}
 
 std::string for_locale(std::string_view text) { return printable_lines(text, locale_is_utf8()); }
 

@@ -3,12 +3,14 @@
 
 #include <goldseal/base/progress.hpp>
 #include <goldseal/cli/verb.hpp>
+#include <goldseal/report/shared/render_options.hpp>
 #include <goldseal/verdict/report.hpp>
 
 #include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace goldseal::cli {
 
@@ -41,6 +43,12 @@ ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& commo
 /// Throws Error{usage} for a format, or a `--report`, that does not exist, or that would replace one of `inputs`, before
 /// any work is done.
 void check_output_options(const CommonOptions& common, std::span<const std::filesystem::path> inputs = {});
+
+/// `FORMAT=PATH` of a `--report`, taken apart. Throws Error{usage}.
+[[nodiscard]] std::pair<std::string, std::string> split_report(const std::string& text);
+
+/// How standard output is to be rendered for: its colour, its width, its characters.
+[[nodiscard]] RenderOptions render_options(const CommonOptions& common);
 
 [[nodiscard]] Progress::Mode progress_mode(const CommonOptions& common);
 

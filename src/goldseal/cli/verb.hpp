@@ -83,6 +83,7 @@ Action add_diff(CLI::App& app, const CommonOptions& common);
 Action add_inspect(CLI::App& app, const CommonOptions& common);
 Action add_convert(CLI::App& app, const CommonOptions& common);
 Action add_explain(CLI::App& app, const CommonOptions& common);
+Action add_merge(CLI::App& app, const CommonOptions& common);
 Action add_report(CLI::App& app, const CommonOptions& common);
 Action add_schema(CLI::App& app, const CommonOptions& common);
 Action add_runtime(CLI::App& app, const CommonOptions& common);

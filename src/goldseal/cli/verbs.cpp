@@ -18,6 +18,7 @@ constexpr std::array k_verbs{
     Verb{"inspect", "Show what is in a checkpoint, without executing anything in it", add_inspect},
     Verb{"convert", "Write a checkpoint anew: as safetensors or .pth, without wrapper prefixes", add_convert},
     Verb{"explain", "Explain a check", add_explain},
+    Verb{"merge", "Judge many machines by their reports: who is missing, who fails, whose bits are odd", add_merge, true},
     Verb{"report", "Show a saved JSON report again, in another format", add_report, true},
     Verb{"schema", "Print the JSON Schema of reports", add_schema},
     Verb{"config", "Show every setting with its value, and where that comes from", add_config},
