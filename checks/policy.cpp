@@ -3,6 +3,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/sha256.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
@@ -180,7 +181,9 @@ class PolicyReader {
 
 Policy read_policy(std::string_view text, const std::string& where) {
   try {
-    return PolicyReader(where, 0, where.starts_with(k_shipped)).read(text);
+    auto policy = PolicyReader(where, 0, where.starts_with(k_shipped)).read(text);
+    policy.sha256 = to_hex(goldseal::sha256(text));
+    return policy;
   } catch (const Error& error) {
     throw as_usage(error);  // a policy is the user's own, not evidence
   }

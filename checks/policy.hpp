@@ -33,6 +33,7 @@ struct Policy {
   std::string device;       ///< where the machines that it judges serve: `cpu`, `cuda`; empty: as sealed
   std::map<std::string, CheckPolicy, std::less<>> checks;
   std::vector<Waiver> waivers;
+  std::string sha256 = {};  ///< of its text: two policies of one name may have other rules
 };
 
 /// A policy that ships with goldseal.

@@ -27,6 +27,7 @@ void JudgeOptions::declare(CLI::App& app) {
       ->type_name("POLICY")
       ->capture_default_str();
   declare_admission(app, allow_missing, allow_unexpected);
+  node.declare(app);
 }
 
 void JudgeOptions::fill(JudgeRequest& request) const {

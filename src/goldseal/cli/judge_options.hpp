@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <goldseal/cli/node_report.hpp>
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/workflow/verify/verify.hpp>
 
@@ -21,6 +22,7 @@ struct JudgeOptions {
   bool trust_code = false;
   std::string policy = std::string(k_default_policy);
 
+  NodeOptions node = {};
   std::vector<std::string> allow_missing = {};
   std::vector<std::string> allow_unexpected = {};
 

@@ -127,6 +127,23 @@ void write(JsonWriter& json, const Picture& picture) {
   json.end_object();
 }
 
+void write(JsonWriter& json, const RunDigest& run) {
+  json.begin_object();
+  json.member("device", run.device);
+  json.member("golden", run.golden);
+  json.member("gpu", run.gpu);
+  json.member("inputs", run.inputs);
+  write_array(json, "outputs", run.outputs, [&](const OutputDigest& output) {
+    json.begin_object();
+    json.member("name", output.name);
+    json.member("sealed", output.sealed);
+    json.member("sha256", output.sha256);
+    json.end_object();
+  });
+  json.member("run", run.run);
+  json.end_object();
+}
+
 void write(JsonWriter& json, const Evidence& evidence) {
   const auto rows = [&](std::string_view name, const auto& range) {
     write_array(json, name, range, [&](const auto& row) { write(json, row); });
@@ -136,6 +153,7 @@ void write(JsonWriter& json, const Evidence& evidence) {
   rows("layers", evidence.layers);
   rows("outputs", evidence.outputs);
   rows("pictures", evidence.pictures);
+  if (!evidence.runs.empty()) rows("runs", evidence.runs);
   rows("tensors", evidence.tensors);
   json.end_object();
 }
@@ -157,6 +175,33 @@ void write_facts(JsonWriter& json, const Report& report) {
     json.member("value", fact.second);
     json.end_object();
   });
+}
+
+// Members that say nothing are left out.
+void write_identity(JsonWriter& json, const Report& report) {
+  const auto& identity = report.identity;
+  if (identity == Identity{}) return;
+  const auto member = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) json.member(name, value);
+  };
+  const auto number = [&](std::string_view name, int value, int least) {
+    if (value < least) return;
+    json.key(name);
+    json.number(std::int64_t{value});
+  };
+  json.key("identity");
+  json.begin_object();
+  member("boot", identity.boot);
+  member("device", identity.device);
+  member("job", identity.job);
+  member("node", identity.node);
+  member("policy_sha256", identity.policy_sha256);
+  number("rank", identity.rank, 0);
+  number("ranks", identity.ranks, 1);
+  member("results", identity.results);
+  member("seal_sha256", identity.seal_sha256);
+  member("settings", identity.settings);
+  json.end_object();
 }
 
 void write_judged(JsonWriter& json, const Report& report) {
@@ -181,11 +226,8 @@ void write_stages(JsonWriter& json, const Report& report) {
   });
 }
 
-}  // namespace
-
-std::string render_json(const Report& report, const RenderOptions& /*options*/) {
+std::string written(const Report& report, JsonWriter json) {
   const auto code = verdict(report);
-  JsonWriter json;
   json.begin_object();
   write_counts(json, report);
   json.key("evidence");
@@ -194,6 +236,7 @@ std::string render_json(const Report& report, const RenderOptions& /*options*/) 
   json.number(static_cast<std::int64_t>(code));
   write_facts(json, report);
   write_array(json, "findings", report.findings, [&](const Finding& finding) { write(json, finding); });
+  write_identity(json, report);
   write_judged(json, report);
   json.member("next", report.next);
   json.member("policy", report.policy);
@@ -208,5 +251,11 @@ std::string render_json(const Report& report, const RenderOptions& /*options*/) 
   json.end_object();
   return json.take();
 }
+
+}  // namespace
+
+std::string render_json(const Report& report, const RenderOptions& /*options*/) { return written(report, JsonWriter()); }
+
+std::string render_compact_json(const Report& report) { return written(report, JsonWriter(JsonWriter::Form::compact)); }
 
 }  // namespace goldseal

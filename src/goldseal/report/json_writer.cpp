@@ -64,6 +64,7 @@ void append_quoted(std::string& out, std::string_view valid) {
 }  // namespace
 
 void JsonWriter::new_line() {
+  if (m_form == Form::compact) return;
   m_out += '\n';
   m_out.append(2 * m_depth, ' ');
 }

@@ -13,6 +13,10 @@ namespace goldseal {
 /// keeps keys sorted and brackets matched.
 class JsonWriter {
  public:
+  /// `compact`: without indentation, which takes half of a report's bytes.
+  enum class Form { indented, compact };
+  explicit JsonWriter(Form form = Form::indented) : m_form(form) {}
+
   void begin_object() { begin('{'); }
   void end_object() { end('}'); }
   void begin_array() { begin('['); }
@@ -47,6 +51,7 @@ class JsonWriter {
   void before_value();
   void new_line();
 
+  Form m_form;
   std::string m_out;
   std::size_t m_depth = 0;
   bool m_empty = true;       // the innermost bracket holds nothing yet

@@ -28,6 +28,9 @@ struct Renderer {
 [[nodiscard]] std::span<const Renderer> renderers();
 [[nodiscard]] const Renderer* find_renderer(std::string_view name);
 
+/// What the json format writes, without its indentation: for reports of which a fleet writes thousands.
+[[nodiscard]] std::string render_compact_json(const Report& report);
+
 /// The JSON that a report was rendered to, back as a report. Throws Error{malformed}, or Error{unsupported} for a newer
 /// schema.
 [[nodiscard]] Report parse_report(std::string_view json, const std::string& where);

@@ -44,6 +44,22 @@ std::string_view report_schema() {
       "type": "array",
       "items": {"type": "object", "required": ["name", "seconds"], "properties": {"name": {"type": "string"}, "seconds": {"$ref": "#/$defs/number"}}}
     },
+    "identity": {
+      "description": "Who reports, and by what it judged; members that say nothing are left out",
+      "type": "object",
+      "properties": {
+        "node": {"type": "string"},
+        "seal_sha256": {"type": "string", "description": "Of manifest.toml"},
+        "policy_sha256": {"type": "string"},
+        "device": {"type": "string", "description": "--device as it was given"},
+        "settings": {"type": "string", "description": "--set and --threads as they were given"},
+        "job": {"type": "string", "description": "Of a launcher: slurm 17.0"},
+        "rank": {"type": "integer", "minimum": 0},
+        "ranks": {"type": "integer", "minimum": 1},
+        "boot": {"type": "string", "description": "Tells two machines of one name apart"},
+        "results": {"type": "string", "description": "Where the outputs were kept"}
+      }
+    },
     "findings": {"type": "array", "items": {"$ref": "#/$defs/finding"}},
     "evidence": {
       "type": "object",
@@ -53,7 +69,8 @@ std::string_view report_schema() {
         "tensors": {"type": "array", "items": {"$ref": "#/$defs/tensor_row"}},
         "outputs": {"type": "array", "items": {"$ref": "#/$defs/output_error"}},
         "layers": {"type": "array", "items": {"$ref": "#/$defs/layer_error"}},
-        "pictures": {"type": "array", "items": {"$ref": "#/$defs/picture"}}
+        "pictures": {"type": "array", "items": {"$ref": "#/$defs/picture"}},
+        "runs": {"type": "array", "items": {"$ref": "#/$defs/run"}}
       }
     }
   },
@@ -76,6 +93,30 @@ std::string_view report_schema() {
         "tables": {"type": "array", "items": {"$ref": "#/$defs/table"}},
         "target": {"type": "string", "description": "In a report on several machines, the one that the finding is of"},
         "seconds": {"$ref": "#/$defs/number"}
+      }
+    },
+    "run": {
+      "description": "One run of a golden case on one device, as SHA-256 of the outputs' types, shapes and bytes",
+      "type": "object",
+      "required": ["golden", "device", "gpu", "run", "inputs", "outputs"],
+      "properties": {
+        "golden": {"type": "string"},
+        "device": {"type": "string", "description": "cpu, cuda:3"},
+        "gpu": {"type": "string", "description": "Its UUID; may be empty"},
+        "run": {"enum": ["native", "native again", "float64"]},
+        "inputs": {"type": "string", "description": "Of the golden inputs"},
+        "outputs": {
+          "type": "array",
+          "items": {
+            "type": "object",
+            "required": ["name", "sealed", "sha256"],
+            "properties": {
+              "name": {"type": "string"},
+              "sealed": {"type": "string", "description": "Of the seal's own native output; empty of other runs"},
+              "sha256": {"type": "string"}
+            }
+          }
+        }
       }
     },
     "measurement": {

@@ -82,6 +82,25 @@ struct Picture {
   friend bool operator==(const Picture&, const Picture&) = default;
 };
 
+/// What one output was, as digests: 64 hexadecimal digits of its type, shape and bytes.
+struct OutputDigest {
+  std::string name;
+  std::string sha256;
+  std::string sealed;  ///< of the seal's own native output; empty where the run is not to be compared with it
+  friend bool operator==(const OutputDigest&, const OutputDigest&) = default;
+};
+
+/// One run of a golden case on one device, as digests: small enough to compare ten thousand machines bit by bit.
+struct RunDigest {
+  std::string golden;
+  std::string device;  ///< `cpu`, `cuda:3`
+  std::string gpu;     ///< its UUID, where it is known
+  std::string run;     ///< `native`, `native again`, `float64`
+  std::string inputs;  ///< digest of the golden inputs
+  std::vector<OutputDigest> outputs;
+  friend bool operator==(const RunDigest&, const RunDigest&) = default;
+};
+
 /// What lies behind the findings, for the formats that can show it. Any part may be empty.
 struct Evidence {
   std::vector<EnvironmentRow> environment;
@@ -89,6 +108,7 @@ struct Evidence {
   std::vector<OutputError> outputs;
   std::vector<LayerError> layers;
   std::vector<Picture> pictures;
+  std::vector<RunDigest> runs = {};
   friend bool operator==(const Evidence&, const Evidence&) = default;
 };
 

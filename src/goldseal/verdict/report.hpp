@@ -28,6 +28,21 @@ struct Judged {
   friend bool operator==(const Judged&, const Judged&) = default;
 };
 
+/// Who reports, and by what it judged: what a merge of many reports tells them apart by. Any part may be empty.
+struct Identity {
+  std::string node;
+  std::string seal_sha256;    ///< of the manifest's text
+  std::string policy_sha256;  ///< of the policy's text
+  std::string device;         ///< `--device` as it was given
+  std::string settings;       ///< `--set` and `--threads` as they were given
+  std::string job;            ///< of a launcher: `slurm 17.0`
+  std::string boot;           ///< tells two machines of one name apart
+  std::string results;        ///< where the outputs were kept
+  int rank = -1;              ///< of the job's; negative without one
+  int ranks = 0;
+  friend bool operator==(const Identity&, const Identity&) = default;
+};
+
 /// Everything that a run found: what the renderers in report/ are given, and all they are given.
 struct Report {
   std::string verb;     ///< `verify`, `check`, `capture`
@@ -42,6 +57,7 @@ struct Report {
   std::string next;                                        ///< a command worth running next; may be empty
   Evidence evidence;                                       ///< what tables of text cannot show
   Judged judged;
+  Identity identity = {};
   friend bool operator==(const Report&, const Report&) = default;
 };
 

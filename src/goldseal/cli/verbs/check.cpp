@@ -20,12 +20,15 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   auto inputs = common.reports.empty() ? std::vector<std::filesystem::path>() : options.judge.inputs();
   inputs.insert(inputs.end(), options.targets.begin(), options.targets.end());
   check_output_options(common, inputs);
-  CheckRequest request;
-  options.judge.fill(request);
-  request.targets.assign(options.targets.begin(), options.targets.end());
-  request.device = options.device;
-  Progress progress(progress_mode(common));
-  return deliver_all(check(request, progress), common);
+  const RunLabel label{"check", options.judge.seal, options.judge.policy, !options.targets.empty()};
+  return run_as_node(options.judge.node, common, label, [&] {
+    CheckRequest request;
+    options.judge.fill(request);
+    request.targets.assign(options.targets.begin(), options.targets.end());
+    request.device = options.device;
+    Progress progress(progress_mode(common));
+    return check(request, progress);
+  });
 }
 
 }  // namespace

@@ -7,7 +7,10 @@
 #include <goldseal/workflow/shared/code_trust.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 
 namespace goldseal::cli {
@@ -113,8 +116,15 @@ std::vector<std::filesystem::path> inputs_of(const Options& options, const Commo
   return paths;
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
-  check_output_options(common, inputs_of(options, common));
+// What was given of the settings, in one order: machines are compared with those that were given the same.
+std::string shown_settings(const Options& options) {
+  auto settings = options.settings;
+  std::ranges::sort(settings);
+  if (options.run.threads > 0) settings.push_back(fmt::format("threads={}", options.run.threads));
+  return fmt::format("{}", fmt::join(settings, " "));
+}
+
+Report judge(const Options& options, const CommonOptions& common) {
   VerifyRequest request;
   options.judge.fill(request);
   request.depth = kind_named(k_run_depths, options.depth).value_or(RunDepth::full);
@@ -134,7 +144,16 @@ ExitCode run(const Options& options, const CommonOptions& common) {
     request.results = options.results;
   }
   Progress progress(progress_mode(common));
-  return deliver(verify(request, progress), common);
+  auto report = verify(request, progress);
+  report.identity.settings = shown_settings(options);
+  if (request.save_results) report.identity.results = std::filesystem::absolute(*request.save_results).string();
+  return report;
+}
+
+ExitCode run(const Options& options, const CommonOptions& common) {
+  check_output_options(common, inputs_of(options, common));
+  const RunLabel label{"verify", options.judge.seal, options.judge.policy};
+  return run_as_node(options.judge.node, common, label, [&] { return std::vector{judge(options, common)}; });
 }
 
 }  // namespace

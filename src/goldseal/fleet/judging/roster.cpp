@@ -198,6 +198,7 @@ class RollCall {
     std::map<Id, std::map<Id, Votes>> votes;
     for (const auto i : m_candidates) {
       if (m_request.expected && !is_expected(text(report(i).node))) continue;
+      if (report(i).error != 0) continue;
       auto& vote = votes[report(i).subject][project(report(i))];
       ++vote.count;
       vote.newest = std::max(vote.newest, report(i).started);
@@ -230,7 +231,9 @@ class RollCall {
       const auto policy = value(policies, r, r.policy);
       const auto digest = value(digests, r, r.policy_digest);
       const auto version = value(versions, r, r.version);
-      if (text(r.seal) != seal) {
+      if (r.error != 0 && r.seal == 0) {
+        kept.push_back(i);  // it ended before it had read the seal: its error is what to tell
+      } else if (text(r.seal) != seal) {
         set_apart(i, Trouble::stale,
                   fmt::format("another seal: its {} has the digest {}, {} has {}", text(r.subject), shown_digest(text(r.seal)),
                               m_request.seal.empty() ? "most nodes'" : "the seal that was named", shown_digest(seal)),

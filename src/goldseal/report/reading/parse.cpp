@@ -209,9 +209,26 @@ LayerError layer_error(const Node& node) {
 
 Picture picture(const Node& node) { return {node.text("title"), node.text("media_type"), node.text("base64")}; }
 
+OutputDigest output_digest(const Node& node) { return {node.text("name"), node.text("sha256"), node.text("sealed")}; }
+
+RunDigest run_digest(const Node& node) {
+  return {node.text("golden"), node.text("device"), node.text("gpu"),
+          node.text("run"),    node.text("inputs"), node.list("outputs", output_digest)};
+}
+
+Identity identity(const Node& node) {
+  Identity result{node.text("node"),     node.text("seal_sha256"), node.text("policy_sha256"), node.text("device"),
+                  node.text("settings"), node.text("job"),         node.text("boot"),          node.text("results"),
+                  -1,                    0};
+  if (node.has("rank")) result.rank = node.at("rank").integer<int>();
+  if (node.has("ranks")) result.ranks = node.at("ranks").integer<int>();
+  return result;
+}
+
 Evidence evidence(const Node& node) {
   return {node.list("environment", environment_row), node.list("tensors", tensor_row),
-          node.list("outputs", output_error), node.list("layers", layer_error), node.list("pictures", picture)};
+          node.list("outputs", output_error), node.list("layers", layer_error), node.list("pictures", picture),
+          node.list("runs", run_digest)};
 }
 
 Judged judged(const Node& node) {
@@ -266,6 +283,7 @@ Report parse_report(std::string_view json_text, const std::string& where) {
   });
   report.findings = root.at("findings").elements(finding);
   if (root.has("judged")) report.judged = judged(root.at("judged"));
+  if (root.has("identity")) report.identity = identity(root.at("identity"));
   if (root.has("evidence")) report.evidence = evidence(root.at("evidence"));
   check_verdict(root, report);
   return report;

@@ -42,6 +42,7 @@ OpenSeal open_once(const fs::path& path, int directory, const FileState& state) 
   seal.directory = state;
   seal.manifest_file = state_in(directory, k_manifest_name);
   seal.manifest = load_manifest(directory, path);
+  seal.manifest_sha256 = sha256(MappedFile(directory, std::string(k_manifest_name), path / k_manifest_name).bytes());
   seal.golden = map_in(directory, std::string(k_golden_name), path);
   if (const auto* const record = find_record(seal.manifest, FileRole::embedded)) seal.embedded = map_in(directory, record->path, path);
   if (state_in(directory, k_manifest_name) != seal.manifest_file) throw changed_while_read(path / k_manifest_name);

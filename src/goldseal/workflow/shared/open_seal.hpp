@@ -17,6 +17,7 @@ namespace goldseal {
 struct OpenSeal {
   std::filesystem::path path;
   Manifest manifest;
+  Digest manifest_sha256;                      ///< of the manifest's text: which seal it was
   std::shared_ptr<const MappedFile> golden;    ///< null where the file is missing
   std::shared_ptr<const MappedFile> embedded;  ///< null where nothing is embedded, or the file is missing
   FileState directory;                         ///< when it was opened

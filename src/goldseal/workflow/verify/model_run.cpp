@@ -3,6 +3,7 @@
 // weights and runs the golden cases. What a worker found before it failed stays found.
 #include <goldseal/workflow/verify/model_run.hpp>
 
+#include <checks/env/host/machine.hpp>
 #include <checks/keys/sealed_names.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <checks/worker/device.hpp>
@@ -124,6 +125,14 @@ void ask_settings(Worker& worker, Environment& environment) {
   }
 }
 
+// Of a GPU as PyTorch counts them; empty where the facts do not tell.
+std::string uuid_of(const Device& device, const Environment& machine) {
+  const auto index = device.gpu_index();
+  if (!device.is_gpu() || !index) return {};
+  const auto gpus = visible_gpus(machine);
+  return std::cmp_less(*index, gpus.size()) ? machine.shown(gpus[static_cast<std::size_t>(*index)].prefix + "uuid") : std::string();
+}
+
 // Builds and loads the network; false where the checkpoint does not fit it, or it is another than the sealed one.
 bool build_and_load(const Inputs& given, const RunPlace& place, ModelRun& run) {
   auto& findings = run.findings;
@@ -164,6 +173,7 @@ bool drive(const Inputs& given, const RunPlace& place, ModelRun& run, std::vecto
     const CaseRunner runner(worker, golden.inputs);
     auto& result = results.emplace_back(run_case(place, runner, golden, findings));
     observe_case(golden, result, place.label, run);
+    note_digests(golden, result, place.device, uuid_of(place.device, run.machine.environment), run.digests);
     place.log.stopwatch.lap("compare");
     observe_randomness(place, runner, golden, findings);
     follow_layers(place, runner, golden, result, findings);
@@ -268,6 +278,7 @@ ModelRun judge_again(const std::filesystem::path& directory, const VerifyRequest
   network.state_entries = results.state_entries;
   network.configuration = results.configuration;
   note_network(given, std::move(network), run.findings);
+  const Device device(run.machine.environment.text("numerics.device").value_or(Device().text()));
   // Nothing can be moved any more: what was not loaded must have the sealed value.
   run.partial = admitted(sealed.model, *run.findings.network_keys, results.tensors);
   run.findings.loaded_tensors = std::move(results.tensors);
@@ -278,6 +289,7 @@ ModelRun judge_again(const std::filesystem::path& directory, const VerifyRequest
     const auto found = std::ranges::find(results.cases, golden.name, &CaseResults::golden_case);
     const auto result = found == results.cases.end() ? CaseResults{.golden_case = golden.name} : *found;
     observe_case(golden, result, std::nullopt, run);
+    note_digests(golden, result, device, uuid_of(device, run.machine.environment), run.digests);
     log.stopwatch.lap("compare");
     for (const auto compute : {Compute::float64, Compute::native}) {
       if (const auto& layers = result.layers(compute); !layers.empty())

@@ -22,6 +22,7 @@ struct ModelRun {
   ServingObservation serving = {};  ///< with what the run says of the code
   std::optional<PartialFindings> partial = {};  ///< what was admitted, where the weights were loaded
   Distributions distributions = {};
+  std::vector<RunDigest> digests = {};
 };
 
 /// Builds, loads, digests and runs the model, on each device in turn. How it fails is a finding too. `files` must hold

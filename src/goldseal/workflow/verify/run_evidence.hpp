@@ -24,6 +24,11 @@ using Distributions = std::map<std::tuple<std::string, std::string, Compute>, st
 void note_distributions(const golden::GoldenTensors& sealed, const CaseResults& results,
                         const std::optional<Device>& device, Distributions& distributions);
 
+/// Adds what the runs of a case gave on a device, as digests; `gpu` is its UUID where it is known. Outputs that follow a
+/// random generator have none.
+void note_digests(const golden::GoldenTensors& sealed, const CaseResults& results, const Device& device,
+                  const std::string& gpu, std::vector<RunDigest>& runs);
+
 /// Adds a thumbnail, if it is a picture.
 void note_picture(const HostTensor& tensor, std::string title, std::vector<Picture>& pictures);
 void note_picture(const golden::Picture& picture, std::string title, std::vector<Picture>& pictures);

@@ -53,6 +53,7 @@ const Finding* decisive_finding(const Report& report) {
 struct Shown {
   Distributions distributions;
   std::vector<Picture> pictures;
+  std::vector<RunDigest> runs = {};
 };
 
 Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target,
@@ -62,6 +63,7 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   report.subject = request.seal.string();
   report.target = std::move(target);
   report.policy = request.policy.name;
+  report.identity.policy_sha256 = request.policy.sha256;
   report.version = k_version;
   report.started = utc_now();
   report.findings = run_checks(observed, request.policy, utc_today());
@@ -69,6 +71,7 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
     report.next = fmt::format("goldseal explain {}", finding->id);
   report.evidence =
       report_evidence(observed, report.findings, request.policy, shown.distributions, std::move(shown.pictures));
+  report.evidence.runs = std::move(shown.runs);
   report.judged = judged_parts(observed, how);
   return report;
 }
@@ -209,7 +212,9 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   log.stopwatch.lap("digest the file");
   auto report = make_report("verify", request, observed, target_of(observed.machine),
                             request.results ? JudgedBy::results : JudgedBy::run,
-                            {std::move(run.distributions), std::move(read.inputs.pictures)});
+                            {std::move(run.distributions), std::move(read.inputs.pictures), std::move(run.digests)});
+  report.identity.seal_sha256 = to_hex(read.seal.manifest_sha256);
+  if (request.device) report.identity.device = request.device->text;
   const auto& worker = observed.run.worker;
   if (observed.run.untold_code.empty())
     report.facts.emplace_back("runtime", worker ? worker->runtime : request.runtime.describe());
@@ -244,6 +249,7 @@ std::vector<Report> check_targets(const CheckRequest& request) {
     observed.machine.asked_pytorch = observed.machine.environment.has("numerics.threads");
     observed.serving.device = serving_device(request, observed.machine.environment);
     reports.push_back(make_report("check", request, observed, request.targets[i].string(), JudgedBy::targets));
+    reports.back().identity.seal_sha256 = to_hex(seal.manifest_sha256);
     stopwatch.lap("judge");
     reports.back().stages = {stopwatch.stages().front(), stopwatch.stages().back()};
   }
@@ -267,6 +273,7 @@ std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   stopwatch.lap("read");
   observed.serving.device = serving_device(request, observed.machine.environment);
   auto report = make_report("check", request, observed, target_of(observed.machine), JudgedBy::facts);
+  report.identity.seal_sha256 = to_hex(seal.manifest_sha256);
   // What was judged here proves nothing of the answers yet.
   if (report.next.empty()) report.next = fmt::format("goldseal verify {}", report.subject);
   report.stages = stopwatch.stages();
