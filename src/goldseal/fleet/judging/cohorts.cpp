@@ -293,15 +293,27 @@ class Comparing {
   void judge_without_majority(Group& group, const Question& question, const Answers& answers) {
     if (answers.votes.size() < 2) return;
     // One machine beside the one that sealed: the two may have run the model by different programs.
-    if (group.members.size() == 1 && group.cohort.baseline == 0) return;
-    group.cohort.undecided = true;
+    std::size_t answering = 0;
+    for (const auto& [answer, members] : answers.members) answering += members.size();
+    if (answering == 1 && group.cohort.baseline == 0) return;
     // float64 needs no peer: the answers that are much further from it are at fault.
     const auto nearest = nearest_to_float64(group, question, answers);
+    const auto is_far = [&](std::size_t m) {
+      const auto ratio = ratio_of(group.members[m], question);
+      return nearest >= 0 && ratio > k_clearly_worse * nearest;
+    };
+    std::set<Id> near;
+    for (const auto& [answer, members] : answers.members)
+      if (!std::ranges::all_of(members, is_far)) near.insert(answer);
+    const bool settled = near.size() == 1 && answers.members.size() > 1;
+    group.cohort.undecided = group.cohort.undecided || !settled;
     for (const auto& [answer, members] : answers.members) {
       for (const auto m : members) {
         const auto& member = group.members[m];
         const double ratio = ratio_of(member, question);
-        if (nearest >= 0 && ratio > k_clearly_worse * nearest && ratio > 0) {
+        if (settled && near.contains(answer)) {
+          set(member, Standing::with_most);
+        } else if (is_far(m)) {
           set(member, Standing::odd);
           ++group.cohort.differing;
           add(member, Trouble::odd,
@@ -309,7 +321,7 @@ class Comparing {
                           "times the noise, there {:.3g} times",
                           to_string(std::get<1>(question)), shown(std::get<0>(question)), ratio, nearest),
               "isolate the device, test its hardware, and verify there again");
-        } else if (standing(member) == Standing::uncompared) {
+        } else if (standing(member) < Standing::undecided) {
           set(member, Standing::undecided);
           add(member, Trouble::undecided,
               fmt::format("{} run of {}: {} answers differ in their bits, and none is in the majority; float64 does not say "
@@ -402,7 +414,7 @@ class Comparing {
   [[nodiscard]] Standing standing(const Member& member) const { return m_result.standings.at(key_of(member.at)); }
   void set(const Member& member, Standing to) {
     auto& at = m_result.standings.at(key_of(member.at));
-    if (at != Standing::odd) at = to;
+    at = std::max(at, to);  // of several cases the one that says most
   }
 
   void add(const Member& member, Trouble trouble, std::string message, std::string remedy, std::optional<Action> action = {}) {

@@ -16,8 +16,8 @@ namespace goldseal::fleet {
 enum class Standing : std::uint8_t {
   uncompared,  ///< no peer, or nothing to compare
   with_most,
-  odd,
   undecided,
+  odd,
 };
 
 struct Comparison {
