@@ -35,8 +35,16 @@ class Read(NamedTuple):
     globals: Tuple[Tuple[str, str], ...]  # module and name
 
 
-@functools.lru_cache(maxsize=1024)
+_known: Dict[type, Read] = {}
+
+
 def read_by_forward(kind: type) -> Read:
+    if kind not in _known:
+        _known[kind] = _read_by_forward(kind)
+    return _known[kind]
+
+
+def _read_by_forward(kind: type) -> Read:
     attributes: Set[str] = set()
     assigned: Set[str] = set()
     named: Set[Tuple[str, str]] = set()

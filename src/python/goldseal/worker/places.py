@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
     def held(self) -> torch.Tensor:
         """The very object that the module has there."""
-        return getattr(self.module, self.table)[self.attribute]  # type: ignore[no-any-return]
+        return getattr(self.module, self.table)[self.attribute]
 
     def put(self, tensor: torch.Tensor) -> None:
         getattr(self.module, self.table)[self.attribute] = tensor
@@ -51,7 +51,7 @@ class WrappingPlace(Place):
         name = sole_inner(wrapper)
         if name is None:
             raise Refusal("unsupported", f"{self.attribute} is a {wrapped_class(wrapper)}, made otherwise than before")
-        return getattr(wrapper, name)  # type: ignore[no-any-return]
+        return getattr(wrapper, name)
 
     def set(self, tensor: torch.Tensor) -> None:
         self.put(_wrapped_anew(self.held(), tensor))
