@@ -164,9 +164,10 @@ OutputDifference tell_difference(const OutputSummary& summary) {
   auto phrase = fmt::format("differs from the seal by {:.3g} times what rounding can explain", verdict.severity());
   if (verdict.diffuse / verdict.diffuse_limit >= verdict.local / verdict.local_limit)
     return {std::move(phrase), fmt::format("error/noise at most {:.3g}", verdict.diffuse_limit),
-            fmt::format("{:.3g}", verdict.diffuse)};
+            fmt::format("{:.3g}, {:.3g} times the limit", verdict.diffuse, verdict.diffuse / verdict.diffuse_limit)};
   return {phrase + " in single elements", fmt::format("error/noise of one element at most {:.3g}", verdict.local_limit),
-          fmt::format("{:.3g} at {}", verdict.local, format_index(deviation.worst.index))};
+          fmt::format("{:.3g} at {}, {:.3g} times the limit", verdict.local, format_index(deviation.worst.index),
+                      verdict.local / verdict.local_limit)};
 }
 
 Finding with_evidence(Finding failure, OutputSummary summary, const Observation& observed, Compute run) {

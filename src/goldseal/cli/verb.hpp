@@ -75,6 +75,7 @@ struct DeclaredVerb {
 };
 
 Action add_capture(CLI::App& app, const CommonOptions& common);
+Action add_seal(CLI::App& app, const CommonOptions& common);
 Action add_verify(CLI::App& app, const CommonOptions& common);
 Action add_check(CLI::App& app, const CommonOptions& common);
 Action add_doctor(CLI::App& app, const CommonOptions& common);

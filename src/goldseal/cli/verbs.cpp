@@ -10,6 +10,7 @@ namespace {
 constexpr std::array k_verbs{
     Verb{"capture", "Seal a checkpoint: its tensors, this machine, and golden inputs with their outputs", add_capture,
          true},
+    Verb{"seal", "Seal a directory of transformers, diffusers, timm or sentence-transformers", add_seal},
     Verb{"verify", "Judge everything here: files, machine, and the model run on the golden inputs", add_verify, true},
     Verb{"check", "Judge what can be known without running the model; needs no PyTorch", add_check, true},
     Verb{"doctor", "Show what this machine can run, what is missing, and the command that mends it", add_doctor},

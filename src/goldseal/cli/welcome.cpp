@@ -29,6 +29,7 @@ constexpr const char* k_first_steps =
     "  goldseal inspect net.pth                what is in a checkpoint; nothing in it is executed\n"
     "  goldseal capture net.pth --model python:networks:Net --input image=random:1x3x224x224\n"
     "                                          seal it: weights, machine, inputs and their answers\n"
+    "  goldseal seal DIR                       a directory of transformers, diffusers, timm: all of that by itself\n"
     "  goldseal verify net.seal                on another machine: are the answers the same?\n"
     "  goldseal check net.seal                 the same by facts alone: without PyTorch, without a GPU\n"
     "\n"

@@ -10,8 +10,9 @@ that a seal written here is the same that `goldseal capture` writes. docs/traini
 
 from __future__ import annotations
 
+from .directory import seal_directory
 from .errors import GoldsealError, GoldsealWarning
 from .hook import load, save, seal, verify
 from .report import Finding, Report
 
-__all__ = ["Finding", "GoldsealError", "GoldsealWarning", "Report", "load", "save", "seal", "verify"]
+__all__ = ["Finding", "GoldsealError", "GoldsealWarning", "Report", "load", "save", "seal", "seal_directory", "verify"]

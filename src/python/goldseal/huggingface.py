@@ -59,7 +59,7 @@ def seal_pretrained(
         return None
     inputs = getattr(module, "dummy_inputs", None) if inputs is None else inputs
     factory = (network, {"directory": os.path.abspath(directory)}) if factory is None else factory
-    options.setdefault("outputs", _without_caches)
+    options.setdefault("outputs", without_caches)
     return seal(module, Path(directory) / found, inputs=inputs, factory=factory, on_error=on_error, **options)
 
 
@@ -74,7 +74,7 @@ def _weights_in(directory: PathLike, model: Any) -> Optional[str]:
     return found[0]
 
 
-def _without_caches(answer: Any) -> Any:
+def without_caches(answer: Any) -> Any:
     if isinstance(answer, Mapping):
         return {key: value for key, value in answer.items() if key not in _CACHES and not _is_cache(value)}
     return answer

@@ -86,7 +86,7 @@ TEST_CASE("a lane that single elements alone fail says so, with the limit that t
   const auto finding = judge("golden.native", observed);
   CHECK(finding.message.find("in single elements") != std::string::npos);
   CHECK(finding.expected == "error/noise of one element at most 256");
-  CHECK(finding.actual == "1e+04 at (3)");
+  CHECK(finding.actual.starts_with("1e+04 at (3), "));
 }
 
 TEST_CASE("the table of outputs gives every measure that an output has, and the measurements its digits") {
