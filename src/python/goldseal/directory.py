@@ -8,7 +8,6 @@ network, what a golden input of it is. `goldseal seal DIR` and `goldseal.seal_di
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
 import os
@@ -281,13 +280,14 @@ def golden_inputs(part: Part, model: Any) -> Dict[str, Any]:
     return {"x": _random(1, *shape)}
 
 
-def _kept(answer: Any) -> Any:
-    """What is compared: no caches, and of diffusers' outputs the tensors."""
-    if isinstance(answer, Mapping):
-        from .huggingface import without_caches
-
-        return without_caches(answer)
-    return answer
+def _renamed_by_library(error: GoldsealError, part: Part) -> Optional[GoldsealError]:
+    """transformers 5 gives some networks other names than their files have, and renames when it loads them."""
+    keys = [finding for finding in error.report.failures if finding.id == "keys.network"] if error.report else []
+    if part.library != "transformers" or not keys:
+        return None
+    return GoldsealError(
+        f"{part.directory / part.weights}: {keys[0].message}; transformers renames these weights when it loads them: seal what "
+        "the network holds, with goldseal.save(model.state_dict(), 'network.pth', model=model, inputs=…)", error.report)  # fmt: skip
 
 
 def seal_directory(
@@ -305,6 +305,7 @@ def seal_directory(
     seals = []
     parts = recognise(directory)
     for part in parts:
+        settings = dict(options)
         name = part.directory.name
         progress(f"{part.directory}: a network of {part.library}, weights in {part.weights}")
         model = _loaded(part)
@@ -314,60 +315,16 @@ def seal_directory(
         given = golden_inputs(part, model) if given is None else given
         if part.library == "transformers":
             from .huggingface import network as of_transformers
+            from .huggingface import without_caches
 
+            settings.setdefault("outputs", without_caches)
             factory: Any = (of_transformers, {"directory": os.path.abspath(part.directory)})
         else:
             factory = (network, {"directory": os.path.abspath(part.directory)})
-        settings = {"outputs": _kept if part.library == "transformers" else None, **options}
-        sealed = seal(model, part.directory / part.weights, inputs=given, factory=factory, on_error=on_error, **settings)
+        try:
+            sealed = seal(model, part.directory / part.weights, inputs=given, factory=factory, on_error=on_error, **settings)
+        except GoldsealError as error:
+            raise _renamed_by_library(error, part) or error from None
         if sealed is not None:
             seals.append(sealed)
     return seals
-
-
-def _given(words: List[str]) -> Optional[Dict[str, Any]]:
-    """`--input NAME=FILE` of the command: the text is goldseal's own, and read by it."""
-    named = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name or not value:
-            raise GoldsealError(f"--input: expected NAME=FILE or NAME=random:SHAPE, found {word}")
-        named[name] = value if value.startswith("random:") else os.path.abspath(value)
-    return named or None
-
-
-def main(arguments: List[str]) -> int:
-    parser = argparse.ArgumentParser("goldseal seal")
-    parser.add_argument("directory")
-    parser.add_argument("--input", action="append", default=[])
-    parser.add_argument("--anonymous", action="store_true")
-    parser.add_argument("--no-embed", action="store_true")
-    parser.add_argument("--format", default="text")
-    parser.add_argument("--quiet", action="store_true")
-    told = parser.parse_args(arguments)
-    text = told.format == "text" and not told.quiet
-    warnings.showwarning = lambda said, *rest: print(f"warning: {said}", file=sys.stderr)
-    try:
-        seals = seal_directory(
-            told.directory, _given(told.input), anonymous=told.anonymous, embed=False if told.no_embed else "auto",
-            progress=print if text else lambda said: None,
-        )  # fmt: skip
-    except GoldsealError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.report.exit_code if error.report is not None else 2
-    except KeyboardInterrupt:
-        print("error: stopped on request", file=sys.stderr)
-        return 130
-    except Exception as error:  # the library's own words: a missing file, a configuration that it does not know
-        print(f"error: {told.directory}: {type(error).__name__}: {error}", file=sys.stderr)
-        return 2
-    if told.format == "json":
-        print(json.dumps({"schema": "goldseal.sealed/1", "seals": [str(place) for place in seals]}, indent=2))
-    elif text:
-        for place in seals:
-            print(f"sealed: {place}\nnext: goldseal verify {place}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -35,7 +35,15 @@ def network(directory: str, architecture: str = "") -> nn.Module:
     kind = getattr(transformers, name, None)
     if kind is None:
         raise GoldsealError(f"{directory}/config.json names no architecture of transformers (found {name!r})")
-    return kind(config)
+    # In the types that the file has, as from_pretrained(dtype="auto") builds it.
+    wanted = getattr(config, "dtype", None) or getattr(config, "torch_dtype", None)
+    before = torch.get_default_dtype()
+    try:
+        if isinstance(wanted, torch.dtype) and wanted.is_floating_point:
+            torch.set_default_dtype(wanted)
+        return kind(config)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def seal_pretrained(

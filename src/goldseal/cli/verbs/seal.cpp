@@ -66,7 +66,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   require_directory(options.directory);
   const auto packages = package_directory();
   const auto python = python_for(options.runtime);
-  std::vector<std::string> words{python.worker.string(), "-m", "goldseal.directory", "--format=" + common.format};
+  std::vector<std::string> words{python.worker.string(), "-m", "goldseal.seal_command", "--format=" + common.format};
   for (const auto& input : options.inputs) words.push_back("--input=" + input);
   if (options.anonymous) words.emplace_back("--anonymous");
   if (options.no_embed) words.emplace_back("--no-embed");

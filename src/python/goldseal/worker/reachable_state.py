@@ -46,7 +46,9 @@ _INSTALLED = _installed_places()
 
 @functools.lru_cache(maxsize=4096)
 def _is_installed_file(file: str) -> bool:
-    return os.path.realpath(file).startswith(_INSTALLED)
+    # A line of a .pth file, or PYTHONPATH, may lead to the packages of another environment.
+    place = os.path.realpath(file)
+    return place.startswith(_INSTALLED) or not {"site-packages", "dist-packages"}.isdisjoint(place.split(os.sep))
 
 
 def is_installed(module: Optional[str]) -> bool:

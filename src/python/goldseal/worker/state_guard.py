@@ -128,7 +128,7 @@ class _Snapshot:
             self._keep_container(vars(value), own)
 
     def _keep_container(self, value: Any, own: bool) -> None:
-        before = value.copy() if isinstance(value, (collections.OrderedDict, collections.deque)) else _plain_copy(value)
+        before = _ordered_copy(value) if isinstance(value, (collections.OrderedDict, collections.deque)) else _plain_copy(value)
 
         def change() -> None:
             new = _entries_beside(value, before)
@@ -189,6 +189,15 @@ class _Snapshot:
                     write(name, old)
 
         self._changes.append(change)
+
+
+def _ordered_copy(value: Any) -> Any:
+    """Of the base's own type: a subclass's copy() calls its constructor, which may take other arguments, and its lookups may
+    load what is not there yet (transformers' lazy tables)."""
+    if isinstance(value, collections.deque):
+        return collections.deque(collections.deque.__iter__(value), value.maxlen)
+    keys = collections.OrderedDict.__iter__(value)
+    return collections.OrderedDict((key, dict.__getitem__(value, key)) for key in keys)
 
 
 def _is_plain_tensor(tensor: torch.Tensor) -> bool:
