@@ -34,7 +34,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t k_protocol = 2;
+constexpr std::uint64_t k_protocol = 3;
 constexpr std::size_t k_max_nonce = 256;
 
 class Stopwatch {
@@ -134,20 +134,24 @@ std::optional<Perturbation> read_perturbation(const json& request) {
   const auto* stated = optional_field(request, "perturb");
   if (!stated) return std::nullopt;
   Perturbation perturbation{natural_field(*stated, "seed"), finite_field(*stated, "relative")};
+  perturbation.tile = stated->value("tile", false);
   if (optional_field(*stated, "zero")) perturbation.zero = finite_field(*stated, "zero");
   if (const auto* only = optional_field(*stated, "only")) {
     if (!only->is_array()) throw Refusal(RefusalKind::usage, "`only` is a list of names");
     for (const auto& name : *only) perturbation.only.insert(name.get<std::string>());
   }
+  if (perturbation.tile && perturbation.zero != 0)
+    throw Refusal(RefusalKind::usage, "`tile` moves no zeros: `zero` is not for it");
   return perturbation;
 }
 
 Conversion read_conversion(const json& request, const RunSettings& settings) {
   Conversion conversion;
   const auto compute = text_field(request, "compute");
-  if (compute != "native" && compute != "float64")
-    throw Refusal(RefusalKind::usage, "`compute` is native or float64; found `" + compute + "`");
-  conversion.float64 = compute == "float64";
+  if (compute == "float64") conversion.dtype = at::kDouble;
+  if (compute == "float32") conversion.dtype = at::kFloat;
+  if (compute != "native" && !conversion.dtype)
+    throw Refusal(RefusalKind::usage, "`compute` is native, float32 or float64; found `" + compute + "`");
   conversion.perturbation = read_perturbation(request);
   conversion.device = settings.device;
   return conversion;
@@ -253,7 +257,7 @@ Session::Reply Session::hello(const json& request) {
   if (nonce.empty() || nonce.size() > k_max_nonce) throw Refusal(RefusalKind::usage, "`nonce` has 1 to 256 characters");
   m_channel.set_nonce(std::move(nonce));
   if (natural_field(request, "protocol") != k_protocol)
-    throw Refusal(RefusalKind::unsupported, "this worker speaks protocol 2", {},
+    throw Refusal(RefusalKind::unsupported, "this worker speaks protocol 3", {},
                   "build the worker anew: goldseal runtime build");
   m_directory = text_field(request, "run_directory");
 
@@ -354,7 +358,8 @@ Session::Reply Session::run(const json& request) {
   auto pass = read_pass(request, m_directory);
   const auto outputs_path = resolved(text_field(request, "outputs"), m_directory);
   const auto layers_path = optional_text(request, "layers");
-  LayerRecorder recorder;
+  const bool capped = optional_field(request, "layer_elements") != nullptr;
+  LayerRecorder recorder(capped ? static_cast<std::int64_t>(natural_field(request, "layer_elements")) : 0);
   LayerTap tap;
   if (layers_path)
     tap = [&](const std::string& module, const std::string& op, const at::Tensor& result) {

@@ -107,7 +107,7 @@ class Worker:
         return reply
 
     def hello(self, **members):
-        return self.ask("hello", nonce=self.nonce, **{"protocol": 2, "run_directory": self.directory, **members})
+        return self.ask("hello", nonce=self.nonce, **{"protocol": 3, "run_directory": self.directory, **members})
 
     def path(self, name):
         return os.path.join(self.directory, name)

@@ -24,7 +24,7 @@ class GradientsTest(unittest.TestCase):
             return {tensor["name"]: (tensor["reached"], tensor["elements"]) for tensor in reply["tensors"]}
 
     def test_what_the_outputs_depend_on_is_counted(self):
-        for compute in ("native", "float64"):
+        for compute in ("native", "float32", "float64"):
             self.assertEqual(self.ask(compute), {"table.weight": (4, 40), "head.weight": (12, 12), "head.bias": (3, 3),
                                                  "spare.weight": (0, 12), "spare.bias": (0, 3)})
 

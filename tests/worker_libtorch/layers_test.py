@@ -87,6 +87,26 @@ class LayersTest(unittest.TestCase):
         self.assertEqual(plain["output"].tobytes(), watched["output"].tobytes())
         self.assertEqual(first.tobytes(), second.tobytes())
 
+    def test_a_sketch_with_a_limit_takes_every_so_manyth_element(self):
+        # channels_last: row-major order is not that of the memory.
+        for settings in ({}, {"channels_last": True}):
+            _, _, whole = self.run_layers(compute="float64", settings=settings)
+            _, _, table = self.run_layers(compute="float64", settings=settings, layer_elements=16)
+            double = self.model.double()
+            with torch.no_grad():
+                first = double.blocks[0].conv(self.image.double())
+            stride = -(-first.numel() // 16) | 1
+            expected = sketch(first.contiguous().numpy().reshape(-1)[::stride])
+            np.testing.assert_allclose(table[0], expected, rtol=1e-11, atol=1e-12)
+            self.assertEqual(table[-1].tobytes(), whole[-1].tobytes())  # it has fewer elements than the limit
+
+    def test_of_a_sketch_with_a_limit_all_elements_are_looked_at_for_nan(self):
+        self.image[0, 0, 0, 0] = float("nan")
+        _, _, whole = self.run_layers()
+        _, _, table = self.run_layers(layer_elements=4)
+        self.assertEqual(table[:, -1].tolist(), whole[:, -1].tolist())
+        self.assertTrue(np.isfinite(table).all())
+
     def test_elements_that_are_not_finite_are_counted(self):
         self.image[0, 0, 0, 0] = float("nan")
         _, _, table = self.run_layers()

@@ -35,6 +35,17 @@ def factors(name, seed, relative, shape):
     return 1.0 + relative * xi(name, seed, shape)
 
 
+def tile(name, seed, relative, shape, dtype):
+    """The factors of the table: a hash for every 32,768 elements."""
+    table = (1.0 + relative * xi("tile", 0, (65521,))).astype(dtype)
+    count = int(np.prod(shape))
+    key = mix(np.array([fnv1a64(name) ^ seed], np.uint64))
+    runs = np.arange(1, -(-count // 32768) + 1, dtype=np.uint64)
+    starts = mix(key + runs * np.uint64(0x9E3779B97F4A7C15)) % np.uint64(32754)
+    index = np.arange(count)
+    return table[starts.astype("i8")[index // 32768] + index % 32768].reshape(shape)
+
+
 class PerturbationTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -156,6 +167,32 @@ class PerturbationTest(unittest.TestCase):
         for bad in ("much", True, [1]):
             with self.assertRaises(client.Refused):
                 self.run_with(x, perturb={"seed": 2, "relative": 0.5, "zero": bad})
+
+    def test_the_factors_of_a_tile_are_cut_from_one_table(self):
+        x = np.random.default_rng(6).standard_normal((2, 3)).astype("f4")
+        for compute, dtype in (("float32", "f4"), ("float64", "f8")):
+            found, _ = self.process.run({"x": x}, compute=compute, perturb={"seed": 3, "relative": 2.0**-16, "tile": True})
+            names = list(self.tensors) + ["x"]
+            found = {names[int(index)]: array for index, array in found.items()}
+            for name, array in [*self.tensors.items(), ("x", x)]:
+                expected = array
+                if array.dtype.kind == "f":
+                    state_entry = "input/x" if name == "x" else name
+                    expected = array.astype(dtype) * tile(state_entry, 3, 2.0**-16, array.shape, dtype)
+                self.assertEqual(found[name].dtype, expected.dtype, name)
+                self.assertEqual(found[name].tobytes(), expected.tobytes(), name)
+
+    def test_a_native_run_moved_by_a_tile_is_rounded_to_its_own_type(self):
+        x = np.linspace(1, 2, 64).astype("f4")
+        found, _ = self.process.run({"x": x}, compute="native", perturb={"seed": 1, "relative": 0.5, "tile": True})
+        moved = found[str(list(self.tensors).index("float16s"))]
+        array = self.tensors["float16s"]
+        self.assertEqual(moved.tobytes(), (array.astype("f4") * tile("float16s", 1, 0.5, array.shape, "f4")).astype("f2").tobytes())
+
+    def test_a_tile_moves_no_zeros(self):
+        with self.assertRaises(client.Refused) as refused:
+            self.run_with({"x": np.ones(1, "f4")}, perturb={"seed": 1, "relative": 0.5, "zero": 1.0, "tile": True})
+        self.assertEqual(refused.exception.kind, "usage")
 
     def test_only_the_tensors_that_are_named_are_moved(self):
         found = self.run_with({"x": np.ones(1, "f4")}, perturb={"seed": 1, "relative": 0.5, "only": ["large"]})

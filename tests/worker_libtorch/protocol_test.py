@@ -14,7 +14,7 @@ class GreetingTest(unittest.TestCase):
     def test_hello_states_runtime_version_devices_and_builders(self):
         with client.worker() as process:
             greeting = process.greeting
-        self.assertEqual(greeting["protocol"], 2)
+        self.assertEqual(greeting["protocol"], 3)
         self.assertIn(greeting["runtime"], ("libtorch", "python"))
         self.assertEqual(greeting["version"], greeting["built_for"])
         self.assertIn("cpu", greeting["devices"])

@@ -24,7 +24,7 @@
 // The messages of src/worker_libtorch/PROTOCOL.md as plain data.
 namespace goldseal {
 
-inline constexpr int k_protocol_version = 2;
+inline constexpr int k_protocol_version = 3;
 
 /// What a worker says of itself.
 struct Hello {
@@ -119,6 +119,7 @@ struct Perturbation {
   double relative = 0;
   double zero = 0;                     ///< an element that is 0 becomes zero·ξ
   std::vector<std::string> only = {};  ///< the state entries that are moved; empty: every state entry and input
+  bool tile = false;                   ///< factors cut from one table (PROTOCOL.md), a tenth of the time; no `zero`
 };
 
 /// One run of the network. Settings that are absent stay as the worker started with.
@@ -126,6 +127,7 @@ struct RunRequest {
   std::filesystem::path inputs;
   std::filesystem::path outputs;
   Compute compute = Compute::native;
+  bool in_float32 = false;  ///< `compute` is native, of weights and inputs that were converted to float32
   std::optional<Perturbation> perturb;
   std::optional<int> threads;
   std::optional<bool> onednn;
@@ -134,6 +136,7 @@ struct RunRequest {
   std::optional<Device> device;
   std::optional<Draws> draws = {};  ///< given: the reply tells what draws, and what it reads
   std::filesystem::path layers;     ///< where to write the layers' sketches; empty for none
+  std::int64_t layer_elements = 0;  ///< that a sketch takes at most; 0: all
 };
 
 struct RunOutput {

@@ -355,13 +355,15 @@ std::vector<OutsideRecord> Worker::outside() {
 RunReply Worker::run(const RunRequest& request) {
   Json members{{"inputs", request.inputs.string()},
                {"outputs", request.outputs.string()},
-               {"compute", to_string(request.compute)},
+               {"compute", request.in_float32 ? "float32" : to_string(request.compute)},
                {"settings", settings_of(request, m_state->device)}};
   if (request.perturb) members["perturb"] = {{"seed", request.perturb->seed}, {"relative", request.perturb->relative}};
   if (request.perturb && request.perturb->zero != 0) members["perturb"]["zero"] = request.perturb->zero;
   if (request.perturb && !request.perturb->only.empty()) members["perturb"]["only"] = request.perturb->only;
+  if (request.perturb && request.perturb->tile) members["perturb"]["tile"] = true;
   if (request.draws) members["draws"] = {{"seed", request.draws->seed}, {"anew", request.draws->anew}};
   if (!request.layers.empty()) members["layers"] = request.layers.string();
+  if (!request.layers.empty() && request.layer_elements > 0) members["layer_elements"] = request.layer_elements;
   const auto reply = m_state->channel.request("run", std::move(members));
   return read_reply(m_state->name, "run", [&] {
     RunReply result;
@@ -379,8 +381,9 @@ RunReply Worker::run(const RunRequest& request) {
   });
 }
 
-std::vector<TensorCoverage> Worker::gradients(const std::filesystem::path& inputs, Compute compute) {
-  Json members{{"inputs", inputs.string()}, {"compute", to_string(compute)}};
+std::vector<TensorCoverage> Worker::gradients(const std::filesystem::path& inputs, Compute compute,
+                                              bool in_float32) {
+  Json members{{"inputs", inputs.string()}, {"compute", in_float32 ? "float32" : to_string(compute)}};
   if (m_state->device) members["settings"] = {{"device", m_state->device->text()}};
   const auto reply = m_state->channel.request("gradients", std::move(members));
   return read_reply(m_state->name, "gradients", [&] {

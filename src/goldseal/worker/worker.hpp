@@ -81,8 +81,10 @@ class Worker {
   /// What no state dict holds, also before anything is loaded.
   [[nodiscard]] std::vector<OutsideRecord> outside();
   RunReply run(const RunRequest& request);
-  /// One backward pass through the network on these inputs; in the weights' own types, or in float64.
-  [[nodiscard]] std::vector<TensorCoverage> gradients(const std::filesystem::path& inputs, Compute compute);
+  /// One backward pass through the network on these inputs; in the weights' own types (or, with `in_float32`, in
+  /// float32), or in float64.
+  [[nodiscard]] std::vector<TensorCoverage> gradients(const std::filesystem::path& inputs, Compute compute,
+                                                      bool in_float32 = false);
   /// Has the worker write down the program of the network that it built, and answer the runs that follow with what it
   /// reads back from that file, holding the loaded tensors. Throws Error{unsupported} where the code cannot be written
   /// down in this form.

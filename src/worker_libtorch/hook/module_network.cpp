@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hook/module_network.hpp"
 
+#include "numerics/gradients.hpp"
 #include "numerics/operator_watch.hpp"
 #include "protocol/error.hpp"
 
@@ -10,6 +11,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -31,8 +33,8 @@ class ModuleNetwork::Substitution {
     for (const auto& member : members) m_own.push_back(member.variable_data());
   }
   ~Substitution() {
-    for (const auto& handed : m_handed) {
-      handed.member.remove_hook(handed.hook);
+    for (auto& handed : m_handed) {
+      handed.hook.reset();
       handed.member.mutable_grad() = at::Tensor();
       if (handed.frozen) handed.member.set_requires_grad(false);
     }
@@ -52,13 +54,14 @@ class ModuleNetwork::Substitution {
     }
     if (has_hooks(member))
       throw Refusal(RefusalKind::unsupported, "a parameter has hooks of its own, which a backward pass would call");
-    Handed handed{member, member.grad(), 0, !member.requires_grad()};
+    Handed handed{member, member.grad(), nullptr, !member.requires_grad()};
     member.mutable_grad() = at::Tensor();
     member.set_data(tensor);
     if (handed.frozen) member.set_requires_grad(true);
-    handed.hook = member.register_hook([tensor](const at::Tensor& gradient) {
-      auto& sum = tensor.mutable_grad();
-      sum = sum.defined() ? sum + gradient : gradient;
+    handed.hook = std::make_unique<GradientHook>(member, [member, tensor] {
+      tensor.mutable_grad() = member.grad();
+      member.mutable_grad() = at::Tensor();
+      gathered(tensor);
     });
     m_handed.push_back(std::move(handed));
   }
@@ -67,7 +70,7 @@ class ModuleNetwork::Substitution {
   struct Handed {
     at::Tensor member;
     at::Tensor gradient;  // training's; undefined for none
-    unsigned hook;
+    std::unique_ptr<GradientHook> hook;
     bool frozen;  // by the user
   };
 

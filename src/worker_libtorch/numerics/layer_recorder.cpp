@@ -17,7 +17,7 @@ bool is_plain_floating(at::ScalarType type) {
 void LayerRecorder::add(const std::string& module, const std::string& op, const at::Tensor& output) {
   if (m_layers.size() >= k_max_layers || !output.defined() || output.numel() == 0) return;
   if (output.layout() != at::kStrided || !is_plain_floating(output.scalar_type())) return;
-  m_layers.push_back({module, op, output.scalar_type(), output.sizes().vec(), sketch_of(output)});
+  m_layers.push_back({module, op, output.scalar_type(), output.sizes().vec(), sketch_of(output, m_elements)});
 }
 
 at::Tensor LayerRecorder::table() const {

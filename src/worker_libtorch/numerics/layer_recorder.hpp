@@ -24,6 +24,9 @@ class LayerRecorder {
     LayerSketch sketch;
   };
 
+  /// A sketch takes at most `elements` of a layer's, 0 for all.
+  explicit LayerRecorder(std::int64_t elements = 0) : m_elements(elements) {}
+
   /// Does nothing for a tensor that is not of a plain floating type, an empty one, or beyond k_max_layers.
   void add(const std::string& module, const std::string& op, const at::Tensor& output);
 
@@ -33,6 +36,7 @@ class LayerRecorder {
   at::Tensor table() const;
 
  private:
+  std::int64_t m_elements;
   std::vector<Layer> m_layers;
 };
 

@@ -79,14 +79,53 @@ LayerSketch sketch(const Element* values, std::int64_t count) {
   return total;
 }
 
-}  // namespace
+// Every so manyth of `count` elements: an odd number, since sizes are even.
+std::int64_t stride_of(std::int64_t count, std::int64_t most) {
+  return most == 0 || count <= most ? 1 : ((count + most - 1) / most) | 1;
+}
 
-LayerSketch sketch_of(const at::Tensor& tensor) {
+// Every `stride`th element in row-major order, of a strided tensor of any layout, without a copy of it.
+at::Tensor every(const at::Tensor& tensor, std::int64_t stride) {
+  if (tensor.is_contiguous()) return tensor.view(-1).slice(0, 0, tensor.numel(), stride).contiguous();
+  const auto count = (tensor.numel() + stride - 1) / stride;
+  auto places = at::empty({count}, at::kLong);
+  auto* const to = places.data_ptr<std::int64_t>();
+  std::int64_t extent = 1;
+  for (std::int64_t d = 0; d < tensor.dim(); ++d) extent += (tensor.size(d) - 1) * tensor.stride(d);
+  for (std::int64_t i = 0; i < count; ++i) {
+    auto left = i * stride;
+    std::int64_t offset = 0;
+    for (auto d = tensor.dim() - 1; d >= 0; --d) {
+      offset += left % tensor.size(d) * tensor.stride(d);
+      left /= tensor.size(d);
+    }
+    to[i] = offset;
+  }
+  return tensor.as_strided({extent}, {1}).index_select(0, places.to(tensor.device()));
+}
+
+// A sum tells in one pass that all elements are finite.
+double not_finite(const at::Tensor& tensor) {
+  if (std::isfinite(tensor.sum().item<double>())) return 0;
+  return static_cast<double>(at::isfinite(tensor).logical_not().sum().item<std::int64_t>());
+}
+
+LayerSketch sketch_of_all(const at::Tensor& tensor) {
   auto values = tensor.to(at::kCPU);
   if (values.scalar_type() != at::kDouble && values.scalar_type() != at::kFloat) values = values.to(at::kFloat);
   values = values.contiguous();
   if (values.scalar_type() == at::kDouble) return sketch(values.data_ptr<double>(), values.numel());
   return sketch(values.data_ptr<float>(), values.numel());
+}
+
+}  // namespace
+
+LayerSketch sketch_of(const at::Tensor& tensor, std::int64_t elements) {
+  const auto stride = stride_of(tensor.numel(), elements);
+  if (stride == 1) return sketch_of_all(tensor);
+  auto result = sketch_of_all(every(tensor, stride));
+  result.non_finite = not_finite(tensor);
+  return result;
 }
 
 }  // namespace goldseal::worker

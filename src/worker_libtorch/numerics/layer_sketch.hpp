@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 namespace goldseal::worker {
 
@@ -15,10 +16,11 @@ inline constexpr std::size_t k_projections = 8;
 struct LayerSketch {
   std::array<double, k_projections> projections{};
   double rms = 0;
-  double non_finite = 0;  // how many elements; they count as 0 above
+  double non_finite = 0;  // how many of all its elements; they count as 0 above
 };
 
-/// The sketch of a floating tensor, computed in float64 in an order that depends on nothing but its shape.
-LayerSketch sketch_of(const at::Tensor& tensor);
+/// The sketch of a floating tensor, computed in float64 in an order that depends on nothing but its shape, from at most
+/// `elements` of its elements, which lie evenly apart; 0: from all.
+LayerSketch sketch_of(const at::Tensor& tensor, std::int64_t elements = 0);
 
 }  // namespace goldseal::worker

@@ -14,6 +14,7 @@ struct Perturbation {
   std::uint64_t seed;
   double relative;
   double zero = 0;
+  bool tile = false;  // the factors of numerics/tile.hpp, which move no zeros
   std::set<std::string, std::less<>> only = {};  // the tensors that are moved; all of them where it is empty
 
   bool moves(std::string_view tensor_name) const { return only.empty() || only.find(tensor_name) != only.end(); }
@@ -35,6 +36,12 @@ constexpr std::uint64_t fnv1a64(std::string_view text) {
   return hash;
 }
 
+/// ξ of element `index` under this key: uniform on [-1, 1).
+constexpr double uniform(std::uint64_t key, std::uint64_t index) {
+  const auto bits = mix(key + (index + 1) * 0x9E3779B97F4A7C15) >> 11;
+  return 2.0 * (static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-53) - 1.0;
+}
+
 /// The factors of one tensor, and what becomes of its zeros, the same on every machine.
 class PerturbationFactors {
  public:
@@ -52,10 +59,7 @@ class PerturbationFactors {
   }
 
  private:
-  double xi(std::uint64_t index) const {
-    const auto bits = mix(m_key + (index + 1) * 0x9E3779B97F4A7C15) >> 11;
-    return 2.0 * (static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-53) - 1.0;
-  }
+  double xi(std::uint64_t index) const { return uniform(m_key, index); }
 
   std::uint64_t m_key;
   double m_relative;

@@ -10,19 +10,15 @@ namespace goldseal::worker {
 
 /// What `compute`, `perturb` and `device` of a run ask for.
 struct Conversion {
-  bool float64 = false;
+  std::optional<at::ScalarType> dtype;  // of all floating tensors; nothing: each keeps its own
   std::optional<Perturbation> perturbation;
   at::Device device = at::kCPU;
 };
 
-/// `tensor` in float64, each element moved where there is a perturbation; a tensor of another than a
+/// `tensor` in `dtype`, each element moved where there is a perturbation, and rounded once; a tensor of another than a
 /// floating type as it is. The result is new memory unless nothing changes.
-at::Tensor to_float64(const at::Tensor& tensor, const std::string& name,
-                      const std::optional<Perturbation>& perturbation);
-
-/// `tensor` with each element moved, rounded once to its own type. A tensor of another than a floating type
-/// as it is.
-at::Tensor perturbed_in_own_type(const at::Tensor& tensor, const std::string& name, const Perturbation& perturbation);
+at::Tensor converted(const at::Tensor& tensor, const std::string& name, at::ScalarType dtype,
+                     const std::optional<Perturbation>& perturbation);
 
 /// A Transform that makes a leaf of each floating state entry's tensor, for gradients; `leaves` gets them with their
 /// names.

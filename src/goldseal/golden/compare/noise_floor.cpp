@@ -164,6 +164,46 @@ void NoiseProbe::add_response(std::int64_t seed, const HostTensor& perturbed) {
 
 void NoiseProbe::add_fine(std::int64_t seed, const HostTensor& perturbed) { m_fine[seed] = add(perturbed, false); }
 
+bool NoiseProbe::settled() const {
+  const auto runs = static_cast<double>(m_response.size());
+  if (m_response.size() < static_cast<std::size_t>(k_least_probes)) return false;
+  double mean = 0;
+  for (const auto& [seed, rms] : m_response) mean += rms * rms / runs;
+  if (mean == 0) return true;
+  double variance = 0;
+  for (const auto& [seed, rms] : m_response) variance += (rms * rms - mean) * (rms * rms - mean) / (runs - 1);
+  // Half of it, for the root of the mean square.
+  return std::sqrt(variance) / (2 * mean * std::sqrt(runs)) <= k_probe_spread;
+}
+
+HostTensor rescaled_response(const HostTensor& reference, const HostTensor& unmoved, const HostTensor& moved,
+                             double factor) {
+  const auto require = [&](const HostTensor& found) {
+    if (found.shape == reference.shape) return;
+    throw Error(ErrorKind::worker, reference.name,
+                fmt::format("expected {}, found {}", format_shape(reference.shape), format_shape(found.shape)),
+                "the output's size depends on the data: choose an input whose outputs keep their sizes");
+  };
+  require(unmoved);
+  require(moved);
+  std::vector<double> values(reference.numel());
+  sum_blocks(values.size(), [&](std::size_t begin, std::size_t end) {
+    std::vector<double> before(end - begin);
+    std::vector<double> after(end - begin);
+    const auto result = std::span(values).subspan(begin, end - begin);
+    copy_as_double(reference, begin, result);
+    copy_as_double(unmoved, begin, before);
+    copy_as_double(moved, begin, after);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      if (!std::isfinite(result[i]) || !std::isfinite(before[i])) continue;
+      result[i] = std::isfinite(after[i]) ? result[i] + factor * (after[i] - before[i])
+                                          : std::numeric_limits<double>::quiet_NaN();
+    }
+    return Sums{};
+  });
+  return make_tensor(reference.name, DType::float64, reference.shape, std::move(values));
+}
+
 NoiseFloor NoiseProbe::finish() const {
   if (m_response.empty()) {
     throw Error(ErrorKind::usage, m_reference.name, "expected at least one perturbed run, found none");

@@ -22,12 +22,12 @@ namespace goldseal::golden {
 /// How much an output moves when every weight and input moves by one rounding, and how much more than that real
 /// float32 runs moved at capture.
 ///
-/// With y the float64 output and y_k that of the k-th run with parameters, buffers and inputs multiplied by
-/// (1 + 2^-24 ξ), ξ uniform on [-1, 1):
-///   s_i   = sqrt(mean_k (y_k,i - y_i)²)            the response of element i
+/// With y the float64 output, y_k that of the k-th run with parameters, buffers and inputs multiplied by (1 + u ξ), ξ
+/// uniform on [-1, 1), and y_0 that of the same run unmoved (y itself at u = 2^-24 in float64; a float32 run at 2^-16):
+///   s_i   = 2^-24/u sqrt(mean_k (y_k,i - y_0,i)²)  the response of element i
 ///   S0    = max(rms(s), 2^-25 rms(y))
 ///   φ_i   = max(s_i, median(s)/4, 2^-23 |y_i|)     the noise that element i may have
-///   lin   = 2^20 rms(s at 2^-44) / rms(s at 2^-24) over the seeds that both have
+///   lin   = 1; 2^20 rms(s at 2^-44) / rms(s at 2^-24) over the seeds that both have, where there are such
 ///   A     = max(4, max_r rms(y_r - y)/S0)          over native runs r
 ///   B     = max(A, max_r,i |y_r,i - y_i|/(16 φ_i))
 /// Elements where y is not finite take no part.
@@ -70,6 +70,8 @@ class NoiseProbe {
   void add_response(std::int64_t seed, const HostTensor& perturbed);
   void add_fine(std::int64_t seed, const HostTensor& perturbed);
 
+  /// Whether so many runs were added that their response is known: `k_probe_spread`, and three at least.
+  [[nodiscard]] bool settled() const;
   /// Elements that are finite in y and were not so in some run at 2^-24.
   [[nodiscard]] std::size_t unstable() const { return m_unstable; }
   /// Throws Error{usage} where no run at 2^-24 was added. A and B are at their least until `calibrate`.
@@ -84,6 +86,12 @@ class NoiseProbe {
   std::map<std::int64_t, double> m_fine;
   std::size_t m_unstable = 0;
 };
+
+/// What a run of float64 at 2^-24 would have given, from one of another type and size: reference + factor (moved -
+/// unmoved), float64. NaN where `moved` alone is not finite; the reference where `unmoved` is not. Throws Error{worker}
+/// where the shapes differ.
+[[nodiscard]] HostTensor rescaled_response(const HostTensor& reference, const HostTensor& unmoved,
+                                           const HostTensor& moved, double factor);
 
 /// Significant bits of a network's own type: 24 for float32 and wider, 11 for float16, 8 for bfloat16; 24 for others.
 [[nodiscard]] int significant_bits(DType native);

@@ -21,7 +21,8 @@ namespace {
 constexpr std::string_view k_names = "names";
 constexpr std::string_view k_sketch = "sketch";
 constexpr std::string_view k_noise = "noise";
-constexpr std::string_view k_form = "goldseal layers 1";
+constexpr std::string_view k_form = "goldseal layers 2";
+constexpr std::string_view k_whole_form = "goldseal layers 1";  // whose sketches take all elements
 constexpr std::string_view k_any_form = "goldseal layers ";
 constexpr std::size_t k_sketch_width = k_projections + 2;
 constexpr std::size_t k_noise_width = 3;
@@ -87,8 +88,10 @@ std::vector<double> rows_of(const HostTensor& tensor, std::size_t layers, std::s
   return values;
 }
 
-void require_form(std::string_view line) {
-  if (line == k_form) return;
+// Elements that a sketch of this form takes at most.
+std::int64_t elements_of_form(std::string_view line) {
+  if (line == k_form) return k_sketch_elements;
+  if (line == k_whole_form) return 0;
   if (!line.starts_with(k_any_form)) fail(fmt::format("expected '{}', found '{}'", k_form, escape_unprintable(line)));
   throw Error(ErrorKind::unsupported, "layers",
               fmt::format("expected '{}', found '{}'", k_form, escape_unprintable(line)),
@@ -110,6 +113,8 @@ double layer_error(const LayerSketch& one, const LayerSketch& other) {
 void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding,
                                std::optional<std::size_t> narrow_layer) {
   m_layers.clear();
+  m_unmoved.clear();
+  m_factor = 1;
   m_response.clear();
   m_fine.clear();
   m_first_narrow = narrow_layer;
@@ -117,20 +122,33 @@ void LayerProbe::set_reference(std::vector<LayerSketch> layers, double rounding,
   for (auto& layer : layers) m_layers.push_back({std::move(layer), 0, k_least_amplification, 1});
 }
 
-// Layers that come and go with rounding cannot be followed.
-bool LayerProbe::fits(std::span<const LayerSketch> layers) {
-  const bool same = std::ranges::equal(layers, m_layers, [](const LayerSketch& found, const SealedLayer& sealed) {
+bool LayerProbe::same_layers(std::span<const LayerSketch> layers) const {
+  return std::ranges::equal(layers, m_layers, [](const LayerSketch& found, const SealedLayer& sealed) {
     return found.module == sealed.sketch.module && found.op == sealed.sketch.op && found.shape == sealed.sketch.shape;
   });
+}
+
+// Layers that come and go with rounding cannot be followed.
+bool LayerProbe::fits(std::span<const LayerSketch> layers) {
+  const bool same = same_layers(layers);
   if (!same) m_layers.clear();
   return same;
+}
+
+bool LayerProbe::set_unmoved(std::vector<LayerSketch> layers, double factor) {
+  if (!same_layers(layers)) return false;
+  m_unmoved = std::move(layers);
+  m_factor = factor;
+  return true;
 }
 
 void LayerProbe::add_response(std::int64_t seed, std::span<const LayerSketch> layers) {
   if (!fits(layers)) return;
   auto& squares = m_response[seed];
-  for (std::size_t i = 0; i < layers.size(); ++i)
-    squares.push_back(std::pow(layer_error(m_layers[i].sketch, layers[i]), 2));
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto& unmoved = m_unmoved.empty() ? m_layers[i].sketch : m_unmoved[i];
+    squares.push_back(std::pow(m_factor * layer_error(unmoved, layers[i]), 2));
+  }
 }
 
 void LayerProbe::add_fine(std::int64_t seed, std::span<const LayerSketch> layers) {
@@ -179,7 +197,7 @@ void fill_sketches(const HostTensor& table, std::span<LayerSketch> layers) {
 }
 
 std::vector<HostTensor> pack_layers(std::span<const LayerSketch> layers) {
-  std::string text(k_form);
+  std::string text(!layers.empty() && layers.front().elements == 0 ? k_whole_form : k_form);
   text += '\n';
   std::vector<double> sketches;
   for (const auto& layer : layers) {
@@ -199,9 +217,12 @@ std::vector<LayerSketch> unpack_layers(std::span<const HostTensor> tensors) {
   const std::string text(reinterpret_cast<const char*>(names.bytes.data()), names.bytes.size());
   auto lines = split(text, '\n');
   if (lines.size() < 2 || !lines.back().empty()) fail("expected lines of names, found none");
-  require_form(lines.front());
+  const auto elements = elements_of_form(lines.front());
   std::vector<LayerSketch> layers;
-  for (std::size_t i = 1; i + 1 < lines.size(); ++i) layers.push_back(parse_line(lines[i]));
+  for (std::size_t i = 1; i + 1 < lines.size(); ++i) {
+    layers.push_back(parse_line(lines[i]));
+    layers.back().elements = elements;
+  }
   fill_sketches(require(tensors, k_sketch), layers);
   return layers;
 }

@@ -31,6 +31,7 @@ struct LayerSketch {
   std::array<double, k_projections> projections{};
   double rms = 0;         ///< of the output
   double non_finite = 0;  ///< elements, counted as 0 above
+  std::int64_t elements = 0;  ///< that the projections take at most, evenly apart; 0: all of them
 };
 
 /// A layer of the float64 run at capture, and its noise from sketches: response, amplification and
@@ -50,6 +51,9 @@ class LayerProbe {
   /// on follow a rounding to a narrower type (reduced_precision.hpp): their linearity is 0, whatever the probes say.
   void set_reference(std::vector<LayerSketch> layers, double rounding = k_rounding,
                      std::optional<std::size_t> narrow_layer = std::nullopt);
+  /// Responses are those to runs of another type from here on: differences from `layers`, the same run unmoved,
+  /// multiplied by `factor`. False, and nothing changed, where its layers are others than the reference's.
+  [[nodiscard]] bool set_unmoved(std::vector<LayerSketch> layers, double factor);
   /// A run at `rounding`, or at 2^-44, with this seed. Where its layers are others than the reference's, no layer is
   /// sealed.
   void add_response(std::int64_t seed, std::span<const LayerSketch> layers);
@@ -61,8 +65,11 @@ class LayerProbe {
 
  private:
   [[nodiscard]] bool fits(std::span<const LayerSketch> layers);
+  [[nodiscard]] bool same_layers(std::span<const LayerSketch> layers) const;
 
   std::vector<SealedLayer> m_layers;
+  std::vector<LayerSketch> m_unmoved;  // empty: the reference
+  double m_factor = 1;
   double m_rounding = k_rounding;
   std::optional<std::size_t> m_first_narrow;
   std::map<std::int64_t, std::vector<double>> m_response;  // squared, by seed
@@ -74,7 +81,7 @@ class LayerProbe {
 void fill_sketches(const HostTensor& table, std::span<LayerSketch> layers);
 
 /// The layers of a case as tensors, and back: `names` (uint8 text: a first line with the version of the form, then
-/// `module<TAB>op<TAB>2x3x4`), `sketch` (float64 [n, 10]) and, for sealed ones, `noise` (float64 [n, 3]: response,
+/// `module<TAB>op<TAB>2x3x4`; version 2: sketches take `k_sketch_elements` at most), `sketch` (float64 [n, 10]) and, for sealed ones, `noise` (float64 [n, 3]: response,
 /// amplification, linearity).
 /// Throws Error{malformed} for tensors of another form, Error{unsupported} for a newer version.
 [[nodiscard]] std::vector<HostTensor> pack_layers(std::span<const LayerSketch> layers);

@@ -43,10 +43,11 @@ std::optional<std::size_t> first_narrow_layer(const std::vector<RunLayer>& layer
   return static_cast<std::size_t>(found - layers.begin());
 }
 
-std::vector<golden::LayerSketch> sketches(const std::vector<RunLayer>& layers, const std::vector<HostTensor>& file) {
+std::vector<golden::LayerSketch> sketches(const std::vector<RunLayer>& layers, const std::vector<HostTensor>& file,
+                                          std::int64_t elements) {
   std::vector<golden::LayerSketch> result;
   result.reserve(layers.size());
-  for (const auto& layer : layers) result.push_back({layer.module, layer.op, layer.shape, {}, 0, 0});
+  for (const auto& layer : layers) result.push_back({layer.module, layer.op, layer.shape, {}, 0, 0, elements});
   const auto* const table = find_tensor(file, "sketch");
   if (table == nullptr) throw Error(ErrorKind::worker, "worker", "the sketches of the layers have no table `sketch`");
   golden::fill_sketches(*table, result);
@@ -79,7 +80,8 @@ CaseRunner::CaseRunner(Worker& worker, const std::vector<HostTensor>& inputs, st
 
 std::vector<HostTensor> CaseRunner::run(RunRequest request) const { return run_once(request).outputs; }
 
-LayeredRun CaseRunner::run_layered(RunRequest request) const {
+LayeredRun CaseRunner::run_layered(RunRequest request, std::int64_t elements) const {
+  request.layer_elements = elements;
   request.layers = m_worker.run_directory() / "layers.safetensors";
   return run_once(request);
 }
@@ -95,14 +97,16 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   request.inputs = m_inputs;
   request.outputs = m_worker.run_directory() / "outputs.safetensors";
   const auto reply = m_worker.run(request);
-  LayeredRun result{read_tensors(request.outputs), {}, {}, reply.witness, {}};
+  LayeredRun result{read_tensors(request.outputs), {}, {}, reply.witness, {}, false};
   static_cast<void>(staging::remove_whole(request.outputs));
   if (request.compute == Compute::float64) std::ranges::transform(result.outputs, result.outputs.begin(), widened);
   if (reply.layers.empty()) return result;
-  result.layers = sketches(reply.layers, read_tensors(request.layers));
+  result.layers = sketches(reply.layers, read_tensors(request.layers), request.layer_elements);
   static_cast<void>(staging::remove_whole(request.layers));
   if (request.compute == Compute::float64) result.narrow_layer = first_narrow_layer(reply.layers);
   result.bits = bits_of(reply.layers);
+  result.computes_wide = std::ranges::any_of(
+      reply.layers, [](const RunLayer& layer) { return layer.dtype == DType::float64; });
   return result;
 }
 

@@ -6,10 +6,12 @@
 
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/layers/layers.hpp>
+#include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/worker/worker.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -30,6 +32,7 @@ struct LayeredRun {
   std::optional<std::size_t> narrow_layer = {};
   RunWitness witness = {};       ///< of a run with draws
   std::optional<int> bits = {};  ///< significant bits of the least precise layer, at most float32's
+  bool computes_wide = false;    ///< some layer computes in float64
 };
 
 /// True where an output was sealed with a float64 reference, so that a float64 run of the case can be judged.
@@ -52,8 +55,9 @@ class CaseRunner {
   /// Runs and maps the outputs. Their file is removed at once; the mappings keep it. What a network's own code makes
   /// narrow again in a float64 run is widened, and compared like the rest.
   [[nodiscard]] std::vector<HostTensor> run(RunRequest request) const;
-  /// The same, with a sketch of each layer's output.
-  [[nodiscard]] LayeredRun run_layered(RunRequest request) const;
+  /// The same, with a sketch of each layer's output, of at most `elements` of its elements; 0: of all, as seals of
+  /// before hold them.
+  [[nodiscard]] LayeredRun run_layered(RunRequest request, std::int64_t elements = golden::k_sketch_elements) const;
   /// Without sketches, with what it drew.
   [[nodiscard]] LayeredRun run_drawing(Draws draws, Compute compute = Compute::native) const;
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Callable, Optional
 
 import torch
 
@@ -34,9 +34,34 @@ class Leaves:
         return leaf
 
 
-def reached_elements(outputs: dict[str, torch.Tensor], leaves: dict[str, torch.Tensor]) -> dict[str, int]:
-    """Of each leaf, how many elements have a gradient that is not zero, for a random combination of all outputs that carry
-    gradients. One backward pass."""
+class _Counter:
+    """Counts the elements of each leaf's gradient as soon as it is whole, and drops it: all of them take as much memory as the
+    weights."""
+
+    def __init__(self, leaves: dict[str, torch.Tensor]) -> None:
+        self.reached = dict.fromkeys(leaves, 0)
+        self._held: list[Any] = []
+        for name, leaf in leaves.items():
+            if hasattr(leaf, "register_post_accumulate_grad_hook"):
+                leaf.register_post_accumulate_grad_hook(lambda leaf, name=name: self._count(name, leaf))
+                continue
+            # Before PyTorch 2.1 a hook of the node that gathers the gradient does the same. The node lives as long as it is held.
+            function = leaf.expand_as(leaf).grad_fn
+            assert function is not None
+            node: Any = function.next_functions[0][0]
+            node.register_hook(lambda *_, name=name, leaf=leaf: self._count(name, leaf))
+            self._held.append(node)
+
+    def _count(self, name: str, leaf: torch.Tensor) -> None:
+        self.reached[name] = _count_not_zero(leaf.grad)
+        leaf.grad = None
+
+
+def reached_elements(run: Callable[[], dict[str, torch.Tensor]], leaves: Leaves) -> dict[str, tuple[int, int]]:
+    """Of each leaf, its elements, and how many of them have a gradient that is not zero, for a random combination of all outputs
+    that carry gradients. `run` makes the forward pass; one backward pass."""
+    outputs = run()
+    counter = _Counter(leaves.tensors)
     combined: Optional[torch.Tensor] = None
     for name, output in outputs.items():
         if not output.requires_grad or output.is_complex():
@@ -46,7 +71,7 @@ def reached_elements(outputs: dict[str, torch.Tensor], leaves: dict[str, torch.T
         combined = part if combined is None else combined + part.to(combined.device)
     if combined is not None:
         combined.backward()
-    return {name: _count_not_zero(leaf.grad) for name, leaf in leaves.items()}
+    return {name: (leaf.numel(), counter.reached[name]) for name, leaf in leaves.tensors.items()}
 
 
 def _count_not_zero(gradient: Optional[torch.Tensor]) -> int:

@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from .perturbation import mixed_
+from .mixing import mixed_
 
 PROJECTIONS = 8
 WIDTH = PROJECTIONS + 2  # and the root mean square, and how many elements are not finite
@@ -45,15 +45,46 @@ def _kept_signs(first: int, count: int) -> torch.Tensor:
     return _signs[:, first:end]
 
 
-class Sketcher:
-    """Sketches one tensor after the other in the same memory."""
+def every(values: torch.Tensor, stride: int) -> torch.Tensor:
+    """Every so manyth element in row-major order, of a tensor of any layout."""
+    if values.is_contiguous():
+        return values.view(-1)[::stride]
+    places = torch.arange(0, values.numel(), stride, device=values.device)
+    offsets = torch.zeros_like(places)
+    for size, step in zip(reversed(values.shape), reversed(values.stride())):
+        offsets += places.remainder(size) * step
+        places = places.div(size, rounding_mode="floor")
+    extent = 1 + sum((size - 1) * step for size, step in zip(values.shape, values.stride()))
+    return values.as_strided((extent,), (1,)).index_select(0, offsets)
 
-    def __init__(self) -> None:
+
+def _not_finite(values: torch.Tensor) -> int:
+    """Of all elements: a sum tells in one pass that all are finite."""
+    if math.isfinite(float(values.sum())):
+        return 0
+    return values.numel() - int(torch.count_nonzero(torch.isfinite(values)))
+
+
+def stride_of(count: int, most: int) -> int:
+    """A sketch of at most `most` elements takes every so manyth of `count`: an odd number, since sizes are even."""
+    return 1 if most == 0 or count <= most else -(-count // most) | 1
+
+
+class Sketcher:
+    """Sketches one tensor after the other in the same memory, `elements` of each at most; 0: all."""
+
+    def __init__(self, elements: int = 0) -> None:
+        self._most = elements
         self._terms = torch.empty(PROJECTIONS + 1, _CHUNK, dtype=torch.float64)
 
     def sketch(self, tensor: torch.Tensor) -> list[float]:
         """The projections, the root mean square and the number of elements that are not finite, of a floating tensor."""
-        values = tensor.detach().cpu().contiguous().view(-1)
+        values = tensor.detach()
+        stride = stride_of(values.numel(), self._most)
+        whole = values
+        if stride > 1:
+            values = every(values, stride)
+        values = values.cpu().contiguous().view(-1)
         count = values.numel()
         sums = [0.0] * (PROJECTIONS + 1)
         non_finite = 0
@@ -69,6 +100,8 @@ class Sketcher:
                     sums[row] += block
         scale = 1.0 / math.sqrt(max(count, 1))
         rms = math.sqrt(sums[PROJECTIONS]) * scale
+        if stride > 1:
+            non_finite = _not_finite(whole)
         return [*(total * scale for total in sums[:PROJECTIONS]), rms, float(non_finite)]
 
     def _block_sums(self, values: torch.Tensor, first: int) -> list[list[float]]:

@@ -16,6 +16,7 @@ from .dtypes import FLOATING
 from .layer_sketch import WIDTH, Sketcher
 from .memory import storage_of
 from .randomness import RandomWatch
+from .stand_in import StandIn
 
 try:
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -41,11 +42,12 @@ class Layer(NamedTuple):
 
 
 class LayerRecorder:
-    """Keeps the sketches of a run's layers in the order of their computation, and no tensor."""
+    """Keeps the sketches of a run's layers in the order of their computation, and no tensor. A sketch takes at most `elements`
+    of a layer's, 0 for all."""
 
-    def __init__(self) -> None:
+    def __init__(self, elements: int = 0) -> None:
         self.layers: list[Layer] = []
-        self._sketcher = Sketcher()
+        self._sketcher = Sketcher(elements)
 
     def add(self, module: str, op: str, result: torch.Tensor) -> None:
         """Does nothing for a tensor that is of no plain floating type, an empty one, or beyond MAX_LAYERS."""
@@ -154,6 +156,8 @@ def _make_mode(names: _Names, recorder: Optional[LayerRecorder], draws: Optional
                 return answer
             for result in _results(answer):
                 # What lies in the memory of an argument is a view of it.
+                if isinstance(result, StandIn):  # a view of a weight
+                    break
                 if op.endswith("_") or _memory_of(result) not in memory:
                     recorder.add(names.place_of(given, sys._getframe(1)), op, result)
                     break

@@ -145,6 +145,8 @@ class Network:
         self.reads: set[str] = set()  # what no state dict holds and a forward pass has read
         self.writes: set[str] = set()  # and those that it has written to
         self.changed: list[str] = []  # what the module's own loading made other values of
+        self.streams = True  # whether runs in another type may compute through stand-ins (streaming.py)
+        self.copied: set[str] = set()  # the parameters that cannot be stood in for
         self.state_entries = self._find_state_entries()
         self.extra = extra_states(module)
         self.steps: list[LoadStep] = load_steps(module)

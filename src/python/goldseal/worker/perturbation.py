@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run computes with instead of the loaded tensors: in float64, perturbed, on another device.
+"""What a run computes with instead of the loaded tensors: in another type, perturbed, on another device.
 
-The perturbation is that of PROTOCOL.md (run), bit for bit: unsigned 64-bit arithmetic on int64 tensors, whose sums and
-products wrap the same way and whose shifts are masked.
+The perturbation is that of PROTOCOL.md (run), bit for bit.
 """
 
 from __future__ import annotations
@@ -12,6 +11,9 @@ from typing import Callable, NamedTuple, Optional
 import torch
 
 from .dtypes import FLOATING
+from .mixing import fnv1a64, mix, signed, uniform
+from .stand_in import Source, StandIn
+from .tile import Tile
 
 # Turns a tensor of that name into the one to compute with.
 Transform = Callable[[str, torch.Tensor], torch.Tensor]
@@ -27,61 +29,22 @@ class Perturbation(NamedTuple):
     relative: float
     only: Optional[frozenset[str]] = None  # names; None: every floating tensor
     zero: float = 0.0  # what ξ is multiplied by where an element is 0, which no factor moves
+    tile: bool = False  # factors of tile.py, and no `zero`
 
     def reaches(self, name: str) -> bool:
         return self.only is None or name in self.only
-
-
-def _signed(value: int) -> int:
-    value &= _MASK
-    return value - (1 << 64) if value >> 63 else value
-
-
-def _mix(z: int) -> int:
-    """SplitMix64's finaliser (Steele, Lea, Flood 2014)."""
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return z ^ (z >> 31)
-
-
-def _fnv1a64(text: str) -> int:
-    value = 0xCBF29CE484222325
-    for byte in text.encode("utf-8"):
-        value = ((value ^ byte) * 0x100000001B3) & _MASK
-    return value
-
-
-def _xor_shifted(z: torch.Tensor, bits: int) -> torch.Tensor:
-    shifted = z >> bits
-    shifted &= (1 << (64 - bits)) - 1
-    return z.bitwise_xor_(shifted)
-
-
-def mixed_(z: torch.Tensor) -> torch.Tensor:
-    """SplitMix64's finaliser of each element of an int64 tensor, in place."""
-    z = _xor_shifted(z, 30).mul_(_signed(0xBF58476D1CE4E5B9))
-    z = _xor_shifted(z, 27).mul_(_signed(0x94D049BB133111EB))
-    return _xor_shifted(z, 31)
-
-
-def _xi(key: int, first: int, steps: torch.Tensor) -> torch.Tensor:
-    """ξ of the elements first, first+1 …; `steps` are j·0x9E37… for j from 0."""
-    z = mixed_(steps + _signed(key + (first + 1) * 0x9E3779B97F4A7C15))
-    z >>= 11
-    z &= (1 << 53) - 1
-    return z.to(torch.float64).mul_(2.0**-53).mul_(2.0).sub_(1.0)
 
 
 def perturbed(tensor: torch.Tensor, name: str, perturbation: Perturbation) -> torch.Tensor:
     """The tensor in float64, each element moved: multiplied by its factor, or in the place of a zero."""
     flat = tensor.detach().contiguous().view(-1)
     result = torch.empty(flat.shape, dtype=torch.float64, device=flat.device)
-    key = _mix(_fnv1a64(name) ^ (perturbation.seed & _MASK))
+    key = mix(fnv1a64(name) ^ (perturbation.seed & _MASK))
     steps = torch.arange(min(_CHUNK, flat.numel()), dtype=torch.int64, device=flat.device)
-    steps *= _signed(0x9E3779B97F4A7C15)
+    steps *= signed(0x9E3779B97F4A7C15)
     for first in range(0, flat.numel(), _CHUNK):
         part = flat[first : first + _CHUNK]
-        xi = _xi(key, first, steps[: part.numel()])
+        xi = uniform(key, first, steps[: part.numel()])
         wide = part.to(torch.float64)
         moved = result[first : first + part.numel()]
         zeros = xi * perturbation.zero if perturbation.zero else None
@@ -91,20 +54,56 @@ def perturbed(tensor: torch.Tensor, name: str, perturbation: Perturbation) -> to
     return result.view(tensor.shape)
 
 
-def make_transform(
-    float64: bool, perturbation: Optional[Perturbation], device: Optional[torch.device]
-) -> Optional[Transform]:
-    """None where a run computes with the tensors as they are."""
-    if not float64 and device is None and perturbation is None:
-        return None
+def _tiled(tensor: torch.Tensor, tile: Tile, dtype: torch.dtype) -> torch.Tensor:
+    flat = tensor.detach().contiguous().view(-1)
+    moved = tile.move_(torch.empty(flat.shape, dtype=dtype, device=flat.device), 0, flat)
+    return moved.view(tensor.shape)
 
-    def transform(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.dtype in FLOATING:
-            own = tensor.dtype
-            if perturbation and perturbation.reaches(name):
-                tensor = perturbed(tensor, name, perturbation)
+
+class Conversion:
+    """A transform: floating tensors in `dtype` (None: in their own), moved, on `device`. Those named in `streamed` are stood in
+    for and converted where an operator takes them (stand_in.py)."""
+
+    def __init__(
+        self, dtype: Optional[torch.dtype], perturbation: Optional[Perturbation], device: Optional[torch.device]
+    ) -> None:
+        self.dtype = dtype
+        self.perturbation = perturbation
+        self.device = device
+        self.streamed: frozenset[str] = frozenset()
+
+    def __call__(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
+        if self.device is not None:
+            tensor = tensor.to(self.device)
+        if tensor.dtype not in FLOATING:
+            return tensor
+        dtype = tensor.dtype if self.dtype is None else self.dtype
+        moves = self.perturbation is not None and self.perturbation.reaches(name)
+        if not moves:
+            return self._stood_in(name, tensor, dtype, None) if self.streams(name, tensor, dtype) else tensor.to(dtype)
+        assert self.perturbation is not None
+        if not self.perturbation.tile:
             # A native run's perturbed tensors are rounded to their own type.
-            tensor = tensor.to(torch.float64 if float64 else own)
-        return tensor if device is None else tensor.to(device)
+            return perturbed(tensor, name, self.perturbation).to(dtype)
+        wide = torch.float64 if dtype is torch.float64 else torch.float32
+        tile = Tile(name, self.perturbation.seed, self.perturbation.relative, wide, tensor.device)
+        if self.streams(name, tensor, dtype) and dtype is wide:
+            return self._stood_in(name, tensor, dtype, tile)
+        return _tiled(tensor, tile, wide).to(dtype)
 
-    return transform
+    def streams(self, name: str, tensor: torch.Tensor, dtype: torch.dtype) -> bool:
+        moves = self.perturbation is not None and self.perturbation.reaches(name)
+        return name in self.streamed and tensor.is_contiguous() and (moves or tensor.dtype != dtype)
+
+    @staticmethod
+    def _stood_in(name: str, tensor: torch.Tensor, dtype: torch.dtype, tile: Optional[Tile]) -> torch.Tensor:
+        return StandIn(tensor.detach(), Source(name, tensor.detach(), dtype, tile))
+
+
+def make_transform(
+    dtype: Optional[torch.dtype], perturbation: Optional[Perturbation], device: Optional[torch.device]
+) -> Optional[Conversion]:
+    """None where a run computes with the tensors as they are."""
+    if dtype is None and device is None and perturbation is None:
+        return None
+    return Conversion(dtype, perturbation, device)

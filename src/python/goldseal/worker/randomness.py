@@ -55,6 +55,10 @@ class RandomWatch:
         self._count = 0
         self._own: List[Tuple[torch.Generator, torch.Tensor]] = []
 
+    def begin(self) -> None:
+        """The run begins, for the first time or anew."""
+        self._count = 0
+
     def before(self, func: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], module: Callable[[], str]) -> None:
         if not draws(func, args, kwargs):
             return

@@ -8,7 +8,7 @@ import hashlib
 import math
 import os
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, NamedTuple, Optional
 
 import torch
 
@@ -28,10 +28,13 @@ from .randomness import RandomWatch, generator_states, moved, seed_all
 from .refusal import Refusal, refusal_of
 from .script_builder import build_torchscript
 from .settings import RunSettings, in_force, read_settings, read_threads
+from .stand_in import Unstreamable
+from .streaming import attempted
 from .tensor_file import read_tensors, write_tensors
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAX_NONCE = 256
+_COMPUTE = {"native": None, "float32": torch.float32, "float64": torch.float64}
 
 Message = Dict[str, Any]
 Builder = Callable[[str, "dict[str, str]"], Network]
@@ -63,15 +66,17 @@ def _read_perturbation(request: Message) -> Optional[Perturbation]:
     if only is not None and not (isinstance(only, list) and all(isinstance(name, str) for name in only)):
         raise Refusal("usage", "`only` is a list of names")
     names = None if only is None else frozenset(only)
-    return Perturbation(fields.natural(stated, "seed"), _finite(stated, "relative"), names, zero)
+    tile = fields.optional_bool(stated, "tile") or False
+    if tile and zero:
+        raise Refusal("usage", "`tile` moves no zeros: `zero` is not for it")
+    return Perturbation(fields.natural(stated, "seed"), _finite(stated, "relative"), names, zero, tile)
 
 
 def _read_transform(request: Message, settings: RunSettings) -> Optional[Transform]:
     compute = fields.text(request, "compute")
-    if compute not in ("native", "float64"):
-        raise Refusal("usage", f"`compute` is native or float64; found `{compute}`")
-    perturbation = _read_perturbation(request)
-    return make_transform(compute == "float64", perturbation, settings.device)
+    if compute not in _COMPUTE:
+        raise Refusal("usage", f"`compute` is native, float32 or float64; found `{compute}`")
+    return make_transform(_COMPUTE[compute], _read_perturbation(request), settings.device)
 
 
 def _read_kept(request: Message) -> frozenset[str]:
@@ -83,27 +88,46 @@ def _read_kept(request: Message) -> frozenset[str]:
     return frozenset(keep)
 
 
-def _forward(
-    network: Network,
-    inputs: dict[str, torch.Tensor],
-    transform: Optional[Transform],
-    recorder: Optional[LayerRecorder],
-    seed: Optional[int],
-    draws: Optional[RandomWatch],
-) -> tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]:
-    """The outputs on the CPU, and the recorder; None in place of it where the layers cannot be followed: code that asks for
-    gradients inside, for instance, cannot run without autograd."""
-    if recorder is not None or draws is not None:
-        try:
-            if seed is not None:
-                seed_all(seed)
-            outputs = network.run(inputs, transform, recorder, draws)
-            return {name: tensor.cpu() for name, tensor in outputs.items()}, recorder
-        except Exception:
-            pass  # a fault of the network's own is raised by the plain run too
-    if seed is not None:
-        seed_all(seed)
-    return {name: tensor.cpu() for name, tensor in network.run(inputs, transform).items()}, None
+class _Pass(NamedTuple):
+    """A forward pass over one network."""
+
+    network: Network
+    inputs: Dict[str, torch.Tensor]
+    transform: Optional[Transform]
+    layer_elements: Optional[int]  # that a sketch takes at most, 0 for all; None: the layers are not asked for
+    seed: Optional[int]
+    draws: Optional[RandomWatch]
+
+    def made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
+        """The outputs on the CPU, and the recorder; None in place of it where the layers cannot be followed: code that asks for
+        gradients inside, for instance, cannot run without autograd."""
+        return attempted(self.network, self.transform, self._made)
+
+    def _made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
+        recorder = None if self.layer_elements is None else LayerRecorder(self.layer_elements)
+        if recorder is not None or self.draws is not None:
+            try:
+                return self._run(recorder, self.draws), recorder
+            except Unstreamable:
+                raise
+            except Exception:
+                pass  # a fault of the network's own is raised by the plain run too
+        return self._run(None, None), None
+
+    def _run(self, recorder: Optional[LayerRecorder], draws: Optional[RandomWatch]) -> "dict[str, torch.Tensor]":
+        if self.seed is not None:
+            seed_all(self.seed)
+        if draws is not None:
+            draws.begin()
+        outputs = self.network.run(self.inputs, self.transform, recorder, draws)
+        return {name: tensor.cpu() for name, tensor in outputs.items()}
+
+
+def _read_layers(request: Message) -> "tuple[Optional[str], Optional[int]]":
+    """The file of the sketches, and how many elements each takes at most."""
+    path = fields.optional_text(request, "layers")
+    elements = fields.optional_natural(request, "layer_elements")
+    return path, None if path is None else elements or 0
 
 
 def _read_draws(request: Message) -> tuple[Optional[int], Optional[RandomWatch]]:
@@ -255,8 +279,7 @@ class Session:
         network.require_filled()
         settings, transform, inputs = self._read_pass(request)
         path = self._resolved(fields.text(request, "outputs"))
-        layers_path = fields.optional_text(request, "layers")
-        recorder = None if layers_path is None else LayerRecorder()
+        layers_path, layer_elements = _read_layers(request)
         seed, draws = _read_draws(request)
         with in_force(settings), torch.no_grad():
             inputs = self._prepared(inputs, transform, settings)
@@ -265,7 +288,7 @@ class Session:
             before = generator_states() if draws is not None else {}
             start = time.perf_counter()
             try:
-                outputs, recorder = _forward(network, inputs, transform, recorder, seed, draws)
+                outputs, recorder = _Pass(network, inputs, transform, layer_elements, seed, draws).made()
             finally:
                 if draws is not None:
                     draws.restore()
@@ -295,14 +318,16 @@ class Session:
         if network.wrapped:
             raise Refusal("unsupported", "gradients do not pass a tensor that wraps another", next(iter(network.wrapped.values())))
         settings, transform, inputs = self._read_pass(request)
-        leaves = Leaves({entry.name for entry in network.state_entries if entry.is_parameter}, transform)
+        parameters = {entry.name for entry in network.state_entries if entry.is_parameter}
         with in_force(settings), torch.enable_grad():
-            outputs = network.run(self._prepared(inputs, transform, settings), leaves)
-            reached = reached_elements(outputs, leaves.tensors)
-        entries = [
-            {"name": name, "elements": leaf.numel(), "reached": reached[name]} for name, leaf in leaves.tensors.items()
-        ]
-        return {"tensors": entries}
+            inputs = self._prepared(inputs, transform, settings)
+
+            def counted() -> "dict[str, tuple[int, int]]":
+                leaves = Leaves(parameters, transform)
+                return reached_elements(lambda: network.run(inputs, leaves), leaves)
+
+            counts = attempted(network, transform, counted)
+        return {"tensors": [{"name": name, "elements": total, "reached": reached} for name, (total, reached) in counts.items()]}
 
     def program(self, request: Message) -> Message:
         if self._built is None:

@@ -215,7 +215,7 @@ TEST_CASE("Sealed layers are read back as they were written, and other forms are
   auto cut = tensors;
   cut.pop_back();
   CHECK_THROWS_AS(unpack_sealed_layers(cut), Error);
-  const std::string newer = "goldseal layers 2\nx\ty\t1\n";
+  const std::string newer = "goldseal layers 3\nx\ty\t1\n";
   tensors[0] = make_tensor("names", DType::uint8, {static_cast<std::int64_t>(newer.size())},
                            std::vector<char>(newer.begin(), newer.end()));
   try {
