@@ -160,7 +160,7 @@ Conversion read_conversion(const json& request, const RunSettings& settings) {
 // What `run` and `gradients` say of a forward pass alike.
 struct Pass {
   RunSettings settings;
-  Transform transform;
+  Conversion conversion;
   NamedTensors inputs;
 };
 
@@ -168,7 +168,7 @@ Pass read_pass(const json& request, const std::string& directory) {
   const auto* stated = optional_field(request, "settings");
   Pass pass;
   pass.settings = read_settings(stated ? *stated : json::object());
-  pass.transform = make_transform(read_conversion(request, pass.settings));
+  pass.conversion = read_conversion(request, pass.settings);
   pass.inputs = read_tensor_file(resolved(text_field(request, "inputs"), directory));
   return pass;
 }
@@ -281,6 +281,7 @@ Session::Reply Session::build(const json& request) {
   const auto builder = m_builders.find(name);
   if (builder == m_builders.end()) throw Refusal(RefusalKind::unsupported, "this worker cannot build `" + name + "`");
   m_network.reset();
+  m_streaming = {};
   const bool restricted = read_restriction(request);
   if (restricted && (name == "plugin" || name == "aoti"))
     throw Refusal(RefusalKind::unsupported, "a `" + name + "` is native code, which is not run for a stranger");
@@ -359,7 +360,8 @@ Session::Reply Session::run(const json& request) {
   const auto outputs_path = resolved(text_field(request, "outputs"), m_directory);
   const auto layers_path = optional_text(request, "layers");
   const bool capped = optional_field(request, "layer_elements") != nullptr;
-  LayerRecorder recorder(capped ? static_cast<std::int64_t>(natural_field(request, "layer_elements")) : 0);
+  const auto elements = capped ? static_cast<std::int64_t>(natural_field(request, "layer_elements")) : 0;
+  LayerRecorder recorder;
   LayerTap tap;
   if (layers_path)
     tap = [&](const std::string& module, const std::string& op, const at::Tensor& result) {
@@ -370,12 +372,18 @@ Session::Reply Session::run(const json& request) {
   const at::NoGradGuard no_grad;
   const auto draws = read_draws(request);
   std::optional<RandomWatch> random;
-  if (draws) random.emplace(draws->anew ? std::optional(draws->seed) : std::nullopt);
-  if (draws) at::manual_seed(draws->seed);
-  pass.inputs = prepare_inputs(std::move(pass.inputs), pass.transform, pass.settings.channels_last.value_or(false));
+  pass.inputs = prepare_inputs(std::move(pass.inputs), make_transform(pass.conversion),
+                               pass.settings.channels_last.value_or(false));
   const Stopwatch watch;
-  auto outputs = network().run(std::move(pass.inputs), pass.transform, tap);
-  fetch(outputs);
+  auto outputs = m_streaming.attempt(network(), pass.conversion, [&](const Transform& transform) {
+    recorder = LayerRecorder(elements);
+    random.reset();
+    if (draws) random.emplace(draws->anew ? std::optional(draws->seed) : std::nullopt);
+    if (draws) at::manual_seed(draws->seed);
+    auto computed = network().run(pass.inputs, transform, tap);
+    fetch(computed);
+    return computed;
+  });
   const auto seconds = watch.seconds();
   json drawing = json::array();
   if (random)
@@ -402,17 +410,18 @@ Session::Reply Session::gradients(const json& request) {
   NamedTensors leaves;
   const SettingsGuard guard(pass.settings);
   const at::AutoGradMode with_gradients(true);
-  pass.inputs = prepare_inputs(std::move(pass.inputs), pass.transform, /*channels_last=*/false);
+  const auto transform = make_transform(pass.conversion);
+  pass.inputs = prepare_inputs(std::move(pass.inputs), transform, /*channels_last=*/false);
   // Buffers have no gradient in some operators (the running mean of a normalisation), so only parameters are asked.
   std::set<std::string> parameters;
   for (const auto& state_entry : network().state_entries())
     if (state_entry.parameter) parameters.insert(state_entry.name);
-  const auto leaf = make_leaves(pass.transform, leaves);
+  const auto leaf = make_leaves(transform, leaves);
   const Release release{network()};
   const auto outputs = network().run(std::move(pass.inputs),
                                      [&](const std::string& name, const at::Tensor& tensor) {
                                        if (parameters.count(name) != 0) return leaf(name, tensor);
-                                       return pass.transform ? pass.transform(name, tensor) : tensor;
+                                       return transform ? transform(name, tensor) : tensor;
                                      },
                                      {});
   const auto reached = reached_elements(outputs, leaves);

@@ -62,6 +62,9 @@ class Network {
   /// One forward pass in evaluation mode. State entries are never written. Every input that the network takes must be there.
   virtual NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) = 0;
 
+  /// Whether its code takes stand-ins for weights (numerics/stand_in.hpp).
+  virtual bool streams() const { return false; }
+
   /// The backward pass through the last run, if there was one, is over: nothing need be kept for it.
   virtual void release() {}
 };

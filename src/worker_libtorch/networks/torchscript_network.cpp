@@ -92,6 +92,7 @@ class TorchScriptNetwork final : public Network {
   const std::vector<StateEntry>& state_entries() const override { return m_state_entries; }
   const std::vector<InputSpec>& inputs() const override { return m_inputs; }
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
+  bool streams() const override { return true; }
 
   void set(std::size_t index, const at::Tensor& tensor) override {
     m_places[index].object->setSlot(m_places[index].attribute, tensor);

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/transforms.hpp"
 
+#include "numerics/stand_in.hpp"
 #include "numerics/tile.hpp"
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
-
-#include <algorithm>
 
 namespace goldseal::worker {
 namespace {
@@ -45,24 +43,11 @@ at::Tensor perturbed(const at::Tensor& tensor, const PerturbationFactors& factor
   return out;
 }
 
-// A run of elements is converted and multiplied while it is in the processor's cache.
-template <class Element>
-at::Tensor tiled(const at::Tensor& tensor, const TileStarts& starts, double relative) {
+at::Tensor tiled(const at::Tensor& tensor, const std::string& name, const Perturbation& perturbation,
+                 at::ScalarType dtype) {
   const auto in = tensor.contiguous().view(-1);
-  auto out = at::empty(in.sizes(), in.options().dtype(c10::CppTypeToScalarType<Element>::value));
-  const auto factors = tile_factors<Element>(relative);
-  auto* const to = out.template data_ptr<Element>();
-  const auto run = static_cast<std::int64_t>(k_tile_run);
-  at::parallel_for(0, (in.numel() + run - 1) / run, 4, [&](std::int64_t first, std::int64_t last) {
-    const at::NoGradGuard no_grad;
-    for (auto i = first; i < last; ++i) {
-      const auto begin = i * run;
-      const auto count = std::min(run, in.numel() - begin);
-      out.narrow(0, begin, count).copy_(in.narrow(0, begin, count));
-      const auto* const factor = factors.data() + starts(static_cast<std::uint64_t>(i));
-      for (std::int64_t k = 0; k < count; ++k) to[begin + k] *= factor[k];
-    }
-  });
+  auto out = at::empty(in.sizes(), in.options().dtype(dtype));
+  move_by_tile(in, 0, name, perturbation, out);
   return out.view(tensor.sizes());
 }
 
@@ -72,14 +57,18 @@ bool is_plain_floating(at::ScalarType type) {
 
 }  // namespace
 
+bool streams(const Conversion& conversion, const std::string& name, const at::Tensor& tensor) {
+  if (!conversion.dtype || conversion.streamed.count(name) == 0 || !tensor.is_contiguous()) return false;
+  if (!conversion.perturbation || !conversion.perturbation->moves(name)) return tensor.scalar_type() != conversion.dtype;
+  return conversion.perturbation->tile;
+}
+
 at::Tensor converted(const at::Tensor& tensor, const std::string& name, at::ScalarType dtype,
                      const std::optional<Perturbation>& perturbation) {
   if (!is_plain_floating(tensor.scalar_type())) return tensor;
   if (!perturbation || !perturbation->moves(name)) return tensor.to(dtype);
   if (!perturbation->tile) return perturbed(tensor, PerturbationFactors(*perturbation, name)).to(dtype);
-  const TileStarts starts(perturbation->seed, name);
-  if (dtype == at::kDouble) return tiled<double>(tensor, starts, perturbation->relative);
-  return tiled<float>(tensor, starts, perturbation->relative).to(dtype);
+  return tiled(tensor, name, *perturbation, dtype == at::kDouble ? at::kDouble : at::kFloat).to(dtype);
 }
 
 Transform make_leaves(const Transform& transform, NamedTensors& leaves) {
@@ -96,6 +85,7 @@ Transform make_leaves(const Transform& transform, NamedTensors& leaves) {
 Transform make_transform(const Conversion& conversion) {
   if (!conversion.dtype && !conversion.perturbation && conversion.device.is_cpu()) return {};
   return [conversion](const std::string& name, const at::Tensor& tensor) {
+    if (streams(conversion, name, tensor)) return stand_in(tensor, name, *conversion.dtype, conversion.perturbation);
     return converted(tensor, name, conversion.dtype.value_or(tensor.scalar_type()), conversion.perturbation)
         .to(conversion.device);
   };

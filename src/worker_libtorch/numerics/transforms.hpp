@@ -5,6 +5,8 @@
 #include "numerics/perturbation.hpp"
 
 #include <optional>
+#include <set>
+#include <string>
 
 namespace goldseal::worker {
 
@@ -13,7 +15,11 @@ struct Conversion {
   std::optional<at::ScalarType> dtype;  // of all floating tensors; nothing: each keeps its own
   std::optional<Perturbation> perturbation;
   at::Device device = at::kCPU;
+  std::set<std::string> streamed = {};  // the state entries that stand-ins take the place of (stand_in.hpp)
 };
+
+/// Whether a stand-in takes the place of this state entry: it is converted or moved, and named in `streamed`.
+bool streams(const Conversion& conversion, const std::string& name, const at::Tensor& tensor);
 
 /// `tensor` in `dtype`, each element moved where there is a perturbation, and rounded once; a tensor of another than a
 /// floating type as it is. The result is new memory unless nothing changes.

@@ -28,7 +28,7 @@ from .randomness import RandomWatch, generator_states, moved, seed_all
 from .refusal import Refusal, refusal_of
 from .script_builder import build_torchscript
 from .settings import RunSettings, in_force, read_settings, read_threads
-from .stand_in import Unstreamable
+from .stand_in import Unstreamable, materialised
 from .streaming import attempted
 from .tensor_file import read_tensors, write_tensors
 
@@ -120,7 +120,7 @@ class _Pass(NamedTuple):
         if draws is not None:
             draws.begin()
         outputs = self.network.run(self.inputs, self.transform, recorder, draws)
-        return {name: tensor.cpu() for name, tensor in outputs.items()}
+        return {name: materialised(tensor).cpu() for name, tensor in outputs.items()}
 
 
 def _read_layers(request: Message) -> "tuple[Optional[str], Optional[int]]":

@@ -143,6 +143,11 @@ class StandIn(torch.Tensor):
         return _computed(func, args, kwargs) if answer is NotImplemented else answer
 
 
+def materialised(tensor: torch.Tensor) -> torch.Tensor:
+    """What a stand-in stands for, where a network gives back a weight; any other tensor as it is."""
+    return tensor.source.converted(tensor.view_) if isinstance(tensor, StandIn) else tensor
+
+
 def _given(schema: Any, args: Any, kwargs: Any) -> Any:
     for place, argument in enumerate(schema.arguments):
         value = args[place] if place < len(args) else kwargs.get(argument.name)

@@ -10,6 +10,7 @@ import torch
 from .dtypes import FLOATING, size_of
 from .network import Network
 from .perturbation import Conversion, Transform
+from .places import WrappingPlace
 from .refusal import Refusal, refusal_of
 from .stand_in import Unstreamable
 
@@ -37,8 +38,8 @@ def _names_to_stream(network: Network, conversion: Conversion) -> "frozenset[str
     names = set()
     for entry in network.state_entries:
         tensor = entry.place.get()
-        plain = type(tensor) in (torch.Tensor, torch.nn.Parameter) and tensor.layout is torch.strided
-        if entry.is_parameter and plain and tensor.numel() > FEW_ELEMENTS and tensor.dtype in FLOATING:
+        plain = type(tensor) in (torch.Tensor, torch.nn.Parameter) and not isinstance(entry.place, WrappingPlace)
+        if entry.is_parameter and plain and tensor.layout is torch.strided and tensor.numel() > FEW_ELEMENTS and tensor.dtype in FLOATING:
             names.add(entry.name)
     return frozenset(names - network.copied)
 
