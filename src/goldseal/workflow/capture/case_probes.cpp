@@ -40,6 +40,18 @@ void CaseProbes::set_reference(LayeredRun reference) {
   hold_against_stability(reference.outputs);
 }
 
+bool CaseProbes::set_unmoved(const LayeredRun& run, double factor) {
+  for (const auto& [index, probe] : m_noise) {
+    const auto& reference = *m_tensors.outputs[index].reference;
+    const auto* const found = find_tensor(run.outputs, m_tensors.outputs[index].native.name);
+    if (found == nullptr || found->shape != reference.shape || !is_floating(found->dtype)) return false;
+  }
+  if (!m_layers.set_unmoved(run.layers, factor)) return false;
+  m_unmoved = run.outputs;
+  m_factor = factor;
+  return true;
+}
+
 void CaseProbes::set_native_reference(const LayeredRun& native, double relative) {
   m_noise.clear();
   m_layers.set_reference(native.layers, relative);
@@ -63,7 +75,13 @@ void CaseProbes::add(Run kind, std::int64_t seed, LayeredRun run) {
   if (kind == Run::coarse) return hold_against_stability(run.outputs);
   for (auto& [index, probe] : m_noise) {
     const auto& output = output_of(run.outputs, index);
-    kind == Run::fine ? probe.add_fine(seed, output) : probe.add_response(seed, output);
+    if (kind == Run::fine)
+      probe.add_fine(seed, output);
+    else if (m_unmoved.empty())
+      probe.add_response(seed, output);
+    else
+      probe.add_response(seed, golden::rescaled_response(*m_tensors.outputs[index].reference,
+                                                         output_of(m_unmoved, index), output, m_factor));
   }
   kind == Run::fine ? m_layers.add_fine(seed, run.layers) : m_layers.add_response(seed, run.layers);
 }
@@ -104,6 +122,10 @@ void CaseProbes::settle() {
 void CaseProbes::distrust_floors() {
   for (auto& output : m_tensors.outputs)
     if (output.noise) output.noise->linear = 0;
+}
+
+bool CaseProbes::settled() const {
+  return std::ranges::all_of(m_noise, [](const auto& probe) { return probe.second.settled(); });
 }
 
 bool CaseProbes::all_move() const {

@@ -31,6 +31,9 @@ class CaseProbes {
 
   /// Begins with the float64 run: its outputs are the references, its layers those that others are held against.
   void set_reference(LayeredRun reference);
+  /// From here on, responses come from runs of another type and size: differences from `run`, the same one unmoved,
+  /// count `factor` times. False, and nothing changed, where its outputs or layers are not the reference's.
+  [[nodiscard]] bool set_unmoved(const LayeredRun& run, double factor);
   /// Begins with native outputs, for want of a float64 run, and forgets what an earlier beginning collected.
   void set_native_reference(const LayeredRun& native, double relative);
   /// Which rows rounding decides is asked in float64: without, detections are compared place by place. False where
@@ -54,10 +57,13 @@ class CaseProbes {
   /// known.
   void distrust_floors();
 
+  /// Whether the responses so far tell the noise of every output (golden::NoiseProbe::settled).
+  [[nodiscard]] bool settled() const;
   /// Every floating output's noise is above 0.
   [[nodiscard]] bool all_move() const;
   [[nodiscard]] bool any() const { return !m_noise.empty() || !m_stability.empty() || !m_detections.empty(); }
   /// Outputs of which a sound machine's whole error decides what is in them.
+  [[nodiscard]] bool any_detections() const { return !m_detections.empty(); }
   [[nodiscard]] bool any_discrete() const { return !m_stability.empty() || !m_detections.empty(); }
   /// The greatest of the noise floors' max_amplification.
   [[nodiscard]] double greatest_amplification() const;
@@ -73,6 +79,8 @@ class CaseProbes {
   void hold_against_stability(const std::vector<HostTensor>& outputs);
 
   golden::GoldenTensors m_tensors;
+  std::vector<HostTensor> m_unmoved;  // empty: the references
+  double m_factor = 1;
   int m_bits;
   golden::LayerProbe m_layers;
   std::vector<std::pair<std::size_t, golden::NoiseProbe>> m_noise;          // by the output's index

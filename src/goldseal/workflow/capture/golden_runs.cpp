@@ -22,9 +22,9 @@ namespace {
 
 using Run = CaseProbes::Run;
 
-// Steps of the progress: reference, probes, fine probes, and four native runs.
+// Steps of the progress: reference, one in float32, as many probes as most networks need, and four native runs.
 constexpr std::uint64_t k_native_runs = 4;
-constexpr std::uint64_t k_all_runs = 1 + golden::k_probes + golden::k_fine_probes + k_native_runs;
+constexpr std::uint64_t k_all_runs = 2 + golden::k_least_probes + k_native_runs;
 
 void leave_out(std::vector<HostTensor>& outputs, const std::vector<GoldenTensor>& random) {
   std::erase_if(outputs, [&](const HostTensor& output) {
@@ -41,14 +41,14 @@ class CountedRuns {
   LayeredRun layered(RunRequest request) {
     auto result = m_runner.run_layered(std::move(request));
     leave_out(result.outputs, m_random);
-    m_progress.advance(++m_done);
+    m_progress.advance(std::min(++m_done, k_all_runs));
     return result;
   }
 
   std::vector<HostTensor> plain(RunRequest request) {
     auto outputs = m_runner.run(std::move(request));
     leave_out(outputs, m_random);
-    m_progress.advance(++m_done);
+    m_progress.advance(std::min(++m_done, k_all_runs));
     return outputs;
   }
 
@@ -62,7 +62,7 @@ class CountedRuns {
 RunRequest perturbed(Compute compute, std::int64_t seed, double relative) {
   RunRequest request;
   request.compute = compute;
-  request.perturb = Perturbation{static_cast<std::uint64_t>(seed), relative};
+  request.perturb = Perturbation{.seed = static_cast<std::uint64_t>(seed), .relative = relative, .tile = true};
   return request;
 }
 
@@ -70,6 +70,7 @@ RunRequest perturbed(Compute compute, std::int64_t seed, double relative) {
 struct NativeRun {
   LayeredRun run;
   int bits = 0;
+  bool is_float32 = false;  // weights and inputs are: a run in float32 is this one
 
   // No more than the outputs' own types hold.
   [[nodiscard]] int least_bits() const {
@@ -79,12 +80,16 @@ struct NativeRun {
   }
 };
 
-NativeRun run_natively(const CaseRunner& runner, int weight_bits) {
+NativeRun run_natively(const CaseRunner& runner, const std::vector<HostTensor>& inputs, int weight_bits) {
   RunRequest drawn;
   drawn.draws = k_same_draws;
   auto run = runner.run_layered(drawn);
   const int bits = run.bits.value_or(weight_bits);
-  return {std::move(run), bits};
+  const bool narrow = std::ranges::any_of(inputs, [](const HostTensor& input) {
+    return is_floating(input.dtype) && input.dtype != DType::float32;
+  });
+  const bool is_float32 = weight_bits == golden::k_bits_float32 && !run.computes_wide && !narrow;
+  return {std::move(run), bits, is_float32};
 }
 
 // Nothing, with an objection, where the network has no float64 path.
@@ -120,16 +125,57 @@ void run_coarse_probes(CountedRuns& runs, CaseProbes& probes) {
     probes.add(Run::coarse, seed, {.outputs = runs.plain(perturbed(Compute::float64, seed, relative))});
 }
 
-// The noise of every output by perturbed float64 runs. Returns their seeds.
-std::vector<std::int64_t> measure_in_float64(CountedRuns& runs, const NativeRun& native, const LayeredRun& reference,
-                                             CaseProbes& probes) {
+// A run that tells what the network does in float32; nothing where it cannot run so.
+std::optional<LayeredRun> run_in_float32(const Worker& worker, CountedRuns& runs) {
+  RunRequest request;
+  request.in_float32 = true;
+  try {
+    return runs.layered(request);
+  } catch (const Error& error) {
+    const auto raised = worker.failure() && worker.failure()->kind == WorkerFailure::Kind::raised;
+    if (!raised && error.kind() != ErrorKind::unsupported) throw;
+    return std::nullopt;
+  }
+}
+
+// Whether the network's response is measured in float32, at a fifth of the time: where no layer rounds below float64 in
+// a float64 run, none computes in float64 in a native one, and float32 calls the same layers. Which objects rounding
+// decides is asked in float64.
+bool probe_in_float32(const Worker& worker, CountedRuns& runs, const NativeRun& native, const LayeredRun& reference,
+                      CaseProbes& probes) {
+  if (reference.layers.empty() || reference.narrow_layer || native.run.computes_wide || probes.any_detections())
+    return false;
+  const double factor = golden::k_rounding / golden::k_float32_probe;
+  if (native.is_float32) return probes.set_unmoved(native.run, factor);
+  const auto unmoved = run_in_float32(worker, runs);
+  return unmoved && probes.set_unmoved(*unmoved, factor);
+}
+
+// The noise of every output by perturbed runs. Returns their seeds.
+std::vector<std::int64_t> measure_response(const Worker& worker, CountedRuns& runs, const NativeRun& native,
+                                           const LayeredRun& reference, CaseProbes& probes) {
+  const bool in_float32 = probe_in_float32(worker, runs, native, reference, probes);
   std::vector<std::int64_t> seeds;
   for (std::int64_t seed = 1; seed <= golden::k_probes; ++seed) {
     seeds.push_back(seed);
-    probes.add(Run::response, seed, runs.layered(perturbed(Compute::float64, seed, golden::k_rounding)));
+    auto request = in_float32 ? perturbed(Compute::native, seed, golden::k_float32_probe)
+                              : perturbed(Compute::float64, seed, golden::k_rounding);
+    request.in_float32 = in_float32;
+    probes.add(Run::response, seed, runs.layered(std::move(request)));
+    if (probes.settled() && !probes.any_detections()) break;
   }
-  for (std::int64_t seed = 1; seed <= golden::k_fine_probes; ++seed)
-    probes.add(Run::fine, seed, runs.layered(perturbed(Compute::float64, seed, golden::k_fine_rounding)));
+  return seeds;
+}
+
+// The outputs' noise with a float64 run as the reference. Returns the seeds of the perturbed runs.
+std::vector<std::int64_t> measure_in_float64(const Worker& worker, CountedRuns& runs, const NativeRun& native,
+                                             const LayeredRun& reference, CaseProbes& probes) {
+  auto seeds = measure_response(worker, runs, native, reference, probes);
+  // The types that layers compute in tell what rounds below float64; a second probe does where layers are not told.
+  if (reference.layers.empty()) {
+    for (std::int64_t seed = 1; seed <= golden::k_fine_probes; ++seed)
+      probes.add(Run::fine, seed, runs.layered(perturbed(Compute::float64, seed, golden::k_fine_rounding)));
+  }
   probes.finish_floors();
   probes.calibrate(native.run);
   run_native_variants(runs, probes);
@@ -187,7 +233,7 @@ void measure_case(Worker& worker, const CaseRunner& runner, const NativeRun& nat
   if (reference) {
     if (reference->narrow_layer) captured.narrow_layer = golden::label_of(reference->layers[*reference->narrow_layer]);
     probes.set_reference(*reference);
-    if (probes.any()) captured.seeds = measure_in_float64(runs, native, *reference, probes);
+    if (probes.any()) captured.seeds = measure_in_float64(worker, runs, native, *reference, probes);
   } else {
     if (probes.forget_detections()) {
       captured.objections.push_back({false, "",
@@ -205,8 +251,7 @@ void measure_case(Worker& worker, const CaseRunner& runner, const NativeRun& nat
   captured.tensors.layers = std::move(tensors.layers);
   if (!captured.repeatable || !reference) return;
   progress.step(fmt::format("looking for what {} leaves out", captured.tensors.name));
-  captured.coverage = measure_coverage(worker, runner, reference->outputs,
-                                       native.bits < golden::k_bits_float32 ? Compute::float64 : Compute::native);
+  captured.coverage = measure_coverage(worker, runner, reference->outputs, native.bits);
 }
 
 }  // namespace
@@ -224,7 +269,7 @@ CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<H
   const CaseRunner runner(worker, inputs);
   CapturedCase captured;
   captured.tensors.name = name;
-  auto native = run_natively(runner, weight_bits);
+  auto native = run_natively(runner, inputs, weight_bits);
   progress.advance(1);
   captured.reads = {native.run.witness.reads.begin(), native.run.witness.reads.end()};
   captured.writes = {native.run.witness.writes.begin(), native.run.witness.writes.end()};
