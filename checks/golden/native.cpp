@@ -14,6 +14,10 @@ constexpr std::string_view k_reduced =
     "; with reduced sensitivity: the network has no float64 path, so the noise was measured on native runs, and small "
     "changes of code or configuration pass unseen";
 
+constexpr std::string_view k_quick =
+    "; with reduced sensitivity: it was sealed at depth quick, so the noise was measured on native runs, and 1 % of "
+    "faults, small changes of code or configuration, pass unseen";
+
 // The size of an error names a precision only where nothing else is wrong: with another network it is chance.
 std::string precision_clue(const OutputObservation& output) {
   if (output.noise.native || output.native->mask_mismatches > 0) return {};
@@ -41,7 +45,7 @@ Finding judge_native_outputs(const Observation& observed, const CheckSettings& s
         all_same_bits(observed)
             ? fmt::format("all {} outputs are bit for bit the sealed ones", summary.judged)
             : fmt::format("all {} outputs agree with the seal within the noise of rounding", summary.judged);
-    if (any_without_float64(observed)) summary.detail.message += k_reduced;
+    if (any_without_float64(observed)) summary.detail.message += any_sealed_quick(observed) ? k_quick : k_reduced;
     return std::move(summary.detail);
   }
   const auto difference = tell_difference(summary);

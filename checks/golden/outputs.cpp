@@ -120,6 +120,10 @@ bool any_without_float64(const Observation& observed) {
   return std::ranges::any_of(observed.run.outputs, [](const OutputObservation& output) { return output.noise.native; });
 }
 
+bool any_sealed_quick(const Observation& observed) {
+  return std::ranges::any_of(observed.sealed.golden, &GoldenCase::quick);
+}
+
 OutputSummary judge_outputs(const Observation& observed, std::optional<golden::Deviation> OutputObservation::*run,
                             const std::function<golden::OutputVerdict(const OutputObservation&)>& judge) {
   OutputSummary summary;

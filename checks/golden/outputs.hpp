@@ -24,6 +24,8 @@ namespace goldseal {
 
 /// True where an output's noise is of native runs, because its network has no float64 path.
 [[nodiscard]] bool any_without_float64(const Observation& observed);
+/// Whether a case was sealed at depth quick, without float64 runs though the network may have such a path.
+[[nodiscard]] bool any_sealed_quick(const Observation& observed);
 
 /// One verdict of the golden verdict over all outputs.
 struct OutputSummary {

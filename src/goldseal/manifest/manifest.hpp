@@ -170,6 +170,7 @@ struct GoldenCase {
   std::vector<DetectionRecord> detections = {};
   std::vector<GoldenTensor> random = {};  ///< outputs that differ from run to run: nothing of them is sealed
   Device device;  ///< where it was run; older seals do not say it
+  bool quick = false;  ///< sealed at depth quick: the network may have a float64 path, and none was run
 };
 
 struct Manifest {

@@ -263,6 +263,7 @@ class ManifestReader {
     golden.seeds = reader.integers("seeds");
     golden.device = reader.text_or("device", golden.device.text());
     if (table.contains("layers")) golden.layers = reader.integer("layers");
+    golden.quick = reader.text_or("depth", "full") == "quick";
     for (const auto* const t : reader.tables("input")) golden.inputs.push_back(read_golden_tensor(*t, "golden.input."));
     for (const auto* const t : reader.tables("output"))
       golden.outputs.push_back(read_golden_tensor(*t, "golden.output."));

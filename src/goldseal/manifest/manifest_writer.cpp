@@ -133,6 +133,7 @@ std::string golden_table(const GoldenCase& golden) {
   // Older versions warn about unknown keys, so write this key only if it is set.
   if (golden.device.type() != DeviceType::cpu) text += fmt::format("device = {}\n", toml_string(golden.device.text()));
   if (golden.layers != 0) text += fmt::format("layers = {}\n", golden.layers);
+  if (golden.quick) text += "depth = \"quick\"\n";
   text += "input = [\n";
   for (const auto& input : golden.inputs) text += golden_tensor_line(input);
   text += "]\noutput = [\n";

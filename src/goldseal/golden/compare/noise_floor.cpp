@@ -233,11 +233,11 @@ NoiseFloor NoiseProbe::finish() const {
   return noise;
 }
 
-NoiseFloor native_floor(const NoiseProbe& probe) {
+NoiseFloor native_floor(const NoiseProbe& probe, bool steps) {
   auto noise = probe.finish();
   noise.native = true;
   noise.linear = 0;
-  noise.floor = std::max(noise.floor, noise.s0);
+  if (steps) noise.floor = std::max(noise.floor, noise.s0);
   return noise;
 }
 

@@ -97,9 +97,9 @@ class NoiseProbe {
 [[nodiscard]] int significant_bits(DType native);
 
 /// The floor of an output whose network has no float64 path, from native runs perturbed in their own type: y is the
-/// sealed native output. An element may move by what the others do (φ is at least S0), since steps make it a matter of
-/// chance which of them move.
-[[nodiscard]] NoiseFloor native_floor(const NoiseProbe& probe);
+/// sealed native output. With `steps` (of a narrow or a quantized type) an element may move by what the others do (φ is
+/// at least S0), since they make it a matter of chance which of them move.
+[[nodiscard]] NoiseFloor native_floor(const NoiseProbe& probe, bool steps = true);
 
 /// Takes `bits`, what a native run is said to compute with, for the floor's own where rounding in float32 cannot
 /// explain that run (its errors over S0 are beyond `k_largest_amplification`). A network that computes little in a

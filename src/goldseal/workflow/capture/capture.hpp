@@ -41,6 +41,7 @@ struct CaptureRequest {
   bool anonymous = false;
   Embed embed = Embed::never;
   Admission admission = {};  ///< what need not be loaded, and what need not find a place
+  bool quick = false;         ///< no float64 run: the noise of every case by native ones
   bool allow_random = false;  ///< seal what is stable of a network that draws at random
   std::chrono::seconds limit{3600};
   std::optional<int> threads;

@@ -75,19 +75,14 @@ void CaseProbes::add(Run kind, std::int64_t seed, LayeredRun run) {
   if (kind == Run::coarse) return hold_against_stability(run.outputs);
   for (auto& [index, probe] : m_noise) {
     const auto& output = output_of(run.outputs, index);
-    if (kind == Run::fine)
-      probe.add_fine(seed, output);
-    else if (m_unmoved.empty())
-      probe.add_response(seed, output);
-    else
-      probe.add_response(seed, golden::rescaled_response(*m_tensors.outputs[index].reference,
-                                                         output_of(m_unmoved, index), output, m_factor));
+    kind == Run::fine ? probe.add_fine(seed, output) : probe.add_response(seed, response(index, output));
   }
   kind == Run::fine ? m_layers.add_fine(seed, run.layers) : m_layers.add_response(seed, run.layers);
 }
 
 void CaseProbes::add_native_response(std::int64_t seed, const LayeredRun& run) {
-  for (auto& [index, probe] : m_noise) probe.add_response(seed, widened(output_of(run.outputs, index)));
+  for (auto& [index, probe] : m_noise)
+    probe.add_response(seed, response(index, widened(output_of(run.outputs, index))));
   m_layers.add_response(seed, run.layers);
   hold_against_stability(run.outputs);
 }
@@ -110,8 +105,13 @@ void CaseProbes::finish_floors() {
   }
 }
 
-void CaseProbes::finish_native_floors() {
-  for (auto& [index, probe] : m_noise) m_tensors.outputs[index].noise = golden::native_floor(probe);
+void CaseProbes::finish_native_floors(bool steps) {
+  for (auto& [index, probe] : m_noise) m_tensors.outputs[index].noise = golden::native_floor(probe, steps);
+}
+
+HostTensor CaseProbes::response(std::size_t index, const HostTensor& output) const {
+  if (m_unmoved.empty()) return output;
+  return golden::rescaled_response(*m_tensors.outputs[index].reference, output_of(m_unmoved, index), output, m_factor);
 }
 
 void CaseProbes::settle() {

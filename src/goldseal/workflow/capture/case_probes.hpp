@@ -49,7 +49,7 @@ class CaseProbes {
 
   /// The noise floors by the perturbed runs so far; those of an output by its native run.
   void finish_floors();
-  void finish_native_floors();
+  void finish_native_floors(bool steps);  ///< golden::native_floor
   /// What is settled of integers and of detections, by the runs so far.
   void settle();
   void seal_layers() { m_tensors.layers = m_layers.finish(); }
@@ -76,6 +76,8 @@ class CaseProbes {
  private:
   [[nodiscard]] bool is_detection(const std::string& output) const;
   [[nodiscard]] const HostTensor& output_of(const std::vector<HostTensor>& outputs, std::size_t index) const;
+  // What a float64 run at 2^-24 would have given (golden::rescaled_response).
+  [[nodiscard]] HostTensor response(std::size_t index, const HostTensor& output) const;
   void hold_against_stability(const std::vector<HostTensor>& outputs);
 
   golden::GoldenTensors m_tensors;

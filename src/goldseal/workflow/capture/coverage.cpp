@@ -25,8 +25,8 @@ constexpr std::array<double, 4> k_zero_moves{1, 16, 256, 4096};
 // Moves groups of tensors and halves those whose movement shows.
 class BlindSearch {
  public:
-  BlindSearch(const Worker& worker, const CaseRunner& runner, const std::vector<HostTensor>& reference)
-      : m_worker(worker), m_runner(runner), m_reference(reference) {}
+  BlindSearch(const Worker& worker, const CaseRunner& runner, const std::vector<HostTensor>& reference, Compute compute)
+      : m_worker(worker), m_runner(runner), m_reference(reference), m_compute(compute) {}
 
   void search(std::span<const std::string> names) {
     if (names.empty()) return;
@@ -53,7 +53,7 @@ class BlindSearch {
 
   bool moves_an_answer(std::span<const std::string> names, std::uint64_t seed, double zero) const {
     RunRequest request;
-    request.compute = Compute::float64;
+    request.compute = m_compute;
     request.perturb = Perturbation{seed, k_move, zero, {names.begin(), names.end()}};
     std::vector<HostTensor> outputs;
     try {
@@ -70,6 +70,7 @@ class BlindSearch {
   const Worker& m_worker;
   const CaseRunner& m_runner;
   const std::vector<HostTensor>& m_reference;
+  Compute m_compute;
   std::size_t m_runs = 0;
   bool m_exhausted = false;
   std::set<std::string> m_seen;
@@ -98,13 +99,14 @@ std::vector<TensorCoverage> reached(Worker& worker, const CaseRunner& runner, in
 }  // namespace
 
 std::optional<std::vector<TensorCoverage>> measure_coverage(Worker& worker, const CaseRunner& runner,
-                                                            const std::vector<HostTensor>& reference, int bits) {
+                                                            const std::vector<HostTensor>& reference, Compute compute,
+                                                            int bits) {
   try {
     auto coverage = reached(worker, runner, bits);
     std::vector<std::string> blind;
     for (const auto& tensor : coverage)
       if (tensor.reached == 0 && tensor.elements > 0) blind.push_back(tensor.name);
-    BlindSearch search(worker, runner, reference);
+    BlindSearch search(worker, runner, reference, compute);
     search.search(blind);
     if (search.exhausted()) return std::nullopt;
     for (auto& tensor : coverage)

@@ -14,12 +14,12 @@
 namespace goldseal {
 
 /// How much of each floating tensor a case's answers depend on: a backward pass counts the elements whose gradient is
-/// not zero; `bits` are those that a native run computes with. A tensor without such elements is then moved by several times its size in float64 (zeros up
+/// not zero; `bits` are those that a native run computes with. A tensor without such elements is then moved by several times its size in `compute` (zeros up
 /// to ±1, ±16, ±256 and ±4,096), together with others of its kind, and counts as blind only where no bit of `reference`
-/// (the float64 outputs) changes. Nothing where the network cannot be differentiated.
+/// (the outputs of such a run) changes. Nothing where the network cannot be differentiated.
 [[nodiscard]] std::optional<std::vector<TensorCoverage>> measure_coverage(Worker& worker, const CaseRunner& runner,
                                                                           const std::vector<HostTensor>& reference,
-                                                                          int bits);
+                                                                          Compute compute, int bits);
 
 /// The coverage of several cases together: of each tensor the greatest. Nothing where there is none, or where one could
 /// not be measured: what it covers might be what the others leave out.

@@ -34,6 +34,11 @@ struct CapturedCase {
 /// Significant bits of the network's least precise weights, at most float32's.
 [[nodiscard]] int weight_bits(const BuiltNetwork& network);
 
+struct CaseOptions {
+  bool allow_random = false;  ///< seal what is stable of a network that draws at random
+  bool quick = false;         ///< no float64 runs, as of a network that has no such path
+};
+
 /// The runs that a capture makes of one case: the float64 reference, the perturbed ones, the native ones. The worker
 /// holds the loaded network. `weight_bits` stand for what it computes with where its layers cannot be followed. A
 /// network without a float64 path gives outputs without reference, with an objection that says so. `detections` are
@@ -41,7 +46,7 @@ struct CapturedCase {
 /// tell. Throws Error{usage} where the outputs of a group differ in their number of rows.
 [[nodiscard]] CapturedCase capture_case(Worker& worker, const std::string& name, std::vector<HostTensor> inputs,
                                         const std::vector<std::vector<std::string>>& detections, int weight_bits,
-                                        bool allow_random, Progress& progress);
+                                        CaseOptions options, Progress& progress);
 
 /// The network's inputs, as far as it declares them.
 [[nodiscard]] std::vector<golden::InputSlot> input_slots(const BuiltNetwork& network);

@@ -73,10 +73,11 @@ Case run_case(const golden::CaseSpec& golden, const std::vector<golden::InputSlo
   for (const auto& input : golden.inputs) note_orientation(input, log);
   for (const auto& input : inputs) origins.push_back(origin_of(golden.inputs, input.name, pictures));
   auto captured = capture_case(worker, golden.name, std::move(inputs), request.detections,
-                               weight_bits(loaded.built.network), request.allow_random, log.progress());
+                               weight_bits(loaded.built.network), {request.allow_random, request.quick}, log.progress());
   captured.tensors.encoded = std::move(pictures);
   auto record = golden::describe(captured.tensors, origins);
   record.repeatable = captured.repeatable;
+  record.quick = request.quick;
   record.seeds = captured.seeds;
   record.probes = static_cast<std::int64_t>(captured.seeds.size());
   log.lap("golden");

@@ -103,6 +103,7 @@ Named golden(const Manifest& manifest) {
       named.emplace(fmt::format("{}/{}", each.name, what), std::move(value));
     };
     add("repeatable", each.repeatable ? "true" : "false");
+    add("depth", each.quick ? "quick" : "full");
     add("probes", fmt::format("{}", each.probes));
     add("seeds", fmt::format("{}", fmt::join(each.seeds, ", ")));
     for (const auto& input : each.inputs)

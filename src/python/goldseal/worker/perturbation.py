@@ -87,7 +87,7 @@ class Conversion:
             return perturbed(tensor, name, self.perturbation).to(dtype)
         wide = torch.float64 if dtype is torch.float64 else torch.float32
         tile = Tile(name, self.perturbation.seed, self.perturbation.relative, wide, tensor.device)
-        if self.streams(name, tensor, dtype) and dtype is wide:
+        if self.streams(name, tensor, dtype):
             return self._stood_in(name, tensor, dtype, tile)
         return _tiled(tensor, tile, wide).to(dtype)
 

@@ -73,25 +73,23 @@ class Source:
         # All that lies between its first and its last element: views of weights are dense, but for few.
         extent = 1 + sum((size - 1) * stride for size, stride in zip(view.shape, view.stride()))
         flat = self.whole.as_strided((extent,), (1,), view.storage_offset())
-        wide = (
-            torch.empty(extent, dtype=self.dtype, device=view.device)
-            if scratch is None
-            else scratch.take(extent, self.dtype, view.device)
-        )
+        dtype = self.dtype if self.tile is None else self.tile.dtype
+        wide = torch.empty(extent, dtype=dtype, device=view.device) if scratch is None else scratch.take(extent, dtype, view.device)
         if self.tile is None:
             wide.copy_(flat)
         else:
-            self.tile.move_(wide, view.storage_offset() - self.whole.storage_offset(), flat)
+            # A tile moves in float32 what is rounded to a half type after it.
+            wide = self.tile.move_(wide, view.storage_offset() - self.whole.storage_offset(), flat).to(self.dtype)
         return wide.as_strided(view.shape, view.stride(), wide.storage_offset())
 
     def rows(self, view: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         """Some rows of a matrix."""
         flat = indices.reshape(-1)
-        picked = view.index_select(0, flat).to(self.dtype)
+        picked = view.index_select(0, flat).to(self.dtype if self.tile is None else self.tile.dtype)
         if self.tile is not None:
             first = view.storage_offset() - self.whole.storage_offset()
             places = (first + flat.unsqueeze(1) * view.stride(0)) + torch.arange(view.shape[1], device=flat.device) * view.stride(1)
-            picked.mul_(self.tile.at(places))
+            picked = picked.mul_(self.tile.at(places)).to(self.dtype)
         return picked.view(*indices.shape, view.shape[1])
 
 

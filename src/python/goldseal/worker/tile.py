@@ -35,8 +35,8 @@ class Tile:
 
     def __init__(self, name: str, seed: int, relative: float, dtype: torch.dtype, device: torch.device) -> None:
         self._key = mix(fnv1a64(name) ^ (seed & ((1 << 64) - 1)))
+        self.dtype = dtype
         self._factors = _factors_of(relative, dtype, device)
-        self._first, self._starts = 0, torch.empty(0, dtype=torch.int64)
 
     def starts(self, first: int, count: int) -> torch.Tensor:
         """int64 on the CPU: where in the table the runs first, first+1 … begin."""

@@ -68,6 +68,48 @@ TEST_CASE("The second probe is held against the seeds that it shares with the fi
   CHECK(probe.finish().linear == Approx(1).epsilon(1e-6));
 }
 
+TEST_CASE("Runs are enough once the response is known to a tenth, after three at least") {
+  const auto with = [](std::vector<double> responses) {
+    NoiseProbe probe(doubles({1, 1}));
+    std::int64_t seed = 0;
+    for (const double response : responses) probe.add_response(++seed, doubles({1 + response, 1 - response}));
+    return probe.settled();
+  };
+  CHECK_FALSE(with({}));
+  CHECK_FALSE(with({1e-7, 1e-7}));
+  CHECK(with({1e-7, 1e-7, 1e-7}));
+  CHECK(with({0, 0, 0}));
+  // sd(q) / (2 mean(q) sqrt(K)) of q = 1, 4, 1: 1.73 / (2 · 2 · 1.73) = 0.25; of 1, 4, 1, 4, 1, 4: 0.13.
+  CHECK_FALSE(with({1e-7, 2e-7, 1e-7}));
+  CHECK_FALSE(with({1e-7, 2e-7, 1e-7, 2e-7, 1e-7, 2e-7}));
+  CHECK(with({1e-7, 1.5e-7, 1e-7, 1.5e-7, 1e-7, 1.5e-7, 1e-7, 1.5e-7}));
+}
+
+TEST_CASE("A float32 run that was moved 256 times as far counts a 256th") {
+  constexpr double k_factor = 1.0 / 256;
+  const auto reference = doubles({1, 2, k_infinity, 3, 4});
+  const auto unmoved = floats({1.25F, 2, 7, std::numeric_limits<float>::infinity(), 4});
+  const auto moved = floats({1.75F, 1, 9, 5, std::numeric_limits<float>::quiet_NaN()});
+  const auto found = rescaled_response(reference, unmoved, moved, k_factor);
+  CHECK(found.dtype == DType::float64);
+  CHECK(element_as_double(found, 0) == 1 + 0.5 / 256);
+  CHECK(element_as_double(found, 1) == 2 - 1.0 / 256);
+  CHECK(element_as_double(found, 2) == k_infinity);  // takes no part
+  CHECK(element_as_double(found, 3) == 3);           // a fault of the unmoved run's, which is judged by itself
+  CHECK(std::isnan(element_as_double(found, 4)));    // unstable
+  CHECK_THROWS_AS(rescaled_response(reference, unmoved, floats({1}), k_factor), Error);
+  CHECK_THROWS_AS(rescaled_response(reference, floats({1}), moved, k_factor), Error);
+}
+
+TEST_CASE("The floor of native runs is at least S0 where steps decide which elements move") {
+  NoiseProbe probe(doubles({1, 1, 1, 1}));
+  probe.add_response(1, doubles({1, 1, 1, 1 + 4e-7}));
+  CHECK(native_floor(probe, true).floor == native_floor(probe, true).s0);
+  CHECK(native_floor(probe, false).floor == 0);
+  CHECK(native_floor(probe, false).native);
+  CHECK_FALSE(native_floor(probe, false).pure());
+}
+
 TEST_CASE("A code gives its response back within the stated bound, whatever the spread") {
   CHECK(rc::check("decoded / true within 2^(step/2)", [] {
     const auto exponents = *rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(-900, -20)));

@@ -201,6 +201,26 @@ TEST_CASE("Layers that change from run to run are not sealed") {
   CHECK(probe.finish().empty());
 }
 
+TEST_CASE("Responses are held against the same run unmoved, and counted by their size") {
+  Chain chain;
+  const auto reference = chain.with(0);
+  auto unmoved = reference;
+  for (auto& layer : unmoved)
+    for (auto& projection : layer.projections) projection += 1;  // float32 is off by far more than the response
+  auto moved = unmoved;
+  for (auto& layer : moved)
+    for (auto& projection : layer.projections) projection += 256e-6;
+  LayerProbe probe;
+  probe.set_reference(reference);
+  REQUIRE(probe.set_unmoved(unmoved, 1.0 / 256));
+  probe.add_response(1, moved);
+  for (const auto& layer : probe.finish()) CHECK(layer.s0 == Approx(1e-6));
+  auto other = unmoved;
+  other.pop_back();
+  CHECK_FALSE(probe.set_unmoved(other, 1));
+  CHECK(probe.finish().size() == reference.size());
+}
+
 TEST_CASE("Sealed layers are read back as they were written, and other forms are refused") {
   Chain chain;
   const auto sealed = chain.seal();
@@ -211,6 +231,12 @@ TEST_CASE("Sealed layers are read back as they were written, and other forms are
   CHECK(read[2].sketch.shape == sealed[2].sketch.shape);
   CHECK(read[2].sketch.projections == sealed[2].sketch.projections);
   CHECK(read[2].s0 == sealed[2].s0);
+
+  CHECK(read[2].sketch.elements == 0);  // a form of before, whose sketches take all elements
+
+  auto shorter = sealed;
+  for (auto& layer : shorter) layer.sketch.elements = k_sketch_elements;
+  CHECK(unpack_sealed_layers(pack_sealed_layers(shorter))[2].sketch.elements == k_sketch_elements);
 
   auto cut = tensors;
   cut.pop_back();
