@@ -143,6 +143,12 @@ def _given_tensors(args: Any, kwargs: Any) -> Iterator[torch.Tensor]:
 
 def _make_mode(names: _Names, recorder: Optional[LayerRecorder], draws: Optional[RandomWatch], reads: Reads) -> Any:
     class Watch(TorchDispatchMode):
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            """Nothing is compiled while it watches. Where PyTorch is to keep its compiler away, it imports it first: a second, and
+            70 MiB."""
+            return False
+
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             given = [entry for entry in (*args, *(kwargs or {}).values()) if isinstance(entry, torch.Tensor)]
             memory = {_memory_of(tensor) for tensor in given}

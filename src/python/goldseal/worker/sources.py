@@ -5,6 +5,7 @@ them; what is imported nowhere yet is found without importing it."""
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.machinery
 import os
 import sys
@@ -56,6 +57,7 @@ def is_own(path: str) -> bool:
     return not path.startswith(_installed_places())
 
 
+@functools.lru_cache(maxsize=None)
 def _installed_places() -> Tuple[str, ...]:
     places = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
     places.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
