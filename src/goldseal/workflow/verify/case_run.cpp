@@ -77,7 +77,7 @@ void follow_layers(const RunPlace& place, const CaseRunner& runner, const golden
   place.log.progress.step(fmt::format("following the layers of {}", golden.name));
   auto request = *compute == Compute::float64 ? RunRequest{} : place.settings;
   request.compute = *compute;
-  const auto elements = sealed.layers.empty() ? 0 : sealed.layers.front().sketch.elements;
+  const auto elements = golden.layers.front().sketch.elements;
   const auto layers = runner.run_layered(request, elements).layers;
   place.log.stopwatch.lap("layers");
   if (layers.empty()) return;
