@@ -26,4 +26,11 @@ namespace goldseal {
   return find_file(observed.files, role);
 }
 
+/// Why nothing of the checkpoint is known: for a captured machine no file is looked at.
+[[nodiscard]] inline const char* why_unread(const Observation& observed) {
+  return find_file(observed, FileRole::checkpoint) == nullptr
+             ? "not looked at: a captured machine is judged by its facts"
+             : "the checkpoint could not be read";
+}
+
 }  // namespace goldseal

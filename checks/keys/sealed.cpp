@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
+#include <checks/file/records.hpp>
 #include <checks/keys/key_finding.hpp>
 #include <checks/keys/renamed.hpp>
 
@@ -62,7 +63,7 @@ void tell_exchanged(const Observation& observed, const KeyObservation& keys, Fin
 }
 
 Finding judge_sealed_keys(const Observation& observed, const CheckSettings&) {
-  if (!observed.files.keys) return skipped("the checkpoint could not be read");
+  if (!observed.files.keys) return skipped(why_unread(observed));
   const auto& keys = *observed.files.keys;
   auto finding = judge_keys(keys, "the seal");
   if (keys.match.complete()) return finding;

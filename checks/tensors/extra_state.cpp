@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
+#include <checks/file/records.hpp>
 
 #include <goldseal/base/text.hpp>
 
@@ -37,7 +38,7 @@ void compare(std::span<const ExtraStateRecord> sealed, std::span<const ExtraStat
 Finding judge_extra_states(const Observation& observed, const CheckSettings&) {
   const auto& sealed = observed.sealed.model.extra_states;
   if (sealed.empty()) return skipped("the state dict has no extra state");
-  if (!observed.files.extra_states) return skipped("the checkpoint could not be read");
+  if (!observed.files.extra_states) return skipped(why_unread(observed));
   Table table{"extra states that differ", {"name", "where", "kind", "what happened"}, {}};
   compare(sealed, *observed.files.extra_states, "in the file", true, table);
   if (observed.run.extra_states) compare(sealed, *observed.run.extra_states, "in the network", false, table);

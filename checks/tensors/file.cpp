@@ -106,7 +106,7 @@ Cause cause_of(const Observation& observed, const Differences& differences) {
 
 Finding judge_file_tensors(const Observation& observed, const CheckSettings&) {
   const auto& files = observed.files;
-  if (!files.keys) return skipped("the checkpoint could not be read");
+  if (!files.keys) return skipped(why_unread(observed));
   if (!files.keys->match.complete())
     return undecided("values are compared where names agree: keys.sealed comes first", "mend what keys.sealed names");
   if (files.tensors.empty()) return skipped("the tensors in the file were not digested");

@@ -281,10 +281,54 @@ class ManifestReader {
   std::optional<Error> m_unknown_word;
 };
 
+bool is_seal(const std::filesystem::path& place) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(place / k_manifest_name, ignored);
+}
+
+// The names of seals in a directory; of a large one those that are met first.
+std::vector<std::string> seals_in(const std::filesystem::path& directory) {
+  constexpr int k_most_entries = 2000;
+  std::vector<std::string> names;
+  std::error_code error;
+  int looked = 0;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    if (++looked > k_most_entries) break;
+    if (entry->path().extension() == ".seal" && is_seal(entry->path()))
+      names.push_back(entry->path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+// The seal that was meant: of a checkpoint the one beside it (`net.pth`, `net`), of a file of a seal the seal, of a
+// directory of a model the one in it, of a slip the nearest name.
+std::optional<std::filesystem::path> seal_meant(const std::filesystem::path& given) {
+  const auto plain = given.has_filename() ? given : given.parent_path();
+  const auto parent = plain.parent_path();
+  if (const auto around = parent.empty() ? std::filesystem::path(".") : parent; is_seal(around) && !is_seal(plain))
+    return parent.empty() ? std::nullopt : std::optional(parent);
+  for (auto beside = plain; beside.has_filename(); beside = beside.parent_path() / beside.stem()) {
+    auto seal = beside.parent_path() / beside.stem();
+    seal += ".seal";
+    if (is_seal(seal)) return seal;
+    auto whole = beside;
+    whole += ".seal";
+    if (is_seal(whole)) return whole;
+    if (!beside.has_extension()) break;
+  }
+  if (const auto inside = seals_in(plain); inside.size() == 1) return plain / inside.front();
+  if (const auto near = did_you_mean(plain.filename().string(), seals_in(parent.empty() ? "." : parent)))
+    return parent / *near;
+  return std::nullopt;
+}
+
 [[noreturn]] void refuse_directory(const std::filesystem::path& seal) {
+  const auto meant = seal_meant(seal);
   throw Error(ErrorKind::io, seal.string(),
               fmt::format("expected a seal, a directory with {} in it, found none", k_manifest_name),
-              "make one with `goldseal capture CHECKPOINT --model …`");
+              meant ? fmt::format("did you mean {}?", escape_unprintable(meant->string()))
+                    : "make one with `goldseal capture CHECKPOINT --model …`");
 }
 
 }  // namespace

@@ -6,10 +6,44 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <vector>
 
 namespace goldseal {
 namespace {
+
+bool is_name(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; }) &&
+         std::isdigit(static_cast<unsigned char>(text.front())) == 0;
+}
+
+bool is_dotted(std::string_view text) { return std::ranges::all_of(split(text, '.'), is_name); }
+
+// What the source alone says of its form: a file by its ending, Python by `package.module:callable`.
+std::string form_meant(std::string_view text) {
+  struct Ending {
+    std::string_view end, form;
+  };
+  constexpr std::array k_endings{Ending{".cfg", "darknet"}, Ending{".pt2", "export"}, Ending{".so", "plugin"},
+                                 Ending{".pt", "torchscript"}};
+  const auto source = text.substr(0, text.find('?'));
+  for (const auto& [end, form] : k_endings)
+    if (source.ends_with(end)) return fmt::format("{}:{}", form, text);
+  const auto colon = source.find(':');
+  if (colon != std::string_view::npos) {
+    auto module = std::string(source.substr(0, colon));
+    if (module.ends_with(".py")) module.resize(module.size() - 3);
+    std::ranges::replace(module, '/', '.');
+    if (is_dotted(module) && is_dotted(source.substr(colon + 1)))
+      return fmt::format("python:{}{}", module, text.substr(colon));
+    return {};
+  }
+  const auto dot = source.rfind('.');
+  if (dot == std::string_view::npos || !is_dotted(source) || source.ends_with(".py")) return {};
+  return fmt::format("python:{}:{}", source.substr(0, dot), text.substr(dot + 1));
+}
 
 [[noreturn]] void refuse(std::string_view text) {
   std::vector<std::string> names;
@@ -19,8 +53,9 @@ namespace {
     forms += fmt::format("{}{}:{}", forms.empty() ? "" : ", ", builder.name, builder.source);
   }
   const auto near = did_you_mean(text.substr(0, text.find(':')), names);
+  const auto meant = near ? fmt::format("{}:…", *near) : escape_unprintable(form_meant(text));
   throw Error(ErrorKind::usage, "--model", fmt::format("expected one of {}; found {}", forms, escape_unprintable(text)),
-              near ? fmt::format("did you mean {}:…?", *near) : "a Darknet network is given as darknet:yolov3.cfg");
+              meant.empty() ? "a Python network is given as python:package.module:callable" : fmt::format("did you mean {}?", meant));
 }
 
 }  // namespace

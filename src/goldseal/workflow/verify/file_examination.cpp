@@ -4,6 +4,8 @@
 #include <checks/file/records.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/text.hpp>
 #include <goldseal/base/utc.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/workflow/description/description.hpp>
@@ -17,6 +19,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -167,11 +170,38 @@ ServingObservation observe_serving(const JudgeRequest& request, const Manifest& 
   return serving;
 }
 
-void require_presence(const fs::path& path, const JudgeRequest& request) {
+// A checkpoint that was renamed or moved beside its seal: the file of the sealed size that has the sealed digest.
+std::optional<fs::path> renamed_checkpoint(const fs::path& seal, const FileRecord& sealed) {
+  constexpr int k_most_entries = 1000;
+  constexpr int k_most_read = 4;
+  std::error_code error;
+  int looked = 0;
+  int read = 0;
+  auto directory = seal.lexically_normal();
+  directory = (directory.has_filename() ? directory : directory.parent_path()).parent_path();
+  for (fs::directory_iterator entry(directory.empty() ? "." : directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (++looked > k_most_entries || read == k_most_read) break;
+    if (!entry->is_regular_file(ignored) || entry->file_size(ignored) != sealed.bytes) continue;
+    ++read;
+    try {
+      if (sha256(MappedFile(entry->path()).bytes()) == sealed.sha256) return directory / entry->path().filename();
+    } catch (const Error& unreadable) {
+      if (unreadable.kind() == ErrorKind::interrupted) throw;
+    }
+  }
+  return std::nullopt;
+}
+
+void require_presence(const fs::path& path, const JudgeRequest& request, const Manifest& sealed) {
   if (is_there(path)) return;
-  throw Error(ErrorKind::io, path.string(), "the checkpoint is missing: no such file",
-              request.checkpoint ? "name the checkpoint that was sealed, or a copy of it"
-                                 : "put the checkpoint there, or name it with --checkpoint FILE");
+  const auto record = std::ranges::find(sealed.model.files, FileRole::checkpoint, &FileRecord::role);
+  const auto renamed = record == sealed.model.files.end() ? std::nullopt : renamed_checkpoint(request.seal, *record);
+  throw Error(ErrorKind::io, path.lexically_normal().string(), "the checkpoint is missing: no such file",
+              renamed ? fmt::format("--checkpoint {} has the sealed digest", escape_unprintable(renamed->string()))
+              : request.checkpoint ? "name the checkpoint that was sealed, or a copy of it"
+                                   : "put the checkpoint there, or name it with --checkpoint FILE");
 }
 
 void examine_checkpoint(const fs::path& path, const JudgeRequest& request, const Manifest& sealed,
@@ -230,7 +260,7 @@ ExaminedFiles examine_files(const JudgeRequest& request, const OpenSeal& seal, R
   files.serving = observe_serving(request, sealed, files, depth);
   const auto path = checkpoint_path(request, sealed);
   if (path.empty()) return files;
-  require_presence(path, request);
+  require_presence(path, request, sealed);
   examine_checkpoint(path, request, sealed, files);
   return files;
 }
