@@ -351,6 +351,14 @@ class Merge(unittest.TestCase):
         nodes = self.merge(1)
         self.assertEqual((nodes["x1"]["state"], nodes["x1"]["action"]), ("odd", "fix configuration"))
 
+    def test_another_network_is_its_own_failure_and_accuses_nobody(self):
+        Node("gpu0").write(self.reports)
+        for name in ("a", "b"):
+            Node(name, bits="other").finding("model.configuration", "fail").write(self.reports)
+        nodes = self.merge(1)
+        self.assertEqual(nodes["gpu0"]["state"], "conforms")
+        self.assertEqual(self.kinds(nodes["a"]), ["fails"])
+
     def test_float64_alone_may_differ(self):
         self.many(3)
         Node("gpu9", float64="other").write(self.reports)

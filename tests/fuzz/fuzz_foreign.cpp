@@ -12,6 +12,8 @@
 #include <goldseal/checkpoint/formats/export_archive.hpp>
 #include <goldseal/checkpoint/formats/torchscript_code.hpp>
 #include <goldseal/environment/libraries/elf.hpp>
+#include <goldseal/fleet/reading/node_report.hpp>
+#include <goldseal/fleet/reading/node_set.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
 #include <goldseal/golden/images/png.hpp>
@@ -74,6 +76,16 @@ void settings(std::string_view bytes) {
   }
   reader.refuse_unknown();
 }
+// As a merge reads it: a bad one is told, never thrown; and a list of nodes, which comes from a variable or a file.
+void node_report(std::string_view bytes) {
+  fleet::Names names;
+  fleet::ReportReader reader(names);
+  fleet::NodeReport read;
+  if (const auto bad = reader.read(bytes, "R/gpu0/fuzz.json", "gpu0", read); bad && bad->message.empty()) std::abort();
+  for (const auto& node : fleet::expand_nodes(bytes, "fuzz"))
+    if (!fleet::is_node_name(node)) std::abort();
+}
+
 void report(std::string_view bytes) {
   const auto read = parse_report(bytes, "fuzz");
   for (const auto& renderer : renderers()) static_cast<void>(renderer.render(read, {}));
@@ -208,7 +220,8 @@ constexpr std::array k_readers{
     ForeignReader{"settings", settings}, ForeignReader{"report", report},           ForeignReader{"results", results},
     ForeignReader{"golden", golden_file}, ForeignReader{"npy", npy},                ForeignReader{"png", png},
     ForeignReader{"jpeg", jpeg},         ForeignReader{"program", program},         ForeignReader{"package", package},
-    ForeignReader{"script", script},     ForeignReader{"elf", elf},                 ForeignReader{"replies", replies}};
+    ForeignReader{"script", script},     ForeignReader{"elf", elf},                 ForeignReader{"replies", replies},
+    ForeignReader{"node_report", node_report}};
 
 }  // namespace
 
