@@ -161,7 +161,7 @@ class Page {
   }
 
   [[nodiscard]] std::size_t columns() const {
-    constexpr std::size_t k_widest = 92;
+    constexpr std::size_t k_widest = 88;
     return std::clamp<std::size_t>(m_fleet.nodes.size(), 1, k_widest);
   }
 
