@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,6 +23,25 @@ std::string describe_breach(const Check& check, const RuleResult& result) {
 // The packages of the machine's Python are all known where that is.
 bool is_not_installed(const Check& check, const Environment& machine) {
   return check.fact.starts_with("python.package.") && machine.has("python.version");
+}
+
+bool is_picture(const GoldenTensor& input) {
+  if (!input.preprocess.empty()) return true;
+  auto source = input.source.substr(0, input.source.find(','));
+  std::ranges::transform(source, source.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return source.ends_with(".png") || source.ends_with(".jpg") || source.ends_with(".jpeg");
+}
+
+// A package that takes no part in what was sealed is not worth a warning: Pillow where no picture was decoded, NumPy where
+// no code of Python's is run. A policy that names the check has it judged.
+std::string_view unused(const Check& check, const Observation& observed, const CheckSettings& settings) {
+  if (settings.users_own_severity) return {};
+  const auto decodes = [](const GoldenCase& golden) { return std::ranges::any_of(golden.inputs, is_picture); };
+  if (check.fact == "python.package.pillow" && std::ranges::none_of(observed.sealed.golden, decodes))
+    return "no sealed input is a picture";
+  if (check.fact == "python.package.numpy" && observed.sealed.model.builder != Builder::python)
+    return "the network is no Python code";
+  return {};
 }
 
 // A build without CUDA states no version of CUDA or cuDNN: that is known, and matters where a GPU computed, or where
@@ -46,6 +67,8 @@ Finding compare_fact(const Check& check, const Observation& observed, const Chec
   if (settings.rule.kind == RuleKind::ignore) return skipped(fmt::format("{}: the policy ignores it", check.title));
   if (sealed == nullptr && settings.rule.values.empty())
     return skipped(fmt::format("{}: the seal does not say", check.title));
+  if (const auto why = unused(check, observed, settings); !why.empty())
+    return skipped(fmt::format("{}: {}", check.title, why));
   const auto result = judge(settings.rule, sealed, found);
   Finding finding;
   switch (result.outcome) {

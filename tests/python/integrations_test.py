@@ -64,6 +64,29 @@ class LightningTest(InDirectory):
         self.fit(inputs=torch.rand(5, 3))
         self.assertTrue(goldseal.verify(self.seals()[0], quick=True, trust_code=True))
 
+    def test_row_19_what_is_wrong_is_told_before_the_first_epoch(self):
+        import lightning_network
+
+        from goldseal.lightning import SealIO
+
+        model = lightning_network.Regressor(width=4)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            SealIO(model)
+            SealIO(torch.nn.Linear(3, 1), inputs=torch.rand(2, 3))
+            self.assertEqual([one for one in told if issubclass(one.category, goldseal.GoldsealWarning)], [])
+            SealIO(torch.nn.Linear(3, 1))
+            SealIO(model, input=torch.rand(2, 3))
+        texts = [str(one.message) for one in told if issubclass(one.category, goldseal.GoldsealWarning)]
+        self.assertEqual(len(texts), 2, texts)
+        self.assertIn("expected golden inputs, found none", texts[0])
+        self.assertIn("input= is not an argument of goldseal.seal, and was left out", texts[1])
+        for arguments in ({"on_error": "raise"}, {"inputs": 1, "emebd": True, "on_error": "raise"}):
+            with self.assertRaises(goldseal.GoldsealError):
+                SealIO(torch.nn.Linear(3, 1), **arguments)
+        with self.assertRaises(ValueError):
+            SealIO(model, on_error="shout")
+
 
 @unittest.skipUnless(has("transformers"), "transformers is not installed")
 class HuggingFaceTest(InDirectory):

@@ -480,6 +480,17 @@ def _rank() -> int:
     return int(os.environ.get("RANK") or 0)
 
 
+def check_options(name: str, options: dict[str, Any], on_error: str) -> None:
+    """Of a hook that seals later: what it cannot hand on to goldseal.seal is told when it is made, and left out."""
+    _check_on_error(on_error)
+    known = [word for word in inspect.signature(seal).parameters if word not in ("model", "path")]
+    for word in [word for word in options if word not in known]:
+        del options[word]
+        near = difflib.get_close_matches(word, known, 1)
+        hint = f"; did you mean {near[0]}=?" if near else ""
+        _deal_with(GoldsealError(f"{name}: {word}= is not an argument of goldseal.seal, and was left out{hint}"), on_error)
+
+
 def _check_on_error(on_error: str) -> None:
     if on_error not in _ON_ERROR:
         raise ValueError(f"on_error: expected warn, raise or ignore, found {on_error!r}")

@@ -19,7 +19,7 @@ from torch import nn
 
 from .errors import GoldsealError
 from .factory import Factory
-from .hook import PathLike, _deal_with, _is_sharded, _rank, module_of_rank_zero, seal
+from .hook import PathLike, _deal_with, check_options, _is_sharded, _rank, module_of_rank_zero, seal
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")
@@ -103,6 +103,7 @@ class SealCallback(transformers.TrainerCallback):
         self._factory = factory
         self._on_error = on_error
         self._options = options
+        check_options("SealCallback", options, on_error)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         directory = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")

@@ -18,8 +18,10 @@ except ImportError:
 from .earlier_seal import is_seal
 from .errors import GoldsealError
 from .factory import Factory
-from .hook import _deal_with, seal
+from .hook import _deal_with, check_options, seal
 from .sharded import copy_holding, is_sharded
+
+_NO_INPUTS = "SealIO: expected golden inputs, found none: give inputs=, or set the module's example_input_array"
 
 
 class SealIO(TorchCheckpointIO):
@@ -38,13 +40,20 @@ class SealIO(TorchCheckpointIO):
         self._factory = factory
         self._on_error = on_error
         self._options = options
+        # What is wrong is told before the first epoch, not after it.
+        check_options("SealIO", options, on_error)
+        if self._golden_inputs() is None:
+            _deal_with(GoldsealError(_NO_INPUTS), on_error)
+
+    def _golden_inputs(self) -> Any:
+        return getattr(self._model, "example_input_array", None) if self._inputs is None else self._inputs
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Optional[Any] = None) -> None:
         super().save_checkpoint(checkpoint, path, storage_options)
         model = self._model
-        inputs = getattr(model, "example_input_array", None) if self._inputs is None else self._inputs
+        inputs = self._golden_inputs()
         if inputs is None:
-            _deal_with(GoldsealError("SealIO: give inputs=, or set the module's example_input_array"), self._on_error)
+            _deal_with(GoldsealError(_NO_INPUTS), self._on_error)
             return
         if _is_sharded(model):
             # Lightning asks rank zero alone to write, and has gathered the weights by then.

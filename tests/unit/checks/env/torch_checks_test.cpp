@@ -4,6 +4,8 @@
 
 #include <checks/catalogue.hpp>
 #include <checks/fact_check.hpp>
+#include <checks/policy.hpp>
+#include <checks/runner.hpp>
 
 #include <algorithm>
 
@@ -289,6 +291,47 @@ TEST_CASE("F48, F49: variables that choose kernels and threads, each in a row") 
   CHECK(judge_check(k_env_variables_results, sealed, sealed).status == Status::pass);
 }
 
+GoldenCase given(const char* source) {
+  GoldenTensor input;
+  input.name = "image";
+  input.source = source;
+  GoldenCase golden;
+  golden.name = "default";
+  golden.inputs.push_back(std::move(input));
+  return golden;
+}
+
+TEST_CASE("row 15: threads are told once, packages only where they take part, and no golden check is waited for that cannot run") {
+  auto sealed = machine({{"variable.OMP_NUM_THREADS", text("4")}, {"numerics.threads", std::int64_t{4}}});
+  auto found = machine({{"numerics.threads", std::int64_t{8}}});
+  CHECK(judge_check(k_env_variables_results, found, sealed).status == Status::pass);
+  CHECK(judge_check(k_env_variables_results, found, sealed).message.find("env.numerics.threads judges") != std::string::npos);
+  found.set("variable.MKL_CBWR", std::string("AVX2"), "test");
+  CHECK(judge_check(k_env_variables_results, found, sealed).status == Status::fail);
+
+  Observation observed;
+  observed.machine.asked_pytorch = true;
+  const auto packages = [](const char* version) {
+    return machine({{"python.version", text("3.11.7")}, {"python.package.pillow", text(version)},
+                    {"python.package.numpy", text(version)}, {"torch.blas", text(version)}, {"torch.version", text(version)}});
+  };
+  observed.sealed.environment = packages("1.0");
+  observed.machine.environment = packages("2.0");
+  const auto judged = [&](const char* id, const char* policy = "deploy") {
+    return run_check(*find_check(id), observed, load_policy(policy), "2026-06-01");
+  };
+  CHECK(judged("env.python.pillow").status == Status::skipped);
+  CHECK(judged("env.python.numpy").status == Status::skipped);
+  observed.sealed.model.builder = Builder::python;
+  CHECK(judged("env.python.numpy").status == Status::warn);
+  for (const auto* const source : {"scene.png", "scene.JPG", "a.jpeg"}) {
+    observed.sealed.golden = {given(source)};
+    CHECK(judged("env.python.pillow").status == Status::warn);
+  }
+  CHECK(judged("env.torch.version").remedy ==
+        "verify the model on that machine before you rely on it, or install the sealed version");
+}
+
 TEST_CASE("F50: two BLAS or two OpenMP libraries in one process") {
   auto found = machine({{"library.libtorch_cpu.path", text("/t/libtorch_cpu.so")},
                         {"library.libmkl_core.path", text("/t/libmkl_core.so.2")},
@@ -367,6 +410,7 @@ TEST_CASE("a package that the machine's Python lacks is not installed, rather th
   observed.machine.asked_pytorch = true;
   observed.sealed.environment = machine({{"python.package.pillow", text("13.0.0")}});
   observed.machine.environment = machine({{"python.version", text("3.11.7")}});
+  observed.sealed.golden = {given("scene.PNG")};
   CHECK(compare_fact(*check, observed, {.rule = check->rule, .severity = check->severity}).message == "Pillow is not installed here");
   observed.machine.environment = machine({});
   CHECK(compare_fact(*check, observed, {.rule = check->rule, .severity = check->severity}).message ==
