@@ -19,31 +19,11 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(125)
 
-CFG = """[net]
-width=16
-height=16
-channels=3
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import detector
 
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=1
-pad=1
-activation=leaky
-
-[convolutional]
-size=1
-stride=1
-pad=1
-filters=18
-activation=linear
-
-[yolo]
-mask = 0,1,2
-anchors = 10,13, 16,30, 33,23
-classes=1
-"""
+LAYERS = [(8, 3, 1, True), (18, 1, 1, False)]
+CFG = detector.cfg(16, LAYERS)
 INPUT = ("--input", "image=random:1x3x16x16,seed=7")
 
 
@@ -63,9 +43,7 @@ class Classifier(nn.Module):
 
 
 def darknet_state():
-    layers = {"module_list.0.conv_0": nn.Conv2d(3, 8, 3, bias=False), "module_list.0.batch_norm_0": nn.BatchNorm2d(8),
-              "module_list.1.conv_1": nn.Conv2d(8, 18, 1)}
-    return {f"{place}.{name}": tensor for place, layer in layers.items() for name, tensor in layer.state_dict().items()}
+    return detector.Detector(LAYERS).state_dict()
 
 
 def facts(report):

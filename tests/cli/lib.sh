@@ -6,6 +6,7 @@
 #   OTHER_TORCH_DIR  one of another version, or empty
 set -euo pipefail
 
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -58,75 +59,7 @@ no_worker_left() {
 }
 
 # A network of every part that YOLOv3 has, in miniature, and its checkpoint as DataParallel saves it.
-make_model() {
-  cat >tiny.cfg <<'CFG'
-[net]
-width=32
-height=32
-channels=3
-
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=1
-pad=1
-activation=leaky
-
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=2
-pad=1
-activation=leaky
-
-[convolutional]
-size=1
-stride=1
-pad=1
-filters=18
-activation=linear
-
-[yolo]
-mask = 0,1,2
-anchors = 10,13, 16,30, 33,23
-classes=1
-CFG
-  "$PYTHON" - <<'PY'
-import torch
-from torch import nn
-
-torch.manual_seed(1)
-layers = nn.ModuleList()
-channels = 3
-for index, (filters, size, stride, normalized) in enumerate([(8, 3, 1, True), (8, 3, 2, True), (18, 1, 1, False)]):
-    block = nn.Sequential()
-    block.add_module(f"conv_{index}", nn.Conv2d(channels, filters, size, stride, size // 2, bias=not normalized))
-    if normalized:
-        block.add_module(f"batch_norm_{index}", nn.BatchNorm2d(filters))
-    layers.append(block)
-    channels = filters
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.module_list = layers
-
-
-state = nn.DataParallel(Net()).state_dict()
-for name, tensor in state.items():
-    if name.endswith("running_var"):
-        tensor.uniform_(0.05, 2)
-torch.save(state, "tiny.pth")
-flipped = dict(state)
-weight = flipped["module.module_list.1.conv_1.weight"].clone()
-weight.view(torch.int32).view(-1)[0] ^= 1
-flipped["module.module_list.1.conv_1.weight"] = weight
-torch.save(flipped, "flipped.pth")
-PY
-}
+make_model() { "$PYTHON" -B "$tests/detector.py" .; }
 
 seal_model() {
   make_model
