@@ -3,6 +3,7 @@
 
   checkpoint_verbs.py GOLDSEAL"""
 
+import io
 import json
 import os
 import subprocess
@@ -162,12 +163,84 @@ def diff_tells_what_pytorch_computes():
     says(goldseal("diff", "a.pth", "a.pth"), "11 tensors are equal, 0 differ")
 
 
+def a_directory_stands_for_its_one_checkpoint():
+    """Kinds: one file, an index over shards, several files, none, shards without their index, what training writes beside."""
+    os.makedirs("dir/below", exist_ok=True)
+    says(goldseal("inspect", "dir", code=2), "a directory without one")
+    torch.save({"w": torch.ones(3)}, "dir/net.pth")
+    for beside in ("optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state.pth"):
+        torch.save({"step": torch.ones(1)}, f"dir/{beside}")
+    says(goldseal("inspect", "dir"), "1 tensors")
+    says(goldseal("diff", "dir", "dir/net.pth"), "1 tensors are equal")
+    torch.save({"w": torch.ones(3)}, "dir/ema.pth")
+    says(goldseal("inspect", "dir", code=2), "a directory with 2: ema.pth, net.pth")
+    with open("dir/pytorch_model.bin.index.json", "w") as index:
+        json.dump({"weight_map": {"w": "net.pth"}}, index)
+    says(goldseal("inspect", "dir"), "1 tensors")
+    with open("dir/model.safetensors.index.json", "w") as index:
+        json.dump({"weight_map": {"w": "net.pth"}}, index)
+    says(goldseal("inspect", "dir", code=2), "pytorch_model.bin.index.json")
+
+
+class Halves(torch.Tensor):
+    """Made of two tensors, as quantization libraries make theirs."""
+
+    @staticmethod
+    def __new__(cls, low, high):
+        return torch.Tensor._make_wrapper_subclass(cls, low.shape)
+
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def __tensor_flatten__(self):
+        return ["low", "high"], None
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        return func(*[arg.low if isinstance(arg, Halves) else arg for arg in args], **(kwargs or {}))
+
+
+def diff_compares_what_is_no_plain_tensor():
+    """Kinds: extra states (dict, bytes, stream, one that is missing, one that holds an object), tensors of a subclass, packed
+    weights, a renamed module."""
+    state = {"w": torch.ones(3), "w._extra_state": {"scale": 3.0, "steps": [1, 2]}, "v._extra_state": b"abc"}
+    torch.save(state, "a.pth")
+    torch.save({**state, "w._extra_state": {"steps": [1, 2], "scale": 3.0}}, "b.pth")
+    says(goldseal("diff", "a.pth", "b.pth"), "2 extra states are equal", "1 tensors are equal, 0 differ")
+    for other in ({"scale": 3.5, "steps": [1, 2]}, {"scale": 3, "steps": [1, 2]}, io.BytesIO(b"abc"), None):
+        torch.save({**state, "w._extra_state": other}, "b.pth")
+        says(goldseal("diff", "a.pth", "b.pth", code=1), "extra state w._extra_state: ", "1 extra states are equal")
+        assert [row["name"] for row in as_json("diff", "a.pth", "b.pth", code=1)["extra_states"]] == ["w._extra_state"]
+    torch.save({name: value for name, value in state.items() if name != "v._extra_state"}, "b.pth")
+    says(goldseal("diff", "b.pth", "a.pth", code=1), "v._extra_state: not there in A")
+
+    made = Halves(torch.ones(3), torch.zeros(3))
+    torch.save({"w": made, "u": torch.ones(2)}, "a.pth")
+    torch.save({"w": Halves(torch.ones(3), torch.ones(3)), "u": torch.ones(2)}, "b.pth")
+    says(goldseal("diff", "a.pth", "a.pth"), "3 tensors are equal, 0 differ")
+    says(goldseal("diff", "a.pth", "b.pth", code=1), "w.high", "2 tensors are equal, 1 differ")
+    torch.save({"w": torch.ones(3), "u": torch.ones(2)}, "b.pth")
+    says(goldseal("diff", "a.pth", "b.pth", code=1), "w: ", "Halves", "a plain tensor in B")
+
+    torch.save({"fc.weight": torch.ones(8, 8)}, "a.pth")
+    torch.save({"fc.weight": torch.ones(32, 1, dtype=torch.uint8), "fc.weight.absmax": torch.ones(1), "fc.weight.quant_map": torch.ones(16),
+                "fc.weight.quant_state.bitsandbytes__nf4": torch.ones(4, dtype=torch.uint8)}, "b.pth")
+    says(goldseal("diff", "a.pth", "b.pth", code=1), "B holds ", "bitsandbytes")
+
+    layers = {f"layers.{i}.w": torch.full((2,), float(i)) for i in range(4)}
+    torch.save({f"model.{name}": value for name, value in layers.items()}, "a.pth")
+    torch.save({f"model.language_model.{name}": value for name, value in layers.items()}, "b.pth")
+    for one, other in (("a.pth", "b.pth"), ("b.pth", "a.pth")):
+        says(goldseal("diff", one, other, code=1), "4 tensors are the same under other names", "language_model")
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
         os.chdir(directory)
         for case in (inspect_shows_modules_types_devices_and_tied_weights, inspect_lists_the_state_dicts_of_a_file, inspect_says_which_state_dicts_are_the_same,
                      inspect_finds_values_that_are_no_numbers, convert_makes_a_file_that_pytorch_loads_strictly,
-                     convert_damages_no_key_without_a_prefix, convert_refuses_a_damaged_file, diff_tells_what_pytorch_computes):
+                     convert_damages_no_key_without_a_prefix, convert_refuses_a_damaged_file, diff_tells_what_pytorch_computes,
+                     a_directory_stands_for_its_one_checkpoint, diff_compares_what_is_no_plain_tensor):
             case()
             print(f"ok  {case.__name__}", flush=True)
         os.chdir("/")

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/contents/difference.hpp>
 
+#include <goldseal/base/error.hpp>
 #include <goldseal/base/parallel.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
+#include <goldseal/checkpoint/packing/packing.hpp>
 #include <goldseal/checkpoint/tensors/axes.hpp>
 #include <goldseal/checkpoint/tensors/element.hpp>
+#include <goldseal/checkpoint/tensors/plain_value.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 namespace goldseal {
@@ -108,6 +115,92 @@ Alignment align(const std::vector<Key>& a, const std::vector<Key>& b) {
   return met(backward.match) > met(forward.match) ? std::move(backward) : std::move(forward);
 }
 
+// What an extra state is, and its digest; nothing where it holds what is no plain value.
+struct ExtraContent {
+  std::string what;
+  std::optional<Digest> digest;
+};
+
+std::map<std::string, ExtraContent> extra_contents(const Checkpoint& checkpoint) {
+  std::map<std::string, ExtraContent> contents;
+  for (const auto& state : checkpoint.extra_states) {
+    auto& content = contents[state.name];
+    content.what = state.what.empty() ? kind_of(state) : state.what;
+    try {
+      content.digest = digest(checkpoint, state);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::unsupported) throw;
+      content.what += ", which holds more than plain values";
+    }
+  }
+  return contents;
+}
+
+void compare_extra_states(const Checkpoint& a, const Checkpoint& b, CheckpointDifference& result) {
+  const auto in_a = extra_contents(a);
+  auto in_b = extra_contents(b);
+  const std::string none = "not there";
+  for (const auto& [name, content] : in_a) {
+    const auto other = in_b.extract(name);
+    const bool equal = other && content.digest && content.digest == other.mapped().digest;
+    if (equal)
+      ++result.extra_states_equal;
+    else
+      result.extra_states.push_back({name, content.what, other ? other.mapped().what : none});
+  }
+  for (const auto& [name, content] : in_b) result.extra_states.push_back({name, none, content.what});
+}
+
+std::map<std::string, std::string> classes_of(const Checkpoint& checkpoint) {
+  std::map<std::string, std::string> classes;
+  for (const auto& tensor : checkpoint.subclass_tensors)
+    classes[tensor.name] = tensor.parts.empty() ? tensor.type
+                                                : fmt::format("{}, made of {}", tensor.type, fmt::join(tensor.parts, ", "));
+  return classes;
+}
+
+// A plain tensor on one side is listed in `tensors`; what is on neither list is not there.
+std::string class_in(const Checkpoint& checkpoint, const std::map<std::string, std::string>& classes, const std::string& name) {
+  if (const auto found = classes.find(name); found != classes.end()) return found->second;
+  return std::ranges::find(checkpoint.tensors, name, &Tensor::name) == checkpoint.tensors.end() ? "not there" : "a plain tensor";
+}
+
+void compare_classes(const Checkpoint& a, const Checkpoint& b, CheckpointDifference& result) {
+  const auto in_a = classes_of(a);
+  const auto in_b = classes_of(b);
+  auto names = in_a;
+  names.insert(in_b.begin(), in_b.end());
+  for (const auto& [name, type] : names) {
+    auto one = class_in(a, in_a, name);
+    auto other = class_in(b, in_b, name);
+    if (one != other) result.classes.push_back({name, std::move(one), std::move(other)});
+  }
+}
+
+std::string packed_weights(const Checkpoint& checkpoint) {
+  std::vector<PackingEntry> entries;
+  for (const auto& tensor : checkpoint.tensors) entries.push_back({tensor.name, tensor.dtype, tensor.shape});
+  std::vector<std::string> groups;
+  for (const auto& group : group_by_scheme(find_packed_weights(entries)))
+    groups.push_back(fmt::format("{}: {} weights in {} entries", group.scheme->what, group.weights, group.entries));
+  return fmt::format("{}", fmt::join(groups, "; "));
+}
+
+void note_renamed(const Alignment& alignment, std::span<const Digest> digests_a, std::span<const Digest> digests_b,
+                  CheckpointDifference& result) {
+  const auto& renaming = alignment.match.renaming;
+  for (const auto& [have, want] : renaming.pairs) {
+    const auto& one = (alignment.reversed ? digests_b : digests_a)[have];
+    const auto& other = (alignment.reversed ? digests_a : digests_b)[want];
+    result.renamed_equal += one == other ? 1 : 0;
+  }
+  for (const auto& change : renaming.renames) {
+    const auto& from = alignment.reversed ? change.to : change.from;
+    const auto& to = alignment.reversed ? change.from : change.to;
+    result.renamed.push_back({from, to, change.names});
+  }
+}
+
 }  // namespace
 
 CheckpointDifference compare_checkpoints(const Checkpoint& a, std::span<const Digest> digests_a, const Checkpoint& b,
@@ -146,6 +239,11 @@ CheckpointDifference compare_checkpoints(const Checkpoint& a, std::span<const Di
     if (!difference.shape) difference.values = compare_values(a, x, b, y);
     difference.exchanged = exchanged_axes(a, x, b, y);
   });
+  compare_extra_states(a, b, result);
+  compare_classes(a, b, result);
+  note_renamed(alignment, digests_a, digests_b, result);
+  result.packed_a = packed_weights(a);
+  result.packed_b = packed_weights(b);
   return result;
 }
 

@@ -37,6 +37,20 @@ struct TensorDifference {
   std::string exchanged = {};             ///< `transposed`: B has A's values with its axes in that order; else empty
 };
 
+/// What is no plain tensor, under one name: what it is on each side, `dict, 3 values`, `not there`.
+struct ObjectDifference {
+  std::string name;
+  std::string a;
+  std::string b;
+};
+
+/// A segment of many names, which stands in the place of another in B.
+struct RenamedSegment {
+  std::string from;
+  std::string to;
+  std::size_t tensors = 0;
+};
+
 struct CheckpointDifference {
   std::vector<std::string> only_a;
   std::vector<std::string> only_b;
@@ -44,12 +58,22 @@ struct CheckpointDifference {
   std::size_t equal = 0;                      ///< tensors with the same bytes
   std::vector<std::string> removed_segments;  ///< taken out of A's names, or of B's, to make them meet
   bool removed_from_b = false;
+  std::vector<ObjectDifference> extra_states = {};  ///< that differ, or could not be compared
+  std::size_t extra_states_equal = 0;
+  std::vector<ObjectDifference> classes = {};  ///< tensors that are of other classes in A and B
+  std::vector<RenamedSegment> renamed = {};    ///< what brings only_a and only_b together
+  std::size_t renamed_equal = 0;               ///< tensors that have the same bytes under both names
+  std::string packed_a = {};                   ///< quantized weights of A in several entries each: `3 weights: …`
+  std::string packed_b = {};
 
-  [[nodiscard]] bool same() const { return only_a.empty() && only_b.empty() && changed.empty(); }
+  [[nodiscard]] bool same() const {
+    return only_a.empty() && only_b.empty() && changed.empty() && extra_states.empty() && classes.empty();
+  }
 };
 
 /// Compares two checkpoints by names, shapes, element types and values, on every processor. Tensors with equal digests
-/// are not looked into. `digests_a` and `digests_b` are what digest_all gives for each.
+/// are not looked into. Extra states are compared by their digests, tensors of subclasses by their classes and by what
+/// they are made of. `digests_a` and `digests_b` are what digest_all gives for each.
 [[nodiscard]] CheckpointDifference compare_checkpoints(const Checkpoint& a, std::span<const Digest> digests_a,
                                                        const Checkpoint& b, std::span<const Digest> digests_b);
 

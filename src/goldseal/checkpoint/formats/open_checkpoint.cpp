@@ -11,9 +11,14 @@
 #include <goldseal/checkpoint/zip/zip.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <string_view>
+#include <system_error>
 #include <unordered_map>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -91,6 +96,57 @@ Checkpoint read_file(std::shared_ptr<const MappedFile> file, const OpenOptions& 
   refuse_content(*file);
 }
 
+constexpr std::array k_weights{".safetensors"sv, ".pth"sv, ".pt"sv, ".bin"sv, ".ckpt"sv, ".npz"sv};
+// What training scripts write beside the weights.
+constexpr std::array k_beside{"optimizer"sv, "scheduler"sv, "training_args"sv, "rng_state"sv, "scaler"sv};
+
+bool is_among_weights(const std::filesystem::path& file) {
+  const auto name = file.filename().string();
+  const auto begins = [&](std::string_view start) { return name.starts_with(start); };
+  return std::ranges::find(k_weights, file.extension().string()) != k_weights.end() &&
+         std::ranges::none_of(k_beside, begins);
+}
+
+[[noreturn]] void refuse_directory(const std::filesystem::path& directory, std::vector<std::string> names) {
+  if (names.empty())
+    throw Error(ErrorKind::io, directory.string(), "expected a checkpoint, found a directory without one",
+                "name the file that holds the weights");
+  std::ranges::sort(names);
+  constexpr std::size_t k_most = 4;
+  const auto count = names.size();
+  names.resize(std::min(count, k_most));
+  throw Error(ErrorKind::io, directory.string(),
+              fmt::format("expected one checkpoint, found a directory with {}: {}{}", count, fmt::join(names, ", "),
+                          count > k_most ? " …" : ""),
+              "name the one that is meant; shards need their index, *.index.json");
+}
+
+// The one checkpoint of a directory: the index of its shards, or its only file of weights.
+std::filesystem::path checkpoint_in(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> indices;
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (!entry->is_regular_file(ignored)) continue;
+    if (entry->path().filename().string().ends_with(".index.json")) indices.push_back(entry->path());
+    if (is_among_weights(entry->path())) files.push_back(entry->path());
+  }
+  if (error) throw system_error(directory.string(), "cannot be listed", error.value());
+  if (indices.size() == 1) return indices.front();
+  if (indices.empty() && files.size() == 1) return files.front();
+  std::vector<std::string> names;
+  for (const auto& file : indices.empty() ? files : indices) names.push_back(escape_unprintable(file.filename().string()));
+  refuse_directory(directory, std::move(names));
+}
+
+std::filesystem::path file_of(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return path;
+  const auto metadata = path / ".metadata";
+  return std::filesystem::exists(metadata, ignored) ? metadata : checkpoint_in(path);
+}
+
 }  // namespace
 
 Checkpoint open_checkpoint(std::shared_ptr<const MappedFile> file, const OpenOptions& options) {
@@ -102,10 +158,7 @@ Checkpoint open_checkpoint_file(const std::filesystem::path& path, const OpenOpt
 }
 
 Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options) {
-  std::error_code ignored;
-  const auto metadata = path / ".metadata";
-  const bool is_directory = std::filesystem::exists(metadata, ignored);
-  const auto file = std::make_shared<const MappedFile>(is_directory ? metadata : path);
+  const auto file = std::make_shared<const MappedFile>(file_of(path));
   return at_rest(file, [&] {
     if (is_distcp_metadata(file->path())) return read_distcp(file, options);
     if (is_shard_index(file->bytes())) return read_sharded(file, options);

@@ -10,7 +10,9 @@
 
 namespace goldseal {
 
-/// Opens a checkpoint of any kind that goldseal reads, by its content, not by its name. Throws Error: `io`, `malformed`
+/// Opens a checkpoint of any kind that goldseal reads, by its content, not by its name. A directory is that of
+/// torch.distributed.checkpoint, or stands for the one index or the one file of weights in it; Error{io} names them
+/// where there are none or several. Throws Error: `io`, `malformed`
 /// (with the file, the offset and the rule broken), `unsupported` (with what the file is instead).
 /// A file that breaks its rules because it is written to meanwhile is Error{changed}.
 [[nodiscard]] Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options = {});
