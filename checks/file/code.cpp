@@ -48,6 +48,11 @@ Finding judge_code_files(const Observation& observed, const CheckSettings&) {
                      "judge it where it lies: goldseal verify SEAL --runtime python --trust-code");
   }
   auto finding = passed(fmt::format("{} of the network's code as sealed", counted_files(files.all.size())));
+  if (!files.rewritten.empty()) {
+    finding.message = fmt::format("{}{} changed in comments and blank lines alone", escape_unprintable(files.rewritten.front()->name),
+                                  and_more(files.rewritten.size()));
+    finding.origin = escape_unprintable(files.rewritten.front()->path);
+  }
   if (!files.added.empty()) {
     finding.status = Status::warn;
     finding.message = fmt::format("{}{} was not in the directory when it was sealed",
@@ -66,7 +71,8 @@ const Check k_file_code{
         "The source of the factory's module and of what it imports from the user's own tree, or of the modules that "
         "define a live model's classes. A changed line may change every answer, and the weights load all the same. "
         "Where the code was run here, the golden checks judge its answers and a changed file warns; where it was not, "
-        "it fails: nothing else looks at it. A changed comment is a changed file too. A policy may set it to warn.",
+        "it fails: nothing else looks at it. Comments and blank lines alone are told and pass; a docstring is code. A "
+        "policy may set it to warn.",
     .severity = Severity::fail,
     .judge = judge_code_files,
 };

@@ -17,7 +17,7 @@ struct ValueDifference {
 struct DescriptionObservation {
   enum class State {
     same,
-    rewritten,   ///< other bytes that say the same: layout, order of keys, the writer's version
+    rewritten,   ///< other bytes that say the same: layout, order of keys, the writer's version; comments of a source
     changed,
     missing,     ///< it is not where the seal says, nor where its module would be imported from
     added,       ///< a file of this kind that was not there when the directory was sealed

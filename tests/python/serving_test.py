@@ -197,9 +197,17 @@ class CodeTest(Serving):
                 replace(path, after, before)
         self.assertEqual(report("check", seal)[0], 0)
 
-    def test_a_changed_comment_is_a_changed_file_and_never_other_answers(self):
+    def test_a_changed_comment_is_told_and_passes(self):
         seal = self.trained()
         replace("net.py", "# the network", "# The network")
+        for verb in ("check", "verify"):
+            code, raw = report(verb, seal, env={**os.environ, "GOLDSEAL_PYTHON": sys.executable})
+            self.assertEqual((code, finding(raw, "file.code")["status"]), (0, "pass"))
+            self.assertIn("net.py changed in comments", finding(raw, "file.code")["message"])
+
+    def test_a_changed_line_that_no_answer_depends_on_is_a_changed_file_and_never_other_answers(self):
+        seal = self.trained()
+        replace("net.py", "# the network", "UNUSED = 1")
         code, raw = self.verify(seal)
         self.assertEqual(code, 1)
         told = finding(raw, "file.code")
@@ -209,7 +217,7 @@ class CodeTest(Serving):
 
     def test_a_policy_lets_a_changed_source_warn_and_the_first_line_still_says_what_was_run(self):
         seal = self.trained()
-        replace("net.py", "# the network", "# The network")
+        replace("net.py", "# the network", "UNUSED = 1")
         write("lenient.toml", '[policy]\nname = "lenient"\nextends = "deploy"\n[checks]\n"file.code" = { severity = "warn" }\n')
         code, raw = self.verify(seal, "--policy", "lenient.toml")
         self.assertEqual((code, finding(raw, "file.code")["status"]), (0, "warn"))
@@ -217,7 +225,7 @@ class CodeTest(Serving):
 
     def test_code_that_was_run_is_judged_by_its_answers(self):
         seal = self.trained()
-        replace("net.py", "# the network", "# The network")
+        replace("net.py", "# the network", "UNUSED = 1")
         told = goldseal.verify(seal, trust_code=True)
         self.assertTrue(told, told)
         self.assertEqual([one.status for one in told.findings if one.id == "file.code"], ["warn"])

@@ -51,6 +51,7 @@ struct FileRecord {
   Digest sha256;
   std::optional<Digest> non_tensor_sha256 = {};  ///< of a checkpoint: the file with the tensors' bytes left out
   std::string module = {};                       ///< of a source: the name that it is imported by
+  std::optional<Digest> code_sha256 = {};  ///< of a Python source: without comments (description/python_code.hpp)
   /// Of a description in JSON: its values by dotted key, long ones as digests (description/json_values.hpp).
   std::map<std::string, std::string> values = {};
 };

@@ -4,6 +4,7 @@
 #include <goldseal/manifest/self_digest.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
+#include <goldseal/base/descriptor.hpp>
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
@@ -217,6 +218,7 @@ class ManifestReader {
     for (const auto* const key : {"non_tensor_sha256", "frame_sha256"})  // the second in older seals
       if (table.contains(key)) file.non_tensor_sha256 = read_digest(reader, key);
     file.module = reader.text_or("module", "");
+    if (table.contains("code_sha256")) file.code_sha256 = read_digest(reader, "code_sha256");
     file.values = read_texts(reader.table("values"), "model.file.values.", m_where);
     reader.collect_unknown(m_manifest.unknown_keys);
     return file;
@@ -349,7 +351,9 @@ Manifest load_manifest(const std::filesystem::path& seal) {
   std::error_code error;
   const bool missing = !std::filesystem::exists(path, error);
   if (missing && (!error || error == std::errc::not_a_directory)) refuse_directory(seal);
-  return read_manifest(read_text_file(path, k_max_toml_bytes), path.string());
+  const Descriptor directory(retried([&] { return ::open(seal.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
+  if (directory.get() < 0) throw system_error(seal.string(), "open the seal", errno);
+  return load_manifest(directory.get(), seal);
 }
 
 Manifest load_manifest(int directory, const std::filesystem::path& seal) {

@@ -54,8 +54,10 @@ std::string file_table(const FileRecord& file) {
   const auto frame =
       file.non_tensor_sha256 ? fmt::format("non_tensor_sha256 = \"{}\"\n", to_hex(*file.non_tensor_sha256)) : "";
   const auto module = file.module.empty() ? "" : fmt::format("module = {}\n", toml_string(file.module));
-  return fmt::format("\n[[model.file]]\nrole = {}\npath = {}\nbytes = {}\nsha256 = \"{}\"\n{}{}",
-                     toml_string(to_string(file.role)), toml_string(file.path), file.bytes, to_hex(file.sha256), frame, module) +
+  const auto code = file.code_sha256 ? fmt::format("code_sha256 = \"{}\"\n", to_hex(*file.code_sha256)) : "";
+  return fmt::format("\n[[model.file]]\nrole = {}\npath = {}\nbytes = {}\nsha256 = \"{}\"\n{}{}{}",
+                     toml_string(to_string(file.role)), toml_string(file.path), file.bytes, to_hex(file.sha256), frame, module,
+                     code) +
          text_table("model.file.values", file.values);
 }
 

@@ -46,6 +46,9 @@ TEST_CASE("a configuration that is as sealed passes, another fails and is damage
 
 TEST_CASE("what says the same in another layout, and what was added, warns") {
   CHECK(samples::judge("file.description", with_file(false, State::rewritten)).status == Status::warn);
+  const auto commented = samples::judge("file.code", with_file(true, State::rewritten));
+  CHECK(commented.status == Status::pass);
+  CHECK(commented.message.find("comments") != std::string::npos);
   CHECK(samples::judge("file.description", with_file(false, State::added)).status == Status::warn);
   CHECK(samples::judge("file.code", with_file(true, State::added)).status == Status::warn);
 }

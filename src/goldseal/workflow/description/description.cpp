@@ -6,6 +6,7 @@
 #include <goldseal/base/text.hpp>
 #include <goldseal/workflow/description/json_values.hpp>
 #include <goldseal/workflow/description/model_directory.hpp>
+#include <goldseal/workflow/description/python_code.hpp>
 
 #include <algorithm>
 #include <array>
@@ -47,6 +48,7 @@ std::string_view text_of(const MappedFile& file) {
 }
 
 bool is_json(const fs::path& path) { return path.extension() == ".json"; }
+bool is_python(const fs::path& path) { return path.extension() == ".py"; }
 
 std::map<std::string, std::string> values_of(const fs::path& path, const MappedFile& file) {
   if (!is_json(path)) return {};
@@ -75,6 +77,7 @@ class Recorder {
       FileRecord record{role, recorded.generic_string(), file.size(), sha256(file.bytes()), std::nullopt};
       record.module = std::move(module);
       if (role == FileRole::description) record.values = values_of(path, file);
+      if (role == FileRole::source && is_python(path)) record.code_sha256 = digest_of_code(text_of(file));
       m_records.push_back(std::move(record));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
@@ -177,6 +180,7 @@ DescriptionObservation observe(const FileRecord& record, const fs::path& path) {
     const MappedFile file(path);
     if (file.size() == record.bytes && sha256(file.bytes()) == record.sha256) return seen;
     seen.state = State::changed;
+    if (record.code_sha256 && digest_of_code(text_of(file)) == record.code_sha256) seen.state = State::rewritten;
     if (record.values.empty()) return seen;
     const auto found = values_of(path, file);
     if (found.empty()) return seen;

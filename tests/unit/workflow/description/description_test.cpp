@@ -5,6 +5,7 @@
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/description/json_values.hpp>
 #include <goldseal/workflow/description/model_directory.hpp>
+#include <goldseal/workflow/description/python_code.hpp>
 
 #include <algorithm>
 #include <array>
@@ -136,4 +137,39 @@ TEST_CASE("an argument is a path where it looks like one and is there") {
   CHECK(path_options({Builder::python, "m:f", {{"directory", "gone"}}}).empty());
   CHECK(path_options({Builder::darknet, "m.cfg", {{"directory", "train"}}}).empty());
   fs::current_path(before);
+}
+
+TEST_CASE("a comment is no code, whatever stands where one could stand") {
+  const auto same = [](const char* one, const char* other) {
+    const auto first = digest_of_code(one);
+    return first && first == digest_of_code(other);
+  };
+  CHECK(same("x = 1  # one\n", "x = 1\n"));
+  CHECK(same("# a\n\nx = 1\n", "x = 1"));
+  CHECK(same("def f(a,  # first\n      b):\n    return a\n", "def f(a,\n      b):\n\n    # sum\n    return a\n"));
+  CHECK(same("x = 1\r\n# c\r\n", "x = 1\n"));
+  CHECK(same("s = '# text'  # c\n", "s = '# text'\n"));
+  CHECK(same("x = f'{a:>{w}}'  # {\n", "x = f'{a:>{w}}'\n"));
+
+  // Kinds: values, order, indentation, what is in strings of every form, docstrings, and comments that something reads.
+  CHECK_FALSE(same("eps = 1e-3\n", "eps = 1e-5\n"));
+  CHECK_FALSE(same("if a:\n    x = 1\ny = 2\n", "if a:\n    x = 1\n    y = 2\n"));
+  CHECK_FALSE(same("s = '# one'\n", "s = '# two'\n"));
+  CHECK_FALSE(same("s = \"it's # one\"\n", "s = \"it's # two\"\n"));
+  CHECK_FALSE(same("s = r'\\'# one'\n", "s = r'\\'# two'\n"));
+  CHECK_FALSE(same("s = '''\n# one\n'''\n", "s = '''\n# two\n'''\n"));
+  CHECK_FALSE(same("s = '''a\n\nb'''\n", "s = '''a\nb'''\n"));
+  CHECK_FALSE(same("s = '''a \nb'''\n", "s = '''a\nb'''\n"));
+  CHECK_FALSE(same("def f():\n    '''one'''\n", "def f():\n    '''two'''\n"));
+  CHECK_FALSE(same("def f(x):  # type: (int) -> int\n", "def f(x):  # type: (str) -> int\n"));
+  CHECK_FALSE(same("# coding: utf-8\nx = 1\n", "# coding: latin-1\nx = 1\n"));
+
+  // What versions of Python, or a hasty reader, would take apart otherwise.
+  for (const auto* const doubtful :
+       {"f\"{a[\"#\"]}\"\n", "f'{a['#']}'\n", "s = 'open\n", "s = '''open\n", "f'{'\n", "f'{a!r}}'\n",
+        "rf'{x[\"k\"]}'  # c\n", "x = 1 \\\n\n-2\n", "x = 1 \\\n# c\n-2\n", "x = 1\f\n", "x = 1\ry = 2\n"}) {
+    CAPTURE(doubtful);
+    CHECK_FALSE(digest_of_code(doubtful));
+  }
+  CHECK_FALSE(digest_of_code(std::string_view("x\0y", 3)));
 }
