@@ -4,6 +4,7 @@
 Exit code 125: this interpreter has no torch, and the test counts as skipped."""
 
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -126,6 +127,28 @@ def prove_code(goldseal, folder, here, others):
     expect(code == 0 and file.name not in facts(report), "Python runs the code itself", report, error)
     code, report, error = run(goldseal, "verify", "code.seal", "--trust-code", *interpreter, folder=target)
     expect(code != 0 and "written" in json.dumps(report), "and says where there is none", report, error)
+
+    torch.save({**torch.load(folder / "linear.pth"), "criterion.weight": torch.ones(4)}, folder / "more.pth")
+    more = ("capture", "more.pth", "--input", "random:1x768,seed=7", *interpreter, "--force", "-o", "more.seal", "--allow-unexpected", "criterion.*")
+    code, report, error = run(goldseal, *more, "--model", "python:written:Linear?in_features=768&out_features=4", "--embed", folder=folder)
+    expect(code == 0 and findings(report)["seal.architecture"]["status"] == "pass", "what a checkpoint has besides stops no program", report, error)
+    code, report, error = run(goldseal, "verify", "more.seal", *here, folder=folder)
+    expect(code == 0 and findings(report)["keys.partial"]["status"] == "pass", "and the program takes the checkpoint", report, error)
+
+    before = dict(os.environ)
+    os.environ.update(PATH=f"{os.path.dirname(sys.executable)}:{before['PATH']}", VIRTUAL_ENV=sys.prefix)
+    code, report, error = run(goldseal, "verify", "code.seal", "--trust-code", folder=folder)
+    parts = report["judged"]["parts"]
+    expect(code == 0 and (parts["program"], parts["code"], report["judged"]["scope"]) == ("yes", "yes", ""),
+           "where both can run, the program and the trusted code are judged", report, error)
+    expect(file.name in facts(report) and "for the code" in facts(report), "and the report says so", facts(report))
+    (folder / "written.py").write_text("import torch\n\nclass Linear(torch.nn.Linear):\n    def forward(self, x):\n"
+                                       "        return super().forward(x) * 1.001\n")
+    code, report, error = run(goldseal, "verify", "code.seal", "--trust-code", folder=folder)
+    expect(code == 1 and findings(report)["golden.float64"]["message"].startswith("the code: "),
+           "code that answers otherwise fails beside a program that does not", report, error)
+    os.environ.clear()
+    os.environ.update(before)
 
     (folder / "unwritten.py").write_text("import torch\n\nclass Linear(torch.nn.Linear):\n    def forward(self, x):\n"
                                          "        y = super().forward(x)\n        return torch.tensor(y.tolist(), dtype=y.dtype) + 0 * y\n")

@@ -5,6 +5,7 @@
 #include <goldseal/cli/run_options.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/shared/code_trust.hpp>
+#include <goldseal/workflow/verify/both_runs.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,6 +13,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <utility>
 
 namespace goldseal::cli {
 namespace {
@@ -106,6 +109,25 @@ void settle_runtime(const Options& options, VerifyRequest& request) {
       find_runtime(spec, sealed.embedded && !request.code ? sealed.embedded->builder : sealed.builder);
 }
 
+// The run of the embedded program, where settle_runtime chose the code's or the program's of a seal whose code is trusted,
+// no runtime was named, and this machine can run both.
+std::optional<VerifyRequest> run_of_program(const Options& options, VerifyRequest& request) {
+  if (request.model || !request.trust_code || !options.run.runtime.empty() || !options.results.empty() ||
+      !options.save_results.empty())
+    return std::nullopt;
+  const auto sealed = load_manifest(request.seal).model;
+  if (!sealed.embedded || sealed.builder != Builder::python || !can_build(sealed.embedded->builder) ||
+      !can_build(sealed.builder))
+    return std::nullopt;
+  auto program = request;
+  program.code = false;
+  program.runtime = find_runtime("", sealed.embedded->builder);
+  if (program.runtime.kind == RuntimeKind::python) return std::nullopt;  // it would run the code
+  request.code = true;
+  request.runtime = find_runtime("", sealed.builder);
+  return program;
+}
+
 std::vector<std::filesystem::path> inputs_of(const Options& options, const CommonOptions& common) {
   if (common.reports.empty()) return {};
   auto paths = options.judge.inputs();
@@ -143,8 +165,10 @@ Report judge(const Options& options, const CommonOptions& common) {
   } else {
     request.results = options.results;
   }
+  const auto program = run_of_program(options, request);
   Progress progress(progress_mode(common));
   auto report = verify(request, progress);
+  if (program) report = both_runs(std::move(report), verify(*program, progress));
   report.identity.settings = shown_settings(options);
   if (request.save_results) report.identity.results = std::filesystem::absolute(*request.save_results).string();
   return report;

@@ -38,11 +38,12 @@ std::unique_ptr<Worker> libtorch_of_this_pytorch(const CaptureRequest& request) 
   return nullptr;
 }
 
+// What the checkpoint has besides no program needs; what it lacks a program would have to hold.
 void require_whole(const KeyMatch& match) {
-  if (match.not_loaded.empty() && match.left_out.empty()) return;
+  if (match.not_loaded.empty()) return;
   throw Error(ErrorKind::unsupported, "--embed",
-              "expected a checkpoint that fits the network key by key, found one with admitted differences",
-              "seal it without --embed; or write a checkpoint that fits: goldseal convert --drop, model.state_dict()");
+              "expected a checkpoint that fits the network key by key, found one that lacks tensors, as was admitted",
+              "seal it without --embed; or save a checkpoint that holds them: model.state_dict()");
 }
 
 // A program is judged by the sealed answers.

@@ -78,7 +78,9 @@ const char* configuration(const Observation& observed, JudgedBy how) {
 std::string scope(const Observation& observed, JudgedBy how) {
   if (how == JudgedBy::targets) return "by facts alone (no file and no model was looked at)";
   if (how == JudgedBy::facts) return "by files and facts (the model was not run)";
-  if (how == JudgedBy::results) return "for saved results (nothing was run here)";
+  if (how == JudgedBy::results)
+    return is_code(observed) ? "for saved results (neither the model nor your code was run here)"
+                             : "for saved results (nothing was run here)";
   if (!observed.run.untold_code.empty()) return std::string(k_untold);
   std::string text;
   if (is_code(observed) && ran_program(observed)) text = "for the sealed program; your code was not run";
