@@ -20,6 +20,14 @@ says "error[seal.golden-file]"
 fresh; rm copy.seal/manifest.toml
 expect 2 verify
 says "expected a seal"
+# A seal of a stranger's never makes the command wait: pipes in the places of its files.
+for name in manifest.toml golden.safetensors; do
+  fresh; rm copy.seal/$name; mkfifo copy.seal/$name
+  for verb in check verify; do
+    expect 2 timeout 60 "$GOLDSEAL" $verb copy.seal
+    says "found a pipe"
+  done
+done
 rm tiny.pth
 fresh
 expect 2 verify

@@ -14,6 +14,8 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <ctime>
+#include <string_view>
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE (1 << 0)
@@ -74,6 +76,31 @@ bool claimed(const fs::path& from, const fs::path& to) {
   return false;
 }
 
+constexpr std::string_view k_ending = ".partial";
+constexpr std::size_t k_random_digits = 16;
+constexpr std::time_t k_seconds_until_left = 24 * 60 * 60;
+
+bool is_left_of(std::string_view name, std::string_view target) {
+  const auto digits = std::string_view("0123456789abcdef");
+  if (!name.starts_with('.') || !name.substr(1).starts_with(target)) return false;
+  const auto rest = name.substr(1 + target.size());
+  return rest.size() == 1 + k_random_digits + k_ending.size() && rest.starts_with('.') && rest.ends_with(k_ending) &&
+         rest.substr(1, k_random_digits).find_first_not_of(digits) == std::string_view::npos;
+}
+
+// What a killed run left beside the target a day ago or more. Where the target is not there, it may be all that is left of
+// it: then nothing is removed.
+void sweep_left(const fs::path& target, const std::string& name) {
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(target, error))) return;
+  for (fs::directory_iterator entry(parent_of(target), error), end; !error && entry != end; entry.increment(error)) {
+    struct stat found {};
+    if (!is_left_of(entry->path().filename().string(), name) || ::lstat(entry->path().c_str(), &found) != 0) continue;
+    const bool ours = found.st_uid == ::geteuid() && (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode));
+    if (ours && ::time(nullptr) - found.st_mtime > k_seconds_until_left) static_cast<void>(remove_whole(entry->path()));
+  }
+}
+
 }  // namespace
 
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
@@ -87,8 +114,9 @@ fs::path without_link(const fs::path& path) {
 
 fs::path beside(const fs::path& target, const fs::path& shown, const std::function<int(const char*)>& create) {
   const auto name = beginning_of(target.filename().string());
+  sweep_left(target, name);
   for (int attempt = 0;; ++attempt) {
-    auto path = parent_of(target) / fmt::format(".{}.{:016x}.partial", name, random_bits());
+    auto path = parent_of(target) / fmt::format(".{}.{:0{}x}{}", name, random_bits(), k_random_digits, k_ending);
     if (retried([&] { return create(path.c_str()); }) >= 0) return path;
     if (errno != EEXIST || attempt == k_most_names) throw system_error(shown.string(), "create it there", errno);
   }

@@ -18,7 +18,8 @@ namespace goldseal::staging {
 
 /// Calls `create` with names beside `target` that nobody else uses, until it gives 0 or more, or fails with another
 /// error than EEXIST; that name. Names are random: what a killed run left, or a run of another container that has the
-/// same process number, is in nobody's way. Throws Error{io} that names `shown`.
+/// same process number, is in nobody's way. What a killed run of this user left beside a target that is there, a day ago
+/// or more, is removed. Throws Error{io} that names `shown`.
 [[nodiscard]] std::filesystem::path beside(const std::filesystem::path& target, const std::filesystem::path& shown,
                                            const std::function<int(const char*)>& create);
 

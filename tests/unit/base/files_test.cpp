@@ -209,6 +209,35 @@ TEST_CASE("the file that a link leads to is replaced, and the link stays") {
   CHECK(read(link) == "again");
 }
 
+TEST_CASE("what a killed run left beside a target is swept a day later, and nothing else is") {
+  const TemporaryDirectory directory;
+  const auto put = [&](const std::string& name, bool old) {
+    const auto path = directory.path() / name;
+    if (name.find("seal") != std::string::npos) {
+      fs::create_directory(path);
+      write(path / "manifest.toml", "x");
+    } else {
+      write(path, "x");
+    }
+    if (old) fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(25));
+    return path;
+  };
+  const auto left_file = put(".f.0123456789abcdef.partial", true);
+  const auto left_seal = put(".n.seal.0123456789abcdef.partial", true);
+  const std::vector<fs::path> kept{put(".f.00000000000000aa.partial", false), put(".f.0123456789abcdeg.partial", true),
+                                   put(".g.0123456789abcdef.partial", true), put(".f.123.partial", true),
+                                   put("f.0123456789abcdef.partial", true), put(".f.0123456789abcdef.partial~", true)};
+  write_file_atomically(directory.path() / "f", "one");
+  CHECK(fs::exists(left_file));  // it may have been all that was left of f
+  write_file_atomically(directory.path() / "f", "two");
+  CHECK_FALSE(fs::exists(left_file));
+  CHECK(fs::exists(left_seal));
+  put("n.seal", false);
+  AtomicDirectory seal(directory.path() / "n.seal", anything);
+  CHECK_FALSE(fs::exists(left_seal));
+  for (const auto& path : kept) CHECK(fs::exists(path));
+}
+
 TEST_CASE("a directory appears with its commit, and not before") {
   const TemporaryDirectory directory;
   const auto target = directory.path() / "a.seal";

@@ -201,6 +201,11 @@ SavedResults load_results(const std::filesystem::path& directory) {
     throw Error(ErrorKind::io, directory.string(), "expected saved results, found no run.json",
                 "save them with goldseal verify SEAL --save-results DIR");
   }
+  for (const auto name : {k_run, k_environment}) {
+    std::error_code ignored;
+    if (!std::filesystem::is_fifo(directory / name, ignored)) continue;
+    throw Error(ErrorKind::io, (directory / name).string(), "expected a file, found a pipe", "name the directory that was saved");
+  }
   try {
     const auto run = parse_json(read_text_file(path, k_largest_text), path.string(), {k_largest_text, k_run_depth},
                                 "save them again with goldseal verify SEAL --save-results DIR");
