@@ -46,6 +46,12 @@ Finding judge_loading(std::span<const LoadStep> steps, std::span<const std::stri
       "the values of the file in the network", fmt::format("{} tensors differ", changed.size()),
       "save the checkpoint again from the network as it is loaded (torch.save(model.state_dict(), FILE)), or build it "
       "without that code");
+  if (steps.empty()) {
+    finding.message += ", of which the file holds different values: the last that is loaded stays in all (keys.tied is about "
+                       "names of one whole tensor)";
+    finding.remedy = "build the network without the shared memory, or save the checkpoint again from the network as it is "
+                     "loaded (torch.save(model.state_dict(), FILE))";
+  }
   finding.tables.push_back(std::move(table));
   return finding;
 }

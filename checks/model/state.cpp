@@ -67,6 +67,17 @@ Table table_of(const std::vector<Difference>& differences) {
   return table;
 }
 
+constexpr std::string_view k_remedy =
+    "no state dict holds it, so that loading cannot bring it: compute it again after to_empty(), with the settings of "
+    "the sealed network";
+constexpr std::string_view k_remedy_of_number =
+    "no state dict holds it, so that loading cannot bring it: build the network with the sealed number";
+
+std::string remedy_of(const std::vector<Difference>& differences) {
+  const auto& kind = differences.front().sealed->kind;
+  return std::string(kind == "number" || kind == "array" ? k_remedy_of_number : k_remedy);
+}
+
 std::string names_of(const std::vector<Difference>& differences) {
   const auto first = escape_unprintable(differences.front().sealed->name);
   return differences.size() == 1 ? first : fmt::format("{} and {} more", first, differences.size() - 1);
@@ -78,10 +89,6 @@ bool answers_differ(const Observation& observed) {
     return output.native && !golden::judge_native(*output.native, output.noise).pass;
   });
 }
-
-constexpr std::string_view k_remedy =
-    "no state dict holds it, so that loading cannot bring it: compute it again after to_empty(), with the settings of "
-    "the sealed network";
 
 Finding judge_state(const Observation& observed, const CheckSettings&) {
   const auto& sealed = observed.sealed.model.outside;
@@ -98,7 +105,7 @@ Finding judge_state(const Observation& observed, const CheckSettings&) {
               : fmt::format("{} differs from the sealed network in the last bits: no state dict holds it",
                             names_of(differences)),
       "the sealed values of what no state dict holds", fmt::format("{} of {} differ", differences.size(), met),
-      std::string(k_remedy));
+      remedy_of(differences));
   if (!garbage) {
     finding.status = Status::warn;
     finding.message += answers_differ(observed)
@@ -129,7 +136,7 @@ Finding judge_builds(std::span<const OutsideRecord> first, std::span<const Outsi
   auto finding =
       failed(fmt::format("{} has other values in each process: no state dict holds it", names_of(differences)),
              "the same values in two builds of the network", fmt::format("{} differ", differences.size()),
-             std::string(k_remedy));
+             remedy_of(differences));
   if (differences.front().distance == StateDistance::rounding) finding.status = Status::warn;
   finding.tables.push_back(table_of(differences));
   return finding;
@@ -146,8 +153,9 @@ const Check k_model_state{
     .id = "model.state",
     .title = "What no state dict holds is as sealed",
     .explanation =
-        "Buffers that are not persistent (rotary tables, masks), tensors that are plain attributes, and what lies in "
-        "the lists and objects of attributes: no checkpoint brings them, and a network that was built on the meta "
+        "Buffers that are not persistent (rotary tables, masks), tensors that are plain attributes, what lies in the "
+        "lists and objects of attributes, and the numbers and arrays that forward() of the user's own classes reads: no "
+        "checkpoint brings them, and a network that was built on the meta "
         "device and given memory by to_empty() answers from garbage with every weight in its place. They are compared "
         "with the seal. Another machine may compute the last bits of such a table otherwise: that is a warning.",
     .severity = Severity::fail,
