@@ -32,7 +32,7 @@ int gravity(const Finding& finding) {
       return 2;
     case Status::pass:
       return 0;
-    case Status::skip:
+    case Status::skipped:
       break;
   }
   return -1;

@@ -35,7 +35,7 @@ const Finding& in(const Report& report, std::string_view id) {
 
 TEST_CASE("of two runs the graver finding counts, whichever made it, and says whose it is") {
   const auto worse = GENERATE(Status::fail, Status::unknown, Status::warn);
-  const auto better = GENERATE(Status::pass, Status::skip);
+  const auto better = GENERATE(Status::pass, Status::skipped);
   const auto sound = report({finding("golden.float64", better, "fine")}, "no");
   const auto odd = finding("golden.float64", worse, "it differs", Severity::required);
   const auto of_program = both_runs(sound, report({odd}, "yes"));
@@ -56,7 +56,7 @@ TEST_CASE("damage outweighs a failure, and what only the program's run has is ke
   const auto both = both_runs(failed, damaged);
   CHECK(in(both, "tensors.loaded").message == "the embedded program: damaged");
   CHECK(in(both, "seal.architecture").status == Status::fail);
-  CHECK(verdict(both) == ExitCode::damaged);
+  CHECK(verdict(both) == ExitCode::integrity);
 }
 
 TEST_CASE("what is about the code alone is the code's, and both are said to have run") {
