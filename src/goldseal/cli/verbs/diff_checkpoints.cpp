@@ -125,13 +125,13 @@ std::vector<Digest> digest_shown(const Checkpoint& checkpoint, const std::string
 }
 
 // Tensors of subclasses can be compared by what they are made of. Which of several state dicts is meant must be said, and
-// what holds no tensor has nothing to compare: there the strict reader's refusal is the answer.
+// what cannot be seen whole (objects, constants of an archive) cannot be called equal: there the strict reader decides.
 Checkpoint open_whole(const std::string& path) {
   auto checkpoint = open_checkpoint(path, {.show_all = true});
   const auto plausible = std::ranges::count_if(
       checkpoint.entries, [](const Candidate& entry) { return entry.plausible && entry.same_as.empty(); });
-  if (plausible > 1 || checkpoint.tensors.empty()) return open_checkpoint(path);
-  return checkpoint;
+  const bool whole = plausible <= 1 && checkpoint.objects.empty() && !checkpoint.tensors.empty();
+  return whole && !checkpoint.subclass_tensors.empty() ? std::move(checkpoint) : open_checkpoint(path);
 }
 
 }  // namespace
