@@ -5,11 +5,14 @@
 #
 #   bash scripts/setup.sh [PRESET]        PRESET is dev, asan or release (the default)
 #
-# Scripts that need the result source this file and call `goldseal_set_up [PRESET]`. Afterwards these are set:
+# Scripts that need the result source this file and call `goldseal_set_up [PRESET [TARGET…]]`, which builds those targets
+# alone where some are named, or `goldseal_set_up_tests [PRESET]`, which also brings what tests/requirements.txt names, in
+# an environment of its own. Afterwards these are set:
 #   GOLDSEAL_ROOT         the source tree
 #   GOLDSEAL_BUILD        the build tree
 #   GOLDSEAL_PYTHON       a Python interpreter with torch, numpy, pillow and safetensors
 #   GOLDSEAL_TORCH_DIR    the LibTorch that a worker was built for (that interpreter's, unless the caller named one)
+#   GOLDSEAL_TRAINING_PYTHON  for tests: GOLDSEAL_PYTHON's packages and those of tests/requirements.txt
 #   GOLDSEAL_OTHER_TORCH  a LibTorch of another version (the distribution's, under /usr), or empty
 # Set beforehand, GOLDSEAL_PYTHON and GOLDSEAL_TORCH_DIR are taken as they are, and GOLDSEAL_OTHER_TORCH= (empty) does without
 # a second LibTorch.
@@ -235,6 +238,32 @@ ensure_torch() {
   export GOLDSEAL_PYTHON GOLDSEAL_TORCH_DIR GOLDSEAL_OTHER_TORCH
 }
 
+# --- what tests use beside that ------------------------------------------------------------------------------------------------
+
+# Chromium opens the reports' pages. Ubuntu's package of that name holds none.
+ensure_test_programs() {
+  ! command -v chromium >/dev/null && command -v apt-get >/dev/null && ((EUID == 0)) || return 0
+  grep -q '^ID=debian' /etc/os-release || return 0
+  update_package_lists
+  install_packages chromium
+}
+
+# The interpreter's own packages stay as they are: the others lie in an environment that sees it.
+ensure_test_packages() {
+  local venv="$GOLDSEAL_ROOT/.venv-tests" wanted packages
+  wanted="$GOLDSEAL_PYTHON $(cksum <"$GOLDSEAL_ROOT/tests/requirements.txt")"
+  GOLDSEAL_TRAINING_PYTHON="$venv/bin/python"
+  export GOLDSEAL_TRAINING_PYTHON
+  [[ ! -e $venv/ready || $(<"$venv/ready") != "$wanted" ]] || return 0
+  say "installing tests/requirements.txt into the private environment .venv-tests"
+  run_logged venv-tests "$GOLDSEAL_PYTHON" -m venv --clear "$venv" || die "the virtual environment could not be made"
+  packages=$("$GOLDSEAL_PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  printf '%s\n' "$packages" >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/goldseal_python.pth"
+  run_logged pip-tests "$venv/bin/python" -m pip install --no-input --disable-pip-version-check \
+    -r "$GOLDSEAL_ROOT/tests/requirements.txt" || die "pip could not install what tests use"
+  printf '%s' "$wanted" >"$venv/ready"
+}
+
 # --- goldseal ----------------------------------------------------------------------------------------------------------------
 
 build_jobs() {
@@ -246,10 +275,11 @@ build_jobs() {
 }
 
 build() {
-  local preset=$1 torch_dirs arguments stamp
+  local preset=$1 torch_dirs arguments stamp targets=("${@:2}")
   GOLDSEAL_BUILD="$GOLDSEAL_ROOT/build/$preset"
   torch_dirs="$GOLDSEAL_TORCH_DIR${GOLDSEAL_OTHER_TORCH:+;$GOLDSEAL_OTHER_TORCH}"
-  arguments=(--preset "$preset" "-DGOLDSEAL_TORCH_DIRS=$torch_dirs" "-DGOLDSEAL_PYTHON=$GOLDSEAL_PYTHON")
+  arguments=(--preset "$preset" "-DGOLDSEAL_TORCH_DIRS=$torch_dirs" "-DGOLDSEAL_PYTHON=$GOLDSEAL_PYTHON"
+    ${GOLDSEAL_TRAINING_PYTHON:+"-DGOLDSEAL_TRAINING_PYTHON=$GOLDSEAL_TRAINING_PYTHON"})
   stamp="$GOLDSEAL_ROOT/build/setup/configured-$preset"
   cd -- "$GOLDSEAL_ROOT"
   if [[ ! -e $GOLDSEAL_BUILD/build.ninja || ! -e $stamp || $(<"$stamp") != "${arguments[*]}" ]]; then
@@ -258,19 +288,24 @@ build() {
     printf '%s' "${arguments[*]}" >"$stamp"
   fi
   say "building build/$preset"
-  cmake --build "$GOLDSEAL_BUILD" --parallel "$(build_jobs)" >&2
+  cmake --build "$GOLDSEAL_BUILD" --parallel "$(build_jobs)" ${targets[@]:+--target "${targets[@]}"} >&2
   export GOLDSEAL_ROOT GOLDSEAL_BUILD
 }
 
-goldseal_set_up() {
-  local lock
+# Whatever the commands that it is given do, one at a time in this tree.
+alone() {
+  local lock step
   mkdir -p -- "$GOLDSEAL_ROOT/build/setup"
   exec {lock}>"$GOLDSEAL_ROOT/build/setup/lock"
   flock -n "$lock" || { say "waiting for another set-up of this tree" && flock "$lock"; }
-  ensure_packages
-  ensure_torch
-  build "${1:-release}"
+  for step in "$@"; do $step; done
   exec {lock}>&-
+}
+
+goldseal_set_up() { alone ensure_packages ensure_torch "build ${*:-release}"; }
+
+goldseal_set_up_tests() {
+  alone ensure_packages ensure_test_programs ensure_torch ensure_test_packages "build ${1:-release}"
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then

@@ -20,7 +20,7 @@ keep=${work:+yes}
 work=${work:-$GOLDSEAL_ROOT/build/examples/yolov3}
 mkdir -p -- "$work"
 work=$(cd -- "$work" && pwd -P)
-goldseal_set_up release
+goldseal_set_up release goldseal goldseal_workers
 PATH="$GOLDSEAL_BUILD:$PATH"
 cd -- "$work"
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# `pip install .` in a fresh environment gives a py3-none wheel whose command starts without Python, finds its worker, and whose
-# package seals and verifies. PYTHON has scikit-build-core, ninja and torch.
-#   wheel.sh SOURCE-DIR
+# A wheel in a fresh environment gives the whole tool: the command starts without Python and finds its worker, the package seals and verifies, and
+# what `goldseal runtime build` compiles is there. The wheel is WHEEL, or one made of what BUILD-DIR built, as scripts/wheels.sh packs it.
+# PYTHON has what tests/requirements.txt names.
+#   wheel.sh SOURCE-DIR BUILD-DIR [WHEEL]
 set -euo pipefail
 
-source=$1
-"$PYTHON" -c 'import scikit_build_core, torch, pip' 2>/dev/null || {
-  echo "skipped: no scikit-build-core, pip and torch in ${PYTHON:-no Python}"
+source=$1 build=$2 wheel=${3:-}
+"$PYTHON" -c 'import scikit_build_core, torch, pip, wheel' 2>/dev/null || {
+  echo "skipped: no scikit-build-core, pip, wheel and torch in ${PYTHON:-no Python}"
   exit 125
 }
 work=$(mktemp -d)
@@ -19,19 +20,34 @@ fail() {
 }
 
 unset PYTHONPATH GOLDSEAL_COMMAND
-PATH=$(dirname "$PYTHON"):$PATH "$PYTHON" -m pip wheel --no-build-isolation --no-deps --disable-pip-version-check -q -w "$work/wheels" "$source" \
-  >"$work/log" 2>&1 || fail "the wheel was not built: $(tail -n 20 "$work/log")"
-wheel=$(echo "$work"/wheels/goldseal-*-py3-none-linux_*.whl)
-[[ -f $wheel ]] || fail "no py3-none wheel: $(ls "$work/wheels")"
+if [[ -z $wheel ]]; then
+  cmake --install "$build" --prefix "$work/stage" --component command --strip >"$work/log" 2>&1 || fail "cmake --install: $(tail -n 5 "$work/log")"
+  for place in first second; do
+    "$PYTHON" -B "$source/scripts/pack_wheel.py" "$source" "$work/stage" "linux_$(uname -m)" "$work/$place" >"$work/log" 2>&1 ||
+      fail "the wheel was not packed: $(tail -n 20 "$work/log")"
+  done
+  wheel=$(echo "$work"/first/goldseal-*-py3-none-linux_*.whl)
+  cmp "$wheel" "$work/second/${wheel##*/}" || fail "the same tree packed twice gives other bytes"
+fi
+[[ -f $wheel ]] || fail "no py3-none wheel: $(ls "$work/first")"
 
 "$PYTHON" -m venv "$work/venv"
 packages=$("$PYTHON" -c 'import os, torch; print(os.path.dirname(os.path.dirname(torch.__file__)))')
 "$work/venv/bin/python" -m pip install --no-deps --no-index --disable-pip-version-check -q "$wheel"
 env -i "$work/venv/bin/goldseal" --version | grep -q '^goldseal ' || fail "the command does not start"
 [[ $(head -c 4 "$work/venv/bin/goldseal") == $'\177ELF' ]] || fail "the command is a script and not the program"
-[[ -f $work/venv/share/man/man1/goldseal-verify.1 ]] || fail "no manual page"
+for file in man/man1/goldseal-verify.1 bash-completion/completions/goldseal zsh/site-functions/_goldseal \
+  fish/vendor_completions.d/goldseal.fish goldseal/worker_libtorch/CMakeLists.txt goldseal/darknet/darknet_cfg.cpp \
+  goldseal/python/goldseal/worker/__main__.py goldseal/policies/deploy.toml; do
+  [[ -f $work/venv/share/$file ]] || fail "the wheel lacks share/$file"
+done
+version=$(sed -n 's/^project(goldseal VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")
+[[ $("$work/venv/bin/goldseal" --version) == "goldseal $version" ]] || fail "the command is of another version than $version"
+# The sources that lie beside the command are found: what is missing is the LibTorch.
+told=$("$work/venv/bin/goldseal" runtime build --torch "$work/nowhere" 2>&1) && fail "a worker is built of nothing"
+[[ $told == *nowhere* ]] || fail "$told"
 
-echo "$packages" >"$(echo "$work"/venv/lib/python3*/site-packages)/torch.pth"
+printf '%s\n' "$packages" >"$(echo "$work"/venv/lib/python3*/site-packages)/torch.pth"
 cd "$work"
 cp "$source/tests/python/networks.py" .
 cat >seal.py <<'PY'

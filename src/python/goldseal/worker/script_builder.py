@@ -28,9 +28,9 @@ def _read(path: str, restricted: bool) -> Any:
     unit = torch._C.CompilationUnit()
     arguments: Tuple[Any, ...] = (unit, path, torch.device("cpu"), {})
     try:
-        module = torch._C.import_ir_module(*arguments, False)  # from PyTorch 2.0 on: whether to restore traced shapes
+        module = torch._C.import_ir_module(*arguments, False)  # type: ignore[call-arg]  # from PyTorch 2.0 on: whether to restore traced shapes
     except TypeError:
-        module = torch._C.import_ir_module(*arguments)  # type: ignore[call-arg,unused-ignore]
+        module = torch._C.import_ir_module(*arguments)
     refuse_operators(unit, path)
     return torch.jit._recursive.wrap_cpp_module(module)
 
