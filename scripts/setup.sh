@@ -253,7 +253,6 @@ ensure_test_packages() {
   local venv="$GOLDSEAL_ROOT/.venv-tests" wanted packages
   wanted="$GOLDSEAL_PYTHON $(cksum <"$GOLDSEAL_ROOT/tests/requirements.txt")"
   GOLDSEAL_TRAINING_PYTHON="$venv/bin/python"
-  export GOLDSEAL_TRAINING_PYTHON
   [[ ! -e $venv/ready || $(<"$venv/ready") != "$wanted" ]] || return 0
   say "installing tests/requirements.txt into the private environment .venv-tests"
   run_logged venv-tests "$GOLDSEAL_PYTHON" -m venv --clear "$venv" || die "the virtual environment could not be made"

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes what is shipped, from a checkout on Debian 12 (x86-64): for each processor a wheel for any Linux with glibc 2.28, a
-# tarball and a Debian package, with their checksums. The compiler is zig, as PyPI has it; libraries are Debian's own
-# packages of that processor, unpacked beside the build, so that nothing is installed and no root is needed. Two runs on
-# one commit give the same bytes. CMAKE_CXX_COMPILER_LAUNCHER=ccache is heeded.
+# Makes what is shipped, from a checkout on Debian 12: for each processor a wheel for any Linux with glibc 2.28, a tarball
+# and a Debian package, with their checksums. Two runs on one commit give the same bytes.
 #
-#   bash scripts/wheels.sh [--out DIR] [x86_64|aarch64]...      both, into dist/; needs cmake, ninja, git, Python's venv
+#   bash scripts/wheels.sh [--out DIR] [x86_64|aarch64]...      both, into dist/; needs what scripts/setup.sh brings
 #
-# For aarch64 qemu-user runs the command while it is built (it writes its own manual) and tries it afterwards.
+# For this machine's processor the build is an ordinary one, whose objects zig (from PyPI) links for glibc 2.28
+# (cmake/manylinux/link.sh). For the other one zig compiles too, against Debian's packages of that processor, unpacked
+# beside the build so that nothing is installed, and qemu-user runs the command (it writes its own manual).
+# CMAKE_CXX_COMPILER_LAUNCHER=ccache is heeded, and CMAKE_BUILD_PARALLEL_LEVEL.
 set -euo pipefail
 
 k_zig=ziglang==0.15.2
@@ -56,8 +57,7 @@ foreign_apt() {
 
 # The tree of Debian's libraries: static C libraries, and headers for those of C++, which have another ABI.
 ensure_sysroot() {
-  local processor=$1 packages=("${k_packages[@]}") deb
-  [[ $processor == "$(uname -m)" ]] || packages+=(libc6 libgcc-s1)  # what qemu runs the command with
+  local processor=$1 packages=("${k_packages[@]}" libc6 libgcc-s1) deb  # the last two: what qemu runs the command with
   [[ $(cat "$work/$processor/packages" 2>/dev/null) == "${packages[*]}" ]] && return
   say "unpacking Debian's libraries for $processor"
   rm -rf -- "$work/$processor/debs" "$work/$processor/root"
@@ -109,18 +109,44 @@ PYTHON
 }
 
 build() {
-  local processor=$1 tree=$work/$1/build
-  export ZIG_GLOBAL_CACHE_DIR=$work/zig-cache ZIG_LOCAL_CACHE_DIR=$work/zig-cache
-  export CCACHE_COMPILERTYPE=clang CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
-  write_compiler "$work/$processor/bin" "$processor"
+  local processor=$1 tree=$work/$1/build options=(-DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DGOLDSEAL_TORCH_DIRS=)
+  local targets=(goldseal goldseal_documents)
   say "building for $processor (a quarter of an hour of one processor's time)"
-  logged "$processor-cmake" cmake -S "$root" -B "$tree" -G Ninja --toolchain "$root/cmake/manylinux/toolchain.cmake" \
-    -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF "-DGOLDSEAL_PROCESSOR=$processor" \
-    "-DGOLDSEAL_SYSROOT=$work/$processor/root" "-DGOLDSEAL_ZIG_DIR=$work/$processor/bin" -DGOLDSEAL_TORCH_DIRS=
-  precompile_headers "$work/$processor/bin" "$tree"
-  logged "$processor-build" cmake --build "$tree" --parallel "${GOLDSEAL_JOBS:-$(nproc)}" --target goldseal goldseal_documents
+  if [[ $processor == "$(uname -m)" ]]; then
+    targets+=(goldseal_glibc_2_28)
+  else
+    ensure_sysroot "$processor"
+    write_compiler "$work/$processor/bin" "$processor"
+    export CCACHE_COMPILERTYPE=clang
+    options+=(--toolchain "$root/cmake/manylinux/toolchain.cmake" "-DGOLDSEAL_PROCESSOR=$processor"
+      "-DGOLDSEAL_SYSROOT=$work/$processor/root" "-DGOLDSEAL_ZIG_DIR=$work/$processor/bin")
+  fi
+  logged "$processor-cmake" cmake -S "$root" -B "$tree" -G Ninja "${options[@]}"
+  [[ $processor == "$(uname -m)" ]] || precompile_headers "$work/$processor/bin" "$tree"
+  logged "$processor-build" cmake --build "$tree" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" --target "${targets[@]}"
   rm -rf -- "$work/$processor/stage"
   logged "$processor-install" cmake --install "$tree" --prefix "$work/$processor/stage" --component command
+  [[ $processor != "$(uname -m)" ]] || cp -- "$tree/glibc-$k_glibc/goldseal" "$work/$processor/stage/bin/goldseal"
+}
+
+# The installed tree as a Debian package, by CPack; the command needs glibc alone.
+write_package_settings() {
+  cat >"$work/$1/package.cmake" <<END
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME goldseal)
+set(CPACK_PACKAGE_VERSION $version)
+set(CPACK_PACKAGE_VENDOR goldseal)
+set(CPACK_PACKAGE_CONTACT "The goldseal authors")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Proves that a PyTorch model gives the same answers on another machine")
+set(CPACK_INSTALLED_DIRECTORIES "$work/$1/stage;/")
+set(CPACK_PACKAGE_DIRECTORY "$work/$1/package")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE $(debian_name "$1"))
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6 (>= $k_glibc)")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libtorch-dev, g++, cmake, make, nlohmann-json3-dev")
+END
 }
 
 pack() {
@@ -131,9 +157,10 @@ pack() {
     "manylinux_${k_glibc/./_}_$processor" "$out"
   tar -C "$work/$processor" --sort=name "--mtime=@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=go-w \
     --transform "s,^stage,$name," -cf - stage | gzip -n9 >"$out/$name.tar.gz"
-  (cd -- "$work/$processor/build" && rm -f -- goldseal*.deb && logged "$processor-deb" cpack -G DEB \
-    -D CPACK_COMPONENTS_ALL=command -D "CPACK_DEBIAN_PACKAGE_ARCHITECTURE=$(debian_name "$processor")")
-  cp -- "$work/$processor/build"/goldseal_*.deb "$out/"
+  write_package_settings "$processor"
+  rm -rf -- "$work/$processor/package"
+  logged "$processor-deb" cpack --config "$work/$processor/package.cmake"
+  cp -- "$work/$processor/package"/*.deb "$out/"
   (cd -- "$out" && for file in "goldseal-$version"*"$processor"* "goldseal_$version"*"$(debian_name "$processor").deb"; do
     [[ $file == *.sha256 ]] || sha256sum "$file" >"$file.sha256"
   done)
@@ -148,16 +175,19 @@ while (($# > 0)); do
   esac
 done
 ((${#processors[@]} > 0)) || processors=(x86_64 aarch64)
-[[ " ${processors[*]} " != *" aarch64 "* ]] || command -v qemu-aarch64 >/dev/null || die "qemu-aarch64 is missing: apt-get install qemu-user"
+for processor in "${processors[@]}"; do
+  [[ $processor == "$(uname -m)" ]] || command -v "qemu-$processor" >/dev/null || die "qemu-$processor is missing: apt-get install qemu-user"
+done
 version=$(sed -n 's/^project(goldseal VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 mkdir -p -- "$work" "$out"
 ensure_tools
 zig=$("$python" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))')
+export ZIG=$zig ZIG_GLOBAL_CACHE_DIR=$work/zig-cache ZIG_LOCAL_CACHE_DIR=$work/zig-cache
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 for processor in "${processors[@]}"; do
   mkdir -p -- "$work/$processor"
-  ensure_sysroot "$processor"
   build "$processor"
   pack "$processor"
 done

@@ -18,6 +18,9 @@ if [[ $(printf '%s\n%s\n' "$highest" "$allowed" | sort -V | tail -n 1) != "$allo
   done <<<"$symbols"
   exit 1
 fi
+# A variable of glibc that was copied into the program is not the one that glibc goes on with.
+copied=$(readelf --wide --relocs "$file" | grep -E '_(X86_64|AARCH64)_COPY' || true)
+[[ -z $copied ]] || { printf 'not proved: %s has copies of variables:\n%s\n' "$file" "$copied" >&2 && exit 1; }
 others=$(readelf --wide --dynamic "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE "$k_glibc" || true)
 [[ -z $others ]] || { printf 'not proved: %s needs libraries that are not of glibc: %s\n' "$file" "${others//$'\n'/ }" >&2 && exit 1; }
 printf '%s needs glibc %s\n' "${file##*/}" "$highest"

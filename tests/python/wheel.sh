@@ -7,8 +7,8 @@
 set -euo pipefail
 
 source=$1 build=$2 wheel=${3:-}
-"$PYTHON" -c 'import scikit_build_core, torch, pip, wheel' 2>/dev/null || {
-  echo "skipped: no scikit-build-core, pip, wheel and torch in ${PYTHON:-no Python}"
+"$PYTHON" -c 'import scikit_build_core, torch, pip, wheel, ziglang' 2>/dev/null || {
+  echo "skipped: no scikit-build-core, pip, wheel, ziglang and torch in ${PYTHON:-no Python}"
   exit 125
 }
 work=$(mktemp -d)
@@ -22,11 +22,19 @@ fail() {
 unset PYTHONPATH GOLDSEAL_COMMAND
 if [[ -z $wheel ]]; then
   cmake --install "$build" --prefix "$work/stage" --component command --strip >"$work/log" 2>&1 || fail "cmake --install: $(tail -n 5 "$work/log")"
+  # The objects of this build, linked for glibc 2.28. What the check of its symbols is worth shows in the ordinary command.
+  ZIG=$("$PYTHON" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))')
+  export ZIG ZIG_GLOBAL_CACHE_DIR=$build/zig-cache ZIG_LOCAL_CACHE_DIR=$build/zig-cache
+  cmake --build "$build" --target goldseal_glibc_2_28 >"$work/log" 2>&1 || fail "goldseal_glibc_2_28: $(tail -n 20 "$work/log")"
+  cp "$build/glibc-2.28/goldseal" "$work/stage/bin/goldseal"
+  bash "$source/tests/install/glibc_symbols.sh" "$work/stage/bin/goldseal" 2.28
+  bash "$source/tests/install/glibc_symbols.sh" "$work/stage/bin/goldseal" 2.27 2>/dev/null &&
+    fail "a symbol above the version that is allowed is not seen"
   for place in first second; do
-    "$PYTHON" -B "$source/scripts/pack_wheel.py" "$source" "$work/stage" "linux_$(uname -m)" "$work/$place" >"$work/log" 2>&1 ||
+    "$PYTHON" -B "$source/scripts/pack_wheel.py" "$source" "$work/stage" "manylinux_2_28_$(uname -m)" "$work/$place" >"$work/log" 2>&1 ||
       fail "the wheel was not packed: $(tail -n 20 "$work/log")"
   done
-  wheel=$(echo "$work"/first/goldseal-*-py3-none-linux_*.whl)
+  wheel=$(echo "$work"/first/goldseal-*-py3-none-manylinux_2_28_*.whl)
   cmp "$wheel" "$work/second/${wheel##*/}" || fail "the same tree packed twice gives other bytes"
 fi
 [[ -f $wheel ]] || fail "no py3-none wheel: $(ls "$work/first")"
@@ -54,9 +62,27 @@ cat >seal.py <<'PY'
 import goldseal, networks, torch
 model = networks.Net()
 goldseal.save(model.state_dict(), "net.pth", model=model, inputs=torch.rand(1, 3, 8, 8), on_error="raise")
-report = goldseal.verify("net.seal")
+report = goldseal.verify("net.seal", trust_code=True)
 print(report)
 raise SystemExit(report.exit_code)
 PY
 venv/bin/python seal.py || fail "the installed package does not seal and verify"
 "$work/venv/bin/goldseal" verify net.seal -q --trust-code --runtime "python=$work/venv/bin/python" || fail "the installed command does not verify"
+
+# No LibTorch is here: a program that the seal encloses as TorchScript is run by the Python worker, without --trust-code, and that is said.
+cat >script.py <<'PY'
+import networks, torch
+model = networks.Net().eval()
+torch.save(model.state_dict(), "script.pth")
+torch.jit.trace(model, torch.rand(1, 3, 16, 16), strict=False).save("script.pt")
+PY
+venv/bin/python script.py
+export PATH=$work/venv/bin:$PATH XDG_CACHE_HOME=$work/cache
+goldseal capture script.pth --model torchscript:script.pt --runtime python --input random:1x3x16x16,seed=1 -o script.seal -q || fail "TorchScript is not sealed"
+rm script.pt
+said=$(goldseal verify script.seal -v) || fail "the enclosed program was not run: $said"
+[[ $said == *python* && $said == *"embedded in the seal"* ]] || fail "what was run is not said: $said"
+
+# The steps that install the wheel in CI.
+WHEEL=$wheel "$PYTHON" -B "$source/tests/install/ci_engines.py" /bin/false "$source" \
+  GitHubTest.test_damage_keeps_its_exit_code GitLabTest.test_exit_codes_are_kept >"$work/log" 2>&1 || fail "$(tail -n 20 "$work/log")"

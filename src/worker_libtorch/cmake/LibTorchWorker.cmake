@@ -95,6 +95,15 @@ function(goldseal_worker_json target)
   target_include_directories(${target} SYSTEM PRIVATE ${GOLDSEAL_JSON_INCLUDE_DIR})
 endfunction()
 
+# PyTorch's headers are most of what a file of the worker takes to compile: they are read once. A compiler cache finds what it
+# has by each file's own headers, and a precompiled one would keep it from that.
+function(goldseal_precompile_torch target)
+  if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    target_precompile_headers(${target} PRIVATE <ATen/Context.h> <ATen/Functions.h> <ATen/Parallel.h> <ATen/core/grad_mode.h>
+                                                <ATen/core/ivalue.h> <nlohmann/json.hpp>)
+  endif()
+endfunction()
+
 function(goldseal_add_libtorch_worker prefix)
   get_filename_component(prefix ${prefix} REALPATH)
   goldseal_libtorch_version(${prefix} version)
@@ -137,6 +146,7 @@ function(goldseal_add_libtorch_worker prefix)
                                                ${GOLDSEAL_LIBTORCH_WORKER_DIR}/plugin)
   target_link_libraries(${target} PRIVATE ${torch} Threads::Threads ${CMAKE_DL_LIBS})
   goldseal_worker_json(${target})
+  goldseal_precompile_torch(${target})
   set(installed ${CMAKE_INSTALL_LIBEXECDIR}/goldseal/workers/${name})
   install(TARGETS ${target} RUNTIME DESTINATION ${installed} COMPONENT workers)
   install(FILES ${directory}/installation DESTINATION ${installed} COMPONENT workers)
