@@ -6,12 +6,15 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#include <sys/auxv.h>
 #endif
 
 namespace goldseal {
 namespace {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 
 // The first 32 bits of the fractional parts of the cube roots of the first 64 primes (FIPS 180-4, 4.2.2).
 alignas(16) constexpr std::array<std::uint32_t, 64> k_round{
@@ -23,6 +26,10 @@ alignas(16) constexpr std::array<std::uint32_t, 64> k_round{
     0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+#endif
+
+#if defined(__x86_64__)
 
 /// A message's state as sha256rnds2 takes it.
 struct Registers {
@@ -97,6 +104,62 @@ bool detect() {
   if (__builtin_cpu_supports("sse4.1") == 0 || __builtin_cpu_supports("ssse3") == 0) return false;
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & k_sha) != 0;
 }
+
+#elif defined(__aarch64__)
+
+/// Four rounds a step, one message after the other; the words of a step come from those of the four steps before (Arm
+/// ARM, SHA256SU0 and SHA256SU1).
+template <std::size_t Lanes>
+[[gnu::target("+crypto")]] void compress(std::span<Sha256Message* const> messages, std::size_t blocks) {
+  uint32x4_t abcd[Lanes];
+  uint32x4_t efgh[Lanes];
+  const std::byte* at[Lanes];
+  for (std::size_t lane = 0; lane < Lanes; ++lane) {
+    abcd[lane] = vld1q_u32(messages[lane]->state.data());
+    efgh[lane] = vld1q_u32(messages[lane]->state.data() + 4);
+    at[lane] = messages[lane]->rest.data();
+  }
+  for (std::size_t block = 0; block < blocks; ++block) {
+    uint32x4_t before[Lanes][2];
+    uint32x4_t w[Lanes][4];
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+      before[lane][0] = abcd[lane];
+      before[lane][1] = efgh[lane];
+    }
+#pragma GCC unroll 16
+    for (std::size_t step = 0; step < 16; ++step) {
+      const auto constant = vld1q_u32(k_round.data() + 4 * step);
+#pragma GCC unroll 4
+      for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        auto& current = w[lane][step % 4];
+        if (step < 4) {
+          const auto* const bytes = reinterpret_cast<const std::uint8_t*>(at[lane]) + 16 * step;
+          current = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(bytes)));
+        } else {
+          current = vsha256su1q_u32(vsha256su0q_u32(current, w[lane][(step + 1) % 4]), w[lane][(step + 2) % 4],
+                                    w[lane][(step + 3) % 4]);
+        }
+        const auto input = vaddq_u32(current, constant);
+        const auto old = abcd[lane];
+        abcd[lane] = vsha256hq_u32(old, efgh[lane], input);
+        efgh[lane] = vsha256h2q_u32(efgh[lane], old, input);
+      }
+    }
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+      abcd[lane] = vaddq_u32(abcd[lane], before[lane][0]);
+      efgh[lane] = vaddq_u32(efgh[lane], before[lane][1]);
+      at[lane] += k_sha256_block;
+    }
+  }
+  for (std::size_t lane = 0; lane < Lanes; ++lane) {
+    vst1q_u32(messages[lane]->state.data(), abcd[lane]);
+    vst1q_u32(messages[lane]->state.data() + 4, efgh[lane]);
+    messages[lane]->rest = messages[lane]->rest.subspan(blocks * k_sha256_block);
+  }
+}
+
+// HWCAP_SHA2 (Linux, arch/arm64/include/uapi/asm/hwcap.h).
+bool detect() { return (::getauxval(AT_HWCAP) & (1UL << 6)) != 0; }
 
 #else
 

@@ -9,6 +9,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#include <sys/auxv.h>
 #endif
 
 namespace goldseal::worker {
@@ -109,6 +112,44 @@ bool has_sha_ni() {
 
 Compress best_compress() {
   static const Compress k_best = has_sha_ni() ? compress_sha_ni : compress_portable;
+  return k_best;
+}
+
+#elif defined(__aarch64__)
+
+// Four rounds a step; the message words of step i come from those of the four steps before (Arm ARM, SHA256SU0 and
+// SHA256SU1).
+__attribute__((target("+crypto"))) void compress_armv8(State& state, const std::byte* blocks, std::size_t count) {
+  auto abcd = vld1q_u32(state.data());
+  auto efgh = vld1q_u32(state.data() + 4);
+  for (; count != 0; --count, blocks += k_block) {
+    const auto abcd_before = abcd;
+    const auto efgh_before = efgh;
+    uint32x4_t w[4];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      auto& current = w[i % 4];
+      if (i < 4) {
+        const auto* const bytes = reinterpret_cast<const std::uint8_t*>(blocks) + 16 * i;
+        current = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(bytes)));
+      } else {
+        current = vsha256su1q_u32(vsha256su0q_u32(current, w[(i + 1) % 4]), w[(i + 2) % 4], w[(i + 3) % 4]);
+      }
+      const auto input = vaddq_u32(current, vld1q_u32(k_round.data() + 4 * i));
+      const auto old = abcd;
+      abcd = vsha256hq_u32(old, efgh, input);
+      efgh = vsha256h2q_u32(efgh, old, input);
+    }
+    abcd = vaddq_u32(abcd, abcd_before);
+    efgh = vaddq_u32(efgh, efgh_before);
+  }
+  vst1q_u32(state.data(), abcd);
+  vst1q_u32(state.data() + 4, efgh);
+}
+
+// HWCAP_SHA2 (Linux, arch/arm64/include/uapi/asm/hwcap.h).
+Compress best_compress() {
+  static const Compress k_best = (::getauxval(AT_HWCAP) & (1UL << 6)) != 0 ? compress_armv8 : compress_portable;
   return k_best;
 }
 
