@@ -320,7 +320,7 @@ void misbehave(const std::string& what, long id) {
          send_text("{\"id\":" + std::to_string(id) + ",\"nonce\":\"" + g_nonce +
                    "\",\"ok\":false,\"error\":{\"kind\":\"unsupported\",\"message\":\"this worker speaks protocol 1\"}}\n");
        }},
-      {"greet-as-protocol-3", [&] { send_text(reply(id, ",\"protocol\":3,\"runtime\":\"fake\",\"version\":\"1\"")); }},
+      {"greet-as-protocol-9", [&] { send_text(reply(id, ",\"protocol\":9,\"runtime\":\"fake\",\"version\":\"1\"")); }},
       {"greet-without-number", [&] { send_text(reply(id, ",\"protocol\":\"2\",\"runtime\":\"fake\",\"version\":\"1\"")); }},
       {"exhaust-memory", [] { exhaust_memory(); }},
       {"raise",

@@ -106,7 +106,7 @@ TEST_CASE("a worker inherits no descriptor but standard streams and its channel"
 }
 
 TEST_CASE("a worker of another goldseal is this installation's fault, not the model's") {
-  const auto what = GENERATE("speak-protocol-1", "greet-as-protocol-3", "greet-without-number");
+  const auto what = GENERATE("speak-protocol-1", "greet-as-protocol-9", "greet-without-number");
   const Behaviour behaviour(what, "hello");
   try {
     const Worker worker(fake_runtime(), 20s);
