@@ -142,6 +142,13 @@ bool LayerProbe::set_unmoved(std::vector<LayerSketch> layers, double factor) {
   return true;
 }
 
+void LayerProbe::forget_responses() {
+  m_unmoved.clear();
+  m_factor = 1;
+  m_response.clear();
+  m_fine.clear();
+}
+
 void LayerProbe::add_response(std::int64_t seed, std::span<const LayerSketch> layers) {
   if (!fits(layers)) return;
   auto& squares = m_response[seed];

@@ -54,6 +54,8 @@ class LayerProbe {
   /// Responses are those to runs of another type from here on: differences from `layers`, the same run unmoved,
   /// multiplied by `factor`. False, and nothing changed, where its layers are others than the reference's.
   [[nodiscard]] bool set_unmoved(std::vector<LayerSketch> layers, double factor);
+  /// Begins anew with the same reference.
+  void forget_responses();
   /// A run at `rounding`, or at 2^-44, with this seed. Where its layers are others than the reference's, no layer is
   /// sealed.
   void add_response(std::int64_t seed, std::span<const LayerSketch> layers);

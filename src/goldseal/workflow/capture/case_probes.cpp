@@ -2,6 +2,7 @@
 #include <goldseal/workflow/capture/case_probes.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/golden/compare/comparison.hpp>
 
 #include <fmt/format.h>
 
@@ -50,6 +51,21 @@ bool CaseProbes::set_unmoved(const LayeredRun& run, double factor) {
   m_unmoved = run.outputs;
   m_factor = factor;
   return true;
+}
+
+bool CaseProbes::rounds_as_float32() const {
+  return std::ranges::all_of(m_noise, [&](const auto& probe) {
+    const auto& output = m_tensors.outputs[probe.first];
+    const auto deviation = golden::compare(output_of(m_unmoved, probe.first), *output.reference, *output.noise);
+    return deviation.rms_ratio <= golden::k_largest_amplification;
+  });
+}
+
+void CaseProbes::forget_responses() {
+  m_unmoved.clear();
+  m_factor = 1;
+  for (auto& [index, probe] : m_noise) probe = golden::NoiseProbe(*m_tensors.outputs[index].reference);
+  m_layers.forget_responses();
 }
 
 void CaseProbes::set_native_reference(const LayeredRun& native, double relative) {

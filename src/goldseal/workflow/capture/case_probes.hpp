@@ -34,6 +34,12 @@ class CaseProbes {
   /// From here on, responses come from runs of another type and size: differences from `run`, the same one unmoved,
   /// count `factor` times. False, and nothing changed, where its outputs or layers are not the reference's.
   [[nodiscard]] bool set_unmoved(const LayeredRun& run, double factor);
+  /// Whether float32 rounding explains how far the unmoved run is from the reference. Where it does not, the run
+  /// rounds to a narrower type where the float64 one does not (a cast that it follows), and its responses are those of
+  /// that type. Call it when the floors are finished.
+  [[nodiscard]] bool rounds_as_float32() const;
+  /// Begins anew with the references.
+  void forget_responses();
   /// Begins with native outputs, for want of a float64 run, and forgets what an earlier beginning collected.
   void set_native_reference(const LayeredRun& native, double relative);
   /// Which rows rounding decides is asked in float64: without, detections are compared place by place. False where

@@ -148,13 +148,11 @@ bool probe_in_float32(const Worker& worker, CountedRuns& runs, const NativeRun& 
   const double factor = golden::k_rounding / golden::k_float32_probe;
   if (native.is_float32) return probes.set_unmoved(native.run, factor);
   const auto unmoved = run_in_float32(worker, runs);
-  return unmoved && probes.set_unmoved(*unmoved, factor);
+  return unmoved && unmoved->bits == golden::k_bits_float32 && probes.set_unmoved(*unmoved, factor);
 }
 
-// The noise of every output by perturbed runs. Returns their seeds.
-std::vector<std::int64_t> measure_response(const Worker& worker, CountedRuns& runs, const NativeRun& native,
-                                           const LayeredRun& reference, CaseProbes& probes) {
-  const bool in_float32 = probe_in_float32(worker, runs, native, reference, probes);
+// The noise of every output by perturbed runs, in float32 or in float64. Returns their seeds.
+std::vector<std::int64_t> measure_response(CountedRuns& runs, bool in_float32, CaseProbes& probes) {
   std::vector<std::int64_t> seeds;
   for (std::int64_t seed = 1; seed <= golden::k_probes; ++seed) {
     seeds.push_back(seed);
@@ -164,19 +162,25 @@ std::vector<std::int64_t> measure_response(const Worker& worker, CountedRuns& ru
     probes.add(Run::response, seed, runs.layered(std::move(request)));
     if (probes.settled() && !probes.any_detections()) break;
   }
+  probes.finish_floors();
   return seeds;
 }
 
 // The outputs' noise with a float64 run as the reference. Returns the seeds of the perturbed runs.
 std::vector<std::int64_t> measure_in_float64(const Worker& worker, CountedRuns& runs, const NativeRun& native,
                                              const LayeredRun& reference, CaseProbes& probes) {
-  auto seeds = measure_response(worker, runs, native, reference, probes);
+  const bool in_float32 = probe_in_float32(worker, runs, native, reference, probes);
+  auto seeds = measure_response(runs, in_float32, probes);
+  if (in_float32 && !native.is_float32 && !probes.rounds_as_float32()) {
+    probes.forget_responses();
+    seeds = measure_response(runs, /*in_float32=*/false, probes);
+  }
   // The types that layers compute in tell what rounds below float64; a second probe does where layers are not told.
   if (reference.layers.empty()) {
     for (std::int64_t seed = 1; seed <= golden::k_fine_probes; ++seed)
       probes.add(Run::fine, seed, runs.layered(perturbed(Compute::float64, seed, golden::k_fine_rounding)));
+    probes.finish_floors();
   }
-  probes.finish_floors();
   probes.calibrate(native.run);
   run_native_variants(runs, probes);
   probes.settle();
