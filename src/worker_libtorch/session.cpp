@@ -169,6 +169,7 @@ Pass read_pass(const json& request, const std::string& directory) {
   Pass pass;
   pass.settings = read_settings(stated ? *stated : json::object());
   pass.conversion = read_conversion(request, pass.settings);
+  pass.settings.plain = pass.conversion.dtype == at::kDouble;
   pass.inputs = read_tensor_file(resolved(text_field(request, "inputs"), directory));
   return pass;
 }
@@ -198,6 +199,40 @@ NamedTensors prepare_inputs(NamedTensors inputs, const Transform& transform, boo
     if (channels_last && tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
   }
   return inputs;
+}
+
+// `begin` is called before each run that it takes.
+NamedTensors run_native(Network& network, const Pass& pass, const Transform& transform, const LayerTap& tap,
+                        const std::function<void()>& begin) {
+  auto inputs = prepare_inputs(pass.inputs, make_transform(pass.conversion), pass.settings.channels_last.value_or(false));
+  begin();
+  return network.run(std::move(inputs), transform, tap);
+}
+
+NamedTensors run_float64(Network& network, Float64Runs& runs, const Pass& pass, const Transform& transform,
+                         const LayerTap& tap, const std::function<void()>& begin) {
+  const Transform apart = [&](const std::string& name, const at::Tensor& tensor) {
+    const OutsideFloat64Run outside;
+    return transform(name, tensor);
+  };
+  const auto converted = make_transform(pass.conversion);
+  std::string shapes;
+  for (const auto& [name, tensor] : pass.inputs) shapes += name + text_of_shape(tensor.sizes());
+  const bool channels_last = pass.settings.channels_last.value_or(false);
+  const auto forward = [&](const Transform& on_inputs, const Transform& on_weights, const LayerTap& told) {
+    NamedTensors inputs;
+    {
+      const OutsideFloat64Run outside;
+      inputs = prepare_inputs(pass.inputs, on_inputs, channels_last);
+    }
+    return network.run(std::move(inputs), on_weights, told);
+  };
+  const Transform home = [&](const std::string&, const at::Tensor& tensor) {
+    const OutsideFloat64Run outside;
+    return tensor.to(pass.settings.device);
+  };
+  return runs.run(shapes, begin, [&] { return forward(converted, apart, tap); },
+                  [&] { return forward(home, home, {}); });
 }
 
 // Also where the pass or its backward pass throws.
@@ -282,6 +317,7 @@ Session::Reply Session::build(const json& request) {
   if (builder == m_builders.end()) throw Refusal(RefusalKind::unsupported, "this worker cannot build `" + name + "`");
   m_network.reset();
   m_streaming = {};
+  m_float64 = Float64Runs();
   const bool restricted = read_restriction(request);
   if (restricted && (name == "plugin" || name == "aoti"))
     throw Refusal(RefusalKind::unsupported, "a `" + name + "` is native code, which is not run for a stranger");
@@ -365,22 +401,25 @@ Session::Reply Session::run(const json& request) {
   LayerTap tap;
   if (layers_path)
     tap = [&](const std::string& module, const std::string& op, const at::Tensor& result) {
-      recorder.add(module, op, result);
+      const bool wide = computed_in_float64();
+      const OutsideFloat64Run outside;
+      recorder.add(module, op, wide ? result.to(at::kDouble) : result);
     };
 
   const SettingsGuard guard(pass.settings);
   const at::NoGradGuard no_grad;
   const auto draws = read_draws(request);
   std::optional<RandomWatch> random;
-  pass.inputs = prepare_inputs(std::move(pass.inputs), make_transform(pass.conversion),
-                               pass.settings.channels_last.value_or(false));
   const Stopwatch watch;
   auto outputs = m_streaming.attempt(network(), pass.conversion, [&](const Transform& transform) {
-    recorder = LayerRecorder(elements);
-    random.reset();
-    if (draws) random.emplace(draws->anew ? std::optional(draws->seed) : std::nullopt);
-    if (draws) at::manual_seed(draws->seed);
-    auto computed = network().run(pass.inputs, transform, tap);
+    const auto begin = [&] {
+      recorder = LayerRecorder(elements);
+      random.reset();
+      if (draws) random.emplace(draws->anew ? std::optional(draws->seed) : std::nullopt);
+      if (draws) at::manual_seed(draws->seed);
+    };
+    auto computed = pass.settings.plain ? run_float64(network(), m_float64, pass, transform, tap, begin)
+                                        : run_native(network(), pass, transform, tap, begin);
     fetch(computed);
     return computed;
   });

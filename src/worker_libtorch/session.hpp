@@ -2,6 +2,7 @@
 #pragma once
 
 #include "networks/network.hpp"
+#include "numerics/float64_run.hpp"
 #include "numerics/streaming.hpp"
 #include "protocol/channel.hpp"
 
@@ -51,6 +52,7 @@ class Session {
   std::string m_directory;
   std::unique_ptr<Network> m_network;
   Streaming m_streaming;  // of m_network
+  Float64Runs m_float64;      // of m_network
   std::uint64_t m_last_id = 0;
   bool m_greeted = false;
   bool m_finished = false;

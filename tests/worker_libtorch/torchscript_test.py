@@ -295,12 +295,13 @@ class ArchiveTest(unittest.TestCase):
         found, _ = self.process.run(inputs, compute="float64")
         self.assertEqual(found["output"].tolist(), [1.0 - np.float64(np.float32(1 / 3))])
 
-    def test_a_conversion_inside_the_model_is_left_to_it(self):
+    def test_a_float64_run_stays_float64_where_the_model_converts(self):
         self.save(Islands())
         self.build()
         self.process.load({"scale": np.array([1 / 3], "f4")})
         found, _ = self.process.run({"x": np.array([1.0], "f4")}, compute="float64")
-        self.assertEqual(found["output"].dtype, np.dtype("f4"))
+        self.assertEqual(found["output"].dtype, np.dtype("f8"))
+        self.assertEqual(found["output"].tolist(), [np.float64(np.float32(1 / 3))])
 
     def test_nested_outputs_are_named_by_their_places(self):
         self.save(Outputs())

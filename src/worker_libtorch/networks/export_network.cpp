@@ -5,6 +5,7 @@
 #include "networks/export_program.hpp"
 #include "networks/restriction.hpp"
 #include "networks/export_symbols.hpp"
+#include "numerics/float64_run.hpp"
 #include "numerics/operator_watch.hpp"
 #include "protocol/error.hpp"
 
@@ -214,7 +215,6 @@ class ExportNetwork::Run {
   Run(const ExportNetwork& network, const NamedTensors& inputs, const Transform& transform)
       : m_network(network),
         m_transform(transform),
-        m_widened(widened_half(network, transform)),
         m_frame(network.m_program.values) {
     take_inputs(inputs);
     for (std::size_t i = 0; i < network.m_state_entries.size(); ++i)
@@ -316,18 +316,6 @@ class ExportNetwork::Run {
     for (std::size_t k = 0; k < tensors.size(); ++k) m_frame[*result.value + k] = IValue(tensors.get(k));
   }
 
-  // Half-precision code converts to the type of its weights, which is float64 in a float64 run; in the program the type
-  // that it found at the export has become a constant.
-  static std::optional<at::ScalarType> widened_half(const ExportNetwork& network, const Transform& transform) {
-    if (!transform) return std::nullopt;
-    for (const auto& state_entry : network.m_state_entries) {
-      if (state_entry.dtype != at::kHalf && state_entry.dtype != at::kBFloat16) continue;
-      if (transform(state_entry.name, at::empty({0}, state_entry.dtype)).scalar_type() == at::kDouble)
-        return state_entry.dtype;
-    }
-    return std::nullopt;
-  }
-
   // Loaded tensors are never written: they are what was digested.
   void guard(const IValue& value) const {
     if (!value.isTensor()) return;
@@ -345,9 +333,7 @@ class ExportNetwork::Run {
       case Operand::Kind::device:
         return m_device;
       case Operand::Kind::dtype:
-        return m_widened && operand.constant.toInt() == static_cast<std::int64_t>(*m_widened)
-                   ? IValue(static_cast<std::int64_t>(at::kDouble))
-                   : operand.constant;
+        return operand.constant;
       case Operand::Kind::value:
         return value(operand.value);
       case Operand::Kind::list:
@@ -385,7 +371,6 @@ class ExportNetwork::Run {
 
   const ExportNetwork& m_network;
   const Transform& m_transform;
-  std::optional<at::ScalarType> m_widened;  // conversions to it are to float64 in this run
   std::vector<IValue> m_frame;
   std::unordered_map<std::size_t, std::size_t> m_entry_of;  // by value
   at::Device m_device = at::kCPU;
@@ -397,6 +382,7 @@ NamedTensors ExportNetwork::run(NamedTensors inputs, const Transform& transform,
       return Run(*this, inputs, transform).outputs(tap);
     } catch (const WouldWrite& found) {
       m_copied.insert(found.state_entries.begin(), found.state_entries.end());
+      restart_float64_run();
     }
   }
 }

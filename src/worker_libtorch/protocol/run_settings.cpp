@@ -6,6 +6,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <torch/version.h>
 
 namespace goldseal::worker {
 namespace {
@@ -25,6 +26,23 @@ c10::Device read_device(const std::string& name) {
     throw Refusal(RefusalKind::unsupported,
                   "device " + name + " is not there: PyTorch sees " + std::to_string(at::getNumGPUs()) + " GPUs");
   return {device.type(), static_cast<c10::DeviceIndex>(index)};
+}
+
+// scaled_dot_product_attention came with LibTorch 2.0.
+bool allows_flash([[maybe_unused]] const at::Context& context) {
+#if TORCH_VERSION_MAJOR >= 2
+  return context.userEnabledFlashSDP();
+#else
+  return false;
+#endif
+}
+
+bool allows_efficient([[maybe_unused]] const at::Context& context) {
+#if TORCH_VERSION_MAJOR >= 2
+  return context.userEnabledMemEfficientSDP();
+#else
+  return false;
+#endif
 }
 
 }  // namespace
@@ -48,7 +66,8 @@ NumericState NumericState::current() {
   const auto& context = at::globalContext();
   return {at::get_num_threads(),        context.userEnabledMkldnn(),       context.allowTF32CuBLAS(),
           context.allowTF32CuDNN(),     context.deterministicAlgorithms(), context.deterministicAlgorithmsWarnOnly(),
-          context.deterministicCuDNN(), context.benchmarkCuDNN()};
+          context.deterministicCuDNN(), context.benchmarkCuDNN(),         allows_flash(context),
+          allows_efficient(context)};
 }
 
 void NumericState::apply() const {
@@ -60,6 +79,10 @@ void NumericState::apply() const {
   context.setDeterministicAlgorithms(deterministic, deterministic_warn_only);
   context.setDeterministicCuDNN(deterministic_cudnn);
   context.setBenchmarkCuDNN(benchmark_cudnn);
+#if TORCH_VERSION_MAJOR >= 2
+  context.setSDPUseFlash(flash_attention);
+  context.setSDPUseMemEfficient(efficient_attention);
+#endif
 }
 
 SettingsGuard::SettingsGuard(const RunSettings& settings) : m_before(NumericState::current()) {
@@ -72,6 +95,8 @@ SettingsGuard::SettingsGuard(const RunSettings& settings) : m_before(NumericStat
     wanted.deterministic_warn_only = false;
     if (*settings.deterministic) wanted.benchmark_cudnn = false;
   }
+  // Neither has kernels that are float64 throughout on every machine.
+  if (settings.plain) wanted.onednn = wanted.flash_attention = wanted.efficient_attention = false;
   wanted.apply();
 }
 

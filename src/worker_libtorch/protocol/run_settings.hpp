@@ -17,6 +17,7 @@ struct RunSettings {
   std::optional<bool> tf32;
   std::optional<bool> deterministic;
   c10::Device device = c10::kCPU;
+  bool plain = false;  ///< of a float64 run: the plain form of operators that have another
 };
 
 /// Throws Refusal: `usage` for a value of another kind, `unsupported` for a device that is not there.
@@ -32,6 +33,8 @@ struct NumericState {
   bool deterministic_warn_only;
   bool deterministic_cudnn;
   bool benchmark_cudnn;
+  bool flash_attention;
+  bool efficient_attention;
 
   static NumericState current();
   void apply() const;

@@ -47,6 +47,7 @@ class LayerRecorder:
 
     def __init__(self, elements: int = 0) -> None:
         self.layers: list[Layer] = []
+        self.mode: Any = None  # of a float64 run (float64_run.py)
         self._sketcher = Sketcher(elements)
 
     def add(self, module: str, op: str, result: torch.Tensor) -> None:
@@ -54,7 +55,21 @@ class LayerRecorder:
         if len(self.layers) >= MAX_LAYERS or result.numel() == 0:
             return
         if result.layout is torch.strided and result.dtype in FLOATING:
-            self.layers.append(Layer(module, op, result.dtype, tuple(result.shape), self._sketcher.sketch(result)))
+            with self._paused():
+                if self.mode is not None and self.mode.exact:
+                    result = result.double()  # computed in float64, whatever type holds it
+                self.layers.append(Layer(module, op, result.dtype, tuple(result.shape), self._sketcher.sketch(result)))
+
+    @contextlib.contextmanager
+    def _paused(self) -> Iterator[None]:
+        if self.mode is None:
+            yield
+            return
+        self.mode.paused = True
+        try:
+            yield
+        finally:
+            self.mode.paused = False
 
     def table(self) -> torch.Tensor:
         """float64 [layers, 10]."""
@@ -107,7 +122,7 @@ class _Names:
         return ""
 
 
-def _below_autograd(stack: contextlib.ExitStack) -> None:
+def below_autograd(stack: contextlib.ExitStack) -> None:
     """Without autograd an operator reaches the mode as it was called, before it is taken apart into others."""
     guard = torch._C._AutoDispatchBelowAutograd()
     if hasattr(guard, "__enter__"):
@@ -187,7 +202,7 @@ def watching(
     if TorchDispatchMode is None or not hasattr(torch._C, "_AutoDispatchBelowAutograd"):
         raise NotWatchable
     with contextlib.ExitStack() as stack:
-        _below_autograd(stack)
+        below_autograd(stack)
         reads = Reads(others or {}, set() if read is None else read)
         stack.enter_context(_make_mode(_Names(root, tensors), recorder, draws, reads))
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Callable, Iterator, NamedTuple, Optional
 
 import torch
 from torch import nn
@@ -13,7 +13,8 @@ from torch import nn
 from .attribute_values import values_by_name
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
-from .layer_watch import LayerRecorder, watching
+from .float64_run import AVAILABLE, Entering, Float64Runs
+from .layer_watch import LayerRecorder, NotWatchable, watching
 from .loading import (
     LoadStep,
     extra_states,
@@ -147,6 +148,8 @@ class Network:
         self.changed: list[str] = []  # what the module's own loading made other values of
         self.streams = True  # whether runs in another type may compute through stand-ins (streaming.py)
         self.copied: set[str] = set()  # the parameters that cannot be stood in for
+        self.float64_runs = Float64Runs()
+        self._entering: Optional[Entering] = None
         self.state_entries = self._find_state_entries()
         self.extra = extra_states(module)
         self.steps: list[LoadStep] = load_steps(module)
@@ -355,9 +358,52 @@ class Network:
     ) -> dict[str, torch.Tensor]:
         """One forward pass. The state entries are never written: a transform's tensors take their places for its time. A recorder
         gets the layers; raises NotWatchable where they cannot be followed."""
-        with self.computing_with(transform):
+        with self.computing_with(transform), self._mode():
             watched = recorder is not None or draws is not None
-            return flatten(self._call_watched(inputs, recorder, draws) if watched else self.call(inputs))
+            answer = self._call_watched(inputs, recorder, draws) if watched else self.call(inputs)
+        return flatten(answer)
+
+    def run_float64(
+        self,
+        given: dict[str, torch.Tensor],
+        prepared: Callable[[], dict[str, torch.Tensor]],
+        transform: Transform,
+        recorder: Callable[[], Optional[LayerRecorder]] = lambda: None,
+        below: bool = True,
+        draws: Optional[RandomWatch] = None,
+    ) -> tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]:
+        """A forward pass by the rules of float64_run.py, and its layers. `given` are the inputs as a native run takes them,
+        `prepared` converts them. Raises what the network raises; NotWatchable where this PyTorch has no means."""
+        if not AVAILABLE:
+            raise NotWatchable
+
+        def forward(entering: Entering) -> Any:
+            follow = recorder()
+            if follow is not None:
+                follow.mode = entering.mode
+            return self._run_in(entering, prepared(), transform, follow, draws), follow
+
+        shapes = tuple(sorted((name, tuple(tensor.shape)) for name, tensor in given.items()))
+        native = lambda entering: self._run_in(entering, dict(given), None, None)
+        answer: tuple[dict[str, torch.Tensor], Optional[LayerRecorder]] = self.float64_runs.run(shapes, below, forward, native)
+        return answer
+
+    def _run_in(
+        self,
+        entering: Entering,
+        inputs: dict[str, torch.Tensor],
+        transform: Optional[Transform],
+        recorder: Optional[LayerRecorder],
+        draws: Optional[RandomWatch] = None,
+    ) -> dict[str, torch.Tensor]:
+        self._entering = entering
+        try:
+            return self.run(inputs, transform, recorder, draws)
+        finally:
+            self._entering = None
+
+    def _mode(self) -> Any:
+        return contextlib.nullcontext() if self._entering is None else self._entering.entered()
 
     def _call_watched(
         self, inputs: dict[str, torch.Tensor], recorder: Optional[LayerRecorder], draws: Optional[RandomWatch]

@@ -361,7 +361,7 @@ class ExportedNetwork(_Program):
         left = iter(self._inputs)
         specs = self._exported.graph_signature.input_specs
         values = [inputs[next(left)] if spec.kind.name == "USER_INPUT" else held[str(spec.target)] for spec in specs]
-        results = _Interpreter(self._exported.graph_module, self._widened_half(held)).run(*values)
+        results = _Interpreter(self._exported.graph_module, None if self._entering else self._widened_half(held)).run(*values)
         kinds = [spec.kind.name for spec in self._exported.graph_signature.output_specs]
         leaves = [result for result, kind in zip(results, kinds) if kind == "USER_OUTPUT"]
         return torch.utils._pytree.tree_unflatten(leaves, self._exported.call_spec.out_spec)

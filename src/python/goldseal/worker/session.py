@@ -97,6 +97,7 @@ class _Pass(NamedTuple):
     layer_elements: Optional[int]  # that a sketch takes at most, 0 for all; None: the layers are not asked for
     seed: Optional[int]
     draws: Optional[RandomWatch]
+    given: Optional[Dict[str, torch.Tensor]] = None  # of a float64 run, the inputs as a native run takes them
 
     def made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
         """The outputs on the CPU, and the recorder; None in place of it where the layers cannot be followed: code that asks for
@@ -104,7 +105,11 @@ class _Pass(NamedTuple):
         return attempted(self.network, self.transform, self._made)
 
     def _made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
-        recorder = None if self.layer_elements is None else LayerRecorder(self.layer_elements)
+        if self.given is not None:
+            found = self._made_in_float64(self.given)
+            if found is not None:
+                return found
+        recorder = self._recorder()
         if recorder is not None or self.draws is not None:
             try:
                 return self._run(recorder, self.draws), recorder
@@ -113,6 +118,31 @@ class _Pass(NamedTuple):
             except Exception:
                 pass  # a fault of the network's own is raised by the plain run too
         return self._run(None, None), None
+
+    def _made_in_float64(
+        self, given: Dict[str, torch.Tensor]
+    ) -> "Optional[tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]]":
+        """By the rules of float64_run.py. None where the code cannot run so: it asks for gradients inside, or for what no mode
+        sees."""
+        for below in (True, False):
+            try:
+                answers, recorder = self.network.run_float64(given, self._begun, self.transform, self._recorder, below, self.draws)
+                return {name: materialised(tensor).cpu() for name, tensor in answers.items()}, recorder
+            except Unstreamable:
+                raise
+            except Exception:
+                continue  # a fault of the network's own is raised by the plain run too
+        return None
+
+    def _begun(self) -> "dict[str, torch.Tensor]":
+        if self.seed is not None:
+            seed_all(self.seed)
+        if self.draws is not None:
+            self.draws.begin()
+        return {name: tensor.clone() for name, tensor in self.inputs.items()}
+
+    def _recorder(self) -> Optional[LayerRecorder]:
+        return None if self.layer_elements is None else LayerRecorder(self.layer_elements)
 
     def _run(self, recorder: Optional[LayerRecorder], draws: Optional[RandomWatch]) -> "dict[str, torch.Tensor]":
         if self.seed is not None:
@@ -282,13 +312,15 @@ class Session:
         layers_path, layer_elements = _read_layers(request)
         seed, draws = _read_draws(request)
         with in_force(settings), torch.no_grad():
-            inputs = self._prepared(inputs, transform, settings)
+            given = inputs
+            inputs = self._prepared(given, transform, settings)
             if seed is not None:
                 seed_all(seed)
             before = generator_states() if draws is not None else {}
             start = time.perf_counter()
             try:
-                outputs, recorder = _Pass(network, inputs, transform, layer_elements, seed, draws).made()
+                native = self._prepared(given, None, settings) if settings.plain else None
+                outputs, recorder = _Pass(network, inputs, transform, layer_elements, seed, draws, native).made()
             finally:
                 if draws is not None:
                     draws.restore()
@@ -309,6 +341,7 @@ class Session:
         """What `run` and `gradients` say of a forward pass alike."""
         stated = fields.optional(request, "settings")
         settings = read_settings({} if stated is None else stated)
+        settings.plain = fields.text(request, "compute") == "float64"
         transform = _read_transform(request, settings)
         return settings, transform, read_tensors(self._resolved(fields.text(request, "inputs")))
 

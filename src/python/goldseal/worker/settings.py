@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Iterator, NamedTuple, Optional, Tuple
 
 import torch
 
@@ -26,6 +26,7 @@ class RunSettings:
     tf32: Optional[bool] = None
     deterministic: Optional[bool] = None
     device: Optional[torch.device] = None
+    plain: bool = False  # of a float64 run: the plain form of operators that have another
 
 
 def read_threads(mapping: Any) -> Optional[int]:
@@ -61,6 +62,22 @@ def read_settings(mapping: Any) -> RunSettings:
     return settings
 
 
+# Of the forms of scaled_dot_product_attention; `math` is made of plain operators.
+_ATTENTION = ("flash", "mem_efficient", "cudnn", "overrideable", "math")
+
+
+def _attention() -> Tuple[bool, ...]:
+    """Which forms this process may use, in the order of _ATTENTION; none before PyTorch 2.0."""
+    return tuple(bool(getattr(torch._C, f"_get_{form}_sdp_enabled", bool)()) for form in _ATTENTION)
+
+
+def _allow_attention(wanted: Tuple[bool, ...]) -> None:
+    for form, now, value in zip(_ATTENTION, _attention(), wanted):
+        setter = getattr(torch._C, f"_set_sdp_use_{form}", None)
+        if now != value and setter is not None:
+            setter(value)
+
+
 class _Switches(NamedTuple):
     """The process's numeric switches at one moment."""
 
@@ -71,6 +88,7 @@ class _Switches(NamedTuple):
     deterministic_warn_only: bool
     deterministic_cudnn: bool
     benchmark_cudnn: bool
+    attention: Tuple[bool, ...]
 
     @classmethod
     def current(cls) -> _Switches:
@@ -82,6 +100,7 @@ class _Switches(NamedTuple):
             torch.is_deterministic_algorithms_warn_only_enabled(),
             torch.backends.cudnn.deterministic,
             torch.backends.cudnn.benchmark,
+            _attention(),
         )
 
     def with_settings(self, settings: RunSettings) -> _Switches:
@@ -100,6 +119,9 @@ class _Switches(NamedTuple):
                 deterministic_warn_only=False,
                 benchmark_cudnn=benchmark,
             )
+        if settings.plain:
+            # Neither has kernels that are float64 throughout on every machine.
+            wanted = wanted._replace(onednn=False, attention=tuple(form == "math" for form in _ATTENTION))
         return wanted
 
     def apply(self) -> None:
@@ -110,6 +132,7 @@ class _Switches(NamedTuple):
         if now.onednn != self.onednn:
             torch._C._set_mkldnn_enabled(self.onednn)
         self.tf32.apply()
+        _allow_attention(self.attention)
         if (now.deterministic, now.deterministic_warn_only) != (self.deterministic, self.deterministic_warn_only):
             torch.use_deterministic_algorithms(self.deterministic, warn_only=self.deterministic_warn_only)
         if now.deterministic_cudnn != self.deterministic_cudnn:
