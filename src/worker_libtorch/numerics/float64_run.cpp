@@ -206,6 +206,7 @@ class Mode {
   // The network's code is run from its beginning.
   void restart() {
     m_next = m_number = 0;
+    m_leaked = false;
     m_origins.clear();
     m_asked.clear();
   }
@@ -235,9 +236,10 @@ class Mode {
     m_exact = true;
     const auto native = type_natively(call);
     Values results;
-    if (!call.tensors(is_widest).empty())
+    if (!call.tensors(is_widest).empty()) {
+      m_leaked = m_leaked || call.name == "item" || call.name == "_local_scalar_dense";
       results = among_float64(call, native);
-    else if (!call.tensors(is_narrow).empty())
+    } else if (!call.tensors(is_narrow).empty())
       results = of_its_own(call);
     else
       results = of_numbers(call);
@@ -278,6 +280,7 @@ class Mode {
     if (is_one_of(k_fused_attention, call.name)) return plain_attention(call);
     const auto narrow = call.written(is_narrow);
     if (!narrow.empty()) {
+      m_exact = false;
       for (const auto& tensor : narrow)
         if (const auto origin = m_origins.find(memory_of(tensor)); origin != m_origins.end())
           m_written.insert(origin->second);
@@ -297,13 +300,18 @@ class Mode {
     return is_narrow(*native) ? Values{own.to(*native)} : answer(call.op, call.values);
   }
 
-  // Computed in float64 and rounded once to the type that it has.
+  // Computed in float64 and rounded once to the type that it has. Of a tensor that no operator of this run made it is not
+  // known whether it holds what the run computed, rounded.
   Values of_its_own(Call& call) {
+    const auto own = call.tensors(is_narrow);
+    m_exact = !m_leaked && std::all_of(own.begin(), own.end(), [&](const at::Tensor& tensor) {
+      return m_origins.count(memory_of(tensor)) != 0;
+    });
     if (call.is_factory() || call.is_conversion() || is_one_of(k_as_they_are, call.name)) return clamped(call);
     if (call.gives_view() && !call.is_in_place()) return answer(call.op, call.values);
     const auto named = named_type(call.schema, call.values);
     if (named && !is_narrow(*named)) return answer(call.op, call.values);
-    const auto least = promoted(call.tensors(is_narrow));
+    const auto least = promoted(own);
     const bool writes = !call.written(is_narrow).empty();
     bring_in_range(call.values, least);
     if (!writes || call.is_in_place()) {
@@ -348,8 +356,9 @@ class Mode {
 
   void note_origins(const Call& call, const Values& results, std::size_t number) {
     std::set<const void*> before;
+    const bool lifts = call.name == "lift" || call.name == "lift_fresh";
     for (const auto& value : call.values)
-      each_tensor(value, [&](const at::Tensor& tensor) { before.insert(memory_of(tensor)); });
+      each_tensor(value, [&](const at::Tensor& tensor) { if (!lifts) before.insert(memory_of(tensor)); });
     for (const auto& result : results)
       each_tensor(result, [&](const at::Tensor& tensor) {
         if (before.count(memory_of(tensor)) == 0) m_origins[memory_of(tensor)] = number;
@@ -365,6 +374,7 @@ class Mode {
   std::set<std::size_t> m_written;
   std::vector<Float64Runs::Asked> m_asked;
   bool m_asks = false;
+  bool m_leaked = false;  // a float64 value has become a number, which a tensor of the code's own may hold
   bool m_exact = true;
 };
 

@@ -156,6 +156,7 @@ class Float64Mode(TorchDispatchMode):
         self.written: Set[int] = set()
         self.asks = False
         self.paused = False  # for those that look at the run: what they compute is not the network's
+        self._leaked = False  # a float64 value has become a number of Python's, which a tensor of the code's own may hold
         self.exact = True  # the last operator computed in float64, whatever the type of its result
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -168,12 +169,13 @@ class Float64Mode(TorchDispatchMode):
         given = [tensor for tensor in _tensors((args, kwargs)) if tensor.dtype in _WIDE or tensor.dtype in _WIDEST]
         self.exact = True
         if any(tensor.dtype in _WIDEST for tensor in given):
+            self._leaked = self._leaked or name in ("item", "_local_scalar_dense")
             answer = self._among_float64(func, name, args, kwargs, native)
         elif given:
             answer = self._of_its_own(func, name, args, kwargs)
         else:
             answer = self._of_numbers(func, name, args, kwargs)
-        return self._told(answer, args, number)
+        return self._told(answer, args, number, name)
 
     def _natively_typed(self, name: str, args: Any, kwargs: Any) -> Tuple[Any, Any, Optional[torch.dtype]]:
         """The arguments with the type that a native run names in the place of float64."""
@@ -199,6 +201,7 @@ class Float64Mode(TorchDispatchMode):
         written = _written(func, args, kwargs)
         narrow = [tensor for tensor in written if tensor.dtype in _WIDE]
         if narrow:
+            self.exact = False
             self.written.update(self._origins[_memory(tensor)] for tensor in narrow if _memory(tensor) in self._origins)
             return _on_wide_copies(func, args, kwargs, narrow)
         keep = {id(tensor) for tensor in written}
@@ -212,8 +215,12 @@ class Float64Mode(TorchDispatchMode):
         return func(*_mapped(args, change), **{key: _mapped(value, change) for key, value in kwargs.items()})
 
     def _of_its_own(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        """Computed in float64 and rounded once to the type that it has."""
+        """Computed in float64 and rounded once to the type that it has. Of a tensor that no operator of this run made it is not
+        known whether it holds what the run computed, rounded."""
         schema = func._schema
+        self.exact = not self._leaked and all(
+            _memory(tensor) in self._origins for tensor in _tensors((args, kwargs)) if tensor.dtype in _WIDE
+        )
         if name in _FACTORIES or name in _AS_THEY_ARE:
             return _clamped(func, args, kwargs)
         if any(argument.alias_info is not None for argument in schema.returns) and not name.endswith("_"):
@@ -244,10 +251,11 @@ class Float64Mode(TorchDispatchMode):
         change = lambda value: value.to(torch.float64) if isinstance(value, torch.Tensor) else value
         return _rounded(func(*_mapped(args, change), **kwargs), answer.dtype)
 
-    def _told(self, answer: Any, args: Any, number: int) -> Any:
+    def _told(self, answer: Any, args: Any, number: int, name: str) -> Any:
         if number in self._widened:
             answer = _mapped(answer, lambda value: wide(value) if isinstance(value, torch.Tensor) else value)
-        before = {_memory(tensor) for tensor in _tensors(args)}
+        # torch.tensor makes its tensor before an operator is called with it.
+        before = set() if name in ("lift", "lift_fresh") else {_memory(tensor) for tensor in _tensors(args)}
         for tensor in _tensors(answer):
             memory = _memory(tensor)
             if memory not in before:
