@@ -122,11 +122,12 @@ class _Pass(NamedTuple):
     def _made_in_float64(
         self, given: Dict[str, torch.Tensor]
     ) -> "Optional[tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]]":
-        """By the rules of float64_run.py. None where the code cannot run so: it asks for gradients inside, or for what no mode
-        sees."""
-        for below in (True, False):
+        """By the rules of float64_run.py: with what is watched, without, and with autograd for code that asks for gradients inside.
+        None where the code cannot run so."""
+        attempts = [(self._recorder, True, self.draws), (lambda: None, True, None), (lambda: None, False, None)]
+        for follow, below, draws in attempts:
             try:
-                answers, recorder = self.network.run_float64(given, self._begun, self.transform, self._recorder, below, self.draws)
+                answers, recorder = self.network.run_float64(given, self._begun, self.transform, follow, below, draws)
                 return {name: materialised(tensor).cpu() for name, tensor in answers.items()}, recorder
             except Unstreamable:
                 raise
