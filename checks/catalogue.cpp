@@ -11,7 +11,7 @@ namespace {
 
 // In the order of a run: what is cheap and certain first, so that a report reads from the cause to its effects.
 std::vector<Check> collect() {
-  std::vector<Check> checks{k_seal_manifest,     k_seal_golden_file, k_seal_architecture, k_file_checkpoint,
+  std::vector<Check> checks{k_seal_signature,    k_seal_attestation, k_seal_manifest,    k_seal_golden_file,  k_file_signature, k_seal_architecture, k_file_checkpoint,
                             k_file_architecture, k_file_description, k_file_code,        k_keys_sealed,
                             k_tensors_file};
   const auto machine = machine_checks();

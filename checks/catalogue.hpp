@@ -6,6 +6,9 @@
 // Each is defined in the file of its name under the folder of its group.
 namespace goldseal {
 
+extern const Check k_seal_signature;
+extern const Check k_seal_attestation;
+extern const Check k_file_signature;
 extern const Check k_seal_manifest;
 extern const Check k_seal_golden_file;
 extern const Check k_seal_architecture;

@@ -14,6 +14,7 @@
 #include <goldseal/golden/images/input_drift.hpp>
 #include <goldseal/golden/layers/layers.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/signing/signature_finding.hpp>
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/worker.hpp>
 
@@ -222,6 +223,9 @@ struct CaptureFindings {
 /// can be tested without a machine, a model or a GPU. A part that was not looked for is absent, and the checks on it
 /// are skipped.
 struct Observation {
+  signing::SignatureFinding signature = {};        ///< of the seal
+  signing::SignatureFinding model_signature = {};  ///< of the model's files, by whoever published them
+  signing::SignatureFinding attestation = {};      ///< of an earlier verdict
   Manifest sealed;
   FileFindings files;
   MachineFindings machine;

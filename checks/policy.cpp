@@ -41,6 +41,13 @@ class PolicyReader {
       : m_where(where), m_depth(depth), m_shipped(shipped) {}
 
   Policy read(std::string_view text) {
+    auto policy = read_document(text);
+    policy.sources.emplace_back(policy.name, to_hex(sha256(text)));
+    return policy;
+  }
+
+ private:
+  Policy read_document(std::string_view text) {
     const auto document = parse_toml(text, m_where);
     TomlReader top(document, "", m_where);
     const auto* const head = top.table("policy");
@@ -52,7 +59,6 @@ class PolicyReader {
     return std::move(m_policy);
   }
 
- private:
   [[noreturn]] void refuse(const toml::node& node, std::string message, std::string remedy = {}) const {
     throw Error(ErrorKind::usage, fmt::format("{}:{}", m_where, node.source().begin.line), std::move(message),
                 std::move(remedy));
@@ -79,7 +85,32 @@ class PolicyReader {
                fmt::format("policy.device: expected cpu or cuda, found {}", escape_unprintable(device)));
       m_policy.device = device;
     }
+    read_signature(table, head);
     head.refuse_unknown();
+  }
+
+  void read_signature(const toml::table& table, TomlReader& head) {
+    if (const auto demand = head.text_or("signature", ""); !demand.empty()) {
+      const auto* const found = std::ranges::find(signing::k_demands, demand, &signing::DemandTraits::name);
+      if (found == signing::k_demands.end())
+        refuse(*table.get("signature"),
+               fmt::format("policy.signature: expected off, warn or require, found {}", escape_unprintable(demand)));
+      m_policy.signature = found->kind;
+    }
+    // Keys lie beside the policy that names them.
+    const auto directory = m_shipped ? std::filesystem::path() : std::filesystem::path(m_where).parent_path();
+    if (auto files = head.strings_or_empty("signed-by"); !files.empty()) {
+      for (auto& file : files) file = (directory / file).string();
+      m_policy.signed_by = std::move(files);
+    }
+    if (auto names = head.strings_or_empty("identity"); !names.empty()) m_policy.identities = std::move(names);
+  }
+
+  // A seal that must be signed and is not is never read, so that no severity and no waiver could soften it.
+  void refuse_softening(const toml::node& node, std::string_view id) const {
+    if (id == "seal.signature")
+      refuse(node, "seal.signature: expected its demand in [policy], found a rule of a check",
+             "write signature = \"off\", \"warn\" or \"require\" under [policy]");
   }
 
   void extend(const toml::table& table, const std::string& base) {
@@ -103,6 +134,7 @@ class PolicyReader {
     for (const auto& [key, node] : checks) {
       const std::string id(key.str());
       if (find_check(id) == nullptr) refuse_check(node, id);
+      refuse_softening(node, id);
       const auto* const table = node.as_table();
       if (table == nullptr) refuse(node, fmt::format("checks.\"{}\": expected {{ rule = …, severity = … }}", id));
       read_check(*table, id);
@@ -149,6 +181,7 @@ class PolicyReader {
     TomlReader reader(table, "waiver.", m_where);
     Waiver waiver{reader.text("check"), reader.text("reason"), reader.day("until")};
     if (find_check(waiver.check) == nullptr) refuse_check(table, waiver.check);
+    refuse_softening(table, waiver.check);
     if (waiver.reason.empty())
       refuse(*table.get("reason"), "waiver.reason: expected why the check is waived, found nothing");
     if (!is_date(waiver.until))

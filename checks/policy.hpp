@@ -2,6 +2,7 @@
 #pragma once
 
 #include <checks/check.hpp>
+#include <goldseal/signing/signature_finding.hpp>
 
 #include <map>
 #include <optional>
@@ -31,9 +32,14 @@ struct Policy {
   std::string name;
   int permitted_bits = 24;  ///< see CheckSettings
   std::string device;       ///< where the machines that it judges serve: `cpu`, `cuda`; empty: as sealed
+  std::optional<signing::Demand> signature;  ///< what is asked of the seal's signature; nothing where it says none
+  std::vector<std::string> signed_by;        ///< files with the keys and certificates that count
+  std::vector<std::string> identities;       ///< of signers whom an authority among those vouches for
   std::map<std::string, CheckPolicy, std::less<>> checks;
   std::vector<Waiver> waivers;
   std::string sha256 = {};  ///< of its text: two policies of one name may have other rules
+  /// The texts that it was read from, the base first: their names, and the SHA-256 of each in hexadecimal digits.
+  std::vector<std::pair<std::string, std::string>> sources = {};
 };
 
 /// A policy that ships with goldseal.

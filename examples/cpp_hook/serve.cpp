@@ -9,12 +9,14 @@
 #include <iostream>
 
 int main(int argc, char** argv) {
-  if (argc != 2 && argc != 3) {
-    std::cerr << "usage: serve SEAL [EPS]\n";
+  if (argc < 2 || argc > 4) {
+    std::cerr << "usage: serve SEAL [EPS [KEY.pub]]\n";
     return 2;
   }
-  Digits net(32, argc == 3 ? std::atof(argv[2]) : 1e-5);
-  const auto report = goldseal::load(argv[1], net);
+  Digits net(32, argc >= 3 ? std::atof(argv[2]) : 1e-5);
+  goldseal::VerifyOptions options;
+  if (argc == 4) options.signed_by = {argv[3]};
+  const auto report = goldseal::load(argv[1], net, options);
   std::cout << report.text << std::endl;
   if (!report) return report.exit_code;
 

@@ -8,8 +8,8 @@
 #include <iostream>
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: train CHECKPOINT.safetensors\n";
+  if (argc != 2 && argc != 3) {
+    std::cerr << "usage: train CHECKPOINT.safetensors [KEY.pem]\n";
     return 2;
   }
   torch::manual_seed(3);
@@ -25,7 +25,9 @@ int main(int argc, char** argv) {
     optimizer.step();
     std::cout << "step " << step << " loss " << loss.item<float>() << std::endl;
     if (step != 2) continue;
-    sealed = goldseal::save(net, argv[1], {{"image", images.slice(0, 0, 2)}}) &&
+    goldseal::SealOptions options;
+    if (argc == 3) options.sign_key = argv[2];
+    sealed = goldseal::save(net, argv[1], {{"image", images.slice(0, 0, 2)}}, options) &&
              goldseal::verify(std::filesystem::path(argv[1]).replace_extension(".seal"), net);
   }
   return sealed ? 0 : 1;

@@ -21,6 +21,10 @@
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 #include <goldseal/report/renderer.hpp>
+#include <goldseal/signing/bundle.hpp>
+#include <goldseal/signing/model_statement.hpp>
+#include <goldseal/signing/signers.hpp>
+#include <goldseal/signing/test_result.hpp>
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
 
@@ -154,6 +158,33 @@ void script(std::string_view bytes) {
   refuse_code_at_load(written("script.pt", test::zip({{"m/data.pkl", pickle}, {"m/code/__torch__.py", code}, {"m/version", "3\n"}})));
 }
 
+// A bundle, and what it says as if its signature were good. What is read is written again.
+void bundle(std::string_view bytes) {
+  const auto read = signing::read_bundle(bytes, "fuzz");
+  static_cast<void>(signing::looks_like_old_statement(read.envelope.payload));
+  for (const auto& certificate : read.chain) {
+    static_cast<void>(certificate.identities());
+    static_cast<void>(certificate.subject() + certificate.missing_usage());
+  }
+  const signing::Signers trusted{.keys = {}, .certificates = read.chain, .identities = {"*"}};
+  try {
+    static_cast<void>(signing::require_signer(read, trusted, "fuzz"));
+  } catch (const Error& error) {
+    if (error.message().empty()) std::abort();
+  }
+  const auto again = signing::read_bundle(signing::write_bundle(read), "again");
+  if (again.envelope.payload != read.envelope.payload) std::abort();
+}
+void statement(std::string_view bytes) {
+  const auto read = signing::read_model_statement(bytes, "fuzz");
+  if (read.resources.front().shard) return;  // goldseal writes none
+  static_cast<void>(signing::read_model_statement(signing::write_model_statement(read), "again"));
+}
+void attestation(std::string_view bytes) {
+  const auto read = signing::read_test_result(bytes, "fuzz");
+  static_cast<void>(signing::read_test_result(signing::write_test_result(read), "again"));
+}
+
 void elf(std::string_view bytes) { static_cast<void>(read_elf(written("library.so", bytes))); }
 
 // Answers each request with the next line of the input, in a frame that fits.
@@ -221,7 +252,8 @@ constexpr std::array k_readers{
     ForeignReader{"golden", golden_file}, ForeignReader{"npy", npy},                ForeignReader{"png", png},
     ForeignReader{"jpeg", jpeg},         ForeignReader{"program", program},         ForeignReader{"package", package},
     ForeignReader{"script", script},     ForeignReader{"elf", elf},                 ForeignReader{"replies", replies},
-    ForeignReader{"node_report", node_report}};
+    ForeignReader{"node_report", node_report},
+    ForeignReader{"bundle", bundle},     ForeignReader{"statement", statement},     ForeignReader{"attestation", attestation}};
 
 }  // namespace
 

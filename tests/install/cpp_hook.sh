@@ -42,6 +42,21 @@ code=0
 answers=$(build/serve net.seal 0.01) || code=$?
 [[ $code == 1 && $answers == *golden.float64* && $answers == *'norm (batch_norm)'* ]] || fail "a changed epsilon ends with $code: $answers"
 
+# A program signs what it seals, and another takes the seals of that key alone.
+if command -v openssl >/dev/null; then
+  for key in k other; do
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $key.pem 2>/dev/null
+    openssl pkey -in $key.pem -pubout -out $key.pub
+  done
+  GOLDSEAL_COMMAND=$work/prefix/bin/goldseal build/train signed.safetensors k.pem 2>err.txt || fail "train with a key: $(<err.txt)"
+  [[ -f signed.seal/model.sig ]] || fail "the seal is not signed"
+  build/serve signed.seal 1e-5 k.pub >out.txt || fail "serve with its key: $(<out.txt)"
+  code=0
+  build/serve signed.seal 1e-5 other.pub >out.txt || code=$?
+  [[ $code == 4 ]] && grep -q seal.signature out.txt || fail "a stranger's key ends with $code: $(<out.txt)"
+  ! GOLDSEAL_COMMAND=$work/prefix/bin/goldseal build/train unsigned.safetensors err.txt 2>err2.txt || fail "a key that is none is not told"
+fi
+
 # Without the program nothing can be run, and that is said.
 code=0
 "$work/prefix/bin/goldseal" verify net.seal --runtime "libtorch=$torch" >out.txt 2>&1 || code=$?

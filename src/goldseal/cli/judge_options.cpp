@@ -2,8 +2,15 @@
 #include <goldseal/cli/judge_options.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/base/text.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace goldseal::cli {
 
@@ -19,6 +26,22 @@ void declare_admission(CLI::App& app, std::vector<std::string>& missing, std::ve
       ->type_name("PATTERN");
 }
 
+void declare_trust_code(CLI::App& app, std::string& said) {
+  app.add_flag("--trust-code{true}", said,
+               "Run the code that the seal names (python:, plugin:, aoti:), and any operator of its program; --model "
+               "says the same of the code that it names; --trust-code=signed runs it where the seal's signer counts "
+               "(--signed-by)")
+      ->transform([](const std::string& text) -> std::string {
+        constexpr std::array<std::string_view, 4> k_yes{"true", "1", "on", "yes"};
+        constexpr std::array<std::string_view, 4> k_no{"false", "0", "off", "no"};
+        if (text == "signed") return text;
+        if (std::ranges::find(k_yes, text) != k_yes.end()) return "true";
+        if (std::ranges::find(k_no, text) != k_no.end()) return "false";
+        throw Error(ErrorKind::usage, "--trust-code",
+                    fmt::format("expected true, false or signed, found {}", escape_unprintable(text)));
+      });
+}
+
 void JudgeOptions::declare(CLI::App& app) {
   app.add_option("SEAL", seal, "The seal, a directory NAME.seal")->required();
   app.add_option("--checkpoint", checkpoint, "The checkpoint, if it is not where the seal says")->type_name("FILE");
@@ -28,23 +51,59 @@ void JudgeOptions::declare(CLI::App& app) {
       ->capture_default_str();
   declare_admission(app, allow_missing, allow_unexpected);
   node.declare(app);
+  signature.declare(app);
+  auto* const published =
+      app.add_option("--model-signature", model_signature,
+                     "The publisher's own signature of the checkpoint or its directory (model.sig), to judge too")
+          ->type_name("FILE");
+  app.add_option("--model-key", model_keys,
+                 "Whose it has to be: a file with public keys, or with a certificate or its authority (PEM); any number of "
+                 "times")
+      ->type_name("FILE")
+      ->needs(published);
 }
 
-void JudgeOptions::fill(JudgeRequest& request) const {
+namespace {
+
+bool trusts_code(const std::string& said, const JudgeRequest& request) {
+  if (said != "signed") return said == "true";
+  if (request.signature.demand == signing::Demand::off)
+    throw Error(ErrorKind::usage, "--trust-code", "expected keys that count beside `signed`, found none",
+                "name them: --signed-by release.pub, or signed-by in the policy or goldseal.toml");
+  return request.opened->signature.good;
+}
+
+}  // namespace
+
+void JudgeOptions::fill(JudgeRequest& request, const CommonOptions& common) const {
   request.seal = seal;
   if (!checkpoint.empty()) request.checkpoint = checkpoint;
   if (!model.empty()) request.model = parse_model_spec(model);
-  request.trust_code = trust_code;
   request.policy = load_policy(policy);
+  request.signature = signature.demand(request.policy, common);
+  if (request.signature.demand != signing::Demand::off)
+    request.opened = std::make_shared<const OpenSeal>(open_seal(request.seal, request.signature));
+  if (trust_code == "signed") signature.require_own_signers(common);
+  request.trust_code = trusts_code(trust_code, request);
+  if (!model_signature.empty()) {
+    request.model_signature = model_signature;
+    request.model_signers = signing::load_signers(model_keys, signature.identities);
+  }
   request.admission = {allow_missing, allow_unexpected};
 }
 
-std::vector<std::filesystem::path> JudgeOptions::inputs() const {
+std::vector<std::filesystem::path> JudgeOptions::inputs(const CommonOptions& common) const {
   const std::filesystem::path directory(seal);
   std::vector<std::filesystem::path> paths{checkpoint, policy, directory / k_manifest_name, directory / k_golden_name};
+  paths.emplace_back(model_signature);
+  paths.insert(paths.end(), model_keys.begin(), model_keys.end());
+  paths.insert(paths.end(), signature.signed_by.begin(), signature.signed_by.end());
   if (!model.empty()) paths.emplace_back(parse_model_spec(model).source);
   try {
-    const auto sealed = load_manifest(directory).model;
+    const auto demand = signature.demand(load_policy(policy), common);
+    const auto opened = open_seal(directory, demand);
+    if (opened.refused()) return paths;  // nothing in it is read
+    const auto& sealed = opened.manifest.model;
     paths.push_back(resolve_from_seal(sealed.source, directory));
     for (const auto& file : sealed.files)
       paths.push_back(file.role == FileRole::embedded ? directory / file.path : resolve_from_seal(file.path, directory));

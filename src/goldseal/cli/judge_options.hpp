@@ -2,6 +2,7 @@
 #pragma once
 
 #include <goldseal/cli/node_report.hpp>
+#include <goldseal/cli/signature_options.hpp>
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/workflow/verify/verify.hpp>
 
@@ -14,12 +15,18 @@ namespace goldseal::cli {
 /// `--allow-missing` and `--allow-unexpected`, which `capture` has too.
 void declare_admission(CLI::App& app, std::vector<std::string>& missing, std::vector<std::string>& unexpected);
 
+/// `--trust-code`, which `verify` has: `true`, `false` or `signed`.
+void declare_trust_code(CLI::App& app, std::string& said);
+
 /// The options that `verify` and `check` share.
 struct JudgeOptions {
   std::string seal;
   std::string checkpoint;
   std::string model;
-  bool trust_code = false;
+  std::string trust_code = "false";  ///< `true`, `false`, or `signed`: where the seal's signer counts
+  SignatureOptions signature = {};
+  std::string model_signature = {};
+  std::vector<std::string> model_keys = {};
   std::string policy = std::string(k_default_policy);
 
   NodeOptions node = {};
@@ -27,10 +34,11 @@ struct JudgeOptions {
   std::vector<std::string> allow_unexpected = {};
 
   void declare(CLI::App& app);
-  /// Throws Error{usage} for a policy or a model that makes no sense.
-  void fill(JudgeRequest& request) const;
+  /// Throws Error{usage} for a policy or a model that makes no sense. Opens the seal where its signature is demanded,
+  /// and throws what open_seal throws then.
+  void fill(JudgeRequest& request, const CommonOptions& common) const;
   /// Every file that the verb reads, as far as it is known beforehand: what no report may be written over.
-  [[nodiscard]] std::vector<std::filesystem::path> inputs() const;
+  [[nodiscard]] std::vector<std::filesystem::path> inputs(const CommonOptions& common) const;
 };
 
 }  // namespace goldseal::cli

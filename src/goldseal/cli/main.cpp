@@ -196,7 +196,7 @@ int parse_and_run(int argc, char** argv) {
   }
   auto* const verb = app.get_subcommands().front();
   const auto settings = Settings::gather(common.settings);
-  const auto origins = apply_settings(*verb, settings);
+  const auto origins = apply_settings(*verb, settings, &common.settings);
   if (verb->get_name() != "config") warn_of_strays(settings, common.quiet);
   try {
     const auto code = actions.at(verb)();

@@ -38,7 +38,8 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"depth", Kind::text, false},     Setting{"timeout", Kind::number, false},
                                 Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false},
                                 Setting{"embed", Kind::flag, false},     Setting{"device", Kind::text, false},
-                                Setting{"trust-code", Kind::flag, false}};
+                                Setting{"trust-code", Kind::flag, false}, Setting{"signature", Kind::text, false},
+                                Setting{"signed-by", Kind::list, true},  Setting{"identity", Kind::list, false}};
 
 // Variables that goldseal, its Python package or its C++ hook reads, and that stand for no flag.
 constexpr std::array<std::string_view, 6> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_WORKER_RUN", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",
@@ -95,7 +96,7 @@ std::string resolved(const std::string& value, const fs::path& directory) {
 
 // Whether a value makes goldseal start what lies somewhere: code that a seal names, an interpreter, a LibTorch.
 bool starts_something(const Setting& setting, const std::vector<std::string>& values) {
-  if (setting.key == k_trust_key) return values.front() == "true";
+  if (setting.key == k_trust_key) return values.front() != "false";
   return setting.key == "runtime" && values.front().find('=') != std::string::npos;
 }
 
@@ -153,20 +154,22 @@ class FileReader {
     }
   }
 
-  // [trust] code = true: what --trust-code says, for every verb that has it.
+  // [trust] code = true, or "signed": what --trust-code says, for every verb that has it.
   void read_trust(const toml::table& table) {
     for (const auto& [key, node] : table) {
       const auto value = node.value_exact<bool>();
-      if (key.str() != "code" || !value)
-        refuse(node, fmt::format("trust.{}: expected code = true or code = false", escape_unprintable(key.str())),
-               "write `code = true` to run the code that seals name");
-      add(*find_setting(k_trust_key), "", {*value ? "true" : "false"}, position(node));
+      const bool signed_alone = node.value_exact<std::string>() == "signed";
+      if (key.str() != "code" || (!value && !signed_alone))
+        refuse(node, fmt::format("trust.{}: expected code = true, code = false or code = \"signed\"", escape_unprintable(key.str())),
+               "write `code = \"signed\"` to run the code of seals whose signer counts (signed-by), true to run that of all");
+      add(*find_setting(k_trust_key), "", {signed_alone ? "signed" : *value ? "true" : "false"}, position(node));
     }
   }
 
   void add(const Setting& setting, const std::string& verb, std::vector<std::string> values, std::string origin) {
     const bool unauthorized = !m_may_start && starts_something(setting, values);
-    m_values.push_back({verb, std::string(setting.key), std::move(values), std::move(origin), unauthorized});
+    m_values.push_back({verb, std::string(setting.key), std::move(values), std::move(origin), unauthorized,
+                        m_may_start ? SetValue::Source::own_file : SetValue::Source::found_file});
   }
 
   std::vector<std::string> values_of(const Setting& setting, const toml::node& node, const std::string& shown) const {
@@ -358,7 +361,7 @@ const SetValue* Settings::find(std::string_view verb, std::string_view key) cons
   return found;
 }
 
-std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings& settings) {
+std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings& settings, SettingsSource* source) {
   std::map<std::string, std::string> origins;
   for (auto* const option : verb.get_options()) {
     if (option->count() > 0 || option->get_lnames().empty()) continue;
@@ -369,6 +372,9 @@ std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings
       option->add_result(set->values);
       option->run_callback();
       origins.emplace(set->key, set->origin);
+      if (source == nullptr) continue;
+      if (set->source != SetValue::Source::variable) source->from_file.insert(set->key);
+      if (set->source == SetValue::Source::found_file) source->from_found_file.insert(set->key);
     } catch (const Error& error) {
       throw Error(error.kind(), fmt::format("{}: {}", set->origin, error.where()), error.message(), error.remedy());
     } catch (const CLI::ParseError& error) {

@@ -25,6 +25,8 @@ struct SetValue {
   /// It would start a program or a model's code, and stands in a file that the user neither named nor has in the home
   /// directory: the verb that it is for refuses it.
   bool unauthorized = false;
+  enum class Source { variable, found_file, own_file };
+  Source source = Source::variable;
 };
 
 /// A variable named GOLDSEAL_… whose value counts for nothing: goldseal knows no setting of that name.
@@ -60,7 +62,9 @@ class Settings {
 
 /// Gives every flag of the verb that the command line left open the value that is set for it. Throws Error{usage} with
 /// the value's origin where the flag does not take it, and where it is unauthorized. Returns the origins of those it gave, by flag.
-std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings& settings);
+/// Notes in `source`, where it is given, which came from a file.
+std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings& settings,
+                                                  SettingsSource* source = nullptr);
 
 /// A warning for each stray variable. Throws Error{usage} for one that is a slip of a setting's name: without it a gate
 /// would judge by another policy than was meant.

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ struct SettingsSource {
   bool use_file = true;                   ///< false after --no-config
   std::filesystem::path file;             ///< of --config; empty: the nearest goldseal.toml
   std::filesystem::path directory = ".";  ///< where the search for it begins
+  std::set<std::string> from_file = {};   ///< flags whose values come from it, once they are applied
+  std::set<std::string> from_found_file = {};  ///< the same of a file that may have come with a stranger's directory
 };
 
 /// What every verb takes.
@@ -83,6 +86,9 @@ Action add_probe(CLI::App& app, const CommonOptions& common);
 Action add_diff(CLI::App& app, const CommonOptions& common);
 Action add_inspect(CLI::App& app, const CommonOptions& common);
 Action add_convert(CLI::App& app, const CommonOptions& common);
+Action add_attest(CLI::App& app, const CommonOptions& common);
+Action add_bom(CLI::App& app, const CommonOptions& common);
+Action add_sign(CLI::App& app, const CommonOptions& common);
 Action add_explain(CLI::App& app, const CommonOptions& common);
 Action add_merge(CLI::App& app, const CommonOptions& common);
 Action add_report(CLI::App& app, const CommonOptions& common);

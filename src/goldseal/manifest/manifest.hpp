@@ -200,8 +200,8 @@ inline constexpr std::uint64_t k_max_toml_bytes = 64U << 20U;
 
 /// `SEAL/manifest.toml`. Throws Error{io} where the directory is not a seal.
 [[nodiscard]] Manifest load_manifest(const std::filesystem::path& seal);
-/// The same in a directory that is open, whatever has its name by then.
-[[nodiscard]] Manifest load_manifest(int directory, const std::filesystem::path& seal);
+/// The same in a directory that is open, whatever has its name by then. `digest` is set to that of its text.
+[[nodiscard]] Manifest load_manifest(int directory, const std::filesystem::path& seal, Digest* digest = nullptr);
 
 /// An environment alone, as `goldseal probe` writes it, and back.
 [[nodiscard]] std::string write_environment(const Environment& environment);

@@ -356,11 +356,13 @@ Manifest load_manifest(const std::filesystem::path& seal) {
   return load_manifest(directory.get(), seal);
 }
 
-Manifest load_manifest(int directory, const std::filesystem::path& seal) {
+Manifest load_manifest(int directory, const std::filesystem::path& seal, Digest* digest) {
   const auto path = seal / k_manifest_name;
   if (::faccessat(directory, std::string(k_manifest_name).c_str(), F_OK, 0) != 0 && errno == ENOENT)
     refuse_directory(seal);
-  return read_manifest(read_text_file(directory, std::string(k_manifest_name), path, k_max_toml_bytes), path.string());
+  const auto text = read_text_file(directory, std::string(k_manifest_name), path, k_max_toml_bytes);
+  if (digest != nullptr) *digest = sha256(text);
+  return read_manifest(text, path.string());
 }
 
 }  // namespace goldseal

@@ -19,6 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What `goldseal sign` writes (signing/resource_name.hpp). A seal that takes the place of another needs a signature of its own.
+constexpr std::string_view k_signature_name = "model.sig";
 // What capture embeds (workflow/capture/architecture_embedding.hpp).
 constexpr std::array<std::string_view, 3> k_embedded_names{"architecture.cfg", "architecture.pt", "architecture.pt2"};
 
@@ -26,7 +28,7 @@ constexpr std::array<std::string_view, 3> k_embedded_names{"architecture.cfg", "
 bool belongs_to_seal(const fs::path& directory, const std::string& name) {
   std::error_code error;
   if (!fs::is_regular_file(fs::symlink_status(directory / name, error))) return false;
-  return name.starts_with(k_manifest_name) || name == k_golden_name ||
+  return name.starts_with(k_manifest_name) || name == k_golden_name || name == k_signature_name ||
          std::ranges::find(k_embedded_names, name) != k_embedded_names.end();
 }
 

@@ -244,6 +244,13 @@ std::string written(const Report& report, JsonWriter json) {
   write_stages(json, report);
   json.member("started", report.started);
   json.member("subject", report.subject);
+  write_array(json, "subjects", report.subjects, [&](const Subject& subject) {
+    json.begin_object();
+    json.member("name", subject.name);
+    json.member("role", subject.role);
+    json.member("sha256", subject.sha256);
+    json.end_object();
+  });
   json.member("target", report.target);
   json.member("verb", report.verb);
   json.member("verdict", headline(code));

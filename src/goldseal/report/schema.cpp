@@ -40,6 +40,11 @@ std::string_view report_schema() {
       "type": "array",
       "items": {"type": "object", "required": ["name", "value"], "properties": {"name": {"type": "string"}, "value": {"type": "string"}}}
     },
+    "subjects": {
+      "type": "array",
+      "description": "What the verdict is about, by content; `goldseal attest` signs it",
+      "items": {"type": "object", "required": ["role", "name", "sha256"], "properties": {"role": {"type": "string"}, "name": {"type": "string"}, "sha256": {"type": "string"}}}
+    },
     "stages": {
       "type": "array",
       "items": {"type": "object", "required": ["name", "seconds"], "properties": {"name": {"type": "string"}, "seconds": {"$ref": "#/$defs/number"}}}

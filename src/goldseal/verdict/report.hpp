@@ -43,6 +43,14 @@ struct Identity {
   friend bool operator==(const Identity&, const Identity&) = default;
 };
 
+/// What a verdict is about, by its content: so that it can be attested.
+struct Subject {
+  std::string role;    ///< `checkpoint` (also each of its shards), `seal`, `policy`
+  std::string name;    ///< the file's or the policy's, for people
+  std::string sha256;  ///< hexadecimal; of a seal over the digests of its files, as its signature has it
+  friend bool operator==(const Subject&, const Subject&) = default;
+};
+
 /// Everything that a run found: what the renderers in report/ are given, and all they are given.
 struct Report {
   std::string verb;     ///< `verify`, `check`, `capture`
@@ -58,6 +66,7 @@ struct Report {
   Evidence evidence;                                       ///< what tables of text cannot show
   Judged judged;
   Identity identity = {};
+  std::vector<Subject> subjects = {};
   friend bool operator==(const Report&, const Report&) = default;
 };
 

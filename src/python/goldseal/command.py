@@ -50,6 +50,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             raise
 
 
+def do(arguments: Sequence[str], timeout: Optional[float] = None) -> None:
+    """Runs a verb that makes no report. Raises GoldsealError with what it said where it fails."""
+    try:
+        done = subprocess.run(
+            [find_command(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise GoldsealError(f"goldseal {arguments[0]} did not end within {timeout:g} seconds and was stopped") from None
+    if done.returncode != 0:
+        raise GoldsealError(done.stderr.strip() or f"goldseal {arguments[0]} ended with exit code {done.returncode} and said nothing")
+
+
 def run(
     arguments: Sequence[str],
     directory: Optional[str] = None,

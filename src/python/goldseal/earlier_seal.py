@@ -20,7 +20,7 @@ def is_seal(path: Path) -> bool:
         entries = list(path.iterdir())
     except OSError:
         return False
-    own = (_MANIFEST, "golden.safetensors", "architecture.cfg", "architecture.pt", "architecture.pt2")
+    own = (_MANIFEST, "golden.safetensors", "model.sig", "architecture.cfg", "architecture.pt", "architecture.pt2")
     return (
         not path.is_symlink()
         and "\ngolden_sha256 = " in text

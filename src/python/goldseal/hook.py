@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PathLike = Union[str, "os.PathLike[str]"]
 Patterns = Union[str, Sequence[str]]
+Files = Union[PathLike, Sequence[PathLike]]
 _TIMEOUT = 600.0
 _ON_ERROR = ("warn", "raise", "ignore")
 
@@ -46,6 +47,8 @@ def save(
     allow_missing: Patterns = (),
     allow_unexpected: Patterns = (),
     depth: str = "full",
+    sign_key: Optional[PathLike] = None,
+    sign_passphrase_file: Optional[PathLike] = None,
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
     seal_options: Optional[dict[str, Any]] = None,
@@ -66,7 +69,7 @@ def save(
     options = {
         "inputs": inputs, "factory": factory, "seal": seal, "entry": entry, "outputs": outputs, "embed": embed,
         "anonymous": anonymous, "allow_random": allow_random, "allow_missing": allow_missing, "allow_unexpected": allow_unexpected,
-        "depth": depth, "timeout": timeout,
+        "sign_key": sign_key, "sign_passphrase_file": sign_passphrase_file, "depth": depth, "timeout": timeout,
         "on_error": on_error, **(seal_options or {}),
     }  # fmt: skip
     # A place that is none is told of once the checkpoint is written.
@@ -184,6 +187,8 @@ def seal(
     allow_unexpected: Patterns = (),
     allow_random: bool = False,
     depth: str = "full",
+    sign_key: Optional[PathLike] = None,
+    sign_passphrase_file: Optional[PathLike] = None,
     timeout: float = _TIMEOUT,
     on_error: str = "warn",
 ) -> Optional[Path]:
@@ -211,6 +216,8 @@ def seal(
                outputs that are stable; of the others the seal proves that they vary, and nothing else
     depth      "quick": no float64 runs, for every epoch: a third of the time; 1 % of faults, small changes of code or
                configuration, pass a verification unseen, and the seal and each verdict say so
+    sign_key   a private key (PEM; P-256, P-384 or P-521) to sign the seal with, so that `signed_by` can ask for it where it is
+               verified; `sign_passphrase_file` holds the passphrase of an encrypted one
     on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
 
     Only rank zero of a distributed run seals; the others return None at once. Of a sharded model every rank calls this: the
@@ -232,6 +239,7 @@ def seal(
         admitted += ["--allow-random"] if allow_random else []
         admitted += ["--depth", "quick"] if depth == "quick" else []
         target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
+        _sign(target, sign_key, sign_passphrase_file, timeout)
     except Exception as error:
         _leave_no_earlier_seal(Path(path), seal)
         _deal_with(error, on_error)
@@ -241,6 +249,17 @@ def seal(
     if on_error != "ignore":
         _warn_of_code(report, target)
     return target
+
+
+def _sign(target: Path, key: Optional[PathLike], passphrase_file: Optional[PathLike], timeout: float) -> None:
+    if key is None:
+        return
+    arguments = ["sign", os.path.abspath(target), "--key", os.path.abspath(key)]
+    arguments += ["--passphrase-file", os.path.abspath(passphrase_file)] if passphrase_file is not None else []
+    try:
+        command.do(arguments, timeout)
+    except GoldsealError as error:
+        raise GoldsealError(f"{target} was sealed and not signed: {error}") from error
 
 
 def _objection(factory: Optional[Factory], module: nn.Module) -> Optional[str]:
@@ -358,6 +377,8 @@ def verify(
     quick: bool = False,
     allow_missing: Patterns = (),
     allow_unexpected: Patterns = (),
+    signed_by: Files = (),
+    identity: Patterns = (),
     runtime: Optional[str] = None,
     trust_code: bool = False,
     timeout: float = _TIMEOUT,
@@ -372,10 +393,14 @@ def verify(
     names it. Without that word the program that the seal embeds is run in its place; where there is none the verdict is
     inconclusive. With it, code of Python's is run by this interpreter; `runtime="libtorch"` runs the program.
 
+    With `signed_by`, files with public keys or certificates (PEM), a seal that none of them signed is refused before
+    anything in it is read (exit code 4); `identity` says whose certificates of an authority count.
+
     Raises GoldsealError where no verdict can be reached: a missing seal, an unknown policy. Of a sharded model every rank
     calls this, and has the report.
     """
     arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout) + _admitted(allow_missing, allow_unexpected)
+    arguments += _signers(signed_by, identity)
     if factory is not None:
         arguments += ["--model", absolute_paths(model_spec(factory, model))]
     if model is None:
@@ -403,6 +428,8 @@ def load(
     quick: bool = False,
     allow_missing: Patterns = (),
     allow_unexpected: Patterns = (),
+    signed_by: Files = (),
+    identity: Patterns = (),
     timeout: float = _TIMEOUT,
 ) -> Report:
     """Loads the sealed checkpoint into `model` after everything about it was verified with that very model: every key
@@ -417,6 +444,7 @@ def load(
     report = None
     try:
         arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout) + _admitted(allow_missing, allow_unexpected)
+        arguments += _signers(signed_by, identity)
         report = run_attached(arguments, network, timeout=timeout)
     finally:
         network.give_back(adopt=bool(report))
@@ -470,6 +498,16 @@ def _admitted(missing: Patterns, unexpected: Patterns) -> list[str]:
             raise ValueError(f"allow_{name}: expected globs over names, as strings, found {odd[0]!r}")
         arguments += [f"--allow-{name}={pattern}" for pattern in several]
     return arguments
+
+
+def _signers(files: Files, identity: Patterns) -> list[str]:
+    """The command's words for whose signature counts: one file, or several; and one name, or several."""
+    several = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    names = [identity] if isinstance(identity, str) else list(identity)
+    odd = [file for file in several if not isinstance(file, (str, os.PathLike)) or not os.fspath(file)]
+    if odd:
+        raise ValueError(f"signed_by: expected files, found {odd[0]!r}")
+    return [f"--signed-by={os.path.abspath(file)}" for file in several] + [f"--identity={name}" for name in names]
 
 
 def _rank() -> int:

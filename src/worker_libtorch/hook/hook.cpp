@@ -103,6 +103,8 @@ std::vector<std::string> verify_arguments(const std::filesystem::path& seal, con
   std::vector<std::string> arguments{"verify", seal.string(), "--timeout", std::to_string(options.timeout)};
   if (!options.checkpoint.empty()) arguments.insert(arguments.end(), {"--checkpoint", options.checkpoint.string()});
   if (!options.policy.empty()) arguments.insert(arguments.end(), {"--policy", options.policy});
+  for (const auto& file : options.signed_by) arguments.insert(arguments.end(), {"--signed-by", std::filesystem::absolute(file).string()});
+  for (const auto& name : options.identities) arguments.insert(arguments.end(), {"--identity", name});
   if (options.quick) arguments.insert(arguments.end(), {"--depth", "quick"});
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
   return arguments;
@@ -129,7 +131,7 @@ std::filesystem::path seal_of(const std::filesystem::path& checkpoint, const Sea
 // or lost.
 bool is_seal(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
-  constexpr std::array<std::string_view, 5> own{"manifest.toml", "golden.safetensors", "architecture.cfg",
+  constexpr std::array<std::string_view, 6> own{"manifest.toml", "golden.safetensors", "model.sig", "architecture.cfg",
                                                 "architecture.pt", "architecture.pt2"};
   std::error_code error;
   if (fs::is_symlink(path, error) || !fs::is_regular_file(path / "manifest.toml", error)) return false;
@@ -200,6 +202,19 @@ void write_checkpoint(const ModuleNetwork& network, const std::filesystem::path&
   }
 }
 
+// A seal that was to be signed and is not is told as a failure; it lies there, unsigned.
+void sign_seal(const std::filesystem::path& seal, const SealOptions& options, HookReport& report) {
+  const worker::PrivateDirectory directory;
+  std::vector<std::string> arguments{"sign", std::filesystem::absolute(seal).string(), "--key",
+                                     std::filesystem::absolute(options.sign_key).string()};
+  if (!options.sign_passphrase_file.empty())
+    arguments.insert(arguments.end(), {"--passphrase-file", std::filesystem::absolute(options.sign_passphrase_file).string()});
+  const auto result = worker::run_command(arguments, directory.path(), [](int) {});
+  if (result.exit_code == 0) return;
+  report.exit_code = result.exit_code;
+  report.text = seal.string() + " was sealed and not signed: " + result.errors;
+}
+
 }  // namespace
 
 HookReport save(const LiveModule& module, const std::filesystem::path& checkpoint, const NamedTensors& inputs,
@@ -213,6 +228,7 @@ HookReport save(const LiveModule& module, const std::filesystem::path& checkpoin
   HookReport report;
   try {
     report = seal_checkpoint(network, module, checkpoint, inputs, options);
+    if (report && !options.sign_key.empty()) sign_seal(seal_of(checkpoint, options), options, report);
   } catch (const std::exception& error) {
     report = without_verdict(error);
   }

@@ -43,6 +43,7 @@ TEST_CASE("a report survives JSON exactly") {
   report.findings[0].measurements = {{"third", 1.0 / 3.0, 5e-324, "µs"}, {"inf", -INFINITY, INFINITY, ""}};
   report.evidence.pictures = {{"golden", "image/png", "iVBORw0KGgo="}};
   report.subject = "a\n\x1b\"\\/é重";
+  report.subjects = {{"seal", "a.seal", "00"}, {"checkpoint", "é.pth", "11"}};
   CHECK(parse_report(to_json(report), "run.json") == report);
 }
 

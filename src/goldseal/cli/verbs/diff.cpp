@@ -3,9 +3,11 @@
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/cli/output.hpp>
+#include <goldseal/cli/signature_options.hpp>
 #include <goldseal/cli/verbs/diff_checkpoints.hpp>
 #include <goldseal/environment/difference.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/workflow/shared/open_seal.hpp>
 #include <goldseal/workflow/verify/seal_difference.hpp>
 
 #include <fmt/format.h>
@@ -23,14 +25,24 @@ struct Options {
   std::string before;
   std::string after;
   bool all = false;
+  SignatureOptions signature = {};
 };
 
 // A reader of the terminal is told that much of a section; JSON has all.
 constexpr std::size_t k_shown = 40;
 
+/// A seal's manifest, where its signature is as it was demanded.
+Manifest manifest_of(const std::filesystem::path& place, const signing::SignatureDemand& demand) {
+  if (demand.demand == signing::Demand::off) return load_manifest(place);
+  const auto seal = open_seal(place, demand);
+  if (seal.refused()) throw Error(ErrorKind::malformed, "seal.signature", seal.signature.message, seal.signature.remedy);
+  if (!seal.signature.good) print_aside(for_locale(fmt::format("warning: {}\n", seal.signature.message)));
+  return seal.manifest;
+}
+
 /// The machine of a seal (a directory), or of a file that `probe` wrote.
-Environment machine_of(const std::filesystem::path& place) {
-  if (std::filesystem::is_directory(place)) return load_manifest(place).environment;
+Environment machine_of(const std::filesystem::path& place, const signing::SignatureDemand& demand) {
+  if (std::filesystem::is_directory(place)) return manifest_of(place, demand).environment;
   return load_environment(place);
 }
 
@@ -76,11 +88,11 @@ std::string as_json(const std::vector<DifferenceSection>& sections) {
 }
 
 /// Of two seals everything, of two machines the machines.
-std::vector<DifferenceSection> sections_of(const Options& options) {
+std::vector<DifferenceSection> sections_of(const Options& options, const signing::SignatureDemand& demand) {
   if (!std::filesystem::is_directory(options.before) || !std::filesystem::is_directory(options.after))
-    return difference(machine_of(options.before), machine_of(options.after));
-  const auto before = load_manifest(options.before);
-  const auto after = load_manifest(options.after);
+    return difference(machine_of(options.before, demand), machine_of(options.after, demand));
+  const auto before = manifest_of(options.before, demand);
+  const auto after = manifest_of(options.after, demand);
   auto sections = seal_difference(before, after);
   auto machines = difference(before.environment, after.environment);
   sections.insert(sections.end(), machines.begin(), machines.end());
@@ -92,7 +104,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   if (names_checkpoint(options.before) && names_checkpoint(options.after)) {
     return diff_checkpoints(options.before, options.after, common);
   }
-  auto sections = sections_of(options);
+  auto sections = sections_of(options, options.signature.demand({}, common));
   if (!options.all) {
     for (auto& section : sections) std::erase_if(section.facts, [](const auto& f) { return is_incidental(f.name); });
     std::erase_if(sections, [](const auto& section) { return section.facts.empty(); });
@@ -108,6 +120,7 @@ Action add_diff(CLI::App& app, const CommonOptions& common) {
   app.add_option("BEFORE", options->before, "A seal, an environment that `probe` wrote, or a checkpoint")->required();
   app.add_option("AFTER", options->after, "Another")->required();
   app.add_flag("--all", options->all, "Also what differs between any two machines: names, serial numbers, free memory");
+  options->signature.declare(app);
   return [options, &common] { return run(*options, common); };
 }
 

@@ -96,7 +96,7 @@ void settle_runtime(const Options& options, VerifyRequest& request) {
     request.code = request.runtime.kind == RuntimeKind::python;
     return;
   }
-  const auto sealed = load_manifest(request.seal).model;
+  const auto sealed = request.opened ? request.opened->manifest.model : load_manifest(request.seal).model;
   const bool attached = spec.starts_with("attached");
   if (!request.trust_code && !attached) return settle_untrusted(spec, sealed, request);
   if (!spec.empty()) {
@@ -115,7 +115,8 @@ std::optional<VerifyRequest> run_of_program(const Options& options, VerifyReques
   if (request.model || !request.trust_code || !options.run.runtime.empty() || !options.results.empty() ||
       !options.save_results.empty())
     return std::nullopt;
-  const auto sealed = load_manifest(request.seal).model;
+  if (request.opened && request.opened->refused()) return std::nullopt;  // nothing in it is read
+  const auto sealed = request.opened ? request.opened->manifest.model : load_manifest(request.seal).model;
   if (!sealed.embedded || sealed.builder != Builder::python || !can_build(sealed.embedded->builder) ||
       !can_build(sealed.builder))
     return std::nullopt;
@@ -130,7 +131,7 @@ std::optional<VerifyRequest> run_of_program(const Options& options, VerifyReques
 
 std::vector<std::filesystem::path> inputs_of(const Options& options, const CommonOptions& common) {
   if (common.reports.empty()) return {};
-  auto paths = options.judge.inputs();
+  auto paths = options.judge.inputs(common);
   for (const auto& input : options.inputs) golden::add_files(golden::parse_input(input), paths);
   for (const auto* const name : {"run.json", "environment.toml", "outputs.safetensors"}) {
     if (!options.results.empty()) paths.push_back(std::filesystem::path(options.results) / name);
@@ -148,7 +149,7 @@ std::string shown_settings(const Options& options) {
 
 Report judge(const Options& options, const CommonOptions& common) {
   VerifyRequest request;
-  options.judge.fill(request);
+  options.judge.fill(request, common);
   request.depth = kind_named(k_run_depths, options.depth).value_or(RunDepth::full);
   request.settings = settings_of(options.settings);
   options.run.fill(request);
@@ -159,7 +160,9 @@ Report judge(const Options& options, const CommonOptions& common) {
   if (request.device && request.device->kind == DeviceRequest::Kind::all && request.save_results)
     throw Error(ErrorKind::usage, "--save-results", "expected the results of one device, found --device all",
                 "save them one GPU at a time: --device cuda:0");
-  if (options.results.empty()) {
+  if (request.opened && request.opened->refused()) {
+    // Nothing in it is read, so that nothing is settled by it.
+  } else if (options.results.empty()) {
     settle_runtime(options, request);
     request.live = request.runtime.channel.has_value();
   } else {
@@ -186,9 +189,7 @@ Action add_verify(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   options->judge.declare(app);
   options->run.declare(app);
-  app.add_flag("--trust-code", options->judge.trust_code,
-               "Run the code that the seal names (python:, plugin:, aoti:), and any operator of its program; --model "
-               "says the same of the code that it names");
+  declare_trust_code(app, options->judge.trust_code);
   app.add_option("--depth", options->depth,
                  "quick: digests and one native run; full: also the float64 run and a repetition")
       ->check(one_of("--depth", {"quick", "full"}))

@@ -282,6 +282,9 @@ Report parse_report(std::string_view json_text, const std::string& where) {
     return Stage{node.text("name"), node.number("seconds")};
   });
   report.findings = root.at("findings").elements(finding);
+  report.subjects = root.list("subjects", [](const Node& node) {
+    return Subject{node.text("role"), node.text("name"), node.text("sha256")};
+  });
   if (root.has("judged")) report.judged = judged(root.at("judged"));
   if (root.has("identity")) report.identity = identity(root.at("identity"));
   if (root.has("evidence")) report.evidence = evidence(root.at("evidence"));

@@ -5,6 +5,7 @@
 
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/manifest/manifest.hpp>
+#include <goldseal/signing/seal_signature.hpp>
 
 #include <filesystem>
 #include <memory>
@@ -22,9 +23,17 @@ struct OpenSeal {
   std::shared_ptr<const MappedFile> embedded;  ///< null where nothing is embedded, or the file is missing
   FileState directory;                         ///< when it was opened
   FileState manifest_file;
+  signing::SignatureFinding signature = {};          ///< of the demand that it was opened under
+  std::optional<Digest> signed_golden = {};          ///< of `golden`, where its signature was judged
 
+  /// Its signature was not good, and had to be: nothing in it was parsed, and all of the above but `path` is empty.
+  [[nodiscard]] bool refused() const { return signature.refuses(); }
   /// The sha256 of the golden file as it was found; nothing where it is missing. Throws as require_unwritten does.
   [[nodiscard]] std::optional<Digest> golden_digest() const;
+
+  /// SHA-256 over the digests of its files in the order of their names, by the manifest's word: what a signature of it
+  /// has as its subject.
+  [[nodiscard]] Digest root() const;
 
   /// Throws Error{changed} where another seal is being copied over this one, file by file. To be asked before a file is
   /// called damaged.
@@ -34,7 +43,8 @@ struct OpenSeal {
 };
 
 /// Throws Error{io} without a seal, what read_manifest throws, and Error{changed} where the seal is replaced
-/// again and again.
-[[nodiscard]] OpenSeal open_seal(const std::filesystem::path& path);
+/// again and again. Where a signature is demanded it is judged first: of a seal with a good one nothing is read but the
+/// files that were signed, as they were when they were judged.
+[[nodiscard]] OpenSeal open_seal(const std::filesystem::path& path, const signing::SignatureDemand& demand = {});
 
 }  // namespace goldseal

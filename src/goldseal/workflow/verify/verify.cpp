@@ -17,10 +17,13 @@
 #include <goldseal/workflow/shared/partial.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
 #include <goldseal/workflow/shared/stage_log.hpp>
+#include <goldseal/workflow/verify/attestation.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
 #include <goldseal/workflow/verify/input_observation.hpp>
 #include <goldseal/workflow/verify/judged_parts.hpp>
 #include <goldseal/workflow/verify/model_run.hpp>
+#include <goldseal/workflow/verify/model_signature.hpp>
+#include <goldseal/workflow/verify/refused_seal.hpp>
 #include <goldseal/workflow/verify/report_evidence.hpp>
 
 #include <fmt/format.h>
@@ -56,8 +59,8 @@ struct Shown {
   std::vector<RunDigest> runs = {};
 };
 
-Report make_report(std::string verb, const JudgeRequest& request, const Observation& observed, std::string target,
-                   JudgedBy how, Shown shown = {}) {
+Report make_report(std::string verb, const JudgeRequest& request, const OpenSeal& seal, const Observation& observed,
+                   std::string target, JudgedBy how, Shown shown = {}) {
   Report report;
   report.verb = std::move(verb);
   report.subject = request.seal.string();
@@ -69,10 +72,12 @@ Report make_report(std::string verb, const JudgeRequest& request, const Observat
   report.findings = run_checks(observed, request.policy, utc_today());
   if (const auto* const finding = decisive_finding(report))
     report.next = fmt::format("goldseal explain {}", finding->id);
+  if (observed.signature.good) report.facts.emplace_back("signed by", observed.signature.signer);
   report.evidence =
       report_evidence(observed, report.findings, request.policy, shown.distributions, std::move(shown.pictures));
   report.evidence.runs = std::move(shown.runs);
   report.judged = judged_parts(observed, how);
+  report.subjects = report_subjects(request, seal, observed);
   return report;
 }
 
@@ -138,6 +143,11 @@ std::string untold_code(const VerifyRequest& request, const ExaminedFiles& files
   return fmt::format("{}:{}", to_string(model.builder), model.source);
 }
 
+void observe_signature_of_model(const JudgeRequest& request, Observation& observed) {
+  if (!request.model_signature.empty())
+    observed.model_signature = observe_model_signature(request.model_signature, request.model_signers, observed);
+}
+
 // A pattern may speak of the file and the seal, or of the file and the network.
 void require_admission_used(const JudgeRequest& request, const Observation& observed) {
   std::vector<const KeyObservation*> matches;
@@ -156,7 +166,8 @@ struct SealRead {
 
 SealRead read_seal(const VerifyRequest& request, StageLog& log) {
   SealRead read;
-  read.seal = open_seal(request.seal);
+  read.seal = *opened_seal(request);
+  if (read.seal.refused()) return read;
   log.progress.step("reading the files");
   if (request.save_results) require_new_or_saved_results(*request.save_results);
   const auto& sealed = read.seal.manifest;
@@ -195,22 +206,25 @@ ModelRun run_if_whole(const VerifyRequest& request, const SealRead& read, Machin
 Report verify(const VerifyRequest& request, Progress& progress) {
   StageLog log{progress};
   auto read = read_seal(request, log);
+  if (read.seal.refused()) return refused_seal("verify", request, read.seal);
   auto machine = probe(request);
   log.stopwatch.lap("read");
   auto run = run_if_whole(request, read, std::move(machine), log);
   const BuiltFrom from{read.files.model, read.files.from_seal};
   // Last, since the bytes are digested beside the run.
   auto files = digest_files(std::move(read.files), read.seal, progress);
-  const Observation observed{.sealed = read.seal.manifest,
-                             .files = std::move(files),
-                             .machine = std::move(run.machine),
-                             .run = std::move(run.findings),
-                             .inputs = std::move(read.inputs.inputs),
-                             .serving = std::move(run.serving),
-                             .partial = std::move(run.partial)};
+  Observation observed{.signature = read.seal.signature,
+                       .sealed = read.seal.manifest,
+                       .files = std::move(files),
+                       .machine = std::move(run.machine),
+                       .run = std::move(run.findings),
+                       .inputs = std::move(read.inputs.inputs),
+                       .serving = std::move(run.serving),
+                       .partial = std::move(run.partial)};
+  observe_signature_of_model(request, observed);
   require_admission_used(request, observed);
   log.stopwatch.lap("digest the file");
-  auto report = make_report("verify", request, observed, target_of(observed.machine),
+  auto report = make_report("verify", request, read.seal, observed, target_of(observed.machine),
                             request.results ? JudgedBy::results : JudgedBy::run,
                             {std::move(run.distributions), std::move(read.inputs.pictures), std::move(run.digests)});
   report.identity.seal_sha256 = to_hex(read.seal.manifest_sha256);
@@ -232,10 +246,13 @@ std::string serving_device(const CheckRequest& request, const Environment& machi
 
 std::vector<Report> check_targets(const CheckRequest& request) {
   Stopwatch stopwatch;
-  const auto seal = open_seal(request.seal);
+  const auto opened = opened_seal(request);
+  const auto& seal = *opened;
+  if (seal.refused()) return {refused_seal("check", request, seal)};
   // The digest of the golden file takes as long as everything else together.
   auto golden = in_background([&] { return seal.golden_digest(); });
   Observation observed;
+  observed.signature = seal.signature;
   observed.sealed = seal.manifest;
   std::vector<Environment> targets;
   for (const auto& target : request.targets) targets.push_back(load_environment(target));
@@ -248,7 +265,7 @@ std::vector<Report> check_targets(const CheckRequest& request) {
     observed.machine.environment = std::move(targets[i]);
     observed.machine.asked_pytorch = observed.machine.environment.has("numerics.threads");
     observed.serving.device = serving_device(request, observed.machine.environment);
-    reports.push_back(make_report("check", request, observed, request.targets[i].string(), JudgedBy::targets));
+    reports.push_back(make_report("check", request, seal, observed, request.targets[i].string(), JudgedBy::targets));
     reports.back().identity.seal_sha256 = to_hex(seal.manifest_sha256);
     stopwatch.lap("judge");
     reports.back().stages = {stopwatch.stages().front(), stopwatch.stages().back()};
@@ -261,18 +278,24 @@ std::vector<Report> check_targets(const CheckRequest& request) {
 std::vector<Report> check(const CheckRequest& request, Progress& progress) {
   if (!request.targets.empty()) return check_targets(request);
   Stopwatch stopwatch;
-  const auto seal = open_seal(request.seal);
+  const auto opened = opened_seal(request);
+  const auto& seal = *opened;
+  if (seal.refused()) return {refused_seal("check", request, seal)};
   Observation observed;
+  observed.signature = seal.signature;
   observed.sealed = seal.manifest;
   progress.step("reading the files");
   auto files = examine_files(request, seal);
   observed.machine.environment = probe_machine({});
   observed.serving = files.serving;
   observed.files = digest_files(std::move(files), seal, progress);
+  observe_signature_of_model(request, observed);
   require_admission_used(request, observed);
+  if (!request.attestation.empty())
+    observed.attestation = observe_attestation(request, report_subjects(request, seal, observed), observed.machine.environment);
   stopwatch.lap("read");
   observed.serving.device = serving_device(request, observed.machine.environment);
-  auto report = make_report("check", request, observed, target_of(observed.machine), JudgedBy::facts);
+  auto report = make_report("check", request, seal, observed, target_of(observed.machine), JudgedBy::facts);
   report.identity.seal_sha256 = to_hex(seal.manifest_sha256);
   // What was judged here proves nothing of the answers yet.
   if (report.next.empty()) report.next = fmt::format("goldseal verify {}", report.subject);

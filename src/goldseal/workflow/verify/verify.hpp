@@ -9,15 +9,18 @@
 #include <goldseal/checkpoint/keys/admission.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
+#include <goldseal/signing/seal_signature.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/worker/device_request.hpp>
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
+#include <goldseal/workflow/shared/open_seal.hpp>
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +37,10 @@ struct JudgeRequest {
   bool trust_code = false;  ///< code that the seal names may be run, and any operator of its program
   Admission admission = {};  ///< beside what the seal admits
   bool code = false;  ///< of a seal that embeds the program of a network's code: build the code, not the program
+  signing::SignatureDemand signature = {};
+  std::filesystem::path model_signature = {};  ///< of the model's files, by whoever published them; empty for none
+  signing::Signers model_signers = {};         ///< whose signature counts there
+  std::shared_ptr<const OpenSeal> opened = {};  ///< the seal, where it was opened already, under that demand
 };
 
 struct VerifyRequest : JudgeRequest {
@@ -60,6 +67,9 @@ struct VerifyRequest : JudgeRequest {
 struct CheckRequest : JudgeRequest {
   /// Captured environments to judge instead of this machine; the model's files are then not looked at.
   std::vector<std::filesystem::path> targets;
+  std::filesystem::path attestation = {};  ///< an earlier verdict that is demanded; empty for none
+  signing::Signers attestors = {};         ///< whose word counts there
+  std::chrono::seconds max_age{0};         ///< how old it may be; 0: any age
   std::string device;  ///< where the machine serves, `cpu` or `cuda`; empty: as its file, the policy or the seal says
 };
 

@@ -58,6 +58,8 @@ struct SealOptions {
   std::string model;
   std::filesystem::path seal;          ///< the checkpoint's name with `.seal` where it is empty
   bool anonymous = false;              ///< leaves out host name and serial numbers
+  std::filesystem::path sign_key;      ///< a private key (PEM) to sign the seal with; empty: it is not signed
+  std::filesystem::path sign_passphrase_file;  ///< of an encrypted key
   int timeout = 600;                   ///< seconds
   std::vector<std::string> arguments;  ///< further ones of `goldseal capture`
 };
@@ -66,6 +68,8 @@ struct VerifyOptions {
   std::filesystem::path checkpoint;  ///< where the sealed one lies elsewhere
   std::string policy;
   bool quick = false;
+  std::vector<std::string> signed_by;  ///< files with the keys or certificates of which one must have signed the seal
+  std::vector<std::string> identities;  ///< of signers whom an authority among those vouches for
   int timeout = 600;
   std::vector<std::string> arguments;  ///< further ones of `goldseal verify`
 };

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <goldseal/cli/signature_options.hpp>
+
+#include <goldseal/base/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace goldseal::cli {
+
+using signing::Demand;
+
+void SignatureOptions::declare(CLI::App& app) {
+  app.add_option("--signed-by", signed_by,
+                 "Refuse the seal unless one of these signed it: a file with public keys, or with a certificate or its "
+                 "authority (PEM); any number of times")
+      ->type_name("FILE");
+  app.add_option("--identity", identities,
+                 "Whose certificates count, of those that an authority vouches for: an address, URI, host or common name; "
+                 "'*' for all; any number of times")
+      ->type_name("NAME");
+  app.add_option("--signature", mode,
+                 "What to ask of the seal's signature; require where --signed-by is given, else as the policy says")
+      ->check(one_of("--signature", {"off", "warn", "require"}))
+      ->type_name("DEMAND");
+}
+
+signing::SignatureDemand SignatureOptions::demand(const Policy& given, const CommonOptions& common) const {
+  const auto of_file = [&](const char* flag) { return common.settings.from_file.contains(flag); };
+  const bool policy_speaks = given.signature || !given.signed_by.empty();
+  if (policy_speaks && (of_file("signed-by") || of_file("signature") || of_file("identity"))) {
+    SignatureOptions said{.implied = implied};  // on the command line, and by variables
+    if (!of_file("signed-by")) said.signed_by = signed_by;
+    if (!of_file("signature")) said.mode = mode;
+    if (!of_file("identity")) said.identities = identities;
+    CommonOptions settled;
+    return said.demand(given, settled);
+  }
+  const auto& policy = given;
+  const auto& files = signed_by.empty() ? policy.signed_by : signed_by;
+  auto demand = files.empty() ? Demand::off : signed_by.empty() ? Demand::require : implied;
+  if (signed_by.empty() && policy.signature) demand = *policy.signature;
+  if (!mode.empty()) demand = std::ranges::find(signing::k_demands, mode, &signing::DemandTraits::name)->kind;
+  if (demand == Demand::off) return {};
+  if (files.empty())
+    throw Error(ErrorKind::usage, "--signature",
+                fmt::format("expected keys that count, since signatures are asked for (signature of policy {}); found none",
+                            policy.name),
+                "name them: --signed-by release.pub, or signed-by in the policy or goldseal.toml");
+  return {demand, signing::load_signers(files, identities.empty() ? policy.identities : identities)};
+}
+
+signing::Signers SignatureOptions::attestors(const Policy& policy, const CommonOptions& common) const {
+  SignatureOptions asked = *this;
+  asked.mode = "require";
+  CommonOptions settled = common;
+  settled.settings.from_file.erase("signature");
+  return asked.demand(policy, settled).signers;
+}
+
+void SignatureOptions::require_own_signers(const CommonOptions& common) const {
+  for (const auto* const flag : {"signed-by", "identity", "policy"}) {
+    if (common.settings.from_found_file.contains(flag))
+      throw Error(ErrorKind::usage, "--trust-code",
+                  fmt::format("expected signers that you named, found {} from a goldseal.toml that was found, not named", flag),
+                  "if the file is your own, name it: --config FILE, or GOLDSEAL_CONFIG=FILE; if not: --no-config");
+  }
+}
+
+}  // namespace goldseal::cli

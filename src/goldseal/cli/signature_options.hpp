@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <checks/policy.hpp>
+#include <goldseal/cli/verb.hpp>
+#include <goldseal/signing/seal_signature.hpp>
+
+#include <string>
+#include <vector>
+
+namespace goldseal::cli {
+
+/// What is asked of a seal's signature: for the verbs that read seals.
+struct SignatureOptions {
+  std::string mode = {};  ///< off, warn, require; empty: as the keys and the policy say
+  std::vector<std::string> signed_by = {};
+  std::vector<std::string> identities = {};
+  signing::Demand implied = signing::Demand::require;  ///< what --signed-by alone asks of the seal
+
+  void declare(CLI::App& app);
+  /// What these options and the policy ask for together: the command line and variables go before the policy, and the
+  /// policy before goldseal.toml, which may be anybody's. Throws Error{usage} where a signature is asked for and no key
+  /// counts.
+  [[nodiscard]] signing::SignatureDemand demand(const Policy& policy, const CommonOptions& common) const;
+  /// Whose attestations count: those of the same keys, whatever is asked of the seal. Throws Error{usage} without any.
+  [[nodiscard]] signing::Signers attestors(const Policy& policy, const CommonOptions& common) const;
+  /// Throws Error{usage} where code is to be trusted by a signer that a stranger may have named.
+  void require_own_signers(const CommonOptions& common) const;
+};
+
+}  // namespace goldseal::cli
