@@ -2,6 +2,7 @@
 #include <goldseal/checkpoint/tensors/element.hpp>
 
 #include <goldseal/base/error.hpp>
+#include <goldseal/checkpoint/tensors/half.hpp>
 
 #include <fmt/format.h>
 
@@ -87,22 +88,19 @@ std::uint32_t encode(double value, const Format& format) {
   return sign | static_cast<std::uint32_t>(std::min<std::uint64_t>(bits, greatest));
 }
 
-template <class T>
-void widen(std::span<const std::byte> bytes, std::vector<double>& out) {
+template <class T, class Decode>
+void widen_with(std::span<const std::byte> bytes, Decode decode_one, std::vector<double>& out) {
   for (std::size_t i = 0; i + sizeof(T) <= bytes.size(); i += sizeof(T)) {
-    T value;
-    std::memcpy(&value, bytes.data() + i, sizeof(T));
-    out.push_back(static_cast<double>(value));
+    T bits;
+    std::memcpy(&bits, bytes.data() + i, sizeof(T));
+    out.push_back(static_cast<double>(decode_one(bits)));
   }
 }
 
 template <class T>
-void decode_all(std::span<const std::byte> bytes, const Format& format, std::vector<double>& out) {
-  for (std::size_t i = 0; i + sizeof(T) <= bytes.size(); i += sizeof(T)) {
-    T bits;
-    std::memcpy(&bits, bytes.data() + i, sizeof(T));
-    out.push_back(decode(bits, format));
-  }
+void widen(std::span<const std::byte> bytes, std::vector<double>& out) {
+  widen_with<T>(
+      bytes, [](T value) { return value; }, out);
 }
 
 template <class T>
@@ -150,13 +148,15 @@ void to_doubles(std::span<const std::byte> bytes, DType dtype, std::vector<doubl
       return widen<float>(bytes, out);
     case DType::float16:
     case DType::complex32:
-      return decode_all<std::uint16_t>(bytes, k_half, out);
+      return widen_with<std::uint16_t>(bytes, float16_to_float, out);
     case DType::bfloat16:
-      return decode_all<std::uint16_t>(bytes, k_bfloat16, out);
+      return widen_with<std::uint16_t>(bytes, bfloat16_to_float, out);
     case DType::float8_e4m3fn:
-      return decode_all<std::uint8_t>(bytes, k_e4m3fn, out);
+      return widen_with<std::uint8_t>(
+          bytes, [](std::uint8_t bits) { return decode(bits, k_e4m3fn); }, out);
     case DType::float8_e5m2:
-      return decode_all<std::uint8_t>(bytes, k_e5m2, out);
+      return widen_with<std::uint8_t>(
+          bytes, [](std::uint8_t bits) { return decode(bits, k_e5m2); }, out);
     case DType::int64:
       return widen<std::int64_t>(bytes, out);
     case DType::int32:

@@ -3,7 +3,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/checkpoint/tensors/axes.hpp>
-#include <goldseal/golden/tensors/half.hpp>
+#include <goldseal/checkpoint/tensors/half.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

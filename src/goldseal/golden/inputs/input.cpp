@@ -4,6 +4,7 @@
 #include <goldseal/base/error.hpp>
 #include <goldseal/base/mapped_file.hpp>
 #include <goldseal/base/text.hpp>
+#include <goldseal/checkpoint/formats/npy_header.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
 #include <goldseal/golden/images/orientation.hpp>
 #include <goldseal/golden/images/png.hpp>

@@ -12,9 +12,6 @@
 
 namespace goldseal::golden {
 
-/// True where `bytes` begins like a .npy file.
-[[nodiscard]] bool is_npy(std::span<const std::byte> bytes);
-
 /// An array of the .npy format, versions 1.0 to 3.0, little-endian, in C or Fortran order (which is transposed into a
 /// copy). `owner` keeps `bytes` alive; a C-ordered array is not copied. Throws Error{malformed} with file and offset,
 /// Error{unsupported} for objects, structures, strings and big-endian arrays.

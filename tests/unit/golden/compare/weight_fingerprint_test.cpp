@@ -6,7 +6,7 @@
 
 #include <goldseal/base/error.hpp>
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
-#include <goldseal/golden/tensors/half.hpp>
+#include <goldseal/checkpoint/tensors/half.hpp>
 
 #include <fmt/format.h>
 #include <rapidcheck.h>

@@ -3,7 +3,7 @@
 #include "golden/halves.hpp"
 
 #include <goldseal/base/error.hpp>
-#include <goldseal/golden/tensors/half.hpp>
+#include <goldseal/checkpoint/tensors/half.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 
 #include <rapidcheck.h>

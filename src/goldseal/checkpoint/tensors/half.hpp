@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Comparisons widen half-precision elements and fingerprints round to them, in inner loops. The
-// conversions are inline here so that those loops stay fast. Other dtypes are converted in
-// host_tensor.hpp and checkpoint/tensors/element.hpp.
+// conversions are inline here so that those loops stay fast. Other dtypes are converted in element.hpp.
 #pragma once
 
 #include <bit>
