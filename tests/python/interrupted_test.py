@@ -61,22 +61,21 @@ class Interrupted(unittest.TestCase):
         self.fail(process.stderr.read())
 
     def test_bug_14_nothing_stays_in_the_temporary_directory(self):
-        for send in (os.kill, os.killpg):
-            for runs, delay in ((1, 0.0), (1, 0.15), (2, 0.05), (3, 0.25)):
-                with self.subTest(send=send.__name__, runs=runs, delay=delay), tempfile.TemporaryDirectory() as folder:
-                    process, scratch = self.started(folder)
-                    self.wait_for(process, "running", runs)
-                    time.sleep(delay)
-                    send(process.pid, signal.SIGINT)
-                    process.communicate(timeout=60)
-                    self.assertNotEqual(process.returncode, 0)
-                    # The command's workers and keepers are gone with it; what they wrote is too.
-                    for _ in range(50):
-                        if not self.left(scratch):
-                            break
-                        time.sleep(0.1)
-                    self.assertEqual(self.left(scratch), [])
-                    self.assertEqual([name for name in os.listdir(folder) if name not in ("scratch", "slow.pth", "train.py", "__pycache__")], [])
+        for send, runs, delay in ((os.kill, 1, 0.0), (os.kill, 2, 0.05), (os.killpg, 1, 0.15), (os.killpg, 3, 0.25)):
+            with self.subTest(send=send.__name__, runs=runs, delay=delay), tempfile.TemporaryDirectory() as folder:
+                process, scratch = self.started(folder)
+                self.wait_for(process, "running", runs)
+                time.sleep(delay)
+                send(process.pid, signal.SIGINT)
+                process.communicate(timeout=60)
+                self.assertNotEqual(process.returncode, 0)
+                # The command's workers and keepers are gone with it; what they wrote is too.
+                for _ in range(50):
+                    if not self.left(scratch):
+                        break
+                    time.sleep(0.1)
+                self.assertEqual(self.left(scratch), [])
+                self.assertEqual([name for name in os.listdir(folder) if name not in ("scratch", "slow.pth", "train.py", "__pycache__")], [])
 
     def test_a_time_limit_leaves_nothing_either(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -8,10 +8,10 @@ import json
 import os
 import sys
 import warnings
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 from .directory import seal_directory
-from .errors import GoldsealError
+from .errors import GoldsealError, GoldsealWarning
 
 
 def _given(words: List[str]) -> Optional[Dict[str, Any]]:
@@ -25,6 +25,12 @@ def _given(words: List[str]) -> Optional[Dict[str, Any]]:
     return named or None
 
 
+def _show(message: Union[Warning, str], category: type[Warning], *place: Any) -> None:
+    """Ours alone: what a library warns its programmers of helps nobody here."""
+    if issubclass(category, GoldsealWarning):
+        print(f"warning: {str(message).replace('goldseal: ', '', 1)}", file=sys.stderr)
+
+
 def main(arguments: List[str]) -> int:
     parser = argparse.ArgumentParser("goldseal seal")
     parser.add_argument("directory")
@@ -35,7 +41,7 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--quiet", action="store_true")
     told = parser.parse_args(arguments)
     text = told.format == "text" and not told.quiet
-    warnings.showwarning = lambda said, *rest: print(f"warning: {said}", file=sys.stderr)
+    warnings.showwarning = _show
     try:
         seals = seal_directory(
             told.directory, _given(told.input), anonymous=told.anonymous, embed=False if told.no_embed else "auto",
