@@ -36,7 +36,7 @@ bool is_picture(const GoldenTensor& input) {
 bool holds_numpy(const Observation& observed) {
   return std::ranges::any_of(observed.files.found, [](const FileObservation& file) {
     return std::ranges::any_of(file.notes, [](const auto& note) {
-      return note.first.find("numpy") != std::string::npos || note.second.find("NumPy") != std::string::npos;
+      return note.first.find("numpy") != std::string::npos || note.second.find("numpy") != std::string::npos;
     });
   });
 }
