@@ -60,6 +60,23 @@ form "a b" "a Python network is given as python:package.module:callable"
 form resnet "a Python network is given as"
 form "1:2" "a Python network is given as"
 
+# A file that is not there: the nearest name, or the directory that is missing.
+touch weights.pth run.json
+expect 2 "$GOLDSEAL" inspect weihgts.pth
+says "did you mean weights.pth?"
+expect 2 "$GOLDSEAL" report rnu.json
+says "did you mean run.json?"
+expect 2 "$GOLDSEAL" inspect ./weihgts.pth
+says "did you mean ./weights.pth?"
+expect 2 "$GOLDSEAL" inspect nowhere/weights.pth
+says "there is no directory nowhere"
+expect 2 "$GOLDSEAL" inspect quite-another
+says "name a file that exists"
+expect 2 "$GOLDSEAL" diff weights.pth
+says "diff: expected AFTER, found nothing"
+expect 2 "$GOLDSEAL" convert weights.pth
+says "convert: expected --output, found nothing"
+
 # A captured machine is judged by its facts: no file was read, and none is said to be unreadable.
 expect 0 "$GOLDSEAL" check "$sample" --target "$target" --verbose
 says "not looked at: a captured machine is judged by its facts"

@@ -4,6 +4,7 @@
 #include <goldseal/base/mapping_guard.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/base/version.hpp>
+#include <goldseal/cli/missing_file.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/settings.hpp>
 #include <goldseal/cli/verb.hpp>
@@ -109,6 +110,8 @@ std::string in_own_words(const CLI::App& app, const CLI::ParseError& error, std:
   const auto equals = text.find(" = ");
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && equals != std::string::npos && colon < equals)
     return told_conversion(app, text.substr(colon + 2, equals - colon - 2), text.substr(equals + 3));
+  if (const auto end = text.find(" is required"); dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && end != std::string::npos)
+    return fmt::format("{}: expected {}, found nothing", verb, text.substr(0, end));
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && colon != std::string::npos)
     return told_mismatch(text.substr(0, colon), text.substr(colon + 2));
   return text;
@@ -214,7 +217,8 @@ int run(int argc, char** argv) {
   try {
     return parse_and_run(argc, argv);
   } catch (const Error& error) {
-    const int code = complain(error.where(), error.message(), error.remedy(), exit_code(error.kind()));
+    const auto remedy = error.remedy().empty() ? remedy_for_missing(error) : error.remedy();
+    const int code = complain(error.where(), error.message(), remedy, exit_code(error.kind()));
     if (error.kind() == ErrorKind::interrupted) end_by_signal();
     return code;
   } catch (const std::bad_alloc&) {
