@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <vector>
@@ -32,6 +33,8 @@ std::string remedy_for_missing(const Error& error) {
   std::error_code ignored;
   const fs::path path(error.where());
   if (!error.remedy().empty() || error.kind() != ErrorKind::io || path.empty() || !path.has_filename()) return {};
+  // A stream that takes no more, a file without permission: these are there.
+  if (error.message().find(std::generic_category().message(ENOENT)) == std::string::npos) return {};
   if (fs::exists(fs::symlink_status(path, ignored))) return {};
   const auto parent = path.parent_path();
   if (!parent.empty() && !fs::is_directory(parent, ignored))
