@@ -118,6 +118,19 @@ class EmbedTest(InDirectory):
         with self.assertRaises(ValueError):
             self.sealed(networks.Force(), VECTOR, embed="perhaps")
 
+    @unittest.skipUnless(EXPORTS, "torch.export of PyTorch 2.8 or newer is needed")
+    def test_a_norm_of_weights_in_training_mode_is_embedded(self):
+        self.assertEqual(self.sealed(networks.Standardized(), IMAGE), [])
+        self.verified_without_the_code()
+
+    def test_an_operator_that_no_plain_libtorch_has_is_named(self):
+        library = networks.register_foreign()
+        warned = self.sealed(networks.Foreign(), VECTOR)
+        self.assertEqual(len(warned), 1, warned)
+        self.assertIn("goldseal_tests::twice, which no plain LibTorch has", warned[0])
+        self.assertIsNone(self.embedded())
+        del library
+
     def test_a_trace_that_froze_an_answer_is_not_embedded(self):
         warned = self.sealed(networks.Frozen(), VECTOR)
         self.assertEqual(len(warned), 1, warned)

@@ -131,6 +131,11 @@ class ModulesTest(unittest.TestCase):
         self.assertEqual(reply["configuration"]["conv.padding"], "(1, 1)")
         self.assertIn("unexpected keyword", self.refused("networks:Net", depth="3").message)
 
+    def test_what_a_module_of_the_users_own_reads_is_a_hyperparameter(self):
+        reply = self.build("networks:TunedNetwork", variance_epsilon="1e-05")
+        own = {name: value for name, value in reply["configuration"].items() if name.startswith("norm.")}
+        self.assertEqual(own, {"norm.variance_epsilon": "1e-05", "norm.kind": "Kind.plain", "norm.power": "2", "norm.whole": "True"})
+
     def test_a_wrapper_is_looked_through(self):
         self.assertEqual(self.build("networks:wrapped")["state_entries"][0]["name"], "conv.weight")
 

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+import enum
+
 import torch
 from torch import nn
 
@@ -263,3 +265,65 @@ def dictionary():
 
 
 number = math.pi
+
+
+class Standardized(nn.Module):
+    """Standardizes its weights by a norm in training mode, as networks without normalisation of their activations do."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(4, 3, 3, 3))
+
+    def forward(self, image):
+        flat = self.weight.reshape(1, 4, -1)
+        weight = nn.functional.batch_norm(flat, None, None, training=True, momentum=0.0, eps=1e-6).reshape_as(self.weight)
+        return nn.functional.conv2d(image, weight)
+
+
+class Foreign(nn.Module):
+    """Calls an operator that a library of Python's registers."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return torch.ops.goldseal_tests.twice(self.linear(x))
+
+
+def register_foreign():
+    library = torch.library.Library("goldseal_tests", "DEF")
+    library.define("twice(Tensor x) -> Tensor")
+    for key in ("CPU", "Meta"):
+        library.impl("twice", lambda x: 2 * x, key)
+    return library
+
+
+class Kind(enum.Enum):
+    plain = 1
+    shifted = 2
+
+
+class Tuned(nn.Module):
+    """A norm of the user's own; what it counts is no hyperparameter, and what it does not read neither."""
+
+    def __init__(self, variance_epsilon=1e-6, kind=Kind.plain, power=2, whole=True):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+        self.variance_epsilon, self.kind, self.power, self.whole = variance_epsilon, kind, power, whole
+        self.calls, self.unread = 0, 1.0
+
+    def forward(self, x):
+        self.calls += 1
+        spread = x.pow(self.power).mean(-1, keepdim=self.whole)
+        shift = 1.0 if self.kind is Kind.shifted else 0.0
+        return self.weight * x * torch.rsqrt(spread + self.variance_epsilon) + shift
+
+
+class TunedNetwork(nn.Module):
+    def __init__(self, **settings):
+        super().__init__()
+        self.norm = Tuned(**settings)
+
+    def forward(self, x):
+        return self.norm(x)

@@ -136,9 +136,9 @@ class ExportNetwork final : public Network {
       const auto found = given.find(arguments[i].name());
       call.operands.push_back(found == given.end() ? default_of(arguments[i], *call.node) : *found->second);
       if (found != given.end()) given.erase(found);
-      refuse_training(arguments[i], call.operands.back(), *call.node);
       if (arguments[i].alias_info() && arguments[i].alias_info()->isWrite()) call.written.push_back(i);
     }
+    refuse_training(call);
     if (!given.empty())
       throw Refusal(RefusalKind::unsupported, call.node->target + " takes `" + std::string(given.begin()->first) +
                                                   "` in the program, but not in LibTorch " TORCH_VERSION);
@@ -153,10 +153,22 @@ class ExportNetwork final : public Network {
                                                 "does not give");
   }
 
-  static void refuse_training(const c10::Argument& argument, const Operand& operand, const ExportNode& node) {
-    const bool mode = argument.name() == "training" || argument.name() == "train";
-    if (mode && operand.kind == Operand::Kind::constant && operand.constant.isBool() && operand.constant.toBool())
-      throw Refusal(RefusalKind::unsupported, node.target + " was exported in training mode", {},
+  // A norm of an input's own statistics, which standardizes weights for instance, has a training mode and no others; a
+  // dropout that drops nothing draws nothing. program.py of the Python package says the same when a program is written.
+  static void refuse_training(const Call& call) {
+    const auto& arguments = call.handle->schema().arguments();
+    bool trains = false;
+    bool harmless = false;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      const auto& name = arguments[i].name();
+      const auto& operand = call.operands[i];
+      const bool constant = operand.kind == Operand::Kind::constant;
+      if (name == "training" || name == "train") trains = constant && operand.constant.isBool() && operand.constant.toBool();
+      if (name == "running_mean") harmless = constant && operand.constant.isNone();
+      if (name == "p") harmless = constant && operand.constant.isDouble() && operand.constant.toDouble() == 0;
+    }
+    if (trains && !harmless)
+      throw Refusal(RefusalKind::unsupported, call.node->target + " was exported in training mode", {},
                     "call model.eval() before torch.export.export");
   }
 

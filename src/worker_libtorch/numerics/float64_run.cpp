@@ -189,6 +189,39 @@ Values plain_attention(const Call& call) {
   return results;
 }
 
+// Products of groups of rows (the tokens of an expert) with a matrix each, which has no form in float64.
+Values plain_grouped(const Call& call) {
+  const auto left = widened(call.values[0].toTensor());
+  const auto right = widened(call.values[1].toTensor());
+  at::Tensor result;
+  if (left.dim() == 3 && right.dim() == 3) {
+    result = at::bmm(left, right);
+  } else {
+    const auto ends = argument_named(call, "offs").toTensor().to(at::kCPU, at::kLong).contiguous();
+    const auto* const end = ends.data_ptr<std::int64_t>();
+    std::vector<at::Tensor> parts;
+    std::int64_t begin = 0;
+    for (std::int64_t group = 0; group < ends.numel(); begin = end[group++]) {
+      const auto count = end[group] - begin;
+      if (left.dim() == 2 && right.dim() == 3)
+        parts.push_back(at::mm(left.narrow(0, begin, count), right[group]));
+      else if (left.dim() == 3)
+        parts.push_back(at::mm(left[group], right.narrow(1, begin, count)));
+      else
+        parts.push_back(at::mm(left.narrow(1, begin, count), right.narrow(0, begin, count)));
+    }
+    if (left.dim() == 2 && right.dim() == 2)
+      result = at::stack(parts);
+    else if (left.dim() == 2)
+      // What no group holds is zero.
+      result = at::constant_pad_nd(at::cat(parts, 0), {0, 0, 0, left.size(0) - begin});
+    else
+      result = at::constant_pad_nd(at::cat(parts, 1), {0, right.size(1) - begin});
+  }
+  const auto bias = argument_named(call, "bias");
+  return {bias.isTensor() && bias.toTensor().defined() ? at::add(result, widened(bias.toTensor())) : result};
+}
+
 class Mode {
  public:
   enum class Kind { float64, native };
@@ -269,6 +302,7 @@ class Mode {
   }
 
   Values among_float64(Call& call, std::optional<at::ScalarType> native) {
+    bring_in_range(call.values, at::kFloat);
     if (call.is_factory()) {
       auto results = clamped(call);
       widen_all(results);
@@ -278,6 +312,7 @@ class Mode {
         is_narrow(call.values[0].toTensor().scalar_type()))
       return to_native_type(call, native);
     if (is_one_of(k_fused_attention, call.name)) return plain_attention(call);
+    if (call.name == "_grouped_mm") return plain_grouped(call);
     const auto narrow = call.written(is_narrow);
     if (!narrow.empty()) {
       m_exact = false;

@@ -191,6 +191,7 @@ class Float64Mode(TorchDispatchMode):
         return args, kwargs, native
 
     def _among_float64(self, func: Any, name: str, args: Any, kwargs: Any, native: Optional[torch.dtype]) -> Any:
+        args, kwargs = _in_range(args, kwargs, torch.float32)
         if name in _FACTORIES:
             return _mapped(_clamped(func, args, kwargs), lambda value: wide(value) if isinstance(value, torch.Tensor) else value)
         if name in ("to", "type_as") and isinstance(args[0], torch.Tensor) and args[0].dtype in _WIDE:
@@ -198,6 +199,8 @@ class Float64Mode(TorchDispatchMode):
             return args[0].to(native) if native in _WIDE else args[0] if native is None else func(*args, **kwargs)
         if name in _FUSED_ATTENTION:
             return _plain_attention(func, args, kwargs)
+        if name == "_grouped_mm":
+            return _plain_grouped(func, args, kwargs)
         written = _written(func, args, kwargs)
         narrow = [tensor for tensor in written if tensor.dtype in _WIDE]
         if narrow:
@@ -346,6 +349,30 @@ def _plain_attention(func: Any, args: Any, kwargs: Any) -> Any:
         query, key, value, mask, 0.0, given.get("is_causal", False), None, scale=given.get("scale")
     )
     return (answer, weights.logsumexp(-1), *(None for _ in func._schema.returns[2:]))
+
+
+def _plain_grouped(func: Any, args: Any, kwargs: Any) -> torch.Tensor:
+    """Products of groups of rows (the tokens of an expert) with a matrix each, which has no form in float64."""
+    names = [argument.name for argument in func._schema.arguments]
+    given = {**dict(zip(names, args)), **kwargs}
+    left, right, ends = wide(given[names[0]]), wide(given[names[1]]), given.get("offs")
+    if left.dim() == 3 and right.dim() == 3:
+        answer = torch.bmm(left, right)
+    else:
+        stops = [int(end) for end in ends.tolist()]
+        groups = list(zip([0, *stops], stops))
+        if left.dim() == 2 and right.dim() == 3:
+            answer = left.new_zeros((left.shape[0], right.shape[2]))
+            for group, (begin, end) in enumerate(groups):
+                answer[begin:end] = left[begin:end] @ right[group]
+        elif left.dim() == 3:
+            answer = left.new_zeros((left.shape[1], right.shape[1]))
+            for group, (begin, end) in enumerate(groups):
+                answer[:, begin:end] = left[group] @ right[:, begin:end]
+        else:
+            answer = torch.stack([left[:, begin:end] @ right[begin:end] for begin, end in groups])
+    bias = given.get("bias")
+    return answer if bias is None else answer + wide(bias)
 
 
 class Float64Runs:

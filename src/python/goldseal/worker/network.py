@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import re
 from typing import Any, Callable, Iterator, NamedTuple, Optional
 
 import torch
 from torch import nn
 
-from .attribute_values import values_by_name
+from .attribute_values import read_by_forward, values_by_name
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
 from .float64_run import AVAILABLE, Entering, Float64Runs
@@ -236,6 +237,8 @@ class Network:
             for name, value in vars(part).items():
                 if name in _HYPERPARAMETERS and is_plain(value):
                     found[f"{prefix}.{name}" if prefix else name] = str(value)
+            for name, text in _own_hyperparameters(part):
+                found.setdefault(f"{prefix}.{name}" if prefix else name, text)
         return found
 
     def load(
@@ -463,6 +466,21 @@ def on_copies(network: Network, transform: Optional[Transform]) -> Transform:
         return computed.clone() if computed is tensor and name not in parameters else computed
 
     return isolated
+
+
+def _own_hyperparameters(part: nn.Module) -> Iterator[tuple[str, str]]:
+    """Of a module that PyTorch does not define and that holds no others: the numbers, switches and choices that its forward()
+    reads and does not assign (`variance_epsilon` of a norm). What no code reads differs between versions of a library."""
+    kind = type(part)
+    if part._modules or isinstance(part, torch.jit.ScriptModule) or kind.__module__.partition(".")[0] == "torch":
+        return
+    read = read_by_forward(kind)
+    for name in sorted(read.attributes - read.assigned - _HYPERPARAMETERS - {"training"}):
+        value = vars(part).get(name)
+        if isinstance(value, enum.Enum):
+            yield name, f"{type(value).__qualname__}.{value.name}"
+        elif isinstance(value, (bool, int, float)):
+            yield name, str(value)
 
 
 def is_plain(value: Any) -> bool:

@@ -134,6 +134,8 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
     names = exported.module_call_graph[0].signature.forward_arg_names
     if names is None or set(names) != set(inputs):
         raise Refusal("unsupported", f"torch.export calls the inputs {names}, and the network {sorted(inputs)}")
+    for node in _nodes(exported.graph_module):
+        _refuse_what_does_not_travel(node)
     shells = _Shells()
     for name, tensor in exported.state_dict.items():
         shell = shells.of(tensor)
@@ -142,6 +144,47 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
         node.meta.pop("stack_trace", None)  # names the files and lines of the code
     export.save(exported, path + ".pt2")
     return Program("export", {}, path + ".pt2", list(names))
+
+
+# Of operators on graphs, those that a LibTorch worker interprets (networks/export_program.cpp).
+_ON_GRAPHS = ("wrap_with_set_grad_enabled",)
+_REGISTERED = ("aten", "prim", "prims", "quantized", "mkldnn")  # by LibTorch itself
+
+
+def _refuse_what_does_not_travel(node: fx.Node) -> None:
+    """A program is written only if a plain LibTorch runs it, by the rules of the LibTorch worker's export_network.cpp."""
+    if node.op != "call_function":
+        return
+    if isinstance(node.target, torch._ops.HigherOrderOperator):
+        if node.target.name() not in _ON_GRAPHS:
+            raise Refusal("unsupported", f"it uses {node.target.name()}, an operator on graphs that LibTorch workers do not interpret")
+        return
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return
+    schema = node.target._schema
+    if schema.name.split("::")[0] not in _REGISTERED:
+        raise Refusal("unsupported", f"it calls the operator {schema.name}, which no plain LibTorch has")
+    given = {argument.name: value for argument, value in zip(schema.arguments, node.args)}
+    given.update(node.kwargs)
+    trains = given.get("training", given.get("train")) is True
+    if trains and given.get("running_mean", "") is not None and given.get("p", 1) != 0:
+        raise Refusal("unsupported", f"it calls {schema.name} in training mode")
+
+
+def _refuse_foreign_operators(scripted: Any) -> None:
+    """The same of TorchScript."""
+    for kind in sorted(_kinds(scripted.inlined_graph)):
+        if kind.split("::")[0] not in _REGISTERED:
+            raise Refusal("unsupported", f"it calls the operator {kind}, which no plain LibTorch has")
+
+
+def _kinds(block: Any) -> "set[str]":
+    found = set()
+    for node in block.nodes():
+        found.add(node.kind())
+        for inner in node.blocks():
+            found |= _kinds(inner)
+    return found
 
 
 def _nodes(module: fx.GraphModule) -> Iterator[fx.Node]:
@@ -174,6 +217,7 @@ _WRITERS: Dict[str, Callable[[Network, Dict[str, torch.Tensor], str], Program]] 
 
 def _archive(scripted: Any, network: Network, path: str) -> Program:
     """The archive's module is another one than the network's, with the same tensors, until these are replaced."""
+    _refuse_foreign_operators(scripted)
     weights = {state_entry.name for state_entry in network.state_entries if state_entry.persistent or state_entry.alias_of}
     state_entries = list(find_state_entries(scripted))
     shells = _Shells()
