@@ -148,7 +148,8 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
 
 # Of operators on graphs, those that a LibTorch worker interprets (networks/export_program.cpp).
 _ON_GRAPHS = ("wrap_with_set_grad_enabled",)
-_REGISTERED = ("aten", "prim", "prims", "quantized", "mkldnn")  # by LibTorch itself
+# By LibTorch itself; torch.ops.prims is Python's.
+_REGISTERED = ("aten", "prim", "quantized", "_quantized", "mkldnn", "mkldnn_prepacked", "prepacked", "sparse")
 
 
 def _refuse_what_does_not_travel(node: fx.Node) -> None:
