@@ -129,7 +129,14 @@ void replace(c10::IValue& value, const Replace& with) {
       if (const auto* found = stand_in_of(tensor)) tensor = with(*found);
     value = c10::IValue(std::move(list));
   } else if (value.isList()) {  // of optional tensors: indices
-    auto list = value.toList().copy();
+    const auto held = value.toList();
+    bool any = false;
+    for (std::size_t i = 0; i < held.size(); ++i) {
+      const c10::IValue entry = held.get(i);
+      any = any || (entry.isTensor() && stand_in_of(entry.toTensor()) != nullptr);
+    }
+    if (!any) return;
+    auto list = held.copy();
     for (std::size_t i = 0; i < list.size(); ++i) {
       const c10::IValue entry = list.get(i);
       if (!entry.isTensor()) continue;
