@@ -61,7 +61,7 @@ _AS_THEY_ARE = _CONVERSIONS | frozenset(
 _ROUNDING_INTEGERS = frozenset(
     "div true_divide sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan tanh sigmoid atan atan2 reciprocal pow".split()
 )
-# PyTorch's fused attention in float64 is off by 1e-4 where its vector code is the plain one.
+# A program may name the fused forms of attention; a float64 run takes the plain one.
 _FUSED_ATTENTION = frozenset(
     ("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_fused_attention_overrideable")
 )
