@@ -5,6 +5,7 @@
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/tensors/chunks.hpp>
 #include <goldseal/worker/channel.hpp>
+#include <goldseal/worker/entry_json.hpp>
 #include <goldseal/worker/sandbox.hpp>
 
 #include <fmt/format.h>
@@ -27,6 +28,10 @@ auto read_reply(const std::string& worker, std::string_view op, Function functio
   } catch (const Json::exception& error) {
     throw Error(ErrorKind::worker, worker,
                 fmt::format("in step `{}`: the reply breaks the protocol: {}", op, error.what()));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::malformed) throw;
+    throw Error(ErrorKind::worker, worker,
+                fmt::format("in step `{}`: the reply breaks the protocol: {}", op, error.message()));
   }
 }
 
@@ -36,21 +41,6 @@ FactValue fact_value(const Json& value) {
   if (value.is_number()) return value.get<double>();
   if (value.is_array()) return value.get<std::vector<std::string>>();
   return value.get<std::string>();
-}
-
-DType dtype_of(const Json& value) {
-  const auto text = value.get<std::string>();
-  const auto dtype = parse_dtype(text);
-  if (!dtype)
-    throw Error(ErrorKind::unsupported, "",
-                fmt::format("the network has a tensor of type {}, which goldseal does not know", text));
-  return *dtype;
-}
-
-Key read_state_entry(const Json& entry) {
-  return {entry.at("name").get<std::string>(), dtype_of(entry.at("dtype")),
-          entry.at("shape").get<std::vector<std::int64_t>>(), entry.value("persistent", true),
-          entry.value("alias_of", "")};
 }
 
 DeclaredInput declared_input(const Json& input) {
@@ -66,19 +56,8 @@ DeclaredInput declared_input(const Json& input) {
   return declared;
 }
 
-Digest digest_in(const Json& tensor) {
-  const auto digest = parse_digest(tensor.at("sha256").get<std::string>());
-  if (!digest) throw Error(ErrorKind::worker, "worker", "in step `digest`: a digest that is none");
-  return *digest;
-}
-
-LoadedTensor loaded_tensor(const Json& tensor) {
-  return {tensor.at("name").get<std::string>(), dtype_of(tensor.at("dtype")),
-          tensor.at("shape").get<std::vector<std::int64_t>>(), digest_in(tensor)};
-}
-
 ExtraStateRecord extra_state(const Json& state) {
-  return {state.at("name").get<std::string>(), state.at("kind").get<std::string>(), digest_in(state)};
+  return {state.at("name").get<std::string>(), state.at("kind").get<std::string>(), read_sha256(state.at("sha256"))};
 }
 
 OutsideRecord outside_tensor(const Json& tensor) {
@@ -86,7 +65,7 @@ OutsideRecord outside_tensor(const Json& tensor) {
                        tensor.at("kind").get<std::string>(),
                        tensor.at("dtype").get<std::string>(),
                        tensor.at("shape").get<std::vector<std::int64_t>>(),
-                       digest_in(tensor),
+                       read_sha256(tensor.at("sha256")),
                        true,
                        tensor.value("sketch", std::vector<double>{})};
   if (record.sketch.size() != k_sketch_width) record.sketch.clear();
@@ -298,7 +277,7 @@ BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::
   const auto reply = m_state->channel.request("build", std::move(members));
   return read_reply(m_state->name, "build", [&] {
     BuiltNetwork network;
-    for (const auto& entry : reply.at("state_entries")) network.state_entries.push_back(read_state_entry(entry));
+    for (const auto& entry : reply.at("state_entries")) network.state_entries.push_back(read_entry(entry));
     for (const auto& input : reply.value("inputs", Json::array())) network.inputs.push_back(declared_input(input));
     network.configuration = reply.value("configuration", std::map<std::string, std::string>{});
     for (const auto& file : reply.value("sources", Json::array()))
@@ -336,7 +315,7 @@ NetworkState Worker::digest() {
   const auto reply = m_state->channel.request("digest", Json::object());
   return read_reply(m_state->name, "digest", [&] {
     NetworkState state;
-    for (const auto& tensor : reply.at("tensors")) state.tensors.push_back(loaded_tensor(tensor));
+    for (const auto& tensor : reply.at("tensors")) state.tensors.push_back(read_loaded(tensor));
     for (const auto& entry : reply.value("extra_state", Json::array())) state.extra_states.push_back(extra_state(entry));
     for (const auto& tensor : reply.value("outside", Json::array())) state.outside.push_back(outside_tensor(tensor));
     return state;
@@ -370,7 +349,7 @@ RunReply Worker::run(const RunRequest& request) {
     result.seconds = reply.value("seconds", 0.0);
     result.witness = witness_of(reply);
     for (const auto& output : reply.at("outputs")) {
-      result.outputs.push_back({output.at("name").get<std::string>(), dtype_of(output.at("dtype")),
+      result.outputs.push_back({output.at("name").get<std::string>(), read_dtype(output.at("dtype")),
                                 output.at("shape").get<std::vector<std::int64_t>>()});
     }
     for (const auto& layer : reply.value("layers", Json::array())) {
@@ -408,8 +387,7 @@ WrittenProgram Worker::write_program(const ProgramRequest& request) {
                            reply.at("file").get<std::string>(),
                            {},
                            reply.value("kept", false)};
-    for (const auto& entry : reply.at("state_entries"))
-      program.network.state_entries.push_back(read_state_entry(entry));
+    for (const auto& entry : reply.at("state_entries")) program.network.state_entries.push_back(read_entry(entry));
     return program;
   });
 }

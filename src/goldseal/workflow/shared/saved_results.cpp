@@ -8,6 +8,7 @@
 #include <goldseal/base/staging.hpp>
 #include <goldseal/base/text.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
+#include <goldseal/worker/entry_json.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -38,19 +39,10 @@ constexpr std::array k_runs{
     std::pair<std::string_view, std::vector<HostTensor> CaseResults::*>{"native_layers", &CaseResults::native_layers}};
 
 Json describe(const Key& key) {
-  return {{"name", key.name},
-          {"dtype", to_string(key.dtype)},
-          {"shape", key.shape},
-          {"required", key.required},
-          {"alias_of", key.alias_of},
-          {"value", key.value},
-          {"compiled_in", static_cast<int>(key.compiled_in)}};
-}
-Json describe(const LoadedTensor& tensor) {
-  return {{"name", tensor.name},
-          {"dtype", to_string(tensor.dtype)},
-          {"shape", tensor.shape},
-          {"sha256", to_hex(tensor.sha256)}};
+  auto entry = write_entry<Json>(key);
+  entry["value"] = key.value;
+  entry["compiled_in"] = static_cast<int>(key.compiled_in);
+  return entry;
 }
 
 Json describe(const OutsideRecord& tensor) {
@@ -64,7 +56,7 @@ Json describe(const SavedResults& results) {
   run["state_entries"] = Json::array();
   for (const auto& state_entry : results.state_entries) run["state_entries"].push_back(describe(state_entry));
   run["tensors"] = Json::array();
-  for (const auto& tensor : results.tensors) run["tensors"].push_back(describe(tensor));
+  for (const auto& tensor : results.tensors) run["tensors"].push_back(write_loaded<Json>(tensor));
   run["extra_states"] = Json::array();
   for (const auto& state : results.extra_states)
     run["extra_states"].push_back({{"name", state.name}, {"kind", state.kind}, {"sha256", to_hex(state.sha256)}});
@@ -116,17 +108,19 @@ Digest digest_in(const Json& holder, const char* key) {
   return *digest;
 }
 
-DType dtype_in(const Json& holder) {
-  const auto dtype = parse_dtype(holder.at("dtype").get<std::string>());
-  if (!dtype) throw std::invalid_argument("a state entry's dtype is unknown");
-  return *dtype;
+Error damaged(const std::filesystem::path& path, std::string_view how) {
+  return {ErrorKind::malformed, path.string(), fmt::format("the saved results are damaged: {}", how),
+          "save them again with goldseal verify SEAL --save-results DIR"};
 }
 
-CompiledIn compiled_in_of(const Json& state_entry) {
-  const auto number = state_entry.value("compiled_in", 0);
-  if (number < 0 || number > static_cast<int>(CompiledIn::code))
+Key state_entry(const Json& entry) {
+  const auto compiled_in = entry.value("compiled_in", 0);
+  if (compiled_in < 0 || compiled_in > static_cast<int>(CompiledIn::code))
     throw std::invalid_argument("a state entry's `compiled_in` is unknown");
-  return static_cast<CompiledIn>(number);
+  auto key = read_entry(entry);
+  key.value = entry.value("value", false);
+  key.compiled_in = static_cast<CompiledIn>(compiled_in);
+  return key;
 }
 
 SavedResults read_run(const Json& run) {
@@ -135,16 +129,8 @@ SavedResults read_run(const Json& run) {
   results.golden_sha256 = digest_in(run, "golden_sha256");
   results.runtime = run.at("runtime").get<std::string>();
   results.configuration = run.at("configuration").get<std::map<std::string, std::string>>();
-  for (const auto& state_entry : run.at("state_entries")) {
-    results.state_entries.push_back({state_entry.at("name").get<std::string>(), dtype_in(state_entry),
-                                     state_entry.at("shape").get<std::vector<std::int64_t>>(),
-                                     state_entry.at("required").get<bool>(), state_entry.value("alias_of", ""),
-                                     state_entry.value("value", false), compiled_in_of(state_entry)});
-  }
-  for (const auto& tensor : run.at("tensors")) {
-    results.tensors.push_back({tensor.at("name").get<std::string>(), dtype_in(tensor),
-                               tensor.at("shape").get<std::vector<std::int64_t>>(), digest_in(tensor, "sha256")});
-  }
+  for (const auto& entry : run.at("state_entries")) results.state_entries.push_back(state_entry(entry));
+  for (const auto& tensor : run.at("tensors")) results.tensors.push_back(read_loaded(tensor));
   for (const auto& state : run.value("extra_states", Json::array())) {
     results.extra_states.push_back(
         {state.at("name").get<std::string>(), state.at("kind").get<std::string>(), digest_in(state, "sha256")});
@@ -214,11 +200,11 @@ SavedResults load_results(const std::filesystem::path& directory) {
     results.environment = read_environment(read_text_file(environment, k_largest_text), environment.string());
     results.cases = read_outputs(directory / k_outputs, run.at("cases").get<std::vector<std::string>>());
     return results;
-  } catch (const Error&) {
-    throw;
+  } catch (const Error& error) {
+    if (!error.where().empty()) throw;
+    throw damaged(path, error.message());  // of the codec, which knows no file
   } catch (const std::exception& error) {
-    throw Error(ErrorKind::malformed, path.string(), fmt::format("the saved results are damaged: {}", error.what()),
-                "save them again with goldseal verify SEAL --save-results DIR");
+    throw damaged(path, error.what());
   }
 }
 
