@@ -122,10 +122,15 @@ std::optional<VerifyRequest> run_of_program(const Options& options, VerifyReques
     return std::nullopt;
   auto program = request;
   program.code = false;
-  program.runtime = find_runtime("", sealed.embedded->builder);
-  if (program.runtime.kind == RuntimeKind::python) return std::nullopt;  // it would run the code
+  try {
+    program.runtime = find_runtime("", sealed.embedded->builder);
+    if (program.runtime.kind == RuntimeKind::python) return std::nullopt;  // it would run the code
+    request.runtime = find_runtime("", sealed.builder);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    return std::nullopt;  // one of the two is not to be had: settle_runtime's choice stays
+  }
   request.code = true;
-  request.runtime = find_runtime("", sealed.builder);
   return program;
 }
 

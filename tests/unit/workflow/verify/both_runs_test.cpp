@@ -49,6 +49,14 @@ TEST_CASE("of two runs the graver finding counts, whichever made it, and says wh
   CHECK(verdict(of_code) == verdict(of_program));
 }
 
+TEST_CASE("code that is not here fails nothing: the program's report stands, and says what was not run") {
+  auto code = report({finding("worker.run", Status::fail, "there is no module net")}, "no");
+  code.judged.parts = {{"program", "no"}, {"code", "not at hand"}};
+  auto program = report({finding("golden.float64", Status::pass, "fine")}, "yes");
+  program.judged.scope = "for the sealed program; your code was not run";
+  CHECK(both_runs(code, program) == program);
+}
+
 TEST_CASE("damage outweighs a failure, and what only the program's run has is kept") {
   const auto failed = report({finding("tensors.loaded", Status::fail, "other values")}, "no");
   const auto damaged = report({finding("tensors.loaded", Status::fail, "damaged", Severity::integrity),
