@@ -38,7 +38,7 @@ def copy(name):
 
 
 def finding(seal, *options):
-    done = sh(GOLDSEAL, "check", seal, *options, "--format", "json", check=False)
+    done = sh(GOLDSEAL, "check", seal, "--target", "target.toml", *options, "--format", "json", check=False)
     assert done.stdout, done.stderr.decode()
     return {f["id"]: f for f in json.loads(done.stdout)["findings"]}["seal.signature"]
 
@@ -132,7 +132,9 @@ def prove_securesystemslib():
     bundle = json.loads((seal / "model.sig").read_text())
     envelope = Envelope.from_dict(bundle["dsseEnvelope"])
     public = load_pem_public_key(pathlib.Path("s.pub").read_bytes())
-    assert envelope.verify([SSlibKey.from_crypto(public, keyid="")], 1)
+    key = SSlibKey.from_crypto(public)
+    key.keyid = ""  # what goldseal writes: it wants the two to be equal
+    assert envelope.verify([key], 1)
     # And the other way: its signature over the same payload, in goldseal's bundle.
     theirs = Envelope(base64.b64decode(bundle["dsseEnvelope"]["payload"]), "application/vnd.in-toto+json", {})
     signer = CryptoSigner.from_priv_key_uri(f"file2:{os.path.abspath('s.pem')}", SSlibKey.from_crypto(public, keyid="x"))
@@ -150,6 +152,7 @@ def main():
     proved = 0
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
+        sh(GOLDSEAL, "probe", "-o", "target.toml")
         if importlib.util.find_spec("model_signing"):
             prove_reference()
             prove_reference_certificates()

@@ -7,6 +7,7 @@
 #include <goldseal/signing/pem.hpp>
 
 #include <fmt/format.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -50,7 +51,10 @@ const Curve& curve_of(const EVP_PKEY* key, const std::string& name) {
     const char* const type = EVP_PKEY_get0_type_name(key);
     refuse(name, fmt::format("expected a key on P-256, P-384 or P-521, found one of type {}", type ? type : "unknown"));
   }
-  if (EVP_PKEY_get_group_name(key, group.data(), group.size(), nullptr) != 1) {
+  std::array<char, 16> encoding{};
+  EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, encoding.data(), encoding.size(), nullptr);
+  const bool named = std::string_view(encoding.data()) != OSSL_PKEY_EC_ENCODING_EXPLICIT;
+  if (!named || EVP_PKEY_get_group_name(key, group.data(), group.size(), nullptr) != 1) {
     static_cast<void>(openssl_reason());
     refuse(name, "expected a key on P-256, P-384 or P-521, found one with a curve of its own");
   }
