@@ -192,7 +192,7 @@ void note_renamed(const Alignment& alignment, std::span<const Digest> digests_a,
   for (const auto& [have, want] : renaming.pairs) {
     const auto& one = (alignment.reversed ? digests_b : digests_a)[have];
     const auto& other = (alignment.reversed ? digests_a : digests_b)[want];
-    result.renamed_equal += one == other ? 1 : 0;
+    result.renamed_equal += one == other ? std::size_t{1} : std::size_t{0};
   }
   for (const auto& change : renaming.renames) {
     const auto& from = alignment.reversed ? change.to : change.from;
