@@ -258,8 +258,11 @@ ensure_test_packages() {
   run_logged venv-tests "$GOLDSEAL_PYTHON" -m venv --clear "$venv" || die "the virtual environment could not be made"
   packages=$("$GOLDSEAL_PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
   printf '%s\n' "$packages" >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/goldseal_python.pth"
+  # No package brings another PyTorch along: the one that is there stays.
+  "$GOLDSEAL_PYTHON" -c 'from importlib.metadata import version; print("torch==" + version("torch").split("+")[0])' \
+    >"$GOLDSEAL_ROOT/build/setup/torch-constraint.txt"
   run_logged pip-tests "$venv/bin/python" -m pip install --no-input --disable-pip-version-check \
-    -r "$GOLDSEAL_ROOT/tests/requirements.txt" || die "pip could not install what tests use"
+    -c "$GOLDSEAL_ROOT/build/setup/torch-constraint.txt" -r "$GOLDSEAL_ROOT/tests/requirements.txt" || die "pip could not install what tests use"
   printf '%s' "$wanted" >"$venv/ready"
 }
 
