@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The other examples of examples/fleet, run for real where their engine is here, on a seal that `check` can judge; and
 # what --report-dir, --node and --exit-zero promise.
-source "$(dirname "$0")/../cli/lib.sh"
 examples=$(cd "$(dirname "$0")/../../examples/fleet" && pwd)
+source "$(dirname "$0")/../cli/lib.sh"
 need_torch
 seal_model
 export SEAL=$work/tiny.seal REPORTS=$work/reports GOLDSEAL
@@ -46,13 +46,14 @@ expect 4 "$GOLDSEAL" merge torn
 # Two real runs of one machine are bit-equal, and one with another setting is found; its outputs say where.
 rm -rf reports
 for node in gpu0 gpu1; do
+  mkdir -p reports/$node
   expect 0 "$GOLDSEAL" verify tiny.seal --runtime "libtorch=$TORCH_DIR" --threads 1 --node $node --report-dir reports --save-results reports/$node/results --quiet
 done
 expect 0 "$GOLDSEAL" merge reports --expect 'gpu[0-1]'
 says "2 bit-equal"
-expect 0 "$GOLDSEAL" verify tiny.seal --runtime "libtorch=$TORCH_DIR" --threads 1 --set onednn=off --node gpu2 --report-dir reports --quiet
+expect 0 "$GOLDSEAL" verify tiny.seal --runtime "libtorch=$TORCH_DIR" --threads 1 --set channels_last=on --node gpu2 --report-dir reports --quiet
 expect 1 "$GOLDSEAL" merge reports --expect 'gpu[0-2]'
-says "--set: none → onednn=off"
+says "--set: none → channels_last=on"
 
 # node-problem-detector: 4 is a problem too, and a line has at most 80 characters.
 npd() { SEAL="$work/$1" bash "$examples/kubernetes/npd.sh"; }

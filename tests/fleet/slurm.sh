@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # examples/fleet/slurm on a cluster of four nodes that lives on this machine: one node fails a check, one answers other
 # bits, one dies in the middle, one hangs until its inner limit. srun's exit code is wrong, the verdict names all four.
-source "$(dirname "$0")/../cli/lib.sh"
 examples=$(cd "$(dirname "$0")/../../examples/fleet" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
+source "$(dirname "$0")/../cli/lib.sh"
 need_torch
 
 if ! command -v slurmctld >/dev/null || ! command -v slurmd >/dev/null || ! command -v srun >/dev/null; then
@@ -30,7 +30,7 @@ class Net(nn.Module):
         self.layers = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.Flatten(), nn.Linear(16 * 28 * 28, 4))
 
     def forward(self, image):
-        if os.environ.get("GOLDSEAL_TEST_HANG"):
+        if os.environ.get("HANG_HERE"):
             time.sleep(600)
         return self.layers(image)
 PY
@@ -47,7 +47,7 @@ extends = "deploy"
 [checks]
 "env.variables.preload" = { severity = "fail" }
 TOML
-expect 0 "$GOLDSEAL" capture net.pth --model python:network.py:Net --input image=random:1x3x32x32,seed=7 --runtime "python=$PYTHON" --threads 1 -o net.seal
+expect 0 "$GOLDSEAL" capture net.pth --model python:network:Net --input image=random:1x3x32x32,seed=7 --runtime "python=$PYTHON" --threads 1 -o net.seal
 export SEAL=$work/net.seal REPORTS=$work/reports REAL_GOLDSEAL=$GOLDSEAL CLUSTER=$work/cluster
 export EXTRA="--runtime python=$PYTHON --trust-code --threads 1 --policy $work/fleet.toml" LIMIT=25 STEP=100
 mkdir "$REPORTS"
@@ -58,11 +58,11 @@ cat >faulty.sh <<'SH'
 [[ $1 == verify ]] || exec "$REAL_GOLDSEAL" "$@"
 case $SLURMD_NODENAME in
   gpu0) LD_PRELOAD=libm.so.6 exec "$REAL_GOLDSEAL" "$@" ;;
-  gpu1) exec "$REAL_GOLDSEAL" "$@" --set onednn=off ;;
+  gpu1) exec "$REAL_GOLDSEAL" "$@" --set channels_last=on ;;
   gpu2) # The node dies: its daemon, the step's daemon and what that started are gone.
     kill -9 "$(<"$CLUSTER/slurmd-gpu2.pid")" "$PPID" $$
     ;;
-  gpu3) GOLDSEAL_TEST_HANG=1 exec "$REAL_GOLDSEAL" "$@" ;;
+  gpu3) HANG_HERE=1 exec "$REAL_GOLDSEAL" "$@" ;;
 esac
 SH
 chmod +x faulty.sh
@@ -88,7 +88,7 @@ assert states["gpu1"] in ("odd", "configuration"), states
 assert states["gpu2"] == "missing", states
 assert states["gpu3"] == "inconclusive", states
 assert nodes["gpu1"]["action"] == "fix configuration", nodes["gpu1"]
-assert "onednn=off" in nodes["gpu1"]["problems"][0]["message"], nodes["gpu1"]
+assert "channels_last=on" in nodes["gpu1"]["problems"][0]["message"], nodes["gpu1"]
 assert nodes["gpu2"]["action"] == "rerun" and nodes["gpu3"]["action"] == "rerun", nodes
 PY
 [[ -s $REPORTS/fleet.html ]] || fail "the job wrote no page"

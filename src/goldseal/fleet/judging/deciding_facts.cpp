@@ -50,6 +50,15 @@ std::map<std::string_view, std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
+// The number of threads is a fact of its own, which the machine that sealed has too.
+std::string without_threads(std::string_view settings) {
+  std::string kept;
+  for (const auto setting : split(settings, ' ')) {
+    if (!setting.empty() && !setting.starts_with("threads=")) kept.append(kept.empty() ? "" : " ").append(setting);
+  }
+  return kept;
+}
+
 }  // namespace
 
 Decides what_decides(std::string_view fact, bool on_gpu, std::string_view gpu_facts) {
@@ -86,7 +95,7 @@ Character Characters::of(Id facts, bool on_gpu, Id gpu_facts, Id settings) {
     const auto shown = on_gpu && fact.starts_with(prefix) ? fmt::format("gpu.{}", fact.substr(prefix.size())) : std::string(fact);
     add_line(what == Decides::kind ? kind : configuration, shown, m_fleet.text(value));
   }
-  if (settings != 0) add_line(configuration, "--set", m_fleet.text(settings));
+  if (const auto set = without_threads(m_fleet.text(settings)); !set.empty()) add_line(configuration, "--set", set);
   known->second = {m_fleet.names.add(kind), m_fleet.names.add(configuration)};
   return known->second;
 }
