@@ -79,7 +79,7 @@ class Source:
             wide.copy_(flat)
         else:
             # A tile moves in float32 what is rounded to a half type after it.
-            wide = self.tile.move_(wide, view.storage_offset() - self.whole.storage_offset(), flat).to(self.dtype)
+            wide = self.tile.move_(wide, view.storage_offset() - self.whole.storage_offset(), flat).to(self.dtype)  # type: ignore[arg-type]
         return wide.as_strided(view.shape, view.stride(), wide.storage_offset())
 
     def rows(self, view: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
@@ -89,7 +89,7 @@ class Source:
         if self.tile is not None:
             first = view.storage_offset() - self.whole.storage_offset()
             places = (first + flat.unsqueeze(1) * view.stride(0)) + torch.arange(view.shape[1], device=flat.device) * view.stride(1)
-            picked = picked.mul_(self.tile.at(places)).to(self.dtype)
+            picked = picked.mul_(self.tile.at(places)).to(self.dtype)  # type: ignore[arg-type]
         return picked.view(*indices.shape, view.shape[1])
 
 
@@ -105,7 +105,7 @@ class StandIn(torch.Tensor):
     """`view`, a view of the source's tensor in its own type, under the source's type."""
 
     # Code that looks for overrides finds none: a stand-in takes the paths that a tensor takes.
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     view_: torch.Tensor
     source: Source
@@ -126,7 +126,7 @@ class StandIn(torch.Tensor):
         return made
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         kwargs = kwargs or {}
         schema = func._schema
         for argument, value in _given(schema, args, kwargs):
