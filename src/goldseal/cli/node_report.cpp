@@ -124,9 +124,9 @@ bool is_there(const fs::path& path) {
 
 void leave(const Report& report, const std::string& directory) {
   const auto folder = fs::path(directory) / report.identity.node;
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw Error(ErrorKind::io, folder.string(), fmt::format("cannot create the directory: {}", error.message()));
+  std::error_code code;
+  fs::create_directories(folder, code);
+  if (code) throw Error(ErrorKind::io, folder.string(), fmt::format("cannot create the directory: {}", code.message()));
   const auto text = render_compact_json(report);
   for (int attempt = 0; attempt < k_attempts; ++attempt) {
     const auto path = folder / file_name(report, attempt);
