@@ -9,7 +9,7 @@ std::string_view report_schema() {
   "title": "goldseal.report/1",
   "description": "What a run of goldseal found. Members may be added under the same number; readers ignore those that they do not know.",
   "type": "object",
-  "required": ["schema", "verdict", "exit_code", "counts", "verb", "subject", "target", "policy", "version", "started", "judged", "next", "facts", "stages", "findings", "evidence"],
+  "required": ["schema", "verdict", "exit_code", "counts", "verb", "subject", "subjects", "target", "policy", "version", "started", "judged", "next", "facts", "stages", "findings", "evidence"],
   "properties": {
     "schema": {"const": "goldseal.report/1"},
     "verdict": {"enum": ["PASS", "FAIL", "INCONCLUSIVE", "DAMAGED"]},

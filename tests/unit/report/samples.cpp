@@ -303,6 +303,9 @@ Report numeric_failure() {
                               {"street/image: what the network was given", "image/jpeg", std::string(k_picture)},
                               {"street/image: made here from made.npy", "image/jpeg", std::string(k_recoloured)}};
   report.next = "goldseal verify yolov3.seal --tf32 off";
+  report.evidence.runs = {{"street", "cuda:0", "GPU-7d01", "native", "44be", {{"boxes_13", "a01c", "a01c"}}}};
+  report.identity = {"gpu-node-7", "9c41f0", "b17a52", "cuda:0", "threads=64", "slurm 17.0", "6f0d-2", "/scratch", 3, 8};
+  report.subjects = {{"checkpoint", "yolov3.pth", "5f1c90"}};
   return report;
 }
 
@@ -316,6 +319,7 @@ Report inconclusive_report() {
   finding.actual = "none; last lines: \"Loading weights\"";
   finding.remedy = "raise --timeout, or see whether the GPU is busy";
   report.findings.push_back(finding);
+  report.identity.device = "cuda:0";
   return report;
 }
 
@@ -343,6 +347,7 @@ Report hostile_report() {
   report.findings = {finding};
   report.facts = {{"k\r", "v\b"}};
   report.next = "rm\n-rf";
+  report.identity.node = "<i>\x1b[31m";
   report.evidence.environment = {{"</td>", "<script>", "\x1b", Status::fail}};
   report.evidence.tensors = {{"<i>.\xff", "float32", {1}, TensorState::changed, "\"'>"}};
   report.evidence.outputs = {{"</svg>",

@@ -4,6 +4,7 @@
 
 #include <goldseal/report/page/matrix.hpp>
 #include <goldseal/report/renderer.hpp>
+#include <goldseal/report/shared/several.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
     const std::vector<Report> targets{test::passing_report(), test::environment_failure(), test::numeric_failure(),
                                       test::key_failure(), test::inconclusive_report()};
     write(directory / "matrix.html", render_matrix(targets));
+    write(directory / "several", render_compact_json(merged(targets)));
     write(directory / "schema", report_schema());
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';

@@ -42,7 +42,7 @@ std::vector<Finding> judge_all(const Environment& sealed, const Environment& fou
   observed.machine.asked_pytorch = true;
   // Of a network of Python's that was given a picture every package counts.
   observed.sealed.model.builder = Builder::python;
-  observed.sealed.golden.front().inputs.front().source = "scene.png";
+  observed.sealed.golden.front().inputs = {{"image", DType::uint8, {1, 3, 4, 4}, "scene.png"}};
   return run_checks(observed, load_policy("strict"), "2026-06-01");
 }
 
