@@ -403,7 +403,7 @@ Session::Reply Session::run(const json& request) {
     tap = [&](const std::string& module, const std::string& op, const at::Tensor& result) {
       const bool wide = computed_in_float64();
       const OutsideFloat64Run outside;
-      recorder.add(module, op, wide ? result.to(at::kDouble) : result);
+      recorder.add(module, op, result, wide);
     };
 
   const SettingsGuard guard(pass.settings);

@@ -64,6 +64,15 @@ class LayersTest(unittest.TestCase):
         self.assertEqual({layer["dtype"] for layer in layers}, {"float32"})
         self.assertEqual({layer["dtype"] for layer in self.run_layers(compute="float64")[1]}, {"float64"})
 
+    def test_integers_and_booleans_are_no_layers_whatever_the_run_computes_in(self):
+        model = modules.Sorted().eval()
+        client.build(self.process, model)
+        self.process.load(modules.state_of(model))
+        for compute in ("native", "float64"):
+            outputs, layers, _ = self.run_layers(compute=compute)
+            self.assertEqual([(layer["module"], layer["op"]) for layer in layers], [("head", "aten::linear")], compute)
+            self.assertEqual(outputs["best"].dtype.kind, "i")
+
     def test_a_sketch_is_what_the_protocol_says(self):
         outputs, _, table = self.run_layers(compute="float64")
         np.testing.assert_allclose(table[-1], sketch(outputs["output"]), rtol=1e-13, atol=1e-13)

@@ -98,6 +98,18 @@ class Layered(nn.Module):
         return self.head(x.transpose(2, 3).reshape(x.shape[0], -1).to(x.dtype))
 
 
+class Sorted(nn.Module):
+    """Answers by integers and booleans too, which are no layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x):
+        scores = self.head(x)
+        return {"scores": scores, "best": scores.argmax(-1), "positive": scores > 0}
+
+
 class Partly(nn.Module):
     """Uses one row of its table, its head, and not its spare."""
 

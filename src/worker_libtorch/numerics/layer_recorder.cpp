@@ -14,10 +14,11 @@ bool is_plain_floating(at::ScalarType type) {
 
 }  // namespace
 
-void LayerRecorder::add(const std::string& module, const std::string& op, const at::Tensor& output) {
+void LayerRecorder::add(const std::string& module, const std::string& op, const at::Tensor& output, bool wide) {
   if (m_layers.size() >= k_max_layers || !output.defined() || output.numel() == 0) return;
   if (output.layout() != at::kStrided || !is_plain_floating(output.scalar_type())) return;
-  m_layers.push_back({module, op, output.scalar_type(), output.sizes().vec(), sketch_of(output, m_elements)});
+  const auto values = wide ? output.to(at::kDouble) : output;
+  m_layers.push_back({module, op, values.scalar_type(), values.sizes().vec(), sketch_of(values, m_elements)});
 }
 
 at::Tensor LayerRecorder::table() const {

@@ -27,8 +27,9 @@ class LayerRecorder {
   /// A sketch takes at most `elements` of a layer's, 0 for all.
   explicit LayerRecorder(std::int64_t elements = 0) : m_elements(elements) {}
 
-  /// Does nothing for a tensor that is not of a plain floating type, an empty one, or beyond k_max_layers.
-  void add(const std::string& module, const std::string& op, const at::Tensor& output);
+  /// Does nothing for a tensor that is not of a plain floating type, an empty one, or beyond k_max_layers. `wide`: it was
+  /// computed in float64, whatever type holds it, and is recorded as such.
+  void add(const std::string& module, const std::string& op, const at::Tensor& output, bool wide = false);
 
   const std::vector<Layer>& layers() const { return m_layers; }
 
