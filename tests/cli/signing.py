@@ -97,9 +97,9 @@ def prove_keys():
     assert done.returncode == 2 and "--passphrase-file" in done.stderr, done.stderr
     sh("openssl", "genpkey", "-algorithm", "ED25519", "-out", "ed.pem")
     sh("openssl", "genpkey", "-algorithm", "RSA", "-out", "rsa.pem")
-    sh("openssl", "ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out", "other.pem")
+    sh("openssl", "ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out", "koblitz.pem")
     sh("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-param_enc", "explicit", "-out", "explicit.pem")
-    for key in ("ed.pem", "rsa.pem", "other.pem", "explicit.pem", "c.pub", "right"):
+    for key in ("ed.pem", "rsa.pem", "koblitz.pem", "explicit.pem", "c.pub", "right"):
         code, _, err = goldseal("sign", seal, "--force", "--key", key)
         assert code == 2 and "expected a" in err and "fix" in err, (key, code, err)
     for file in ("c.pem", "right"):
