@@ -137,9 +137,10 @@ function(goldseal_add_libtorch_worker prefix)
     GOLDSEAL_TORCH_PREFIX ${prefix})
   # Fused multiply-add would change the perturbation's bits, which are the same on every machine.
   target_compile_options(${target} PRIVATE -O2 -ffp-contract=off -Wall -Wextra $<$<BOOL:${GOLDSEAL_WERROR}>:-Werror>)
-  # PyTorch's headers put their own path into error messages; an installed worker names no directory of the machine it was built on.
-  target_compile_options(${target} PRIVATE -fmacro-prefix-map=${prefix}/include=torch
-                                           -fmacro-prefix-map=${GOLDSEAL_LIBTORCH_WORKER_DIR}=worker)
+  # PyTorch's headers put their own path and that of the file that uses them into error messages; an installed worker names
+  # no directory of the machine it was built on.
+  get_filename_component(sources ${GOLDSEAL_LIBTORCH_WORKER_DIR} ABSOLUTE)
+  target_compile_options(${target} PRIVATE -fmacro-prefix-map=${prefix}/include=torch -fmacro-prefix-map=${sources}=worker)
   # LibTorch's classes have other members in a build that asserts: it is a release build itself, whatever this one is.
   target_compile_definitions(${target} PRIVATE NDEBUG)
   # Beside the worker's own sources lies src/darknet, which the command reads cfgs with too.
