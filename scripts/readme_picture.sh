@@ -24,5 +24,6 @@ name=$(uname -n)
 { "$GOLDSEAL" verify net.seal --trust-code --runtime "python=$PYTHON" --color always || [[ $? == 1 ]]; } |
   sed -e "s| on $name:| on gpu-node-7:|" -e "s|$PYTHON|/venv/bin/python|g" -e "s|$work/||g" |
   # Numbers, layers and what passed follow; the cause and what to do about it are the picture.
-  awk '/measured/ { print "\033[2m  …\033[0m"; exit } { print }' |
+  # All of it is read, or the command would be ended by a closed pipe.
+  awk '/measured/ && !cut { print "\033[2m  …\033[0m"; cut = 1 } !cut { print }' |
   python3 "$root/scripts/report_picture.py" 'goldseal verify net.seal --trust-code'
