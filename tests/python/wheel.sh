@@ -19,7 +19,7 @@ fail() {
   exit 1
 }
 
-unset PYTHONPATH GOLDSEAL_COMMAND
+unset PYTHONPATH GOLDSEAL_COMMAND GOLDSEAL_TORCH_DIR  # with which a LibTorch would be at hand
 if [[ -z $wheel ]]; then
   cmake --install "$build" --prefix "$work/stage" --component command --strip >"$work/log" 2>&1 || fail "cmake --install: $(tail -n 5 "$work/log")"
   # The objects of this build, linked for glibc 2.28. What the check of its symbols is worth shows in the ordinary command.
