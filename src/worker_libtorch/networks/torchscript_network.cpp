@@ -10,6 +10,7 @@
 #include "numerics/operator_watch.hpp"
 #include "protocol/error.hpp"
 
+#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/script.h>
 #include <torch/version.h>
@@ -62,6 +63,20 @@ torch::jit::Module load_archive(const std::string& path) {
   }
 }
 
+// Otherwise LibTorch does it in the first run, and the operators that it calls for constants would count as the network's.
+void compile(const torch::jit::CompilationUnit& unit) {
+  for (auto* const function : unit.get_functions()) {
+    auto* const code = torch::jit::tryToGraphFunction(*function);
+    if (code == nullptr) continue;
+    torch::jit::Stack none;
+    try {
+      code->get_executor().getPlanFor(none);
+    } catch (const std::exception&) {
+      // A run that calls it says what is wrong with it.
+    }
+  }
+}
+
 // torch.jit.freeze turns weights into constants of the code.
 bool has_floating_constants(const torch::jit::Block& block) {
   for (const auto* node : block.nodes()) {
@@ -79,6 +94,7 @@ class TorchScriptNetwork final : public Network {
   TorchScriptNetwork(const std::string& path, const BuildOptions& options) : m_module(load_archive(path)) {
     if (RestrictedBuild::in_force()) refuse_operators_in(*m_module._ivalue()->compilation_unit(), path);
     m_module.eval();
+    compile(*m_module._ivalue()->compilation_unit());
     const auto names = names_of_option(options, "non_persistent");
     const std::set<std::string> non_persistent(names.begin(), names.end());
     collect(m_module._ivalue(), "", non_persistent, 0);

@@ -80,6 +80,7 @@ struct Call {
 
   bool is_in_place() const { return !name.empty() && name.back() == '_'; }
   bool is_factory() const { return is_one_of(k_factories, name); }
+  bool gives_number() const { return name == "item" || name == "_local_scalar_dense"; }
   bool is_conversion() const { return is_one_of(k_conversions, name); }
 
   bool writes(std::size_t i) const {
@@ -265,12 +266,13 @@ class Mode {
   }
 
   Values compute(Call& call) {
-    const auto number = m_number++;
+    // LibTorch asks constants for their numbers when it compiles, in the first run alone.
+    const auto number = call.gives_number() ? m_number : m_number++;
     m_exact = true;
     const auto native = type_natively(call);
     Values results;
     if (!call.tensors(is_widest).empty()) {
-      m_leaked = m_leaked || call.name == "item" || call.name == "_local_scalar_dense";
+      m_leaked = m_leaked || call.gives_number();
       results = among_float64(call, native);
     } else if (!call.tensors(is_narrow).empty())
       results = of_its_own(call);

@@ -61,6 +61,7 @@ _AS_THEY_ARE = _CONVERSIONS | frozenset(
 _ROUNDING_INTEGERS = frozenset(
     "div true_divide sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan tanh sigmoid atan atan2 reciprocal pow".split()
 )
+_NUMBERS = frozenset(("item", "_local_scalar_dense"))
 # A program may name the fused forms of attention; a float64 run takes the plain one.
 _FUSED_ATTENTION = frozenset(
     ("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_fused_attention_overrideable")
@@ -162,14 +163,16 @@ class Float64Mode(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if self.paused:
             return func(*args, **(kwargs or {}))
-        number, self._number = self._number, self._number + 1
         kwargs = kwargs or {}
         name = _short(func)
+        number = self._number
+        if name not in _NUMBERS:  # TorchScript asks constants for their numbers when it compiles, in the first run alone
+            self._number += 1
         args, kwargs, native = self._natively_typed(name, args, kwargs)
         given = [tensor for tensor in _tensors((args, kwargs)) if tensor.dtype in _WIDE or tensor.dtype in _WIDEST]
         self.exact = True
         if any(tensor.dtype in _WIDEST for tensor in given):
-            self._leaked = self._leaked or name in ("item", "_local_scalar_dense")
+            self._leaked = self._leaked or name in _NUMBERS
             answer = self._among_float64(func, name, args, kwargs, native)
         elif given:
             answer = self._of_its_own(func, name, args, kwargs)
