@@ -49,7 +49,7 @@ extends = "deploy"
 TOML
 expect 0 "$GOLDSEAL" capture net.pth --model python:network:Net --input image=random:1x3x32x32,seed=7 --runtime "python=$PYTHON" --threads 1 -o net.seal
 export SEAL=$work/net.seal REPORTS=$work/reports REAL_GOLDSEAL=$GOLDSEAL CLUSTER=$work/cluster
-export EXTRA="--runtime python=$PYTHON --trust-code --threads 1 --policy $work/fleet.toml" LIMIT=45 STEP=200
+export EXTRA="--runtime python=$PYTHON --trust-code --threads 1 --policy $work/fleet.toml" LIMIT=45 STEP=300
 mkdir "$REPORTS"
 
 # What happens on each node, by its name: the nodes are this one machine.
@@ -69,7 +69,7 @@ chmod +x faulty.sh
 export GOLDSEAL=$work/faulty.sh
 
 code=0
-timeout 300 salloc --quiet -N 4 bash "$examples/slurm/job.sh" >out.txt 2>err.txt || code=$?
+timeout 400 salloc --quiet --no-kill -N 4 bash "$examples/slurm/job.sh" >out.txt 2>err.txt || code=$?
 out=$(<out.txt)
 err=$(<err.txt)
 [[ $code == 1 ]] || fail "exit code $code instead of 1:"$'\n'"$out"$'\n'"$err"

@@ -175,8 +175,14 @@ Json greet(Channel& channel, const std::string& runtime, Json hello, std::option
     throw of_another_goldseal(runtime, "its greeting has no number of a protocol");
   } catch (const Error& error) {
     if (failed != nullptr) *failed = channel.failure();
-    if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::unsupported)
+    const bool speaks_another = error.message().find("speaks protocol") != std::string::npos;
+    if (error.kind() == ErrorKind::usage || (error.kind() == ErrorKind::unsupported && speaks_another))
       throw of_another_goldseal(runtime, error.message());
+    // Its PyTorch cannot be imported, or is not the one that it was built for (PROTOCOL.md): not the model's fault.
+    if (error.kind() == ErrorKind::unsupported) {
+      if (failed != nullptr) *failed = WorkerFailure{WorkerFailure::Kind::raised, "hello", error.message(), {}};
+      throw Error(ErrorKind::io, error.where().empty() ? runtime : error.where(), error.message(), error.remedy());
+    }
     throw;
   }
 }

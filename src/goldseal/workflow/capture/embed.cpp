@@ -55,8 +55,10 @@ void require_stable(const std::vector<golden::GoldenTensors>& sealed) {
 
 Attempt embed_program(const Measured& measured, const CaptureRequest& request, const fs::path& directory,
                       Worker& worker) {
-  auto code = embed_code(worker, measured.checkpoint(), measured.loaded.built.network.renames,
-                         {measured.tensors, measured.records}, directory, [&] { return libtorch_of_this_pytorch(request); });
+  const auto& built = measured.loaded.built;
+  auto code = embed_code(worker, measured.checkpoint(), built.network, built.match,
+                         {measured.tensors, measured.records}, directory,
+                         [&] { return libtorch_of_this_pytorch(request); });
   auto finding = passed(fmt::format("the network's code is embedded as {}, which gives the sealed answers", code.what));
   return {std::move(finding), std::move(code.file), std::move(code.program)};
 }

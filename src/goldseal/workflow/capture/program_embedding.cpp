@@ -34,15 +34,26 @@ constexpr std::array k_forms{Form{ProgramForm::exported, "torch.export", "a prog
                              Form{ProgramForm::script, "TorchScript", "TorchScript"},
                              Form{ProgramForm::trace, "a trace", "a trace of the golden inputs in TorchScript"}};
 
+// How the checkpoint maps onto the program's network; nothing where that takes other weights than the code. What was
+// admitted besides is that which the code leaves out, not what a pattern would name: a weight of the code that a program
+// has frozen is none of it.
+std::optional<KeyMatch> match_program(const Checkpoint& checkpoint, const BuiltNetwork& code, const KeyMatch& of_code,
+                                      BuiltNetwork& program) {
+  add_held_by_program(checkpoint, program);
+  auto match = match_keys(keys_of(checkpoint, code.renames), program.state_entries);
+  std::erase_if(match.unexpected, [&](std::size_t i) { return std::ranges::count(of_code.left_out, i) > 0; });
+  if (!match.complete()) return std::nullopt;
+  return match;
+}
+
 // Nothing where the other worker's network, built from the file, gives the sealed answers too.
 std::optional<std::string> find_deviation_of(Worker& judge, const ModelSpec& embedded, const Checkpoint& checkpoint,
-                                             const std::map<std::string, std::string>& renames,
+                                             const BuiltNetwork& code, const KeyMatch& of_code,
                                              const SealedAnswers& sealed) {
   auto network = build_network(judge, embedded);
-  add_held_by_program(checkpoint, network);
-  const auto match = match_keys(keys_of(checkpoint, renames), network.state_entries);
-  if (!match.complete()) return "it takes other weights than the code";
-  judge.load(checkpoint, assignments_of(match, network.state_entries));
+  const auto match = match_program(checkpoint, code, of_code, network);
+  if (!match) return "it takes other weights than the code";
+  judge.load(checkpoint, assignments_of(*match, network.state_entries));
   const auto deviation = find_deviation(judge, sealed);
   judge.finish();
   if (deviation) return fmt::format("{}: {}", judge.hello().runtime, *deviation);
@@ -51,11 +62,12 @@ std::optional<std::string> find_deviation_of(Worker& judge, const ModelSpec& emb
 
 class Embedding {
  public:
-  Embedding(Worker& worker, const Checkpoint& checkpoint, const std::map<std::string, std::string>& renames,
+  Embedding(Worker& worker, const Checkpoint& checkpoint, const BuiltNetwork& code, const KeyMatch& match,
             const SealedAnswers& sealed, fs::path directory, const std::function<std::unique_ptr<Worker>()>& judge)
       : m_worker(worker),
         m_checkpoint(checkpoint),
-        m_renames(renames),
+        m_code(code),
+        m_match(match),
         m_sealed(sealed),
         m_directory(std::move(directory)),
         m_judge(judge) {}
@@ -101,9 +113,7 @@ class Embedding {
 
   std::optional<std::string> embed_as(const Form& form, const WrittenProgram& written) {
     auto network = written.network;
-    add_held_by_program(m_checkpoint, network);
-    const auto match = match_keys(keys_of(m_checkpoint, m_renames), network.state_entries);
-    if (!match.complete()) return "it takes other weights than the code";
+    if (!match_program(m_checkpoint, m_code, m_match, network)) return "it takes other weights than the code";
     if (auto deviation = find_deviation(m_worker, m_sealed)) return deviation;
     const ModelSpec spec{written.builder, written.file.string(), written.options};
     m_embedded = {
@@ -114,7 +124,7 @@ class Embedding {
 
   std::optional<std::string> ask_judge(const ModelSpec& embedded) const {
     const auto judge = m_judge();
-    return judge ? find_deviation_of(*judge, embedded, m_checkpoint, m_renames, m_sealed) : std::nullopt;
+    return judge ? find_deviation_of(*judge, embedded, m_checkpoint, m_code, m_match, m_sealed) : std::nullopt;
   }
 
   void discard() {
@@ -125,7 +135,8 @@ class Embedding {
 
   Worker& m_worker;
   const Checkpoint& m_checkpoint;
-  const std::map<std::string, std::string>& m_renames;
+  const BuiltNetwork& m_code;
+  const KeyMatch& m_match;
   const SealedAnswers& m_sealed;
   fs::path m_directory;
   const std::function<std::unique_ptr<Worker>()>& m_judge;
@@ -134,10 +145,10 @@ class Embedding {
 
 }  // namespace
 
-EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint,
-                        const std::map<std::string, std::string>& renames, const SealedAnswers& sealed,
-                        const fs::path& directory, const std::function<std::unique_ptr<Worker>()>& judge) {
-  return Embedding(worker, checkpoint, renames, sealed, directory, judge).run();
+EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint, const BuiltNetwork& code, const KeyMatch& match,
+                        const SealedAnswers& sealed, const fs::path& directory,
+                        const std::function<std::unique_ptr<Worker>()>& judge) {
+  return Embedding(worker, checkpoint, code, match, sealed, directory, judge).run();
 }
 
 }  // namespace goldseal

@@ -46,7 +46,7 @@ Part started(const Runtime& runtime, RuntimeParts& all) {
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;
     part.health = Health::broken;
-    if (error.kind() == ErrorKind::io) {  // the machine's fault, which has a part of its own
+    if (error.kind() == ErrorKind::io && !failed) {  // the machine's fault, which has a part of its own
       part.found = fmt::format("PyTorch{} at {} could not be tried: {}", version_of(runtime), place_of(runtime),
                                error.message());
       return part;
