@@ -18,11 +18,20 @@ except ImportError:
 
 GOLDSEAL = sys.argv[1]
 DRIVERS = sys.argv[2] if len(sys.argv) > 2 else ""
+SOURCES = pathlib.Path(__file__).resolve().parents[2] / "src"
 HEALTHS = ("ready", "limited", "broken", "missing", "absent")
 
 
-def doctor(*arguments, command=GOLDSEAL, path="", **environment):
-    done = subprocess.run([command, "doctor", *arguments], env={"PATH": path, **environment}, capture_output=True, text=True, check=False)
+def install(place):
+    """The command and its Python worker, without the LibTorch workers that a build has beside it."""
+    (place / "bin").mkdir(parents=True)
+    (place / "share").mkdir()
+    (place / "share/goldseal").symlink_to(SOURCES)
+    return shutil.copy(GOLDSEAL, place / "bin/goldseal")
+
+
+def doctor(*arguments, command="", path="", **environment):
+    done = subprocess.run([command or INSTALLED, "doctor", *arguments], env={"PATH": path, **environment}, capture_output=True, text=True, check=False)
     return done
 
 
@@ -74,6 +83,11 @@ def prove_pythons(folder, home):
     assert "libcudart.so.12" in python["found"] + python["meaning"], python
     assert python["fix"] == f"{broken}/bin/python -m pip install --force-reinstall torch", python
     assert document["next"] == python["fix"]
+    # A LibTorch beside it that has a worker runs models all the same.
+    document = json.loads(doctor("--format", "json", command=GOLDSEAL, VIRTUAL_ENV=str(broken), HOME=home).stdout)
+    assert part(document, "python")["health"] == "broken", document
+    ready = any(part["name"] == "libtorch" and part["health"] == "ready" for part in document["parts"])
+    assert document["runs_models"] == ready, document
     # No interpreter has torch.
     bare = environment_with_torch(folder, "bare", "")
     document = examined(1, VIRTUAL_ENV=str(bare), HOME=home)
@@ -165,6 +179,7 @@ with tempfile.TemporaryDirectory() as name:
     FOLDER = pathlib.Path(name)
     (FOLDER / "home").mkdir()
     HOME = str(FOLDER / "home")
+    INSTALLED = install(FOLDER / "installed")
     BARE = prove_pythons(FOLDER, HOME)
     prove_compilers(FOLDER, HOME, BARE)
     prove_machine(HOME, BARE)

@@ -142,8 +142,8 @@ def prove_code(goldseal, folder, here, others):
     expect(code == 0 and (parts["program"], parts["code"], report["judged"]["scope"]) == ("yes", "yes", ""),
            "where both can run, the program and the trusted code are judged", report, error)
     expect(file.name in facts(report) and "for the code" in facts(report), "and the report says so", facts(report))
-    (folder / "written.py").write_text("import torch\n\nclass Linear(torch.nn.Linear):\n    def forward(self, x):\n"
-                                       "        return super().forward(x) * 1.001\n")
+    (folder / "written.py").write_text("import torch\n\nclass Linear(torch.nn.Linear):\n    def forward(self, input):\n"
+                                       "        return super().forward(input) * 1.001\n")
     code, report, error = run(goldseal, "verify", "code.seal", "--trust-code", folder=folder)
     expect(code == 1 and findings(report)["golden.float64"]["message"].startswith("the code: "),
            "code that answers otherwise fails beside a program that does not", report, error)
