@@ -95,7 +95,7 @@ class NativeTypes:
 
 
 def _short(func: Any) -> str:
-    return func._schema.name.split("::")[-1]  # type: ignore[no-any-return]
+    return func._schema.name.split("::")[-1]
 
 
 def _tells_type(name: str, args: Any, kwargs: Any) -> bool:
@@ -358,11 +358,11 @@ def _plain_grouped(func: Any, args: Any, kwargs: Any) -> torch.Tensor:
     """Products of groups of rows (the tokens of an expert) with a matrix each, which has no form in float64."""
     names = [argument.name for argument in func._schema.arguments]
     given = {**dict(zip(names, args)), **kwargs}
-    left, right, ends = wide(given[names[0]]), wide(given[names[1]]), given.get("offs")
+    left, right = wide(given[names[0]]), wide(given[names[1]])
     if left.dim() == 3 and right.dim() == 3:
         answer = torch.bmm(left, right)
     else:
-        stops = [int(end) for end in ends.tolist()]
+        stops = [int(end) for end in given["offs"].tolist()]
         groups = list(zip([0, *stops], stops))
         if left.dim() == 2 and right.dim() == 3:
             answer = left.new_zeros((left.shape[0], right.shape[2]))

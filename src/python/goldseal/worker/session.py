@@ -105,8 +105,8 @@ class _Pass(NamedTuple):
         return attempted(self.network, self.transform, self._made)
 
     def _made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
-        if self.given is not None:
-            found = self._made_in_float64(self.given)
+        if self.given is not None and self.transform is not None:
+            found = self._made_in_float64(self.given, self.transform)
             if found is not None:
                 return found
         recorder = self._recorder()
@@ -120,14 +120,14 @@ class _Pass(NamedTuple):
         return self._run(None, None), None
 
     def _made_in_float64(
-        self, given: Dict[str, torch.Tensor]
+        self, given: Dict[str, torch.Tensor], transform: Transform
     ) -> "Optional[tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]]":
         """By the rules of float64_run.py: with what is watched, without, and with autograd for code that asks for gradients inside.
         None where the code cannot run so."""
         attempts = [(self._recorder, True, self.draws), (lambda: None, True, None), (lambda: None, False, None)]
         for follow, below, draws in attempts:
             try:
-                answers, recorder = self.network.run_float64(given, self._begun, self.transform, follow, below, draws)
+                answers, recorder = self.network.run_float64(given, self._begun, transform, follow, below, draws)
                 return {name: materialised(tensor).cpu() for name, tensor in answers.items()}, recorder
             except Unstreamable:
                 raise
