@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import warnings
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, TextIO, Union
 
 from .directory import seal_directory
 from .errors import GoldsealError, GoldsealWarning
@@ -25,7 +25,14 @@ def _given(words: List[str]) -> Optional[Dict[str, Any]]:
     return named or None
 
 
-def _show(message: Union[Warning, str], category: type[Warning], *place: Any) -> None:
+def _show(
+    message: Union[Warning, str],
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Optional[TextIO] = None,
+    line: Optional[str] = None,
+) -> None:
     """Ours alone: what a library warns its programmers of helps nobody here."""
     if issubclass(category, GoldsealWarning):
         print(f"warning: {str(message).replace('goldseal: ', '', 1)}", file=sys.stderr)
