@@ -78,7 +78,7 @@ torch.jit.trace(model, torch.rand(1, 3, 16, 16), strict=False).save("script.pt")
 PY
 venv/bin/python script.py
 export PATH=$work/venv/bin:$PATH XDG_CACHE_HOME=$work/cache
-goldseal capture script.pth --model torchscript:script.pt --runtime python --input random:1x3x16x16,seed=1 -o script.seal -q || fail "TorchScript is not sealed"
+goldseal capture script.pth --model torchscript:script.pt --runtime python --input random:1x3x16x16,seed=1 --embed -o script.seal -q || fail "TorchScript is not sealed"
 rm script.pt
 said=$(goldseal verify script.seal -v) || fail "the enclosed program was not run: $said"
 [[ $said == *python* && $said == *"embedded in the seal"* ]] || fail "what was run is not said: $said"
