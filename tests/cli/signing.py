@@ -265,6 +265,11 @@ def prove_other_verbs():
     assert code == 4 and "expected a signature of the seal, found none" in err and not out, (code, out, err)
     assert goldseal("sign", bare, "--key", "other.pem")[0] == 0
     assert goldseal("diff", seal, bare, "--signed-by", "k.pub", "--signed-by", "other.pub")[0] == 0
+    # What has no signature to judge is told, not passed over: a checkpoint's tensors, one side or both.
+    tensors = seal / "golden.safetensors"
+    for sides in ((tensors, tensors), (seal, tensors), (tensors, seal)):
+        code, out, err = goldseal("diff", *sides, "--signed-by", "k.pub")
+        assert code == 2 and "expected seals, whose signatures can be judged" in err and not out, (sides, code, out, err)
     code, out, _ = goldseal("check", bare, "--signed-by", "k.pub")
     assert code == 4 and "seal.signature" in out, out
     assert goldseal("explain", "seal.signature")[0] == 0

@@ -99,8 +99,20 @@ std::vector<DifferenceSection> sections_of(const Options& options, const signing
   return sections;
 }
 
+// A demand that is passed over in silence would be taken for one that was met.
+void require_signable(const Options& options, const CommonOptions& common) {
+  if (options.signature.signed_by.empty() || common.settings.from_file.contains("signed-by")) return;
+  for (const auto& place : {options.before, options.after}) {
+    if (std::filesystem::is_directory(place) && !names_checkpoint(place)) continue;
+    throw Error(ErrorKind::usage, "--signed-by",
+                fmt::format("expected seals, whose signatures can be judged; found {}", escape_unprintable(place)),
+                "compare two seals, or leave out --signed-by; goldseal verify --model-signature judges a checkpoint's");
+  }
+}
+
 ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
+  require_signable(options, common);
   if (names_checkpoint(options.before) && names_checkpoint(options.after)) {
     return diff_checkpoints(options.before, options.after, common);
   }
