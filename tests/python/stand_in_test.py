@@ -178,7 +178,13 @@ class StandInTest(unittest.TestCase):
         before = {entry.name: entry.place.get().clone() for entry in network.state_entries}
         for dtype in (torch.float64, torch.float32, None):
             for moved in (None, TILE) if dtype else (TILE,):
-                expected = self.run_with(network, given, dtype, moved, streams=False)
+                try:
+                    expected = self.run_with(network, given, dtype, moved, streams=False)
+                except RuntimeError:
+                    # PyTorch 1.13 has no half product and no bfloat16 transposed convolution on a CPU: there is no answer to compare with.
+                    if dtype or not torch.__version__.startswith("1."):
+                        raise
+                    continue
                 found = self.run_with(network, given, dtype, moved, **members)
                 self.assertEqual(found.keys(), expected.keys())
                 for name, answer in expected.items():
