@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import os
 import sys
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Tuple
 
 import torch
 from torch import nn
@@ -69,9 +69,13 @@ def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[
 def _other_values(source: str, built: nn.Module, module: nn.Module) -> Optional[str]:
     """What no state dict brings and the factory sets otherwise: numbers that forward() reads, buffers that are not persistent."""
     own, others = _beside_state(module), _beside_state(built)
+    carried = _with_extra_state(module)
     for name, value in own.items():
         other = others.get(name)
         if other is None or other.is_meta or _alike(value, other):
+            continue
+        # set_extra_state() may bring it; a verification judges it as it is after loading.
+        if name.rpartition(".")[0] in carried:
             continue
         told = f" ({other.item()}; the model has {value.item()})" if value.numel() == other.numel() == 1 else ""
         return (
@@ -79,6 +83,12 @@ def _other_values(source: str, built: nn.Module, module: nn.Module) -> Optional[
             "dict holds it. Give the arguments that the model was built with (factory=), or set it in the constructor"
         )
     return None
+
+
+def _with_extra_state(module: nn.Module) -> FrozenSet[str]:
+    """The names of the parts that hand on state of their own."""
+    own = nn.Module.get_extra_state
+    return frozenset(name for name, part in module.named_modules() if type(part).get_extra_state is not own)
 
 
 def _beside_state(module: nn.Module) -> Dict[str, torch.Tensor]:
