@@ -16,22 +16,9 @@ import sys
 import threading
 import time
 
+from processes import descendants
+
 SAMPLE_SECONDS = 0.01
-
-
-def descendants(pid):
-    """The process and all below it that are alive."""
-    found, waiting = [], [pid]
-    while waiting:
-        current = waiting.pop()
-        found.append(current)
-        try:
-            for task in os.listdir(f"/proc/{current}/task"):
-                with open(f"/proc/{current}/task/{task}/children", encoding="ascii") as children:
-                    waiting += map(int, children.read().split())
-        except OSError:
-            pass
-    return found
 
 
 def proportional_set_size(pid):

@@ -15,6 +15,9 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from processes import descendants  # noqa: E402
+
 try:
     import networks
     import torch
@@ -40,20 +43,6 @@ def decoder(name):
 ROWS = {name: (lambda name=name: decoder(name)) for name in DECODERS}
 ROWS["resnet50"] = lambda: (networks.ResNet50, "python:networks:ResNet50", "image=" + IMAGE)
 ROWS["vit-b16"] = lambda: (networks.ViT, "python:networks:ViT", "image=" + IMAGE)
-
-
-def descendants(pid):
-    found, waiting = [], [pid]
-    while waiting:
-        current = waiting.pop()
-        found.append(current)
-        try:
-            for task in os.listdir(f"/proc/{current}/task"):
-                with open(f"/proc/{current}/task/{task}/children", encoding="ascii") as children:
-                    waiting += map(int, children.read().split())
-        except OSError:
-            pass
-    return found
 
 
 def anonymous(pid):
