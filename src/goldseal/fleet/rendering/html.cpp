@@ -61,9 +61,7 @@ class Page {
     nodes();
     data();
     m_out += "<footer>goldseal " + escape_markup(m_fleet.version) + ". This file loads nothing from anywhere.</footer>\n</main>\n";
-    m_out += "<script>";
-    m_out += fleet_script();
-    m_out += "</script>\n</body>\n</html>\n";
+    end_page(m_out, fleet_script());
     return std::move(m_out);
   }
 
@@ -74,21 +72,8 @@ class Page {
   }
 
   void head() {
-    write(R"(<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline';img-src data:">
-<meta name="generator" content="goldseal">
-<title>{} {}</title>
-<link rel="icon" href="data:,">
-<style>{}{}</style>
-</head>
-<body>
-<main>
-)",
-          headline(m_fleet.code), escape_markup(subjects(m_fleet)), page_style(), fleet_style());
+    begin_page(m_out, fmt::format("{} {}", headline(m_fleet.code), subjects(m_fleet)), fleet_style());
+    m_out += "<main>\n";
   }
 
   void verdict_section() {

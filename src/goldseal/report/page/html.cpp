@@ -18,9 +18,8 @@
 #include <tuple>
 
 namespace goldseal {
-namespace {
 
-void begin_page(std::string& out, std::string_view title) {
+void begin_page(std::string& out, std::string_view title, std::string_view more_style) {
   fmt::format_to(std::back_inserter(out), R"(<!doctype html>
 <html lang="en">
 <head>
@@ -30,16 +29,18 @@ void begin_page(std::string& out, std::string_view title) {
 <meta name="generator" content="goldseal">
 <title>{}</title>
 <link rel="icon" href="data:,">
-<style>{}</style>
+<style>{}{}</style>
 </head>
 <body>
 )",
-                 escape_markup(title), page_style());
+                 escape_markup(title), page_style(), more_style);
 }
 
-void end_page(std::string& out) {
-  fmt::format_to(std::back_inserter(out), "<script>{}</script>\n</body>\n</html>\n", page_script());
+void end_page(std::string& out, std::string_view script) {
+  fmt::format_to(std::back_inserter(out), "<script>{}</script>\n</body>\n</html>\n", script);
 }
+
+namespace {
 
 // A seal with a tick, a cross or a question mark, so that the verdict does not hang on its colour.
 std::string_view emblem(ExitCode code) {
@@ -243,7 +244,7 @@ std::string render_html(const Report& report, const RenderOptions& /*options*/) 
   out += "<main>\n";
   write_report(out, report, "");
   write_foot(out, report.version);
-  end_page(out);
+  end_page(out, page_script());
   return out;
 }
 
@@ -270,7 +271,7 @@ std::string render_matrix(std::span<const Report> reports) {
     out += "</article>\n";
   }
   write_foot(out, reports.front().version);
-  end_page(out);
+  end_page(out, page_script());
   return out;
 }
 

@@ -15,6 +15,10 @@ namespace goldseal {
 
 /// page.css and page.js.
 [[nodiscard]] std::string_view page_style();
+/// The head of a page that loads nothing, up to its `<body>`: `title` is plain text, `more_style` follows page_style().
+void begin_page(std::string& out, std::string_view title, std::string_view more_style = {});
+/// The page's script and its end.
+void end_page(std::string& out, std::string_view script);
 [[nodiscard]] std::string_view page_script();
 
 void write_cause(std::string& out, const Report& report, std::string_view prefix);
