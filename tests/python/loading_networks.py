@@ -392,6 +392,8 @@ class Labelled(nn.Module):
 class Packed(torch.Tensor):
     """A tensor made of others, as torchao's are."""
 
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
     @staticmethod
     def __new__(cls, codes, scale):
         return torch.Tensor._make_wrapper_subclass(cls, codes.shape, dtype=torch.float32)
@@ -426,6 +428,9 @@ class Quantized(nn.Module):
 class Wrapping(torch.Tensor):
     """Around one tensor of the same shape and type, as a framework does that computes with it in its own way. `how` it loads:
     in place, by taking another tensor, by rounding, or not at all."""
+
+    # Newer PyTorch's default for a class with __torch_dispatch__; 1.13 makes of each answer one of this class without its tensor.
+    __torch_function__ = torch._C._disabled_torch_function_impl
 
     @staticmethod
     def __new__(cls, inner, how):

@@ -213,7 +213,8 @@ class LoadingTest(InDirectory):
         module = filled(networks.Scaled(3.0, "dict"))
         goldseal.save(module.state_dict(), "live.pth", model=module, inputs=X4, factory="loading_networks:Scaled?form=dict", on_error="raise")
         self.assertTrue(goldseal.verify("live.seal"))
-        self.assertIn("_extra_state", open("live.seal/manifest.toml", encoding="utf-8").read())
+        with open("live.seal/manifest.toml", encoding="utf-8") as manifest:
+            self.assertIn("_extra_state", manifest.read())
 
     def test_b04_a_distributed_checkpoint_brings_it_too(self):
         try:
