@@ -2,9 +2,9 @@
 #pragma once
 
 #include <checks/file/serving_observation.hpp>
-#include <goldseal/base/compute.hpp>
-#include <goldseal/base/device.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/kinds/compute.hpp>
+#include <goldseal/base/kinds/device.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/golden/compare/comparison.hpp>
 #include <goldseal/golden/compare/discrete.hpp>

@@ -98,7 +98,7 @@ precompile_headers() {
   rm -f -- "$directory/headers.pch"
   flags=$("$python" - "$tree/compile_commands.json" <<'PYTHON'
 import json, shlex, sys
-entry = next(entry for entry in json.load(open(sys.argv[1])) if entry["file"].endswith("/base/text.cpp"))
+entry = next(entry for entry in json.load(open(sys.argv[1])) if entry["file"].endswith("/base/running/parallel.cpp"))
 words = shlex.split(entry["command"])
 print(shlex.join(words[next(i for i, word in enumerate(words) if word.endswith("/c++")):words.index("-o")]))
 PYTHON

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/env/judged_facts.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 #include <checks/catalogue.hpp>
 #include <checks/file/described.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 #include <checks/keys/key_finding.hpp>
 #include <checks/model/loading.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -3,7 +3,7 @@
 
 #include <checks/catalogue.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

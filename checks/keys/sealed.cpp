@@ -4,7 +4,7 @@
 #include <checks/keys/key_finding.hpp>
 #include <checks/keys/renamed.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/keys/key_renames.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #include <checks/model/state.hpp>
 
 #include <checks/catalogue.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 #include <checks/file/records.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include <checks/catalogue.hpp>
 #include <checks/env/host/machine.hpp>
 #include <checks/worker/cuda_error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/worker/device_request.hpp>
 

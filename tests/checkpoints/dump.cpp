@@ -6,7 +6,7 @@
 //   checkpoint_dump --convert IN OUT STRIP [DTYPE]
 //   checkpoint_dump --match FILE NETWORK            the names of FILE matched with those of NETWORK's state dict
 //   checkpoint_dump --diff A B
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/contents/difference.hpp>
 #include <goldseal/checkpoint/contents/summary.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>

@@ -4,9 +4,9 @@
 // An input's first byte picks a reader, whose frame is put around the rest, so that the fuzzer need not find checksums
 // and lengths by itself; any other first byte is that of a whole file. A program for one reader
 // (reader.cpp) takes its inputs without that byte.
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/contents/summary.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>

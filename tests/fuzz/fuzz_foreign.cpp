@@ -4,10 +4,10 @@
 // A program for one reader (reader.cpp) takes its inputs as they are; the replay knows the reader by the name of the
 // directory that an input lies in.
 #include <checks/policy.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/formats/compiled_package.hpp>
 #include <goldseal/checkpoint/formats/export_archive.hpp>
 #include <goldseal/checkpoint/formats/torchscript_code.hpp>

@@ -19,7 +19,7 @@ mv -- "$work/first" "$work/prefix"
 prefix=$work/prefix
 
 for file in bin/goldseal share/goldseal/worker_libtorch/CMakeLists.txt share/goldseal/worker_libtorch/PROTOCOL.md \
-  share/goldseal/policies/deploy.toml include/goldseal/base/error.hpp include/checks/check.hpp; do
+  share/goldseal/policies/deploy.toml include/goldseal/base/messages/error.hpp include/checks/check.hpp; do
   [[ -e $prefix/$file ]] || fail "$file is not installed"
 done
 

@@ -2,7 +2,7 @@
 #include <checks/env/host/machine.hpp>
 #include <checks/env/host/machine_checks.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

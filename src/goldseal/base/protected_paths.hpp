@@ -1,16 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The place of before, for work that is under way.
 #pragma once
 
-#include <filesystem>
-#include <span>
-
-namespace goldseal {
-
-/// Throws Error{usage} where writing to `output` would replace one of `inputs`, by whatever name or link, or a
-/// directory that one of them lies in. Inputs that are not there are passed over.
-void require_no_input(const std::filesystem::path& output, std::span<const std::filesystem::path> inputs);
-
-/// Throws Error{usage} where `directory` is the working directory, lies above it, or is a mount point.
-void require_movable(const std::filesystem::path& directory);
-
-}  // namespace goldseal
+#include <goldseal/base/files/protected_paths.hpp>

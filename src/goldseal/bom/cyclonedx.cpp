@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/bom/cyclonedx.hpp>
 
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/version.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -2,8 +2,8 @@
 #include <goldseal/cli/settings.hpp>
 #include <goldseal/cli/verb.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

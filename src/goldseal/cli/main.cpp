@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/interrupt.hpp>
-#include <goldseal/base/mapping_guard.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/version.hpp>
+#include <goldseal/base/running/interrupt.hpp>
+#include <goldseal/base/running/mapping_guard.hpp>
 #include <goldseal/cli/missing_file.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/settings.hpp>

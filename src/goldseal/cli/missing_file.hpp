@@ -3,7 +3,7 @@
 // which name was meant.
 #pragma once
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <string>
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/node_report.hpp>
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/sha256.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
+#include <goldseal/base/messages/version.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/fleet/reading/node_set.hpp>
 #include <goldseal/report/renderer.hpp>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/output.hpp>
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/descriptor.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapping_guard.hpp>
-#include <goldseal/base/protected_paths.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/descriptor.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/mapping_guard.hpp>
 #include <goldseal/report/renderer.hpp>
 #include <goldseal/report/shared/layout.hpp>
 #include <goldseal/report/shared/several.hpp>

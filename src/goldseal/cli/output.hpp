@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/report/shared/render_options.hpp>
 #include <goldseal/verdict/report.hpp>

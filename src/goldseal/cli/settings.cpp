@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/settings.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
 #include <fmt/format.h>

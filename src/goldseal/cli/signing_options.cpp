@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/signing_options.hpp>
 
-#include <goldseal/base/descriptor.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/descriptor.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -27,7 +27,8 @@ class Environment {
  public:
   using Facts = std::map<std::string, Fact, std::less<>>;
 
-  /// Bytes that are not UTF-8, as paths and variables may have, become text (base/text.hpp): what is written must be read.
+  /// Bytes that are not UTF-8, as paths and variables may have, become text (base/messages/text.hpp):
+  /// what is written must be read.
   void set(std::string name, FactValue value, std::string origin);
   /// Adds all of `other`; where both know a name, `other` wins.
   void merge(const Environment& other);

@@ -10,8 +10,8 @@
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <fmt/format.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/builder.hpp>
-#include <goldseal/base/container.hpp>
-#include <goldseal/base/device.hpp>
-#include <goldseal/base/dtype.hpp>
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/kinds/builder.hpp>
+#include <goldseal/base/kinds/container.hpp>
+#include <goldseal/base/kinds/device.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 #include <goldseal/manifest/environment.hpp>
 
 #include <array>

@@ -4,10 +4,10 @@
 #include <goldseal/manifest/self_digest.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
-#include <goldseal/base/descriptor.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/descriptor.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -5,8 +5,8 @@
 #include <goldseal/manifest/self_digest.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

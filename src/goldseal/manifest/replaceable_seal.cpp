@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/manifest/replaceable_seal.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/staging.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/staging.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/manifest/self_digest.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <fmt/format.h>
 

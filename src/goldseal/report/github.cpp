@@ -3,7 +3,7 @@
 // markdown format is for the step's summary.
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/shared/layout.hpp>
 #include <goldseal/report/shared/several.hpp>
 #include <goldseal/report/shared/severity_order.hpp>

@@ -2,7 +2,7 @@
 // GitHub-flavoured Markdown: for a step's summary, a comment on a change, a release's notes.
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/shared/several.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 

@@ -3,7 +3,7 @@
 // an alert sees a pass that has grown old.
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 
 #include <fmt/format.h>

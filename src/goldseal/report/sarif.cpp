@@ -2,7 +2,7 @@
 // SARIF 2.1.0 (OASIS), for code scanning: it reports defects, so that passes and skips are left out.
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/json_writer.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 #include <goldseal/report/shared/source_location.hpp>

@@ -2,7 +2,7 @@
 // The layout of rustc's diagnostics: verdict, cause and fix first, then what lies behind them.
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/shared/layout.hpp>
 #include <goldseal/report/shared/several.hpp>
 #include <goldseal/report/shared/severity_order.hpp>

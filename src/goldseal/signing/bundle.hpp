@@ -4,7 +4,7 @@
 // it reads: whose signature it is, signers.hpp decides.
 #pragma once
 
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
 #include <goldseal/signing/certificates.hpp>
 #include <goldseal/signing/dsse.hpp>
 

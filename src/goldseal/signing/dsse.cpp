@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/signing/dsse.hpp>
 
-#include <goldseal/base/base64.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/base64.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <fmt/format.h>
 #include <openssl/bn.h>

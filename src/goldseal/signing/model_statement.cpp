@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/signing/model_statement.hpp>
 
-#include <goldseal/base/bounded_json.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/bounded_json.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/signing/resource_name.hpp>
 
 #include <fmt/format.h>

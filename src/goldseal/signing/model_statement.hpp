@@ -3,7 +3,7 @@
 // in-toto). This file reads and writes that statement. It is read only after its signature was found good.
 #pragma once
 
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
 
 #include <cstdint>
 #include <optional>

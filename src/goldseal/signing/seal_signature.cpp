@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/signing/seal_signature.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/signing/model_files.hpp>
 #include <goldseal/signing/model_statement.hpp>

@@ -3,8 +3,8 @@
 // file of the seal is one that was signed. A refusal is a value. What the seal says is left to whoever reads it then.
 #pragma once
 
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/signing/signature_finding.hpp>
 #include <goldseal/signing/signers.hpp>
 

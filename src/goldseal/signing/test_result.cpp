@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/signing/test_result.hpp>
 
-#include <goldseal/base/bounded_json.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/sha256.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/bounded_json.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

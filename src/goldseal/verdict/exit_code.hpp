@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 namespace goldseal {
 

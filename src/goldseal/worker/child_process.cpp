@@ -3,8 +3,8 @@
 // asynchronous wait takes SIGCHLD over. Everything after the launch is poll on the keeper's leash.
 #include <goldseal/worker/child_process.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/interrupt.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/running/interrupt.hpp>
 #include <goldseal/worker/keeper.hpp>
 #include <goldseal/worker/sandbox.hpp>
 

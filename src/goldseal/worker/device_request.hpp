@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/device.hpp>
+#include <goldseal/base/kinds/device.hpp>
 
 #include <optional>
 #include <span>

@@ -4,7 +4,7 @@
 // type; the callers, who know what the text is, say so in their own words.
 #pragma once
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/worker/protocol.hpp>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/worker/protocol.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/base64.hpp>
+#include <goldseal/base/bytes/base64.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/builder.hpp>
-#include <goldseal/base/compute.hpp>
-#include <goldseal/base/device.hpp>
-#include <goldseal/base/dtype.hpp>
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/kinds/builder.hpp>
+#include <goldseal/base/kinds/compute.hpp>
+#include <goldseal/base/kinds/device.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/manifest/environment.hpp>

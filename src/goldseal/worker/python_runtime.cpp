@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/worker/python_runtime.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/environment/libraries/torch_installation.hpp>
 #include <goldseal/worker/interpreter.hpp>
 #include <goldseal/worker/places.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/builder.hpp>
+#include <goldseal/base/kinds/builder.hpp>
 #include <goldseal/environment/libraries/torch_installation.hpp>
 
 #include <filesystem>

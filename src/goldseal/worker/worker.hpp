@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/runtime.hpp>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/worker/worker_build.hpp>
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/interrupt.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/sha256.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/interrupt.hpp>
 #include <goldseal/environment/libraries/torch_installation.hpp>
 #include <goldseal/environment/shared/file_root.hpp>
 #include <goldseal/worker/build_log.hpp>

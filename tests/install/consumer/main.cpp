@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/policy.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 
 #include <iostream>

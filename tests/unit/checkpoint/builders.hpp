@@ -3,8 +3,8 @@
 
 #include "checkpoint/archive_builder.hpp"
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 
 #include <cstdint>

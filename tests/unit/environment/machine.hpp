@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 
 #include <filesystem>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // manifests/: what was written by any version must be read by every later one.
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
 #include <catch.hpp>

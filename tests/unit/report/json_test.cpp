@@ -2,7 +2,7 @@
 #include "approve.hpp"
 #include "report/samples.hpp"
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/reading/json_reader.hpp>
 #include <goldseal/report/renderer.hpp>
 

@@ -5,7 +5,7 @@
 #include "report/samples.hpp"
 #include "catch.hpp"
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/renderer.hpp>
 #include <goldseal/report/shared/several.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/base64.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/base64.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <catch.hpp>
 

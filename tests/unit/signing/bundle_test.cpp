@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kinds of hostile bundles that no signature is needed for: members that are missing, of another kind, there twice or
 // unknown; another version or method; several signatures; base64 that readers take differently; wrong hints.
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/signing/signers.hpp>
 
 #include <catch.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kinds of statements that a good signature may stand over and that are refused all the same: names that lead elsewhere or
 // stand twice, roots and digests that do not fit, other predicates, other hashes.
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/signing/model_statement.hpp>
 #include <goldseal/signing/resource_name.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The published test data of OpenSSF Model Signing and of its reference implementation (vectors/README.md).
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/signing/model_statement.hpp>
 #include <goldseal/signing/signers.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/contents/difference.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/checkpoint/packing/packing.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/contents/summary.hpp>
 
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/device.hpp>
-#include <goldseal/base/parallel.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/kinds/device.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/checkpoint/keys/key_causes.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>

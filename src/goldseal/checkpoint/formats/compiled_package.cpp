@@ -9,11 +9,11 @@
 //   name
 #include <goldseal/checkpoint/formats/compiled_package.hpp>
 
-#include <goldseal/base/bounded_json.hpp>
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/bounded_json.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

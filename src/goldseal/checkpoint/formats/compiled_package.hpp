@@ -4,7 +4,7 @@
 // workflow/shared/compiled_fit.hpp.
 #pragma once
 
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
 
 #include <filesystem>

@@ -8,9 +8,9 @@
 //
 // No name, no count, no checksum: only the exact size tells a file from one for another network. Names are those of the
 // PyTorch-YOLOv3 repositories, as the worker's network has them.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 

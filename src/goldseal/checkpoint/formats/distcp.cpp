@@ -9,10 +9,10 @@
 //
 // A tensor in one chunk is a view of the file like any other. One in several (offsets and sizes of each in the
 // metadata) is a table of them; ranks that hold none of it have chunks of no elements.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/nested_archive.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>

@@ -3,9 +3,9 @@
 #include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>

@@ -3,8 +3,8 @@
 // elements are used for is theirs.
 #pragma once
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 
 #include <cstdint>
 #include <optional>

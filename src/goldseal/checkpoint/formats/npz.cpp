@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // numpy.savez: a zip archive of NAME.npy.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/npy_header.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>

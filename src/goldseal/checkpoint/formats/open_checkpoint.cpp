@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/storage_id.hpp>

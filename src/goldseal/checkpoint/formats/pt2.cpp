@@ -7,10 +7,10 @@
 //   data/weights/weight_N                       one storage each
 //   data/constants/NAME_constants_config.json   the same for tensors that no state dict saves
 //   data/constants/tensor_N
-#include <goldseal/base/bounded_json.hpp>
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/bounded_json.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/export_archive.hpp>
 #include <goldseal/checkpoint/formats/nested_archive.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>

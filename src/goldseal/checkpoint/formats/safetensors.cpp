@@ -7,10 +7,10 @@
 // Offsets count from the end of the JSON. The tensors tile what follows it: no gap, no overlap, no tail. What the
 // library reads (0.8.0: further fields of an entry, null metadata, white space around the JSON) is read here too, but
 // for names that stand twice: it takes the last of them.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/formats/safetensors_metadata.hpp>
 #include <goldseal/checkpoint/tensors/safetensors_limits.hpp>

@@ -7,8 +7,8 @@
 // The whole tensor's size is nowhere: a missing last piece cannot be told, so that pieces are not put together here.
 #include <goldseal/checkpoint/formats/safetensors_metadata.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

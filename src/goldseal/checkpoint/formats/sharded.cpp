@@ -5,9 +5,9 @@
 //
 // and beside it the files, safetensors or torch.save's. The index decides which file counts for a tensor; loaders that
 // read every file whole take what else lies in them, the last one's where several hold a name.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>

@@ -9,10 +9,10 @@
 //   (i64 little-endian count of elements; the elements)*
 //
 // PyTorch hands out uninitialized memory for a storage that the list of keys omits; here it is refused.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/open_options.hpp>

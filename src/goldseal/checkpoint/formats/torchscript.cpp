@@ -6,8 +6,8 @@
 //   code/…                           the program and its debug tables, compressed; never run here
 //   extra/…                          what the user gave with _extra_files
 //   version, byteorder, …            as torch.save writes them
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/state_dict/archive_records.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict.hpp>

@@ -4,10 +4,10 @@
 // `__torch__.torch.classes.NAMESPACE` and NAME.
 #include <goldseal/checkpoint/formats/torchscript_code.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
 
 #include <fmt/format.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // People hand over Git LFS pointers, web pages and tar files as checkpoints. This file recognises
 // them and says what to do. It is asked last, after every reader has declined.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/keys/key_causes.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/keys/key_patterns.hpp>
 #include <goldseal/checkpoint/keys/key_renames.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/keys/key_renames.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -4,7 +4,7 @@
 // checkpoint is opened.
 #pragma once
 
-#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -3,7 +3,7 @@
 // own objects need at protocol 2 (NEWOBJ only for TorchScript's classes and for records beside the weights).
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/pickle/pickle_opcodes.hpp>
 #include <goldseal/checkpoint/pickle/pickle_refusal.hpp>
 #include <goldseal/checkpoint/pickle/virtual_machine.hpp>

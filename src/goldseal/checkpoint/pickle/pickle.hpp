@@ -4,7 +4,7 @@
 // checkpoint/state_dict.
 #pragma once
 
-#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
 #include <goldseal/checkpoint/pickle/pickle_globals.hpp>
 
 #include <cstddef>

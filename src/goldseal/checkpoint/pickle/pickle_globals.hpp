@@ -3,7 +3,7 @@
 // plain data needs, each with its role. Everything else is refused by pickle_refusal.hpp.
 #pragma once
 
-#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 
 #include <optional>
 #include <string_view>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/pickle/pickle_opcodes.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <algorithm>
 #include <array>

@@ -4,7 +4,7 @@
 // refused.
 #pragma once
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <span>
 #include <string>

@@ -4,7 +4,7 @@
 // calls it.
 #pragma once
 
-#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 
 #include <cstddef>

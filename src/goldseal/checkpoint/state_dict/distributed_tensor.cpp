@@ -6,7 +6,7 @@
 //   mesh            DeviceMesh{_layout (2.9 and newer) or mesh, its ranks as a tensor; _coordinate_on_dim, this rank's}
 #include <goldseal/checkpoint/state_dict/distributed_tensor.hpp>
 
-#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
 
 #include <fmt/format.h>

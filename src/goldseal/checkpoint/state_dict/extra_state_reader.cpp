@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/state_dict/extra_state_reader.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
 
 #include <fmt/format.h>

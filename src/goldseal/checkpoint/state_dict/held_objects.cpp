@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/state_dict/held_objects.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/state_dict/object_kinds.hpp>
 
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 // objects and says how to save the weights without them. Nothing here builds the objects.
 #pragma once
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>

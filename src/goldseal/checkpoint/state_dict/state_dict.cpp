@@ -5,8 +5,8 @@
 #include <goldseal/checkpoint/tensors/plain_value.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/state_dict/extra_state.hpp>
 #include <goldseal/checkpoint/state_dict/held_objects.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>

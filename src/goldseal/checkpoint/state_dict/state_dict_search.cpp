@@ -3,8 +3,8 @@
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/state_dict/same_tensors.hpp>
 #include <goldseal/checkpoint/state_dict/training_layouts.hpp>
 

@@ -2,9 +2,9 @@
 // torch/_utils.py defines what the rebuild functions take; torch/serialization.py what a storage's persistent id holds.
 #include <goldseal/checkpoint/state_dict/tensor_rebuilder.hpp>
 
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 

@@ -8,8 +8,8 @@
 //   _rebuild_parameter_with_state(DATA, grad, hooks, STATE)    any nn.Parameter with attributes; its class is lost
 #include <goldseal/checkpoint/state_dict/tensor_subclass.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/state_dict/distributed_tensor.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
 #include <goldseal/checkpoint/state_dict/subclass_families.hpp>

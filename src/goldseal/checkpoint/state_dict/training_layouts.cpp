@@ -3,7 +3,7 @@
 // (training/checkpointing.py) and Lightning (callbacks/weight_averaging.py).
 #include <goldseal/checkpoint/state_dict/training_layouts.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

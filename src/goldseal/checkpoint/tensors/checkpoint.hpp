@@ -4,11 +4,11 @@
 // files and records included.
 #pragma once
 
-#include <goldseal/base/byte_counter.hpp>
-#include <goldseal/base/container.hpp>
-#include <goldseal/base/dtype.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/kinds/container.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
+#include <goldseal/base/running/byte_counter.hpp>
 
 #include <cstdint>
 #include <map>

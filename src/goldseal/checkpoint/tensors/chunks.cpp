@@ -3,10 +3,10 @@
 // slab that one chunk fills is a leaf, any other is cut along the next dimension.
 #include <goldseal/checkpoint/tensors/chunks.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
 #include <fmt/format.h>

@@ -2,10 +2,10 @@
 // A seal rests on digests of tensors, of whole files and of the bytes between tensors. This file
 // plans all of them as one parallel pass, the checksums of records included. digest_tasks.cpp runs
 // the plan.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/crc32.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/interrupt.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/bytes/crc32.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/running/interrupt.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 #include <goldseal/checkpoint/tensors/chunks.hpp>
 #include <goldseal/checkpoint/tensors/digest_tasks.hpp>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/tensors/digest_tasks.hpp>
 
-#include <goldseal/base/crc32.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/interrupt.hpp>
-#include <goldseal/base/parallel.hpp>
-#include <goldseal/base/sha256_lanes.hpp>
+#include <goldseal/base/bytes/crc32.hpp>
+#include <goldseal/base/bytes/sha256_lanes.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/running/interrupt.hpp>
+#include <goldseal/base/running/parallel.hpp>
 
 #include <algorithm>
 #include <array>
@@ -45,7 +45,7 @@ class Queue {
   }
 
  private:
-  static constexpr std::uint64_t k_gain = 2;  // of three messages side by side, base/sha256_lanes.hpp
+  static constexpr std::uint64_t k_gain = 2;  // of three messages side by side, base/bytes/sha256_lanes.hpp
 
   std::vector<DigestTask>& m_tasks;
   ByteCounter& m_tally;

@@ -4,8 +4,8 @@
 // digest.cpp.
 #pragma once
 
-#include <goldseal/base/byte_counter.hpp>
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/running/byte_counter.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -4,7 +4,7 @@
 // tensor_view.hpp.
 #pragma once
 
-#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/tensors/strided_reader.hpp>
 
-#include <goldseal/base/interrupt.hpp>
+#include <goldseal/base/running/interrupt.hpp>
 
 #include <algorithm>
 #include <cstring>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
-#include <goldseal/base/checked.hpp>
+#include <goldseal/base/bytes/checked.hpp>
 #include <goldseal/checkpoint/tensors/chunks.hpp>
 #include <goldseal/checkpoint/tensors/strided_reader.hpp>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/write/convert.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/parallel.hpp>
-#include <goldseal/base/protected_paths.hpp>
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/checkpoint/keys/key_renames.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 #include <goldseal/checkpoint/tensors/element.hpp>

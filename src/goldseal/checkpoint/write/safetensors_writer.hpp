@@ -3,7 +3,7 @@
 // header and the bytes after it. Placing the result on disk is the caller's part.
 #pragma once
 
-#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 
 #include <cstddef>
 #include <cstdint>

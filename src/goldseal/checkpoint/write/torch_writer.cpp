@@ -2,8 +2,8 @@
 // The layout is that of torch_zip.cpp, written in its order.
 #include <goldseal/checkpoint/write/torch_writer.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/pickle/pickle_opcodes.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 #include <goldseal/checkpoint/zip/zip_writer.hpp>

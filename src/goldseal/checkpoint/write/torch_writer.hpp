@@ -3,8 +3,8 @@
 // and the archive that torch.save would. The zip layer is zip_writer.hpp.
 #pragma once
 
-#include <goldseal/base/dtype.hpp>
-#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 
 #include <cstddef>
 #include <cstdint>

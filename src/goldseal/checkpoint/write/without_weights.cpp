@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/write/without_weights.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/formats/export_archive.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>

@@ -4,7 +4,7 @@
 // workflow/capture.
 #pragma once
 
-#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
 
 #include <filesystem>
 #include <set>

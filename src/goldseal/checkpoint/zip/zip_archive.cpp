@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers of formats ask an opened archive for a record by name. This file finds the record,
 // unpacks it and holds it to its checksum. Opening is left to zip.cpp.
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/crc32.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/bytes/crc32.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
 
 #include <fmt/format.h>

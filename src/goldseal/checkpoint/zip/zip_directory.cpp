@@ -2,7 +2,7 @@
 // The central directory is the archive's table of contents. This file parses it and refuses
 // encrypted entries, links and unknown compression. Comparing it with the local headers is left to
 // zip_local_headers.cpp.
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/zip/zip_layout.hpp>
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A zip archive is read from its end. This file finds the end records, 32-bit and 64-bit, and makes
 // sure that they agree.
-#include <goldseal/base/checked.hpp>
+#include <goldseal/base/bytes/checked.hpp>
 #include <goldseal/checkpoint/zip/zip_layout.hpp>
 
 #include <fmt/format.h>

@@ -15,7 +15,7 @@
 // Every byte outside the entries' data is compared with this, so that a change anywhere is refused or noted.
 #pragma once
 
-#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
 
 #include <cstddef>

@@ -2,7 +2,7 @@
 // A local header that contradicts the directory makes two readers see two files. This file compares
 // each header with its directory entry. It also makes sure that entries fill the file without a
 // gap.
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/zip/zip_layout.hpp>
 
 #include <fmt/format.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/zip/zip_writer.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/crc32.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/bytes/crc32.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <fmt/format.h>
 #include <zlib.h>

@@ -3,7 +3,7 @@
 // ours. ZipWriter streams entries in that layout. What the entries contain is the caller's part.
 #pragma once
 
-#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
 
 #include <cstddef>
 #include <cstdint>

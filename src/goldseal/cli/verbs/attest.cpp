@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/protected_paths.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/signing_options.hpp>
 #include <goldseal/report/renderer.hpp>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/bounded_json.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/protected_paths.hpp>
+#include <goldseal/base/bytes/bounded_json.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/bom/cyclonedx.hpp>
 #include <goldseal/bom/merge.hpp>
 #include <goldseal/cli/output.hpp>

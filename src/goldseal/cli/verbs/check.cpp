@@ -2,8 +2,8 @@
 #include <goldseal/cli/judge_options.hpp>
 #include <goldseal/cli/output.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

@@ -2,10 +2,10 @@
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/write/convert.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/parallel.hpp>
-#include <goldseal/base/protected_paths.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/signature_options.hpp>
 #include <goldseal/cli/verbs/diff_checkpoints.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/verbs/diff_checkpoints.hpp>
 
-#include <goldseal/base/parallel.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/checkpoint/contents/difference.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/version.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/workflow/doctor/doctor.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Manual pages in roff from the table of options: goldseal(1), and one page for each verb.
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/version.hpp>
 #include <goldseal/cli/command_table.hpp>
 #include <goldseal/cli/verb.hpp>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/protected_paths.hpp>
-#include <goldseal/base/sha256.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/fleet/judging/merge.hpp>
 #include <goldseal/fleet/reading/node_set.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe/probe.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/report/renderer.hpp>
 #include <goldseal/report/shared/several.hpp>

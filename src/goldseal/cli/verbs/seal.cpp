@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A directory of transformers, diffusers, timm or sentence-transformers is sealed by Python, where these libraries are:
 // this verb finds the interpreter and becomes it.
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/worker/places.hpp>
 #include <goldseal/worker/python_runtime.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/file/records.hpp>
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/signing_options.hpp>
 #include <goldseal/signing/model_files.hpp>

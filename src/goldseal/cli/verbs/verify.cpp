@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/cli/judge_options.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/run_options.hpp>

@@ -2,7 +2,7 @@
 #include <goldseal/environment/host/isa.hpp>
 #include <goldseal/environment/shared/probes.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 #include <sched.h>

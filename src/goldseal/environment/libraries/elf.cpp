@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/environment/libraries/elf.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/environment/shared/version.hpp>
 
 #include <elf.h>

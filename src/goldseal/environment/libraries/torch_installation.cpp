@@ -7,7 +7,7 @@
 #include <goldseal/environment/shared/probes.hpp>
 #include <goldseal/environment/shared/version.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 // What a merge finds out about a fleet, as data: the renderers are given this and nothing else.
 #pragma once
 
-#include <goldseal/base/kind_table.hpp>
+#include <goldseal/base/kinds/kind_table.hpp>
 #include <goldseal/fleet/reading/collection.hpp>
 #include <goldseal/fleet/reading/names.hpp>
 #include <goldseal/verdict/exit_code.hpp>

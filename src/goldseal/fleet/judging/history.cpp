@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/judging/history.hpp>
 
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
 
 #include <fmt/format.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/judging/merge.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
+#include <goldseal/base/messages/version.hpp>
 #include <goldseal/fleet/judging/cohorts.hpp>
 #include <goldseal/fleet/judging/history.hpp>
 #include <goldseal/fleet/judging/outliers.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/judging/roster.hpp>
 
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
 #include <goldseal/fleet/reading/node_set.hpp>
 
 #include <fmt/format.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/reading/collection.hpp>
 
-#include <goldseal/base/descriptor.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/interrupt.hpp>
-#include <goldseal/base/parallel.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/descriptor.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/interrupt.hpp>
+#include <goldseal/base/running/parallel.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>

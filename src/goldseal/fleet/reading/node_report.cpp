@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/reading/node_report.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/sha256.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
 #include <goldseal/environment/difference.hpp>
 #include <goldseal/fleet/reading/json_cursor.hpp>
 #include <goldseal/fleet/reading/node_set.hpp>

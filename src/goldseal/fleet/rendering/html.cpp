@@ -2,7 +2,7 @@
 // One page for a fleet of any size, which loads nothing. What is drawn for each node is a square of a map and a line of
 // data; the table of checks has a row for each group of nodes with the same results, since ten thousand nodes have a
 // handful of those.
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/fleet/reading/node_set.hpp>
 #include <goldseal/fleet/rendering/fleet_assets.hpp>
 #include <goldseal/fleet/rendering/renderer.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/fleet/rendering/renderer.hpp>
 #include <goldseal/fleet/rendering/summary.hpp>
 #include <goldseal/report/json_writer.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GitHub-flavoured Markdown: for a step's summary, a ticket, a chat.
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/fleet/reading/node_set.hpp>
 #include <goldseal/fleet/rendering/renderer.hpp>
 #include <goldseal/fleet/rendering/summary.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // For monitoring: a Nagios plugin's output, and Prometheus' text format for node_exporter's textfile collector. The time
 // of the merge is a metric of its own, so that an alert sees a pass that has grown old.
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
 #include <goldseal/fleet/rendering/renderer.hpp>
 #include <goldseal/fleet/rendering/summary.hpp>
 #include <goldseal/report/shared/layout.hpp>

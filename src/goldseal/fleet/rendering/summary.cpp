@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/rendering/summary.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/fleet/reading/node_set.hpp>
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/compare/comparison.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/golden/compare/comparison_kernel.hpp>
 
 #include <fmt/format.h>

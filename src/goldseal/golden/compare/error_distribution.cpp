@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/compare/error_distribution.hpp>
 
-#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/running/parallel.hpp>
 
 #include <algorithm>
 #include <array>

@@ -4,7 +4,7 @@
 // operator means for a seal is decided in workflow.
 #pragma once
 
-#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 
 #include <string_view>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/tensors/axes.hpp>
 #include <goldseal/checkpoint/tensors/half.hpp>
 

@@ -4,7 +4,7 @@
 // digest alone.
 #pragma once
 
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 
 #include <array>

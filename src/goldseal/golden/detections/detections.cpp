@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/detections/detections.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/detections/detection_rows.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
 

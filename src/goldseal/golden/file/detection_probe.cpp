@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/file/detection_probe.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/compare/discrete.hpp>
 #include <goldseal/golden/detections/detection_alignment.hpp>
 #include <goldseal/golden/detections/detection_rows.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/file/golden_file.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
 

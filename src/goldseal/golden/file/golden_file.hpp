@@ -4,9 +4,9 @@
 // golden/compare.
 #pragma once
 
+#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
 #include <goldseal/golden/compare/weight_fingerprint.hpp>
-#include <goldseal/base/mapped_file.hpp>
 #include <goldseal/golden/detections/detections.hpp>
 #include <goldseal/golden/layers/layers.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>

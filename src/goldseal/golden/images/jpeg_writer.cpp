@@ -3,7 +3,7 @@
 // no code with it.
 #include <goldseal/golden/images/jpeg.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <csetjmp>
 #include <cstdio>

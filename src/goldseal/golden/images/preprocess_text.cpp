@@ -3,8 +3,8 @@
 // This file parses and writes that line. preprocess.cpp carries the steps out.
 #include <goldseal/golden/images/preprocess.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/inputs/input.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/npy_header.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
 #include <goldseal/golden/images/orientation.hpp>

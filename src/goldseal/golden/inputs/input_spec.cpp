@@ -3,8 +3,8 @@
 // input.cpp makes the tensors.
 #include <goldseal/golden/inputs/input.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 

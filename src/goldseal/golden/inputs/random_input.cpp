@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/inputs/random_input.hpp>
 
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <fmt/format.h>
 

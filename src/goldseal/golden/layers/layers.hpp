@@ -4,7 +4,7 @@
 // compute the projections. The verdict on outputs does not depend on layers.
 #pragma once
 
-#include <goldseal/base/compute.hpp>
+#include <goldseal/base/kinds/compute.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 

@@ -4,7 +4,7 @@
 // stay in checkpoint/tensors.
 #pragma once
 
-#include <goldseal/base/dtype.hpp>
+#include <goldseal/base/kinds/dtype.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inputs and saved results lie in the file formats of checkpoints. This file opens them with the
 // checkpoint reader and hands out HostTensors, mapped where possible.
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>

@@ -3,7 +3,7 @@
 // script everything is still there to read.
 #include <goldseal/report/shared/formats.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/page/matrix.hpp>
 #include <goldseal/report/page/page.hpp>
 #include <goldseal/report/shared/markup.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/page/page.hpp>
 #include <goldseal/report/shared/markup.hpp>
 #include <goldseal/report/shared/severity_order.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/report/reading/json_reader.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

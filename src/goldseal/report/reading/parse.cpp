@@ -2,7 +2,7 @@
 // A report that was written as JSON, read back. It may come from another machine, so that every member is checked.
 #include <goldseal/report/renderer.hpp>
 
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/json_report.hpp>
 #include <goldseal/report/reading/json_reader.hpp>
 

@@ -2,8 +2,8 @@
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
 
 #include <checks/check.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/write/without_weights.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/loading.hpp>

@@ -3,8 +3,8 @@
 // the end or not at all.
 #include <goldseal/workflow/capture/capture.hpp>
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/manifest/replaceable_seal.hpp>
 #include <goldseal/workflow/capture/safe_place.hpp>
 #include <goldseal/workflow/capture/stages.hpp>

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <checks/policy.hpp>
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/checkpoint/keys/admission.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/verdict/report.hpp>

@@ -3,8 +3,8 @@
 
 #include <checks/catalogue.hpp>
 #include <checks/runner.hpp>
-#include <goldseal/base/utc.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/messages/utc.hpp>
+#include <goldseal/base/messages/version.hpp>
 
 #include <utility>
 

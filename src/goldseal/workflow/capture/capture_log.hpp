@@ -3,7 +3,7 @@
 #pragma once
 
 #include <checks/check.hpp>
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/workflow/capture/capture.hpp>
 #include <goldseal/workflow/shared/stopwatch.hpp>

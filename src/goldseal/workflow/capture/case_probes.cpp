@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/capture/case_probes.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/compare/comparison.hpp>
 
 #include <fmt/format.h>

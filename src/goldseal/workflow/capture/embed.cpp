@@ -4,7 +4,7 @@
 #include <goldseal/workflow/capture/stages.hpp>
 
 #include <checks/catalogue.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
 #include <goldseal/workflow/capture/program_embedding.hpp>
 

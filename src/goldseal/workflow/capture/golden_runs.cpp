@@ -4,7 +4,7 @@
 // sound machines differ, say how much further real float32 goes. Without a float64 path native runs stand in for all.
 #include <goldseal/workflow/capture/golden_runs.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/workflow/capture/case_probes.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>

@@ -4,7 +4,7 @@
 // golden/compare, the worker's side to worker/.
 #pragma once
 
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/worker/worker.hpp>

@@ -6,7 +6,7 @@
 #include <checks/keys/tied_names.hpp>
 #include <checks/model/loading.hpp>
 #include <checks/tensors/tensor_finding.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 

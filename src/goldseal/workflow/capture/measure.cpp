@@ -6,7 +6,7 @@
 #include <checks/env/host/machine_checks.hpp>
 #include <checks/keys/partial.hpp>
 #include <checks/model/state.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/images/orientation.hpp>
 #include <goldseal/golden/inputs/cases.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>

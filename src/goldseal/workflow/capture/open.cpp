@@ -2,7 +2,7 @@
 // The first pass of a capture: what can be known from files. Whatever is impossible is refused here.
 #include <goldseal/workflow/capture/stages.hpp>
 
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/capture/program_embedding.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/case_runner.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/capture/randomness.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/compare/discrete.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>

@@ -2,9 +2,9 @@
 #include <goldseal/workflow/capture/safe_place.hpp>
 
 #include <checks/file/records.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/protected_paths.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/workflow/shared/file_observation.hpp>
 #include <goldseal/workflow/shared/open_seal.hpp>
 

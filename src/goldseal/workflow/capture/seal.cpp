@@ -2,9 +2,9 @@
 // The last pass of a capture: the machine is described, and all that was found becomes a manifest and a golden file.
 #include <goldseal/workflow/capture/stages.hpp>
 
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
+#include <goldseal/base/messages/version.hpp>
 #include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/worker/told_environment.hpp>

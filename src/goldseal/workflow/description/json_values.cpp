@@ -3,7 +3,7 @@
 // values, lists and large tables are kept as digests.
 #include <goldseal/workflow/description/json_values.hpp>
 
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -10,8 +10,8 @@
 //   timm                   config.json
 #include <goldseal/workflow/description/model_directory.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <nlohmann/json.hpp>
 

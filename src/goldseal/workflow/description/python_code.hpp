@@ -4,7 +4,7 @@
 // alike.
 #pragma once
 
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
 
 #include <optional>
 #include <string_view>

@@ -4,7 +4,7 @@
 // missing has one command that mends it.
 #pragma once
 
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/worker/runtime.hpp>
 
 #include <cstdint>

@@ -2,9 +2,9 @@
 // What a run of a model needs of the machine besides PyTorch, tried where it can be tried.
 #include <goldseal/workflow/doctor/parts.hpp>
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/temporary_directory.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/temporary_directory.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/worker/child_process.hpp>
 #include <goldseal/worker/places.hpp>
 #include <goldseal/worker/sandbox.hpp>

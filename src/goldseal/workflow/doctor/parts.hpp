@@ -2,7 +2,7 @@
 // The parts of an examination, one function each, so that doctor.cpp reads as their order.
 #pragma once
 
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/manifest/environment.hpp>
 #include <goldseal/workflow/doctor/doctor.hpp>
 

@@ -3,7 +3,7 @@
 // architecture, or be half installed.
 #include <goldseal/workflow/doctor/parts.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/worker/interpreter.hpp>
 #include <goldseal/worker/places.hpp>
 #include <goldseal/worker/python_runtime.hpp>

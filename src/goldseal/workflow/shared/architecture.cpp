@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/architecture.hpp>
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/compiled_package.hpp>
 #include <goldseal/checkpoint/formats/export_archive.hpp>
 #include <goldseal/checkpoint/formats/torchscript_code.hpp>

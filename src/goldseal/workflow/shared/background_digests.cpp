@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/background_digests.hpp>
 
-#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 
 #include <utility>

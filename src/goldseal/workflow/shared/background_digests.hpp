@@ -3,7 +3,7 @@
 // them beside whatever else is done.
 #pragma once
 
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/checkpoint/tensors/checkpoint.hpp>
 
 #include <future>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/case_runner.hpp>
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/staging.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/staging.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
 #include <goldseal/golden/compare/noise_floor.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>

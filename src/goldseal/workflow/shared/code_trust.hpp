@@ -3,7 +3,7 @@
 // which builders load code. It also keeps native libraries inside a seal from being opened.
 #pragma once
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
 

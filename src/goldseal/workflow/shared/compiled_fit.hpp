@@ -4,7 +4,7 @@
 // checkpoint/formats/compiled_package.hpp.
 #pragma once
 
-#include <goldseal/base/device.hpp>
+#include <goldseal/base/kinds/device.hpp>
 #include <goldseal/checkpoint/formats/compiled_package.hpp>
 #include <goldseal/manifest/environment.hpp>
 

@@ -2,7 +2,7 @@
 #include <goldseal/workflow/shared/file_observation.hpp>
 
 #include <checks/file/records.hpp>
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
 
 #include <system_error>
 

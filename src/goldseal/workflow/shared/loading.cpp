@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/loading.hpp>
 
-#include <goldseal/base/device.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/kinds/device.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
 #include <goldseal/checkpoint/state_dict/extra_state.hpp>
 #include <goldseal/checkpoint/tensors/plain_value.hpp>

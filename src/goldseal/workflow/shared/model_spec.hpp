@@ -3,8 +3,8 @@
 // resolves its path relative to a seal. Building is left to architecture.hpp and the workers.
 #pragma once
 
-#include <goldseal/base/builder.hpp>
-#include <goldseal/base/container.hpp>
+#include <goldseal/base/kinds/builder.hpp>
+#include <goldseal/base/kinds/container.hpp>
 
 #include <filesystem>
 #include <map>

@@ -2,8 +2,8 @@
 #include <goldseal/workflow/shared/open_seal.hpp>
 
 #include <checks/file/records.hpp>
-#include <goldseal/base/descriptor.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/files/descriptor.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/signing/model_statement.hpp>
 
 #include <fcntl.h>

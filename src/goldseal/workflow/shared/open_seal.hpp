@@ -3,7 +3,7 @@
 // through one directory. What they contain is read by their own readers.
 #pragma once
 
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/signing/seal_signature.hpp>
 

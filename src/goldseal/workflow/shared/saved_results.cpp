@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/saved_results.hpp>
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/bounded_json.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/staging.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/bounded_json.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/staging.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
 #include <goldseal/worker/entry_json.hpp>
 

@@ -3,7 +3,7 @@
 // for all of them.
 #pragma once
 
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/workflow/shared/stopwatch.hpp>
 
 namespace goldseal {

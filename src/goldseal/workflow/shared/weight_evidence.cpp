@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/shared/weight_evidence.hpp>
 
-#include <goldseal/base/parallel.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 #include <goldseal/workflow/shared/loading.hpp>

@@ -3,7 +3,7 @@
 // parts from the sealed one. Searching the cause with other settings is left to trials.hpp.
 #pragma once
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/workflow/shared/case_runner.hpp>
 #include <goldseal/workflow/verify/model_run.hpp>

@@ -2,11 +2,11 @@
 #include <goldseal/workflow/verify/file_examination.hpp>
 
 #include <checks/file/records.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/sha256.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/code_trust.hpp>

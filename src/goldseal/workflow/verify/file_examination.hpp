@@ -5,7 +5,7 @@
 #pragma once
 
 #include <checks/observation.hpp>
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/workflow/shared/background_digests.hpp>
 #include <goldseal/workflow/shared/open_seal.hpp>
 #include <goldseal/workflow/verify/verify.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/verify/input_observation.hpp>
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/images/preprocess.hpp>
 
 #include <fmt/format.h>

@@ -7,7 +7,7 @@
 #include <checks/keys/sealed_names.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <checks/worker/device.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/worker/told_environment.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/loading.hpp>

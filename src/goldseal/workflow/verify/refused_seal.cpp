@@ -3,9 +3,9 @@
 
 #include <checks/catalogue.hpp>
 #include <checks/runner.hpp>
-#include <goldseal/base/text.hpp>
-#include <goldseal/base/utc.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
+#include <goldseal/base/messages/version.hpp>
 
 #include <filesystem>
 #include <utility>

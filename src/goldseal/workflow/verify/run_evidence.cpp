@@ -2,8 +2,8 @@
 #include <goldseal/workflow/verify/run_evidence.hpp>
 
 #include <checks/observation.hpp>
-#include <goldseal/base/base64.hpp>
-#include <goldseal/base/sha256.hpp>
+#include <goldseal/base/bytes/base64.hpp>
+#include <goldseal/base/bytes/sha256.hpp>
 #include <goldseal/golden/compare/error_distribution.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
 #include <goldseal/golden/images/thumbnail.hpp>

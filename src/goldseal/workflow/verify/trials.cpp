@@ -2,7 +2,7 @@
 #include <goldseal/workflow/verify/trials.hpp>
 
 #include <checks/golden/output_verdicts.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/workflow/shared/output_comparison.hpp>
 
 #include <fmt/format.h>

@@ -5,9 +5,9 @@
 
 #include <checks/file/records.hpp>
 #include <checks/runner.hpp>
-#include <goldseal/base/parallel.hpp>
-#include <goldseal/base/utc.hpp>
-#include <goldseal/base/version.hpp>
+#include <goldseal/base/messages/utc.hpp>
+#include <goldseal/base/messages/version.hpp>
+#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/worker/device_request.hpp>

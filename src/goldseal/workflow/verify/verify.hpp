@@ -5,7 +5,7 @@
 
 #include <checks/observation.hpp>
 #include <checks/policy.hpp>
-#include <goldseal/base/progress.hpp>
+#include <goldseal/base/running/progress.hpp>
 #include <goldseal/checkpoint/keys/admission.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/golden/tensors/constants.hpp>

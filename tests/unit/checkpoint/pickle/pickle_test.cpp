@@ -4,7 +4,7 @@
 
 #include "checkpoint/builders.hpp"
 
-#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
 
 #include <catch.hpp>
 

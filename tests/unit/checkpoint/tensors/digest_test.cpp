@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/crc32.hpp>
+#include <goldseal/base/bytes/crc32.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
 
 #include "checkpoint/builders.hpp"
 
-#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
 
 #include <zlib.h>
 #include <catch.hpp>

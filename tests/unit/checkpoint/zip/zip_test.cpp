@@ -3,8 +3,8 @@
 
 #include "checkpoint/builders.hpp"
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/byte_reader.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/checkpoint/zip/zip_writer.hpp>
 
 #include <catch.hpp>

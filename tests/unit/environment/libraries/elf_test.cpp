@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/mapped_file.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/environment/libraries/elf.hpp>
 
 #include <algorithm>

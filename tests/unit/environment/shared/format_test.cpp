@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
 
-#include <goldseal/base/mapped_file.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/manifest/manifest.hpp>
 

@@ -4,7 +4,7 @@
 #include "catch.hpp"
 #include "golden/halves.hpp"
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/compare/comparison.hpp>
 
 #include <rapidcheck.h>

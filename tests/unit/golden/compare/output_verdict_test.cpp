@@ -3,7 +3,7 @@
 
 #include "catch.hpp"
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <limits>

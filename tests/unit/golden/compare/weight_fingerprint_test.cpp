@@ -4,9 +4,9 @@
 #include "catch.hpp"
 #include "golden/halves.hpp"
 
-#include <goldseal/base/error.hpp>
-#include <goldseal/golden/compare/weight_fingerprint.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/tensors/half.hpp>
+#include <goldseal/golden/compare/weight_fingerprint.hpp>
 
 #include <fmt/format.h>
 #include <rapidcheck.h>

@@ -3,8 +3,8 @@
 
 #include "catch.hpp"
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 

@@ -2,8 +2,8 @@
 #include <goldseal/golden/images/jpeg.hpp>
 #include <goldseal/golden/images/png.hpp>
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
 
 #include <catch.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
 
-#include <goldseal/base/atomic_write.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/write/safetensors_writer.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
 #include <goldseal/golden/images/png.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/compare/reduced_precision.hpp>
 #include <goldseal/golden/layers/layers.hpp>
 #include <goldseal/golden/tensors/constants.hpp>

@@ -2,7 +2,7 @@
 #include "catch.hpp"
 #include "golden/halves.hpp"
 
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/tensors/half.hpp>
 #include <goldseal/golden/tensors/host_tensor.hpp>
 

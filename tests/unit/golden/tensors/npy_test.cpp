@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
 
-#include <goldseal/base/byte_reader.hpp>
-#include <goldseal/base/error.hpp>
+#include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/tensors/npy.hpp>
 
 #include <cstring>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
 
-#include <goldseal/base/atomic_write.hpp>
+#include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/description/json_values.hpp>
 #include <goldseal/workflow/description/model_directory.hpp>
