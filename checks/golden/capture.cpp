@@ -42,7 +42,7 @@ Finding judge_case(const Observation& observed, const CheckSettings&) {
   }
   for (const auto& noise : golden.noise) {
     finding.measurements.push_back(
-        {noise.output + ".error_amplification", noise.a, golden::k_largest_amplification, "noise"});
+        {noise.output + ".error_amplification", noise.rms_amplification, golden::k_largest_amplification, "noise"});
   }
   if (std::ranges::any_of(golden.noise, rounds_in_float64)) {
     finding.message += fmt::format(

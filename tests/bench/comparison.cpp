@@ -41,7 +41,7 @@ Sample make_sample(std::size_t count, std::size_t row) {
   Sample sample{make_tensor("y", DType::float32, shape, std::move(found)),
                 make_tensor("y", DType::float64, shape, std::move(reference)),
                 {}};
-  sample.noise.s0 = 1e-7;
+  sample.noise.response_rms = 1e-7;
   sample.noise.floor = sample.noise.base = 1e-8;
   sample.noise.step = 6.0 / 254;
   sample.noise.codes = make_tensor("y", DType::uint8, shape, std::move(codes));

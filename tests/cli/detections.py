@@ -141,8 +141,8 @@ def takes_a_declared_table(command, folder, picture):
 
 def notices_a_part_in_float32(command, folder):
     model = Model(command, folder / "rounding", Rounding(network()), INPUT)
-    noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linear = " in line]
-    expect(len(noises) == 2 and all("linear = 0.0," in line for line in noises), "objects with a part in float32 are not believed to be exact in float64", noises)
+    noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linearity = " in line]
+    expect(len(noises) == 2 and all("linearity = 0.0," in line for line in noises), "objects with a part in float32 are not believed to be exact in float64", noises)
     code, findings = model.verify()
     expect(code == 0 and findings["golden.detections"]["status"] == "pass", "and are found again", findings)
 

@@ -137,8 +137,8 @@ class Island(nn.Module):
 
 def notices_a_part_in_float32_beside_a_wide_path(command, folder):
     model = Model(command, folder / "island", Island(), "random:6x8,seed=1,normal")
-    noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linear = " in line]
-    expect(noises and all("linear = 0.0," in line and "pure = false" in line for line in noises), "its float64 run is not believed to be exact", noises)
+    noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linearity = " in line]
+    expect(noises and all("linearity = 0.0," in line and "pure = false" in line for line in noises), "its float64 run is not believed to be exact", noises)
     code, findings = Model.capture(command, folder / "said", Island(), "random:6x8,seed=1,normal")
     message = findings["golden.capture"]["message"]
     expect(code == 0 and "rounds to less than float64 from forward (pow) on" in message, "and the capture says where it rounds", message)
@@ -159,7 +159,7 @@ class Half(nn.Module):
 
 def judges_half_weights_behind_float32_answers(command, folder):
     model = Model(command, folder / "half", Half().bfloat16(), "random:6x64,seed=1,normal")
-    noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linear = " in line]
+    noises = [line for line in (model.seal / "manifest.toml").read_text().splitlines() if "linearity = " in line]
     expect(noises and all("bits = 8 " in line for line in noises), "its native answers are judged as bfloat16 ones", noises)
     code, findings = model.verify()
     expect(code == 0 and findings["golden.float64"]["status"] == findings["golden.native"]["status"] == "pass", "it conforms where it was sealed", findings)

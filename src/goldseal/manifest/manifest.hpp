@@ -137,12 +137,12 @@ struct GoldenTensor {
 /// The noise floor of one output (golden/compare/noise_floor.hpp defines the quantities).
 struct NoiseRecord {
   std::string output;
-  double s0 = 0;        ///< response (rms), in the output's own unit
-  double a = 0;         ///< amplification (rms), a ratio
-  double b = 0;         ///< amplification (worst element), a ratio
-  double linear = 1;    ///< linearity: 1 for a network that is float64 throughout
-  bool pure = true;     ///< linearity between 0.5 and 2
-  bool native = false;  ///< measured on native runs, for want of a float64 path
+  double response_rms = 0;       ///< in the output's own unit
+  double rms_amplification = 0;  ///< a ratio
+  double max_amplification = 0;  ///< a ratio, of the worst element
+  double linearity = 1;          ///< 1 for a network that is float64 throughout
+  bool pure = true;              ///< linearity between 0.5 and 2
+  bool native = false;           ///< measured on native runs, for want of a float64 path
   /// Significant bits that a native run computes with; absent in older seals, where the output's dtype says it.
   std::optional<std::int64_t> bits = {};
 };

@@ -240,8 +240,16 @@ class ManifestReader {
 
   NoiseRecord read_noise(const toml::table& table) {
     TomlReader reader(table, "golden.noise.", m_where);
-    NoiseRecord noise{reader.text("output"), reader.number("s0"),     reader.number("a"),
-                      reader.number("b"),    reader.number("linear"), reader.boolean("pure")};
+    // Older seals call them s0, a, b and linear.
+    const auto number = [&](std::string_view name, std::string_view older) {
+      return reader.number(table.contains(name) || !table.contains(older) ? name : older);
+    };
+    NoiseRecord noise{.output = reader.text("output"),
+                      .response_rms = number("response_rms", "s0"),
+                      .rms_amplification = number("rms_amplification", "a"),
+                      .max_amplification = number("max_amplification", "b"),
+                      .linearity = number("linearity", "linear"),
+                      .pure = reader.boolean("pure")};
     if (table.contains("native")) noise.native = reader.boolean("native");
     if (table.contains("bits")) noise.bits = read_bits(reader);
     reader.collect_unknown(m_manifest.unknown_keys);

@@ -117,9 +117,10 @@ std::string golden_tensor_line(const GoldenTensor& tensor) {
 }
 
 std::string noise_line(const NoiseRecord& noise) {
-  return fmt::format("  {{ output = {}, s0 = {}, a = {}, b = {}, linear = {}, pure = {}{}{} }},\n",
-                     toml_string(noise.output), toml_number(noise.s0), toml_number(noise.a), toml_number(noise.b),
-                     toml_number(noise.linear), noise.pure, noise.native ? ", native = true" : "",
+  return fmt::format("  {{ output = {}, response_rms = {}, rms_amplification = {}, max_amplification = {}, "
+                     "linearity = {}, pure = {}{}{} }},\n",
+                     toml_string(noise.output), toml_number(noise.response_rms), toml_number(noise.rms_amplification),
+                     toml_number(noise.max_amplification), toml_number(noise.linearity), noise.pure, noise.native ? ", native = true" : "",
                      noise.bits ? fmt::format(", bits = {}", *noise.bits) : "");
 }
 

@@ -105,8 +105,10 @@ class Reviewer {
 
   // An infinite unit would let every answer pass, and a negative one none.
   void review_noise(const NoiseRecord& noise) const {
-    for (const auto& [name, value] :
-         {std::pair{"s0", noise.s0}, {"a", noise.a}, {"b", noise.b}, {"linear", noise.linear}}) {
+    for (const auto& [name, value] : {std::pair{"response_rms", noise.response_rms},
+                                      {"rms_amplification", noise.rms_amplification},
+                                      {"max_amplification", noise.max_amplification},
+                                      {"linearity", noise.linearity}}) {
       if (std::isfinite(value) && value >= 0) continue;
       fail("golden.noise", noise.output, fmt::format("has {} = {}, expected a number of 0 or more", name, value));
     }

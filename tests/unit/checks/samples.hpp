@@ -49,7 +49,7 @@ inline Observation conforming() {
   OutputObservation output;
   output.golden_case = "default";
   output.output = "out";
-  output.noise.s0 = 1;
+  output.noise.response_rms = 1;
   golden::Deviation deviation;
   deviation.elements = deviation.compared = 4;
   output.native = deviation;

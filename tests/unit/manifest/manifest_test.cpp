@@ -84,7 +84,7 @@ TEST_CASE("a manifest reads back as it was written") {
   CHECK(read.model.tensors == sample().model.tensors);
   CHECK(read.model.locations == sample().model.locations);
   CHECK(read.environment == sample().environment);
-  CHECK(read.golden.at(0).noise.at(0).s0 == 1.25e-7);
+  CHECK(read.golden.at(0).noise.at(0).response_rms == 1.25e-7);
   CHECK(read.golden.at(0).noise.at(0).bits == 8);
   CHECK(read.golden.at(0).detections.at(0).unsettled == std::vector<std::int64_t>{3, 17});
   CHECK(read.golden.at(0).detections.at(0).others == 2);
@@ -184,15 +184,27 @@ TEST_CASE("an embedded program in a form of native code is refused: a seal loads
   }
 }
 
+TEST_CASE("the noise floor of an older seal, which calls its numbers s0, a, b and linear, reads alike") {
+  auto text = write_manifest(sample());
+  const std::pair<std::string, std::string> names[] = {
+      {"response_rms", "s0"}, {"rms_amplification", "a"}, {"max_amplification", "b"}, {"linearity", "linear"}};
+  for (const auto& [name, older] : names) text.replace(text.find(name), name.size(), older);
+  const auto read = read_manifest(with_right_digest(text), "m");
+  CHECK(read.unknown_keys.empty());
+  CHECK(write_manifest(read) == write_manifest(sample()));
+}
+
 // Faults, notes: a manifest whose digest was computed anew. Kinds: sizes, counts, noise, names, files.
 TEST_CASE("what no capture writes is refused though the digest fits") {
   using Change = void (*)(Manifest&);
   const std::pair<const char*, Change> changes[] = {
-      {"s0", [](Manifest& m) { m.golden[0].noise[0].s0 = -1; }},
-      {"s0", [](Manifest& m) { m.golden[0].noise[0].s0 = std::numeric_limits<double>::infinity(); }},
-      {"a = ", [](Manifest& m) { m.golden[0].noise[0].a = std::numeric_limits<double>::quiet_NaN(); }},
-      {"b = ", [](Manifest& m) { m.golden[0].noise[0].b = -0.5; }},
-      {"linear", [](Manifest& m) { m.golden[0].noise[0].linear = -1; }},
+      {"response_rms", [](Manifest& m) { m.golden[0].noise[0].response_rms = -1; }},
+      {"response_rms",
+       [](Manifest& m) { m.golden[0].noise[0].response_rms = std::numeric_limits<double>::infinity(); }},
+      {"rms_amplification",
+       [](Manifest& m) { m.golden[0].noise[0].rms_amplification = std::numeric_limits<double>::quiet_NaN(); }},
+      {"max_amplification", [](Manifest& m) { m.golden[0].noise[0].max_amplification = -0.5; }},
+      {"linearity", [](Manifest& m) { m.golden[0].noise[0].linearity = -1; }},
       {"probes", [](Manifest& m) { m.golden[0].probes = 1'000'000'000; }},
       {"probes", [](Manifest& m) { m.golden[0].probes = -1; }},
       {"seeds", [](Manifest& m) { m.golden[0].seeds.assign(5000, 1); }},

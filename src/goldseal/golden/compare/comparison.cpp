@@ -235,7 +235,7 @@ class Comparison {
     result.rms = std::sqrt(total.error2 / count);
     result.reference_rms = std::sqrt(total.reference2 / count);
     result.max_abs = total.max_error;
-    result.rms_ratio = result.rms > 0 ? result.rms / m_noise.s0 : 0;
+    result.rms_ratio = result.rms > 0 ? result.rms / m_noise.response_rms : 0;
     const double norms = std::sqrt(total.found2) * std::sqrt(total.reference2);
     if (norms > 0 && std::isfinite(norms)) result.cosine = total.product / norms;
     if (result.rms > 0 && total.max_reference > 0) {

@@ -124,7 +124,14 @@ double noise_of(const NoiseFloor& noise, std::size_t index, double reference) {
 }
 
 NoiseRecord to_record(const NoiseFloor& noise, const std::string& output) {
-  return {output, noise.s0, noise.a, noise.b, noise.linear, noise.pure(), noise.native, noise.bits};
+  return {.output = output,
+          .response_rms = noise.response_rms,
+          .rms_amplification = noise.rms_amplification,
+          .max_amplification = noise.max_amplification,
+          .linearity = noise.linearity,
+          .pure = noise.pure(),
+          .native = noise.native,
+          .bits = noise.bits};
 }
 
 NoiseProbe::NoiseProbe(HostTensor reference) : m_reference(std::move(reference)) {
@@ -224,10 +231,10 @@ NoiseFloor NoiseProbe::finish() const {
   });
   NoiseFloor noise;
   const double response = rms_over(m_response, m_response) / std::sqrt(runs);
-  noise.s0 = std::max(response, k_rounding * reference.rms() / 2);
+  noise.response_rms = std::max(response, k_rounding * reference.rms() / 2);
   noise.floor = k_median_share * median_response(responses, m_reference);
   const double at_24 = rms_over(m_response, m_fine);
-  if (at_24 > 0) noise.linear = k_rounding / k_fine_rounding * rms_over(m_fine, m_response) / at_24;
+  if (at_24 > 0) noise.linearity = k_rounding / k_fine_rounding * rms_over(m_fine, m_response) / at_24;
   noise.codes.shape = m_reference.shape;
   encode(responses, noise);
   return noise;
@@ -236,8 +243,8 @@ NoiseFloor NoiseProbe::finish() const {
 NoiseFloor native_floor(const NoiseProbe& probe, bool steps) {
   auto noise = probe.finish();
   noise.native = true;
-  noise.linear = 0;
-  if (steps) noise.floor = std::max(noise.floor, noise.s0);
+  noise.linearity = 0;
+  if (steps) noise.floor = std::max(noise.floor, noise.response_rms);
   return noise;
 }
 
@@ -257,8 +264,9 @@ void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor&
   const auto deviation = compare(native, reference, noise);
   const double coarser = noise.native ? 1 : std::ldexp(1.0, k_bits_float32 - noise.bits);
   noise.overflows = std::max(noise.overflows, deviation.mask_mismatches);
-  noise.a = std::max(noise.a, deviation.rms_ratio / coarser);
-  noise.b = std::max({noise.b, noise.a, deviation.max_ratio / (k_local * coarser)});
+  noise.rms_amplification = std::max(noise.rms_amplification, deviation.rms_ratio / coarser);
+  noise.max_amplification =
+      std::max({noise.max_amplification, noise.rms_amplification, deviation.max_ratio / (k_local * coarser)});
 }
 
 std::optional<HostTensor> perturb_input(const HostTensor& input) {
@@ -295,11 +303,11 @@ std::vector<Objection> collect_objections(const HostTensor& reference, const Noi
                        percent_of(noise.overflows, reference.numel())),
            "the weights' own type overflows: choose an input that keeps the network in its range");
   }
-  if (!(noise.a <= k_largest_amplification)) {
+  if (!(noise.rms_amplification <= k_largest_amplification)) {
     object(
         true,
         fmt::format("the capturing run's errors are {:.3g} times the response to rounding; at most {:.0f} is believed",
-                    noise.a, k_largest_amplification),
+                    noise.rms_amplification, k_largest_amplification),
         "capture on another machine or with another PyTorch: this one's arithmetic is suspect");
   }
   if (finite < reference.numel()) {

@@ -25,31 +25,31 @@ namespace goldseal::golden {
 /// With y the float64 output, y_k that of the k-th run with parameters, buffers and inputs multiplied by (1 + u ξ), ξ
 /// uniform on [-1, 1), and y_0 that of the same run unmoved (y itself at u = 2^-24 in float64; a float32 run at 2^-16):
 ///   s_i   = 2^-24/u sqrt(mean_k (y_k,i - y_0,i)²)  the response of element i
-///   S0    = max(rms(s), 2^-25 rms(y))
 ///   φ_i   = max(s_i, median(s)/4, 2^-23 |y_i|)     the noise that element i may have
-///   lin   = 1; 2^20 rms(s at 2^-44) / rms(s at 2^-24) over the seeds that both have, where there are such
-///   A     = max(4, max_r rms(y_r - y)/S0)          over native runs r
-///   B     = max(A, max_r,i |y_r,i - y_i|/(16 φ_i))
-/// Elements where y is not finite take no part.
+///   response_rms      = max(rms(s), 2^-25 rms(y))
+///   rms_amplification = max(4, max_r rms(y_r - y)/response_rms)             over native runs r
+///   max_amplification = max(rms_amplification, max_r,i |y_r,i - y_i|/(16 φ_i))
+///   linearity         = 1; 2^20 rms(s at 2^-44) / rms(s at 2^-24) over the seeds that both have, where there are such
+/// Elements where y is not finite take no part. The manifest has the same names; docs/method.md writes S0, A and B.
 ///
 /// s is kept as one byte an element. Code 0: s_i is at most `floor` = median(s)/4, and φ_i does not depend on it.
 /// Code c > 0: s_i = base · 2^((c-1)·step), where base and step span the values above the floor. The spread is at most
 /// 64 octaves (smaller values are raised to the bottom of it), so that step is at most 64/254 of an octave and the
 /// relative error at most 2^(step/2) - 1 < 9.2 %; a spread of 2^8, as is usual, gives 1.1 %.
 struct NoiseFloor {
-  double s0 = 0;
-  double floor = 0;
+  double response_rms = 0;
+  double rms_amplification = k_least_amplification;
+  double max_amplification = k_least_amplification;
+  double linearity = 1;
+  double floor = 0;  ///< of the codes, as base and step
   double base = 0;
   double step = 0;
-  double a = k_least_amplification;
-  double b = k_least_amplification;
-  double linear = 1;
   int bits = k_bits_float32;  ///< significant bits that a native run computes with, at most those of the output's type
   bool native = false;        ///< y and s are of native runs: the network has no float64 path
   HostTensor codes;           ///< uint8, of the output's shape
   std::size_t overflows = 0;  ///< at capture: elements finite in y and not so in a native run, or the reverse
 
-  [[nodiscard]] bool pure() const { return linear > k_linear_low && linear < k_linear_high; }
+  [[nodiscard]] bool pure() const { return linearity > k_linear_low && linearity < k_linear_high; }
 };
 
 /// max(s, floor) for each code: φ but for its last term.
@@ -74,7 +74,8 @@ class NoiseProbe {
   [[nodiscard]] bool settled() const;
   /// Elements that are finite in y and were not so in some run at 2^-24.
   [[nodiscard]] std::size_t unstable() const { return m_unstable; }
-  /// Throws Error{usage} where no run at 2^-24 was added. A and B are at their least until `calibrate`.
+  /// Throws Error{usage} where no run at 2^-24 was added. The amplifications are at their least until
+  /// `calibrate`.
   [[nodiscard]] NoiseFloor finish() const;
 
  private:
@@ -98,15 +99,15 @@ class NoiseProbe {
 
 /// The floor of an output whose network has no float64 path, from native runs perturbed in their own type: y is the
 /// sealed native output. With `steps` (of a narrow or a quantized type) an element may move by what the others do (φ is
-/// at least S0), since they make it a matter of chance which of them move.
+/// at least response_rms), since they make it a matter of chance which of them move.
 [[nodiscard]] NoiseFloor native_floor(const NoiseProbe& probe, bool steps = true);
 
 /// Takes `bits`, what a native run is said to compute with, for the floor's own where rounding in float32 cannot
-/// explain that run (its errors over S0 are beyond `k_largest_amplification`). A network that computes little in a
+/// explain that run (its errors over response_rms are beyond `k_largest_amplification`). A network that computes little in a
 /// narrower type, to no effect, is judged as a float32 one.
 void settle_precision(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native, int bits);
 
-/// Widens A and B by a native run. Where it computes with fewer significant bits than float32, `noise.bits`, its error
+/// Widens the amplifications by a native run. Where it computes with fewer significant bits than float32, `noise.bits`, its error
 /// is first divided by 2^(24-p).
 void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor& native);
 
@@ -123,8 +124,8 @@ struct Objection {
 [[nodiscard]] std::optional<HostTensor> perturb_input(const HostTensor& input);
 
 /// What is wrong with an output as evidence: nothing finite in it, some of it not finite, no response to weights and
-/// inputs, an overflow in the native run alone, or a capturing run whose errors are larger than any sound machine's (A
-/// > 64).
+/// inputs, an overflow in the native run alone, or a capturing run whose errors are larger than any sound machine's
+/// (rms_amplification > 64).
 [[nodiscard]] std::vector<Objection> collect_objections(const HostTensor& reference, const NoiseFloor& noise,
                                                         std::size_t unstable = 0);
 

@@ -39,14 +39,14 @@ OutputVerdict judge_float64(const Deviation& deviation, const NoiseFloor& noise,
 }
 
 OutputVerdict judge_native_strict(const Deviation& deviation, const NoiseFloor& noise) {
-  return judge(deviation, deviation.rms_ratio / noise.a, k_native_diffuse, deviation.max_ratio / noise.b,
-               k_native_local);
+  return judge(deviation, deviation.rms_ratio / noise.rms_amplification, k_native_diffuse,
+               deviation.max_ratio / noise.max_amplification, k_native_local);
 }
 
 OutputVerdict judge_native_policy(const Deviation& deviation, const NoiseFloor& noise, int bits) {
   const double coarser = std::ldexp(1.0, k_bits_float32 - bits);
-  return judge(deviation, deviation.rms_ratio, k_policy_diffuse * coarser, deviation.max_ratio / noise.b,
-               k_native_local + k_policy_local * coarser);
+  return judge(deviation, deviation.rms_ratio, k_policy_diffuse * coarser,
+               deviation.max_ratio / noise.max_amplification, k_native_local + k_policy_local * coarser);
 }
 
 OutputVerdict judge_native(const Deviation& deviation, const NoiseFloor& noise, int permitted_bits) {

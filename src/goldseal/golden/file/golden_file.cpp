@@ -100,10 +100,10 @@ NoiseFloor pick_noise(const Picker& picker, const std::string& golden, const Noi
   noise.floor = scale[0];
   noise.base = scale[1];
   noise.step = scale[2];
-  noise.s0 = record.s0;
-  noise.a = record.a;
-  noise.b = record.b;
-  noise.linear = record.linear;
+  noise.response_rms = record.response_rms;
+  noise.rms_amplification = record.rms_amplification;
+  noise.max_amplification = record.max_amplification;
+  noise.linearity = record.linearity;
   noise.native = record.native;
   noise.bits = static_cast<int>(record.bits.value_or(significant_bits(output.dtype)));
   return noise;

@@ -38,10 +38,10 @@ std::string shown_op(const std::string& op) {
 
 double limit_of(const SealedLayer& layer, Compute run, int bits) {
   if (run == Compute::float64) {
-    return layer.linear > k_linear_low && layer.linear < k_linear_high ? k_float64_pure : k_float64_loose;
+    return layer.linearity > k_linear_low && layer.linearity < k_linear_high ? k_float64_pure : k_float64_loose;
   }
-  if (bits >= k_bits_float32) return k_native_diffuse * layer.a;
-  return k_policy_diffuse * std::ldexp(layer.a / k_least_amplification, k_bits_float32 - bits);
+  if (bits >= k_bits_float32) return k_native_diffuse * layer.rms_amplification;
+  return k_policy_diffuse * std::ldexp(layer.rms_amplification / k_least_amplification, k_bits_float32 - bits);
 }
 
 class Follower {
@@ -68,7 +68,7 @@ class Follower {
   void compare() {
     const auto& sealed = m_sealed[m_at];
     const double error = layer_error(sealed.sketch, m_found[m_here]);
-    const double ratio = error == 0 ? 0 : error / sealed.s0;
+    const double ratio = error == 0 ? 0 : error / sealed.response_rms;
     add(sealed.sketch, std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio,
         limit_of(sealed, m_run, m_bits));
     ++m_at;

@@ -172,7 +172,7 @@ void LayerProbe::calibrate(std::span<const LayerSketch> layers, int bits) {
   if (trace.steps.size() != m_layers.size()) return;
   for (std::size_t i = 0; i < m_layers.size(); ++i) {
     const double growth = std::ldexp(trace.steps[i].ratio, bits - k_bits_float32);
-    if (std::isfinite(growth)) m_layers[i].a = std::max(m_layers[i].a, growth);
+    if (std::isfinite(growth)) m_layers[i].rms_amplification = std::max(m_layers[i].rms_amplification, growth);
   }
 }
 
@@ -181,13 +181,13 @@ std::vector<SealedLayer> LayerProbe::finish() const {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     auto& layer = layers[i];
     const double response = std::sqrt(mean_over_seeds(m_response, m_response, i));
-    layer.s0 = std::max(response, m_rounding * layer.sketch.rms / 2);
+    layer.response_rms = std::max(response, m_rounding * layer.sketch.rms / 2);
     const double at_24 = std::sqrt(mean_over_seeds(m_response, m_fine, i));
     const double at_44 = std::sqrt(mean_over_seeds(m_fine, m_response, i));
     if (m_first_narrow && i >= *m_first_narrow) {
-      layer.linear = 0;
+      layer.linearity = 0;
     } else if (at_24 > 0) {
-      layer.linear = k_rounding / k_fine_rounding * at_44 / at_24;
+      layer.linearity = k_rounding / k_fine_rounding * at_44 / at_24;
     }
   }
   return layers;
@@ -239,7 +239,7 @@ std::vector<HostTensor> pack_sealed_layers(std::span<const SealedLayer> layers) 
   std::vector<double> noise;
   for (const auto& layer : layers) {
     sketches.push_back(layer.sketch);
-    noise.insert(noise.end(), {layer.s0, layer.a, layer.linear});
+    noise.insert(noise.end(), {layer.response_rms, layer.rms_amplification, layer.linearity});
   }
   auto tensors = pack_layers(sketches);
   tensors.push_back(make_tensor(std::string(k_noise), DType::float64,

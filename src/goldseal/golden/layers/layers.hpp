@@ -38,9 +38,9 @@ struct LayerSketch {
 /// linearity, as noise_floor.hpp defines them.
 struct SealedLayer {
   LayerSketch sketch;
-  double s0 = 0;
-  double a = 0;
-  double linear = 1;
+  double response_rms = 0;
+  double rms_amplification = 0;
+  double linearity = 1;
 };
 
 /// Collects the sketches of a capture's runs.

@@ -137,7 +137,7 @@ void CaseProbes::settle() {
 
 void CaseProbes::distrust_floors() {
   for (auto& output : m_tensors.outputs)
-    if (output.noise) output.noise->linear = 0;
+    if (output.noise) output.noise->linearity = 0;
 }
 
 bool CaseProbes::settled() const {
@@ -151,7 +151,7 @@ bool CaseProbes::all_move() const {
 double CaseProbes::greatest_amplification() const {
   double greatest = golden::k_least_amplification;
   for (const auto& output : m_tensors.outputs)
-    if (output.noise) greatest = std::max(greatest, output.noise->a);
+    if (output.noise) greatest = std::max(greatest, output.noise->rms_amplification);
   return greatest;
 }
 

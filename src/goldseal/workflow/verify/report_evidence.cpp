@@ -127,7 +127,8 @@ std::vector<OutputError> output_errors(const Observation& observed, const Policy
   for (const auto& output : observed.run.outputs) {
     const auto verdicts = judge(output, policy);
     if (verdicts.native) {
-      errors.push_back(output_error(output, Compute::native, *verdicts.native, output.noise.b, distributions));
+      errors.push_back(
+          output_error(output, Compute::native, *verdicts.native, output.noise.max_amplification, distributions));
       // Where another function is computed, the ratio tells of no precision.
       if (verdicts.float64_agrees())
         errors.back().remark = golden::to_string(golden::precision_at_work(output.native->rms_ratio));

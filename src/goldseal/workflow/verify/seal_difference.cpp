@@ -113,8 +113,8 @@ Named golden(const Manifest& manifest) {
       add("output " + output.name, fmt::format("{} {}", to_string(output.dtype), format_shape(output.shape)));
     for (const auto& noise : each.noise)
       add("noise of " + noise.output,
-          fmt::format("response {:.3g}, amplification {:.3g} (worst element {:.3g}), linearity {:.3g}", noise.s0,
-                      noise.a, noise.b, noise.linear));
+          fmt::format("response {:.3g}, amplification {:.3g} (worst element {:.3g}), linearity {:.3g}",
+                      noise.response_rms, noise.rms_amplification, noise.max_amplification, noise.linearity));
   }
   return named;
 }

@@ -24,12 +24,12 @@ namespace {
 constexpr double k_infinity = std::numeric_limits<double>::infinity();
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 
-// Every element has the same noise, `s`, and S0 = s.
+// Every element has the same noise, `s`, and so has the output.
 NoiseFloor uniform_noise(std::vector<std::int64_t> shape, double s) {
   std::int64_t count = 1;
   for (const auto size : shape) count *= size;
   NoiseFloor noise;
-  noise.s0 = s;
+  noise.response_rms = s;
   noise.floor = s;
   noise.codes =
       make_tensor("", DType::uint8, std::move(shape), std::vector<std::uint8_t>(static_cast<std::size_t>(count), 0));

@@ -27,7 +27,7 @@ TEST_CASE("s is the root of the mean squared response, element by element") {
   probe.add_response(2, doubles({1 + 4e-7, 2 + 2e-7, 4}));
   const auto noise = probe.finish();
   const std::vector<double> s{std::sqrt((9e-14 + 16e-14) / 2), std::sqrt(4e-14 / 2), std::sqrt(1e-14 / 2)};
-  CHECK(noise.s0 == Approx(std::sqrt((s[0] * s[0] + s[1] * s[1] + s[2] * s[2]) / 3)));
+  CHECK(noise.response_rms == Approx(std::sqrt((s[0] * s[0] + s[1] * s[1] + s[2] * s[2]) / 3)));
   CHECK(noise.floor == Approx(s[1] / 4));
   CHECK(noise_of(noise, 0, 0) == Approx(s[0]).epsilon(0.001));
   CHECK(noise_of(noise, 1, 0) == Approx(s[1]).epsilon(0.01));
@@ -36,17 +36,17 @@ TEST_CASE("s is the root of the mean squared response, element by element") {
   CHECK(noise_of(noise, 2, 4) == 0x1p-23 * 4);
 }
 
-TEST_CASE("S0 is never below half a rounding of the output's own size") {
+TEST_CASE("The response is never below half a rounding of the output's own size") {
   NoiseProbe probe(doubles({3, 4}));
   probe.add_response(1, doubles({3, 4}));
-  CHECK(probe.finish().s0 == Approx(0x1p-25 * std::sqrt(12.5)));
+  CHECK(probe.finish().response_rms == Approx(0x1p-25 * std::sqrt(12.5)));
 }
 
 TEST_CASE("A network that is float64 throughout responds in proportion, one with a float32 layer does not") {
   NoiseProbe pure(doubles({1, 2}));
   pure.add_response(7, doubles({1 + 0x1p-24, 2 - 0x1p-24}));
   pure.add_fine(7, doubles({1 + 0x1p-44, 2 - 0x1p-44}));
-  CHECK(pure.finish().linear == Approx(1).epsilon(1e-6));
+  CHECK(pure.finish().linearity == Approx(1).epsilon(1e-6));
   CHECK(pure.finish().pure());
 
   NoiseProbe deaf(doubles({1, 2}));  // the float32 layer swallows the small change
@@ -65,7 +65,7 @@ TEST_CASE("The second probe is held against the seeds that it shares with the fi
   probe.add_response(1, doubles({1 + 0x1p-24}));
   probe.add_response(2, doubles({1 + 0x1p-20}));
   probe.add_fine(1, doubles({1 + 0x1p-44}));
-  CHECK(probe.finish().linear == Approx(1).epsilon(1e-6));
+  CHECK(probe.finish().linearity == Approx(1).epsilon(1e-6));
 }
 
 TEST_CASE("Runs are enough once the response is known to a tenth, after three at least") {
@@ -101,10 +101,10 @@ TEST_CASE("A float32 run that was moved 256 times as far counts a 256th") {
   CHECK_THROWS_AS(rescaled_response(reference, floats({1}), moved, k_factor), Error);
 }
 
-TEST_CASE("The floor of native runs is at least S0 where steps decide which elements move") {
+TEST_CASE("The floor of native runs is at least the response where steps decide which elements move") {
   NoiseProbe probe(doubles({1, 1, 1, 1}));
   probe.add_response(1, doubles({1, 1, 1, 1 + 4e-7}));
-  CHECK(native_floor(probe, true).floor == native_floor(probe, true).s0);
+  CHECK(native_floor(probe, true).floor == native_floor(probe, true).response_rms);
   CHECK(native_floor(probe, false).floor == 0);
   CHECK(native_floor(probe, false).native);
   CHECK_FALSE(native_floor(probe, false).pure());
@@ -138,18 +138,18 @@ TEST_CASE("A spread beyond 64 octaves raises the smallest responses, never lower
   CHECK(noise_of(noise, 4, 0) == Approx(1));
 }
 
-TEST_CASE("Native runs widen A and B, never below 4") {
+TEST_CASE("Native runs widen the amplifications, never below 4") {
   NoiseProbe probe(doubles({1, 1, 1, 1}));
   probe.add_response(1, doubles({1 + 0x1p-22, 1 - 0x1p-22, 1 + 0x1p-22, 1 - 0x1p-22}));
   auto noise = probe.finish();
   calibrate(noise, doubles({1, 1, 1, 1}), doubles({1, 1, 1, 1}));
-  CHECK(noise.a == 4);
-  CHECK(noise.b == 4);
+  CHECK(noise.rms_amplification == 4);
+  CHECK(noise.max_amplification == 4);
   calibrate(noise, doubles({1, 1, 1, 1}), doubles({1 + 10 * 0x1p-22, 1 - 10 * 0x1p-22, 1 + 10 * 0x1p-22, 1}));
-  CHECK(noise.a == Approx(10 * std::sqrt(0.75)));
-  CHECK(noise.b == noise.a);
+  CHECK(noise.rms_amplification == Approx(10 * std::sqrt(0.75)));
+  CHECK(noise.max_amplification == noise.rms_amplification);
   calibrate(noise, doubles({1, 1, 1, 1}), doubles({1 + 320 * 0x1p-22, 1, 1, 1}));
-  CHECK(noise.b == Approx(160));  // A = 320/2 is larger than 320/16
+  CHECK(noise.max_amplification == Approx(160));  // its rms, 320/2, is larger than 320/16
 }
 
 TEST_CASE("What a network computes with counts only where float32 cannot explain its run") {
@@ -164,9 +164,9 @@ TEST_CASE("What a network computes with counts only where float32 cannot explain
   };
   const auto coarse = floats({1 + 0x1p-9F, 1 - 0x1p-9F, 1 + 0x1p-9F, 1 - 0x1p-9F});
   CHECK(settled(coarse, k_bits_float32).bits == k_bits_float32);
-  CHECK(settled(coarse, k_bits_float32).a == 0x1p13);
+  CHECK(settled(coarse, k_bits_float32).rms_amplification == 0x1p13);
   CHECK(settled(coarse, k_bits_bfloat16).bits == k_bits_bfloat16);
-  CHECK(settled(coarse, k_bits_bfloat16).a == 4);
+  CHECK(settled(coarse, k_bits_bfloat16).rms_amplification == 4);
   const auto fine = floats({1 + 0x1p-20F, 1 - 0x1p-20F, 1, 1});
   CHECK(settled(fine, k_bits_bfloat16).bits == k_bits_float32);
   // An output of a narrower type says so itself.
@@ -179,7 +179,7 @@ TEST_CASE("Elements that are not finite take no part in the noise") {
   NoiseProbe probe(doubles({1, k_nan, k_infinity, 1}));
   probe.add_response(1, doubles({1 + 0x1p-24, k_nan, k_infinity, 1 - 0x1p-24}));
   const auto noise = probe.finish();
-  CHECK(noise.s0 == Approx(0x1p-24));
+  CHECK(noise.response_rms == Approx(0x1p-24));
   CHECK(noise.floor == Approx(0x1p-26));
   CHECK(probe.unstable() == 0);
 }

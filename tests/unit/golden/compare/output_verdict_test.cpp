@@ -23,9 +23,9 @@ Deviation ratios(double rms, double max) {
 
 NoiseFloor growth(double a, double b, double linear = 1) {
   NoiseFloor noise;
-  noise.a = a;
-  noise.b = b;
-  noise.linear = linear;
+  noise.rms_amplification = a;
+  noise.max_amplification = b;
+  noise.linearity = linear;
   return noise;
 }
 

@@ -158,8 +158,8 @@ TEST_CASE("A row that a run at capture lacked is left to rounding, and says noth
   probe.settle(golden);
   REQUIRE(golden.outputs[0].noise);
   CHECK(std::isnan(element_as_double(*golden.outputs[0].reference, 12)));
-  // The boxes move by 2^-24 of their size, so S0 is that of their rms and no more.
-  CHECK(golden.outputs[0].noise->s0 < 2e-5);
+  // The boxes move by 2^-24 of their size, so the response is that of their rms and no more.
+  CHECK(golden.outputs[0].noise->response_rms < 2e-5);
   CHECK(golden.outputs[0].noise->pure());
   CHECK(golden.outputs[0].noise->overflows == 0);
   CHECK(element_as_double(*golden.outputs[2].stable, 3) == 0);

@@ -65,20 +65,20 @@ LayerTrace follow64(Chain& chain, const std::vector<LayerSketch>& found) {
 TEST_CASE("A layer's noise is measured from its sketches within a third") {
   Chain chain;
   for (const auto& layer : chain.seal()) {
-    CHECK(layer.s0 > k_noise / 1.5);
-    CHECK(layer.s0 < k_noise * 1.5);
-    CHECK(layer.linear > k_linear_low);
-    CHECK(layer.linear < k_linear_high);
-    CHECK(layer.a >= k_least_amplification);
-    CHECK(layer.a < 8);
+    CHECK(layer.response_rms > k_noise / 1.5);
+    CHECK(layer.response_rms < k_noise * 1.5);
+    CHECK(layer.linearity > k_linear_low);
+    CHECK(layer.linearity < k_linear_high);
+    CHECK(layer.rms_amplification >= k_least_amplification);
+    CHECK(layer.rms_amplification < 8);
   }
 }
 
 TEST_CASE("Layers from a rounding to float32 on are not judged as exact ones") {
   Chain chain;
   const auto layers = chain.seal(1);
-  CHECK(layers[0].linear > k_linear_low);
-  for (std::size_t i = 1; i < layers.size(); ++i) CHECK(layers[i].linear == 0);
+  CHECK(layers[0].linearity > k_linear_low);
+  for (std::size_t i = 1; i < layers.size(); ++i) CHECK(layers[i].linearity == 0);
 }
 
 TEST_CASE("Only what computes rounds: constants and elements that are moved are exact in any type") {
@@ -183,7 +183,7 @@ TEST_CASE("A layer that perturbed native runs left alone has the noise that they
     probe.set_reference(chain.with(0), rounding);
     for (std::int64_t seed = 1; seed <= k_probes; ++seed) probe.add_response(seed, chain.with(rounding > 1e-4 ? 0 : 1));
   }
-  for (const auto& layer : probe.finish()) CHECK(layer.s0 == 0x1p-10);
+  for (const auto& layer : probe.finish()) CHECK(layer.response_rms == 0x1p-10);
   const auto one_step = follow_layers(probe.finish(), chain.with(1e-3 / k_noise), Compute::native, k_bits_float32);
   CHECK_FALSE(one_step.first);
   const auto others = follow_layers(probe.finish(), chain.with(0.5 / k_noise, 2), Compute::native, k_bits_float32);
@@ -214,7 +214,7 @@ TEST_CASE("Responses are held against the same run unmoved, and counted by their
   probe.set_reference(reference);
   REQUIRE(probe.set_unmoved(unmoved, 1.0 / 256));
   probe.add_response(1, moved);
-  for (const auto& layer : probe.finish()) CHECK(layer.s0 == Approx(1e-6));
+  for (const auto& layer : probe.finish()) CHECK(layer.response_rms == Approx(1e-6));
   auto other = unmoved;
   other.pop_back();
   CHECK_FALSE(probe.set_unmoved(other, 1));
@@ -230,7 +230,7 @@ TEST_CASE("Sealed layers are read back as they were written, and other forms are
   CHECK(read[2].sketch.module == "block.norm");
   CHECK(read[2].sketch.shape == sealed[2].sketch.shape);
   CHECK(read[2].sketch.projections == sealed[2].sketch.projections);
-  CHECK(read[2].s0 == sealed[2].s0);
+  CHECK(read[2].response_rms == sealed[2].response_rms);
 
   CHECK(read[2].sketch.elements == 0);  // a form of before, whose sketches take all elements
 

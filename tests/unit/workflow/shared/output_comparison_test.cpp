@@ -24,7 +24,7 @@ OutputObservation output(double native, std::optional<double> float64) {
   OutputObservation observed;
   observed.golden_case = "default";
   observed.output = "out";
-  observed.noise.s0 = k_noise;
+  observed.noise.response_rms = k_noise;
   observed.native = deviation(native);
   if (float64) observed.float64 = deviation(*float64);
   return observed;
