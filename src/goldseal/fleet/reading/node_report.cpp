@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/reading/node_report.hpp>
 
-#include <goldseal/base/bytes/sha256.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/base/messages/utc.hpp>
-#include <goldseal/environment/difference.hpp>
-#include <goldseal/fleet/reading/json_cursor.hpp>
+#include <goldseal/fleet/reading/evidence_reader.hpp>
+#include <goldseal/fleet/reading/findings_reader.hpp>
 #include <goldseal/fleet/reading/node_set.hpp>
+#include <goldseal/fleet/reading/report_texts.hpp>
 #include <goldseal/report/json_report.hpp>
-#include <goldseal/verdict/report.hpp>
 
 #include <fmt/format.h>
 
@@ -17,42 +16,21 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <initializer_list>
 
 namespace goldseal::fleet {
 namespace {
 
-constexpr std::size_t k_most_findings = 2'000;
-constexpr std::size_t k_most_facts = 4'000;   // eight GPUs have some 400
-constexpr std::size_t k_most_runs = 20'000;
-constexpr std::size_t k_most_gpus = 1'024;
 constexpr std::size_t k_most_stages = 1'000;
-constexpr std::size_t k_most_text = 1U << 20U;  // that one report may add to what is kept
-constexpr std::size_t k_longest_fact = 300;
-constexpr std::size_t k_longest_message = 400;
-constexpr std::size_t k_longest_name = 253;
-constexpr std::size_t k_shown_digest = 16;  // digits that tell two outputs of a fleet apart
-
-// What a member of an object is to be read by.
-class Members {
- public:
-  explicit Members(JsonCursor& json) : m_json(json) {}
-  // Readers differ in which of two counts, and so would their verdicts.
-  void once(unsigned bit) {
-    if ((m_seen & (1U << bit)) != 0) m_json.fail("a member stands twice");
-    m_seen |= 1U << bit;
-  }
-  [[nodiscard]] bool has(unsigned bit) const { return (m_seen & (1U << bit)) != 0; }
-
- private:
-  JsonCursor& m_json;
-  std::uint32_t m_seen = 0;
-};
 
 // A report's file with what does not last beyond the reading of it.
 class Reading {
  public:
-  Reading(JsonCursor& json, LocalNames& names, NodeReport& report) : m_json(json), m_names(names), m_report(report) {}
+  Reading(JsonCursor& json, LocalNames& names, NodeReport& report)
+      : m_json(json),
+        m_report(report),
+        m_texts(json, names),
+        m_findings(json, m_texts, report),
+        m_evidence(json, m_texts, report) {}
 
   void read() {
     Members members(m_json);
@@ -60,27 +38,14 @@ class Reading {
     m_json.finish();
     if (!members.has(0)) m_json.fail("`findings` is missing");
     if (m_schema.empty()) m_json.fail("`schema` is missing");
-    match_outputs();
-    settle_verdict();
+    m_evidence.match_outputs();
+    m_findings.settle_verdict(m_verdict);
     if (m_report.node == 0) m_json.fail("the report names no node");
   }
 
   [[nodiscard]] const std::string& schema() const { return m_schema; }
 
  private:
-  Id keep(std::string_view text, std::size_t limit) {
-    if (text.size() <= limit) return kept(text);
-    // Cut texts stay apart where they differ.
-    const auto digest = to_hex(sha256(text)).substr(0, k_shown_digest);
-    return kept(fmt::format("{}… ({})", text.substr(0, limit - 60), digest));
-  }
-  Id kept(std::string_view text) {
-    m_kept += text.size();
-    if (m_kept > k_most_text) m_json.fail("the report holds more text than reports do");
-    return m_names.add(text);
-  }
-  Id text(std::size_t limit = k_longest_message) { return keep(m_json.text(), limit); }
-
   void read_member(std::string_view name, Members& members) {
     struct Text {
       std::string_view name;
@@ -90,10 +55,10 @@ class Reading {
                                         Text{"version", &NodeReport::version}};
     if (name == "findings") {
       members.once(0);
-      read_findings();
+      m_findings.read();
     } else if (name == "evidence") {
       members.once(1);
-      read_evidence();
+      m_evidence.read();
     } else if (name == "identity") {
       members.once(2);
       read_identity();
@@ -109,7 +74,7 @@ class Reading {
     } else if (name == "target") {
       members.once(6);
       if (const auto target = m_json.text(); m_report.node == 0 && is_node_name(target))
-        m_report.node = keep(target, k_longest_name);
+        m_report.node = m_texts.keep(target, k_longest_name);
     } else if (name == "started") {
       members.once(7);
       read_started();
@@ -123,14 +88,14 @@ class Reading {
       const auto found = std::ranges::find(k_texts, name, &Text::name);
       if (found == k_texts.end()) return m_json.skip();
       members.once(10 + static_cast<unsigned>(found - k_texts.begin()));
-      m_report.*found->member = text(k_longest_name);
+      m_report.*found->member = m_texts.next(k_longest_name);
     }
   }
 
   void read_subject() {
     auto subject = m_json.text();
     while (subject.size() > 1 && subject.ends_with('/')) subject.remove_suffix(1);
-    m_report.subject = keep(subject.substr(subject.rfind('/') + 1), k_longest_name);
+    m_report.subject = m_texts.keep(subject.substr(subject.rfind('/') + 1), k_longest_name);
   }
 
   void read_started() {
@@ -155,7 +120,7 @@ class Reading {
         members.once(0);
         const auto node = m_json.text();
         if (!is_node_name(node)) m_json.fail("the node's name is no name of a host");
-        m_report.node = keep(node, k_longest_name);
+        m_report.node = m_texts.keep(node, k_longest_name);
       } else if (name == "rank" || name == "ranks") {
         members.once(name == "rank" ? 1 : 2);
         const auto value = m_json.integer();
@@ -163,7 +128,7 @@ class Reading {
         (name == "rank" ? m_report.rank : m_report.ranks) = static_cast<std::int32_t>(value);
       } else if (const auto found = std::ranges::find(k_texts, name, &Text::name); found != k_texts.end()) {
         members.once(3 + static_cast<unsigned>(found - k_texts.begin()));
-        m_report.*found->member = text();
+        m_report.*found->member = m_texts.next();
       } else {
         m_json.skip();
       }
@@ -177,15 +142,15 @@ class Reading {
       Id value = 0;
       m_json.object([&](std::string_view member) {
         if (member == "name") {
-          name = text(k_longest_name);
+          name = m_texts.next(k_longest_name);
         } else if (member == "value") {
-          value = text();
+          value = m_texts.next();
         } else {
           m_json.skip();
         }
       });
-      if (name == m_names.add("runtime")) m_report.runtime = value;
-      if (name == m_names.add("error")) m_report.error = value;
+      if (name == m_texts.add("runtime")) m_report.runtime = value;
+      if (name == m_texts.add("error")) m_report.error = value;
     });
   }
 
@@ -194,7 +159,7 @@ class Reading {
       StageTime stage;
       m_json.object([&](std::string_view member) {
         if (member == "name") {
-          stage.name = text(k_longest_name);
+          stage.name = m_texts.next(k_longest_name);
         } else if (member == "seconds") {
           stage.seconds = m_json.number();
         } else {
@@ -216,261 +181,13 @@ class Reading {
     }
   }
 
-  template <typename Parse>
-  auto word(Parse&& parse) {
-    const auto value = parse(m_json.text());
-    if (!value) m_json.fail("a word that reports do not have");
-    return *value;
-  }
-
-  void read_findings() {
-    std::string packed;
-    m_json.array([&] {
-      Note note;
-      bool judged = false;
-      Members members(m_json);
-      m_json.object([&](std::string_view member) {
-        if (member == "id") {
-          members.once(0);
-          note.check = text(k_longest_name);
-        } else if (member == "status") {
-          members.once(1);
-          note.status = word(parse_status);
-          judged = true;
-        } else if (member == "severity") {
-          members.once(2);
-          note.severity = word(parse_severity);
-        } else if (member == "message") {
-          members.once(3);
-          m_message.assign(m_json.text());
-        } else if (member == "remedy") {
-          members.once(4);
-          m_remedy.assign(m_json.text());
-        } else {
-          m_json.skip();
-        }
-      });
-      if (!judged || note.check == 0 || !members.has(2)) m_json.fail("a finding lacks its id, status or severity");
-      if (packed.size() == k_most_findings * 2 * sizeof(Id)) m_json.fail("too many findings");
-      add_finding(note, packed);
-    });
-    m_report.checks = kept(packed);
-  }
-
-  void add_finding(Note note, std::string& packed) {
-    pack(packed, note.check, static_cast<Id>(note.status));
-    m_passed = m_passed || note.status == Status::pass || note.status == Status::warn;
-    const bool failed = note.status == Status::fail;
-    const bool required = note.severity == Severity::required || note.severity == Severity::integrity;
-    const bool undecided = note.status == Status::unknown && required;
-    m_damaged = m_damaged || (failed && note.severity == Severity::integrity);
-    m_failed = m_failed || failed;
-    m_undecided = m_undecided || undecided;
-    if (note.status == Status::pass || note.status == Status::skipped) return;
-    note.message = keep(m_message, k_longest_message);
-    note.remedy = keep(m_remedy, k_longest_message);
-    m_report.notes.push_back(note);
-  }
-
-  static void pack(std::string& packed, Id first, Id second) {
-    std::array<char, 2 * sizeof(Id)> bytes{};
-    std::memcpy(bytes.data(), &first, sizeof first);
-    std::memcpy(bytes.data() + sizeof first, &second, sizeof second);
-    packed.append(bytes.data(), bytes.size());
-  }
-
-  void read_evidence() {
-    Members members(m_json);
-    m_json.object([&](std::string_view name) {
-      if (name == "environment") {
-        members.once(0);
-        read_environment();
-      } else if (name == "outputs") {
-        members.once(1);
-        read_output_errors();
-      } else if (name == "runs") {
-        members.once(2);
-        read_runs();
-      } else {
-        m_json.skip();
-      }
-    });
-  }
-
-  void read_environment() {
-    std::string found;
-    std::string sealed;
-    std::size_t rows = 0;
-    m_json.array([&] {
-      std::array<std::string, 3>& row = m_row;
-      for (auto& cell : row) cell.clear();
-      m_json.object([&](std::string_view member) {
-        const std::array<std::string_view, 3> k_names{"name", "found", "sealed"};
-        const auto* const cell = std::ranges::find(k_names, member);
-        if (cell == k_names.end()) return m_json.skip();
-        row[static_cast<std::size_t>(cell - k_names.begin())].assign(m_json.text());
-      });
-      if (++rows > k_most_facts) m_json.fail("too many facts");
-      note_uuid(row[0], row[1]);
-      if (row[0] == "host.name") m_report.host = keep(row[1], k_longest_name);
-      if (row[0].empty() || is_incidental(row[0])) return;
-      const auto name = keep(row[0], k_longest_name);
-      if (!row[1].empty()) pack(found, name, keep(row[1], k_longest_fact));
-      if (!row[2].empty()) pack(sealed, name, keep(row[2], k_longest_fact));
-    });
-    m_report.facts = kept(found);
-    m_report.sealed_facts = kept(sealed);
-  }
-
-  // `gpu.3.uuid` tells which facts are those of a run's GPU; `gpu.3.slice.1.uuid` of a part of one.
-  void note_uuid(std::string_view name, std::string_view value) {
-    if (!name.starts_with("gpu.") || !name.ends_with(".uuid")) return;
-    if (m_uuids.size() == k_most_gpus) m_json.fail("too many GPUs");
-    name.remove_suffix(std::string_view("uuid").size());
-    m_uuids.emplace_back(keep(value, k_longest_name), keep(name, k_longest_name));
-  }
-
-  struct OutputError {
-    std::string golden;
-    bool float64 = false;
-    double ratio = 0;
-  };
-
-  void read_output_errors() {
-    m_json.array([&] {
-      OutputError error;
-      m_json.object([&](std::string_view member) {
-        if (member == "golden") {
-          error.golden.assign(m_json.text().substr(0, 2 * k_longest_name));
-        } else if (member == "run") {
-          error.float64 = m_json.text().starts_with("float64");
-        } else if (member == "ratio") {
-          error.ratio = m_json.number();
-        } else {
-          m_json.skip();
-        }
-      });
-      if (m_errors.size() == k_most_runs) m_json.fail("too many outputs");
-      m_errors.push_back(std::move(error));
-    });
-  }
-
-  void read_runs() {
-    std::size_t runs = 0;
-    m_json.array([&] {
-      CaseRun run;
-      Unit where;
-      Members members(m_json);
-      m_json.object([&](std::string_view member) { read_run_member(member, run, where, members); });
-      if (where.device == 0 || run.golden == 0 || run.outputs == 0) m_json.fail("a run lacks its case, device or outputs");
-      if (++runs > k_most_runs) m_json.fail("too many runs");
-      auto unit = std::ranges::find_if(m_report.units, [&](const Unit& u) { return u.device == where.device; });
-      if (unit == m_report.units.end()) unit = m_report.units.insert(unit, where);
-      unit->runs.push_back(run);
-    });
-  }
-
-  void read_run_member(std::string_view member, CaseRun& run, Unit& where, Members& members) {
-    if (member == "device") {
-      members.once(0);
-      where.device = text(k_longest_name);
-    } else if (member == "gpu") {
-      members.once(1);
-      where.gpu = text(k_longest_name);
-    } else if (member == "golden") {
-      members.once(2);
-      run.golden = text(k_longest_name);
-    } else if (member == "inputs") {
-      members.once(3);
-      run.inputs = text(k_longest_name);
-    } else if (member == "outputs") {
-      members.once(4);
-      read_outputs(run);
-    } else if (member == "run") {
-      members.once(5);
-      run.kind = run_kind(m_json.text());
-    } else {
-      m_json.skip();
-    }
-  }
-
-  RunKind run_kind(std::string_view word) const {
-    for (const auto kind : {RunKind::native, RunKind::again, RunKind::float64})
-      if (to_string(kind) == word) return kind;
-    m_json.fail("a run of a kind that reports do not have");
-  }
-
-  void read_outputs(CaseRun& run) {
-    std::string outputs;
-    std::string sealed;
-    m_json.array([&] {
-      std::array<std::string, 3>& cells = m_row;
-      for (auto& cell : cells) cell.clear();
-      m_json.object([&](std::string_view member) {
-        const std::array<std::string_view, 3> k_names{"name", "sha256", "sealed"};
-        const auto* const cell = std::ranges::find(k_names, member);
-        if (cell == k_names.end()) return m_json.skip();
-        cells[static_cast<std::size_t>(cell - k_names.begin())].assign(m_json.text().substr(0, k_longest_name));
-      });
-      if (!parse_digest(cells[1]) || (!cells[2].empty() && !parse_digest(cells[2]))) m_json.fail("a digest is no SHA-256");
-      // The name may hold anything; a line of it is one output's.
-      const auto name = escape_unprintable(cells[0]);
-      outputs += fmt::format("{}={}\n", name, cells[1].substr(0, 2 * k_shown_digest));
-      if (!cells[2].empty()) sealed += fmt::format("{}={}\n", name, cells[2].substr(0, 2 * k_shown_digest));
-      if (outputs.size() > k_most_text) m_json.fail("too many outputs");
-    });
-    run.outputs = kept(outputs);
-    run.sealed = kept(sealed);
-  }
-
-  // The errors stand in a table of their own, by `CASE` or `CASE on DEVICE`.
-  void match_outputs() {
-    for (auto& unit : m_report.units) {
-      const auto facts = std::ranges::find(m_uuids, unit.gpu, &std::pair<Id, Id>::first);
-      if (unit.gpu != 0 && facts != m_uuids.end()) unit.gpu_facts = facts->second;
-    }
-    m_ratios.clear();
-    for (const auto& error : m_errors) m_ratios.emplace_back(m_names.add(error.golden), error);
-    for (auto& unit : m_report.units) {
-      for (auto& run : unit.runs) {
-        const auto alone = run.golden;
-        const auto label = m_report.units.size() == 1 ? alone : labelled(run.golden, unit.device);
-        for (const auto& [golden, error] : m_ratios) {
-          if ((golden == label || golden == alone) && error.float64 == (run.kind == RunKind::float64))
-            run.ratio = std::max(run.ratio, error.ratio);
-        }
-      }
-    }
-  }
-
-  Id labelled(Id golden, Id device) { return m_names.add(fmt::format("{} on {}", m_names.text(golden), m_names.text(device))); }
-
-  void settle_verdict() {
-    m_report.code = m_damaged                  ? ExitCode::integrity
-                    : m_failed                 ? ExitCode::fails
-                    : m_undecided || !m_passed ? ExitCode::inconclusive
-                                               : ExitCode::conforms;
-    // The verdict is derived from the findings; one that was written differs only where the file was edited.
-    if (!m_verdict.empty() && m_verdict != headline(m_report.code))
-      m_json.fail(fmt::format("the findings say {}, the report says {}", headline(m_report.code), m_verdict));
-  }
-
   JsonCursor& m_json;
-  LocalNames& m_names;
   NodeReport& m_report;
+  ReportTexts m_texts;
+  FindingsReader m_findings;
+  EvidenceReader m_evidence;
   std::string m_schema;
   std::string m_verdict;
-  std::string m_message;
-  std::string m_remedy;
-  std::array<std::string, 3> m_row;
-  std::vector<std::pair<Id, Id>> m_uuids;
-  std::vector<OutputError> m_errors;
-  std::vector<std::pair<Id, OutputError>> m_ratios;
-  std::size_t m_kept = 0;
-  bool m_passed = false;
-  bool m_damaged = false;
-  bool m_failed = false;
-  bool m_undecided = false;
 };
 
 int schema_version(std::string_view schema) {
