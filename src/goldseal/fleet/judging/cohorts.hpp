@@ -29,7 +29,7 @@ struct Comparison {
 
 /// Fills Fleet::cohorts, and adds to the nodes what the comparison says. `baseline` are reports of machines that were
 /// good; they vote in the cohorts of their kind.
-[[nodiscard]] Comparison compare_equals(const MergeRequest& request, Fleet& fleet, Roster& roster,
+[[nodiscard]] Comparison compare_equals(const MergeRequest& request, Fleet& fleet, const Roster& roster,
                                         const std::vector<NodeReport>& baseline, Characters& characters);
 
 }  // namespace goldseal::fleet

@@ -97,7 +97,8 @@ void EvidenceReader::read_runs() {
     Unit where;
     Members members(m_json);
     m_json.object([&](std::string_view member) { read_run_member(member, run, where, members); });
-    if (where.device == 0 || run.golden == 0 || run.outputs == 0) m_json.fail("a run lacks its case, device or outputs");
+    if (where.device == 0 || run.golden == 0 || run.outputs == 0)
+      m_json.fail("a run lacks its case, device or outputs");
     if (++runs > k_most_runs) m_json.fail("too many runs");
     auto unit = std::ranges::find_if(m_report.units, [&](const Unit& u) { return u.device == where.device; });
     if (unit == m_report.units.end()) unit = m_report.units.insert(unit, where);
@@ -147,7 +148,8 @@ void EvidenceReader::read_outputs(CaseRun& run) {
       if (cell == k_names.end()) return m_json.skip();
       cells[static_cast<std::size_t>(cell - k_names.begin())].assign(m_json.text().substr(0, k_longest_name));
     });
-    if (!parse_digest(cells[1]) || (!cells[2].empty() && !parse_digest(cells[2]))) m_json.fail("a digest is no SHA-256");
+    if (!parse_digest(cells[1]) || (!cells[2].empty() && !parse_digest(cells[2])))
+      m_json.fail("a digest is no SHA-256");
     // The name may hold anything; a line of it is one output's.
     const auto name = escape_unprintable(cells[0]);
     outputs += fmt::format("{}={}\n", name, cells[1].substr(0, 2 * k_shown_digest));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A report's findings, and the verdict that follows from them. The verdict is derived anew, since a report may have been
-// edited.
+// A report's findings, and the verdict that follows from them. The verdict is derived anew, since a report may have
+// been edited.
 #pragma once
 
 #include <goldseal/fleet/reading/node_report.hpp>
@@ -18,8 +18,8 @@ class FindingsReader {
       : m_json(json), m_texts(texts), m_report(report) {}
 
   void read();
-  /// Sets the report's exit code, once its findings were read. Throws Error{malformed} where `written`, the verdict that
-  /// the report states, is another; empty where it states none.
+  /// Sets the report's exit code, once its findings were read. Throws Error{malformed} where `written`, the verdict
+  /// that the report states, is another; empty where it states none.
   void settle_verdict(std::string_view written);
 
  private:
