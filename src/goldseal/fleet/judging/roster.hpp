@@ -24,4 +24,12 @@ struct Roster {
 /// The node of this name, added where it is not there yet.
 NodeResult& node_named(Fleet& fleet, Roster& roster, const std::string& name, bool expected);
 
+/// Whether the list of expected nodes has this name; false where there is no list.
+[[nodiscard]] bool is_expected(const MergeRequest& request, const Fleet& fleet, const Roster& roster,
+                               const std::string& name);
+
+/// Tells of a node; `of` is the report that it is about, null where there is none.
+void add_problem(const Fleet& fleet, NodeResult& node, Trouble trouble, const NodeReport* of, std::string message,
+                 std::string remedy);
+
 }  // namespace goldseal::fleet
