@@ -3,7 +3,8 @@
 
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/running/parallel.hpp>
-#include <goldseal/golden/compare/comparison_kernel.hpp>
+#include <goldseal/golden/compare/row_agreement.hpp>
+#include <goldseal/golden/compare/stretch_sums.hpp>
 
 #include <fmt/format.h>
 

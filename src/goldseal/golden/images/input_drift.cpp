@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/images/input_drift.hpp>
 
+#include <goldseal/golden/images/picture_values.hpp>
+#include <goldseal/golden/images/value_lines.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <iterator>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,10 +20,7 @@ namespace goldseal::golden {
 namespace {
 
 using Kind = InputDrift::Kind;
-using Values = std::vector<double>;
 
-constexpr std::size_t k_colours = 3;
-constexpr double k_grey_levels = 255;
 // Shares of a grey level: what another order of the same float32 operations leaves, and what counts as explained.
 constexpr double k_rounding_level = 0.01;
 constexpr double k_explained_level = 0.02;
@@ -31,114 +29,10 @@ constexpr double k_decoder_level = 3.5;
 constexpr int k_largest_shift = 3;
 // A line as flat as this explains nothing.
 constexpr double k_least_slope = 1e-6;
-// The errors of a resize follow the picture's edges. The ratio is the mean error at the steepest quarter of the places
-// over the mean error at the flattest quarter.
-constexpr double k_edge_ratio = 3;
-constexpr double k_alike = 0.9;  // correlation of one picture seen through two resizes
-
-// A stack of pictures: planes of height x width, `colours` of them each.
-struct Stack {
-  std::size_t pictures = 1;
-  std::size_t colours = 1;
-  std::size_t height = 1;
-  std::size_t width = 1;
-
-  [[nodiscard]] std::size_t area() const { return height * width; }
-  [[nodiscard]] std::size_t at(std::size_t p, std::size_t c, std::size_t y, std::size_t x) const {
-    return ((p * colours + c) * height + y) * width + x;
-  }
-};
-
-Values values_of(const HostTensor& tensor) {
-  Values values(tensor.numel());
-  copy_as_double(tensor, 0, values);
-  return values;
-}
-
-std::optional<Stack> as_pictures(const std::vector<std::int64_t>& shape) {
-  if (shape.size() < 3 || shape.size() > 4) return std::nullopt;
-  const auto size = [&](std::size_t from_end) { return static_cast<std::size_t>(shape[shape.size() - from_end]); };
-  if (size(3) != k_colours) return std::nullopt;
-  return Stack{shape.size() == 4 ? size(4) : 1, k_colours, size(2), size(1)};
-}
-
-double range_of(const Values& values) {
-  if (values.empty()) return 0;
-  const auto [low, high] = std::ranges::minmax(values);
-  return high > low ? high - low : std::fabs(high);
-}
-
-double largest_difference(const Values& a, const Values& b) {
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double difference = std::fabs(a[i] - b[i]);
-    if (!(difference <= largest)) largest = difference;  // a NaN stays
-  }
-  return largest;
-}
-
-double mean_difference(const Values& a, const Values& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += std::fabs(a[i] - b[i]);
-  return sum / static_cast<double>(std::max<std::size_t>(1, a.size()));
-}
-
-struct Line {
-  double slope = 1;
-  double offset = 0;
-};
-
-// Least squares of found = slope·sealed + offset over [begin, end).
-Line fit(const Values& sealed, const Values& found, std::size_t begin, std::size_t end) {
-  double n = 0;
-  double x = 0;
-  double y = 0;
-  double xx = 0;
-  double xy = 0;
-  for (std::size_t i = begin; i < end; ++i) {
-    n += 1;
-    x += sealed[i];
-    y += found[i];
-    xx += sealed[i] * sealed[i];
-    xy += sealed[i] * found[i];
-  }
-  const double spread = n * xx - x * x;
-  if (!(spread > 1e-12 * n * xx)) return {1, n > 0 ? (y - x) / n : 0};
-  const double slope = (n * xy - x * y) / spread;
-  return {slope, (y - slope * x) / n};
-}
-
-double residual(const Values& sealed, const Values& found, std::size_t begin, std::size_t end, const Line& line) {
-  double largest = 0;
-  for (std::size_t i = begin; i < end; ++i) {
-    largest = std::max(largest, std::fabs(found[i] - (line.slope * sealed[i] + line.offset)));
-  }
-  return largest;
-}
-
-Values moved(const Values& values, const Stack& stack,
-             const std::function<std::size_t(std::size_t, std::size_t, std::size_t, std::size_t)>& source) {
-  Values result(values.size());
-  for (std::size_t p = 0; p < stack.pictures; ++p) {
-    for (std::size_t c = 0; c < stack.colours; ++c) {
-      for (std::size_t y = 0; y < stack.height; ++y) {
-        for (std::size_t x = 0; x < stack.width; ++x) result[stack.at(p, c, y, x)] = values[source(p, c, y, x)];
-      }
-    }
-  }
-  return result;
-}
-
-Values colours_reversed(const Values& values, const Stack& s) {
-  return moved(values, s, [&](auto p, auto c, auto y, auto x) { return s.at(p, s.colours - 1 - c, y, x); });
-}
-
-std::string number(double value) { return fmt::format("{:.6g}", value); }
-
 // Everything that one comparison needs.
 class Diagnosis {
  public:
-  Diagnosis(Values found, Values sealed, std::optional<Stack> stack)
+  Diagnosis(Values found, Values sealed, std::optional<PictureStack> stack)
       : m_found(std::move(found)),
         m_sealed(std::move(sealed)),
         m_stack(stack),
@@ -164,7 +58,7 @@ class Diagnosis {
     if (largest <= k_decoder_level * m_level) return decoder(m_sealed);
     if (auto drift = changed_and_decoded()) return *drift;
     if (auto drift = resized()) return *drift;
-    return {Kind::other, fmt::format("it differs by up to {}", number(largest)),
+    return {Kind::other, fmt::format("it differs by up to {}", shown_number(largest)),
             "compare the preprocessing step by step", 0, 0};
   }
 
@@ -208,14 +102,14 @@ class Diagnosis {
   // The nearest other scale, or other means and deviations: those that differ by more than a decoder would.
   [[nodiscard]] std::vector<Step> recolourings() const {
     std::vector<Step> steps;
-    const auto add = [&](Kind kind, const std::vector<Line>& lines) {
-      Step step{kind, describe(lines), remedy(lines), applied(lines, m_sealed), 0};
+    const auto add = [&](Kind kind, const std::vector<ValueLine>& lines) {
+      Step step{kind, describe_lines(lines), remedy_of_lines(lines), applied(lines, m_sealed), 0};
       for (const auto& line : lines) step.level = std::max(step.level, std::fabs(line.slope));
       const auto limit = k_decoder_level * m_level * std::max(1.0, step.level);
       if (step.level >= k_least_slope && largest_difference(step.values, m_sealed) > limit)
         steps.push_back(std::move(step));
     };
-    add(Kind::scale, {fit(m_sealed, m_found, 0, m_sealed.size())});
+    add(Kind::scale, {fit_line(m_sealed, m_found, 0, m_sealed.size())});
     if (m_stack) add(Kind::normalise, fit_colours(m_sealed));
     return steps;
   }
@@ -256,7 +150,7 @@ class Diagnosis {
                             "use the same resize: the same library, interpolation, antialiasing and rounding", 0, 0};
     std::optional<InputDrift> nearest;
     double least = std::numeric_limits<double>::infinity();
-    if (follows_edges(m_sealed)) {
+    if (follows_edges(m_found, m_sealed, *m_stack)) {
       nearest = resize;
       least = mean_difference(m_found, m_sealed) / 2;
     }
@@ -264,7 +158,7 @@ class Diagnosis {
     std::ranges::move(recolourings(), std::back_inserter(steps));
     for (const auto& step : steps) {
       const double left = mean_difference(m_found, step.values) / step.level;
-      if (left >= least || !follows_edges(step.values)) continue;
+      if (left >= least || !follows_edges(m_found, step.values, *m_stack)) continue;
       nearest = both(step, resize);
       least = left;
     }
@@ -277,28 +171,28 @@ class Diagnosis {
 
   // One line through all of it, or one through each colour.
   [[nodiscard]] std::optional<InputDrift> rescaled(const Values& sealed) const {
-    const std::vector whole{fit(sealed, m_found, 0, sealed.size())};
-    const auto follows = [&](const Line& line, double left) {
+    const std::vector whole{fit_line(sealed, m_found, 0, sealed.size())};
+    const auto follows = [&](const ValueLine& line, double left) {
       return std::fabs(line.slope) >= k_least_slope && left <= k_explained_level * m_level * std::fabs(line.slope);
     };
     if (std::fabs(whole[0].slope) < k_least_slope) return std::nullopt;
-    if (follows(whole[0], residual(sealed, m_found, 0, sealed.size(), whole[0])))
-      return InputDrift{Kind::scale, describe(whole), remedy(whole), 0, 0};
+    if (follows(whole[0], line_residual(sealed, m_found, 0, sealed.size(), whole[0])))
+      return InputDrift{Kind::scale, describe_lines(whole), remedy_of_lines(whole), 0, 0};
     if (!m_stack) return std::nullopt;
     const auto lines = fit_colours(sealed);
     for (std::size_t c = 0; c < k_colours; ++c)
       if (!follows(lines[c], colour_residual(sealed, c, lines[c]))) return std::nullopt;
-    return InputDrift{Kind::normalise, describe(lines), remedy(lines), 0, 0};
+    return InputDrift{Kind::normalise, describe_lines(lines), remedy_of_lines(lines), 0, 0};
   }
 
-  [[nodiscard]] std::vector<Line> fit_colours(const Values& sealed) const {
-    std::vector<Line> lines;
+  [[nodiscard]] std::vector<ValueLine> fit_colours(const Values& sealed) const {
+    std::vector<ValueLine> lines;
     for (std::size_t c = 0; c < k_colours; ++c) lines.push_back(fit_colour(sealed, c));
     return lines;
   }
 
   // One line is for all values, several are for the colours.
-  [[nodiscard]] Values applied(const std::vector<Line>& lines, const Values& values) const {
+  [[nodiscard]] Values applied(const std::vector<ValueLine>& lines, const Values& values) const {
     Values result(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto& line = lines.size() == 1 ? lines[0] : lines[i / m_stack->area() % m_stack->colours];
@@ -307,13 +201,13 @@ class Diagnosis {
     return result;
   }
 
-  [[nodiscard]] Line fit_colour(const Values& sealed, std::size_t colour) const {
+  [[nodiscard]] ValueLine fit_colour(const Values& sealed, std::size_t colour) const {
     const auto [x, y] = plane_pairs(sealed, colour);
-    return fit(x, y, 0, x.size());
+    return fit_line(x, y, 0, x.size());
   }
-  [[nodiscard]] double colour_residual(const Values& sealed, std::size_t colour, const Line& line) const {
+  [[nodiscard]] double colour_residual(const Values& sealed, std::size_t colour, const ValueLine& line) const {
     const auto [x, y] = plane_pairs(sealed, colour);
-    return residual(x, y, 0, x.size(), line);
+    return line_residual(x, y, 0, x.size(), line);
   }
   [[nodiscard]] std::pair<Values, Values> plane_pairs(const Values& sealed, std::size_t colour) const {
     const auto& s = *m_stack;
@@ -326,26 +220,6 @@ class Diagnosis {
       y.insert(y.end(), m_found.begin() + begin, m_found.begin() + end);
     }
     return {std::move(x), std::move(y)};
-  }
-
-  static std::string describe(const Line& line) {
-    if (std::fabs(line.offset) <= 1e-6 * std::fabs(line.slope))
-      return fmt::format("it is {} times the sealed one", number(line.slope));
-    return fmt::format("it is {} times the sealed one plus {}", number(line.slope), number(line.offset));
-  }
-  static std::string describe(const std::vector<Line>& lines) {
-    if (lines.size() == 1) return describe(lines[0]);
-    return fmt::format("its channels are normalised otherwise: {}; {}; {}", describe(lines[0]), describe(lines[1]),
-                       describe(lines[2]));
-  }
-  static std::string remedy(const std::vector<Line>& lines) {
-    if (lines.size() > 1) return "use the sealed means and deviations, in the sealed order";
-    const auto near = [&](double value) { return std::fabs(lines[0].slope / value - 1) < 1e-3; };
-    if (near(k_grey_levels)) return "divide by 255";
-    if (near(1 / k_grey_levels)) return "do not divide by 255 twice";
-    if (near(k_grey_levels / 256)) return "divide by 255, not by 256";
-    if (near(256 / k_grey_levels)) return "divide by 256, not by 255";
-    return "use the sealed scale and offset";
   }
 
   [[nodiscard]] std::optional<InputDrift> shifted(const Values& sealed) const {
@@ -388,53 +262,9 @@ class Diagnosis {
         "decode with the same library and version, or seal a lossless picture", 0, 0};
   }
 
-  // Two views of one picture whose difference follows its steepness.
-  [[nodiscard]] bool follows_edges(const Values& made) const {
-    if (!(correlation(made) > k_alike)) return false;
-    const auto& s = *m_stack;
-    std::vector<std::pair<double, double>> places;  // steepness, error
-    for (std::size_t plane = 0; plane < s.pictures * s.colours; ++plane) {
-      for (std::size_t y = 1; y + 1 < s.height; ++y) {
-        for (std::size_t x = 1; x + 1 < s.width; ++x) {
-          const auto i = plane * s.area() + y * s.width + x;
-          const double steep = std::fabs(made[i + 1] - made[i - 1]) + std::fabs(made[i + s.width] - made[i - s.width]);
-          places.emplace_back(steep, std::fabs(m_found[i] - made[i]));
-        }
-      }
-    }
-    if (places.size() < 64) return false;
-    std::ranges::sort(places);
-    const auto mean_error = [&](std::size_t begin, std::size_t end) {
-      double sum = 0;
-      for (std::size_t i = begin; i < end; ++i) sum += places[i].second;
-      return sum / static_cast<double>(end - begin);
-    };
-    const auto quarter = places.size() / 4;
-    const double flat = mean_error(0, quarter);
-    const double steep = mean_error(places.size() - quarter, places.size());
-    return steep > 0 && steep >= k_edge_ratio * flat;
-  }
-
-  [[nodiscard]] double correlation(const Values& made) const {
-    const double n = static_cast<double>(m_found.size());
-    const double mean_found = std::accumulate(m_found.begin(), m_found.end(), 0.0) / n;
-    const double mean_made = std::accumulate(made.begin(), made.end(), 0.0) / n;
-    double both = 0;
-    double found = 0;
-    double sealed = 0;
-    for (std::size_t i = 0; i < m_found.size(); ++i) {
-      const double a = m_found[i] - mean_found;
-      const double b = made[i] - mean_made;
-      both += a * b;
-      found += a * a;
-      sealed += b * b;
-    }
-    return both / std::sqrt(found * sealed);
-  }
-
   Values m_found;
   Values m_sealed;
-  std::optional<Stack> m_stack;
+  std::optional<PictureStack> m_stack;
   double m_level;
 };
 
