@@ -30,7 +30,7 @@ from .worker.network import Network, StateEntry, on_copies, refresh_flat_weights
 from .worker.perturbation import Transform
 from .worker.randomness import RandomWatch
 from .worker.program import KeepsStandIns, Limits, Program
-from .worker.python_builder import unwrapped
+from .worker.python_builder import modules_named, unwrapped
 from .worker.refusal import Refusal
 from .worker.session import Session
 
@@ -190,7 +190,7 @@ class AttachedSession(Session):
         super().__init__(channel)
         for form in ("torchscript", "darknet", "export", "plugin", "aoti"):
             self.builders[form] = lambda source, options: network
-        self.builders["python"] = lambda source, options: _made_of(network, source)
+        self.builders["python"] = lambda source, options: _made_of(network, source, options)
 
     def _write_program(
         self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits, anew: bool
@@ -217,9 +217,9 @@ class AttachedSession(Session):
         return program
 
 
-def _made_of(network: LiveNetwork, source: str) -> LiveNetwork:
+def _made_of(network: LiveNetwork, source: str, options: dict[str, str]) -> LiveNetwork:
     """With the module of the factory that builds it elsewhere among its own."""
-    network.modules = frozenset((source.partition(":")[0],))
+    network.modules = modules_named(source, options)
     return network
 
 

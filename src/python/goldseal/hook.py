@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import inspect
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Sequence, Union
 
 from . import command
 from .errors import GoldsealError, GoldsealWarning
@@ -23,6 +24,8 @@ from .report import Report
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from .generation import Generate
 
 PathLike = Union[str, "os.PathLike[str]"]
 Patterns = Union[str, Sequence[str]]
@@ -47,6 +50,8 @@ def save(
     allow_missing: Patterns = (),
     allow_unexpected: Patterns = (),
     depth: str = "full",
+    steps: Optional[int] = None,
+    generate: Optional[Generate] = None,
     sign_key: Optional[PathLike] = None,
     sign_passphrase_file: Optional[PathLike] = None,
     timeout: float = _TIMEOUT,
@@ -69,7 +74,8 @@ def save(
     options = {
         "inputs": inputs, "factory": factory, "seal": seal, "entry": entry, "outputs": outputs, "embed": embed,
         "anonymous": anonymous, "allow_random": allow_random, "allow_missing": allow_missing, "allow_unexpected": allow_unexpected,
-        "sign_key": sign_key, "sign_passphrase_file": sign_passphrase_file, "depth": depth, "timeout": timeout,
+        "sign_key": sign_key, "sign_passphrase_file": sign_passphrase_file, "depth": depth,
+        "steps": steps, "generate": generate, "timeout": timeout,
         "on_error": on_error, **(seal_options or {}),
     }  # fmt: skip
     # A place that is none is told of once the checkpoint is written.
@@ -187,6 +193,8 @@ def seal(
     allow_unexpected: Patterns = (),
     allow_random: bool = False,
     depth: str = "full",
+    steps: Optional[int] = None,
+    generate: Optional[Generate] = None,
     sign_key: Optional[PathLike] = None,
     sign_passphrase_file: Optional[PathLike] = None,
     timeout: float = _TIMEOUT,
@@ -216,6 +224,10 @@ def seal(
                outputs that are stable; of the others the seal proves that they vary, and nothing else
     depth      "quick": no float64 runs, for every epoch: a third of the time; 1 % of faults, small changes of code or
                configuration, pass a verification unseen, and the seal and each verdict say so
+    steps      how many tokens a language model decodes greedily from `inputs`, with its cache: the path of tokens is sealed and fed,
+               and the logits of each step are the golden outputs
+    generate   what decodes where the model is none of transformers': a module's function generate(model, inputs, tokens) that
+               returns the logits of each step (docs/training.md)
     sign_key   a private key (PEM; P-256, P-384 or P-521) to sign the seal with, so that `signed_by` can ask for it where it is
                verified; `sign_passphrase_file` holds the passphrase of an encrypted one
     on_error   "warn": a failure to seal is a GoldsealWarning and None is returned; "raise"; "ignore"
@@ -238,7 +250,10 @@ def seal(
         admitted = _admitted(allow_missing, allow_unexpected)
         admitted += ["--allow-random"] if allow_random else []
         admitted += ["--depth", "quick"] if depth == "quick" else []
-        target, report = _seal(module, Path(path), inputs, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
+        with _decoding(module, inputs, steps, generate) as given:
+            if steps is not None:
+                factory, embed = _decoding_factory(factory, module, generate), False
+            target, report = _seal(module, Path(path), given, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
         _sign(target, sign_key, sign_passphrase_file, timeout)
     except Exception as error:
         _leave_no_earlier_seal(Path(path), seal)
@@ -249,6 +264,31 @@ def seal(
     if on_error != "ignore":
         _warn_of_code(report, target)
     return target
+
+
+@contextlib.contextmanager
+def _decoding(
+    module: nn.Module, inputs: Any, steps: Optional[int], generate: Optional[Generate]
+) -> Iterator[Any]:
+    """The golden inputs; inside, with `steps`, the model decodes, and they hold the path."""
+    if steps is None and generate is None:
+        yield inputs
+        return
+    from . import generation
+    from .attached import preserved
+
+    generation.require(steps, generate)
+    forward = module.forward
+    with generation.generating(module, generate) as decoding:
+        with preserved(module):
+            given = generation.with_path(inputs, forward, decoding, steps or 0)
+        yield given
+
+
+def _decoding_factory(factory: Optional[Factory], module: nn.Module, generate: Optional[Generate]) -> str:
+    from .generation import spec_of
+
+    return spec_of(absolute_paths(model_spec(factory, module)), generate)
 
 
 def _sign(target: Path, key: Optional[PathLike], passphrase_file: Optional[PathLike], timeout: float) -> None:
@@ -381,6 +421,7 @@ def verify(
     identity: Patterns = (),
     runtime: Optional[str] = None,
     trust_code: bool = False,
+    generate: Optional[Generate] = None,
     timeout: float = _TIMEOUT,
 ) -> Report:
     """Judges everything about a seal here: files, machine, and the model run on the golden inputs. The report is true only
@@ -392,6 +433,8 @@ def verify(
     A seal is data: code that it names (`python:`, `plugin:`, `aoti:`) is not run unless `trust_code` says so, or `factory`
     names it. Without that word the program that the seal embeds is run in its place; where there is none the verdict is
     inconclusive. With it, code of Python's is run by this interpreter; `runtime="libtorch"` runs the program.
+
+    A seal of decoding (`steps`) has the model decode: by `generate`, or what the seal names.
 
     With `signed_by`, files with public keys or certificates (PEM), a seal that none of them signed is refused before
     anything in it is read (exit code 4); `identity` says whose certificates of an authority count.
@@ -415,7 +458,23 @@ def verify(
         from .sharded import on_rank_zero
 
         return on_rank_zero(model, lambda copy: run_attached(arguments, LiveNetwork(copy, outputs), timeout=timeout))
-    return run_attached(arguments, LiveNetwork(unwrap(model), outputs), timeout=timeout)
+    module = unwrap(model)
+    with _decoding_as_sealed(seal, module, generate):
+        return run_attached(arguments, LiveNetwork(module, outputs), timeout=timeout)
+
+
+@contextlib.contextmanager
+def _decoding_as_sealed(seal: PathLike, module: nn.Module, generate: Optional[Generate]) -> Iterator[None]:
+    from .generation import generating, sealed_generate
+
+    decodes, named = sealed_generate(seal)
+    if not decodes:
+        if generate is not None:
+            raise GoldsealError(f"generate: expected a seal of decoding (steps=), found {os.fspath(seal)}, which is none")
+        yield
+        return
+    with generating(module, generate if generate is not None else named):
+        yield
 
 
 def load(
@@ -445,7 +504,8 @@ def load(
     try:
         arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout) + _admitted(allow_missing, allow_unexpected)
         arguments += _signers(signed_by, identity)
-        report = run_attached(arguments, network, timeout=timeout)
+        with _decoding_as_sealed(seal, network.module, None):
+            report = run_attached(arguments, network, timeout=timeout)
     finally:
         network.give_back(adopt=bool(report))
     if not report:

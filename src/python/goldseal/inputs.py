@@ -19,7 +19,7 @@ def input_arguments(inputs: Any, network: Network, directory: str) -> list[str]:
     """`inputs`: a tensor, a tuple of them in forward()'s order, or a mapping of its arguments' names to tensors; in place
     of a tensor, anything that torch.as_tensor takes, or a text that `--input` takes (`random:1x3x32x32,seed=7`). Tensors
     are written to a file in `directory`."""
-    named = _named(inputs, network)
+    named = _named(inputs, [entry["name"] for entry in network.inputs()])
     tensors = {name: _tensor(name, value) for name, value in named.items() if not isinstance(value, str)}
     if tensors:
         write_tensors(os.path.join(directory, FILE), tensors)
@@ -29,6 +29,16 @@ def input_arguments(inputs: Any, network: Network, directory: str) -> list[str]:
     return arguments
 
 
+def named_inputs(inputs: Any, network: Network) -> "dict[str, torch.Tensor]":
+    """The same as tensors by forward()'s names."""
+    return tensors_by_name(inputs, [entry["name"] for entry in network.inputs()])
+
+
+def tensors_by_name(inputs: Any, names: "list[str]") -> "dict[str, torch.Tensor]":
+    """The same by these names, in their order."""
+    return {name: _tensor(name, value) for name, value in _named(inputs, names).items()}
+
+
 def _tensor(name: str, value: Any) -> torch.Tensor:
     try:
         return torch.as_tensor(value).detach().cpu()
@@ -36,13 +46,12 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
         raise GoldsealError(f"inputs: {name} must be a tensor: {error}") from None
 
 
-def _named(inputs: Any, network: Network) -> dict[str, Any]:
+def _named(inputs: Any, names: "list[str]") -> dict[str, Any]:
     if isinstance(inputs, Mapping):
         named = dict(inputs)
     else:
         values = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
-        names = [entry["name"] for entry in network.inputs()]
-        names += [str(place) for place in range(len(names), len(values))]
+        names = names + [str(place) for place in range(len(names), len(values))]
         named = dict(zip(names, values))
     if not named:
         raise GoldsealError("inputs: expected at least one tensor; a seal without golden inputs proves nothing")

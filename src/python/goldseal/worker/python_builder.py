@@ -31,8 +31,14 @@ def build_python(source: str, options: dict[str, str], seed: Optional[int] = Non
     if module is None:
         module = _call(function, arguments, source, seed or 0)
     network = Network(unwrapped(require_module(module, source)).eval())
-    network.modules = frozenset((source.partition(":")[0], *(set(sys.modules) - before)))
+    network.modules = modules_named(source, options) | (set(sys.modules) - before)
     return network
+
+
+def modules_named(source: str, options: dict[str, str]) -> "frozenset[str]":
+    """Those of the factory and of the callables that it is given by name (goldseal.generation)."""
+    callables = [source, *(options.get(name, "") for name in ("of", "generate") if source.startswith("goldseal."))]
+    return frozenset(each.partition(":")[0] for each in callables if ":" in each)
 
 
 def _find_users_code() -> None:
