@@ -73,7 +73,7 @@ Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
   }
   auto finding = passed(file->non_tensor_sha256 == record->non_tensor_sha256
                             ? "the checkpoint differs outside its tensors"
-                            : "the checkpoint was written anew; every tensor is as it was sealed");
+                            : "the checkpoint was rewritten; every tensor is as it was sealed");
   finding.status = Status::warn;
   finding.expected = "sha256 " + to_hex(record->sha256);
   finding.actual = file->sha256 ? "sha256 " + to_hex(*file->sha256) : "";
@@ -89,7 +89,7 @@ const Check k_file_checkpoint{
     .explanation =
         "The file is read by goldseal's own reader, which executes nothing and checks what PyTorch does not: the zip's "
         "layout and checksums, every extent, "
-        "every opcode. A damaged file is named for what is wrong with it. A file that was written anew with the same "
+        "every opcode. A damaged file is named for what is wrong with it. A file that was rewritten with the same "
         "tensors warns, unless it holds weights outside tensors: those of quantized layers are packed into objects "
         "of "
         "their own, and the whole file's digest alone vouches for them.",

@@ -21,13 +21,14 @@ Table sources_table(const std::vector<const DescriptionObservation*>& files) {
 // Where the code was run, its answers are judged, and a change that leaves them alone is worth a word only.
 Finding changed_finding(const Observation& observed, const std::vector<const DescriptionObservation*>& changed) {
   const auto name = escape_unprintable(changed.front()->name) + and_more(changed.size());
-  auto finding = failed(fmt::format("{} changed after it was sealed, and the code was not run here", name),
-                        "the sealed source", "another",
-                        "judge what it answers: --runtime python --trust-code; or use the code that was sealed, or seal anew");
+  auto finding =
+      failed(fmt::format("{} changed after it was sealed, and the code was not run here", name), "the sealed source",
+             "another",
+             "judge what it answers: --runtime python --trust-code; or use the code that was sealed, or seal again");
   if (observed.serving.ran_code) {
     finding.status = Status::warn;
     finding.message = fmt::format("{} changed after it was sealed; it was run here, and the golden checks judge it", name);
-    finding.remedy = "seal the model anew with this code";
+    finding.remedy = "seal the model again with this code";
   }
   finding.origin = escape_unprintable(changed.front()->path);
   finding.tables.push_back(sources_table(changed));

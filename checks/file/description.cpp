@@ -46,7 +46,7 @@ Finding changed_finding(const Observation& observed, const std::vector<const Des
                   escape_unprintable(first.path)));
   if (!first.values.empty()) {
     const auto& value = first.values.front();
-    finding.message = fmt::format("{} says something else than was sealed: {}{}{}", name, escape_unprintable(value.key),
+    finding.message = fmt::format("{} differs from the sealed file: {}{}{}", name, escape_unprintable(value.key),
                                   and_more(first.values.size()), ran);
     finding.expected = setting(value.key, value.sealed);
     finding.actual = setting(value.key, value.found);
@@ -95,9 +95,9 @@ Finding judge_description(const Observation& observed, const CheckSettings&) {
   if (odd.empty()) return finding;
   finding.status = Status::warn;
   finding.message = files.added.empty()
-                        ? fmt::format("{}{} was written anew and says the same", escape_unprintable(odd.front()->name),
+                        ? fmt::format("{}{} was rewritten with the same values", escape_unprintable(odd.front()->name),
                                       and_more(odd.size()))
-                        : fmt::format("{}{} was not there when the directory was sealed, and is judged by nothing",
+                        : fmt::format("{}{} was not there when the directory was sealed, and no check judges it",
                                       escape_unprintable(odd.front()->name), and_more(odd.size()));
   finding.origin = escape_unprintable(odd.front()->path);
   return finding;

@@ -9,7 +9,7 @@ namespace {
 Finding judge_model_signature(const Observation& observed, const CheckSettings&) {
   const auto& signature = observed.model_signature;
   if (signature.demand == signing::Demand::off)
-    return skipped("the publisher's signature was not asked for; --model-signature does");
+    return skipped("the publisher's signature was not asked for; --model-signature asks for it");
   if (signature.good)
     return passed(fmt::format("the model is signed by {}; the signature covers the {} files that were read", signature.signer,
                               signature.files));
@@ -28,8 +28,10 @@ const Check k_file_signature{
     .title = "The model is signed by its publisher",
     .explanation =
         "Whoever publishes a model may sign it (OpenSSF Model Signing: model.sig beside the weights). With "
-        "--model-signature and --model-key the files that the seal names are held against that signature, by the digests "
-        "that are computed anyway. A keyless signature (Sigstore) is compared with the files as well, but its signer is "
+        "--model-signature and --model-key the files that the seal names are compared with that signature, by the "
+        "digests "
+        "that are computed anyway. A keyless signature (Sigstore) is compared with the files as well, but its signer "
+        "is "
         "not judged here: the finding names the command that does.",
     .severity = Severity::integrity,
     .judge = judge_model_signature,

@@ -43,7 +43,7 @@ Finding judge_devices(const Observation& observed, const CheckSettings& settings
   }
   if (odd.empty()) return passed(fmt::format("all {} GPUs give the sealed answers", devices.size()));
   if (odd.size() == devices.size())
-    return skipped("no GPU gives the sealed answers, so none is the odd one: see the other findings");
+    return skipped("no GPU gives the sealed answers, so no single GPU stands out: see the other findings");
   return failed(
       fmt::format("{} of {} GPUs does not give the sealed answers, and the others do: {}", odd.size(), devices.size(),
                   fmt::join(odd, ", ")),

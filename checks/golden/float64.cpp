@@ -14,12 +14,12 @@ namespace {
 // The decision table: with equal weights a float64 run can differ only because the network computes something else.
 std::string cause(const Observation& observed) {
   if (const auto outside = told_outside(observed); !outside.empty() && all_loaded_as_sealed(observed.sealed.model, observed.run))
-    return fmt::format("the weights are the sealed ones, and {}, which no state dict holds, is not: model.state",
+    return fmt::format("the weights are the sealed ones, but {}, which no state dict holds, differs: see model.state",
                        outside);
   return all_loaded_as_sealed(observed.sealed.model, observed.run)
              ? "the weights are the sealed ones, so the network computes something else: code, "
                "configuration or mode differs"
-             : "the weights differ from the sealed ones, and this is what it does to the answers";
+             : "the weights differ from the sealed ones, and the answers differ with them";
 }
 
 Finding judge_float64_outputs(const Observation& observed, const CheckSettings& settings) {

@@ -34,7 +34,8 @@ bool sealed_with_layers(const Observation& observed, const std::string& golden_c
 }
 
 std::string phrase_of(const golden::LayerTrace& trace) {
-  if (!trace.first) return "; each of its layers agrees on the whole: it differs in few elements, or behind the last";
+  if (!trace.first)
+    return "; every layer agrees on the whole: few elements differ, or something after the last layer does";
   const auto& step = trace.steps[*trace.first];
   if (std::isinf(step.ratio) && !trace.departure.empty()) return fmt::format("; the layers part: {}", trace.departure);
   return fmt::format("; the first layer that differs is {}, by {:.3g} times what rounding can explain", step.label,

@@ -149,7 +149,7 @@ std::string tell_mask(const golden::ElementPair& first) {
   auto text = fmt::format("is{} NaN or infinite where the seal is{}, first at {}: {:.6g} here, {:.6g} in the seal",
                           here ? "" : " not", here ? " not" : "", format_index(first.index), first.found, first.expected);
   if (here && !std::isfinite(first.expected))
-    text = fmt::format("is NaN or infinite otherwise than the seal, first at {}: {:.6g} here, {:.6g} in the seal",
+    text = fmt::format("is NaN or infinite at other places than the seal, first at {}: {:.6g} here, {:.6g} in the seal",
                        format_index(first.index), first.found, first.expected);
   if (std::isnan(first.found) != std::isnan(first.expected))
     text += "; where attention masks every key of a row, some versions of PyTorch give NaN and others zeros";

@@ -23,15 +23,15 @@ std::string tell_trials(const Observation& observed, const OutputObservation& ou
   // A fact that explains it comes before settings that do not.
   if (cure == nullptr && flushes_otherwise(observed)) {
     failure.remedy = "mend what env.numerics.denormals names first";
-    return "; this process treats denormals (FTZ/DAZ) otherwise than the sealed one: numbers below 1.2e-38 vanish in "
+    return "; this process treats denormals (FTZ/DAZ) differently from the sealed one: numbers below 1.2e-38 vanish in "
            "one of the two";
   }
   if (cure == nullptr && !any_setting) return "";
   failure.tables.push_back(std::move(table));
-  if (cure == nullptr) return "; no single setting mends it";
+  if (cure == nullptr) return "; no single setting removes the difference";
   if (!cure->remedy.empty()) failure.remedy = cure->remedy;
-  if (cure->cause.empty()) return fmt::format("; with {} it goes", cure->setting);
-  return fmt::format("; with {} it goes: {}", cure->setting, cure->cause);
+  if (cure->cause.empty()) return fmt::format("; with {} the difference disappears", cure->setting);
+  return fmt::format("; with {} the difference disappears: {}", cure->setting, cure->cause);
 }
 
 }  // namespace goldseal

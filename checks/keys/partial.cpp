@@ -70,13 +70,13 @@ Finding refuse_at_capture(const PartialFindings& partial) {
   });
   if (entry == nullptr) return passed({});
   const bool random = entry->repeatable == false;
-  return failed(fmt::format("{} is not loaded, the answers depend on it, and {}", escape_unprintable(entry->name),
-                            random ? "each build draws it anew: no other machine could give them"
-                                   : "the checkpoint does not hold the value that this model has"),
-                "a value from the checkpoint, or one that each build gives alike",
-                random ? "drawn at random" : "the model's own",
-                "save it with the rest, torch.save(model.state_dict(), …) of the model that answers; or give it a fixed "
-                "value where the network is built");
+  return failed(
+      fmt::format("{} is not loaded, the answers depend on it, and {}", escape_unprintable(entry->name),
+                  random ? "each build draws other values, so that no other machine can give these answers"
+                         : "the checkpoint does not hold the value that this model has"),
+      "a value from the checkpoint, or one that each build gives alike", random ? "drawn at random" : "the model's own",
+      "save it with the rest, torch.save(model.state_dict(), …) of the model that answers; or give it a fixed "
+      "value where the network is built");
 }
 
 Finding refuse_at_verify(const PartialFindings& partial) {

@@ -49,7 +49,7 @@ void tell_renamed(const KeyObservation& keys, const ModelRecord& sealed, Finding
                                          rename_options(match.renaming.renames))
                            : std::string("rename them (goldseal convert FILE -o OUT --rename OLD=NEW)");
   finding.remedy = fmt::format(
-      "build with the version of the library that was sealed, or seal the file anew with this one; or {}", options);
+      "build with the version of the library that was sealed, or seal the file again with this one; or {}", options);
   finding.tables.insert(finding.tables.begin(), names_table(keys, pairs));
 }
 

@@ -21,8 +21,7 @@ Finding judge_code(const Observation& observed, const CheckSettings&) {
   if (!observed.run.worker || !observed.run.worker->done)
     return undecided(fmt::format("{} was not run here", name), "worker.run says what kept it from running");
   const auto* const instead = sealed.embedded ? "the sealed program" : "another network";
-  return undecided(fmt::format("{} was not run here: {} was, in its place", name, instead),
-                   how_to_run(sealed));
+  return undecided(fmt::format("{} was not run here; {} was run instead", name, instead), how_to_run(sealed));
 }
 
 }  // namespace

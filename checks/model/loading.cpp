@@ -61,8 +61,9 @@ const Check k_model_loading{
     .title = "Loading leaves the values as they are",
     .explanation =
         "Where a network's own code takes part in load_state_dict (load hooks, _load_from_state_dict, memory that "
-        "tensors share), it is loaded by that code, as PyTorch does it, and every tensor is held against the file "
-        "afterwards. Code that changes values at loading makes another network of the file: save what it computes with.",
+        "tensors share), it is loaded by that code, as PyTorch does it, and every tensor is compared with the file "
+        "afterwards. Code that changes values at loading makes another network of the file: save what it computes "
+        "with.",
     .severity = Severity::fail,
     .judge = judge_model_loading,
 };

@@ -109,7 +109,7 @@ Finding judge_state(const Observation& observed, const CheckSettings&) {
   if (!garbage) {
     finding.status = Status::warn;
     finding.message += answers_differ(observed)
-                           ? "; it is computed anew on each machine, and answers differ by it"
+                           ? "; each machine computes it again, and the answers differ with it"
                            : "; another PyTorch or processor computes it so, and the answers agree";
   }
   finding.tables.push_back(table_of(differences));

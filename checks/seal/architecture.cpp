@@ -12,7 +12,7 @@ Finding judge_embedded_file(const Observation& observed, const CheckSettings&) {
   if (record == nullptr) return skipped("the seal embeds no architecture");
   const auto* const file = find_file(observed, FileRole::embedded);
   if (file == nullptr) return skipped("the embedded architecture was not looked at");
-  const std::string remedy = "take the seal from its source again, or seal the checkpoint anew";
+  const std::string remedy = "take the seal from its source again, or seal the checkpoint again";
   const auto expected = "sha256 " + to_hex(record->sha256);
   if (!file->present)
     return failed(fmt::format("{} is missing from the seal", record->path), expected, "no such file", remedy);

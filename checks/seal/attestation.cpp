@@ -8,7 +8,8 @@ namespace {
 
 Finding judge_attestation(const Observation& observed, const CheckSettings&) {
   const auto& attestation = observed.attestation;
-  if (attestation.demand == signing::Demand::off) return skipped("no attestation was asked for; --require-attestation does");
+  if (attestation.demand == signing::Demand::off)
+    return skipped("no attestation was asked for; --require-attestation asks for one");
   if (attestation.good) return passed(fmt::format("{} attested that this model passed on such a machine", attestation.signer));
   return failed(attestation.message, attestation.expected, attestation.actual, attestation.remedy);
 }

@@ -12,7 +12,7 @@ Finding judge_golden_file(const Observation& observed, const CheckSettings&) {
                      "seal the checkpoint with at least one --input");
   }
   const auto expected = to_hex(observed.sealed.golden_sha256);
-  const std::string remedy = "take the seal from its source again, or seal the checkpoint anew";
+  const std::string remedy = "take the seal from its source again, or seal the checkpoint again";
   if (!observed.files.golden_sha256)
     return failed(fmt::format("{} is missing from the seal", k_golden_name), expected, "no such file", remedy);
   const auto actual = to_hex(*observed.files.golden_sha256);

@@ -9,7 +9,7 @@ namespace {
 Finding judge_signature(const Observation& observed, const CheckSettings&) {
   const auto& signature = observed.signature;
   if (signature.demand == signing::Demand::off)
-    return skipped("no signature was asked for; --signed-by, or signature in a policy, does");
+    return skipped("no signature was asked for; --signed-by asks for one, and so does signature in a policy");
   if (signature.good)
     return passed(fmt::format("signed by {}; the signature covers all {} files of the seal", signature.signer, signature.files));
   auto finding = failed(signature.message, signature.expected, signature.actual, signature.remedy);

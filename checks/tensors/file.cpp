@@ -100,8 +100,9 @@ Cause cause_of(const Observation& observed, const Differences& differences) {
             "version of the library, keeps them the other way round"};
   const auto enough = k_most_share * static_cast<double>(observed.sealed.model.tensors.size());
   if (static_cast<double>(tensors) >= enough && one_byte == 0) return another_checkpoint(observed, differences);
-  return {fmt::format("{} hold other values{}{}", of_all, tell_times(observed), tell_steps(differences)),
-          "if a part of the network was trained further, seal it anew; else copy the checkpoint from its source again"};
+  return {
+      fmt::format("{} hold other values{}{}", of_all, tell_times(observed), tell_steps(differences)),
+      "if a part of the network was trained further, seal it again; else copy the checkpoint from its source again"};
 }
 
 Finding judge_file_tensors(const Observation& observed, const CheckSettings&) {

@@ -293,7 +293,7 @@ Session::Reply Session::hello(const json& request) {
   m_channel.set_nonce(std::move(nonce));
   if (natural_field(request, "protocol") != k_protocol)
     throw Refusal(RefusalKind::unsupported, "this worker speaks protocol 3", {},
-                  "build the worker anew: goldseal runtime build");
+                  "build the worker again: goldseal runtime build");
   m_directory = text_field(request, "run_directory");
 
   const auto version = loaded_torch_version();

@@ -48,7 +48,7 @@ def finds_the_setting(command, seal):
     finding = findings["golden.native"]
     expect(code == 1 and findings["golden.float64"]["status"] == "pass", "where oneDNN rounds, the native answers alone fail", finding)
     # B26
-    expect("with oneDNN off it goes" in finding["message"], "and oneDNN is named", finding["message"])
+    expect("with oneDNN off the difference disappears" in finding["message"], "and oneDNN is named", finding["message"])
     tried = trials(finding)
     expect(list(tried.values()) == ["no"] * (len(tried) - 1) + ["yes"] and len(tried) > 1, "after others that change nothing", tried)
     code, findings = command("verify", seal, "--trust-code", "--set", "onednn=off")
@@ -59,7 +59,7 @@ def finds_what_was_set(command, seal):
     os.environ["ROUNDS_WITH_ONEDNN"] = "off"
     expect(command("verify", seal, "--trust-code")[0] == 0, "where only other kernels round, the model conforms")
     finding = command("verify", seal, "--trust-code", "--set", "onednn=off")[1]["golden.native"]
-    expect("with nothing of --set it goes" in finding["message"], "with them, the user's own setting is named first", finding["message"])
+    expect("with nothing of --set the difference disappears" in finding["message"], "with them, the user's own setting is named first", finding["message"])
     expect(trials(finding) == {"nothing of --set": "yes"}, "and nothing more is tried", trials(finding))
 
 
@@ -71,7 +71,7 @@ def leaves_out_tf32(command, folder):
     code, findings = command("verify", seal, "--trust-code", "--set", "tf32=on")
     finding = findings["golden.native"]
     expect(code == 1 and findings["golden.float64"]["status"] == "pass", "with TF32 its native answers fail", finding)
-    expect("with nothing of --set it goes" in finding["message"] and "--set" in finding["remedy"], "the setting is named, and what to do", finding)
+    expect("with nothing of --set the difference disappears" in finding["message"] and "--set" in finding["remedy"], "the setting is named, and what to do", finding)
     code, findings = command("verify", seal, "--trust-code", "--set", "tf32=on", "--policy", "portable")
     expect(code == 0, "but under a policy that permits TF32", findings["golden.native"])
     # A17: what passes is no reason to look for a cause.

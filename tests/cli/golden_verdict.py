@@ -180,7 +180,7 @@ def names_swapped_channels(command, folder):
     code, findings = model.verify("--model", model.script(Swapping(), "swapping.pt"))
     shadow = findings["golden.float64"]
     expect(code == 1 and shadow["status"] == "fail" and findings["tensors.loaded"]["status"] == "pass", "a network that swaps the channels fails with the sealed weights", findings)
-    expect("with the channels of its input reversed it goes: the network, or what wraps it here, takes BGR for RGB" in shadow["message"], "and the swap is named", shadow["message"])
+    expect("with the channels of its input reversed the difference disappears: the network, or what wraps it here, takes BGR for RGB" in shadow["message"], "and the swap is named", shadow["message"])
     expect("order of the channels" in shadow["remedy"], "with what to do", shadow["remedy"])
     for name, other in (("offset", Classifier(offset=1e-3)), ("both", Swapping(offset=1e-3))):
         shadow = model.verify("--model", model.script(other, f"{name}.pt"))[1]["golden.float64"]
@@ -275,7 +275,7 @@ def judges_without_float64(command, folder):
     native = findings["golden.native"]
     expect(code == 1 and native["status"] == "fail", "another slope is still seen", native)
     expect("the first layer that differs is forward (leaky_relu)" in native["message"], "and found in its layer", native["message"])
-    expect("no single setting mends it" in native["message"], "after other settings were tried", native["message"])
+    expect("no single setting removes the difference" in native["message"], "after other settings were tried", native["message"])
 
 
 def judges_quantized_layers(command, folder):

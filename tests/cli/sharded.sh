@@ -46,7 +46,7 @@ mv kept.bin model-1.bin
 expect 0 "$GOLDSEAL" capture wrapped.pth --model darknet:tiny.cfg --input image=random:1x3x32x32,seed=7 --runtime "libtorch=$TORCH_DIR"
 expect 0 "$GOLDSEAL" check wrapped.seal
 expect 0 "$GOLDSEAL" check wrapped.seal --checkpoint tiny.pth
-says "written anew"
+says "was rewritten"
 
 # What several ranks saved in pieces is put together for the worker, and for `convert`. Here two halves of each tensor that has rows to share.
 "$PYTHON" -W ignore - <<'PY' || { [[ $? == 125 ]] && { echo "skipped: the pieces of several ranks" >&2; exit 125; }; exit 1; }

@@ -279,7 +279,7 @@ def f06_in_part_on_purpose(place, nets):
     told(found["keys.partial"], "F06: and is named", "extra", "another value than the sealed one")
     code, found, _ = place.capture("part.pth", "Scaled?part=random", *admit, seal="random.seal")
     expect(code == 1 and not os.path.exists("random.seal"), "F06: a random one is refused", found)
-    told(found["keys.partial"], "F06: because no other machine could give these answers", "each build draws it anew")
+    told(found["keys.partial"], "F06: because no other machine could give these answers", "each build draws other values")
     code, found, _ = place.capture("part.pth", "Scaled?part=unused", *admit, seal="unused.seal")
     expect(code == 0, "F06: what no answer depends on is admitted", found)
     told(found["keys.partial"], "F06: and said", "no golden answer depends on them")

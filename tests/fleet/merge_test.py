@@ -227,7 +227,7 @@ class Merge(unittest.TestCase):
         (self.reports / "notes.txt").write_text("hello")
         (self.reports / "gpu0" / ".tmp.json").write_text("{")
         self.merge(0)
-        self.assertIn("2 JSON files are no reports", " ".join(self.fleet["notes"]))
+        self.assertIn("2 JSON files are not reports", " ".join(self.fleet["notes"]))
 
     def test_a_later_goldseals_report_is_stale(self):
         self.many(2)

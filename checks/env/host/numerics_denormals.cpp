@@ -15,12 +15,12 @@ Finding judge_numerics_denormals(const Observation& observed, const CheckSetting
   if (*here == sealed)
     return passed(*here ? "denormals are flushed, as they were sealed" : "denormals are computed with");
   auto finding =
-      *here ? failed("this process flushes denormals (FTZ/DAZ): numbers below 1.2e-38 count as 0", "off, as sealed",
-                     "on",
-                     "find what sets it: torch.set_flush_denormal(True) in the model's code, or a library built with "
-                     "-Ofast or -ffast-math, one of LD_PRELOAD for instance")
-            : failed("the sealed process flushed denormals (FTZ/DAZ), this one computes with them", "on, as sealed",
-                     "off", "set torch.set_flush_denormal(True) as where it was sealed, or seal it anew without");
+      *here
+          ? failed("this process flushes denormals (FTZ/DAZ): numbers below 1.2e-38 count as 0", "off, as sealed", "on",
+                   "find what sets it: torch.set_flush_denormal(True) in the model's code, or a library built with "
+                   "-Ofast or -ffast-math, one of LD_PRELOAD for instance")
+          : failed("the sealed process flushed denormals (FTZ/DAZ), this one computes with them", "on, as sealed",
+                   "off", "set torch.set_flush_denormal(True) as where it was sealed, or seal it again without");
   const auto* const fact = observed.machine.environment.find(k_fact);
   finding.origin = fact->origin;
   return finding;

@@ -59,7 +59,7 @@ void add_common(CLI::App& app, CommonOptions& common, bool judges) {
       ->check(one_of("--color", {"auto", "always", "never"}))
       ->type_name("WHEN")
       ->capture_default_str();
-  app.add_flag("-q,--quiet", common.quiet, "Print nothing but errors; the exit code tells");
+  app.add_flag("-q,--quiet", common.quiet, "Print errors alone; the exit code has the verdict");
   app.add_flag("-v,--verbose", common.verbose, "Also list what passed, and the time of each stage");
   declare_settings_source(app, common.settings);
 }

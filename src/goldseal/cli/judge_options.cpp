@@ -45,7 +45,7 @@ void declare_trust_code(CLI::App& app, std::string& said) {
 void JudgeOptions::declare(CLI::App& app) {
   app.add_option("SEAL", seal, "The seal, a directory NAME.seal")->required();
   app.add_option("--checkpoint", checkpoint, "The checkpoint, if it is not where the seal says")->type_name("FILE");
-  app.add_option("--model", model, "How the network is built, if not as the seal says")->type_name("FORM:SOURCE");
+  app.add_option("--model", model, "How the network is built, if not as the seal says")->type_name("BUILDER:SOURCE");
   app.add_option("--policy", policy, "strict, deploy, portable, or a policy file")
       ->type_name("POLICY")
       ->capture_default_str();

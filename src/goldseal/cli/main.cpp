@@ -226,7 +226,7 @@ int run(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& error) {
     return complain(error.path1().string(), error.code().message(), "", ExitCode::no_verdict);
   } catch (const std::system_error& error) {
-    return complain("", fmt::format("the system gives no more of what is needed: {}", error.code().message()),
+    return complain("", fmt::format("the system refused what is needed: {}", error.code().message()),
                     "look at the limits of this process (ulimit -a)", ExitCode::no_verdict);
   } catch (const std::exception& error) {
     return complain("", fmt::format("a defect of goldseal: {}", error.what()), "please report it with the command line",

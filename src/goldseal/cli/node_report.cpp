@@ -171,13 +171,15 @@ Report report_of(const Error& error, const RunLabel& label) {
 
 void NodeOptions::declare(CLI::App& app) {
   app.add_option("--report-dir", directory,
-                 "Leave the report as DIR/NODE/TIME.json, whole or not at all, for `goldseal merge` to judge many nodes")
+                 "Write the report as DIR/NODE/TIME.json, for `goldseal merge` to judge many nodes; a file that "
+                 "appears there is whole")
       ->type_name("DIR");
   app.add_option("--node", node,
                  "This machine's name among the others; by default SLURMD_NODENAME, NODE_NAME, or the host's name")
       ->type_name("NAME");
-  app.add_flag("--exit-zero", exit_zero,
-               "Leave with 0 whatever the verdict, for launchers that end the other nodes' runs; the report tells");
+  app.add_flag(
+      "--exit-zero", exit_zero,
+      "Exit with 0 whatever the verdict is, for launchers that end the other nodes' runs; the report has the verdict");
 }
 
 void NodeOptions::check() const {

@@ -21,7 +21,7 @@ void SignatureOptions::declare(CLI::App& app) {
                  "'*' for all; any number of times")
       ->type_name("NAME");
   app.add_option("--signature", mode,
-                 "What to ask of the seal's signature; require where --signed-by is given, else as the policy says")
+                 "Whether the seal has to be signed; require where --signed-by is given, else as the policy says")
       ->check(one_of("--signature", {"off", "warn", "require"}))
       ->type_name("DEMAND");
 }

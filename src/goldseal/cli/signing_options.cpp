@@ -60,15 +60,19 @@ void SigningOptions::declare(CLI::App& app) {
   app.add_option("--key", key, "The private key (PEM), on P-256, P-384 or P-521")->type_name("FILE");
   app.add_option("--passphrase-file", passphrase_file, "The passphrase of an encrypted key: the file's first line")
       ->type_name("FILE");
-  app.add_option("--passphrase-fd", passphrase_descriptor, "The same from a descriptor that is open")->type_name("N");
+  app.add_option("--passphrase-fd", passphrase_descriptor, "An open descriptor that the passphrase is read from")
+      ->type_name("N");
   app.add_option("--certificate", certificate, "The key's certificate (PEM), which then says whose the signature is")
       ->type_name("FILE");
-  app.add_option("--chain", chain, "Certificates between it and the authority that others trust (PEM)")->type_name("FILE");
-  app.add_option("--pae", pae, "Write the bytes to sign, for a key that stays in a token or a service; sign nothing")
+  app.add_option("--chain", chain, "Certificates between the signer's and the authority that others trust (PEM)")
       ->type_name("FILE");
-  app.add_option("--attach", attach, "The signature over those bytes, made elsewhere: DER, as a token gives it, or base64")
+  app.add_option("--pae", pae,
+                 "Write the bytes to sign, for a key that a token or a service keeps; this run signs nothing")
       ->type_name("FILE");
-  app.add_option("--public-key", public_key, "The public half of the key that made it (PEM)")->type_name("FILE");
+  app.add_option("--attach", attach,
+                 "The signature that a token or a service made over the bytes of --pae, in DER or base64")
+      ->type_name("FILE");
+  app.add_option("--public-key", public_key, "The public key that belongs to that signature (PEM)")->type_name("FILE");
 }
 
 void SigningOptions::require_one_way() const {

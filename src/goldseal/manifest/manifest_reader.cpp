@@ -176,7 +176,7 @@ class ManifestReader {
     throw Error(ErrorKind::malformed, m_where,
                 fmt::format("{}builder: expected the form of an embedded program, export or torchscript, found {}",
                             reader.path(), escape_unprintable(name)),
-                "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
+                "do not use this seal: no version of goldseal writes this; have it captured again where it comes from");
   }
 
   EmbeddedProgram read_embedded(const toml::table& table) {

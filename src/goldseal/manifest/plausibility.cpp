@@ -127,7 +127,7 @@ class Reviewer {
 
   [[noreturn]] void fail(std::string_view kind, std::string_view name, std::string_view what) const {
     throw Error(ErrorKind::malformed, m_where, fmt::format("{}: '{}' {}", kind, escape_unprintable(name), what),
-                "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
+                "do not use this seal: no version of goldseal writes this; have it captured again where it comes from");
   }
 
   const std::string& m_where;

@@ -40,7 +40,7 @@ void check_self_digest(std::string_view text, const std::string& where) {
   throw Error(ErrorKind::malformed, where,
               fmt::format("the manifest was changed after it was sealed: its digest says {}, its text gives {}",
                           to_hex(*recorded).substr(0, 16), to_hex(actual).substr(0, 16)),
-              "take the seal from its source again, or seal the checkpoint anew");
+              "take the seal from its source again, or seal the checkpoint again");
 }
 
 }  // namespace goldseal

@@ -135,7 +135,7 @@ class Metrics {
   Metric m_counts{"goldseal_findings", "Findings of the last run by their status."};
   Metric m_checks{"goldseal_check_failed", "1 where a check failed or had to judge and could not, else 0."};
   Metric m_measured{"goldseal_measurement", "What a check measured."};
-  Metric m_limits{"goldseal_measurement_limit", "The limit that a measurement was held against."};
+  Metric m_limits{"goldseal_measurement_limit", "The limit that a measurement was compared with."};
 };
 
 }  // namespace

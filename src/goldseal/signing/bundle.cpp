@@ -21,7 +21,7 @@ using nlohmann::json;
 
 constexpr std::string_view k_media_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
 constexpr std::string_view k_any_media_type = "application/vnd.dev.sigstore.bundle";
-constexpr const char* k_remedy = "take the signature from its source again, or have it written anew";
+constexpr const char* k_remedy = "take the signature from its source again, or have it written again";
 constexpr std::size_t k_most_certificates = 16;
 
 std::string shown(const json& value) {

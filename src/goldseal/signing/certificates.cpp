@@ -123,9 +123,9 @@ void require_chain(std::span<const Certificate> chain, std::span<const Certifica
   if (good) return;
   const bool time = error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
   throw Error(ErrorKind::malformed, where,
-              fmt::format("expected a certificate that a trusted one stands behind, found {}: {}", chain.front().subject(),
-                          X509_verify_cert_error_string(error)),
-              time ? "sign anew with a certificate that is valid today; nothing proves when this signature was made"
+              fmt::format("expected a certificate that a trusted one stands behind, found {}: {}",
+                          chain.front().subject(), X509_verify_cert_error_string(error)),
+              time ? "sign again with a certificate that is valid today; nothing proves when this signature was made"
                    : "ask the signer for the chain, and give its root, or the certificate itself, as --signed-by");
 }
 

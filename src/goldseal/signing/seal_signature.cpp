@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* k_source = "take the seal from its source again; only its signer can sign it anew";
+constexpr const char* k_source = "take the seal from its source again; only its signer can sign it again";
 
 [[noreturn]] void refuse(const fs::path& file, std::string message, std::string remedy = k_source) {
   throw Error(ErrorKind::malformed, file.string(), std::move(message), std::move(remedy));

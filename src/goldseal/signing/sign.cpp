@@ -43,10 +43,10 @@ std::string signed_bundle(std::string payload, const SigningMeans& means, const 
   const auto message = pae(bundle.envelope.payload_type, bundle.envelope.payload);
   bundle.envelope.signature = means.key ? means.key->sign(message) : means.signature;
   if (!signer.verifies(message, bundle.envelope.signature))
-    refuse(where,
-           fmt::format("expected a signature by {} over these bytes, found another", signer.described()),
-           fmt::format("write the bytes anew with --pae, since the seal may have changed; sign them with {} and that key",
-                       signer.hash()));
+    refuse(
+        where, fmt::format("expected a signature by {} over these bytes, found another", signer.described()),
+        fmt::format("write the bytes again with --pae, since the seal may have changed; sign them with {} and that key",
+                    signer.hash()));
   return write_bundle(bundle) + '\n';
 }
 

@@ -66,7 +66,7 @@ TEST_CASE("a checkpoint that cannot be read is damage, with the reader's words a
   CHECK(outcome(observed) == ExitCode::integrity);
 }
 
-TEST_CASE("a file written anew with the same tensors warns") {
+TEST_CASE("a rewritten file with the same tensors warns") {
   auto observed = conforming();
   observed.files.found[0].sha256 = sha256("anew");
   CHECK(judge("file.checkpoint", observed).status == Status::warn);

@@ -179,7 +179,7 @@ TEST_CASE("an embedded program in a form of native code is refused: a seal loads
             "model.embedded.builder: expected the form of an embedded program, export or torchscript, found " +
                 std::string(form));
       CHECK(error.where().starts_with("m"));
-      CHECK(error.remedy().find("captured anew") != std::string::npos);
+      CHECK(error.remedy().find("captured again") != std::string::npos);
     }
   }
 }

@@ -248,7 +248,7 @@ Guess element_types(const Case& c) {
   }
   return Explanation{fmt::format("{} tensors have another element type: {} is {}, {} wanted", c.match.mismatched.size(),
                                  escape_unprintable(c.want[first.want].name), to_string(have), to_string(want)),
-                     fmt::format("build the network in {}, or write the file anew with `goldseal convert --dtype {}`",
+                     fmt::format("build the network in {}, or rewrite the file with `goldseal convert --dtype {}`",
                                  to_string(have), to_string(want))};
 }
 
@@ -287,7 +287,7 @@ Guess another_prefix(const Case& c) {
   if (const auto prefix = added_prefix(unexpected, missing)) {
     return Explanation{
         fmt::format("the checkpoint's names begin with `{}.`, the network's do not", escape_unprintable(*prefix)),
-        fmt::format("write it anew: goldseal convert FILE -o OUT --strip-prefix {}", escape_unprintable(*prefix))};
+        fmt::format("rewrite it: goldseal convert FILE -o OUT --strip-prefix {}", escape_unprintable(*prefix))};
   }
   if (const auto prefix = added_prefix(missing, unexpected)) {
     return Explanation{

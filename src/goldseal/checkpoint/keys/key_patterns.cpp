@@ -160,7 +160,7 @@ constexpr std::array k_patterns{
                .network = "parametrizations.weight.original parametrizations.weight.0",
                .cause = "spectral_norm under its old names (weight_orig, weight_u) against parametrizations.weight.*: "
                         "{file} against {network}",
-               .remedy = "build the network with torch.nn.utils.spectral_norm, or save it anew from the network of "
+               .remedy = "build the network with torch.nn.utils.spectral_norm, or save it again from the network of "
                          "today after torch's load_state_dict"},
     KeyPattern{.id = "spectral_norm.new_file",
                .file = "parametrizations.weight.original$ parametrizations.weight.0._u",

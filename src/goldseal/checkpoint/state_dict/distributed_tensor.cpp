@@ -83,7 +83,7 @@ Sizes mesh_sizes(const Document& document, std::optional<Id> mesh) {
 
 std::string describe_placement(const Document& document, Id placement, std::optional<std::int64_t> at,
                                std::optional<std::int64_t> of) {
-  if (document.kind(placement) != Kind::call) return "a placement of its own";
+  if (document.kind(placement) != Kind::call) return "a custom placement";
   const auto name = document.global(document.callee(placement)).name;
   const auto rank = at ? fmt::format("{}", *at) : std::string("one");
   const auto count = of ? fmt::format("{}", *of) : std::string("several");

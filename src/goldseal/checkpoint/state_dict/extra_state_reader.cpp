@@ -35,7 +35,7 @@ std::string latin1(std::string_view text) {
       continue;
     }
     const bool pair = (lead & 0xFCU) == 0xC0U && i + 1 < text.size();
-    if (!pair) throw NotPlain{"bytes that are none"};
+    if (!pair) throw NotPlain{"a value in the place of bytes"};
     bytes.push_back(static_cast<char>(((lead & 0x03U) << 6U) | (static_cast<unsigned char>(text[++i]) & 0x3FU)));
   }
   return bytes;
@@ -118,7 +118,7 @@ class ValueReader {
   }
 
   std::string_view text_of(Id id) const {
-    if (m_document.kind(id) != Kind::text) throw NotPlain{"bytes that are none"};
+    if (m_document.kind(id) != Kind::text) throw NotPlain{"a value in the place of bytes"};
     return m_document.text(id);
   }
 
@@ -127,7 +127,7 @@ class ValueReader {
     if (arguments.empty()) return {};
     if (m_document.kind(arguments[0]) == Kind::text) return latin1(m_document.text(arguments[0]));
     const auto value = read(arguments[0], 1);
-    if (value.kind != Value::Kind::bytes) throw NotPlain{"bytes that are none"};
+    if (value.kind != Value::Kind::bytes) throw NotPlain{"a value in the place of bytes"};
     return value.text;
   }
 

@@ -115,10 +115,11 @@ std::uint64_t bytes_of(const PlainValue& value) {
 
 Digest digest(const Checkpoint& checkpoint, const ExtraState& state) {
   if (!state.unreadable.empty()) {
-    throw Error(ErrorKind::unsupported, state.name,
-                fmt::format("the extra state {} holds {}, which is no plain value", escape_unprintable(state.name),
-                            escape_unprintable(state.unreadable)),
-                "return numbers, texts, bytes, tensors, and tuples, lists, sets and dicts of them from get_extra_state()");
+    throw Error(
+        ErrorKind::unsupported, state.name,
+        fmt::format("the extra state {} holds {}, which is not a plain value", escape_unprintable(state.name),
+                    escape_unprintable(state.unreadable)),
+        "return numbers, texts, bytes, tensors, and tuples, lists, sets and dicts of them from get_extra_state()");
   }
   return digest_of(Encoder(checkpoint, state).encode(state.value));
 }

@@ -83,7 +83,7 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   app.add_option("--model", options->model,
                  "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt, export:FILE.pt2, aoti:FILE.pt2, "
                  "python:package.module:callable?key=value …; not needed for a checkpoint that is an archive itself")
-      ->type_name("FORM:SOURCE");
+      ->type_name("BUILDER:SOURCE");
   app.add_option("--input", options->inputs,
                  "A golden input: [NAME=]FILE.npy, [NAME=]FILE.png, or [NAME=]random:1x3x416x416,seed=7; once for each "
                  "input of the network")
@@ -99,7 +99,7 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
       ->type_name("STEPS");
   app.add_option("--detections", options->detections,
                  "Outputs that hold one row for each object found, such as `boxes,scores,labels`; once for each group. "
-                 "Outputs called boxes and scores are known to be such")
+                 "Outputs called boxes and scores are recognised by their names")
       ->type_name("OUTPUT,…");
   options->run.declare(app);
   app.add_option("--policy", options->policy,
@@ -113,7 +113,8 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
       ->check(one_of("--depth", {"quick", "full"}))
       ->type_name("DEPTH")
       ->capture_default_str();
-  app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_option("--entry", options->entry, "The state dict to take from a checkpoint that holds several")
+      ->type_name("KEY");
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
       ->type_name("DIR.seal");
   declare_admission(app, options->allow_missing, options->allow_unexpected);
@@ -122,8 +123,9 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
       app.add_flag("--embed", options->embed,
                    "Put the network's architecture, without its weights, into the seal, so that a target needs the "
                    "checkpoint alone (darknet:, torchscript:, export:, and the program of python: code)");
-  app.add_flag("--embed-if-possible", options->embed_if_possible,
-               "The same, where it can be; where not, the seal is made without, and the report warns")
+  app.add_flag(
+         "--embed-if-possible", options->embed_if_possible,
+         "Embed the architecture where that is possible; elsewhere the seal is made without it, and the report warns")
       ->excludes(embed);
   app.add_flag("--allow-random", options->allow_random,
                "Seal a network whose answers follow a random generator: the outputs that are stable; of the others the "

@@ -77,9 +77,10 @@ std::string as_json(const ConvertResult& result, const std::string& path) {
 
 Action add_convert(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
-  app.add_option("CHECKPOINT", options->input, "The file to write anew")->required();
+  app.add_option("CHECKPOINT", options->input, "The file to rewrite")->required();
   app.add_option("-o,--output", options->output, "OUT.safetensors, or OUT.pth for torch.save's format")->required();
-  app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_option("--entry", options->entry, "The state dict to take from a checkpoint that holds several")
+      ->type_name("KEY");
   app.add_option("--model", options->model, "Of Darknet's .weights: the network, whose names and shapes they have")
       ->type_name("darknet:FILE.cfg");
   app.add_option("--strip-prefix", options->strip_prefix,

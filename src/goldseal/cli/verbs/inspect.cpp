@@ -37,7 +37,8 @@ Inspection inspect(const Options& options) {
 Action add_inspect(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("CHECKPOINT", options->checkpoint, "The file to look into")->required();
-  app.add_option("--entry", options->entry, "Which state dict of a checkpoint that holds several")->type_name("KEY");
+  app.add_option("--entry", options->entry, "The state dict to take from a checkpoint that holds several")
+      ->type_name("KEY");
   app.add_option("--model", options->model, "Of Darknet's .weights: the network, whose names and shapes they have")
       ->type_name("darknet:FILE.cfg");
   app.add_flag("--values", options->values,

@@ -113,9 +113,10 @@ Action add_merge(CLI::App& app, const CommonOptions& common) {
   app.add_option("--until", options->until, "Reports after it are late, in the same forms")->type_name("TIME");
   app.add_option("--seal", options->seal, "The seal that all must have judged; by default what most have")
       ->type_name("SEAL|SHA256");
-  app.add_option("--baseline", options->baseline,
-                 "Reports of machines that were good: they vote in the cohorts of their kind, and nodes are held against "
-                 "their own; any number of times")
+  app.add_option(
+         "--baseline", options->baseline,
+         "Reports of machines that were good: they vote in the cohorts of their kind, and nodes are compared with "
+         "their own; any number of times")
       ->type_name("DIR|FILE");
   return [options, &common] { return run(*options, common); };
 }

@@ -59,7 +59,7 @@ std::vector<Runtime> all_runtimes() {
 Runtime build_one(const std::string& torch, bool force, const CommonOptions& common) {
   Progress progress(progress_mode(common));
   auto built = build_worker(torch, force, progress);
-  if (built.cached && common.format != "json") print("in the cache already; --force builds it anew\n");
+  if (built.cached && common.format != "json") print("in the cache already; --force builds it again\n");
   return std::move(built.runtime);
 }
 
@@ -73,7 +73,7 @@ Action add_runtime(CLI::App& app, const CommonOptions& common) {
   build->add_option("--torch", *torch, "A wheel's torch directory, an unpacked LibTorch, or /usr")
       ->type_name("DIR")
       ->required();
-  build->add_flag("--force", *force, "Build it anew where the cache has it");
+  build->add_flag("--force", *force, "Build it again where the cache has it");
   return [torch, force, build, &common] {
     require_text_or_json(common);
     const auto workers = build->parsed() ? std::vector{build_one(*torch, *force, common)} : all_runtimes();

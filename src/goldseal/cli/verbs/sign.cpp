@@ -28,9 +28,10 @@ struct Options {
 };
 
 [[noreturn]] void refuse_damaged(const fs::path& seal, std::string_view name) {
-  throw Error(ErrorKind::malformed, (seal / name).string(),
-              "expected the file that the manifest names, found it missing or changed: a signature would vouch for damage",
-              "take the seal from its source again, or seal the checkpoint anew");
+  throw Error(
+      ErrorKind::malformed, (seal / name).string(),
+      "expected the file that the manifest names, found it missing or changed: a signature would vouch for damage",
+      "take the seal from its source again, or seal the checkpoint again");
 }
 
 // Nobody signs what nobody could verify.

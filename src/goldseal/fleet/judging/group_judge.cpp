@@ -242,7 +242,7 @@ void GroupJudge::tell_alone(const Group& group) {
     return;
   }
   m_notes.add(member, Trouble::alone,
-              "no other device of its kind and configuration reported: its bits were compared with none",
+              "no other device of its kind and configuration reported: its answers were not compared",
               "verify a second machine of this kind, or give --baseline");
 }
 

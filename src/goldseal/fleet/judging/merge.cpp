@@ -192,7 +192,7 @@ void note_uncompared(Fleet& fleet, const Roster& roster) {
                                       "their bits were compared with none",
                                       without, verified));
   if (fleet.collection.foreign > 0)
-    fleet.notes.push_back(fmt::format("{} JSON files are no reports and were left out", fleet.collection.foreign));
+    fleet.notes.push_back(fmt::format("{} JSON files are not reports and were left out", fleet.collection.foreign));
 }
 
 std::vector<NodeReport> read_baseline(const MergeRequest& request, Fleet& fleet) {

@@ -93,7 +93,7 @@ std::optional<std::string> read_whole(const Found& file, std::string& buffer, st
     return errno == ELOOP ? "it is a link, and links are not followed" : std::generic_category().message(errno);
   struct ::stat info {};
   if (::fstat(descriptor.get(), &info) != 0) return std::generic_category().message(errno);
-  if (!S_ISREG(info.st_mode)) return "it is no regular file";
+  if (!S_ISREG(info.st_mode)) return "it must be a regular file";
   if (static_cast<std::uint64_t>(info.st_size) > k_max_report_bytes)
     return fmt::format("it has {}, a report at most {}", format_bytes(static_cast<std::uint64_t>(info.st_size)),
                        format_bytes(k_max_report_bytes));

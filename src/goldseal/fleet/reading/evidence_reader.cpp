@@ -149,7 +149,7 @@ void EvidenceReader::read_outputs(CaseRun& run) {
       cells[static_cast<std::size_t>(cell - k_names.begin())].assign(m_json.text().substr(0, k_longest_name));
     });
     if (!parse_digest(cells[1]) || (!cells[2].empty() && !parse_digest(cells[2])))
-      m_json.fail("a digest is no SHA-256");
+      m_json.fail("a digest must be a SHA-256");
     // The name may hold anything; a line of it is one output's.
     const auto name = escape_unprintable(cells[0]);
     outputs += fmt::format("{}={}\n", name, cells[1].substr(0, 2 * k_shown_digest));

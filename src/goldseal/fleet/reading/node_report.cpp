@@ -100,7 +100,7 @@ class Reading {
 
   void read_started() {
     const auto started = parse_utc(m_json.text());
-    if (!started) m_json.fail("`started` is no moment in UTC");
+    if (!started) m_json.fail("`started` must be a moment in UTC");
     m_report.started = *started;
   }
 
@@ -119,12 +119,12 @@ class Reading {
       if (name == "node") {
         members.once(0);
         const auto node = m_json.text();
-        if (!is_node_name(node)) m_json.fail("the node's name is no name of a host");
+        if (!is_node_name(node)) m_json.fail("the node's name must be that of a host");
         m_report.node = m_texts.keep(node, k_longest_name);
       } else if (name == "rank" || name == "ranks") {
         members.once(name == "rank" ? 1 : 2);
         const auto value = m_json.integer();
-        if (value < 0 || value > 100'000'000) m_json.fail("a rank is no small number");
+        if (value < 0 || value > 100'000'000) m_json.fail("a rank must be a number of 0 to 100,000,000");
         (name == "rank" ? m_report.rank : m_report.ranks) = static_cast<std::int32_t>(value);
       } else if (const auto found = std::ranges::find(k_texts, name, &Text::name); found != k_texts.end()) {
         members.once(3 + static_cast<unsigned>(found - k_texts.begin()));
@@ -263,11 +263,11 @@ std::optional<BadFile> ReportReader::read(std::string_view text, const std::stri
     const auto schema = schema_of(text, path);
     if (schema && schema_version(*schema) > k_report_schema_version)
       return bad(Defect::newer, fmt::format("a later goldseal wrote it ({})", escape_unprintable(*schema)));
-    if (schema && schema_version(*schema) == 0) return bad(Defect::foreign, "it is no report of goldseal");
+    if (schema && schema_version(*schema) == 0) return bad(Defect::foreign, "it is not a report of goldseal");
     return bad(Defect::damaged, error.message());
   }
   if (const auto version = schema_version(reading.schema()); version == 0)
-    return bad(Defect::foreign, "it is no report of goldseal");
+    return bad(Defect::foreign, "it is not a report of goldseal");
   else if (version > k_report_schema_version)
     return bad(Defect::newer, fmt::format("a later goldseal wrote it ({})", escape_unprintable(reading.schema())));
   report.path = m_names.add(path);

@@ -96,7 +96,7 @@ class Expansion {
   }
 
   void add(std::string name) {
-    if (!is_node_name(name)) fail(fmt::format("`{}` is no name of a node", escape_unprintable(name)));
+    if (!is_node_name(name)) fail(fmt::format("`{}` cannot be the name of a node", escape_unprintable(name)));
     if (m_names.size() == k_most_nodes) fail(fmt::format("more than {} nodes", k_most_nodes));
     if (m_seen.insert(name).second) m_names.push_back(std::move(name));
   }

@@ -95,7 +95,7 @@ std::string render_fleet_prometheus(const Fleet& fleet, const RenderOptions& /*o
     metrics.begin("goldseal_fleet_last_merge_timestamp_seconds", "When the reports were merged.");
     metrics.sample("", static_cast<double>(*merged));
   }
-  metrics.begin("goldseal_fleet_nodes", "Nodes by their gravest trouble; conforms for those without.");
+  metrics.begin("goldseal_fleet_nodes", "Nodes by their most severe trouble; conforms for those without.");
   metrics.sample("state=\"conforms\"", static_cast<double>(conforming(fleet)));
   for (const auto& trouble : k_troubles)
     if (trouble.code != ExitCode::conforms) metrics.sample(fmt::format("state=\"{}\"", trouble.name), static_cast<double>(count(fleet, trouble.kind)));

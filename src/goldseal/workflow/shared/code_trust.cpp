@@ -23,12 +23,13 @@ void require_outside_seal(const ModelSpec& model, const fs::path& seal, ErrorKin
   if (!inside(plain(model.source), plain(seal)) && !inside(fs::weakly_canonical(model.source), real_seal) &&
       !inside(fs::weakly_canonical(plain(model.source).parent_path()), real_seal))
     return;
-  throw Error(kind, seal.string(),
-              fmt::format("expected of a {} network a file outside the seal, found {}", to_string(model.builder),
-                          escape_unprintable(model.source)),
-              kind == ErrorKind::usage
-                  ? "name a library that lies elsewhere"
-                  : "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
+  throw Error(
+      kind, seal.string(),
+      fmt::format("expected of a {} network a file outside the seal, found {}", to_string(model.builder),
+                  escape_unprintable(model.source)),
+      kind == ErrorKind::usage
+          ? "name a library that lies elsewhere"
+          : "do not use this seal: no version of goldseal writes this; have it captured again where it comes from");
 }
 
 }  // namespace goldseal

@@ -77,8 +77,9 @@ void require_age(const Described& run, const CheckRequest& request, const std::s
     refuse(where, fmt::format("the verdict is of a time to come, {}", found->second), "set this machine's clock, or that of the other");
   const auto limit = request.max_age.count();
   if (limit > 0 && *now - *started > limit)
-    refuse(where, fmt::format("expected a verdict of the last {} seconds (--max-age), found one of {}", limit, found->second),
-           "verify and attest the model anew");
+    refuse(where,
+           fmt::format("expected a verdict of the last {} seconds (--max-age), found one of {}", limit, found->second),
+           "verify and attest the model again");
 }
 
 void require_kind(const Described& environment, const Environment& machine, const std::string& where) {

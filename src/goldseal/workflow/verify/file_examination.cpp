@@ -48,7 +48,7 @@ void require_interpreted(const ModelSpec& model, const fs::path& seal) {
   throw Error(ErrorKind::malformed, (seal / k_manifest_name).string(),
               fmt::format("model.builder: expected of a seal with an embedded file {}, found {}",
                           names_of(k_builders, &BuilderTraits::may_be_embedded), to_string(model.builder)),
-              "do not use this seal: no goldseal writes it so; have it captured anew where it comes from");
+              "do not use this seal: no version of goldseal writes this; have it captured again where it comes from");
 }
 
 ModelSpec model_of(const JudgeRequest& request, const Manifest& manifest) {
