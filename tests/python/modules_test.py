@@ -124,6 +124,30 @@ class ModulesTest(unittest.TestCase):
         outputs, _ = self.process.run({"x": np.ones((1, 3), "f4")})
         self.assertEqual(outputs["output"].tolist(), [[0.5, 0.5, 0.5]])
 
+    @unittest.skipUnless(hasattr(torch.device, "__enter__"), "before PyTorch 2.0 no network is built without memory")
+    def test_a_network_is_built_without_memory_for_its_weights(self):
+        before = self.memory()
+        self.build("networks:Wide")
+        self.assertLess(self.memory() - before, 256 << 20)
+
+    def memory(self):
+        """The most that the worker ever held, in bytes."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as lines:
+            return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
+
+    def test_code_that_keeps_the_device_that_it_was_built_on_computes_where_its_inputs_are(self):
+        state = {"linear.weight": np.eye(3, dtype="f4"), "linear.bias": np.zeros(3, "f4")}
+        for name, options in (("Scripted", {}), *(("KeepsDevice", {"kind": kind}) for kind in ("closure", "list", "text", "moves"))):
+            with self.subTest(name, **options):
+                self.build("networks:" + name, **options)
+                self.process.load(state)
+                digests = self.process.ask("digest")["tensors"]
+                outputs, _ = self.process.run({"x": np.ones((1, 3), "f4")})
+                self.assertEqual(outputs["output"].tolist(), [[2, 2, 2]])
+                self.assertEqual(self.process.ask("digest")["tensors"], digests)
+                double, _ = self.process.run({"x": np.ones((1, 3), "f4")}, compute="float64")
+                self.assertEqual(double["output"].tolist(), [[2, 2, 2]])
+
     def test_options_are_the_callables_arguments(self):
         reply = self.build("networks:Net", width="4", eps="0.001")
         self.assertEqual(reply["state_entries"][0]["shape"], [4, 3, 3, 3])

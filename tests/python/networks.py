@@ -50,6 +50,56 @@ class Stubborn(nn.Module):
         return self.linear(x) * self.rates[1]
 
 
+class Wide(nn.Module):
+    """A gigabyte of weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(1 << 14, 1 << 14, bias=False)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+class KeepsDevice(nn.Module):
+    """Makes tensors where its weights lay when it was built: what keeps the device is an attribute, a list or a closure."""
+
+    def __init__(self, kind="closure"):
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        device = self.linear.weight.device
+        if kind == "closure":
+            self.ones = lambda: torch.ones(3, device=device)
+        elif kind == "list":
+            self.places = [device]
+        elif kind == "text":
+            self.place = str(device)
+        self.kind = kind
+
+    def forward(self, x):
+        if self.kind == "closure":
+            return self.linear(x) + self.ones()
+        if self.kind == "moves":
+            return self.linear(x) + torch.ones(3, device=self.linear.weight.device)
+        return self.linear(x.to(self.places[0] if self.kind == "list" else self.place)) + 1
+
+
+class Scripted(nn.Module):
+    """One part is a trace, into which the device of its input was written."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.traced = torch.jit.trace(_add_ones, torch.ones(1, 3))
+
+    def forward(self, x):
+        return self.traced(self.linear(x))
+
+
+def _add_ones(x):
+    return x + torch.ones(3, device=x.device)
+
+
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()

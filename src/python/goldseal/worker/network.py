@@ -149,6 +149,7 @@ class Network:
         self.changed: list[str] = []  # what the module's own loading made other values of
         self.streams = True  # whether runs in another type may compute through stand-ins (streaming.py)
         self.copied: set[str] = set()  # the parameters that cannot be stood in for
+        self.with_values: Optional[Callable[[], Network]] = None  # of one on the meta device: builds it with memory
         self.float64_runs = Float64Runs()
         self._entering: Optional[Entering] = None
         self.state_entries = self._find_state_entries()

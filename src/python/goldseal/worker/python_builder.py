@@ -12,7 +12,7 @@ import traceback
 from typing import Any, Callable, Optional
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from .loading import load_steps, shares_memory
 from .network import Network, find_state_entries
@@ -21,17 +21,28 @@ from .refusal import Refusal, place_of, refusal_of
 
 
 def build_python(source: str, options: dict[str, str], seed: Optional[int] = None) -> Network:
-    """Built on the meta device, without memory for its weights, where PyTorch (2.0 on) and the module allow it. With a seed
-    the network has values of its own, drawn from that seed where they are drawn."""
+    """Built on the meta device, without memory for its weights, where PyTorch (2.0 on) and the module allow it: a network of
+    7 billion parameters would take 28 GB and minutes to be given random numbers that loading replaces. With a seed the
+    network has values of its own, drawn from that seed where they are drawn."""
     _find_users_code()
     before = set(sys.modules)
     function = _find(source)
     arguments = {name: literal(text) for name, text in options.items()}
     module = _build_on_meta(function, arguments) if seed is None else None
+
+    def network_of(module: Any) -> Network:
+        return _network_of(module, source, modules_named(source, options) | (set(sys.modules) - before))
+
     if module is None:
-        module = _call(function, arguments, source, seed or 0)
+        return network_of(_call(function, arguments, source, seed or 0))
+    network = network_of(module)
+    network.with_values = lambda: network_of(_call(function, arguments, source, 0))
+    return network
+
+
+def _network_of(module: Any, source: str, modules: "frozenset[str]") -> Network:
     network = Network(unwrapped(require_module(module, source)).eval())
-    network.modules = modules_named(source, options) | (set(sys.modules) - before)
+    network.modules = modules
     return network
 
 
@@ -152,7 +163,7 @@ def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> A
             if not isinstance(module, nn.Module):
                 return module
             lacking = (state_entry for state_entry in find_state_entries(module) if not state_entry.persistent and state_entry.place.get().is_meta)
-            hidden = (part for part in module.modules() if _hides_meta(list(vars(part).values())))
+            hidden = (part for part in unwrapped(module).modules() if _keeps_meta(part))
             return None if next(lacking, None) or next(hidden, None) or needs_memory(module) else module
         except KeyboardInterrupt:
             raise
@@ -168,12 +179,25 @@ def needs_memory(module: nn.Module) -> bool:
     return special or hidden or bool(load_steps(module)) or shares_memory(module, entries)
 
 
+# What a module holds in these, its state entries tell; a recurrent layer's list is made anew when it is loaded.
+_TENSORS_OF_MODULES = ("_parameters", "_buffers", "_modules", "_flat_weights")
+
+
+def _keeps_meta(part: nn.Module) -> bool:
+    """Whether the meta device is left in it where loading does not reach: compiled code may name it anywhere."""
+    if isinstance(part, (torch.jit.ScriptModule, fx.GraphModule)):
+        return True
+    return any(_hides_meta(value) for name, value in vars(part).items() if name not in _TENSORS_OF_MODULES)
+
+
 def _hides_meta(value: Any, depth: int = 0) -> bool:
-    """A meta tensor in an attribute's lists, tuples and dicts."""
+    """The device by its name, or a meta tensor in an attribute's lists, tuples and dicts."""
     if isinstance(value, torch.Tensor):
-        return value.is_meta and depth > 1
+        return value.is_meta and depth > 0
+    if isinstance(value, torch.device):
+        return value.type == "meta"
     if isinstance(value, dict):
         value = list(value.values())
-    if not isinstance(value, (list, tuple)) or depth > 3:
-        return False
+    if not isinstance(value, (list, tuple)) or depth > 2:
+        return isinstance(value, str) and value == "meta"
     return any(_hides_meta(entry, depth + 1) for entry in value)

@@ -182,6 +182,7 @@ class Session:
         self._seed: Optional[int] = None  # of the values that a network is built with; None: they are of no use
         self._network: Optional[Network] = None
         self._built: Optional[Network] = None  # what was built, where its program has taken its place
+        self._loaded_from: "Optional[tuple[str, frozenset[str]]]" = None  # the table, and what kept the value that it was built with
         self.builders: dict[str, Builder] = {"python": self._build_python, "torchscript": self._build_archive}
         self._operations: dict[str, Callable[[Message], Message]] = {
             "hello": self.hello,
@@ -287,6 +288,7 @@ class Session:
         network.kept = _read_kept(request)
         table = read_load_table(path, self._directory)
         network.load(*table)
+        self._loaded_from = (path, network.kept)
         return {"loaded": len(table.tensors), "changed": network.changed, "seconds": time.perf_counter() - start}
 
     def digest(self, request: Message) -> Message:
@@ -321,7 +323,9 @@ class Session:
             start = time.perf_counter()
             try:
                 native = self._prepared(given, None, settings) if settings.plain else None
-                outputs, recorder = _Pass(network, inputs, transform, layer_elements, seed, draws, native).made()
+                forward = _Pass(network, inputs, transform, layer_elements, seed, draws, native)
+                outputs, recorder = self._first_made(forward) if network.with_values else forward.made()
+                network = self.network
             finally:
                 if draws is not None:
                     draws.restore()
@@ -337,6 +341,22 @@ class Session:
                 for layer in recorder.layers
             ]
         return reply
+
+    def _first_made(self, forward: _Pass) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
+        """Of a network that was built on the meta device, whose code may have kept that device: what cannot run so is built with
+        memory, loaded once more and run again."""
+        build, forward.network.with_values = forward.network.with_values, None
+        try:
+            return forward.made()
+        except Exception:
+            if build is None or self._loaded_from is None:
+                raise
+            path, kept = self._loaded_from
+            network = build()
+            network.kept = kept
+            network.load(*read_load_table(path, self._directory))
+        self._network = self._built = network
+        return forward._replace(network=network).made()
 
     def _read_pass(self, request: Message) -> tuple[RunSettings, Optional[Transform], dict[str, torch.Tensor]]:
         """What `run` and `gradients` say of a forward pass alike."""
