@@ -25,7 +25,7 @@ except ImportError:
 
 import goldseal
 import networks
-from goldseal import hook
+from goldseal import sealed_code
 from goldseal.attached import LiveNetwork
 from in_directory import InDirectory
 
@@ -467,11 +467,11 @@ class ManifestTest(unittest.TestCase):
                               ('[model]\nbuilder = "darknet"\n[model.embedded]\nbuilder = "python"\n', "darknet"),
                               ('[seal]\nbuilder = "python"\n', None), ("", None)):
             with self.subTest(text):
-                self.assertEqual(hook._builder(text), builder)
+                self.assertEqual(sealed_code.builder_of(text), builder)
                 modules = {name: sys.modules.get(name) for name in ("tomllib", "tomli")}
                 sys.modules.update(dict.fromkeys(modules))  # as in a Python that has neither
                 try:
-                    self.assertEqual(hook._builder(text), builder)
+                    self.assertEqual(sealed_code.builder_of(text), builder)
                 finally:
                     for name, module in modules.items():
                         if module is None:

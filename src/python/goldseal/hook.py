@@ -3,35 +3,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import importlib
 import inspect
 import os
-import re
-import shutil
-import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from . import command
-from .errors import GoldsealError, GoldsealWarning
+from .command_words import Files, PathLike, Patterns, admitted_patterns, embedding, signers, verify_arguments
+from .decoding import decoding, decoding_as_sealed, decoding_factory
 from .earlier_seal import discard, is_older_than, put_back, set_aside
+from .errors import GoldsealError, GoldsealWarning
 from .factory import Factory, absolute_paths, model_spec
+from .failures import ON_ERROR, check_on_error, deal_with
+from .ranks import is_sharded, module_of_rank_zero, rank
 from .report import Report
+from .saving import write_checkpoint, written_at
+from .sealed_code import names_code
 
 if TYPE_CHECKING:
     from torch import nn
 
     from .generation import Generate
 
-PathLike = Union[str, "os.PathLike[str]"]
-Patterns = Union[str, Sequence[str]]
-Files = Union[PathLike, Sequence[PathLike]]
 _TIMEOUT = 600.0
-_ON_ERROR = ("warn", "raise", "ignore")
 
 
 def save(
@@ -81,21 +78,21 @@ def save(
     # A place that is none is told of once the checkpoint is written.
     place = options["seal"] if isinstance(options["seal"], (str, os.PathLike)) else None
     earlier = _earlier_seal(path, place)
-    before = _written_at(path)
+    before = written_at(path)
     try:
-        _save(obj, path, model, keywords)
+        write_checkpoint(obj, path, model, keywords)
     except BaseException:
-        if _written_at(path) == before:
+        if written_at(path) == before:
             put_back(*earlier)
         raise
-    if on_error not in _ON_ERROR:
+    if on_error not in ON_ERROR:
         warnings.warn(f"goldseal: on_error: expected warn, raise or ignore, found {on_error!r}", GoldsealWarning, stacklevel=2)
         on_error = options["on_error"] = "warn"
     unknown = [name for name in torch_save if name not in known]
     if unknown:
-        _deal_with(GoldsealError(_about_unknown(unknown[0], list(known))), on_error)
+        deal_with(GoldsealError(_about_unknown(unknown[0], list(known))), on_error)
     if model is None or inputs is None:
-        _deal_with(GoldsealError("save: model= and inputs= are needed to seal what was saved"), on_error)
+        deal_with(GoldsealError("save: model= and inputs= are needed to seal what was saved"), on_error)
         return None
     sealed = _sealed_after_save(model, path, options)
     if sealed is not None:
@@ -103,39 +100,10 @@ def save(
     return sealed
 
 
-def _save(obj: Any, path: PathLike, model: Optional[nn.Module], torch_save: dict[str, Any]) -> None:
-    import torch
-
-    if model is not None and _is_sharded(model):
-        from .sharded import whole_tensors
-
-        whole = whole_tensors(obj)
-        # What fails on rank zero fails on every rank: none of them may wait for it in the next collective.
-        failure: list[Any] = [None]
-        if _rank() == 0:
-            try:
-                _save_beside(whole, path, torch_save)
-            except Exception as error:
-                failure = [error]
-        torch.distributed.broadcast_object_list(failure, src=0)
-        if failure[0] is not None:
-            raise failure[0]
-    else:
-        _save_beside(obj, path, torch_save)
-
-
 def _earlier_seal(path: PathLike, seal: Optional[PathLike]) -> tuple[Optional[Path], Path]:
     """The seal of the checkpoint that is about to be written over, moved aside, and its place. Rank zero writes alone."""
     place = Path(seal) if seal is not None else Path(os.fspath(path)).with_suffix(".seal")
-    return (set_aside(place) if _rank() == 0 else None), place
-
-
-def _written_at(path: PathLike) -> Optional[tuple[int, int]]:
-    try:
-        told = os.stat(path)
-    except OSError:
-        return None
-    return told.st_mtime_ns, told.st_size
+    return (set_aside(place) if rank() == 0 else None), place
 
 
 def _sealed_after_save(model: nn.Module, path: PathLike, options: dict[str, Any]) -> Optional[Path]:
@@ -144,11 +112,11 @@ def _sealed_after_save(model: nn.Module, path: PathLike, options: dict[str, Any]
     on_error = options.get("on_error", "warn")
     for name in [name for name in options if name not in known]:
         del options[name]
-        _deal_with(GoldsealError(_about_unknown(name, known)), on_error)
+        deal_with(GoldsealError(_about_unknown(name, known)), on_error)
     try:
         return seal(model, path, **options)
     except (TypeError, ValueError) as error:
-        _deal_with(GoldsealError(f"save: {path} is saved and not sealed: {error}"), on_error)
+        deal_with(GoldsealError(f"save: {path} is saved and not sealed: {error}"), on_error)
         return None
 
 
@@ -157,25 +125,6 @@ def _about_unknown(name: str, torch_save: list[str]) -> str:
     near = difflib.get_close_matches(name, [word for word in known if not word.startswith("_")], 1)
     hint = f"; did you mean {near[0]}=?" if near else ""
     return f"save: {name}= is not an argument of goldseal.save or torch.save, and was left out{hint}"
-
-
-def _save_beside(obj: Any, path: PathLike, torch_save: dict[str, Any]) -> None:
-    """`torch.save` into a file beside, which then takes the name: tensors of `obj` may be mapped from the very file, and one
-    that cannot be saved leaves it as it was. The file has its own name meanwhile, which PyTorch writes into it."""
-    import torch
-
-    target = os.path.realpath(os.fspath(path)) if isinstance(path, (str, os.PathLike)) else None
-    if target is None or not isinstance(target, str) or (os.path.exists(target) and not os.path.isfile(target)):
-        torch.save(obj, path, **torch_save)  # a stream, a device
-        return
-    with tempfile.TemporaryDirectory(prefix=".goldseal-", dir=os.path.dirname(target)) as beside:
-        written = os.path.join(beside, os.path.basename(target))
-        torch.save(obj, written, **torch_save)
-        if os.path.exists(target):
-            shutil.copymode(target, written)
-        with open(written, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(written, target)
 
 
 def seal(
@@ -235,7 +184,7 @@ def seal(
     Only rank zero of a distributed run seals; the others return None at once. Of a sharded model every rank calls this: the
     weights are gathered first, and rank zero runs the golden inputs in a plain copy that holds them.
     """
-    _check_on_error(on_error)
+    check_on_error(on_error)
     try:
         if embed not in ("auto", True, False):
             raise ValueError(f"embed: expected 'auto', True or False, found {embed!r}")
@@ -247,48 +196,23 @@ def seal(
         objection = _objection(factory, module)
         if objection and on_error == "raise" and factory is not None:
             raise GoldsealError(objection)
-        admitted = _admitted(allow_missing, allow_unexpected)
+        admitted = admitted_patterns(allow_missing, allow_unexpected)
         admitted += ["--allow-random"] if allow_random else []
         admitted += ["--depth", "quick"] if depth == "quick" else []
-        with _decoding(module, inputs, steps, generate) as given:
+        with decoding(module, inputs, steps, generate) as given:
             if steps is not None:
-                factory, embed = _decoding_factory(factory, module, generate), False
+                factory, embed = decoding_factory(factory, module, generate), False
             target, report = _seal(module, Path(path), given, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
         _sign(target, sign_key, sign_passphrase_file, timeout)
     except Exception as error:
         _leave_no_earlier_seal(Path(path), seal)
-        _deal_with(error, on_error)
+        deal_with(error, on_error)
         return None
     if objection and on_error != "ignore":
         warnings.warn(f"goldseal: {target}: {objection}", GoldsealWarning, stacklevel=2)
     if on_error != "ignore":
         _warn_of_code(report, target)
     return target
-
-
-@contextlib.contextmanager
-def _decoding(
-    module: nn.Module, inputs: Any, steps: Optional[int], generate: Optional[Generate]
-) -> Iterator[Any]:
-    """The golden inputs; inside, with `steps`, the model decodes, and they hold the path."""
-    if steps is None and generate is None:
-        yield inputs
-        return
-    from . import generation
-    from .attached import preserved
-
-    generation.require(steps, generate)
-    forward = module.forward
-    with generation.generating(module, generate) as decoding:
-        with preserved(module):
-            given = generation.with_path(inputs, forward, decoding, steps or 0)
-        yield given
-
-
-def _decoding_factory(factory: Optional[Factory], module: nn.Module, generate: Optional[Generate]) -> str:
-    from .generation import spec_of
-
-    return spec_of(absolute_paths(model_spec(factory, module)), generate)
 
 
 def _sign(target: Path, key: Optional[PathLike], passphrase_file: Optional[PathLike], timeout: float) -> None:
@@ -334,24 +258,6 @@ def _leave_no_earlier_seal(path: Path, seal: Optional[PathLike]) -> None:
         set_aside(place)
 
 
-def _is_sharded(model: Any) -> bool:
-    from torch import nn
-
-    from .sharded import is_sharded
-
-    return isinstance(model, nn.Module) and is_sharded(model)
-
-
-def module_of_rank_zero(model: Any) -> Optional[nn.Module]:
-    """What the golden inputs run in; None on the other ranks. Of a sharded model every rank calls it."""
-    from .attached import unwrap
-    from .sharded import whole_copy
-
-    if _is_sharded(model):
-        return whole_copy(model)
-    return unwrap(model) if _rank() == 0 else None
-
-
 def _seal(
     module: nn.Module,
     path: Path,
@@ -379,7 +285,7 @@ def _seal(
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
         spec = absolute_paths(model_spec(factory, module))
         arguments = ["capture", os.path.abspath(path), "--model", spec]
-        arguments += _embedding(embed, spec)
+        arguments += embedding(embed, spec)
         arguments += input_arguments(inputs, network, directory)
         arguments += ["--output", os.path.abspath(target), "--force", "--timeout", str(max(1, int(timeout)))]
         arguments += ["--entry", entry] if entry else []
@@ -389,15 +295,6 @@ def _seal(
     if not report:
         raise GoldsealError(f"{path} was not sealed:\n{report}", report)
     return target, report
-
-
-def _embedding(embed: Union[bool, str], spec: str) -> list[str]:
-    """Where the factory names a file, that is the architecture, and this process's model does not prove it."""
-    if embed is True and not spec.startswith("python:"):
-        raise GoldsealError(f"embed: {spec} is a file; goldseal capture --embed puts it into a seal")
-    if embed is False or not spec.startswith("python:"):
-        return []
-    return ["--embed"] if embed is True else ["--embed-if-possible"]
 
 
 def _warn_of_code(report: Report, target: Path) -> None:
@@ -442,39 +339,25 @@ def verify(
     Raises GoldsealError where no verdict can be reached: a missing seal, an unknown policy. Of a sharded model every rank
     calls this, and has the report.
     """
-    arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout) + _admitted(allow_missing, allow_unexpected)
-    arguments += _signers(signed_by, identity)
+    arguments = verify_arguments(seal, checkpoint, policy, quick, timeout) + admitted_patterns(allow_missing, allow_unexpected)
+    arguments += signers(signed_by, identity)
     if factory is not None:
         arguments += ["--model", absolute_paths(model_spec(factory, model))]
     if model is None:
         arguments += ["--trust-code"] if trust_code else []
-        if runtime is None and factory is None and trust_code and _names_code(seal):
+        if runtime is None and factory is None and trust_code and names_code(seal):
             runtime = "python"
         arguments += ["--runtime", runtime] if runtime else []
         return command.run(arguments, timeout=timeout + 30)
     from .attached import LiveNetwork, run_attached, unwrap
 
-    if _is_sharded(model):
+    if is_sharded(model):
         from .sharded import on_rank_zero
 
         return on_rank_zero(model, lambda copy: run_attached(arguments, LiveNetwork(copy, outputs), timeout=timeout))
     module = unwrap(model)
-    with _decoding_as_sealed(seal, module, generate):
+    with decoding_as_sealed(seal, module, generate):
         return run_attached(arguments, LiveNetwork(module, outputs), timeout=timeout)
-
-
-@contextlib.contextmanager
-def _decoding_as_sealed(seal: PathLike, module: nn.Module, generate: Optional[Generate]) -> Iterator[None]:
-    from .generation import generating, sealed_generate
-
-    decodes, named = sealed_generate(seal)
-    if not decodes:
-        if generate is not None:
-            raise GoldsealError(f"generate: expected a seal of decoding (steps=), found {os.fspath(seal)}, which is none")
-        yield
-        return
-    with generating(module, generate if generate is not None else named):
-        yield
 
 
 def load(
@@ -497,14 +380,14 @@ def load(
     """
     from .attached import LiveNetwork, run_attached, unwrap
 
-    if _is_sharded(model):
+    if is_sharded(model):
         raise GoldsealError("model: it is sharded over ranks; load it before it is wrapped, and shard it then")
     network = LiveNetwork(unwrap(model), outputs, replace=True)
     report = None
     try:
-        arguments = _verify_arguments(seal, checkpoint, policy, quick, timeout) + _admitted(allow_missing, allow_unexpected)
-        arguments += _signers(signed_by, identity)
-        with _decoding_as_sealed(seal, network.module, None):
+        arguments = verify_arguments(seal, checkpoint, policy, quick, timeout) + admitted_patterns(allow_missing, allow_unexpected)
+        arguments += signers(signed_by, identity)
+        with decoding_as_sealed(seal, network.module, None):
             report = run_attached(arguments, network, timeout=timeout)
     finally:
         network.give_back(adopt=bool(report))
@@ -512,91 +395,3 @@ def load(
         raise GoldsealError(f"{seal} does not conform, nothing was loaded:\n{report}", report)
     model.eval()
     return report
-
-
-def _names_code(seal: PathLike) -> bool:
-    """Whether the seal says that its network is built by Python. The command reports a directory that is not a seal."""
-    try:
-        text = Path(seal, "manifest.toml").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
-    return _builder(text) == "python"
-
-
-def _builder(manifest: str) -> Optional[str]:
-    try:
-        tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    except ImportError:
-        # Python 3.9 and 3.10 come without; the command writes a table's name and each of its values on lines of their own.
-        table = re.search(r"^[ \t]*\[[ \t]*model[ \t]*\][ \t]*(?:#[^\n]*)?$(.*?)(?=^[ \t]*\[|\Z)", manifest, re.MULTILINE | re.DOTALL)
-        line = r"""^[ \t]*(?:builder|"builder")[ \t]*=[ \t]*(["'])(\w+)\1[ \t]*(?:#.*)?$"""
-        found = re.search(line, table.group(1), re.MULTILINE) if table else None
-        return found.group(2) if found else None
-    try:
-        model = tomllib.loads(manifest).get("model")
-    except tomllib.TOMLDecodeError:
-        return None
-    return model.get("builder") if isinstance(model, dict) else None
-
-
-def _verify_arguments(
-    seal: PathLike, checkpoint: Optional[PathLike], policy: Optional[str], quick: bool, timeout: float
-) -> list[str]:
-    arguments = ["verify", os.fspath(seal), "--timeout", str(max(1, int(timeout)))]
-    arguments += ["--checkpoint", os.fspath(checkpoint)] if checkpoint is not None else []
-    arguments += ["--policy", policy] if policy else []
-    return arguments + (["--depth", "quick"] if quick else [])
-
-
-def _admitted(missing: Patterns, unexpected: Patterns) -> list[str]:
-    """The command's words for what may be missing and unexpected: one glob, or several."""
-    arguments = []
-    for name, patterns in (("missing", missing), ("unexpected", unexpected)):
-        several = [patterns] if isinstance(patterns, str) else list(patterns)
-        odd = [pattern for pattern in several if not isinstance(pattern, str) or not pattern]
-        if odd:
-            raise ValueError(f"allow_{name}: expected globs over names, as strings, found {odd[0]!r}")
-        arguments += [f"--allow-{name}={pattern}" for pattern in several]
-    return arguments
-
-
-def _signers(files: Files, identity: Patterns) -> list[str]:
-    """The command's words for whose signature counts: one file, or several; and one name, or several."""
-    several = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-    names = [identity] if isinstance(identity, str) else list(identity)
-    odd = [file for file in several if not isinstance(file, (str, os.PathLike)) or not os.fspath(file)]
-    if odd:
-        raise ValueError(f"signed_by: expected files, found {odd[0]!r}")
-    return [f"--signed-by={os.path.abspath(file)}" for file in several] + [f"--identity={name}" for name in names]
-
-
-def _rank() -> int:
-    import torch
-
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank()
-    return int(os.environ.get("RANK") or 0)
-
-
-def check_options(name: str, options: dict[str, Any], on_error: str) -> None:
-    """Of a hook that seals later: what it cannot hand on to goldseal.seal is told when it is made, and left out."""
-    _check_on_error(on_error)
-    known = [word for word in inspect.signature(seal).parameters if word not in ("model", "path")]
-    for word in [word for word in options if word not in known]:
-        del options[word]
-        near = difflib.get_close_matches(word, known, 1)
-        hint = f"; did you mean {near[0]}=?" if near else ""
-        _deal_with(GoldsealError(f"{name}: {word}= is not an argument of goldseal.seal, and was left out{hint}"), on_error)
-
-
-def _check_on_error(on_error: str) -> None:
-    if on_error not in _ON_ERROR:
-        raise ValueError(f"on_error: expected warn, raise or ignore, found {on_error!r}")
-
-
-def _deal_with(error: Exception, on_error: str) -> None:
-    _check_on_error(on_error)
-    if on_error == "raise":
-        raise error
-    if on_error == "warn":
-        warnings.warn(f"goldseal: {error}", GoldsealWarning, stacklevel=3)

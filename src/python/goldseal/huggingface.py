@@ -17,9 +17,12 @@ import torch
 import transformers
 from torch import nn
 
+from .command_words import PathLike
 from .errors import GoldsealError
 from .factory import Factory
-from .hook import PathLike, _deal_with, check_options, _is_sharded, _rank, module_of_rank_zero, seal
+from .failures import check_options, deal_with
+from .hook import seal
+from .ranks import is_sharded, module_of_rank_zero, rank
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")
@@ -61,7 +64,7 @@ def seal_pretrained(
         found = _weights_in(directory, model)
         module = module_of_rank_zero(model) if found else None
     except Exception as error:
-        _deal_with(error, on_error)
+        deal_with(error, on_error)
         return None
     if module is None or found is None:
         return None
@@ -75,9 +78,9 @@ def _weights_in(directory: PathLike, model: Any) -> Optional[str]:
     """The file of the weights, as rank zero sees it, before any rank gathers them: all of them do, or none. Raises
     GoldsealError on rank zero where there is none."""
     found: list[Any] = [next((name for name in _WEIGHTS if os.path.exists(os.path.join(directory, name))), None)]
-    if _is_sharded(model):
+    if is_sharded(model):
         torch.distributed.broadcast_object_list(found, src=0)
-    if found[0] is None and _rank() == 0:
+    if found[0] is None and rank() == 0:
         raise GoldsealError(f"{os.fspath(directory)}: expected one of {', '.join(_WEIGHTS)}, found none")
     return found[0]
 

@@ -18,7 +18,8 @@ except ImportError:
 from .earlier_seal import is_seal
 from .errors import GoldsealError
 from .factory import Factory
-from .hook import _deal_with, check_options, seal
+from .failures import check_options, deal_with
+from .hook import seal
 from .sharded import copy_holding, is_sharded
 
 _NO_INPUTS = "SealIO: expected golden inputs, found none: give inputs=, or set the module's example_input_array"
@@ -43,7 +44,7 @@ class SealIO(TorchCheckpointIO):
         # What is wrong is told before the first epoch, not after it.
         check_options("SealIO", options, on_error)
         if self._golden_inputs() is None:
-            _deal_with(GoldsealError(_NO_INPUTS), on_error)
+            deal_with(GoldsealError(_NO_INPUTS), on_error)
 
     def _golden_inputs(self) -> Any:
         return getattr(self._model, "example_input_array", None) if self._inputs is None else self._inputs
@@ -53,14 +54,14 @@ class SealIO(TorchCheckpointIO):
         model = self._model
         inputs = self._golden_inputs()
         if inputs is None:
-            _deal_with(GoldsealError(_NO_INPUTS), self._on_error)
+            deal_with(GoldsealError(_NO_INPUTS), self._on_error)
             return
         if _is_sharded(model):
             # Lightning asks rank zero alone to write, and has gathered the weights by then.
             try:
                 model = copy_holding(model, checkpoint["state_dict"])
             except Exception as error:
-                _deal_with(error, self._on_error)
+                deal_with(error, self._on_error)
                 return
         options = {"entry": "state_dict", **self._options}
         seal(model, path, inputs=inputs, factory=self._factory, on_error=self._on_error, **options)
