@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Libraries leave their traces in names, such as adapters, quantizers or pipeline stages. This file
-// is the table of those traces, with a cause and a remedy each. key_causes.cpp asks it. No row
-// changes the match.
+// Libraries leave their traces in names, such as adapters, quantizers or pipeline stages. They
+// are rows of a table (key_pattern_table.cpp), with a cause and a remedy each. key_causes.cpp asks
+// it. No row changes the match.
 #pragma once
 
 #include <span>
