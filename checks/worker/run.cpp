@@ -61,7 +61,8 @@ Finding judge_untold(const Observation& observed) {
       how_to_run(observed.sealed.model));
 }
 
-// A run that is withheld until the user trusts the program is not the model's fault.
+// A run that is withheld until the user trusts the program, or that the code's own Python can make, is not the model's
+// fault.
 bool waits_for_trust(const WorkerObservation& worker) {
   return worker.refusal_remedy.find("--trust-code") != std::string::npos;
 }

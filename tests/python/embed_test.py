@@ -131,6 +131,54 @@ class EmbedTest(InDirectory):
         self.assertIsNone(self.embedded())
         del library
 
+    def test_tied_weights_of_which_the_file_holds_one_name_travel_with_the_program(self):
+        tokens = torch.arange(10).reshape(2, 5)
+        for model, inputs, left_out in (
+            (networks.TiedHead(), tokens, ["head.weight"]),
+            (networks.TiedHead(), tokens, []),
+            (networks.TiedHead(late=True), tokens, ["words.weight"]),
+            (networks.TiedThrice(), VECTOR, ["second.weight", "third.weight", "third.bias", "again.weight", "again.bias"]),
+            (networks.TiedThrice(), VECTOR, ["third.weight"]),
+        ):
+            with self.subTest(type(model).__name__, left_out=left_out):
+                names = [name for name in model.state_dict() if name not in left_out]
+                torch.save({name: model.state_dict()[name] for name in names}, "net.pth")
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    goldseal.seal(model, "net.pth", inputs=inputs, on_error="raise")
+                self.assertEqual([str(one.message) for one in caught if one.category is goldseal.GoldsealWarning], [])
+                self.assertEqual(self.embedded()[0], "export" if EXPORTS else "torchscript")
+                self.verified_without_the_code()
+
+    def test_b02_tied_names_that_differ_in_the_file_fail_by_the_program_too(self):
+        model = networks.TiedHead()
+        self.sealed(model, torch.arange(10).reshape(2, 5))
+        torn = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        torn["head.weight"][0] += 1
+        torch.save(torn, "net.pth")
+        if not has_libtorch():
+            self.skipTest("no LibTorch worker is installed")
+        done = subprocess.run([os.environ["GOLDSEAL_COMMAND"], "verify", "net.seal", "--format", "json"], capture_output=True,
+                              text=True, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        failed = {finding["id"] for finding in json.loads(done.stdout)["findings"] if finding["status"] == "fail"}
+        self.assertIn("tensors.file", failed)
+
+    def test_an_operator_of_python_s_is_taken_apart_where_it_can_be(self):
+        if not EXPORTS:
+            self.skipTest("torch.export of PyTorch 2.8 or newer is needed")
+        operators = networks.register_python_operators()
+        self.assertEqual(self.sealed(networks.Calling("plain"), VECTOR, factory="networks:Calling?kind=plain"), [])
+        self.assertEqual(self.embedded()[0], "export")
+        self.verified_without_the_code()
+        for kind in ("branching", "numpy"):
+            with self.subTest(kind):
+                warned = self.sealed(networks.Calling(kind), VECTOR, factory=f"networks:Calling?kind={kind}")
+                self.assertEqual(len(warned), 1, warned)
+                self.assertIn(f"goldseal_python::{kind}, which no plain LibTorch has", warned[0])
+                self.assertIsNone(self.embedded())
+        del operators
+
     def test_a_trace_that_froze_an_answer_is_not_embedded(self):
         warned = self.sealed(networks.Frozen(), VECTOR)
         self.assertEqual(len(warned), 1, warned)

@@ -377,3 +377,62 @@ class TunedNetwork(nn.Module):
 
     def forward(self, x):
         return self.norm(x)
+
+
+class TiedHead(nn.Module):
+    """A head whose weight is the embedding's. `late`: files keep the head's name, and leave out the embedding's."""
+
+    def __init__(self, late=False):
+        super().__init__()
+        self.words = nn.Embedding(20, 8)
+        self.norm = nn.LayerNorm(8)
+        self.head = nn.Linear(8, 20, bias=False)
+        self.head.weight = self.words.weight
+        if late:
+            self._tied_weights_keys = ["words.weight"]
+
+    def forward(self, tokens):
+        return self.head(self.norm(self.words(tokens)))
+
+
+class TiedThrice(nn.Module):
+    """One tensor under three names, a module in two places, and a pair of biases."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.third = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3)
+        self.second.weight = self.third.weight = self.first.weight
+        self.third.bias = self.second.bias
+        self.again = self.first
+
+    def forward(self, x):
+        return self.again(self.third(torch.tanh(self.second(torch.tanh(self.first(x))))))
+
+
+def register_python_operators():
+    """Operators that are defined in Python: of others alone, of others by what they find, and by numpy."""
+
+    @torch.library.custom_op("goldseal_python::plain", mutates_args=())
+    def plain(x: torch.Tensor) -> torch.Tensor:
+        return torch.where(x > 0, x, 0.1 * x)
+
+    @torch.library.custom_op("goldseal_python::branching", mutates_args=())
+    def branching(x: torch.Tensor) -> torch.Tensor:
+        return 2 * x if float(x.sum()) > 0 else 3 * x
+
+    @torch.library.custom_op("goldseal_python::numpy", mutates_args=())
+    def numpy(x: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(x.detach().numpy() * 2)
+
+    for operator in (plain, branching, numpy):
+        operator.register_fake(torch.empty_like)
+    return plain, branching, numpy
+
+
+class Calling(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.linear, self.kind = nn.Linear(3, 3), kind
+
+    def forward(self, x):
+        return getattr(torch.ops.goldseal_python, self.kind)(self.linear(x))

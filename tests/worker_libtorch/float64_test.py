@@ -62,6 +62,8 @@ class Float64Test(unittest.TestCase):
 
     def test_a_trace_in_which_types_are_constants(self):
         for kind in self.kinds():
+            if kind in float64_modules.FREEZE_IN_A_TRACE:
+                continue
             with self.subTest(kind.__name__):
                 module = kind().eval()
                 traced = torch.jit.trace(module, torch.tensor(self.x), strict=False, check_trace=False)

@@ -114,7 +114,7 @@ function(goldseal_add_libtorch_worker prefix)
   set(target goldseal_worker_libtorch_${version})
   set(sources main ../darknet/darknet_cfg ../darknet/darknet_sections
               networks/aoti_library networks/aoti_network networks/builders networks/darknet_network
-              networks/export_network networks/export_operand networks/export_program networks/export_pytree
+              networks/export_decompositions networks/export_network networks/export_operand networks/export_program networks/export_pytree
               networks/export_symbols networks/plugin_network networks/script_outputs networks/script_place
               networks/torchscript_network)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program of torch.export as a network: its nodes are called one after the other through LibTorch's dispatcher.
 // LibTorch ships no runtime for such programs that every version has.
+#include "networks/export_decompositions.hpp"
 #include "networks/export_operand.hpp"
 #include "networks/export_program.hpp"
 #include "networks/restriction.hpp"
@@ -11,6 +12,7 @@
 
 #include <ATen/ScalarOps.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/record_function.h>
 #include <torch/version.h>
 
 #include <algorithm>
@@ -42,8 +44,8 @@ SizeQuery find_size_query(std::string_view target) {
   return found == k_queries.end() ? nullptr : found->second;
 }
 
-// `torch.ops.aten.conv2d.default` is the operator aten::conv2d, without an overload's name.
-c10::OperatorHandle find_operator(const std::string& target) {
+// `torch.ops.aten.conv2d.default` is the operator aten::conv2d, without an overload's name. Nothing where LibTorch lacks it.
+std::optional<c10::OperatorHandle> find_operator(const std::string& target) {
   constexpr std::string_view k_prefix = "torch.ops.";
   const auto overload = target.rfind('.');
   const auto name = target.rfind('.', overload - 1);
@@ -53,21 +55,24 @@ c10::OperatorHandle find_operator(const std::string& target) {
   const auto overload_name = target.substr(overload + 1);
   const c10::OperatorName operator_name(space + "::" + target.substr(name + 1, overload - name - 1),
                                         overload_name == "default" ? "" : overload_name);
-  const auto found = c10::Dispatcher::singleton().findSchema(operator_name);
-  if (!found)
-    throw Refusal(RefusalKind::unsupported, "LibTorch " TORCH_VERSION " has no operator " + target.substr(10), {},
-                  "the program needs a newer LibTorch, or a library that registers the operator: use the version that "
-                  "exported it, or export again here");
-  return *found;
+  const auto found = c10::Dispatcher::singleton().findSchema(operator_name);  // of c10's own optional in older versions
+  return found ? std::optional(*found) : std::nullopt;
+}
+
+[[noreturn]] void refuse_unknown(const std::string& target) {
+  throw Refusal(RefusalKind::unsupported, "LibTorch " TORCH_VERSION " has no operator " + target.substr(10), {},
+                "the program needs a newer LibTorch, or a library that registers the operator: use the version that "
+                "exported it, or export again here");
 }
 
 // One call, ready to be made.
 struct Call {
   const ExportNode* node;
-  std::optional<c10::OperatorHandle> handle;  // nothing for arithmetic on sizes and for queries of them
+  std::optional<c10::OperatorHandle> handle;  // nothing for arithmetic on sizes, queries of them and decompositions
   SymbolicOperator symbolic = nullptr;
   SizeQuery query = nullptr;
-  std::vector<Operand> operands;      // in the order of the schema
+  const Decomposition* decomposed = nullptr;
+  std::vector<Operand> operands;      // in the order of the schema, or of the node where there is none
   std::vector<std::size_t> written;   // operands that the operator writes to
   std::vector<std::size_t> released;  // values that nothing needs after this call
 };
@@ -116,7 +121,7 @@ class ExportNetwork final : public Network {
   }
 
   static Call bind(const ExportNode& node) {
-    Call call{&node, std::nullopt, nullptr, nullptr, {}, {}, {}};
+    Call call{&node, std::nullopt, nullptr, nullptr, nullptr, {}, {}, {}};
     call.symbolic = find_symbolic_operator(node.target);
     call.query = find_size_query(node.target);
     if (call.symbolic || call.query) {
@@ -124,8 +129,22 @@ class ExportNetwork final : public Network {
       return call;
     }
     call.handle = find_operator(node.target);
-    bind_to_schema(call);
+    if (call.handle)
+      bind_to_schema(call);
+    else
+      decompose(call);
     return call;
+  }
+
+  static void decompose(Call& call) {
+    call.decomposed = find_decomposition(call.node->target);
+    if (call.decomposed == nullptr) refuse_unknown(call.node->target);
+    const auto& known = call.decomposed->arguments;
+    for (const auto& [name, argument] : call.node->arguments) {
+      if (std::find(known.begin(), known.end(), name) == known.end())
+        throw Refusal(RefusalKind::unsupported, call.node->target + " takes `" + name + "` in the program, which is not known here");
+      call.operands.push_back(argument);
+    }
   }
 
   static void bind_to_schema(Call& call) {
@@ -287,7 +306,9 @@ class ExportNetwork::Run {
   }
 
   void make(const Call& call) {
-    if (call.symbolic || call.query) {
+    if (call.decomposed != nullptr) {
+      decompose(call);
+    } else if (call.symbolic || call.query) {
       std::vector<IValue> arguments;
       for (const auto& operand : call.operands) arguments.push_back(resolve(operand));
       const auto& result = call.node->results.at(0);
@@ -296,6 +317,21 @@ class ExportNetwork::Run {
       dispatch(call);
     }
     for (const auto value : call.released) m_frame[value] = IValue();
+  }
+
+  // Whoever watches operators sees the one that the program names.
+  void decompose(const Call& call) {
+    NamedArguments arguments;
+    std::vector<IValue> given;
+    for (std::size_t i = 0; i < call.operands.size(); ++i) {
+      given.push_back(resolve(call.operands[i]));
+      arguments.emplace(call.node->arguments[i].first, given.back());
+    }
+    at::RecordFunction record(at::RecordScope::FUNCTION);
+    if (record.isActive()) record.before(call.decomposed->name, c10::ArrayRef<const IValue>(given.data(), given.size()));
+    IValue result(call.decomposed->compute(arguments));
+    if (record.isActive()) record.setOutputs(std::vector<IValue>{result});
+    keep(call.node->results.at(0), std::move(result), *call.node);
   }
 
   static IValue ask(const Call& call, const std::vector<IValue>& arguments) {

@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -155,6 +157,11 @@ Values on_wide_copies(const Call& call) {
   return results;
 }
 
+// float32 does not hold it.
+bool is_fine(double number) {
+  return std::isfinite(number) && static_cast<double>(static_cast<float>(number)) != number;
+}
+
 // The type of what is computed of narrow tensors; those without dimensions count where there are no others.
 at::ScalarType promoted(const std::vector<at::Tensor>& tensors) {
   const bool dimensions = std::any_of(tensors.begin(), tensors.end(), [](const auto& t) { return t.dim() > 0; });
@@ -241,6 +248,7 @@ class Mode {
   void restart() {
     m_next = m_number = 0;
     m_leaked = false;
+    m_numbers.clear();
     m_origins.clear();
     m_asked.clear();
   }
@@ -274,6 +282,7 @@ class Mode {
     if (!call.tensors(is_widest).empty()) {
       m_leaked = m_leaked || call.gives_number();
       results = among_float64(call, native);
+      if (call.gives_number()) note_number(results);
     } else if (!call.tensors(is_narrow).empty())
       results = of_its_own(call);
     else
@@ -306,7 +315,7 @@ class Mode {
   Values among_float64(Call& call, std::optional<at::ScalarType> native) {
     bring_in_range(call.values, at::kFloat);
     if (call.is_factory()) {
-      auto results = clamped(call);
+      auto results = made(call);
       widen_all(results);
       return results;
     }
@@ -344,7 +353,7 @@ class Mode {
     m_exact = !m_leaked && std::all_of(own.begin(), own.end(), [&](const at::Tensor& tensor) {
       return m_origins.count(memory_of(tensor)) != 0;
     });
-    if (call.is_factory() || call.is_conversion() || is_one_of(k_as_they_are, call.name)) return clamped(call);
+    if (call.is_factory() || call.is_conversion() || is_one_of(k_as_they_are, call.name)) return made(call);
     if (call.gives_view() && !call.is_in_place()) return answer(call.op, call.values);
     const auto named = named_type(call.schema, call.values);
     if (named && !is_narrow(*named)) return answer(call.op, call.values);
@@ -365,8 +374,32 @@ class Mode {
     return answer(call.op, call.values);
   }
 
-  static Values of_numbers(Call& call) {
-    auto results = clamped(call);
+  void note_number(const Values& results) {
+    if (results.size() != 1 || !results[0].isDouble() || !is_fine(results[0].toDouble())) return;
+    m_numbers.insert({results[0].toDouble(), -results[0].toDouble()});
+  }
+
+  // Of numbers that float64 values have become, in float64. Whether other numbers come of them nobody can tell.
+  Values made(Call& call) {
+    bool any = false;
+    bool known = false;
+    for (const auto& value : call.values) {
+      if (!m_leaked || !call.is_factory() || !value.isDouble() || !is_fine(value.toDouble())) continue;
+      any = true;
+      known = known || m_numbers.count(value.toDouble()) != 0;
+    }
+    if (known && is_narrow(named_type(call.schema, call.values).value_or(at::kFloat)))
+      for (std::size_t i = 0; i < call.values.size(); ++i)
+        if (call.schema.arguments()[i].name() == "dtype") {
+          call.values[i] = static_cast<std::int64_t>(at::kDouble);
+          return answer(call.op, call.values);
+        }
+    m_exact = m_exact && !any;
+    return clamped(call);
+  }
+
+  Values of_numbers(Call& call) {
+    auto results = made(call);
     const bool one = results.size() == 1 && results[0].isTensor() && results[0].toTensor().defined();
     if (!one || !is_narrow(results[0].toTensor().scalar_type()) || !is_one_of(k_rounding_integers, call.name))
       return results;
@@ -411,6 +444,7 @@ class Mode {
   std::set<std::size_t> m_written;
   std::vector<Float64Runs::Asked> m_asked;
   bool m_asks = false;
+  std::set<double> m_numbers;  // those that float64 values have become, and float32 does not hold
   bool m_leaked = false;  // a float64 value has become a number, which a tensor of the code's own may hold
   bool m_exact = true;
 };

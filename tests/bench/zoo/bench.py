@@ -125,6 +125,8 @@ def run_one(name, goldseal_command):
         row["faults"] += 1
         if report.exit_code == 0:
             row["misses"].append(f"{fault} (moves {moved:.1e})")
+        elif fault.split()[0 if "of" not in fault.split() else 2] not in json.dumps(dict(report.raw)):
+            row["unnamed"].append(fault)
     return row
 
 

@@ -36,6 +36,7 @@ struct Key {
       {};  ///< of a network's state entry: the name of the one that it shares memory with (tied weights)
   bool value = false;  ///< an extra state: any plain value or tensor, whatever `dtype` and `shape` say
   CompiledIn compiled_in = CompiledIn::no;  ///< of a network: why an entry is not loaded; `no` for every state entry
+  std::string filled_from = {};  ///< of an embedded program: the tied entry whose tensor it is given (settle_ties)
 };
 
 /// A key present on both sides with another shape or dtype.

@@ -180,15 +180,24 @@ bool Machine::is_foreign_call(Id id) const {
   return m_document.kind(id) == Kind::call && m_document.global(m_document.callee(id)).known == nullptr;
 }
 
+bool Machine::is_script_class(Id id) const {
+  const auto& global = m_document.global(id);
+  return global.known == nullptr && (global.module == "__torch__" || global.module.starts_with("__torch__."));
+}
+
 void Machine::push_call(bool construct) {
   const auto at = m_reader.offset() - 1;
-  const auto arguments = pop();
+  auto arguments = pop();
   auto callee = pop();
   if (is_foreign_call(callee)) {  // functools.partial(…)(), by which Python pickles __new__ with keywords
     push_global({});
     callee = pop();
   }
   if (m_document.kind(callee) != Kind::global) fail_at(at, "the pickle calls a value other than a class or function");
+  if (m_document.kind(arguments) != Kind::tuple && is_script_class(callee)) {  // TorchScript calls an enum with its value
+    const std::array value{arguments};
+    arguments = add_tuple(value);
+  }
   if (m_document.kind(arguments) != Kind::tuple) fail_at(at, "the pickle calls with arguments other than a tuple");
   const auto& global = m_document.global(callee);
   const bool allowed =

@@ -82,6 +82,8 @@ class Machine {
 
   /// True for a call of what is on no list.
   [[nodiscard]] bool is_foreign_call(Id id) const;
+  /// True for a class of a TorchScript archive.
+  [[nodiscard]] bool is_script_class(Id id) const;
 
   std::string_view m_file;
   ByteReader& m_reader;

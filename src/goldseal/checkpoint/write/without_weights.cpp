@@ -83,8 +83,9 @@ void write_weightless_export(const std::filesystem::path& path, OutputFile& file
   for (const auto& entry : archive.entries) {
     const auto name = short_name(archive, entry);
     const bool bookkeeping = name.find('/') == std::string_view::npos || name.starts_with(".data/");
+    const bool table = name.starts_with("data/weights/") && name.ends_with("_weights_config.json");  // tells which are tied
     const auto kept = [&](std::string_view folder) { return name.starts_with(folder); };
-    if (bookkeeping || std::ranges::any_of(k_kept, kept)) copy(archive, entry, zip);
+    if (bookkeeping || table || std::ranges::any_of(k_kept, kept)) copy(archive, entry, zip);
   }
   zip.finish();
 }

@@ -19,7 +19,8 @@ namespace goldseal {
 void write_weightless_torchscript(const std::filesystem::path& archive, const std::set<std::string>& weights,
                                   OutputFile& file);
 
-/// A torch.export archive: its program and its constants; weights, sample inputs and compiled code are left out.
+/// A torch.export archive: its program, its constants and which weights are tied; weights, sample inputs and compiled
+/// code are left out.
 /// Throws Error as read_export_archive does.
 void write_weightless_export(const std::filesystem::path& archive, OutputFile& file);
 

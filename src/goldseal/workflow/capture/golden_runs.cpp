@@ -5,6 +5,7 @@
 #include <goldseal/workflow/capture/golden_runs.hpp>
 
 #include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/tensors/constants.hpp>
 #include <goldseal/workflow/capture/case_probes.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>
@@ -92,13 +93,49 @@ NativeRun run_natively(const CaseRunner& runner, const std::vector<HostTensor>& 
   return {std::move(run), bits, is_float32};
 }
 
-// Nothing, with an objection, where the network has no float64 path.
-std::optional<LayeredRun> run_in_float64(const Worker& worker, CountedRuns& runs,
+bool is_finite_where(const HostTensor& native, const HostTensor& wide) {
+  if (!converts_to_double(native.dtype) || native.shape != wide.shape) return true;
+  for (std::size_t i = 0; i < native.numel(); ++i)
+    if (std::isfinite(element_as_double(native, i)) && !std::isfinite(element_as_double(wide, i))) return false;
+  return true;
+}
+
+// The first output that is NaN or infinite in float64 where the native run gives a number.
+const HostTensor* find_loss(const std::vector<HostTensor>& native, const std::vector<HostTensor>& wide) {
+  for (const auto& output : native) {
+    const auto same = std::ranges::find(wide, output.name, &HostTensor::name);
+    if (is_floating(output.dtype) && same != wide.end() && !is_finite_where(output, *same)) return &*same;
+  }
+  return nullptr;
+}
+
+// The first layer that gives fewer numbers in float64 than natively: `encoder.norm (layer_norm)`; empty where none does.
+std::string find_losing_layer(const std::vector<golden::LayerSketch>& native,
+                              const std::vector<golden::LayerSketch>& wide) {
+  for (std::size_t i = 0; i < wide.size(); ++i) {
+    const bool met = i < native.size() && native[i].op == wide[i].op && native[i].module == wide[i].module;
+    if (wide[i].non_finite > (met ? native[i].non_finite : 0)) return golden::label_of(wide[i]);
+  }
+  return {};
+}
+
+// Nothing, with an objection, where the network has no float64 path, or one that does not give numbers.
+std::optional<LayeredRun> run_in_float64(const Worker& worker, CountedRuns& runs, const LayeredRun& native,
                                          std::vector<golden::Objection>& objections) {
   RunRequest request;
   request.compute = Compute::float64;
   try {
     auto run = runs.layered(request);
+    if (const auto* lost = find_loss(native.outputs, run.outputs)) {
+      const auto layer = find_losing_layer(native.layers, run.layers);
+      objections.push_back(
+          {false, lost->name,
+           fmt::format("is NaN or infinite in float64 where the native run gives numbers{}",
+                       layer.empty() ? std::string() : fmt::format(", from {} on", escape_unprintable(layer))),
+           "its outputs are judged by the noise of native runs: small changes of code or configuration pass unseen "
+           "until that operator gives numbers in float64"});
+      return std::nullopt;
+    }
     return run.outputs.empty() ? std::nullopt : std::optional(std::move(run));
   } catch (const Error& error) {
     const auto raised = worker.failure() && worker.failure()->kind == WorkerFailure::Kind::raised;
@@ -267,7 +304,7 @@ void measure_case(Worker& worker, const CaseRunner& runner, const NativeRun& nat
                   Progress& progress) {
   CountedRuns runs(runner, captured.random.outputs, progress);
   CaseProbes probes(native.run.outputs, detections, native.bits);
-  const auto reference = quick ? std::nullopt : run_in_float64(worker, runs, captured.objections);
+  const auto reference = quick ? std::nullopt : run_in_float64(worker, runs, native.run, captured.objections);
   if (reference) {
     if (reference->narrow_layer) captured.narrow_layer = golden::label_of(reference->layers[*reference->narrow_layer]);
     probes.set_reference(*reference);

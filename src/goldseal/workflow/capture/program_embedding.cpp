@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -40,19 +41,37 @@ constexpr std::array k_forms{Form{ProgramForm::exported, "torch.export", "a prog
 std::optional<KeyMatch> match_program(const Checkpoint& checkpoint, const BuiltNetwork& code, const KeyMatch& of_code,
                                       BuiltNetwork& program) {
   add_held_by_program(checkpoint, program);
-  auto match = match_keys(keys_of(checkpoint, code.renames), program.state_entries);
+  const auto have = keys_of(checkpoint, code.renames);
+  settle_ties(have, program.state_entries);
+  auto match = match_keys(have, program.state_entries);
   std::erase_if(match.unexpected, [&](std::size_t i) { return std::ranges::count(of_code.left_out, i) > 0; });
   if (!match.complete()) return std::nullopt;
   return match;
 }
 
+// Two names that are one tensor in the program and two in the code: a program from before may be of a model that had
+// them tied, and keys.tied would judge by it.
+std::optional<std::string> find_tie_of_its_own(const std::vector<Key>& code, const std::vector<Key>& program) {
+  std::map<std::string_view, std::string_view> group;
+  for (const auto& key : code) group.emplace(key.name, key.alias_of.empty() ? key.name : key.alias_of);
+  const auto in_code = [&](const std::string& name) {
+    const auto found = group.find(name);
+    return found == group.end() ? std::string_view(name) : found->second;
+  };
+  for (const auto& key : program)
+    if (!key.alias_of.empty() && in_code(key.name) != in_code(key.alias_of))
+      return fmt::format("it makes {} and {} one tensor, which are two in the code", key.alias_of, key.name);
+  return std::nullopt;
+}
+
 // Nothing where the other worker's network, built from the file, gives the sealed answers too.
 std::optional<std::string> find_deviation_of(Worker& judge, const ModelSpec& embedded, const Checkpoint& checkpoint,
                                              const BuiltNetwork& code, const KeyMatch& of_code,
-                                             const SealedAnswers& sealed) {
+                                             const SealedAnswers& sealed, bool kept) {
   auto network = build_network(judge, embedded);
   const auto match = match_program(checkpoint, code, of_code, network);
   if (!match) return "it takes other weights than the code";
+  if (auto tie = kept ? find_tie_of_its_own(code.state_entries, network.state_entries) : std::nullopt) return tie;
   judge.load(checkpoint, assignments_of(*match, network.state_entries));
   const auto deviation = find_deviation(judge, sealed);
   judge.finish();
@@ -119,12 +138,12 @@ class Embedding {
     m_embedded = {
         {written.builder, written.options}, embed(spec, written.network, m_directory), std::string(form.what)};
     if (m_embedded.file.bytes > k_most_program_bytes) return "it is too large";
-    return ask_judge({written.builder, (m_directory / m_embedded.file.path).string(), written.options});
+    return ask_judge({written.builder, (m_directory / m_embedded.file.path).string(), written.options}, written.kept);
   }
 
-  std::optional<std::string> ask_judge(const ModelSpec& embedded) const {
+  std::optional<std::string> ask_judge(const ModelSpec& embedded, bool kept) const {
     const auto judge = m_judge();
-    return judge ? find_deviation_of(*judge, embedded, m_checkpoint, m_code, m_match, m_sealed) : std::nullopt;
+    return judge ? find_deviation_of(*judge, embedded, m_checkpoint, m_code, m_match, m_sealed, kept) : std::nullopt;
   }
 
   void discard() {

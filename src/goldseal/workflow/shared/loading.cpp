@@ -122,10 +122,31 @@ void add_held_by_program(const Checkpoint& checkpoint, BuiltNetwork& network) {
   }
 }
 
+void settle_ties(const std::vector<Key>& have, std::vector<Key>& want) {
+  if (std::ranges::none_of(want, [](const Key& key) { return !key.alias_of.empty(); })) return;
+  const auto group = [](const Key& key) { return key.alias_of.empty() ? key.name : key.alias_of; };
+  const auto match = match_keys(have, want);
+  std::map<std::string, std::string> held;
+  for (const auto& [from, to] : match.pairs) held.emplace(group(want[to]), want[to].name);
+  for (const auto i : match.missing) {
+    const auto found = held.find(group(want[i]));
+    if (found == held.end()) continue;
+    want[i].required = false;
+    want[i].filled_from = found->second;
+  }
+}
+
 std::vector<Assignment> assignments_of(const KeyMatch& match, const std::vector<Key>& want) {
   std::vector<Assignment> assignments;
+  std::map<std::string_view, std::size_t> tensors;
   for (const auto& [have, wanted] : in_wanted_order(match)) {
-    if (want[wanted].compiled_in == CompiledIn::no) assignments.push_back({have, want[wanted].name});
+    if (want[wanted].compiled_in != CompiledIn::no) continue;
+    assignments.push_back({have, want[wanted].name});
+    tensors.emplace(want[wanted].name, have);
+  }
+  for (const auto& key : want) {
+    if (const auto from = tensors.find(key.filled_from); from != tensors.end())
+      assignments.push_back({from->second, key.name});
   }
   return assignments;
 }

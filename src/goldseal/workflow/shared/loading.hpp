@@ -41,6 +41,11 @@ void add_compiled_in(const Checkpoint& checkpoint, BuiltNetwork& network);
 /// Gives the network of an embedded program a key for each extra state of the checkpoint: the program holds those.
 void add_held_by_program(const Checkpoint& checkpoint, BuiltNetwork& network);
 
+/// An embedded program has a place of its own for each name of a tied tensor, and the file need hold one of them, as the
+/// code needs one: the places that the file leaves out are no longer required and are filled from the one that it has.
+/// Names that the file holds stay as they are: keys.tied judges whether they hold one value.
+void settle_ties(const std::vector<Key>& have, std::vector<Key>& want);
+
 /// Where each matched tensor goes. `want` are the keys that the match was made against.
 [[nodiscard]] std::vector<Assignment> assignments_of(const KeyMatch& match, const std::vector<Key>& want);
 /// The same for a network whose load hooks know the tensors by the checkpoint's names.

@@ -16,6 +16,8 @@
 #include <goldseal/workflow/verify/case_run.hpp>
 #include <goldseal/workflow/verify/trials.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <span>
@@ -103,6 +105,7 @@ void note_network(const Inputs& given, BuiltNetwork network, RunFindings& findin
   findings.load_steps = network.load_steps;
   findings.configuration = program ? decltype(network.configuration){} : network.configuration;
   KeyObservation keys{keys_of(checkpoint, network.renames), std::move(network.state_entries), {}};
+  if (program) settle_ties(keys.have, keys.want);
   keys.match = match_keys(keys.have, keys.want, admitted_of_network(given));
   keys.renames = std::move(network.renames);
   keys.load_steps = std::move(network.load_steps);
@@ -200,6 +203,20 @@ void note_failure(const Error& error, const std::optional<WorkerFailure>& failur
   observed.refusal_remedy = error.remedy();
 }
 
+// A program stands for code: that this LibTorch lacks what it calls leaves open whether the model is whole. Of a program
+// that the user names, which is what is deployed, it is a failure.
+void tell_other_runtime(const Inputs& given, const Error& error, WorkerObservation& observed) {
+  const auto& sealed = given.sealed;
+  if (error.kind() != ErrorKind::unsupported || !given.files.from_seal || !sealed.model.embedded) return;
+  if (sealed.model.builder != Builder::python || observed.refusal.empty()) return;
+  observed.refusal =
+      fmt::format("{} cannot run the program that the seal embeds: {}", observed.runtime, observed.refusal);
+  observed.refusal_remedy = fmt::format(
+      "run it by LibTorch {} (--runtime libtorch=DIR), which can, or judge the code itself in its own Python: --runtime "
+      "python --trust-code",
+      sealed.environment.text("torch.version").value_or("of the version that sealed it"));
+}
+
 // The n-th device; the first worker is asked which there are. True where every request was answered.
 bool run_on_device(std::size_t n, const Inputs& given, StageLog& log, ModelRun& run,
                    std::vector<CaseResults>& results) {
@@ -222,6 +239,7 @@ bool run_on_device(std::size_t n, const Inputs& given, StageLog& log, ModelRun& 
     // What the system refuses, and what changed meanwhile, is not the model's fault.
     if (!is_of_model(error.kind())) throw;
     note_failure(error, worker ? worker->failure() : failed, label(), *run.findings.worker);
+    tell_other_runtime(given, error, *run.findings.worker);
     return false;
   }
 }

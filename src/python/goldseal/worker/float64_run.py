@@ -10,6 +10,7 @@ a router in float32), and programs in which the types of their export have becom
 2. What the code makes by itself out of numbers (tables, masks, constants) has the types that it has in a native run
    (`NativeTypes`), and keeps its values until it meets a float64 tensor. It is computed in float64 and rounded once, so that
    every machine has the same table.
+   A number that a float64 value has become and that a table is made of stays as precise as it was.
 3. A tensor of the code's own that float64 values are written into begins as float64, with the values that it was made with.
 
 float64_run.cpp of the LibTorch worker says the same; tests/worker_libtorch/float64_test.py holds them together.
@@ -18,6 +19,7 @@ float64_run.cpp of the LibTorch worker says the same; tests/worker_libtorch/floa
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import torch
@@ -158,6 +160,7 @@ class Float64Mode(TorchDispatchMode):
         self.asks = False
         self.paused = False  # for those that look at the run: what they compute is not the network's
         self._leaked = False  # a float64 value has become a number of Python's, which a tensor of the code's own may hold
+        self._numbers: Set[float] = set()  # those that did, and no narrower type holds
         self.exact = True  # the last operator computed in float64, whatever the type of its result
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -174,6 +177,8 @@ class Float64Mode(TorchDispatchMode):
         if any(tensor.dtype in _WIDEST for tensor in given):
             self._leaked = self._leaked or name in _NUMBERS
             answer = self._among_float64(func, name, args, kwargs, native)
+            if name in _NUMBERS and type(answer) is float and _is_fine(answer):
+                self._numbers.update((answer, -answer))
         elif given:
             answer = self._of_its_own(func, name, args, kwargs)
         else:
@@ -196,7 +201,8 @@ class Float64Mode(TorchDispatchMode):
     def _among_float64(self, func: Any, name: str, args: Any, kwargs: Any, native: Optional[torch.dtype]) -> Any:
         args, kwargs = _in_range(args, kwargs, torch.float32)
         if name in _FACTORIES:
-            return _mapped(_clamped(func, args, kwargs), lambda value: wide(value) if isinstance(value, torch.Tensor) else value)
+            answer = self._made(func, name, args, kwargs)
+            return _mapped(answer, lambda value: wide(value) if isinstance(value, torch.Tensor) else value)
         if name in ("to", "type_as") and isinstance(args[0], torch.Tensor) and args[0].dtype in _WIDE:
             # To the type of a tensor that is float64 in this run alone.
             return args[0].to(native) if native in _WIDE else args[0] if native is None else func(*args, **kwargs)
@@ -228,7 +234,7 @@ class Float64Mode(TorchDispatchMode):
             _memory(tensor) in self._origins for tensor in _tensors((args, kwargs)) if tensor.dtype in _WIDE
         )
         if name in _FACTORIES or name in _AS_THEY_ARE:
-            return _clamped(func, args, kwargs)
+            return self._made(func, name, args, kwargs)
         if any(argument.alias_info is not None for argument in schema.returns) and not name.endswith("_"):
             return func(*args, **kwargs)
         if _named_dtype(args, kwargs) is not None and _named_dtype(args, kwargs) not in _WIDE:
@@ -249,9 +255,16 @@ class Float64Mode(TorchDispatchMode):
         named = _named_dtype(args, kwargs)
         return _mapped(answer, lambda value: _rounded(value, named or least))
 
-    @staticmethod
-    def _of_numbers(func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        answer = _clamped(func, args, kwargs)
+    def _made(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """Of numbers that float64 values have become, in float64. Whether other numbers come of them nobody can tell."""
+        fine = [value for value in (*args, *kwargs.values()) if type(value) is float and _is_fine(value)] if self._leaked else []
+        if name in _FACTORIES and not self._numbers.isdisjoint(fine) and (_named_dtype(args, kwargs) or torch.float32) in _WIDE:
+            return func(*args, **{**kwargs, "dtype": torch.float64})
+        self.exact = self.exact and not (name in _FACTORIES and fine)
+        return _clamped(func, args, kwargs)
+
+    def _of_numbers(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        answer = self._made(func, name, args, kwargs)
         if name.rstrip("_") not in _ROUNDING_INTEGERS or name.endswith("_") or not isinstance(answer, torch.Tensor) or answer.dtype not in _WIDE:
             return answer
         change = lambda value: value.to(torch.float64) if isinstance(value, torch.Tensor) else value
@@ -267,6 +280,11 @@ class Float64Mode(TorchDispatchMode):
             if memory not in before:
                 self._origins[memory] = number
         return answer
+
+
+def _is_fine(number: float) -> bool:
+    """float32 does not hold it."""
+    return number == number and ctypes.c_float(number).value != number
 
 
 def _widened_argument(value: Any, keep: Any) -> Any:

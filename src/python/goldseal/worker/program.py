@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from . import fake_tensors
 from .binding import bind, flatten
+from .foreign_operators import without_foreign
 from .state_guard import kept
 from .network import Network, find_state_entries, on_copies, refresh_flat_weights
 from .perturbation import Transform
@@ -134,6 +135,9 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
     names = exported.module_call_graph[0].signature.forward_arg_names
     if names is None or set(names) != set(inputs):
         raise Refusal("unsupported", f"torch.export calls the inputs {names}, and the network {sorted(inputs)}")
+    foreign = {node.target for node in _nodes(exported.graph_module) if _is_foreign(node)}
+    if foreign:
+        exported = without_foreign(exported, foreign)
     for node in _nodes(exported.graph_module):
         _refuse_what_does_not_travel(node)
     shells = _Shells()
@@ -152,6 +156,12 @@ _ON_GRAPHS = ("wrap_with_set_grad_enabled",)
 _REGISTERED = ("aten", "prim", "quantized", "_quantized", "mkldnn", "mkldnn_prepacked", "prepacked", "sparse")
 
 
+def _is_foreign(node: fx.Node) -> bool:
+    if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
+        return False
+    return node.target._schema.name.split("::")[0] not in _REGISTERED
+
+
 def _refuse_what_does_not_travel(node: fx.Node) -> None:
     """A program is written only if a plain LibTorch runs it, by the rules of the LibTorch worker's export_network.cpp."""
     if node.op != "call_function":
@@ -163,7 +173,7 @@ def _refuse_what_does_not_travel(node: fx.Node) -> None:
     if not isinstance(node.target, torch._ops.OpOverload):
         return
     schema = node.target._schema
-    if schema.name.split("::")[0] not in _REGISTERED:
+    if _is_foreign(node):
         raise Refusal("unsupported", f"it calls the operator {schema.name}, which no plain LibTorch has")
     given = {argument.name: value for argument, value in zip(schema.arguments, node.args)}
     given.update(node.kwargs)
