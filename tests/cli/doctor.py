@@ -116,6 +116,11 @@ def prove_compilers(folder, home, bare):
     compiler = part(document, "compiler")
     assert compiler["health"] == "missing" and compiler["found"] == "no C++ compiler on the PATH", compiler
     assert waits["fix"].startswith(compiler["fix"] + " && "), waits
+    # Where Python runs models, nothing waits for a worker.
+    document = examined(0, GOLDSEAL_PYTHON=sys.executable, HOME=home, GOLDSEAL_TORCH_DIR=str(installation), GOLDSEAL_WORKERS="/nowhere")
+    idle = part(document, "libtorch")
+    assert idle["health"] == "absent" and not idle["fix"] and "runtime build" in idle["meaning"], idle
+    assert part(document, "compiler")["health"] == "absent" and "runtime build" not in document["next"], document
     # One that is too old; one without the JSON header; one without cmake.
     for name, text, told in (
         ("old", "echo \"unrecognized command line option '-std=c++20'\" >&2; exit 1", "does not compile C++20"),

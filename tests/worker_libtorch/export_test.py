@@ -86,10 +86,10 @@ class Archive:
             self.files = {name.split("/", 1)[1]: archive.read(name) for name in archive.namelist()}
         self.program = json.loads(self.files["models/model.json"])
 
-    def build(self):
+    def build(self, **members):
         self.worker.write_json("program.json", self.program)
         self.place("constants.json", "data/constants", "model_constants_config.json")
-        return self.worker.ask("build", builder="export", source="program.json", constants="constants.json", options={})
+        return self.worker.ask("build", builder="export", source="program.json", constants="constants.json", options={}, **members)
 
     def load(self):
         self.place("weights.json", "data/weights", "model_weights_config.json")
@@ -205,12 +205,12 @@ class ExportTest(unittest.TestCase):
                 self.assertEqual(raised.exception.kind, "usage")
                 self.assertIn(text, raised.exception.message)
 
-    def refused(self, module, arguments, change=lambda program: None):
+    def refused(self, module, arguments, change=lambda program: None, **members):
         with client.worker() as worker:
             archive = Archive(worker, module, arguments)
             change(archive.program)
             with self.assertRaises(client.Refused) as raised:
-                archive.build()
+                archive.build(**members)
             return raised.exception
 
     def test_an_operator_on_graphs_is_refused_by_name(self):
@@ -230,6 +230,41 @@ class ExportTest(unittest.TestCase):
         refused = self.refused(modules.Plain().eval(), (torch.randn(1, 3, 8, 8),), rename)
         self.assertEqual(refused.kind, "unsupported")
         self.assertIn("mine.gemm.default", refused.message)
+
+    def test_an_operator_that_does_more_than_compute_is_refused_for_a_stranger(self):
+        for target in ("torch.ops.aten.from_file.default", "torch.ops.aten.save.default", "torch.ops.c10d.send.default",
+                       "torch.ops.debugprims.load_tensor.default"):
+            def call(program, target=target):
+                program["graph_module"]["graph"]["nodes"][0]["target"] = target
+
+            refused = self.refused(modules.Plain().eval(), (torch.randn(1, 3, 8, 8),), call, restricted=True)
+            self.assertEqual(refused.kind, "unsupported")
+            self.assertIn("::".join(target.split(".")[2:4]) + ", which ", refused.message)
+            self.assertIn("--trust-code", refused.remedy)
+
+    def test_what_is_no_operator_is_never_reached(self):
+        """A target is a name in a table of operators, not a path into the program that interprets it."""
+        for target in ("torch.ops.load_library.a.b", "torch.ops.import_module.__call__.default", "torch.ops.aten.__class__.mro",
+                       "torch.ops.__class__.__init__.default", "torch.ops.aten.conv2d", "os.system", "torch.load", "builtins.eval.x",
+                       "torch.ops.higher_order.cond", "torch.ops.aten.conv2d.default.__call__", "torch.ops.loaded_libraries.add.x"):
+            def call(program, target=target):
+                program["graph_module"]["graph"]["nodes"][0]["target"] = target
+
+            with self.subTest(target):
+                self.assertEqual(self.refused(modules.Plain().eval(), (torch.randn(1, 3, 8, 8),), call).kind, "unsupported")
+
+    def test_settings_and_layers_are_told_under_the_names_of_the_program(self):
+        """What one worker seals another compares: texts of numbers, defaults that a program leaves out, the calling modules."""
+        with client.worker() as worker:
+            archive = Archive(worker, modules.Plain().eval(), (torch.randn(1, 3, 8, 8),))
+            told = archive.build()["configuration"]
+            archive.load()
+            name = archive.program["graph_module"]["module_call_graph"][0]["signature"]["forward_arg_names"][0]
+            _, reply = worker.run({name: np.ones((1, 3, 8, 8), "f4")}, layers="layers.safetensors")
+            self.assertEqual({key: told[key] for key in ("conv2d.groups", "batch_norm.eps", "batch_norm.momentum")},
+                             {"conv2d.groups": "1", "batch_norm.eps": "1e-05", "batch_norm.momentum": "0.1"})
+            self.assertEqual([(layer["module"], layer["op"]) for layer in reply["layers"][:2]],
+                             [("conv", "aten::conv2d"), ("norm", "aten::batch_norm")])
 
     def test_a_damaged_program_is_malformed(self):
         def lose(program):

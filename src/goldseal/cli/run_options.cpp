@@ -6,7 +6,7 @@ namespace goldseal::cli {
 void RunOptions::declare(CLI::App& app) {
   app.add_option("--runtime", runtime,
                  "What runs the model: libtorch[=DIR] or python[=INTERPRETER]; by default python for python: models, "
-                 "else libtorch")
+                 "else a libtorch that has a worker, else python")
       ->type_name("RUNTIME");
   app.add_option("--timeout", timeout, "Seconds for the whole run of the model")
       ->type_name("SECONDS")

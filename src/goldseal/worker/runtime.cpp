@@ -215,20 +215,36 @@ Runtime find_runtime(std::string_view spec) {
   if (const auto found = first_libtorch()) return *found;
   throw Error(ErrorKind::unsupported, "--runtime", "no LibTorch with a worker was found on this machine",
               "name one with `--runtime libtorch=DIR`, and build its worker with `goldseal runtime build --torch DIR`; "
-              "`--runtime python` runs TorchScript and python: models without one");
+              "`--runtime python` needs none, but for plugins and compiled packages");
 }
+
+namespace {
+
+// What the Python worker runs too needs no LibTorch, and no compiler to get one.
+Runtime python_in_place(Builder builder) {
+  if (!python_runtimes().empty()) return find_runtime(to_string(RuntimeKind::python));
+  throw Error(ErrorKind::unsupported, "--runtime",
+              fmt::format("no Python with torch was found on this machine, and no LibTorch with a worker, to run {}",
+                          traits(builder).detail),
+              "install one (`python3 -m pip install torch`), activate its environment, or name it with `--runtime "
+              "python=PATH`");
+}
+
+}  // namespace
 
 Runtime find_runtime(std::string_view spec, Builder builder) {
   if (!spec.empty()) return find_runtime(spec);
   if (!traits(builder).runs_in_libtorch) return find_runtime(to_string(RuntimeKind::python));
-  if (!variable(k_torch_directory).empty()) return find_runtime(to_string(RuntimeKind::libtorch));
-  if (auto found = first_libtorch()) return std::move(*found);
-  const bool in_python = traits(builder).runs_in_python && !python_runtimes().empty();
-  return find_runtime(to_string(in_python ? RuntimeKind::python : RuntimeKind::libtorch));  // tells what is missing
+  try {
+    return find_runtime(to_string(RuntimeKind::libtorch));
+  } catch (const Error& error) {
+    if (!traits(builder).runs_in_python || error.kind() != ErrorKind::unsupported) throw;
+  }
+  return python_in_place(builder);
 }
 
 bool can_build(Builder builder) {
-  if (!variable(k_torch_directory).empty() || (traits(builder).runs_in_libtorch && first_libtorch())) return true;
+  if (traits(builder).runs_in_libtorch && (!variable(k_torch_directory).empty() || first_libtorch())) return true;
   return traits(builder).runs_in_python && !python_runtimes().empty();
 }
 

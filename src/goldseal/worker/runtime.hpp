@@ -47,8 +47,8 @@ struct Runtime {
 /// where the runtime or a worker for it is missing, with what would mend it.
 [[nodiscard]] Runtime find_runtime(std::string_view spec);
 
-/// The same; for an empty spec the one that builds such a network: Python where no LibTorch does or none has a worker,
-/// else a LibTorch.
+/// The same; for an empty spec the one that builds such a network: a LibTorch that has a worker, else Python where that
+/// builds it too, so that no compiler is asked for.
 [[nodiscard]] Runtime find_runtime(std::string_view spec, Builder builder);
 
 /// Whether this machine has a runtime for that form of network, as far as find_runtime sees one.

@@ -38,11 +38,11 @@ struct BuilderTraits {
 };
 
 inline constexpr std::array k_builders{
-    BuilderTraits{Builder::darknet, "darknet", "FILE.cfg", true, false, false, true, false, "architecture.cfg",
+    BuilderTraits{Builder::darknet, "darknet", "FILE.cfg", true, false, true, true, false, "architecture.cfg",
                   "a Darknet cfg"},
     BuilderTraits{Builder::torchscript, "torchscript", "FILE.pt", true, false, true, true, true, "architecture.pt",
                   "a TorchScript archive"},
-    BuilderTraits{Builder::exported, "export", "FILE.pt2", true, false, false, true, true, "architecture.pt2",
+    BuilderTraits{Builder::exported, "export", "FILE.pt2", true, false, true, true, true, "architecture.pt2",
                   "a program of torch.export"},
     BuilderTraits{Builder::aoti, "aoti", "FILE.pt2", true, true, false, true, false, "", "a package of AOTInductor"},
     BuilderTraits{Builder::plugin, "plugin", "LIB.so", true, true, false, true, false, "", "a shared library"},

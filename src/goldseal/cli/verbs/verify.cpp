@@ -79,16 +79,10 @@ void settle_untrusted(const std::string& spec, const ModelRecord& sealed, Verify
                             "--trust-code`",
                             error.remedy(), to_string(sealed.builder), sealed.source));
   }
-  if (request.runtime.kind == RuntimeKind::python && !request.runtime.channel && form == Builder::exported)
-    throw Error(ErrorKind::usage, "--runtime",
-                fmt::format("expected LibTorch for the program that the seal embeds, found Python, which would run "
-                            "{}:{} of this machine",
-                            to_string(sealed.builder), sealed.source),
-                "say so with --trust-code, or leave --runtime out");
 }
 
-// Of a seal that embeds the program of a network's code, Python runs the code where it is trusted and LibTorch the
-// program, which is also what runs where no runtime is named, if this machine has one that can.
+// Of a seal that embeds the program of a network's code, a Python that is named runs the code where it is trusted; else the
+// program runs, in a LibTorch or, where none has a worker, in Python, which interprets it too.
 void settle_runtime(const Options& options, VerifyRequest& request) {
   const auto& spec = options.run.runtime;
   if (request.model) {
@@ -124,7 +118,6 @@ std::optional<VerifyRequest> run_of_program(const Options& options, VerifyReques
   program.code = false;
   try {
     program.runtime = find_runtime("", sealed.embedded->builder);
-    if (program.runtime.kind == RuntimeKind::python) return std::nullopt;  // it would run the code
     request.runtime = find_runtime("", sealed.builder);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted) throw;

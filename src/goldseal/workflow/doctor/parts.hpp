@@ -15,7 +15,7 @@ struct RuntimeParts {
   std::vector<Part> parts = {};
   bool any_starts = false;
   bool any_uses_gpu = false;
-  bool wants_compiler = false;  ///< a LibTorch is here that has no worker
+  bool wants_compiler = false;  ///< a LibTorch waits for a worker, and nothing else runs models
 };
 
 /// Starts every Python with torch and every LibTorch worker.

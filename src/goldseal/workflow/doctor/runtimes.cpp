@@ -83,12 +83,16 @@ Part without_python(const Environment& machine, bool needed) {
   return part;
 }
 
-Part without_worker(const Runtime& runtime) {
-  return {.name = "libtorch",
-          .health = Health::missing,
-          .found = fmt::format("LibTorch {} at {} has no worker", runtime.version, runtime.installation.string()),
-          .meaning = "with one, seals that hold the network's program are verified without Python code",
-          .fix = fmt::format("goldseal runtime build --torch {}", runtime.installation.string())};
+// Where something else runs models, that runs all but plugins and compiled packages: nobody is sent for a compiler.
+Part without_worker(const Runtime& runtime, bool needed) {
+  const auto build = fmt::format("goldseal runtime build --torch {}", runtime.installation.string());
+  Part part{.name = "libtorch",
+            .health = needed ? Health::missing : Health::absent,
+            .found = fmt::format("LibTorch {} at {} has no worker", runtime.version, runtime.installation.string())};
+  if (needed) part.fix = build;
+  part.meaning = needed ? "with one, every seal that holds the network's program is verified, without Python"
+                        : fmt::format("one runs plugins and compiled packages: {}", build);
+  return part;
 }
 
 }  // namespace
@@ -106,9 +110,10 @@ RuntimeParts examine_runtimes(const Environment& machine, Progress& progress) {
     progress.step(fmt::format("starting {}", runtime.worker.string()));
     all.parts.push_back(started(runtime, all));
   }
+  const bool needed = !all.any_starts;
   for (const auto& runtime : installations_without_worker(workers)) {
-    all.parts.push_back(without_worker(runtime));
-    all.wants_compiler = true;
+    all.parts.push_back(without_worker(runtime, needed));
+    all.wants_compiler = needed;
   }
   if (pythons.empty()) all.parts.insert(all.parts.begin(), without_python(machine, !all.any_starts));
   if (std::ranges::none_of(all.parts, [](const Part& part) { return part.name == "libtorch"; }))

@@ -117,14 +117,14 @@ void state_run(const VerifyRequest& request, const BuiltFrom& from, const Observ
     report.facts.emplace_back("device", fmt::format("{}", fmt::join(observed.run.device->used, ", ")));
   if (leaves_out_tf32(request, observed))
     report.facts.emplace_back("tf32", "off in these runs, on in this machine's PyTorch: --set tf32=on judges with it");
+  const bool in_python = request.runtime.kind == RuntimeKind::python && !request.runtime.channel;
   if (from.seal)
-    report.facts.emplace_back("network", fmt::format("{}, embedded in the seal: {}", to_string(from.model.builder),
-                                                     fs::path(from.model.source).filename().string()));
-  if (observed.serving.ran_code && request.code && request.runtime.kind == RuntimeKind::python && !request.runtime.channel &&
-      observed.sealed.model.embedded)
+    report.facts.emplace_back("network", fmt::format("{}, embedded in the seal: {}{}", to_string(from.model.builder),
+                                                     fs::path(from.model.source).filename().string(),
+                                                     in_python ? ", run by the Python worker" : ""));
+  if (observed.serving.ran_code && request.code && in_python && observed.sealed.model.embedded)
     report.facts.emplace_back("code",
-                              "was run; the program that the seal embeds needs a LibTorch worker: "
-                              "--runtime libtorch, goldseal runtime build");
+                              "was run, and the program that the seal embeds was not: without --runtime both are");
   if (from.seal && observed.sealed.model.embedded)
     report.facts.emplace_back("code",
                               fmt::format("{}:{} of this machine was not run; --runtime python --trust-code runs it",

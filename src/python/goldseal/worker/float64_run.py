@@ -26,6 +26,7 @@ import torch
 
 from .layer_watch import below_autograd
 from .memory import storage_of
+from .stand_in import Unstreamable
 
 try:
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -429,6 +430,8 @@ def _asked_natively(below: bool, native: Callable[[Any], Any]) -> "list[_Asked]"
     mode = TypesMode()
     try:
         native(Entering(mode, below))
+    except Unstreamable:
+        raise
     except Exception:
         return []  # then the types are those that the float64 run asks for
     finally:

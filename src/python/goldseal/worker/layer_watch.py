@@ -156,7 +156,7 @@ def _given_tensors(args: Any, kwargs: Any) -> Iterator[torch.Tensor]:
             yield from (part for part in entry if isinstance(part, torch.Tensor))
 
 
-def _make_mode(names: _Names, recorder: Optional[LayerRecorder], draws: Optional[RandomWatch], reads: Reads) -> Any:
+def _make_mode(names: Any, recorder: Optional[LayerRecorder], draws: Optional[RandomWatch], reads: Reads) -> Any:
     class Watch(TorchDispatchMode):
         @classmethod
         def _should_skip_dynamo(cls) -> bool:
@@ -195,14 +195,15 @@ def watching(
     draws: Optional[RandomWatch] = None,
     others: Optional[dict[str, torch.Tensor]] = None,
     read: Optional[set[str]] = None,
+    places: Any = None,
 ) -> Iterator[None]:
     """`recorder` gets each floating result that is computed inside: neither views of an argument nor conversions and copies,
     which depend on layout and type. `tensors` are those that the network computes with, by the names of their state entries.
-    Raises NotWatchable where this PyTorch cannot."""
+    `places`, where it is given, says by `place_of` where an operator belongs. Raises NotWatchable where this PyTorch cannot."""
     if TorchDispatchMode is None or not hasattr(torch._C, "_AutoDispatchBelowAutograd"):
         raise NotWatchable
     with contextlib.ExitStack() as stack:
         below_autograd(stack)
         reads = Reads(others or {}, set() if read is None else read)
-        stack.enter_context(_make_mode(_Names(root, tensors), recorder, draws, reads))
+        stack.enter_context(_make_mode(places or _Names(root, tensors), recorder, draws, reads))
         yield

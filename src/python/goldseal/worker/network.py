@@ -151,6 +151,7 @@ class Network:
         self.copied: set[str] = set()  # the parameters that cannot be stood in for
         self.with_values: Optional[Callable[[], Network]] = None  # of one on the meta device: builds it with memory
         self.float64_runs = Float64Runs()
+        self.places: Any = None  # says where an operator belongs (layer_watch.py), where neither weights nor frames tell
         self._entering: Optional[Entering] = None
         self.state_entries = self._find_state_entries()
         self.extra = extra_states(module)
@@ -314,23 +315,13 @@ class Network:
         return like(own, tensor) if type(own) is not nn.Parameter else nn.Parameter(tensor, requires_grad=False)
 
     def check_fit(self, tensors: dict[str, torch.Tensor], extra: Optional[dict[str, Any]] = None) -> None:
-        by_name = {state_entry.name: state_entry for state_entry in self.state_entries}
-        if tensors and not by_name:
+        if tensors and not self.state_entries:
             raise Refusal(
                 "unsupported",
                 "the network takes no tensors: it has no weights, or they were frozen into constants of its code",
                 remedy="export the module without torch.jit.freeze, or give no checkpoint beside the archive",
             )
-        for name, tensor in tensors.items():
-            if name not in by_name:
-                raise Refusal("usage", f"the network has no state entry {name}")
-            wanted = by_name[name].place.get()
-            if (tensor.dtype, tensor.shape) != (wanted.dtype, wanted.shape):
-                raise Refusal(
-                    "usage",
-                    f"state entry {name} takes {name_of(wanted.dtype)} {list(wanted.shape)}; "
-                    f"given {name_of(tensor.dtype)} {list(tensor.shape)}",
-                )
+        by_name = self._fitting(tensors)
         missing = [
             entry.name
             for entry in self.state_entries
@@ -346,6 +337,29 @@ class Network:
         lacking = [name for name in self.extra if extra is not None and name not in extra]
         if lacking:
             raise Refusal("usage", f"no value is given for the extra state {lacking[0]}")
+
+    def _fitting(self, tensors: dict[str, torch.Tensor]) -> dict[str, StateEntry]:
+        """The state entries by their names, which take these tensors."""
+        by_name = {state_entry.name: state_entry for state_entry in self.state_entries}
+        for name, tensor in tensors.items():
+            if name not in by_name:
+                raise Refusal("usage", f"the network has no state entry {name}")
+            wanted = by_name[name].place.get()
+            if (tensor.dtype, tensor.shape) != (wanted.dtype, wanted.shape):
+                raise Refusal(
+                    "usage",
+                    f"state entry {name} takes {name_of(wanted.dtype)} {list(wanted.shape)}; "
+                    f"given {name_of(tensor.dtype)} {list(tensor.shape)}",
+                )
+        return by_name
+
+    def fill_constants(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Puts in what the architecture itself brings, of state entries that no state dict holds."""
+        by_name = self._fitting(tensors)
+        for name, tensor in tensors.items():
+            if by_name[name].persistent:
+                raise Refusal("usage", f"state entry {name} is not a constant: a state dict holds it")
+            by_name[name].place.set(self._as_held(by_name[name], tensor))
 
     def require_filled(self) -> None:
         for state_entry in self.state_entries:
@@ -416,7 +430,7 @@ class Network:
         values = values_by_name(self.module, self.hyperparameters)
         outside = {name: tensor for name, tensor, _ in self.outside() if name not in values}
         versions = {name: tensor._version for name, tensor in outside.items() if not tensor.is_inference()}
-        with watching(self.module, tensors, recorder, draws, outside, self.reads):
+        with watching(self.module, tensors, recorder, draws, outside, self.reads, self.places):
             answer = self.call(inputs)
         self.writes.update(name for name, version in versions.items() if outside[name]._version != version)
         after = values_by_name(self.module, self.hyperparameters)

@@ -14,11 +14,13 @@ import torch
 
 from . import fields
 from .channel import Channel
+from .darknet_builder import build_darknet
 from .dtypes import host_bytes, name_of
+from .export_builder import build_export
 from .facts import device_names, environment_facts, loaded_version
 from .gradients import Leaves, reached_elements
 from .layer_watch import LayerRecorder
-from .mapped_tensors import read_load_table
+from .mapped_tensors import map_tensors, read_load_table
 from .network import Network
 from .program import Limits, Program, read_program, write_program
 from .outside_state import described
@@ -183,7 +185,12 @@ class Session:
         self._network: Optional[Network] = None
         self._built: Optional[Network] = None  # what was built, where its program has taken its place
         self._loaded_from: "Optional[tuple[str, frozenset[str]]]" = None  # the table, and what kept the value that it was built with
-        self.builders: dict[str, Builder] = {"python": self._build_python, "torchscript": self._build_archive}
+        self.builders: dict[str, Builder] = {
+            "python": self._build_python,
+            "torchscript": self._build_archive,
+            "export": self._build_program,
+            "darknet": self._build_cfg,
+        }
         self._operations: dict[str, Callable[[Message], Message]] = {
             "hello": self.hello,
             "environment": self.environment,
@@ -268,6 +275,9 @@ class Session:
         self._network = self._built = None
         self._network = self._built = self.builders[name](source, options)
         network = self._network
+        constants = fields.optional_text(request, "constants")
+        if constants is not None:
+            network.fill_constants(map_tensors(self._resolved(constants), self._directory))
         names = fields.optional(request, "names")
         renames, steps = network.renames(names if isinstance(names, list) else [])
         return {
@@ -438,6 +448,12 @@ class Session:
 
     def _build_archive(self, source: str, options: dict[str, str]) -> Network:
         return build_torchscript(self._resolved(source), options, self._restricted)
+
+    def _build_program(self, source: str, options: dict[str, str]) -> Network:
+        return build_export(self._resolved(source), options, self._restricted)
+
+    def _build_cfg(self, source: str, options: dict[str, str]) -> Network:
+        return build_darknet(self._resolved(source), options)
 
     def _resolved(self, name: str) -> str:
         return os.path.join(self._directory, name)

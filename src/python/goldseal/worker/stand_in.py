@@ -30,6 +30,10 @@ class Unstreamable(RuntimeError):
         self.name = name
 
 
+class RunAgain(Unstreamable):
+    """The run begins again, with copies of what the network would have written to."""
+
+
 class _Scratch:
     """Memory for what an operator is given and drops. New memory for each weight costs more time, page by page, than the
     conversion."""

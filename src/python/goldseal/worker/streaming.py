@@ -12,7 +12,7 @@ from .network import Network
 from .perturbation import Conversion, Transform
 from .places import WrappingPlace
 from .refusal import Refusal, refusal_of
-from .stand_in import Unstreamable
+from .stand_in import RunAgain, Unstreamable
 
 Answer = TypeVar("Answer")
 
@@ -73,6 +73,14 @@ def _require_memory(network: Network, conversion: Conversion, error: Exception) 
 def attempted(network: Network, transform: Optional[Transform], run: Callable[[], Answer]) -> Answer:
     """`run()`, which computes with `transform`: with stand-ins, with copies of those that cannot be stood in for, with copies of
     all weights."""
+    while True:
+        try:
+            return _streamed(network, transform, run)
+        except RunAgain:
+            continue
+
+
+def _streamed(network: Network, transform: Optional[Transform], run: Callable[[], Answer]) -> Answer:
     if not isinstance(transform, Conversion):
         return run()
     while True:
@@ -81,6 +89,8 @@ def attempted(network: Network, transform: Optional[Transform], run: Callable[[]
             return run()
         try:
             return run()
+        except RunAgain:
+            raise
         except Unstreamable as error:
             network.copied.add(error.name)
         except Exception as error:  # also what a network raises for its own reasons: the copies will raise it again
