@@ -20,9 +20,10 @@ from torch import nn
 from .command_words import PathLike
 from .errors import GoldsealError
 from .factory import Factory
-from .failures import check_options, deal_with
+from .failures import deal_with
 from .hook import seal
 from .ranks import is_sharded, module_of_rank_zero, rank
+from .seal_options import check_options
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")
