@@ -220,6 +220,45 @@ class Merge(unittest.TestCase):
             self.assertEqual(nodes["gpu9"]["state"], "damaged", broken[:60])
             self.assertEqual([n for n in nodes if nodes[n]["state"] == "conforms"], ["gpu0", "gpu1", "gpu2"])
 
+    def test_a_report_with_other_bytes_is_damaged_where_it_still_reads_as_one(self):
+        self.many(2)
+        text = Node("gpu9").text()
+        good = json.loads(text)
+        for changed in (text.replace('"found": "NVIDIA', '"found": "nVIDIA', 1), text.replace("/models/tiny.seal", "/models/tinz.seal", 1),
+                        text.replace('"seconds": ', '"seconds":  ', 1), text + "\n", json.dumps(good, indent=2),
+                        text.replace(good["report_sha256"], good["report_sha256"][::-1]), text.replace(good["report_sha256"], "")):
+            if changed == text:
+                continue
+            self.broken(changed)
+            nodes = self.merge(4)
+            self.assertEqual(nodes["gpu9"]["state"], "damaged", changed[:60])
+            self.assertIn("report_sha256", nodes["gpu9"]["problems"][0]["message"])
+        self.broken(text)
+        self.merge(0)
+        self.assertNotIn("digest of their own", " ".join(self.fleet["notes"]))
+
+    def test_reports_of_an_earlier_goldseal_are_read_and_told(self):
+        self.many(2)
+        self.broken(Node("gpu9").text(digest=False))
+        self.assertEqual(self.merge(0)["gpu9"]["state"], "conforms")
+        self.assertIn("1 of 3 reports hold no digest of their own", " ".join(self.fleet["notes"]))
+
+    def test_what_merge_writes_is_what_its_schema_says(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("no jsonschema")
+        schema = json.loads(subprocess.run([GOLDSEAL, "schema", "fleet"], capture_output=True, text=True, check=True).stdout)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        self.many(2)
+        Node("odd", bits="other").write(self.reports)
+        Node("bad").finding("env.torch.version", "fail").write(self.reports)
+        self.broken("{")
+        done = self.run_merge("--expect", "gone,odd,gpu[0-1]")
+        jsonschema.validate(json.loads(done.stdout), schema)
+        # Each member is described.
+        self.assertEqual(set(json.loads(done.stdout)), set(schema["properties"]))
+
     def test_files_of_other_kinds_are_no_damage(self):
         self.many(2)
         (self.reports / "gpu0" / "run.json").write_text('{"anything": [1, 2]}')

@@ -2,6 +2,7 @@
 // The report as JSON, the source of every other format. Keys are sorted, so that two reports differ only where they do.
 #include <goldseal/report/shared/formats.hpp>
 
+#include <goldseal/base/bytes/own_digest.hpp>
 #include <goldseal/report/json_report.hpp>
 #include <goldseal/report/json_writer.hpp>
 
@@ -226,7 +227,7 @@ void write_stages(JsonWriter& json, const Report& report) {
   });
 }
 
-std::string written(const Report& report, JsonWriter json) {
+std::string written(const Report& report, JsonWriter json, bool with_digest = false) {
   const auto code = verdict(report);
   json.begin_object();
   write_counts(json, report);
@@ -240,6 +241,7 @@ std::string written(const Report& report, JsonWriter json) {
   write_judged(json, report);
   json.member("next", report.next);
   json.member("policy", report.policy);
+  if (with_digest) json.member(k_own_digest, k_no_own_digest);
   json.member("schema", k_report_schema);
   write_stages(json, report);
   json.member("started", report.started);
@@ -263,6 +265,10 @@ std::string written(const Report& report, JsonWriter json) {
 
 std::string render_json(const Report& report, const RenderOptions& /*options*/) { return written(report, JsonWriter()); }
 
-std::string render_compact_json(const Report& report) { return written(report, JsonWriter(JsonWriter::Form::compact)); }
+std::string render_compact_json(const Report& report) {
+  auto text = written(report, JsonWriter(JsonWriter::Form::compact), true);
+  fill_own_digest(text);
+  return text;
+}
 
 }  // namespace goldseal

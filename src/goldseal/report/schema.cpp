@@ -24,6 +24,7 @@ std::string_view report_schema() {
     "subject": {"type": "string", "description": "The seal or checkpoint, as the user named it"},
     "target": {"type": "string", "description": "The machine that was judged: a host name, or the file of an environment"},
     "policy": {"type": "string"},
+    "report_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of this very text with 64 zeros in its place; in what --report-dir leaves"},
     "version": {"type": "string", "description": "Of the goldseal that ran"},
     "started": {"type": "string", "description": "UTC, RFC 3339"},
     "judged": {

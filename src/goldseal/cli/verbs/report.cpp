@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/cli/output.hpp>
+#include <goldseal/fleet/rendering/renderer.hpp>
 #include <goldseal/report/renderer.hpp>
 #include <goldseal/report/shared/several.hpp>
 
@@ -35,9 +36,12 @@ Action add_report(CLI::App& app, const CommonOptions& common) {
   };
 }
 
-Action add_schema(CLI::App&, const CommonOptions&) {
-  return [] {
-    print(report_schema());
+Action add_schema(CLI::App& app, const CommonOptions&) {
+  const auto of = std::make_shared<std::string>("report");
+  app.add_option("OF", *of, "report: what a run writes as JSON (the default); fleet: what `goldseal merge` writes")
+      ->check(CLI::IsMember({"report", "fleet"}));
+  return [of] {
+    print(*of == "fleet" ? fleet::fleet_schema() : report_schema());
     return ExitCode::conforms;
   };
 }

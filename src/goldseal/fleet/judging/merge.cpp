@@ -191,6 +191,11 @@ void note_uncompared(Fleet& fleet, const Roster& roster) {
     fleet.notes.push_back(fmt::format("{} of {} conforming reports hold no digests of outputs (`check`, or an earlier goldseal): "
                                       "their bits were compared with none",
                                       without, verified));
+  const auto undigested = std::ranges::count_if(roster.current, [&](auto i) { return !fleet.collection.reports[i].has_digest; });
+  if (undigested > 0)
+    fleet.notes.push_back(fmt::format("{} of {} reports hold no digest of their own (an earlier goldseal, or not from --report-dir): "
+                                      "a flipped bit that leaves one readable is not noticed",
+                                      undigested, roster.current.size()));
   if (fleet.collection.foreign > 0)
     fleet.notes.push_back(fmt::format("{} JSON files are not reports and were left out", fleet.collection.foreign));
 }

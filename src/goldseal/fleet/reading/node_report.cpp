@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/reading/node_report.hpp>
 
+#include <goldseal/base/bytes/own_digest.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/base/messages/utc.hpp>
@@ -270,6 +271,10 @@ std::optional<BadFile> ReportReader::read(std::string_view text, const std::stri
     return bad(Defect::foreign, "it is not a report of goldseal");
   else if (version > k_report_schema_version)
     return bad(Defect::newer, fmt::format("a later goldseal wrote it ({})", escape_unprintable(reading.schema())));
+  const auto digest = judge_own_digest(text);
+  if (digest == OwnDigest::wrong)
+    return bad(Defect::damaged, "it reads as a report, and its own digest (report_sha256) says that it was written with other bytes");
+  report.has_digest = digest == OwnDigest::right;
   report.path = m_names.add(path);
   report.folder = m_names.add(folder);
   return std::nullopt;

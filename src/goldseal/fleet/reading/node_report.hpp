@@ -83,6 +83,7 @@ struct NodeReport {
   std::int32_t ranks = 0;
   std::int64_t started = 0;  ///< seconds since 1970
   ExitCode code = ExitCode::inconclusive;
+  bool has_digest = false;  ///< of its own text, which it was held against
   Id facts = 0;         ///< pairs of numbers, name and value, of what is not incidental: see unpack
   Id sealed_facts = 0;  ///< the same of the machine that sealed
   Id checks = 0;        ///< pairs of numbers, id and status

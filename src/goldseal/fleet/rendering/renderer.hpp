@@ -33,6 +33,9 @@ struct FleetRenderer {
 [[nodiscard]] std::string render_fleet_nagios(const Fleet& fleet, const RenderOptions& options);
 [[nodiscard]] std::string render_fleet_prometheus(const Fleet& fleet, const RenderOptions& options);
 
+/// The JSON Schema (draft 2020-12) of what the json format writes.
+[[nodiscard]] std::string_view fleet_schema();
+
 /// What a merge whose format is `nagios` leaves with: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 [[nodiscard]] int nagios_exit_code(const Fleet& fleet);
 

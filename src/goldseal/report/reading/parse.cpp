@@ -2,6 +2,7 @@
 // A report that was written as JSON, read back. It may come from another machine, so that every member is checked.
 #include <goldseal/report/renderer.hpp>
 
+#include <goldseal/base/bytes/own_digest.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/report/json_report.hpp>
 #include <goldseal/report/reading/json_reader.hpp>
@@ -266,6 +267,9 @@ void check_verdict(const Node& root, const Report& report) {
 }  // namespace
 
 Report parse_report(std::string_view json_text, const std::string& where) {
+  if (judge_own_digest(json_text) == OwnDigest::wrong)
+    throw Error(ErrorKind::malformed, where, "expected the report that was written, found one with other bytes: its own digest "
+                "(report_sha256) is not that of its text", "copy it again from the machine that wrote it");
   const JsonDocument document(json_text, where, k_depth);
   const Node root(document, where);
   check_schema(root, where);
