@@ -38,6 +38,27 @@ int complain(std::string_view where, std::string_view message, std::string_view 
   return static_cast<int>(code);
 }
 
+// To monitoring, 2 is CRITICAL: what could not be judged is UNKNOWN there, and stands in the first line of the output.
+constexpr int k_critical_to_monitoring = 2;
+constexpr int k_unknown_to_monitoring = 3;
+
+bool asks_for_monitoring(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word(argv[i]);
+    if (word == "--format=nagios" || (word == "--format" && i + 1 < argc && std::string_view(argv[i + 1]) == "nagios")) return true;
+  }
+  return false;
+}
+
+int tell_monitoring(const std::string& said, ExitCode code) {
+  const bool damaged = code == ExitCode::integrity;
+  auto text = fmt::format("GOLDSEAL {} - {}\n", damaged ? "CRITICAL" : "UNKNOWN", for_locale(bounded(said)));
+  std::ranges::replace(text, '|', '/');
+  std::replace(text.begin(), text.end() - 1, '\n', ' ');
+  print(text);
+  return damaged ? k_critical_to_monitoring : k_unknown_to_monitoring;
+}
+
 bool is_verb(std::string_view name) { return std::ranges::find(verbs(), name, &Verb::name) != verbs().end(); }
 
 // The flags of a verb, `--timeout`, and those of the command itself.
@@ -194,6 +215,7 @@ int parse_and_run(int argc, char** argv) {
     print(fmt::format("goldseal {}\n", k_version));
     return 0;
   } catch (const CLI::ParseError& error) {
+    if (asks_for_monitoring(argc, argv)) return tell_monitoring(usage_message(app, error, argc, argv), ExitCode::no_verdict);
     return complain("", usage_message(app, error, argc, argv), usage_remedy(app, error, argc, argv),
                     ExitCode::no_verdict);
   }
@@ -207,6 +229,8 @@ int parse_and_run(int argc, char** argv) {
     return static_cast<int>(code);
   } catch (const Error& error) {
     throw_if_cut();
+    if (common.format == "nagios" && error.kind() != ErrorKind::interrupted)
+      return tell_monitoring(with_origin(error, origins).what(), exit_code(error.kind()));
     throw with_origin(error, origins);
   }
 }

@@ -124,7 +124,8 @@ ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& commo
   if (!common.quiet)
     print_words(render_all(renderer_named(common.format, "--format"), reports, render_options(common)));
   append_step_summary(reports, common);
-  return worst_verdict(reports);
+  // Monitoring has codes of its own, and reads them where it asks for its format.
+  return common.format == "nagios" ? static_cast<ExitCode>(worst_nagios_exit_code(reports)) : worst_verdict(reports);
 }
 
 void check_output_options(const CommonOptions& common, std::span<const std::filesystem::path> inputs) {

@@ -94,6 +94,16 @@ int nagios_exit_code(const Report& report) {
   return 3;
 }
 
+int worst_nagios_exit_code(std::span<const Report> reports) {
+  constexpr std::array<int, 4> k_gravity{0, 1, 3, 2};  // of OK, WARNING, CRITICAL, UNKNOWN
+  int worst = 0;
+  for (const auto& report : reports) {
+    const int code = nagios_exit_code(report);
+    if (k_gravity[static_cast<std::size_t>(code)] > k_gravity[static_cast<std::size_t>(worst)]) worst = code;
+  }
+  return worst;
+}
+
 std::string render_nagios(const Report& report, const RenderOptions& options) {
   constexpr std::array<std::string_view, 4> k_states{"OK", "WARNING", "CRITICAL", "UNKNOWN"};
   const auto* const shown = cause(report);

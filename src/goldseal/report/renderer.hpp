@@ -28,12 +28,16 @@ struct Renderer {
 [[nodiscard]] std::span<const Renderer> renderers();
 [[nodiscard]] const Renderer* find_renderer(std::string_view name);
 
-/// What the json format writes, without its indentation: for reports of which a fleet writes thousands.
+/// What the json format writes, without its indentation and with a digest of itself: for reports of which a fleet writes
+/// thousands, on machines that may go down meanwhile.
 [[nodiscard]] std::string render_compact_json(const Report& report);
 
 /// The JSON that a report was rendered to, back as a report. Throws Error{malformed}, or Error{unsupported} for a newer
 /// schema.
 [[nodiscard]] Report parse_report(std::string_view json, const std::string& where);
+
+/// What monitoring leaves with for several: CRITICAL before UNKNOWN before WARNING. At least one.
+[[nodiscard]] int worst_nagios_exit_code(std::span<const Report> reports);
 
 /// The JSON Schema (draft 2020-12) of what the `json` format writes.
 [[nodiscard]] std::string_view report_schema();

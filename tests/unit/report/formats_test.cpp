@@ -106,6 +106,14 @@ TEST_CASE("nagios data keeps small limits, without an exponent") {
   CHECK(text.find("'golden.float64 bytes'=12000000B;;1000000000") != std::string::npos);
 }
 
+TEST_CASE("of several reports monitoring takes the worst: CRITICAL, UNKNOWN, WARNING, OK") {
+  const auto worst = [](std::vector<Report> reports) { return worst_nagios_exit_code(reports); };
+  CHECK(worst({passing_report(), inconclusive_report(), numeric_failure()}) == 2);
+  CHECK(worst({inconclusive_report(), passing_report()}) == 3);
+  CHECK(worst({damaged_report(), inconclusive_report()}) == 2);
+  CHECK(worst({passing_report(), passing_report()}) == 1);
+}
+
 TEST_CASE("nagios codes follow the verdict, and warnings are WARNING") {
   CHECK(nagios_exit_code(passing_report()) == 1);
   CHECK(nagios_exit_code(numeric_failure()) == 2);
