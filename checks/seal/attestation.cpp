@@ -10,7 +10,14 @@ Finding judge_attestation(const Observation& observed, const CheckSettings&) {
   const auto& attestation = observed.attestation;
   if (attestation.demand == signing::Demand::off)
     return skipped("no attestation was asked for; --require-attestation asks for one");
-  if (attestation.good) return passed(fmt::format("{} attested that this model passed on such a machine", attestation.signer));
+  if (attestation.good) {
+    auto finding = passed(fmt::format("{} attested that this model passed on such a machine", attestation.signer));
+    if (attestation.message.empty()) return finding;
+    finding.status = Status::warn;
+    finding.message += "; " + attestation.message;
+    finding.remedy = attestation.remedy;
+    return finding;
+  }
   return failed(attestation.message, attestation.expected, attestation.actual, attestation.remedy);
 }
 
@@ -23,7 +30,8 @@ const Check k_seal_attestation{
         "`goldseal check --require-attestation` takes a verdict that was reached elsewhere in place of running the model: "
         "a signed statement (`goldseal attest`) that this seal and this checkpoint passed, under this policy, on a machine "
         "with the same GPU, driver, CPU and PyTorch. It fails where the statement is not signed by a key that counts, is "
-        "about another model, policy or machine, says that the run failed, or is older than --max-age.",
+        "about another model, policy or machine, says that the run failed, or is older than --max-age. Where this machine has no PyTorch, what only PyTorch tells is "
+        "not compared: the finding names it and warns. A captured machine (--target) is compared in full.",
     .severity = Severity::fail,
     .judge = judge_attestation,
 };

@@ -8,6 +8,7 @@
 #include <goldseal/signing/bundle.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -29,6 +30,11 @@ bool tells_kind(std::string_view name) {
                                                      "cpu.architecture", "cpu.vendor", "cpu.model", "cpu.aten_capability", "python.version"};
   if (std::ranges::find(k_facts, name) != k_facts.end()) return true;
   return name.starts_with("gpu.") && (name.ends_with(".name") || name.ends_with(".capability") || name.ends_with(".mig"));
+}
+
+// What only PyTorch, or the interpreter that has one, tells of a machine.
+bool is_of_pytorch(std::string_view name) {
+  return name.starts_with("torch.") || name == "python.version" || name == "cpu.aten_capability";
 }
 
 [[noreturn]] void refuse(const std::string& where, std::string message, std::string remedy) {
@@ -82,25 +88,38 @@ void require_age(const Described& run, const CheckRequest& request, const std::s
            "verify and attest the model again");
 }
 
-void require_kind(const Described& environment, const Environment& machine, const std::string& where) {
+// Gives the attested facts that cannot be compared here, as `NAME VALUE`: those of PyTorch, where there is none.
+std::vector<std::string> require_kind(const Described& environment, const Environment& machine, const std::string& where) {
+  std::vector<std::string> not_compared;
+  const bool has_pytorch = !machine.shown("torch.version").empty();
   for (const auto& [name, attested] : environment.annotations) {
     if (!tells_kind(name)) continue;
     const auto here = machine.shown(name);
     if (here == attested) continue;
+    if (here.empty() && !has_pytorch && is_of_pytorch(name)) {
+      not_compared.push_back(fmt::format("{} {}", name, escape_unprintable(attested)));
+      continue;
+    }
     refuse(where,
            fmt::format("expected a verdict of a machine like this one, found one of another: {} is {} there, {} here", name,
                        escape_unprintable(attested), here.empty() ? "not known" : escape_unprintable(here)),
-           here.empty() ? "run check in the environment in which the model serves, so that it is found"
-                        : "verify and attest the model on a machine of this kind");
+           here.empty() ? "run check in the environment in which the model serves, so that it is found, or name that machine: --target FILE"
+                        : "verify and attest the model on a machine of this kind; where another machine serves, name it: --target FILE");
   }
   for (const auto& [name, fact] : machine.facts()) {
     if (name.starts_with("gpu.") && name.ends_with(".name") && !environment.annotations.contains(name))
       refuse(where, fmt::format("expected a verdict of a machine like this one, found one without {}", name),
              "verify and attest the model on a machine of this kind");
   }
+  return not_compared;
 }
 
-std::string judge(const std::string& line, const CheckRequest& request, const std::vector<Subject>& subjects,
+struct Admission {
+  std::string signer;
+  std::vector<std::string> not_compared;
+};
+
+Admission judge(const std::string& line, const CheckRequest& request, const std::vector<Subject>& subjects,
                   const Environment& machine, const std::string& where) {
   const auto bundle = signing::read_bundle(line, where);
   auto signer = signing::require_signer(bundle, request.attestors, where);
@@ -121,9 +140,9 @@ std::string judge(const std::string& line, const CheckRequest& request, const st
   for (const auto& seal : digests(result.configuration, "seal")) checkpoint.erase(seal);
   require_same(checkpoint, digests(subjects, "checkpoint"), "checkpoint", where);
   require_same(digests(result.configuration, "policy"), digests(subjects, "policy"), "policy", where);
-  require_kind(*environment, machine, where);
+  auto not_compared = require_kind(*environment, machine, where);
   require_age(*run, request, where);
-  return signer;
+  return {std::move(signer), std::move(not_compared)};
 }
 
 }  // namespace
@@ -177,8 +196,12 @@ signing::SignatureFinding observe_attestation(const CheckRequest& request, const
     if (line.empty()) continue;
     const auto where = fmt::format("{}:{}", request.attestation.string(), number);
     try {
-      finding.signer = judge(std::string(line), request, subjects, machine, where);
-      finding.good = true;
+      auto admission = judge(std::string(line), request, subjects, machine, where);
+      finding = {.demand = signing::Demand::require, .good = true, .signer = std::move(admission.signer)};
+      if (!admission.not_compared.empty()) {
+        finding.message = fmt::format("there is no PyTorch here, so that this was not compared: {}", fmt::join(admission.not_compared, ", "));
+        finding.remedy = "say which machine serves, and it is compared: --target FILE, which `goldseal probe` writes there";
+      }
       return finding;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::unsupported) throw;

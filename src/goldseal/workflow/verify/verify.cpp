@@ -244,7 +244,15 @@ std::string serving_device(const CheckRequest& request, const Environment& machi
   return machine.text(k_serving_device).value_or(request.policy.device);
 }
 
-std::vector<Report> check_targets(const CheckRequest& request) {
+// What an attestation must be about: the files are those of here, also where another machine is to serve them.
+std::vector<Subject> attested_subjects(const CheckRequest& request, const OpenSeal& seal, const Observation& observed, Progress& progress) {
+  if (request.attestation.empty()) return {};
+  auto here = observed;
+  here.files = digest_files(examine_files(request, seal), seal, progress);
+  return report_subjects(request, seal, here);
+}
+
+std::vector<Report> check_targets(const CheckRequest& request, Progress& progress) {
   Stopwatch stopwatch;
   const auto opened = opened_seal(request);
   const auto& seal = *opened;
@@ -259,10 +267,12 @@ std::vector<Report> check_targets(const CheckRequest& request) {
   observed.files.golden_sha256 = golden.get();
   if (auto embedded = observe_embedded(seal))
     observed.files.found.push_back(std::move(*embedded));
+  const auto subjects = attested_subjects(request, seal, observed, progress);
   stopwatch.lap("read");
   std::vector<Report> reports;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     observed.machine.environment = std::move(targets[i]);
+    if (!request.attestation.empty()) observed.attestation = observe_attestation(request, subjects, observed.machine.environment);
     observed.machine.asked_pytorch = observed.machine.environment.has("numerics.threads");
     observed.serving.device = serving_device(request, observed.machine.environment);
     reports.push_back(make_report("check", request, seal, observed, request.targets[i].string(), JudgedBy::targets));
@@ -276,7 +286,7 @@ std::vector<Report> check_targets(const CheckRequest& request) {
 }  // namespace
 
 std::vector<Report> check(const CheckRequest& request, Progress& progress) {
-  if (!request.targets.empty()) return check_targets(request);
+  if (!request.targets.empty()) return check_targets(request, progress);
   Stopwatch stopwatch;
   const auto opened = opened_seal(request);
   const auto& seal = *opened;
