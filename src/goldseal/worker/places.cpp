@@ -33,7 +33,7 @@ std::string variable(const char* name) {
 
 std::map<std::string, std::string, std::less<>> search_variables() {
   std::map<std::string, std::string, std::less<>> variables;
-  for (const char* const name : {"HOME", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONNOUSERSITE"}) {
+  for (const char* const name : {"HOME", "PATH", "GOLDSEAL_PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONNOUSERSITE"}) {
     if (auto value = variable(name); !value.empty()) variables.emplace(name, std::move(value));
   }
   return variables;

@@ -103,6 +103,8 @@ std::vector<PythonLocation> python_locations(const ProbeContext& context) {
   if (const auto& torch = context.options.torch_prefix) {
     if (auto prefix = prefix_around(torch->lexically_normal())) prefixes.push_back(std::move(*prefix));
   }
+  // As `--runtime python` takes them: the one that was named comes first.
+  if (const fs::path given(variable(context, "GOLDSEAL_PYTHON")); given.is_absolute()) prefixes.push_back(given.parent_path().parent_path());
   for (const auto* name : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
     if (auto prefix = variable(context, name); !prefix.empty()) prefixes.emplace_back(std::move(prefix));
   }

@@ -17,7 +17,7 @@ struct PythonLocation {
 };
 
 /// The Pythons of this machine, the one that `python3` would start first: the one around the torch that the options
-/// name, VIRTUAL_ENV, CONDA_PREFIX, then the PATH. Each prefix once, at most eight.
+/// name, GOLDSEAL_PYTHON, VIRTUAL_ENV, CONDA_PREFIX, then the PATH. Each prefix once, at most eight.
 [[nodiscard]] std::vector<PythonLocation> python_locations(const ProbeContext& context);
 
 /// `3.11.7`, as far as files tell: the configuration of a virtual environment, the header of the interpreter; else the

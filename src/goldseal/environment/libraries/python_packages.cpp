@@ -8,6 +8,7 @@
 #include <cctype>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -96,6 +97,15 @@ bool is_native_library(std::string_view name) {
 // `-py3.11` at the end of an egg's version.
 std::string_view without_series(std::string_view version) { return version.substr(0, version.find("-py")); }
 
+// The interpreter that the PyTorch of the same facts belongs to: with another's version and packages they would describe a
+// machine that is nowhere.
+const PythonLocation& python_with_torch(const ProbeContext& context, const std::vector<PythonLocation>& pythons) {
+  const auto found = std::ranges::find_if(pythons, [&](const PythonLocation& python) {
+    return std::ranges::any_of(python.package_dirs, [&](const auto& place) { return context.files.exists(place / "torch"); });
+  });
+  return found == pythons.end() ? pythons.front() : *found;
+}
+
 }  // namespace
 
 bool is_captured_package(std::string_view name) {
@@ -142,7 +152,7 @@ std::optional<PythonPackage> conda_package_of_entry(std::string_view entry) {
 void probe_python(const ProbeContext& context, const FactSink& fact) {
   const auto pythons = python_locations(context);
   if (pythons.empty()) return;
-  const auto& python = pythons.front();
+  const auto& python = python_with_torch(context, pythons);
   const bool anonymous = context.options.anonymous;
   fact("python.version", python_version(context.files, python), anonymous ? "" : python.prefix.string());
   if (!anonymous) fact("python.prefix", python.prefix.string(), "search path");

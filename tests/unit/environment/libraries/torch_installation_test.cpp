@@ -41,6 +41,24 @@ TEST_CASE("the torch of a virtual environment, from its files alone") {
   CHECK(environment.text("python.version") == "3.11.7");
 }
 
+TEST_CASE("Python and PyTorch are of one interpreter: the one that is named, else the first that has PyTorch") {
+  Machine machine;
+  machine.variables("PATH=/first/bin:/second/bin;")
+      .file("/first/bin/python3", "")
+      .file("/first/lib/python3.12/site-packages/numpy-2.4.0.dist-info/METADATA", "")
+      .file("/second/bin/python3", "")
+      .file("/second/lib/python3.11/site-packages/numpy-1.24.2.dist-info/METADATA", "")
+      .file("/second/lib/python3.11/site-packages/torch/version.py", k_version_py)
+      .file("/third/lib/python3.10/site-packages/torch/version.py", k_version_py);
+  auto environment = machine.probe();
+  CHECK(environment.text("python.version") == "3.11");
+  CHECK(environment.text("python.package.numpy") == "1.24.2");
+  machine.variables("GOLDSEAL_PYTHON=/third/bin/python;VIRTUAL_ENV=/stale;PATH=/first/bin:/second/bin;");
+  environment = machine.probe();
+  CHECK(environment.text("python.version") == "3.10");
+  CHECK(environment.text("torch.prefix") == "/third/lib/python3.10/site-packages/torch");
+}
+
 TEST_CASE("the torch that the options name comes before the one of the search path") {
   Machine machine;
   machine.variables("VIRTUAL_ENV=/venv;")
