@@ -29,6 +29,7 @@ Finding judge_live(const std::vector<TensorRecord>& tensors, const TensorDigests
   auto finding = judge_digests(tensors, found, "as the live model has them",
                                "load the checkpoint into the model first (goldseal.load, load_state_dict), or judge the "
                                "model that was sealed");
+  finding.explained = true;  // it was trained on, or is another: no damage
   if (finding.status == Status::fail)
     finding.message = fmt::format("the model that was given holds other weights than the sealed ones: {:.0f} of {} tensors",
                                   finding.measurements.front().value, tensors.size());

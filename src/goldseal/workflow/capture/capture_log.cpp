@@ -33,6 +33,7 @@ bool CaptureLog::require(const Check& check, const Observation& observed) {
 bool CaptureLog::add(const Check& check, Finding finding) {
   finding.id = check.id;
   finding.severity = check.severity;
+  if (finding.explained && finding.severity == Severity::integrity) finding.severity = Severity::fail;
   return add(std::move(finding));
 }
 

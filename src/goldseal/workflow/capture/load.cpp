@@ -49,13 +49,14 @@ bool loads_as_torch_does(const Loaded& loaded, const std::vector<std::string>& c
 bool loaded_as_read(const Loaded& loaded, const CaptureRequest& request, CaptureLog& log) {
   ModelRecord file;
   file.tensors = loaded.tensors;
-  return log.add(k_tensors_loaded,
-                 judge_digests(loadable(file, loaded.built.network.state_entries), digests_of(loaded.state.tensors),
+  const bool live = request.runtime.channel.has_value();
+  auto finding = judge_digests(loadable(file, loaded.built.network.state_entries), digests_of(loaded.state.tensors),
                                "as loaded into the network",
-                               request.runtime.channel
-                                   ? "the model was trained on after the checkpoint was saved, or is another: save and "
-                                     "seal it at once"
-                                   : "the network changes what is put into it: seal what it computes with"));
+                               live ? "the model was trained on after the checkpoint was saved, or is another: save and "
+                                      "seal it at once"
+                                    : "the network changes what is put into it: seal what it computes with");
+  finding.explained = live;
+  return log.add(k_tensors_loaded, std::move(finding));
 }
 
 }  // namespace
