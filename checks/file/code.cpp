@@ -35,6 +35,16 @@ Finding changed_finding(const Observation& observed, const std::vector<const Des
   return finding;
 }
 
+// As sealed, and from here `import` finds another file first, which may be another project's.
+Finding shadowed_finding(const DescriptionObservation& file) {
+  auto finding = undecided(fmt::format("{} is as sealed, and from here `import` finds another file by that name first: which one "
+                                       "would serve was not judged",
+                                       escape_unprintable(file.name)),
+                           "run goldseal where the model will serve, or judge the code itself: --runtime python --trust-code");
+  finding.origin = escape_unprintable(file.path);
+  return finding;
+}
+
 Finding judge_code_files(const Observation& observed, const CheckSettings&) {
   const auto files = described(observed, true);
   if (files.all.empty()) return skipped("no source of the network's code was sealed");
@@ -42,6 +52,8 @@ Finding judge_code_files(const Observation& observed, const CheckSettings&) {
   if (!files.unreadable.empty())
     return undecided(fmt::format("{} cannot be read", escape_unprintable(files.unreadable.front()->path)),
                      "see to its permissions");
+  const auto other = std::ranges::find_if(files.missing, [](const auto* file) { return !file->values.empty(); });
+  if (other != files.missing.end() && !observed.serving.ran_code) return shadowed_finding(**other);
   if (!files.missing.empty()) {
     const auto name = escape_unprintable(files.missing.front()->name) + and_more(files.missing.size());
     if (observed.serving.ran_code) return skipped(fmt::format("{}: the code that was run lies elsewhere", name));
@@ -70,7 +82,8 @@ const Check k_file_code{
     .title = "The network's code is as sealed",
     .explanation =
         "The source of the factory's module and of what it imports from the user's own tree, or of the modules that "
-        "define a live model's classes. A changed line may change every answer, and the weights load all the same. "
+        "define a live model's classes, its hooks and the functions that were handed in. Another file that Python would "
+        "import by the same name counts as a changed one. A changed line may change every answer, and the weights load all the same. "
         "Where the code was run here, the golden checks judge its answers and a changed file warns; where it was not, "
         "it fails: nothing else looks at it. Comments and blank lines alone are told and pass; a docstring is code. A "
         "policy may set it to warn.",

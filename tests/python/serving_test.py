@@ -197,6 +197,47 @@ class CodeTest(Serving):
                 replace(path, after, before)
         self.assertEqual(report("check", seal)[0], 0)
 
+    def test_what_is_handed_in_read_linked_or_put_before_it_is_judged_as_its_own(self):
+        """Kinds that no import in the network's own module shows; which files are sealed is described_code_test.py's."""
+        write("acts.py", "import torch\n\n\ndef act(x):\n    return torch.tanh(x)\n")
+        write("hp.json", '{"eps": 1e-5}')
+        write("v1/layers.py", LAYERS.replace("EPS = 1e-5", "import json\nEPS = json.load(open('hp.json'))['eps']"))
+        write("v2/layers.py", LAYERS.replace("1e-5", "1e-3"))
+        os.remove("parts/layers.py")
+        os.symlink("../v1/layers.py", "parts/layers.py")
+        replace("net.py", "def __init__(self, width=4):", "def __init__(self, width=4, act=None):\n        self_act = act")
+        replace("net.py", "self.head = nn.Linear(width, 3)", "self.head = nn.Linear(width, 3)\n        self.act = self_act")
+        replace("net.py", "return self.head(self.stem(image)", "return self.head(self.act(self.stem(image))")
+        script = TRAIN.replace("from net import Net", "import acts\nfrom net import Net").replace("Net(width=4).eval()", "Net(4, acts.act).eval()")
+        write("train.py", script.replace('factory="net:Net?width=4", ', ""))
+        done = subprocess.run([sys.executable, "-W", "ignore", "train.py"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+        def judged(identifier):
+            code, raw = report("check", "net.seal")
+            return code, finding(raw, identifier)
+
+        self.assertEqual([judged(one)[1]["status"] for one in ("file.code", "file.description")], ["pass", "pass"])
+        replace("acts.py", "tanh", "sigmoid")
+        code, found = judged("file.code")
+        self.assertEqual((code, found["status"]), (1, "fail"))
+        self.assertIn("acts.py", found["message"])
+        replace("acts.py", "sigmoid", "tanh")
+        replace("hp.json", "1e-5", "1e-3")
+        code, found = judged("file.description")
+        self.assertEqual((code, found["status"]), (1, "fail"))
+        self.assertIn("eps", found["message"])
+        replace("hp.json", "1e-3", "1e-5")
+        os.remove("parts/layers.py")
+        os.symlink("../v2/layers.py", "parts/layers.py")
+        self.assertEqual(judged("file.code")[1]["status"], "fail")
+        os.remove("parts/layers.py")
+        os.symlink("../v1/layers.py", "parts/layers.py")
+        self.assertEqual(judged("file.code")[1]["status"], "pass")
+        write("acts/__init__.py", "import torch\n\n\ndef act(x):\n    return torch.relu(x)\n")
+        code, found = judged("file.code")
+        self.assertEqual((code, found["status"]), (1, "fail"))
+
     def test_a_changed_comment_is_told_and_passes(self):
         seal = self.trained()
         replace("net.py", "# the network", "# The network")
@@ -551,6 +592,17 @@ class EarlierSealTest(Serving):
         self.assertIsNotNone(self.save(net.Net()))
         self.assertTrue(goldseal.verify("net.seal", trust_code=True))
 
+    def test_no_old_seal_stays_where_the_new_one_goes_elsewhere(self):
+        import net
+
+        model = net.Net()
+        goldseal.save(model.state_dict(), "net.pth", model=model, inputs=IMAGE, factory="net:Net", on_error="raise")
+        model = net.Net()
+        goldseal.save(model.state_dict(), "net.pth", model=model, inputs=IMAGE, factory="net:Net", seal="elsewhere.seal", on_error="raise")
+        self.assertFalse(os.path.exists("net.seal"))
+        self.assertTrue(os.path.exists("net.seal.before"))
+        self.assertTrue(os.path.exists("elsewhere.seal/manifest.toml"))
+
     def test_without_inputs_no_old_seal_stays_either(self):
         import net
 
@@ -603,6 +655,8 @@ class LiveTest(Serving):
         told = goldseal.verify("net.seal", net.Net().eval())
         loaded = [one for one in told.findings if one.id == "tensors.loaded"][0]
         self.assertEqual(loaded.status, "fail")
+        self.assertEqual(told.exit_code, 1)  # nothing is damaged
+        self.assertIn("FAIL", str(told).splitlines()[0])
         self.assertIn("holds other weights", loaded.message)
         self.assertIn("load the checkpoint", loaded.fix)
         self.assertNotIn("changed while it was loaded", str(told))
@@ -615,6 +669,7 @@ class LiveTest(Serving):
         with self.assertRaises(goldseal.GoldsealError) as raised:
             goldseal.seal(net.Net(), "net.pth", inputs=IMAGE, on_error="raise")
         self.assertIn("trained on after", str(raised.exception))
+        self.assertNotIn("DAMAGED", str(raised.exception))
 
     def test_a_model_in_training_mode_is_told(self):
         model = self.sealed()

@@ -20,6 +20,7 @@ from torch import nn
 from . import command
 from .errors import GoldsealError, GoldsealWarning
 from .report import Report
+from .worker import files_read
 from .worker.channel import Channel
 from .worker.description import described
 from .worker.state_guard import kept
@@ -220,6 +221,7 @@ class AttachedSession(Session):
 def _made_of(network: LiveNetwork, source: str, options: dict[str, str]) -> LiveNetwork:
     """With the module of the factory that builds it elsewhere among its own."""
     network.modules = modules_named(source, options)
+    network.files_read = files_read.known(source)
     return network
 
 

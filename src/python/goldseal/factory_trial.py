@@ -15,6 +15,7 @@ from torch import nn
 
 from .worker.attribute_values import values_by_name
 from .worker.dtypes import host_bytes, name_of
+from .worker.files_read import recorded
 from .worker.loading import same_bits
 from .worker.network import find_state_entries
 from .worker.python_builder import literal, unwrapped
@@ -49,9 +50,10 @@ def objection_to(spec: str, module: nn.Module, keeping: Callable[[], Any]) -> Op
 
 def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[], Any]) -> Optional[str]:
     source, _, query = spec[len("python:") :].partition("?")
-    function = _find(source)
+    with recorded(source):  # what importing it reads, where it cannot be built
+        function = _find(source)
     options = dict(part.split("=", 1) for part in query.split("&") if "=" in part)
-    with keeping():
+    with keeping(), recorded(source):
         built = _build(function, {name: literal(text) for name, text in options.items()}, source, module)
     if built is None:
         return None

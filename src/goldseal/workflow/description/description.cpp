@@ -4,13 +4,13 @@
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/workflow/description/imported_file.hpp>
 #include <goldseal/workflow/description/json_values.hpp>
 #include <goldseal/workflow/description/model_directory.hpp>
 #include <goldseal/workflow/description/python_code.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -73,8 +73,7 @@ class Recorder {
     if (m_records.size() == k_most_records || !m_seen.insert(named(path)).second) return;
     try {
       const MappedFile file(path);
-      const auto recorded = fs::path(path_from_seal(fs::absolute(path).parent_path(), m_seal)) / path.filename();
-      FileRecord record{role, recorded.generic_string(), file.size(), sha256(file.bytes()), std::nullopt};
+      FileRecord record{role, path_from_seal(path, m_seal), file.size(), sha256(file.bytes()), std::nullopt};
       record.module = std::move(module);
       if (role == FileRole::description) record.values = values_of(path, file);
       if (role == FileRole::source && is_python(path)) record.code_sha256 = digest_of_code(text_of(file));
@@ -124,26 +123,10 @@ std::vector<Move> moves_of(const ModelRecord& sealed, const DescriptionPlaces& p
   }
   const auto checkpoint = std::ranges::find(sealed.files, FileRole::checkpoint, &FileRecord::role);
   if (places.checkpoint && checkpoint != sealed.files.end()) {
-    const auto before = resolved(resolve_from_seal(checkpoint->path, places.seal));
-    moves.push_back({before.parent_path(), resolved(*places.checkpoint).parent_path()});
+    const auto before = named(resolve_from_seal(checkpoint->path, places.seal));
+    moves.push_back({before.parent_path(), named(*places.checkpoint).parent_path()});
   }
   return moves;
-}
-
-// Where `import` would find the module, from the directories that a worker looks through first.
-std::optional<fs::path> imported_from(const FileRecord& record) {
-  if (record.module.empty()) return std::nullopt;
-  fs::path name;
-  for (const auto part : split(record.module, '.')) name /= part;
-  const fs::path file(record.path);
-  name = file.stem() == "__init__" ? name / file.filename() : fs::path(name.string() + file.extension().string());
-  std::vector<fs::path> places{fs::current_path()};
-  if (const char* const path = std::getenv("PYTHONPATH"))
-    for (const auto part : split(std::string_view(path), ':'))
-      if (!part.empty()) places.emplace_back(part);
-  for (const auto& place : places)
-    if (is_there(place / name)) return place / name;
-  return std::nullopt;
 }
 
 fs::path place_here(const FileRecord& record, const fs::path& seal, const std::vector<Move>& moves) {
@@ -151,7 +134,7 @@ fs::path place_here(const FileRecord& record, const fs::path& seal, const std::v
   for (const auto& move : moves)
     if (const auto path = moved(named(as_sealed), move); path && (is_there(*path) || !is_there(as_sealed))) return *path;
   if (!is_there(as_sealed))
-    if (auto path = imported_from(record)) return std::move(*path);
+    if (auto path = imported_here(record)) return std::move(*path);
   return as_sealed;
 }
 
@@ -191,6 +174,19 @@ DescriptionObservation observe(const FileRecord& record, const fs::path& path) {
     seen.state = State::unreadable;
   }
   return seen;
+}
+
+// `import` may find another file by the module's name before the sealed one: that is the code which would serve.
+void see_to_what_comes_first(const FileRecord& record, const fs::path& sealed, DescriptionObservation& seen) {
+  if (seen.state != State::same && seen.state != State::rewritten) return;
+  const auto first = imported_before(record, sealed);
+  if (!first) return;
+  const auto other = observe(record, first->path);
+  if (other.state == State::same || other.state == State::rewritten) return;
+  seen.path = first->path.string();
+  seen.state = first->surely ? State::changed : State::missing;
+  // Of a source that is there and may not be the one that serves, the check says which two there are.
+  seen.values = {{"import", sealed.string(), first->path.string()}};
 }
 
 // A configuration that was put beside the sealed ones is read by what loads the directory.
@@ -238,8 +234,12 @@ std::vector<FileRecord> description_records(const ModelSpec& model, const fs::pa
   }
   const auto directory = is_folder(checkpoint) ? checkpoint : fs::absolute(checkpoint).parent_path();
   if (is_model_directory(directory)) recorder.add_directory(directory);
+  for (const auto& file : plain_configurations(directory)) recorder.add(file, FileRole::description);
   if (const auto whole = directory_of_parts(directory)) recorder.add_directory(*whole);
-  for (const auto& source : sources) recorder.add(source.path, FileRole::source, source.module);
+  for (const auto& file : weights_of_other_parts(directory)) recorder.add(file, FileRole::description);
+  // What was read, and is no module's, describes the network.
+  for (const auto& source : sources)
+    recorder.add(source.path, source.module.empty() ? FileRole::description : FileRole::source, source.module);
   return recorder.take();
 }
 
@@ -252,6 +252,7 @@ std::vector<DescriptionObservation> observe_descriptions(const ModelRecord& seal
     const auto path = place_here(record, places.seal, moves);
     observed.push_back(observe(record, path));
     known.insert(named(path));
+    if (record.role == FileRole::source) see_to_what_comes_first(record, path, observed.back());
   }
   add_newcomers(known, observed);
   return observed;

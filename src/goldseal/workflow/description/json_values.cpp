@@ -44,6 +44,24 @@ std::string joined(const std::string& prefix, const std::string& key) {
   return prefix.empty() ? part : fmt::format("{}.{}", prefix, part);
 }
 
+// Python keeps every digit of an integer; a double here would not. Its file is known by its digest alone.
+bool has_huge_integer(std::string_view text) {
+  constexpr std::size_t k_digits_of_any = 18;
+  std::size_t digits = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\') ++i;
+    if (c == '"') quoted = !quoted;
+    digits = !quoted && c >= '0' && c <= '9' ? digits + 1 : 0;
+    const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+    const char before = i >= digits ? text[i - digits] : '\0';
+    const bool whole = before != '.' && before != 'e' && before != 'E' && next != '.' && next != 'e' && next != 'E';
+    if (digits > k_digits_of_any && !(next >= '0' && next <= '9') && whole) return true;
+  }
+  return false;
+}
+
 class Flattener {
  public:
   void add(const Json& object, const std::string& prefix) {
@@ -75,7 +93,8 @@ class Flattener {
 }  // namespace
 
 std::optional<Values> json_values(std::string_view text) {
-  if (text.size() > k_most_json_bytes) return std::nullopt;
+  // A byte order mark is an error to the libraries that read these files.
+  if (text.size() > k_most_json_bytes || text.starts_with("\xEF\xBB\xBF") || has_huge_integer(text)) return std::nullopt;
   bool deep = false;
   const auto bounded = [&](int depth, Json::parse_event_t, Json&) {
     deep = deep || depth > k_most_depth;

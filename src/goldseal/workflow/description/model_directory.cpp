@@ -32,6 +32,11 @@ constexpr std::size_t k_most_files = 512;
 constexpr std::array<std::string_view, 2> k_indices_of_parts{"modules.json", "model_index.json"};
 constexpr std::array<std::string_view, 2> k_inner_directories{"additional_chat_templates", "custom_generate"};
 
+constexpr std::array<std::string_view, 5> k_plain_configurations{"config.json", "config.yaml", "config.yml",
+                                                                 "hparams.yaml", "hparams.yml"};
+constexpr std::array<std::string_view, 2> k_weights_of_a_part{"model.safetensors", "pytorch_model.bin"};
+constexpr int k_depth_of_code = 3;
+
 bool is_file(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
@@ -75,11 +80,50 @@ void add_files_of(const fs::path& directory, std::vector<fs::path>& files) {
   }
 }
 
+// A library that takes the directory's own code (`auto_map`) takes what it imports from below with it.
+void add_code_below(const fs::path& directory, std::vector<fs::path>& files) {
+  const auto config = read_object(directory / "config.json");
+  if (!config || !config->contains("auto_map")) return;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (entry.depth() >= k_depth_of_code || entry->path().filename().string().starts_with('.')) entry.disable_recursion_pending();
+    if (entry.depth() == 0 || files.size() >= k_most_files) continue;
+    if (entry->path().extension() == ".py" && is_file(entry->path())) files.push_back(entry->path());
+  }
+}
+
 bool has_parts(const fs::path& directory) {
   return std::ranges::any_of(k_indices_of_parts, [&](auto name) { return is_file(directory / name); });
 }
 
 }  // namespace
+
+std::vector<fs::path> plain_configurations(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const auto name : k_plain_configurations) {
+    std::error_code error;
+    const auto file = directory / name;
+    if (is_file(file) && fs::file_size(file, error) <= k_most_config_bytes && !error) files.push_back(file);
+  }
+  return files;
+}
+
+std::vector<fs::path> weights_of_other_parts(const fs::path& directory) {
+  std::vector<fs::path> files;
+  const auto own = fs::weakly_canonical(directory);
+  const auto whole = is_file(directory / "modules.json") ? directory : directory.parent_path();
+  if (!is_file(whole / "modules.json")) return files;
+  std::error_code error;
+  for (fs::directory_iterator entry(whole, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (!entry->is_directory(ignored) || fs::weakly_canonical(entry->path(), ignored) == own) continue;
+    for (const auto name : k_weights_of_a_part)
+      if (is_file(entry->path() / name)) files.push_back(entry->path() / name);
+  }
+  std::ranges::sort(files);
+  return files;
+}
 
 std::optional<fs::path> directory_of_parts(const fs::path& directory) {
   const auto parent = directory.parent_path();
@@ -101,6 +145,7 @@ std::vector<fs::path> description_files(const fs::path& directory) {
   std::vector<fs::path> files;
   add_files_of(directory, files);
   for (const auto inner : k_inner_directories) add_files_of(directory / inner, files);
+  add_code_below(directory, files);
   std::error_code error;
   if (has_parts(directory)) {
     for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
@@ -110,6 +155,7 @@ std::vector<fs::path> description_files(const fs::path& directory) {
     }
   }
   std::ranges::sort(files);
+  files.erase(std::unique(files.begin(), files.end()), files.end());
   return files;
 }
 

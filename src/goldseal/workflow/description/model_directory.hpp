@@ -19,6 +19,12 @@ namespace goldseal {
 /// too. Sorted; no weights.
 [[nodiscard]] std::vector<std::filesystem::path> description_files(const std::filesystem::path& directory);
 
+/// What a project of no library writes beside its weights: config.json, config.yaml, hparams.yaml. Sorted by no order.
+[[nodiscard]] std::vector<std::filesystem::path> plain_configurations(const std::filesystem::path& directory);
+
+/// The weights of the other parts of a directory with `modules.json`, which answer together with those that are sealed.
+[[nodiscard]] std::vector<std::filesystem::path> weights_of_other_parts(const std::filesystem::path& directory);
+
 /// The directory that `directory` is a part of, with `modules.json` or `model_index.json`: what answers is the whole.
 [[nodiscard]] std::optional<std::filesystem::path> directory_of_parts(const std::filesystem::path& directory);
 

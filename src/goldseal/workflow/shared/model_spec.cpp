@@ -89,9 +89,19 @@ ModelSpec parse_model_spec(std::string_view text) {
 
 std::string path_from_seal(const std::filesystem::path& path, const std::filesystem::path& seal) {
   namespace fs = std::filesystem;
-  const auto relative =
-      fs::weakly_canonical(fs::absolute(path)).lexically_relative(fs::weakly_canonical(fs::absolute(seal)));
-  return (relative.empty() ? fs::absolute(path) : relative).generic_string();
+  const auto base = fs::weakly_canonical(fs::absolute(seal));
+  auto whole = fs::absolute(path);
+  // A way up out of a link leads elsewhere than it reads.
+  if (std::ranges::find(whole, fs::path("..")) != whole.end()) whole = fs::weakly_canonical(whole.parent_path()) / whole.filename();
+  whole = whole.lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  for (auto place = whole.parent_path();; place = place.parent_path()) {
+    const auto real = fs::weakly_canonical(place);
+    const auto below = base.lexically_relative(real);
+    if (!below.empty() && *below.begin() != "..")
+      return (real.lexically_relative(base) / whole.lexically_relative(place)).lexically_normal().generic_string();
+    if (place == place.parent_path()) return whole.generic_string();
+  }
 }
 
 std::filesystem::path resolve_from_seal(const std::string& recorded, const std::filesystem::path& seal) {

@@ -32,6 +32,7 @@ from .outside_state import outside_state
 from .perturbation import Transform
 from .places import Place, WrappingPlace, inner_tensors, place_of, wrapped_class
 from .randomness import RandomWatch
+from .reachable_code import reached_by
 from .refusal import Refusal
 from .sources import described_sources, modules_of_classes
 from .values import digest_of, kind_of
@@ -143,6 +144,7 @@ class Network:
         self.tied: dict[str, str] = {}
         self.loaded: frozenset[str] = frozenset()
         self.modules: frozenset[str] = frozenset()  # beside those of its classes, which its code lies in
+        self.files_read: list[str] = []  # by what built it
         self.kept: frozenset[str] = frozenset()  # what keeps the value that it was built with, though it is persistent
         self.reads: set[str] = set()  # what no state dict holds and a forward pass has read
         self.writes: set[str] = set()  # and those that it has written to
@@ -222,7 +224,8 @@ class Network:
 
     def sources(self) -> list[dict[str, str]]:
         """The files of the user's own tree that its code lies in."""
-        return described_sources(self.modules | modules_of_classes(self.module))
+        reached = reached_by(self.module)
+        return described_sources(self.modules | modules_of_classes(self.module) | reached.modules, reached.pieces, self.files_read)
 
     @property
     def training(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional
 import torch
 from torch import fx, nn
 
+from .files_read import recorded
 from .loading import load_steps, shares_memory
 from .network import Network, find_state_entries
 from .outside_state import attribute_tensors
@@ -26,17 +27,22 @@ def build_python(source: str, options: dict[str, str], seed: Optional[int] = Non
     network has values of its own, drawn from that seed where they are drawn."""
     _find_users_code()
     before = set(sys.modules)
-    function = _find(source)
-    arguments = {name: literal(text) for name, text in options.items()}
-    module = _build_on_meta(function, arguments) if seed is None else None
+    with recorded(source) as files:
+        function = _find(source)
+        arguments = {name: literal(text) for name, text in options.items()}
+        module = _build_on_meta(function, arguments) if seed is None else None
+        on_meta = module is not None
+        if module is None:
+            module = _call(function, arguments, source, seed or 0)
 
     def network_of(module: Any) -> Network:
-        return _network_of(module, source, modules_named(source, options) | (set(sys.modules) - before))
+        network = _network_of(module, source, modules_named(source, options) | (set(sys.modules) - before))
+        network.files_read = files
+        return network
 
-    if module is None:
-        return network_of(_call(function, arguments, source, seed or 0))
     network = network_of(module)
-    network.with_values = lambda: network_of(_call(function, arguments, source, 0))
+    if on_meta:
+        network.with_values = lambda: network_of(_call(function, arguments, source, 0))
     return network
 
 

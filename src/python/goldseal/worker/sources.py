@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of the user's own tree that a network's code lies in. Neither Python's own nor installed packages are among
-them; what is imported nowhere yet is found without importing it."""
+them; what is imported nowhere yet is found without importing it. A file keeps the name that it was imported by, links
+included: who points a link elsewhere serves other code."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 MOST_FILES = 1024
 _MOST_BYTES = 8 << 20
 _PACKAGES = ("site-packages", "dist-packages")
+_ABOVE_PACKAGES = ("python", "pypy", "lib", "Lib")  # of an environment; a project may have a directory by that name too
 _OF_THE_MACHINE = ("sitecustomize", "usercustomize")
 
 
@@ -25,23 +27,29 @@ class Source(NamedTuple):
     path: str
 
 
-def sources_of(modules: Iterable[str]) -> List[Source]:
-    """The files of these modules and of all that they import, as far as they are the user's own, sorted by name."""
+def sources_of(modules: Iterable[str], pieces: Iterable[Source] = ()) -> List[Source]:
+    """The files of these modules and of all that they import, as far as they are the user's own, sorted by name. `pieces`
+    are files of code that `import` may not find by their module's name."""
     found: Dict[str, Source] = {}
     seen: Set[str] = set()
-    queue = list(modules)
+    queue: List[Tuple[str, Optional[_Place]]] = [(name, None) for name in modules]
+    queue += [(piece.module, _Place(os.path.abspath(piece.path), _package_of(piece.module))) for piece in pieces]
     while queue and len(found) < MOST_FILES:
-        name = queue.pop()
-        if name in seen or name in _OF_THE_MACHINE:
+        name, place = queue.pop()
+        if name in _OF_THE_MACHINE or (place is None and name in seen):
             continue
-        seen.add(name)
-        place = _place_of(name)
+        if place is None:
+            seen.add(name)
+            place = _place_of(name)
+        elif place.path in found:
+            continue
         if place is None or not is_own(place.path):
             continue
-        found.setdefault(place.path, Source(_import_name(name, place.path), place.path))
-        queue.extend(_parents(name))
-        queue.extend(_imported(name, place))
-    return sorted(found.values())
+        file = _file_of(place.path)
+        found.setdefault(place.path, Source(_import_name(name, place.path), file))
+        queue.extend((one, None) for one in _parents(name))
+        queue.extend((one, None) for one in _imported(name, place))
+    return sorted({source.path: source for source in sorted(found.values(), reverse=True)}.values())
 
 
 def modules_of_classes(module: Any) -> Set[str]:
@@ -50,11 +58,24 @@ def modules_of_classes(module: Any) -> Set[str]:
 
 
 def is_own(path: str) -> bool:
-    """Whether a file is the user's: no package's, not Python's, not goldseal's."""
+    """Whether a file is the user's: no package's, not Python's, not goldseal's. Under its own name and where links lead."""
+    return not any(_is_installed(place) for place in {os.path.abspath(path), os.path.realpath(path)})
+
+
+def _is_installed(path: str) -> bool:
     parts = path.split(os.sep)
-    if any(name in _PACKAGES for name in parts):
-        return False
-    return not path.startswith(_installed_places())
+    for above, name in zip(parts, parts[1:]):
+        if name in _PACKAGES and above.startswith(_ABOVE_PACKAGES):
+            return True
+    return path.startswith(_installed_places())
+
+
+def _file_of(path: str) -> str:
+    """The file itself, or the archive that it lies in: `code.zip/net.py`."""
+    file = path
+    while file and not os.path.exists(file) and os.path.dirname(file) != file:
+        file = os.path.dirname(file)
+    return file if os.path.isfile(file) else path
 
 
 @functools.lru_cache(maxsize=None)
@@ -62,7 +83,15 @@ def _installed_places() -> Tuple[str, ...]:
     places = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
     places.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     places.extend(getattr(sys.modules.get("torch"), "__path__", []))
-    return tuple(os.path.join(os.path.realpath(place), "") for place in places if place)
+    named = [place for place in places if place]
+    return tuple(os.path.join(one, "") for place in named for one in (os.path.abspath(place), os.path.realpath(place)))
+
+
+def _package_of(name: str) -> str:
+    """What a relative import in a module starts from."""
+    module = sys.modules.get(name)
+    package = getattr(module, "__package__", None)
+    return package if isinstance(package, str) else name.rpartition(".")[0]
 
 
 class _Place(NamedTuple):
@@ -79,12 +108,12 @@ def _place_of(name: str) -> Optional[_Place]:
             return None
         if package is None:
             package = name if hasattr(module, "__path__") else name.rpartition(".")[0]
-        return _Place(os.path.realpath(path), package)
+        return _Place(os.path.abspath(path), package)
     spec = _spec_of(name)
     if spec is None or not spec.has_location or not spec.origin:
         return None
     package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
-    return _Place(os.path.realpath(spec.origin), package)
+    return _Place(os.path.abspath(spec.origin), package)
 
 
 def _spec_of(name: str) -> Optional[importlib.machinery.ModuleSpec]:
@@ -120,12 +149,8 @@ def _parents(name: str) -> Iterator[str]:
 
 def _imported(name: str, place: _Place) -> Set[str]:
     """Every name that the file may import: `from a import b` names a, and a.b if that is a module."""
-    try:
-        if not place.path.endswith(".py") or os.path.getsize(place.path) > _MOST_BYTES:
-            return set()
-        with open(place.path, "rb") as file:
-            tree = ast.parse(file.read())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = tree_of(name, place.path)
+    if tree is None:
         return set()
     names: Set[str] = set()
     for node in ast.walk(tree):
@@ -140,6 +165,28 @@ def _imported(name: str, place: _Place) -> Set[str]:
             names.update(_called_import(node, place.package))
     names.discard(name)
     return {one for one in names if one}
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(text: bytes) -> Optional[ast.Module]:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def tree_of(name: str, path: str) -> Optional[ast.Module]:
+    """A module's source, taken apart; None where there is none that can be read."""
+    try:
+        if os.path.isfile(path):
+            if not path.endswith(".py") or os.path.getsize(path) > _MOST_BYTES:
+                return None
+            with open(path, "rb") as file:
+                return _parsed(file.read())
+        loader: Any = getattr(sys.modules.get(name), "__loader__", None)
+        return _parsed((loader.get_source(name) or "").encode())  # of an archive
+    except Exception:  # a loader of the user's own may raise anything
+        return None
 
 
 def _called_import(node: ast.Call, package: str) -> Iterator[str]:
@@ -168,9 +215,14 @@ def _absolute(module: str, level: int, package: str) -> Optional[str]:
     return f"{base}.{module}" if module else base
 
 
-def described_sources(modules: Iterable[str]) -> List[Dict[str, str]]:
-    """As a worker tells them. What cannot be followed is left out: a seal can be made without."""
+def described_sources(modules: Iterable[str], pieces: Iterable[Source] = (), read: Iterable[str] = ()) -> List[Dict[str, str]]:
+    """As a worker tells them; `read` are files that building the network reads, which are told without a module. What
+    cannot be followed is left out: a seal can be made without."""
+    from .files_read import named_in
+
     try:
-        return [source._asdict() for source in sources_of(modules)]
+        sources = sources_of(modules, pieces)
+        files = sorted({*read, *named_in(sources)} - {source.path for source in sources})
+        return [source._asdict() for source in [*sources, *(Source("", path) for path in files)]]
     except Exception:
         return []

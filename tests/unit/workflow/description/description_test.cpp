@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -33,6 +34,18 @@ TEST_CASE("a number is no text, a key with a dot is no path, and a long value ke
   REQUIRE(kept);
   CHECK(kept->at("a").starts_with("sha256 "));
   CHECK(kept != json_values("{\"a\": \"" + words + "y\"}"));
+}
+
+TEST_CASE("an integer keeps every digit, and a byte order mark is no layout") {
+  CHECK_FALSE(json_values(R"({"a": 12345678901234567890123})"));
+  CHECK_FALSE(json_values(R"({"a": [-9223372036854775809]})"));
+  CHECK_FALSE(json_values("\xEF\xBB\xBF{\"a\": 1}"));
+  // Digits of a fraction, in a text or in a name are none.
+  for (const auto* const small : {R"({"a": 0.10000000000000000555})", R"({"a": 1.2345678901234567890123e-5})", R"({"a": "12345678901234567890123"})",
+                                  R"({"12345678901234567890123": 1})", R"({"a": 123456789012345678})", R"({"a": "\"12345678901234567890123"})"}) {
+    CAPTURE(small);
+    CHECK(json_values(small));
+  }
 }
 
 TEST_CASE("a large vocabulary is one digest, and every one of its entries counts") {
@@ -124,6 +137,163 @@ TEST_CASE("of a part's weights the whole is sealed: what pools and schedules lie
   CHECK(state("modules.json") == State::rewritten);
   put("modules.json", R"([{"idx": 0, "type": "Transformer"}])");
   CHECK(state("modules.json") == State::changed);
+}
+
+namespace {
+
+using State = DescriptionObservation::State;
+
+// A directory that is the working one, and a seal in it of what `sources` names.
+struct Project {
+  TemporaryDirectory directory;
+  fs::path before = fs::current_path();
+  ModelRecord sealed = {};
+
+  Project() { fs::current_path(directory.path()); }
+  ~Project() {
+    fs::current_path(before);
+    ::unsetenv("PYTHONPATH");
+  }
+  Project(const Project&) = delete;
+  Project& operator=(const Project&) = delete;
+
+  void put(const fs::path& name, std::string_view text) const {
+    if (name.has_parent_path()) fs::create_directories(name.parent_path());
+    write_file_atomically(name, text);
+  }
+  void seal(const std::vector<SourceFile>& sources, const fs::path& checkpoint = "net.pth") {
+    sealed.files = description_records({Builder::python, "net:Net", {}}, checkpoint, sources, directory.path() / "net.seal");
+  }
+  [[nodiscard]] State state(std::size_t i = 0) const {
+    return observe_descriptions(sealed, {directory.path() / "net.seal", {}, nullptr}).at(i).state;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a link that leads elsewhere since is another file: of a source, of its package, of a configuration") {
+  Project project;
+  for (const auto* const one : {"v1", "v2"}) {
+    project.put(fs::path(one) / "net.py", std::string("EPS = '") + one + "'\n");
+    project.put(fs::path(one) / "config.json", std::string("{\"model_type\": \"") + one + "\"}");
+  }
+  const auto point = [](const fs::path& link, const fs::path& to) {
+    fs::remove(link);
+    fs::create_symlink(to, link);
+  };
+  point("net.py", "v1/net.py");
+  project.seal({{"net", fs::absolute("net.py").string()}});
+  CHECK(project.sealed.files.front().path == "../net.py");
+  CHECK(project.state() == State::same);
+  point("net.py", "v2/net.py");
+  CHECK(project.state() == State::changed);
+
+  point("lib", "v1");
+  project.seal({{"lib.net", fs::absolute("lib/net.py").string()}}, "lib/net.pth");
+  REQUIRE(project.sealed.files.size() == 2);
+  CHECK(project.state(0) == State::same);
+  point("lib", "v2");
+  CHECK(project.state(0) == State::changed);
+  CHECK(project.state(1) == State::changed);
+}
+
+TEST_CASE("a project that is copied with its seal keeps its paths, whatever link led to it") {
+  Project project;
+  fs::create_directories("releases/one");
+  project.put("releases/one/net.py", "EPS = 1\n");
+  fs::create_symlink("releases/one", "current");
+  CHECK(path_from_seal("current/net.py", "current/net.seal") == "../net.py");
+  CHECK(path_from_seal("releases/one/net.py", "current/net.seal") == "../net.py");
+  CHECK(path_from_seal("current/net.py", "releases/one/net.seal") == "../net.py");
+  CHECK(path_from_seal("current", "net.seal") == "../current");
+  CHECK(path_from_seal("current/", "net.seal") == "../current");
+  CHECK(path_from_seal("current/../one/net.py", "net.seal") == "../releases/one/net.py");
+}
+
+TEST_CASE("what import takes first is what would serve") {
+  Project project;
+  project.put("parts.py", "EPS = 1\n");
+  project.put("pkg/net.py", "EPS = 1\n");
+  project.seal({{"parts", fs::absolute("parts.py").string()}, {"pkg.net", fs::absolute("pkg/net.py").string()}});
+  const auto alone = [&](const char* name, std::string_view text, State wanted, std::size_t i = 0) {
+    CAPTURE(name);
+    project.put(name, text);
+    CHECK(project.state(i) == wanted);
+    fs::remove_all(name);
+  };
+  // Beside it: a package and compiled code come first, a byte code file and another module's do not.
+  alone("parts/__init__.py", "EPS = 2\n", State::changed);
+  fs::remove_all("parts");
+  alone("parts.cpython-311-x86_64-linux-gnu.so", "code", State::changed);
+  alone("parts.abi3.so", "code", State::changed);
+  alone("pkg/net.so", "code", State::changed, 1);
+  alone("parts.pyc", "code", State::same);
+  alone("parts.data.so", "code", State::same);
+  alone("parts2.py", "EPS = 2\n", State::same);
+  project.put("parts/README", "");  // a directory without __init__ comes last
+  CHECK(project.state() == State::same);
+  fs::remove_all("parts");
+
+  // A directory of PYTHONPATH that comes before its own, with another file, with the same, and after its own.
+  project.put("first/parts.py", "EPS = 2\n");
+  project.put("work/README", "");
+  fs::current_path("work");
+  const auto first = (project.directory.path() / "first").string();
+  ::setenv("PYTHONPATH", first.c_str(), 1);
+  CHECK(project.state() == State::changed);
+  ::setenv("PYTHONPATH", (project.directory.path().string() + ":" + first).c_str(), 1);
+  CHECK(project.state() == State::same);
+  ::setenv("PYTHONPATH", first.c_str(), 1);
+  project.put("../first/parts.py", "# 2\nEPS = 1\n");
+  CHECK(project.state() == State::same);
+  ::unsetenv("PYTHONPATH");
+
+  // The working directory: its own project's file counts, another project's leaves the question open.
+  project.put("parts.py", "EPS = 2\n");
+  CHECK(project.state() == State::missing);
+  fs::current_path(project.directory.path());
+  fs::create_directory("src");
+  fs::rename("parts.py", "src/parts.py");
+  project.seal({{"parts", fs::absolute("src/parts.py").string()}});
+  CHECK(project.state() == State::same);
+  project.put("parts.py", "EPS = 2\n");
+  CHECK(project.state() == State::changed);
+}
+
+TEST_CASE("what was read, a plain configuration and the weights of other parts are described too") {
+  Project project;
+  project.put("anchors.txt", "1 2");
+  project.put("config.json", R"({"width": 4})");
+  project.put("hparams.yaml", "width: 4");
+  project.seal({{"", fs::absolute("anchors.txt").string()}});
+  CHECK(project.sealed.files.size() == 3);
+  for (const auto& file : project.sealed.files) CHECK(file.role == FileRole::description);
+  CHECK(project.state(2) == State::same);
+  project.put("anchors.txt", "1 3");
+  CHECK(project.state(2) == State::changed);
+
+  project.put("st/modules.json", "[{}, {}]");
+  project.put("st/model.safetensors", "own");
+  project.put("st/2_Dense/model.safetensors", "dense");
+  project.seal({}, "st/model.safetensors");
+  const auto records = project.sealed.files;
+  CHECK(std::ranges::count_if(records, [](const auto& f) { return f.path.ends_with("2_Dense/model.safetensors"); }) == 1);
+  CHECK(std::ranges::count_if(records, [](const auto& f) { return f.path.ends_with("st/model.safetensors"); }) == 0);
+}
+
+TEST_CASE("a directory that brings code brings what lies below it") {
+  const TemporaryDirectory directory;
+  const auto put = [&](const fs::path& name, std::string_view text) {
+    fs::create_directories((directory.path() / name).parent_path());
+    write_file_atomically(directory.path() / name, text);
+  };
+  put("config.json", R"({"model_type": "x"})");
+  put("sub/more.py", "");
+  put(".hidden/more.py", "");
+  CHECK_FALSE(holds(description_files(directory.path()), "sub/more.py"));
+  put("config.json", R"({"model_type": "x", "auto_map": {"AutoModel": "modeling_x.X"}})");
+  CHECK(holds(description_files(directory.path()), "sub/more.py"));
+  CHECK_FALSE(holds(description_files(directory.path()), ".hidden/more.py"));
 }
 
 TEST_CASE("an argument is a path where it looks like one and is there") {

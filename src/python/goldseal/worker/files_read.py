@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of the user's own tree that building a network reads: an architecture in YAML, a list of anchors, code that is
+run from a text. An edit of one changes the network as an edit of its code does. Which they are is seen while a factory is
+tried, and in the calls of its source that name a file."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import io
+import os
+import sys
+import threading
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+from .sources import Source, is_own, tree_of
+
+MOST_BYTES = 4 << 20  # of a file that describes; larger ones hold weights or data
+_MOST_FILES = 256
+_MOST_TEXTS = 8  # of a call
+# Weights are digested as tensors, code by its module.
+_NOT_DESCRIBING = (".py", ".pyc", ".so", ".pth", ".pt", ".pt2", ".bin", ".ckpt", ".safetensors", ".weights", ".log", ".lock", ".csv", ".png", ".jpg", ".jpeg")
+_READERS = frozenset(
+    "open read_text read_bytes read read_file load loads safe_load full_load loadtxt genfromtxt fromfile load_config".split()
+)
+_WRITING = frozenset("wax+")
+
+_known: Dict[str, List[str]] = {}
+
+
+def known(factory: str) -> List[str]:
+    """What was read when this factory was tried in this process."""
+    return _known.get(factory, [])
+
+
+@contextlib.contextmanager
+def recorded(factory: str) -> Iterator[List[str]]:
+    """Gathers the files that this thread opens for reading inside, and keeps them as the factory's."""
+    found: List[str] = []
+    thread = threading.get_ident()
+    opened = builtins.open
+
+    def noting(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        handle = opened(file, mode, *arguments, **options)
+        if threading.get_ident() == thread and len(found) < _MOST_FILES:
+            if isinstance(file, (str, os.PathLike)) and isinstance(mode, str) and _WRITING.isdisjoint(mode):
+                found.append(os.path.abspath(os.fsdecode(file)))
+        return handle
+
+    was_open, was_io = builtins.open, io.open
+    builtins.open = io.open = noting  # type: ignore[assignment]
+    try:
+        yield found
+    finally:
+        # Who replaced it inside keeps what was put there.
+        if builtins.open is noting:
+            builtins.open = was_open
+        if io.open is noting:
+            io.open = was_io
+        roots = _roots(factory)
+        found[:] = [path for path in dict.fromkeys(found) if describes(path, roots)]
+        _known[factory] = list(dict.fromkeys([*_known.get(factory, []), *found]))
+
+
+def _roots(factory: str) -> List[str]:
+    """Where a project's files lie: the working directory, and where the factory's package lies."""
+    roots = [os.getcwd()]
+    name = factory.partition(":")[0]
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if isinstance(file, str) and is_own(file):
+        place = os.path.dirname(os.path.abspath(file))
+        for _ in range(name.count(".")):
+            place = os.path.dirname(place)
+        roots.append(place)
+    return roots
+
+
+def describes(path: str, roots: Iterable[str]) -> bool:
+    """Whether a file of these trees may say what the network is: small, no weights, neither hidden nor a package's."""
+    if path.endswith(_NOT_DESCRIBING) or not is_own(path):
+        return False
+    try:
+        if not os.path.isfile(path) or os.path.getsize(path) > MOST_BYTES:
+            return False
+    except OSError:
+        return False
+    for root in roots:
+        inner = os.path.relpath(path, root).split(os.sep)
+        if inner[0] != os.pardir and not any(part.startswith(".") or part.endswith(".seal") for part in inner):
+            return True
+    return False
+
+
+def named_in(sources: Iterable[Source]) -> Set[str]:
+    """Files that the sources' own calls name for reading: `open("anchors.txt")`, `(HERE / "net.yaml").read_text()`."""
+    found: Set[str] = set()
+    script = os.path.abspath(getattr(sys.modules.get("__main__"), "__file__", None) or os.devnull)
+    for source in sources:
+        if source.path == script:
+            continue  # it reads its training's data
+        tree = tree_of(source.module, source.path)
+        if tree is None or len(found) >= _MOST_FILES:
+            continue
+        places = [os.path.dirname(source.path), os.getcwd()]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                path = _named_by(node, places)
+                if path is not None:
+                    found.add(path)
+    return found
+
+
+def _named_by(call: ast.Call, places: List[str]) -> Optional[str]:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name not in _READERS:
+        return None
+    texts = _texts(call)
+    if any(0 < len(text) <= 3 and not _WRITING.isdisjoint(text) and set(text) <= set("rwaxbt+") for text in texts):
+        return None
+    # Other texts may stand beside those of the path: an encoding, a mode.
+    spans = sorted(((i, j) for i in range(len(texts)) for j in range(i + 1, len(texts) + 1)), key=lambda span: span[0] - span[1])
+    names: List[Tuple[str, ...]] = [tuple(texts[i:j]) for i, j in spans]
+    for place in places:
+        for parts in names:
+            if not parts or any("\0" in part or len(part) > 512 for part in parts):
+                continue
+            path = os.path.abspath(os.path.join(place, *parts))
+            if parts[-1] and describes(path, places):
+                return path
+    return None
+
+
+def _texts(call: ast.Call) -> List[str]:
+    """The texts of a call, in their order in the source."""
+    found = [
+        (node.lineno, node.col_offset, str(node.value))
+        for node in ast.walk(call)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    return [text for _, _, text in sorted(found)][:_MOST_TEXTS]
