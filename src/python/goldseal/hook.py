@@ -97,7 +97,7 @@ def save(
     sealed = _sealed_after_save(model, path, options)
     if sealed is not None:
         discard(earlier[0])
-    if place is not None and _rank() == 0:
+    if place is not None and rank() == 0:
         # Nor does one stay under the checkpoint's own name, where the new one goes elsewhere.
         _leave_no_earlier_seal(Path(os.fspath(path)), None)
     return sealed
