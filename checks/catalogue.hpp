@@ -28,6 +28,7 @@ extern const Check k_model_state;
 extern const Check k_model_configuration;
 extern const Check k_model_code;
 extern const Check k_model_mode;
+extern const Check k_model_compiled;
 extern const Check k_worker_device;
 extern const Check k_worker_run;
 extern const Check k_golden_input;

@@ -134,6 +134,7 @@ struct RunRequest {
   std::optional<bool> channels_last;
   std::optional<bool> tf32 = false;  ///< float32 means float32, also on a GPU whose convolutions would use TF32
   std::optional<Device> device;
+  std::optional<bool> compiled = {};  ///< false: the code under a compiled model, where that is judged
   std::optional<Draws> draws = {};  ///< given: the reply tells what draws, and what it reads
   std::filesystem::path layers;     ///< where to write the layers' sketches; empty for none
   std::int64_t layer_elements = 0;  ///< that a sketch takes at most; 0: all

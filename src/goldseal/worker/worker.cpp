@@ -125,6 +125,7 @@ Json settings_of(const RunRequest& request, const std::optional<Device>& device)
   if (request.onednn) settings["onednn"] = *request.onednn;
   if (request.channels_last) settings["channels_last"] = *request.channels_last;
   if (request.tf32) settings["tf32"] = *request.tf32;
+  if (request.compiled) settings["compiled"] = *request.compiled;
   if (const auto& chosen = request.device ? request.device : device) settings["device"] = chosen->text();
   return settings;
 }

@@ -18,9 +18,11 @@ import torch
 from torch import nn
 
 from . import command
+from .compiled import Compiled, eager
 from .errors import GoldsealError, GoldsealWarning
 from .report import Report
 from .worker import files_read
+from .worker.binding import bind
 from .worker.channel import Channel
 from .worker.description import described
 from .worker.state_guard import kept
@@ -33,16 +35,21 @@ from .worker.randomness import RandomWatch
 from .worker.program import KeepsStandIns, Limits, Program
 from .worker.python_builder import modules_named, unwrapped
 from .worker.refusal import Refusal
-from .worker.session import Session
+from .worker.session import Message, Session
 
 Outputs = Callable[[Any], Any]
 
 
 class LiveNetwork(Network):
     """The caller's module with its own weights. `load` holds the checkpoint's tensors against the module's state entries; the
-    digests then tell whether the values are the same. With `replace` it computes with the checkpoint's tensors instead."""
+    digests then tell whether the values are the same. With `replace` it computes with the checkpoint's tensors instead. Where a
+    compiled form is to be judged, plain native runs are its; all others are the module's own."""
 
-    def __init__(self, module: nn.Module, outputs: Optional[Outputs] = None, replace: bool = False) -> None:
+    def __init__(
+        self, module: nn.Module, outputs: Optional[Outputs] = None, replace: bool = False, compiled: Optional[Compiled] = None
+    ) -> None:
+        self.compiled = compiled
+        self.serves = False  # whether the run that is made is the compiled form's
         self._outputs = outputs
         self._replace = replace
         self._own: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
@@ -145,7 +152,16 @@ class LiveNetwork(Network):
         recorder: Optional[LayerRecorder] = None,
         draws: Optional[RandomWatch] = None,
     ) -> dict[str, torch.Tensor]:
-        return super().run(inputs, on_copies(self, transform), recorder, draws)
+        if self.serves and recorder is None and draws is None:
+            return super().run(inputs, None)
+        with eager(self.compiled):
+            return super().run(inputs, on_copies(self, transform), recorder, draws)
+
+    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
+        if not self.serves or self.compiled is None:
+            return super().call(inputs)
+        positional, keywords = bind(self.module.forward, inputs)
+        return self.picked(self.compiled.run(positional, keywords))
 
     def described(self, inputs: dict[str, torch.Tensor]) -> Optional[str]:
         """All that the network's program depends on; None where not all of it can be seen."""
@@ -189,9 +205,24 @@ class AttachedSession(Session):
 
     def __init__(self, channel: Channel, network: LiveNetwork) -> None:
         super().__init__(channel)
+        self._live = network
         for form in ("torchscript", "darknet", "export", "plugin", "aoti"):
             self.builders[form] = lambda source, options: network
         self.builders["python"] = lambda source, options: _made_of(network, source, options)
+
+    def environment(self, request: Message) -> Message:
+        reply = super().environment(request)
+        if self._live.compiled is not None:
+            reply["facts"].update(self._live.compiled.facts())
+        return reply
+
+    def run(self, request: Message) -> Message:
+        compiled = self._live.compiled
+        self._live.serves = compiled is not None and compiled.judged and _is_plain(request, self._live.home)
+        try:
+            return super().run(request)
+        finally:
+            self._live.serves = False
 
     def _write_program(
         self, network: Network, form: str, inputs: dict[str, torch.Tensor], path: str, limits: Limits, anew: bool
@@ -216,6 +247,15 @@ class AttachedSession(Session):
             with open(program.path, "rb") as file:
                 known[form] = _Known(now, program, file.read(), {})
         return program
+
+
+def _is_plain(request: Message, home: torch.device) -> bool:
+    """A native run of the weights and inputs as they are, where the model lies."""
+    if request.get("compute") != "native" or any(request.get(word) is not None for word in ("perturb", "draws", "layers")):
+        return False
+    settings = request.get("settings") or {}
+    device = settings.get("device")
+    return settings.get("compiled") is not False and (device is None or torch.device(device) == home)
 
 
 def _made_of(network: LiveNetwork, source: str, options: dict[str, str]) -> LiveNetwork:

@@ -321,6 +321,7 @@ def verify(
     identity: Patterns = (),
     runtime: Optional[str] = None,
     trust_code: bool = False,
+    compiled: bool = False,
     generate: Optional[Generate] = None,
     timeout: float = _TIMEOUT,
 ) -> Report:
@@ -333,6 +334,9 @@ def verify(
     A seal is data: code that it names (`python:`, `plugin:`, `aoti:`) is not run unless `trust_code` says so, or `factory`
     names it. Without that word the program that the seal embeds is run in its place; where there is none the verdict is
     inconclusive. With it, code of Python's is run by this interpreter; `runtime="libtorch"` runs the program.
+
+    With `compiled`, a model under torch.compile (`torch.compile(model)`, `model.compile()`, or compiled parts) is judged as it
+    runs: native answers are those of its compiled form. Without, those of the code under it are, and the report says so.
 
     A seal of decoding (`steps`) has the model decode: by `generate`, or what the seal names.
 
@@ -347,20 +351,27 @@ def verify(
     if factory is not None:
         arguments += ["--model", absolute_paths(model_spec(factory, model))]
     if model is None:
+        if compiled:
+            raise GoldsealError("compiled: expected the compiled model beside it, found none: goldseal.verify(seal, model, compiled=True)")
         arguments += ["--trust-code"] if trust_code else []
         if runtime is None and factory is None and trust_code and names_code(seal):
             runtime = "python"
         arguments += ["--runtime", runtime] if runtime else []
         return command.run(arguments, timeout=timeout + 30)
     from .attached import LiveNetwork, run_attached, unwrap
+    from .compiled import find_compiled
 
+    form = find_compiled(model, compiled)
+    if compiled and (form is None or is_sharded(model)):
+        found = "one that is sharded over ranks" if form is not None else f"{type(model).__qualname__}, which is not compiled"
+        raise GoldsealError(f"compiled: expected a model under torch.compile, found {found}; leave compiled=True out to judge its code")
     if is_sharded(model):
         from .sharded import on_rank_zero
 
         return on_rank_zero(model, lambda copy: run_attached(arguments, LiveNetwork(copy, outputs), timeout=timeout))
     module = unwrap(model)
     with decoding_as_sealed(seal, module, generate):
-        return run_attached(arguments, LiveNetwork(module, outputs), timeout=timeout)
+        return run_attached(arguments, LiveNetwork(module, outputs, compiled=form), timeout=timeout)
 
 
 def load(

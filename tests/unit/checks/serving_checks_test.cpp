@@ -100,6 +100,26 @@ TEST_CASE("a live model in training mode warns, and one with other weights is na
   CHECK(finding.message.find("holds other weights") != std::string::npos);
 }
 
+TEST_CASE("a compiled model is judged as it runs, or it is said that it was not, and a fallback is no verdict") {
+  auto live = of_code();
+  live.serving.live = live.serving.ran_code = true;
+  CHECK(samples::judge("model.compiled", live).status == Status::skipped);
+  auto& machine = live.machine.environment;
+  machine.set("numerics.compiled", std::string("inductor"), "torch.compile");
+  machine.set("numerics.compiled_judged", false, "torch.compile");
+  CHECK(samples::judge("model.compiled", live).status == Status::warn);
+  machine.set("numerics.compiled_judged", true, "torch.compile");
+  CHECK(samples::judge("model.compiled", live).status == Status::unknown);
+  machine.set("numerics.compiled_regions", std::int64_t{2}, "torch.profiler");
+  machine.set("numerics.compiled_outside", std::int64_t{0}, "torch.profiler");
+  CHECK(samples::judge("model.compiled", live).status == Status::pass);
+  machine.set("numerics.compiled_outside", std::int64_t{3}, "torch.profiler");
+  CHECK(samples::judge("model.compiled", live).status == Status::warn);
+  machine.set("numerics.compiled_regions", std::int64_t{0}, "torch.profiler");
+  CHECK(samples::judge("model.compiled", live).status == Status::unknown);
+  CHECK(samples::outcome(live) == ExitCode::inconclusive);
+}
+
 TEST_CASE("a network without the first part of the sealed names is a mismatch of keys and no damage") {
   auto inner = of_code();
   for (auto& tensor : inner.sealed.model.tensors) tensor.name = "net." + tensor.name;

@@ -28,6 +28,7 @@ struct RunPlace {
   Device device;                ///< where the model runs
   std::optional<Device> label;  ///< the same, where there are several
   StageLog& log;
+  bool judges_compiled = false;  ///< native runs are those of a compiled form
 };
 
 /// Runs a case: natively, and at full depth once more and in float64. Why a float64 run was declined goes to

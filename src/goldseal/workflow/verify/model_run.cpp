@@ -233,7 +233,8 @@ bool run_on_device(std::size_t n, const Inputs& given, StageLog& log, ModelRun& 
     if (device.refused) return false;
     // A worker runs on the CPU by itself; a training script's own model, where that lies.
     if (request.device || device.used[n].is_gpu()) worker->use_device(device.used[n]);
-    const RunPlace place{request, given.sealed, *worker, native_settings(request), device.used[n], label(), log};
+    const RunPlace place{request, given.sealed, *worker, native_settings(request), device.used[n], label(), log,
+                         run.machine.environment.boolean("numerics.compiled_judged").value_or(false)};
     return drive(given, place, run, results);
   } catch (const Error& error) {
     // What the system refuses, and what changed meanwhile, is not the model's fault.

@@ -52,6 +52,11 @@ std::vector<OtherSetting> settings_to_try(const RunPlace& place) {
     settings.push_back({std::move(name), given, std::move(remedy)});
     return settings.back().request;
   };
+  if (place.judges_compiled)
+    add("the code run eagerly, not compiled",
+        "what the compiler makes of the code answers otherwise: leave torch.compile out, try another mode or backend, and "
+        "report it to PyTorch")
+        .compiled = false;
   if (given.threads || given.onednn || given.channels_last || given.tf32 == true)
     add("nothing of --set", "leave out the settings that --set gave, here and where the model runs") = RunRequest{};
   if (given.tf32 != false) {
