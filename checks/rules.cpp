@@ -30,7 +30,7 @@ using Strings = std::vector<std::string>;
 Strings members(const FactValue& value) {
   auto list = std::holds_alternative<Strings>(value) ? std::get<Strings>(value) : Strings{to_string(value)};
   std::ranges::sort(list);
-  list.erase(std::ranges::unique(list).begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());  // std::ranges::unique needs more than Clang 14 knows
   return list;
 }
 

@@ -47,6 +47,25 @@ rows = json.load(open("out.txt"))["settings"]
 assert {"verb": "", "setting": "policy", "value": "../../mine.toml", "origin": "../../goldseal.toml:2"} in rows, rows
 PY
 
+# A policy that asks less counts only from a file that the user named: one that was found may have come with what is to be judged.
+for softer in 'policy = "portable"' 'policy = "softer.toml"' $'[check]\npolicy = "waives.toml"'; do
+  mkdir -p lent
+  printf '[policy]\nname = "softer"\nextends = "deploy"\n[checks]\n"tensors.file" = { severity = "info" }\n' >lent/softer.toml
+  printf '[policy]\nname = "waives"\nextends = "deploy"\n[[waiver]]\ncheck = "seal.manifest"\nreason = "trust me"\nuntil = "2999-01-01"\n' >lent/waives.toml
+  printf '%s\n' "$softer" >lent/goldseal.toml
+  cd lent
+  expect 2 "$GOLDSEAL" check "$seal" --target "$target"
+  says "error: goldseal.toml: the file was found, not named, and its policy"
+  says "asks less than deploy"
+  says "--config FILE"
+  expect 0 "$GOLDSEAL" check "$seal" --target "$target" --config goldseal.toml
+  GOLDSEAL_CONFIG=goldseal.toml expect 0 "$GOLDSEAL" check "$seal" --target "$target"
+  HOME=$PWD expect 0 "$GOLDSEAL" check "$seal" --target "$target"
+  expect 0 "$GOLDSEAL" check "$seal" --target "$target" --policy portable
+  cd ..
+done
+rm -r lent
+
 # The file, then a variable, then a variable for one verb, then the flag. Without the file's format the report would have many lines.
 expect 1 "$GOLDSEAL" check "$seal" --target "$target"
 [[ $(wc -l <out.txt) == 1 ]] || fail "the file's format did not count: $out"

@@ -314,6 +314,18 @@ def prove_who_asks():
     pathlib.Path("goldseal.toml").write_text('signed-by = ["k.pub"]\n')
     code, _, err = goldseal("verify", seal, "--trust-code=signed")
     assert code == 2 and "expected signers that you named" in err, err
+    # Keys that the user names ask for a signature by them, whatever a file that lies about says.
+    for text in ('signature = "off"\n', 'signature = "warn"\n', '[check]\nsignature = "off"\n'):
+        pathlib.Path("goldseal.toml").write_text(text)
+        refused(bare, "found none", "--signed-by", "k.pub")
+        os.environ["GOLDSEAL_SIGNED_BY"] = "k.pub"
+        refused(bare, "found none")
+        del os.environ["GOLDSEAL_SIGNED_BY"]
+        finding, _, _ = check(bare, "--signed-by", "k.pub", "--config", "goldseal.toml")
+        assert finding["status"] in ("skipped", "warn"), finding
+    pathlib.Path("goldseal.toml").write_text('signed-by = ["k.pub"]\n')
+    code, _, err = goldseal("check", seal, "--require-attestation", "none.jsonl")
+    assert code == 2 and "expected signers that you named" in err, err
     pathlib.Path("goldseal.toml").unlink()
     code, _, err = goldseal("verify", seal, "--trust-code=signed")
     assert code == 2 and "expected keys that count beside" in err, err

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/judge_options.hpp>
 
+#include <checks/policy_strictness.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/cli/settings.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
 
@@ -63,6 +65,17 @@ void JudgeOptions::declare(CLI::App& app) {
       ->needs(published);
 }
 
+void require_own_policy(const Policy& policy, const CommonOptions& common) {
+  if (!common.settings.from_found_file.contains("policy")) return;
+  const auto less = weakening(policy, load_policy(std::string(k_default_policy)));
+  if (less.empty()) return;
+  throw Error(ErrorKind::usage, std::string(k_settings_file),
+              fmt::format("the file was found, not named, and its policy {} asks less than {}: {}",
+                          escape_unprintable(policy.name), k_default_policy, less),
+              "if the file is your own, name it: --config FILE, or GOLDSEAL_CONFIG=FILE; or name the policy: --policy; if "
+              "not: --no-config");
+}
+
 namespace {
 
 bool trusts_code(const std::string& said, const JudgeRequest& request) {
@@ -80,14 +93,16 @@ void JudgeOptions::fill(JudgeRequest& request, const CommonOptions& common) cons
   if (!checkpoint.empty()) request.checkpoint = checkpoint;
   if (!model.empty()) request.model = parse_model_spec(model);
   request.policy = load_policy(policy);
+  require_own_policy(request.policy, common);
   request.signature = signature.demand(request.policy, common);
   if (request.signature.demand != signing::Demand::off)
     request.opened = std::make_shared<const OpenSeal>(open_seal(request.seal, request.signature));
-  if (trust_code == "signed") signature.require_own_signers(common);
+  if (trust_code == "signed") signature.require_own_signers("--trust-code", common);
   request.trust_code = trusts_code(trust_code, request);
   if (!model_signature.empty()) {
     request.model_signature = model_signature;
-    request.model_signers = signing::load_signers(model_keys, signature.identities);
+    request.model_signers = signing::load_signers(
+        model_keys, common.settings.from_found_file.contains("identity") ? std::vector<std::string>() : signature.identities);
   }
   request.admission = {allow_missing, allow_unexpected};
 }

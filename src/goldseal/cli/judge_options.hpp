@@ -41,4 +41,8 @@ struct JudgeOptions {
   [[nodiscard]] std::vector<std::filesystem::path> inputs(const CommonOptions& common) const;
 };
 
+/// Throws Error{usage} where a goldseal.toml that was merely found chose a policy that asks less than the default: it may
+/// have come with what is to be judged.
+void require_own_policy(const Policy& policy, const CommonOptions& common);
+
 }  // namespace goldseal::cli

@@ -28,6 +28,7 @@ void SignatureOptions::declare(CLI::App& app) {
 
 signing::SignatureDemand SignatureOptions::demand(const Policy& given, const CommonOptions& common) const {
   const auto of_file = [&](const char* flag) { return common.settings.from_file.contains(flag); };
+  const auto of_found_file = [&](const char* flag) { return common.settings.from_found_file.contains(flag); };
   const bool policy_speaks = given.signature || !given.signed_by.empty();
   if (policy_speaks && (of_file("signed-by") || of_file("signature") || of_file("identity"))) {
     SignatureOptions said{.implied = implied};  // on the command line, and by variables
@@ -36,6 +37,17 @@ signing::SignatureDemand SignatureOptions::demand(const Policy& given, const Com
     if (!of_file("identity")) said.identities = identities;
     CommonOptions settled;
     return said.demand(given, settled);
+  }
+  // Who names the keys asks for a signature by them: a file that was found may neither call that off nor widen whose
+  // certificates an authority vouches for.
+  const bool keys_named = !signed_by.empty() && !of_file("signed-by");
+  if (keys_named && (of_found_file("signature") || of_found_file("identity") || of_found_file("policy"))) {
+    SignatureOptions said = *this;
+    Policy kept = given;
+    if (of_found_file("signature")) said.mode.clear();
+    if (of_found_file("identity")) said.identities.clear();
+    if (of_found_file("policy")) kept.identities.clear();
+    return said.demand(kept, CommonOptions{});
   }
   const auto& policy = given;
   const auto& files = signed_by.empty() ? policy.signed_by : signed_by;
@@ -52,17 +64,19 @@ signing::SignatureDemand SignatureOptions::demand(const Policy& given, const Com
 }
 
 signing::Signers SignatureOptions::attestors(const Policy& policy, const CommonOptions& common) const {
+  if (signed_by.empty() || common.settings.from_file.contains("signed-by")) require_own_signers("--require-attestation", common);
   SignatureOptions asked = *this;
   asked.mode = "require";
   CommonOptions settled = common;
   settled.settings.from_file.erase("signature");
+  settled.settings.from_found_file.erase("signature");
   return asked.demand(policy, settled).signers;
 }
 
-void SignatureOptions::require_own_signers(const CommonOptions& common) const {
+void SignatureOptions::require_own_signers(std::string_view asked_by, const CommonOptions& common) const {
   for (const auto* const flag : {"signed-by", "identity", "policy"}) {
     if (common.settings.from_found_file.contains(flag))
-      throw Error(ErrorKind::usage, "--trust-code",
+      throw Error(ErrorKind::usage, std::string(asked_by),
                   fmt::format("expected signers that you named, found {} from a goldseal.toml that was found, not named", flag),
                   "if the file is your own, name it: --config FILE, or GOLDSEAL_CONFIG=FILE; if not: --no-config");
   }

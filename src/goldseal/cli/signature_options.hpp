@@ -6,6 +6,7 @@
 #include <goldseal/signing/seal_signature.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace goldseal::cli {
@@ -20,12 +21,14 @@ struct SignatureOptions {
   void declare(CLI::App& app);
   /// What these options and the policy ask for together: the command line and variables go before the policy, and the
   /// policy before goldseal.toml, which may be anybody's. Throws Error{usage} where a signature is asked for and no key
-  /// counts.
+  /// counts. Where the keys are the command line's or a variable's, nothing of a file that was merely found lessens
+  /// what is asked of a signature by them.
   [[nodiscard]] signing::SignatureDemand demand(const Policy& policy, const CommonOptions& common) const;
-  /// Whose attestations count: those of the same keys, whatever is asked of the seal. Throws Error{usage} without any.
+  /// Whose attestations count: those of the same keys, whatever is asked of the seal. Throws Error{usage} without any,
+  /// and where a stranger may have named them.
   [[nodiscard]] signing::Signers attestors(const Policy& policy, const CommonOptions& common) const;
-  /// Throws Error{usage} where code is to be trusted by a signer that a stranger may have named.
-  void require_own_signers(const CommonOptions& common) const;
+  /// Throws Error{usage} where a stranger may have named the signers that `asked_by`, a flag, relies on.
+  void require_own_signers(std::string_view asked_by, const CommonOptions& common) const;
 };
 
 }  // namespace goldseal::cli

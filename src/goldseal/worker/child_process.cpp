@@ -4,6 +4,7 @@
 #include <goldseal/worker/child_process.hpp>
 
 #include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/running/descriptor_range.hpp>
 #include <goldseal/base/running/interrupt.hpp>
 #include <goldseal/worker/keeper.hpp>
 #include <goldseal/worker/sandbox.hpp>
@@ -21,7 +22,6 @@
 #include <signal.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,9 +45,6 @@ constexpr std::chrono::milliseconds k_grace{50};
 // A killed process that is not gone by then sits in the kernel, and no wait helps.
 constexpr std::chrono::seconds k_reap_limit{5};
 constexpr std::string_view k_run_mark = "GOLDSEAL_WORKER_RUN";
-
-constexpr unsigned k_close_range_cloexec =
-    1U << 2U;  // CLOSE_RANGE_CLOEXEC of linux/close_range.h, which older headers lack
 
 // Runs in the child between fork and exec; only async-signal-safe calls.
 struct ChildSetup {
@@ -77,7 +74,7 @@ struct ChildSetup {
       return last_error();
     }
     // Boost 1.81 closes only what lies above the last descriptor on its list, not the gaps between.
-    ::syscall(SYS_close_range, k_channel_descriptor + 1, ~0U, k_close_range_cloexec);
+    close_descriptors(k_channel_descriptor + 1, ~0U, Closing::at_exec);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGBUS}) ::signal(signal, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
@@ -121,7 +118,14 @@ pid_t launch(const ChildSpec& spec, const ChildSetup& setup) {
   boost::system::error_code error;
   const bp::filesystem::path executable(spec.executable);
   bp::posix::default_launcher launcher;
-  auto process = launcher(context.get_executor(), error, executable, spec.arguments, setup);
+  try {
+    auto process = launcher(context.get_executor(), error, executable, spec.arguments, setup);
+    if (!error) static_cast<void>(process.detach());
+  } catch (const boost::system::system_error&) {
+    // Kernels before 5.3 have no descriptors of processes, which Boost's handle is made of after the program has begun.
+    // None is needed here; before that there is no child.
+    if (launcher.pid <= 0) throw;
+  }
   if (error) {
     // The keeper of a program that was never started ends by itself.
     while (launcher.pid > 0 && ::waitpid(launcher.pid, nullptr, 0) < 0 && errno == EINTR) {
@@ -130,9 +134,7 @@ pid_t launch(const ChildSpec& spec, const ChildSetup& setup) {
                 "check that the file is executable here; `goldseal runtime build --torch DIR` builds a worker for a "
                 "PyTorch installation");
   }
-  const auto pid = process.id();
-  static_cast<void>(process.detach());
-  return pid;
+  return launcher.pid;
 }
 
 // What a model that ended its keeper is found by.

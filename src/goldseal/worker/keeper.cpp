@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/worker/keeper.hpp>
 
+#include <goldseal/base/running/descriptor_range.hpp>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -37,8 +39,8 @@ constexpr int k_marked_rounds = 20;
 // The keeper was forked from a program with threads and never calls exec: it may use nothing but system calls, and no
 // memory but its stack.
 void close_all_but(int descriptor) {
-  if (descriptor > 0) ::syscall(SYS_close_range, 0U, static_cast<unsigned>(descriptor - 1), 0U);
-  ::syscall(SYS_close_range, static_cast<unsigned>(descriptor + 1), ~0U, 0U);
+  if (descriptor > 0) close_descriptors(0, static_cast<unsigned>(descriptor - 1), Closing::now);
+  close_descriptors(static_cast<unsigned>(descriptor + 1), ~0U, Closing::now);
 }
 
 int kill_number(const char*& at, const char* end) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/policy.hpp>
+#include <checks/policy_strictness.hpp>
 
 #include <goldseal/base/messages/error.hpp>
 
@@ -101,6 +102,32 @@ TEST_CASE("a policy that does not exist is answered with those that do") {
   } catch (const Error& error) {
     CHECK(error.remedy() == "did you mean strict?");
   }
+}
+
+TEST_CASE("A policy asks less than another where it softens, narrows, waives or looks elsewhere, and not where it asks more") {
+  const auto deploy = load_policy("deploy");
+  const auto less = [&](const std::string& text) {
+    return weakening(read_policy("[policy]\nname='x'\nextends='deploy'\n" + text, "p.toml"), deploy);
+  };
+  CHECK(weakening(deploy, deploy).empty());
+  CHECK(weakening(load_policy("strict"), deploy).empty());
+  CHECK(weakening(load_policy("portable"), deploy).find("env.") == 0);
+  for (const auto* const more : {"", "precision='float32'\n", "signature='off'\n", "[checks]\n'env.gpu.model'={severity='fail'}\n",
+                                 "[checks]\n'env.torch.cuda'={rule='same-minor'}\n", "[checks]\n'env.torch.cuda'={rule='equal'}\n",
+                                 "[checks]\n'env.host.os'={rule='ignore'}\n"}) {
+    CAPTURE(more);
+    CHECK(less(more).empty());
+  }
+  for (const auto* const softer : {"precision='tf32'\n", "device='cpu'\n", "[checks]\n'golden.float64'={severity='info'}\n",
+                                   "[checks]\n'env.gpu.model'={severity='info'}\n", "[checks]\n'env.gpu.model'={rule='ignore'}\n",
+                                   "[checks]\n'env.torch.version'={rule='same-minor'}\n",
+                                   "[checks]\n'env.torch.version'={rule='equal',values=['1.0']}\n",
+                                   "[[waiver]]\ncheck='golden.float64'\nreason='r'\nuntil='2999-01-01'\n"}) {
+    CAPTURE(softer);
+    CHECK_FALSE(less(softer).empty());
+  }
+  CHECK(less("[checks]\n'env.torch.abi'={severity='warn'}\n") == "env.torch.abi is warn, not fail");
+  CHECK(less("[[waiver]]\ncheck='golden.float64'\nreason='r'\nuntil='2999-01-01'\n") == "golden.float64 is waived until 2999-01-01");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <goldseal/base/files/atomic_write.hpp>
 
 #include <goldseal/base/bytes/byte_reader.hpp>
+#include <goldseal/base/files/pipe_output.hpp>
 #include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/files/staging.hpp>
 #include <goldseal/base/messages/error.hpp>
@@ -53,14 +54,6 @@ void finish_file(Descriptor& file, Durability durability, const fs::path& path) 
   if (durability == Durability::synced && retried([&] { return ::fsync(file.get()); }) != 0)
     throw system_error(path.string(), "sync the file", errno, std::string(k_free_space));
   if (!file.close()) throw system_error(path.string(), "close the file", errno, std::string(k_free_space));
-}
-
-// /dev/null, a pipe with a name: nobody wants a file in its place.
-void write_through(const fs::path& path, std::string_view bytes) {
-  Descriptor file(retried([&] { return ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY); }));
-  if (file.get() < 0) throw system_error(path.string(), "open the file", errno);
-  write_all(file.get(), as_bytes(bytes), path);
-  if (!file.close()) throw system_error(path.string(), "close the file", errno);
 }
 
 // /dev/stdout where it was led into a file: what is in that file already must stay, and so must what comes after.
@@ -123,7 +116,8 @@ void write_file_atomically(const fs::path& path, std::string_view bytes) {
     std::fflush(nullptr);  // what was printed before comes before
     return write_all(*stream, as_bytes(bytes), path);
   }
-  if (is_device_or_pipe(path)) return write_through(path, bytes);
+  // /dev/null, a pipe with a name: nobody wants a file in its place.
+  if (is_device_or_pipe(path)) return write_to_pipe_or_device(path, as_bytes(bytes));
   OutputFile file(path, Existing::replace);
   file.write(bytes);
   file.commit();

@@ -168,11 +168,12 @@ std::string tell(const SegmentRename& rename, std::string_view whose) {
 std::string rename_segments(std::string_view name, std::string_view from, std::string_view to) {
   const auto parts = split(name, '.');
   const auto run = split(from, '.');
-  const auto found = std::ranges::search(parts, run);
-  if (from.empty() || found.empty()) return std::string(name);
-  Segments result(parts.begin(), found.begin());
+  // std::ranges::search needs more than Clang 14 knows.
+  const auto found = std::search(parts.begin(), parts.end(), run.begin(), run.end());
+  if (from.empty() || found == parts.end()) return std::string(name);
+  Segments result(parts.begin(), found);
   if (!to.empty()) std::ranges::copy(split(to, '.'), std::back_inserter(result));
-  result.insert(result.end(), found.end(), parts.end());
+  result.insert(result.end(), found + static_cast<std::ptrdiff_t>(run.size()), parts.end());
   return result.empty() ? std::string(name) : joined(result);
 }
 

@@ -40,13 +40,15 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
   options.with.require_one_way();
   auto payload = statement_of(options);
+  const std::array<std::filesystem::path, 6> inputs{options.report,          options.bom,        options.with.key, options.with.attach,
+                                                    options.with.certificate, options.with.chain};
   if (options.with.writes_pae()) {
+    require_no_input(options.with.pae, inputs);
     write_file_atomically(options.with.pae, signing::pae(signing::k_in_toto_type, payload));
     return ExitCode::conforms;
   }
   if (options.output.empty())
     throw Error(ErrorKind::usage, "attest", "expected -o, where to write the attestation; found none", "give -o verdict.intoto.jsonl");
-  const std::array<std::filesystem::path, 4> inputs{options.report, options.bom, options.with.key, options.with.attach};
   require_no_input(options.output, inputs);
   const auto means = options.with.means();
   const auto bundle = signing::signed_bundle(std::move(payload), means, options.with.attach.empty() ? options.with.key : options.with.attach);

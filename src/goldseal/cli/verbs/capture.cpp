@@ -56,6 +56,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   require_inputs(request);
   check_output_options(common, inputs_of(request));
   request.policy = load_policy(options.policy);
+  require_own_policy(request.policy, common);
   request.allow_random = options.allow_random;
   request.quick = options.depth == "quick";
   options.run.fill(request);

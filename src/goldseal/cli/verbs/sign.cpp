@@ -53,6 +53,15 @@ std::string as_json(const fs::path& file, const signing::PublicKey& key, std::si
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
+// A signature covers every file of the seal: one more would break it, and none may be replaced.
+void require_outside(const fs::path& output, const fs::path& seal) {
+  std::error_code error;
+  const auto place = fs::weakly_canonical(output, error).parent_path();
+  if (!error && fs::equivalent(place, seal, error))
+    throw Error(ErrorKind::usage, output.string(), "lies in the seal, every file of which the signature covers",
+                "give --pae a file outside of the seal");
+}
+
 ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
   options.with.require_one_way();
@@ -61,6 +70,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   const auto statement = signing::describe_directory(seal);
   auto payload = signing::write_model_statement(statement);
   if (options.with.writes_pae()) {
+    require_outside(options.with.pae, seal);
     write_file_atomically(options.with.pae, signing::pae(signing::k_in_toto_type, payload));
     return ExitCode::conforms;
   }

@@ -83,7 +83,7 @@ std::vector<std::string> normalised_isa(std::string_view words) {
     if (found != k_names.end() && found->first == word) isa.emplace_back(found->second);
   }
   std::ranges::sort(isa);
-  isa.erase(std::ranges::unique(isa).begin(), isa.end());
+  isa.erase(std::unique(isa.begin(), isa.end()), isa.end());  // std::ranges::unique needs more than Clang 14 knows
   return isa;
 }
 

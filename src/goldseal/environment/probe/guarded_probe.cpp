@@ -4,13 +4,13 @@
 #include <goldseal/base/bytes/bounded_json.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/descriptor_range.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <nlohmann/json.hpp>
@@ -60,7 +60,7 @@ int keep_only(int pipe) {
   const int null = ::open("/dev/null", O_RDWR);
   for (int standard = 0; standard < 3 && null >= 0; ++standard) ::dup2(null, standard);
   ::dup2(pipe, 3);
-  ::syscall(SYS_close_range, 4U, ~0U, 0U);
+  close_descriptors(4, ~0U, Closing::now);
   return 3;
 }
 
