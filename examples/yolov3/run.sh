@@ -20,12 +20,16 @@ keep=${work:+yes}
 work=${work:-$GOLDSEAL_ROOT/build/examples/yolov3}
 mkdir -p -- "$work"
 work=$(cd -- "$work" && pwd -P)
-goldseal_set_up release goldseal goldseal_workers
+goldseal_set_up release goldseal  # no LibTorch worker: the Python worker reads Darknet cfgs too
 PATH="$GOLDSEAL_BUILD:$PATH"
 cd -- "$work"
 
 weight=module.module_list.84.conv_84.weight
-other_machine=${GOLDSEAL_OTHER_TORCH:+libtorch=$GOLDSEAL_OTHER_TORCH}
+runtime=python=$GOLDSEAL_PYTHON
+other_machine=
+if [[ -n $GOLDSEAL_OTHER_TORCH ]] && "$GOLDSEAL_OTHER_TORCH/bin/python3" -c 'import torch' 2>/dev/null; then
+  other_machine=python=$GOLDSEAL_OTHER_TORCH/bin/python3
+fi
 
 chapter() { printf '\n== %s\n' "$*"; }
 
@@ -72,40 +76,40 @@ fi
 
 chapter "Where it was trained: seal it"
 expect 0 'yolov3.seal' goldseal capture yolov3.pth --model darknet:yolov3.cfg --input image=scene.png \
-  --runtime "libtorch=$GOLDSEAL_TORCH_DIR" -o yolov3.seal --force
+  --runtime "$runtime" -o yolov3.seal --force
 
 chapter "On the same machine: it verifies"
-expect 0 . goldseal verify yolov3.seal --runtime "libtorch=$GOLDSEAL_TORCH_DIR"
+expect 0 . goldseal verify yolov3.seal --runtime "$runtime"
 
 if [[ -n $other_machine ]]; then
   chapter "On another machine, with another PyTorch: it verifies too, and the differences are listed"
   expect 0 'torch\.version|torch.version' goldseal verify yolov3.seal --runtime "$other_machine"
 else
-  chapter "On another machine: left out, since this distribution has no second LibTorch"
+  chapter "On another machine: left out, since this distribution has no second PyTorch"
 fi
 
 chapter "Damage 1: one bit of one weight flipped in the file"
 expect 0 flipped "$GOLDSEAL_PYTHON" flip_bit.py yolov3.pth flipped.pth "$weight"
-expect 4 'module_list.84.conv_84.weight|crc' goldseal verify yolov3.seal --checkpoint flipped.pth
+expect 4 'module_list.84.conv_84.weight|crc' goldseal verify yolov3.seal --checkpoint flipped.pth --runtime "$runtime"
 chapter "and in a file that is sound again: only the weight's digest can tell"
 expect 0 flipped "$GOLDSEAL_PYTHON" flip_bit.py --resave yolov3.pth flipped.pth "$weight"
-expect 4 'module_list.84.conv_84.weight' goldseal verify yolov3.seal --checkpoint flipped.pth
+expect 4 'module_list.84.conv_84.weight' goldseal verify yolov3.seal --checkpoint flipped.pth --runtime "$runtime"
 discard flipped.pth
 
 chapter "Damage 2: the cfg of a network for another number of classes (20 instead of 80)"
 run cp yolov3.cfg classes20.cfg
 run sed -i -e 's/^classes=80/classes=20/' -e 's/^filters=255/filters=75/' classes20.cfg
-expect 1 'class' goldseal verify yolov3.seal --model darknet:classes20.cfg
+expect 1 'class' goldseal verify yolov3.seal --model darknet:classes20.cfg --runtime "$runtime"
 
 chapter "Damage 3: a cfg with another eps in its BatchNorm, which no state dict holds"
 run cp yolov3.cfg eps.cfg
 run sed -i -e 's/^\[net\]/[net]\nbatch_normalize_eps=0.001/' eps.cfg
-expect 1 'eps' goldseal verify yolov3.seal --model darknet:eps.cfg
+expect 1 'eps' goldseal verify yolov3.seal --model darknet:eps.cfg --runtime "$runtime"
 
 chapter "Damage 4: a checkpoint that was cut short on its way"
 run cp yolov3.pth truncated.pth
 run truncate --size=-1M truncated.pth
-expect 4 'truncat|cut short|incomplete' goldseal verify yolov3.seal --checkpoint truncated.pth
+expect 4 'truncat|cut short|incomplete' goldseal verify yolov3.seal --checkpoint truncated.pth --runtime "$runtime"
 discard truncated.pth
 
 printf '\nAll as it should be: the seal verified%s, and every damage was found and named.\n' "${other_machine:+ on both machines}"

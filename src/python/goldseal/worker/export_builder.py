@@ -130,7 +130,7 @@ class _Call:
         found = [index for operand in self.all.values() for index in values_in(operand)]
         for result in self.node.results:
             if result.value is not None:
-                found.extend(range(result.value, result.value + (1 if result.count is None else result.count)))
+                found.extend(range(result.value, result.value + (1 if result.tensors is None else result.tensors)))
         return found
 
 
@@ -276,12 +276,12 @@ class ExportNetwork(Network):
         if len(answers) < len(call.node.results):
             raise Refusal("malformed", f"the program expects more results of {call.node.target} than it has")
         for result, answer in zip(call.node.results, answers):
-            if result.value is not None and result.count is None:
+            if result.value is not None and result.tensors is None:
                 frame[result.value] = answer
             elif result.value is not None:
-                if not isinstance(answer, (list, tuple)) or len(answer) != result.count:
+                if not isinstance(answer, (list, tuple)) or len(answer) != result.tensors:
                     raise Refusal("malformed", f"{call.node.target} gives another number of tensors than the program expects")
-                frame[result.value : result.value + result.count] = answer
+                frame[result.value : result.value + result.tensors] = answer
         for index in call.released:
             frame[index] = None
 
@@ -294,7 +294,7 @@ class ExportNetwork(Network):
 
 def _resolved(operand: Operand, frame: List[Any], device: torch.device) -> Any:
     if isinstance(operand, Value):
-        return frame[operand.index]
+        return frame[operand.place]
     if isinstance(operand, Constant):
         return operand.value
     return device if isinstance(operand, Device) else [_resolved(item, frame, device) for item in operand]

@@ -36,7 +36,7 @@ _MEMORY_FORMATS = {
 _STRIDED = 7
 
 # LibTorch's numbers for the same: settings are told by these.
-_NUMBERS = {
+_NUMBERS: Dict[Any, int] = {
     **{dtype: number for number, dtype in enumerate([torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16])},
     **{dtype: 6 + number for number, dtype in enumerate([torch.float32, torch.float64, torch.complex32, torch.complex64, torch.complex128, torch.bool])},
     torch.bfloat16: 15,
@@ -51,7 +51,7 @@ _NUMBERS = {
 class Value(NamedTuple):
     """What the program has computed, by its index."""
 
-    index: int
+    place: int
 
 
 class Device(NamedTuple):
@@ -172,7 +172,7 @@ _LISTS = {
 
 def values_in(operand: Operand) -> Iterator[int]:
     if isinstance(operand, Value):
-        yield operand.index
+        yield operand.place
     elif isinstance(operand, list):
         for item in operand:
             yield from values_in(item)

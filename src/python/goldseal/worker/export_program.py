@@ -29,10 +29,10 @@ _NAME_MEMBERS = {"parameter": "parameter_name", "buffer": "buffer_name", "tensor
 
 
 class Result(NamedTuple):
-    """Where a result of an operator goes: one value, or a list of tensors to `count` values that follow each other."""
+    """Where a result of an operator goes: one value, or `tensors` of a list to values that follow each other."""
 
     value: Optional[int]  # None for a result that is None
-    count: Optional[int] = None
+    tensors: Optional[int] = None
 
 
 class Node(NamedTuple):
