@@ -29,7 +29,8 @@ from .worker.state_guard import kept
 from .worker.layer_watch import LayerRecorder
 from .worker.loading import as_torch_loads, like, load_into, same_bits, state_to_load
 from .worker.memory import has_memory
-from .worker.network import Network, StateEntry, on_copies, refresh_flat_weights
+from .worker.network import Network, on_copies
+from .worker.state_entries import StateEntry, refresh_flat_weights
 from .worker.perturbation import Transform
 from .worker.randomness import RandomWatch
 from .worker.program import KeepsStandIns, Limits, Program

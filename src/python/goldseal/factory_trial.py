@@ -17,7 +17,7 @@ from .worker.attribute_values import values_by_name
 from .worker.dtypes import host_bytes, name_of
 from .worker.files_read import recorded
 from .worker.loading import same_bits
-from .worker.network import find_state_entries
+from .worker.state_entries import find_state_entries
 from .worker.python_builder import literal, unwrapped
 
 # A larger network is not built a second time in a training process that cannot build on the meta device.

@@ -16,7 +16,7 @@ from torch import nn
 
 from .errors import GoldsealError
 from .report import Report
-from .worker.network import refresh_flat_weights
+from .worker.state_entries import refresh_flat_weights
 
 _SHARDED = ("FullyShardedDataParallel", "FSDPModule")
 _WRAPPED = ("_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_orig_mod")

@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import contextlib
-import enum
-import re
-from typing import Any, Callable, Iterator, NamedTuple, Optional
+from typing import Any, Callable, Iterator, Optional
 
 import torch
 from torch import nn
 
-from .attribute_values import read_by_forward, values_by_name
+from .attribute_values import values_by_name
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
 from .float64_run import AVAILABLE, Entering, Float64Runs
+from .hyperparameters import HYPERPARAMETERS, configuration_of
 from .layer_watch import LayerRecorder, NotWatchable, watching
 from .loading import (
     LoadStep,
@@ -30,113 +29,19 @@ from .loading import (
 from .memory import has_memory
 from .outside_state import outside_state
 from .perturbation import Transform
-from .places import Place, WrappingPlace, inner_tensors, place_of, wrapped_class
+from .places import Place, WrappingPlace, inner_tensors, wrapped_class
 from .randomness import RandomWatch
 from .reachable_code import reached_by
 from .refusal import Refusal
 from .sources import described_sources, modules_of_classes
+from .state_entries import StateEntry, find_state_entries, names_left_out, refresh_flat_weights, tied_to
 from .values import digest_of, kind_of
-
-_MAX_DEPTH = 256
-
-# Hyperparameters that a state dict does not hold and answers depend on, under the names that torch.nn gives them. Only
-# names that every PyTorch from 1.13 on has: a name that one version lacks would look like a difference.
-_HYPERPARAMETERS = frozenset(
-    "affine align_corners alpha anchors approximate batch_first beta bidirectional ceil_mode count_include_pad dilation "
-    "dim embedding_dim end_dim eps groups head_dim hidden_size input_size kernel_size lower max_norm max_val min_val mode "
-    "negative_slope norm_first norm_type normalized_shape num_groups num_heads num_layers output_padding output_size "
-    "padding padding_idx padding_mode proj_size return_indices scale_factor size start_dim stride threshold "
-    "track_running_stats upper upscale_factor value".split()
-)
-
-
-class StateEntry(NamedTuple):
-    """A place of the network that takes a tensor."""
-
-    name: str
-    place: Place
-    persistent: bool
-    alias_of: str = ""  # the state entry that holds the value, where this one is tied to it
-
-    @property
-    def is_parameter(self) -> bool:
-        return self.place.table == "_parameters"
-
-    def describe(self) -> dict[str, Any]:
-        tensor = self.place.get()
-        described = {
-            "name": self.name,
-            "dtype": name_of(tensor.dtype),
-            "shape": list(tensor.shape),
-            "kind": "parameter" if self.is_parameter else "buffer",
-            "persistent": self.persistent,
-        }
-        return {**described, "alias_of": self.alias_of} if self.alias_of else described
-
-
-def _tables(module: nn.Module) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "_parameters", module._parameters
-    yield "_buffers", module._buffers
-    yield "__dict__", vars(module)
-
-
-def find_state_entries(module: nn.Module, prefix: str = "", depth: int = 0) -> Iterator[StateEntry]:
-    """In the order of a state dict: of each module its parameters, its buffers, then its submodules. A submodule that
-    stands in two places is met twice, as in a state dict."""
-    if depth > _MAX_DEPTH:
-        raise Refusal("unsupported", "the modules are nested too deeply")
-    for table, tensors in _tables(module):
-        for attribute, tensor in tensors.items():
-            if isinstance(tensor, torch.Tensor):
-                persistent = table != "__dict__" and attribute not in module._non_persistent_buffers_set
-                yield StateEntry(prefix + attribute, place_of(module, table, attribute, tensor), persistent)
-    for name, child in module._modules.items():
-        if child is not None:
-            yield from find_state_entries(child, f"{prefix}{name}.", depth + 1)
-
-
-def _names_left_out(module: nn.Module) -> tuple[str, ...]:
-    """The ends of the names that transformers leaves out of a file, since they are tied to others."""
-    ends: list[str] = []
-    for prefix, part in module.named_modules():
-        for name in getattr(part, "_tied_weights_keys", None) or ():
-            ends.append((f"{prefix}." if prefix else "") + str(name))
-    return tuple(ends)
-
-
-def _tied_to(state_entries: list[StateEntry], left_out: tuple[str, ...]) -> dict[str, str]:
-    """Each state entry whose parameter stands in another state entry too, with the state entry that is to hold it: the first, or the first that
-    is not left out of files."""
-    groups: dict[int, list[str]] = {}
-    for state_entry in state_entries:
-        if state_entry.persistent:
-            groups.setdefault(id(state_entry.place.get()), []).append(state_entry.name)
-    tied: dict[str, str] = {}
-    for names in groups.values():
-        kept = next(
-            (name for name in names if not any(re.search(f"(^|\\.){end}$", name) for end in left_out)), names[0]
-        )
-        tied.update({name: kept for name in names if name != kept})
-    return tied
-
-
-def refresh_flat_weights(module: nn.Module) -> None:
-    """Recurrent layers keep a list of their weights beside the parameters."""
-    for part in module.modules():
-        names = getattr(part, "_flat_weights_names", None)
-        if names is None:
-            continue
-        weights = [getattr(part, name, None) for name in names]
-        if isinstance(part, torch.jit.ScriptModule):
-            part._c.setattr("_flat_weights", weights)  # type: ignore[operator,union-attr,unused-ignore]
-        else:
-            part._flat_weights = weights  # type: ignore[assignment]
 
 
 class Network:
     """A module whose persistent state entries are filled by `load`."""
 
-    hyperparameters = _HYPERPARAMETERS
+    hyperparameters = HYPERPARAMETERS
     _remedy_for_lost = "no state dict holds this one, and it was built on the meta device: give it its value when built"
 
     def __init__(self, module: nn.Module) -> None:
@@ -166,7 +71,7 @@ class Network:
 
     def _find_state_entries(self) -> list[StateEntry]:
         state_entries = list(find_state_entries(self.module))
-        copies = self.tied = _tied_to(state_entries, _names_left_out(self.module))
+        copies = self.tied = tied_to(state_entries, names_left_out(self.module))
         # A file may hold one of tied tensors alone; what it holds of the others is loaded and digested too.
         return [
             state_entry._replace(persistent=False, alias_of=copies[state_entry.name]) if state_entry.name in copies else state_entry
@@ -237,14 +142,7 @@ class Network:
 
     def configuration(self) -> dict[str, str]:
         """The hyperparameters by their dotted paths; numbers as the shortest decimal that reads back exactly."""
-        found = {}
-        for prefix, part in self.module.named_modules():
-            for name, value in vars(part).items():
-                if name in _HYPERPARAMETERS and is_plain(value):
-                    found[f"{prefix}.{name}" if prefix else name] = str(value)
-            for name, text in _own_hyperparameters(part):
-                found.setdefault(f"{prefix}.{name}" if prefix else name, text)
-        return found
+        return configuration_of(self.module)
 
     def load(
         self,
@@ -484,25 +382,3 @@ def on_copies(network: Network, transform: Optional[Transform]) -> Transform:
         return computed.clone() if computed is tensor and name not in parameters else computed
 
     return isolated
-
-
-def _own_hyperparameters(part: nn.Module) -> Iterator[tuple[str, str]]:
-    """Of a module that PyTorch does not define and that holds no others: the numbers, switches and choices that its forward()
-    reads and does not assign (`variance_epsilon` of a norm). What no code reads differs between versions of a library."""
-    kind = type(part)
-    if part._modules or isinstance(part, torch.jit.ScriptModule) or kind.__module__.partition(".")[0] == "torch":
-        return
-    read = read_by_forward(kind)
-    for name in sorted(read.attributes - read.assigned - _HYPERPARAMETERS - {"training"}):
-        value = vars(part).get(name)
-        if isinstance(value, enum.Enum):
-            yield name, f"{type(value).__qualname__}.{value.name}"
-        elif isinstance(value, (bool, int, float)):
-            yield name, str(value)
-
-
-def is_plain(value: Any) -> bool:
-    """A number or a text, or a tuple or list of them."""
-    if isinstance(value, (tuple, list)):
-        return all(is_plain(entry) for entry in value)
-    return isinstance(value, (bool, int, float, str))

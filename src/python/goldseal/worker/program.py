@@ -25,7 +25,8 @@ from . import fake_tensors
 from .binding import bind, flatten
 from .foreign_operators import without_foreign
 from .state_guard import kept
-from .network import Network, find_state_entries, on_copies, refresh_flat_weights
+from .network import Network, on_copies
+from .state_entries import find_state_entries, refresh_flat_weights
 from .perturbation import Transform
 from .refusal import Refusal, refusal_of
 from .script_builder import ScriptNetwork

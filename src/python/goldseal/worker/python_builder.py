@@ -16,7 +16,8 @@ from torch import fx, nn
 
 from .files_read import recorded
 from .loading import load_steps, shares_memory
-from .network import Network, find_state_entries
+from .network import Network
+from .state_entries import find_state_entries
 from .outside_state import attribute_tensors
 from .refusal import Refusal, place_of, refusal_of
 

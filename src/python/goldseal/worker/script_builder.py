@@ -10,7 +10,8 @@ import torch
 from .layer_watch import LayerRecorder, NotWatchable
 from .mapped_file import map_file
 from .memory import has_memory
-from .network import Network, StateEntry, find_state_entries
+from .network import Network
+from .state_entries import StateEntry, find_state_entries
 from .perturbation import Transform
 from .randomness import RandomWatch
 from .refusal import Refusal, refusal_of
