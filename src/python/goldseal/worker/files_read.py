@@ -49,7 +49,7 @@ def recorded(factory: str) -> Iterator[List[str]]:
         return handle
 
     was_open, was_io = builtins.open, io.open
-    builtins.open = io.open = noting  # type: ignore[assignment]
+    builtins.open = io.open = noting
     try:
         yield found
     finally:
