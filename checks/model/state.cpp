@@ -136,7 +136,9 @@ Finding judge_builds(std::span<const OutsideRecord> first, std::span<const Outsi
   auto finding =
       failed(fmt::format("{} has other values in each process: no state dict holds it", names_of(differences)),
              "the same values in two builds of the network", fmt::format("{} differ", differences.size()),
-             remedy_of(differences));
+             fmt::format("{}; what the constructor draws at random belongs into the state dict: register_buffer(…) or "
+                         "nn.Parameter",
+                         remedy_of(differences)));
   if (differences.front().distance == StateDistance::rounding) finding.status = Status::warn;
   finding.tables.push_back(table_of(differences));
   return finding;

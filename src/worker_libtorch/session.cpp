@@ -325,8 +325,10 @@ Session::Reply Session::build(const json& request) {
   // What a module of C++ draws is the same in each build of one seed.
   if (optional_field(request, "seed")) at::manual_seed(natural_field(request, "seed"));
   m_network = builder->second(resolved(text_field(request, "source"), m_directory), read_options(request));
-  if (const auto constants = optional_text(request, "constants"))
-    fill_constants(*m_network, map_tensors(read_json_file(resolved(*constants, m_directory)), m_directory));
+  if (const auto table = optional_text(request, "constants")) {
+    const auto constants = map_tensors(read_json_file(resolved(*table, m_directory)), m_directory);
+    if (!m_network->adopt_constants(constants)) fill_constants(*m_network, constants);
+  }
 
   json state_entries = json::array();
   for (const auto& state_entry : m_network->state_entries()) state_entries.push_back(describe(state_entry));

@@ -8,6 +8,7 @@ import pathlib
 import pickle
 import sys
 import types
+import zipfile
 
 from support import dump, numpy, run, temporary_directory, torch
 
@@ -322,6 +323,58 @@ def a_device_frozen_into_torchscript():
     assert "CUDA device" in dump(path_of("frozen.pt"))["notes"].get("torchscript.frozen-device", ""), dump(path_of("frozen.pt"))
 
 
+def b45_a_part_of_what_was_saved():
+    """Two copies with counters beside them, a backbone with heads, a network two levels down. Not: names that fit in other shapes,
+    or some of them."""
+    state = network().state_dict()
+    explained(match({**prefixed("ema_model.", state), **prefixed("online_model.", state), "initted": torch.tensor(True), "step": torch.tensor(4)}),
+              "a part of what was saved", "behind `ema_model.` and behind `online_model.`", "beside 11 others",
+              "--drop 'online_model.*'", "--drop 'step'", "--strip-prefix ema_model", "which copy is meant")
+    explained(match({**prefixed("student.backbone.", state), "student.head.weight": torch.ones(2), **prefixed("teacher.backbone.", state)}),
+              "behind `student.backbone.` and behind `teacher.backbone.`")
+    found = match({**prefixed("encoder.", {name: torch.ones(2) for name in state}), "head.w": torch.ones(1)})
+    assert "a part of what was saved" not in found["cause"], found
+
+
+def b46_files_of_other_frameworks():
+    onnx = b"\x08\x07\x12\x07pytorch\x1a\x052.0.0:" + b"\x00\x80" * 40
+    cases = [(onnx, "model.bin", "an ONNX model"), (b"\x08\x07\x3a" + b"\x80" * 40, "model.onnx", "an ONNX model"),
+             (b"\x1c\0\0\0TFL3" + b"\x80" * 40, "m.pt", "TensorFlow Lite"), (b"lmgg\x01\0\0\x80" + b"\x80" * 40, "m.bin", "GGML"),
+             (b"\0\0\x01\x02" + b"\x80" * 40 + bytes.fromhex("57fb808b247547db"), "model.ckpt", "index of a TensorFlow checkpoint"),
+             (b"\xfe\x80" * 40, "model.ckpt.data-00000-of-00001", "TensorFlow checkpoint's data"), (b"\x08\x01\x80" * 20, "saved_model.pb", "SavedModel"),
+             (b"\x81\xa6params\x81" + b"\x80" * 40, "flax_model.msgpack", "Flax"), (b"ptrt\0\0\x80" + b"\x80" * 40, "m.engine", "TensorRT"),
+             (pickle.dumps({"StructuredToParameterName@@": {}}, protocol=4), "model.pdparams", "PaddlePaddle"), (b"\x08\x04\x80" * 20, "m.mlmodel", "Core ML")]
+    for data, name, said in cases:
+        error(write(data, name), "unsupported", said)
+    write(b"<net/>", "vino.xml")
+    error(write(b"\xfe\x80" * 40, "vino.bin"), "unsupported", "OpenVINO")
+    error(write(b"\x89HDF\r\n\x1a\n" + b"\x80" * 40, "weights.h5"), "unsupported", "found an HDF5 file")
+
+
+def b47_values_that_are_no_tensors():
+    state = network().state_dict()
+    error(save({name: tensor.numpy() for name, tensor in state.items()}), "unsupported", "numpy arrays", "torch.from_numpy")
+    error(save({name: tensor.tolist() for name, tensor in state.items() if tensor.dim()}), "unsupported", "lists of numbers", "torch.tensor")
+    error(save(list(state.items())), "unsupported", "pairs of names and tensors", "dict(torch.load(FILE))")
+
+
+def b48_tensors_of_other_kinds():
+    left_out = lambda value: dump(save({"w": value, "b": torch.ones(2)}))["notes"]["state-dict.unsupported-tensors"]
+    assert "w (sparse" in left_out(torch.eye(3).to_sparse()) and "w (sparse" in left_out(torch.nn.Parameter(torch.eye(3).to_sparse()))
+    assert "w (a conjugate" in left_out(torch.ones(2, dtype=torch.complex64).conj())
+    assert "w (on the meta device" in left_out(torch.empty(2, device="meta"))
+
+
+def b49_a_zip_around_the_checkpoint():
+    with zipfile.ZipFile(path_of("download.zip"), "w") as archive:
+        archive.write(save(network().state_dict()), "best.pth")
+        archive.writestr("readme.txt", "x")
+    error(path_of("download.zip"), "unsupported", "a zip archive around best.pth", "name best.pth")
+    with zipfile.ZipFile(path_of("net.keras"), "w") as archive:
+        archive.writestr("model.weights.h5", "x")
+    error(path_of("net.keras"), "unsupported", "a Keras model")
+
+
 with temporary_directory() as DIRECTORY:
     run([
         data_parallel_prefix, infix_prefix_and_names_that_only_look_like_it, compiled_prefix, fsdp_and_checkpoint_wrappers,
@@ -331,4 +384,6 @@ with temporary_directory() as DIRECTORY:
         a_program_compiled_for_one_gpu, objects_of_unknown_classes_are_listed, pickle_protocols, counters_of_old_batch_norms, another_class_count,
         half_precision, a_device_that_is_not_here, pointers_and_web_pages, truncated_files, pickle_dump_and_archives,
         the_torch_that_a_file_needs, a_device_frozen_into_torchscript,
+        b45_a_part_of_what_was_saved, b46_files_of_other_frameworks, b47_values_that_are_no_tensors, b48_tensors_of_other_kinds,
+        b49_a_zip_around_the_checkpoint,
     ])

@@ -185,13 +185,40 @@ def pieces(**offsets):
 def b17_pieces_of_a_distributed_checkpoint():
     said = ("pieces of tensors (DCP), not consolidated", "consolidate_safetensors_files", "_consolidate_hf_safetensors")
     refused(write(pieces(w=[1, 0]), b"cd", "shard-00002-model-00001-of-00001.safetensors"), "unsupported", *said, "w [1, 2] is the piece that begins at [1, 0]")
+    os.remove(os.path.join(DIRECTORY, "shard-00002-model-00001-of-00001.safetensors"))
     refused(write(pieces(w=[0, 0]), b"ab", "shard-00001-model-00001-of-00001.safetensors"), "unsupported", *said, "may be the first piece")
+    os.remove(os.path.join(DIRECTORY, "shard-00001-model-00001-of-00001.safetensors"))
     refused(write(pieces(w=[0, 0]), b"ab", "renamed.safetensors"), "unsupported", *said)
     assert dump(write(pieces(w=[0, 0]), b"ab", "model-00001-of-00001.safetensors"))["order"] == ["w"]
     assert "w [1, 2] is the piece" in show(write(pieces(w=[1, 0]), b"cd"))["notes"]["safetensors.pieces"]
     broken = pieces(w=[1, 0])
     broken["__metadata__"]["DCP_SHARDING_INFO"] = "{no json"
     refused(write(broken, b"cd"), "unsupported", *said)
+
+
+def b17_the_files_of_all_ranks():
+    """Put together by names and places: in any order, several parts of the model, a tensor in one rank alone, an empty piece.
+    Refused: overlaps, gaps, files of two runs, a part of the model that no rank has, other types."""
+    def folder(name, *files):
+        os.makedirs(os.path.join(DIRECTORY, name))
+        for rank, part, parts, at, data in files:
+            header = pieces(w=at)
+            header["w"]["shape"], header["w"]["data_offsets"] = [len(data) // 2, 2], [0, len(data)]
+            write(header, data, f"{name}/shard-{rank:05}-model-{part:05}-of-{parts:05}.safetensors")
+        return os.path.join(DIRECTORY, name)
+
+    whole = folder("whole", (1, 1, 1, [0, 0], b"abcd"), (2, 1, 1, [2, 0], b"ef"))
+    for path in (whole, whole + "/shard-00001-model-00001-of-00001.safetensors", whole + "/shard-00002-model-00001-of-00001.safetensors"):
+        found = dump(path)
+        assert found["container"] == "sharded-safetensors" and found["order"] == ["w"], found
+        assert found["tensors"]["w"]["sha256"] == sha256(torch.tensor(list(b"abcdef"), dtype=torch.uint8)), found
+        assert "a last rank's file" in found["notes"]["safetensors.pieces-joined"], found
+    found = dump(folder("order", (1, 1, 1, [1, 0], b"cd"), (2, 1, 1, [0, 0], b"ab"), (3, 1, 1, [2, 0], b"")))
+    assert found["tensors"]["w"]["shape"] == [2, 2], found
+    refused(folder("overlap", (1, 1, 1, [0, 0], b"abcd"), (2, 1, 1, [1, 0], b"cd")), "malformed", "w")
+    refused(folder("gap", (1, 1, 1, [0, 0], b"ab"), (2, 1, 1, [2, 0], b"ef")), "malformed", "w")
+    refused(folder("runs", (1, 1, 1, [0, 0], b"ab"), (2, 1, 2, [1, 0], b"cd")), "malformed", "several runs")
+    refused(folder("parts", (1, 1, 2, [0, 0], b"ab"), (2, 1, 2, [1, 0], b"cd")), "io", "1 of 00002 parts of the model are there")
 
 
 def b17_pytorchs_own_writer():
@@ -219,5 +246,5 @@ with temporary_directory() as DIRECTORY:
     run([
         what_the_library_reads_is_not_called_damaged, b06_sub_byte_types_have_their_bytes, b06_pytorchs_small_types_are_read,
         what_goldseal_writes_the_library_reads, b30_a_header_beyond_the_librarys_limit, b32_bytes_behind_the_last_tensor, metadata_are_told,
-        b17_pieces_of_a_distributed_checkpoint, b17_pytorchs_own_writer,
+        b17_pieces_of_a_distributed_checkpoint, b17_the_files_of_all_ranks, b17_pytorchs_own_writer,
     ])

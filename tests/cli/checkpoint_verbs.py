@@ -234,13 +234,43 @@ def diff_compares_what_is_no_plain_tensor():
         says(goldseal("diff", one, other, code=1), "4 tensors are the same under other names", "language_model")
 
 
+def b51_diff_compares_the_tensors_beside_objects():
+    """Kinds: a class of the script's own, argparse.Namespace, another state dict beside it; the same bytes, other objects, other
+    weights, a file without such an object, a choice between several state dicts."""
+    Options.__module__, Options.__qualname__ = "options", "Options"
+    sys.modules["options"] = type(sys)("options")
+    sys.modules["options"].Options = Options
+    weights = {"w": torch.arange(4.0)}
+    torch.save({"model": weights, "args": Options(1)}, "a.pth")
+    torch.save({"model": weights, "args": Options(2)}, "b.pth")
+    says(goldseal("diff", "a.pth", "a.pth"), "1 tensors are equal, 0 differ")
+    text = goldseal("diff", "a.pth", "b.pth", code=3)
+    says(text, "1 tensors are equal, 0 differ", "not compared in A", "args is ", "options.Options", "not compared in B")
+    torch.save({"model": weights}, "plain.pth")
+    says(goldseal("diff", "a.pth", "plain.pth", code=3), "not compared in A", "options.Options")
+    torch.save({"model": {"w": torch.arange(4.0) + 1}, "args": Options(1)}, "c.pth")
+    says(goldseal("diff", "a.pth", "c.pth", code=1), "w: 4 of 4 values differ", "options.Options")
+    assert as_json("diff", "a.pth", "b.pth", code=3)["not_compared"]["a"]["objects"], "json names them"
+    torch.save({"model": weights, "ema": {"w": torch.ones(4)}}, "two.pth")
+    torch.save({"model": weights, "ema": {"w": torch.zeros(4)}}, "other.pth")
+    says(goldseal("diff", "two.pth", "other.pth", code=2), "--entry")
+    says(goldseal("diff", "two.pth", "other.pth", "--entry", "ema", code=1), "w: 4 of 4 values differ")
+    says(goldseal("diff", "two.pth", "other.pth", "--entry", "model"), "1 tensors are equal", "not compared in A: the state dict ema")
+
+
+class Options:
+    def __init__(self, value):
+        self.value = value
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
         os.chdir(directory)
         for case in (inspect_shows_modules_types_devices_and_tied_weights, inspect_lists_the_state_dicts_of_a_file, inspect_says_which_state_dicts_are_the_same,
                      inspect_finds_values_that_are_no_numbers, convert_makes_a_file_that_pytorch_loads_strictly,
                      convert_damages_no_key_without_a_prefix, convert_refuses_a_damaged_file, diff_tells_what_pytorch_computes,
-                     a_directory_stands_for_its_one_checkpoint, diff_compares_what_is_no_plain_tensor):
+                     a_directory_stands_for_its_one_checkpoint, diff_compares_what_is_no_plain_tensor,
+                     b51_diff_compares_the_tensors_beside_objects):
             case()
             print(f"ok  {case.__name__}", flush=True)
         os.chdir("/")

@@ -303,6 +303,32 @@ class Prefix(nn.Module):
         return self.linear(x) + self.table[: x.shape[0], None]
 
 
+class Drawn(nn.Module):
+    """Draws what it answers with when it is built, and keeps it where no state dict does; `kept` in its state dict."""
+
+    def __init__(self, kind="buffer"):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        drawn = torch.randn(4, device="cpu")
+        self.kind = kind
+        if kind in ("buffer", "kept"):
+            self.register_buffer("drawn", drawn, persistent=kind == "kept")
+        elif kind == "attribute":
+            self.drawn = drawn
+        elif kind == "list":
+            self.tables = [drawn]
+        elif kind == "order":
+            self.order = torch.randperm(64, device="cpu")[:4].tolist()
+        elif kind == "number":
+            self.drawn = float(drawn[0])
+
+    def forward(self, x):
+        y = self.linear(x)
+        if self.kind == "order":
+            return y * torch.tensor(self.order, dtype=y.dtype)
+        return y * (self.tables[0] if self.kind == "list" else self.drawn)
+
+
 class Scratch(nn.Module):
     """Keeps a tensor that no answer depends on; another one wherever it is built."""
 
@@ -474,6 +500,23 @@ class Wrapped(nn.Module):
 
     def forward(self, x):
         return torch.matmul(self.linear(x), self.weight) * self.scale
+
+
+class Half(nn.Module):
+    def forward(self, x):
+        return x * torch.tensor([0.5, 0.25, 2.0, 1.0])
+
+
+class Constants(nn.Module):
+    """Tensors in its code once it is traced, in a part of it too; and weights where it is frozen."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.norm, self.half = nn.Linear(4, 4), nn.BatchNorm1d(4), Half()
+        self.register_buffer("order", torch.tensor([2, 0, 3, 1]))
+
+    def forward(self, x):
+        return self.half(self.norm(self.linear(x)))[:, self.order] + torch.tensor([1.0, 2.0, 3.0, 4.0])
 
 
 FACTOR, SHIFT = 1.0, torch.zeros(4)

@@ -216,7 +216,7 @@ class LoadingTest(InDirectory):
         with open("live.seal/manifest.toml", encoding="utf-8") as manifest:
             self.assertIn("_extra_state", manifest.read())
 
-    def test_b04_a_distributed_checkpoint_brings_it_too(self):
+    def test_b52_a_distributed_checkpoint_brings_it_too(self):
         try:
             import torch.distributed.checkpoint as dcp
             save = dcp.save
@@ -228,10 +228,8 @@ class LoadingTest(InDirectory):
                 warnings.simplefilter("ignore")
                 save(module.state_dict(), checkpoint_id=f"dcp-{form}", no_dist=True) if "no_dist" in save.__code__.co_varnames else save(module.state_dict(), checkpoint_id=f"dcp-{form}")
             report = self.capture(f"Scaled?form={form}", checkpoint=f"dcp-{form}")
-            if form == "dict":  # the planner takes a dict apart, and its parts are not put together: refused, never passed
-                self.told(report, "keys.network", "_extra_state")
-                continue
             self.assertTrue(report, report)
+            self.assertTrue(self.verify(f"Scaled?form={form}"))
             live = networks.Scaled(1.0, form)
             self.assertTrue(goldseal.load("net.seal", live))
             self.assertEqual(live.scale, 3.0, form)
@@ -272,6 +270,79 @@ class LoadingTest(InDirectory):
         for fault in ("process", "empty"):
             report = self.capture(f"Rotary?fault={fault}", X8)
             self.told(report, "model.state", "inv_freq", "no state dict holds it")
+
+    def test_b43_what_the_constructor_draws_is_refused(self):
+        torch.save(filled(networks.Drawn()).state_dict(), "net.pth")
+        for kind, name in (("buffer", "drawn"), ("attribute", "drawn"), ("list", "tables.0"), ("order", "order"), ("number", "drawn")):
+            with self.subTest(kind):
+                self.told(self.capture(f"Drawn?kind={kind}"), "model.state", name, "in each process", "register_buffer")
+        self.sealed("Drawn?kind=kept", filled(networks.Drawn("kept")))
+
+    def test_b43_what_a_live_models_constructor_drew_is_told_also_after_the_same_seed(self):
+        for kind, name in (("buffer", "drawn"), ("attribute", "drawn"), ("list", "tables.0"), ("number", "drawn")):
+            with self.subTest(kind):
+                torch.manual_seed(5)
+                model = networks.Drawn(kind).eval()
+                torch.save(model.state_dict(), "net.pth")
+                torch.manual_seed(5)
+                factory = f"loading_networks:Drawn?kind={kind}"
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    self.assertIsNotNone(goldseal.seal(model, "net.pth", inputs=X4, factory=factory, embed=False))
+                self.assertTrue(any(f"builds a network with another {name}" in str(warning.message) for warning in caught), list(map(str, caught)))
+                with self.assertRaisesRegex(goldseal.GoldsealError, f"another {name}"):
+                    goldseal.seal(model, "net.pth", inputs=X4, factory=factory, embed=False, on_error="raise")
+        model = networks.Drawn("kept").eval()
+        torch.save(model.state_dict(), "net.pth")
+        self.assertIsNotNone(goldseal.seal(model, "net.pth", inputs=X4, factory="loading_networks:Drawn?kind=kept", embed=False, on_error="raise"))
+
+    # --- B44: weights that are constants of an archive's code --------------------------------------------------------------
+
+    def archive(self, form, module):
+        made = torch.jit.script(module) if "script" in form else torch.jit.trace(module, X4)
+        torch.jit.save(torch.jit.freeze(made) if "frozen" in form else made, "net.pt")
+
+    def test_b44_an_archive_is_sealed_with_the_constants_of_its_code(self):
+        module, other = filled(networks.Constants()), filled(networks.Constants(), 2)
+        for form in ("frozen script", "frozen trace", "trace"):
+            with self.subTest(form):
+                self.archive(form, module)
+                np.save("x.npy", X4.numpy())
+                report = self.command("capture", "net.pt", "--input", "x=x.npy", "-o", "net.seal", "--force")
+                self.assertTrue(report, report)
+                self.told(report, "keys.network", status="pass")
+                with open("net.seal/manifest.toml", encoding="utf-8") as manifest:
+                    self.assertIn("constants.0", manifest.read())
+                report = self.command("verify", "net.seal")
+                self.assertTrue(report, report)
+                self.told(report, "golden.float64", status="pass")
+                self.archive(form, other)
+                report = self.command("verify", "net.seal")
+                self.assertEqual(report.exit_code, 4, report)
+                os.rename("net.pt", "moved.pt")
+                self.archive(form, module)
+                self.assertTrue(self.command("verify", "net.seal", "--checkpoint", "net.pt"))
+                self.assertFalse(self.command("verify", "net.seal", "--checkpoint", "moved.pt"))
+                self.assertFalse(self.command("capture", "net.pt", "--model", "torchscript:moved.pt", "--input", "x=x.npy", "-o", "odd.seal"))
+
+    def test_b08_a_state_dict_is_no_checkpoint_of_a_frozen_archive(self):
+        module = filled(networks.Constants())
+        self.archive("frozen script", module)
+        torch.save(module.state_dict(), "net.pth")
+        np.save("x.npy", X4.numpy())
+        report = self.command("capture", "net.pth", "--model", "torchscript:net.pt", "--input", "x=x.npy", "-o", "net.seal")
+        self.told(report, "keys.network", "torch.jit.freeze made them constants of its code")
+
+    def test_f06_a_program_holds_what_the_checkpoint_lacks(self):
+        module = filled(networks.Constants())
+        state = {name: value for name, value in module.state_dict().items() if name != "norm.num_batches_tracked" and name != "order"}
+        torch.save(state, "net.pth")
+        admitted = ("--allow-missing", "*num_batches_tracked", "--allow-missing", "order")
+        report = self.capture("Constants", X4, *admitted, "--embed")
+        self.assertTrue(report, report)
+        self.told(report, "seal.architecture", "holds the 2 tensors that the checkpoint lacks", status="pass")
+        report = self.command("verify", "net.seal")
+        self.assertTrue(report, report)
 
     def test_b01_what_no_answer_depends_on_may_differ(self):
         self.sealed("Scratch", filled(networks.Scratch()))

@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import os
 import sys
-from typing import Any, Callable, Dict, FrozenSet, List, Optional, Tuple
+from typing import AbstractSet, Any, Callable, Dict, FrozenSet, List, Optional, Tuple
 
 import torch
 from torch import nn
@@ -17,8 +17,10 @@ from .worker.attribute_values import values_by_name
 from .worker.dtypes import host_bytes, name_of
 from .worker.files_read import recorded
 from .worker.loading import same_bits
-from .worker.state_entries import find_state_entries
+from .worker.outside_state import attribute_tensors
 from .worker.python_builder import literal, unwrapped
+from .worker.randomness import seed_all
+from .worker.state_entries import find_state_entries
 
 # A larger network is not built a second time in a training process that cannot build on the meta device.
 _MOST_BYTES = 1 << 30
@@ -49,28 +51,62 @@ def objection_to(spec: str, module: nn.Module, keeping: Callable[[], Any]) -> Op
 
 
 def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[], Any]) -> Optional[str]:
-    source, _, query = spec[len("python:") :].partition("?")
+    source = spec[len("python:") :].partition("?")[0]
     with recorded(source):  # what importing it reads, where it cannot be built
-        function = _find(source)
-    options = dict(part.split("=", 1) for part in query.split("&") if "=" in part)
+        source, function, arguments = _read(spec)
     with keeping(), recorded(source):
-        built = _build(function, {name: literal(text) for name, text in options.items()}, source, module)
+        seed_all(_entropy())
+        built = _build(function, arguments, source, module)
     if built is None:
         return None
     if not isinstance(built, nn.Module):
         raise _Wrong(f"{source} returns {type(built).__qualname__}; it must return the torch.nn.Module")
     objection = _difference(source, _shapes(unwrapped(built)), wanted)
     if objection is None and _buffers(module) and any(tensor.is_meta for tensor in _buffers(unwrapped(built)).values()):
-        with keeping():
-            built = _built_with_values(function, {name: literal(text) for name, text in options.items()}, module)
+        built = _anew(function, arguments, module, keeping)
     if objection is not None or built is None:
         return objection
-    return _other_values(source, unwrapped(built), module)
+    return _other_values(source, _beside_state(unwrapped(built)), _beside_state(module), module)
 
 
-def _other_values(source: str, built: nn.Module, module: nn.Module) -> Optional[str]:
-    """What no state dict brings and the factory sets otherwise: numbers that forward() reads, buffers that are not persistent."""
-    own, others = _beside_state(module), _beside_state(built)
+def objection_to_read(spec: str, module: nn.Module, names: AbstractSet[str], keeping: Callable[[], Any]) -> Optional[str]:
+    """Why another build is no such network, judged by the tensors of these names, which are attributes or lie in them and
+    forward() was seen to read."""
+    own = {name: tensor for name, tensor in _attributes(module).items() if name in names and _is_small(tensor)}
+    if not own:
+        return None
+    try:
+        source, function, arguments = _read(spec)
+    except _Wrong as wrong:
+        return str(wrong)
+    built = _anew(function, arguments, module, keeping)
+    return _other_values(source, _attributes(unwrapped(built)), own, module) if isinstance(built, nn.Module) else None
+
+
+def _read(spec: str) -> Tuple[str, Callable[..., Any], Dict[str, Any]]:
+    source, _, query = spec[len("python:") :].partition("?")
+    options = dict(part.split("=", 1) for part in query.split("&") if "=" in part)
+    return source, _find(source), {name: literal(text) for name, text in options.items()}
+
+
+def _entropy() -> int:
+    """A seed that the training cannot have built from: from that one all would look alike that is drawn."""
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def _anew(function: Callable[..., Any], arguments: Dict[str, Any], module: nn.Module, keeping: Callable[[], Any]) -> Any:
+    with keeping():
+        seed_all(_entropy())
+        return _built_with_values(function, arguments, module)
+
+
+def _attributes(module: nn.Module) -> Dict[str, torch.Tensor]:
+    own = {entry.name: entry.place.get() for entry in find_state_entries(module) if entry.place.table == "__dict__"}
+    return {**own, **dict(attribute_tensors(module))}
+
+
+def _other_values(source: str, others: Dict[str, torch.Tensor], own: Dict[str, torch.Tensor], module: nn.Module) -> Optional[str]:
+    """What no state dict brings and the factory sets otherwise: numbers that forward() reads, tensors outside the state dict."""
     carried = _with_extra_state(module)
     for name, value in own.items():
         other = others.get(name)

@@ -26,6 +26,7 @@ from .sealed_code import names_code
 if TYPE_CHECKING:
     from torch import nn
 
+    from .attached import LiveNetwork
     from .generation import Generate
 
 _TIMEOUT = 600.0
@@ -205,7 +206,11 @@ def seal(
         with decoding(module, inputs, steps, generate) as given:
             if steps is not None:
                 factory, embed = decoding_factory(factory, module, generate), False
-            target, report = _seal(module, Path(path), given, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
+            target, report, later = _seal(module, Path(path), given, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
+        if later and on_error == "raise" and factory is not None:
+            discard(set_aside(target))
+            raise GoldsealError(later)
+        objection = objection or later
         _sign(target, sign_key, sign_passphrase_file, timeout)
     except Exception as error:
         _leave_no_earlier_seal(Path(path), seal)
@@ -248,6 +253,20 @@ def _objection(factory: Optional[Factory], module: nn.Module) -> Optional[str]:
     return None if objection is None else f"factory: {objection}"
 
 
+def _objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:
+    """Of what the golden runs read beside the state dict: whether another build has the same."""
+    from .attached import keeping_random_numbers
+    from .factory_trial import objection_to_read
+
+    if not spec.startswith("python:"):
+        return None
+    try:
+        objection = objection_to_read(spec, network.module, network.reads - network.writes, keeping_random_numbers)
+    except Exception:  # what cannot be tried here costs no seal
+        return None
+    return None if objection is None else f"factory: {objection}"
+
+
 def _builds_without_arguments(kind: type) -> bool:
     from .factory import needed_arguments
 
@@ -273,7 +292,8 @@ def _seal(
     anonymous: bool,
     timeout: float,
     admitted: list[str],
-) -> tuple[Path, Report]:
+) -> tuple[Path, Report, Optional[str]]:
+    """The seal's path, its report, and why another build of the factory's is no such network."""
     from .attached import LiveNetwork, run_attached
     from .inputs import input_arguments
     from .worker.refusal import Refusal
@@ -297,7 +317,7 @@ def _seal(
         report = run_attached(arguments, network, directory, timeout)
     if not report:
         raise GoldsealError(f"{path} was not sealed:\n{report}", report)
-    return target, report
+    return target, report, _objection_to_reads(spec, network)
 
 
 def _warn_of_code(report: Report, target: Path) -> None:

@@ -116,7 +116,7 @@ function(goldseal_add_libtorch_worker prefix)
               networks/aoti_library networks/aoti_network networks/builders networks/darknet_network
               networks/export_decompositions networks/export_network networks/export_operand networks/export_program networks/export_pytree
               networks/export_symbols networks/plugin_network networks/script_outputs networks/script_place
-              networks/torchscript_network)
+              networks/script_constants networks/torchscript_network)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
   list(APPEND sources ${GOLDSEAL_LIBTORCH_SESSION_SOURCES})

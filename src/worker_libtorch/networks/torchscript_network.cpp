@@ -5,6 +5,7 @@
 #include "darknet/files.hpp"
 #include "networks/network.hpp"
 #include "networks/restriction.hpp"
+#include "networks/script_constants.hpp"
 #include "networks/script_outputs.hpp"
 #include "networks/script_place.hpp"
 #include "numerics/operator_watch.hpp"
@@ -94,7 +95,6 @@ class TorchScriptNetwork final : public Network {
   TorchScriptNetwork(const std::string& path, const BuildOptions& options) : m_module(load_archive(path)) {
     if (RestrictedBuild::in_force()) refuse_operators_in(*m_module._ivalue()->compilation_unit(), path);
     m_module.eval();
-    compile(*m_module._ivalue()->compilation_unit());
     const auto names = names_of_option(options, "non_persistent");
     const std::set<std::string> non_persistent(names.begin(), names.end());
     collect(m_module._ivalue(), "", non_persistent, 0);
@@ -110,8 +110,23 @@ class TorchScriptNetwork final : public Network {
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
   bool streams() const override { return true; }
 
+  bool adopt_constants(const NamedTensors& constants) override {
+    for (auto& [name, places] : make_attributes(m_module, constants)) {
+      const auto tensor = places.front().first->getSlot(places.front().second).toTensor();
+      m_state_entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), false, true});
+      m_places.push_back({places.front().first, places.front().second});
+      m_constants.emplace(name, std::move(places));
+      set(m_state_entries.size() - 1,
+          at::empty(tensor.sizes(), at::TensorOptions().dtype(tensor.scalar_type()).device(at::kMeta)));
+    }
+    return true;
+  }
+
   void set(std::size_t index, const at::Tensor& tensor) override {
     m_places[index].object->setSlot(m_places[index].attribute, tensor);
+    const auto constant = m_constants.find(m_state_entries[index].name);
+    if (constant != m_constants.end())
+      for (const auto& [object, attribute] : constant->second) object->setSlot(attribute, tensor);
     for (const auto& [name, list] : m_lists)
       for (std::size_t i = 0; i < list.state_entries.size(); ++i)
         if (list.state_entries[i] == index) list.object->getSlot(list.attribute).toTensorList().set(i, tensor);
@@ -127,6 +142,7 @@ class TorchScriptNetwork final : public Network {
       throw Refusal(RefusalKind::unsupported,
                     "a frozen archive computes with the weights as they were frozen; it cannot be converted", {},
                     "export the module without torch.jit.freeze");
+    if (!std::exchange(m_compiled, true)) compile(*m_module._ivalue()->compilation_unit());
     auto module = transform ? transformed(transform) : m_module;
     const auto method = module.get_method("forward");
     std::optional<OperatorWatch> watch;
@@ -154,7 +170,7 @@ class TorchScriptNetwork final : public Network {
       const auto& value = object->getSlot(i);
       if (is_module(type, i))
         collect_names(value.toObject(), name + ".", names);
-      else if (value.isTensor() && value.toTensor().defined())
+      else if (value.isTensor() && value.toTensor().defined() && !is_constant(type->getAttributeName(i)))
         names.emplace(value.toTensor().unsafeGetTensorImpl(), name);
     }
   }
@@ -346,7 +362,8 @@ class TorchScriptNetwork final : public Network {
     const auto type = from->type();
     auto copy = from->copy();
     for (std::size_t i = 0; i < type->numAttributes(); ++i) {
-      const auto name = prefix + type->getAttributeName(i);
+      const auto& own = type->getAttributeName(i);
+      const auto name = is_constant(own) ? own : prefix + own;  // one entry, whichever modules read it
       const auto& value = from->getSlot(i);
       if (is_module(type, i))
         copy->setSlot(i, transformed(value.toObject(), name + ".", transform, tensors));
@@ -387,6 +404,8 @@ class TorchScriptNetwork final : public Network {
   std::vector<StateEntry> m_state_entries;
   std::vector<Place> m_places;
   std::map<std::string, List> m_lists;  // by attribute
+  ConstantPlaces m_constants;
+  bool m_compiled = false;
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;
 };

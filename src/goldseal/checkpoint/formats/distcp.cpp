@@ -28,7 +28,10 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -50,6 +53,57 @@ struct Place {
   std::uint64_t begin = 0;
   std::uint64_t bytes = 0;
 };
+
+/// A step of the way to a value in the object that was saved: the planner takes dicts and lists apart.
+struct Step {
+  std::string name;
+  bool index = false;  ///< of a list
+};
+
+/// The first step that is a module's extra state; the number of steps where none is.
+std::size_t extra_state_in(const std::vector<Step>& path) {
+  const auto found = std::ranges::find_if(path, [](const Step& step) { return pickle::is_extra_state(step.name); });
+  return static_cast<std::size_t>(found - path.begin());
+}
+
+std::string joined(std::span<const Step> steps) {
+  std::string name;
+  for (const auto& step : steps) name += (name.empty() ? "" : ".") + step.name;
+  return name;
+}
+
+void shift_tensors(PlainValue& value, std::size_t by) {
+  if (value.kind == PlainValue::Kind::tensor) value.tensor += by;
+  for (auto& item : value.items) shift_tensors(item, by);
+}
+
+/// The value at the end of the way, in lists and dicts that are made where they are not there yet. Nothing where one way
+/// leads through what is a leaf, or a list of another kind of step.
+PlainValue* value_at(PlainValue& root, std::span<const Step> way) {
+  constexpr std::size_t k_longest_list = 1'000'000;
+  auto* value = &root;
+  for (const auto& step : way) {
+    const auto kind = step.index ? PlainValue::Kind::list : PlainValue::Kind::dict;
+    if (value->kind == PlainValue::Kind::none) value->kind = kind;
+    if (value->kind != kind) return nullptr;
+    auto& items = value->items;
+    if (step.index) {
+      const auto place = step.name.size() > 7 ? k_longest_list : std::stoul(step.name);
+      if (place >= k_longest_list) return nullptr;
+      if (items.size() <= place) items.resize(place + 1);
+      value = &items[place];
+      continue;
+    }
+    std::size_t at = 0;
+    while (at < items.size() && items[at].text != step.name) at += 2;
+    if (at >= items.size()) {
+      items.push_back({.kind = PlainValue::Kind::text, .text = step.name});
+      items.emplace_back();
+    }
+    value = &items[at + 1];
+  }
+  return value;
+}
 
 /// What a chunk is.
 struct Box {
@@ -151,9 +205,11 @@ class DistcpReader {
     const auto items = pairs(*paths);
     for (std::size_t i = 0; i < items.size(); i += 2) {
       if (m_document.kind(items[i + 1]) != Kind::tuple) continue;
-      std::vector<std::string> parts;
-      for (const auto part : m_document.items(items[i + 1]))
-        parts.push_back(m_document.kind(part) == Kind::integer ? std::to_string(m_document.integer(part)) : text(part));
+      std::vector<Step> parts;
+      for (const auto part : m_document.items(items[i + 1])) {
+        const bool index = m_document.kind(part) == Kind::integer;
+        parts.push_back({index ? std::to_string(number(part)) : text(part), index});
+      }
       m_paths.emplace(text(items[i]), std::move(parts));
     }
   }
@@ -164,8 +220,8 @@ class DistcpReader {
     std::vector<std::string> order;
     const auto items = pairs(tensors);
     for (std::size_t i = 0; i < items.size(); i += 2) {
-      if (!field(items[i + 1], "chunks")) continue;
       const auto name = text(items[i]);
+      if (!field(items[i + 1], "chunks") || lies_in_extra_state(name)) continue;
       const auto group = group_of(name);
       if (!groups.contains(group)) order.push_back(group);
       groups[group].emplace_back(name, items[i + 1]);
@@ -184,31 +240,75 @@ class DistcpReader {
 
   std::string group_of(const std::string& fqn) const {
     const auto path = m_paths.find(fqn);
-    return path == m_paths.end() || path->second.size() < 2 ? "." : path->second.front();
+    if (path == m_paths.end() || std::min(path->second.size(), extra_state_in(path->second) + 1) < 2) return ".";
+    return path->second.front().name;
   }
 
-  /// What is no tensor, of the chosen state dict: each is a file of torch.save by itself.
+  /// A part of what a module's get_extra_state() gave, which was a dict or a list.
+  bool lies_in_extra_state(const std::string& fqn) const {
+    const auto path = m_paths.find(fqn);
+    return path != m_paths.end() && extra_state_in(path->second) + 1 < path->second.size();
+  }
+
+  /// What is no tensor, of the chosen state dict: each is a file of torch.save by itself. Dicts were taken apart, and are
+  /// put together as lists and dicts again; what was a tuple with tensors in it is a list then.
   void add_extra_states(Id described) {
     const auto items = pairs(described);
     for (std::size_t i = 0; i < items.size(); i += 2) {
       const auto fqn = text(items[i]);
       const bool chosen = group_of(fqn) == (m_checkpoint.entry.empty() ? "." : m_checkpoint.entry);
-      if (!chosen || field(items[i + 1], "chunks") || !pickle::is_extra_state(fqn)) continue;
-      const auto& place = place_of(fqn, {});
-      const auto file = open(place.file);
-      const auto where = m_checkpoint.files[file]->path().string();
-      auto part = read_nested_extra_state({m_checkpoint.files[file]}, {0, place.begin, place.bytes, where}, name_of(fqn));
-      auto& state = part.extra_states.at(0);
-      for (auto& tensor : state.tensors) tensor.storage += m_checkpoint.storages.size();
-      for (auto& storage : part.storages) {
-        storage.file = file;
-        m_checkpoint.storages.push_back(std::move(storage));
+      if (!chosen) continue;
+      if (lies_in_extra_state(fqn)) {
+        add_part(fqn, items[i + 1]);
+      } else if (!field(items[i + 1], "chunks") && pickle::is_extra_state(fqn)) {
+        m_checkpoint.extra_states.push_back(read_value(fqn, name_of(fqn)));
       }
-      m_checkpoint.extra_states.push_back(std::move(state));
+    }
+    for (auto& state : m_checkpoint.extra_states) {
+      if (state.what.empty() && state.value.kind == PlainValue::Kind::dict)
+        state.what = fmt::format("a dict of {} entries", state.value.items.size() / 2);
     }
   }
 
-  void add(const std::string& fqn, Id described) {
+  ExtraState read_value(const std::string& fqn, const std::string& name) {
+    const auto& place = place_of(fqn, {});
+    const auto file = open(place.file);
+    const auto where = m_checkpoint.files[file]->path().string();
+    auto part = read_nested_extra_state({m_checkpoint.files[file]}, {0, place.begin, place.bytes, where}, name);
+    auto& state = part.extra_states.at(0);
+    for (auto& tensor : state.tensors) tensor.storage += m_checkpoint.storages.size();
+    for (auto& storage : part.storages) {
+      storage.file = file;
+      m_checkpoint.storages.push_back(std::move(storage));
+    }
+    return std::move(state);
+  }
+
+  void add_part(const std::string& fqn, Id described) {
+    const std::span path(m_paths.at(fqn));
+    const auto at = extra_state_in(m_paths.at(fqn));
+    const auto name = joined(path.subspan(m_checkpoint.entry.empty() ? 0 : 1, at + (m_checkpoint.entry.empty() ? 1 : 0)));
+    auto& states = m_checkpoint.extra_states;
+    auto state = std::ranges::find(states, name, &ExtraState::name);
+    if (state == states.end()) state = states.insert(states.end(), ExtraState{.name = name});
+    ExtraState part;
+    if (field(described, "chunks")) {
+      part.value.kind = PlainValue::Kind::tensor;
+      part.tensors.push_back(read_tensor(fqn, described));
+    } else {
+      part = read_value(fqn, name);
+    }
+    auto* const value = value_at(state->value, path.subspan(at + 1));
+    if (value == nullptr) fail(fmt::format("the parts of '{}' do not fit each other", escape_unprintable(name)));
+    shift_tensors(part.value, state->tensors.size());
+    *value = std::move(part.value);
+    for (auto& tensor : part.tensors) state->tensors.push_back(std::move(tensor));
+    if (state->unreadable.empty()) state->unreadable = std::move(part.unreadable);
+  }
+
+  void add(const std::string& fqn, Id described) { m_checkpoint.tensors.push_back(read_tensor(fqn, described)); }
+
+  Tensor read_tensor(const std::string& fqn, Id described) {
     const auto shape = size(require(described, "size"));
     const auto boxes = read_boxes(fqn, shape, require(described, "chunks"));
     auto tensor = read_chunk(fqn, boxes.front());
@@ -219,7 +319,7 @@ class DistcpReader {
       fail(fmt::format("'{}' has the shape {} in its only piece, and {} in the metadata", escape_unprintable(fqn),
                        format_shape(tensor.shape), format_shape(shape)));
     }
-    m_checkpoint.tensors.push_back(std::move(tensor));
+    return tensor;
   }
 
   /// The chunks that hold elements; of a tensor without any, the first.
@@ -315,9 +415,7 @@ class DistcpReader {
   std::string name_of(const std::string& fqn) const {
     const auto path = m_paths.find(fqn);
     if (m_checkpoint.entry.empty() || path == m_paths.end()) return fqn;
-    std::string name;
-    for (std::size_t i = 1; i < path->second.size(); ++i) name += (i > 1 ? "." : "") + path->second[i];
-    return name;
+    return joined(std::span(path->second).subspan(1));
   }
 
   /// Index of the file, which must lie in the directory.
@@ -349,7 +447,7 @@ class DistcpReader {
   std::string m_path;
   Document m_document;
   std::map<std::string, std::map<Sizes, Place>> m_places;  // by the name, and where in the tensor
-  std::map<std::string, std::vector<std::string>> m_paths;
+  std::map<std::string, std::vector<Step>> m_paths;
   std::vector<std::pair<std::string, Id>> m_chosen;
   std::map<std::string, std::size_t> m_files;
   Checkpoint m_checkpoint;

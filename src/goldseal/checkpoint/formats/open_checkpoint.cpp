@@ -57,6 +57,32 @@ std::optional<std::uint64_t> least_size(const std::string& path, std::span<const
               "copy or download it again");
 }
 
+// A zip archive around checkpoints, or another program's.
+[[noreturn]] void refuse_zip(const std::string& path, const ZipArchive& archive) {
+  constexpr std::array k_inside{".pth"sv, ".pt"sv, ".bin"sv, ".ckpt"sv, ".safetensors"sv, ".tar"sv, ".weights"sv};
+  std::vector<std::string> inside;
+  bool keras = false;
+  bool serve = false;
+  for (const auto& entry : archive.entries) {
+    const auto extension = std::filesystem::path(entry.name).extension().string();
+    if (std::ranges::find(k_inside, extension) != k_inside.end() && inside.size() < 4)
+      inside.push_back(escape_unprintable(entry.name));
+    keras = keras || entry.name.ends_with("model.weights.h5");
+    serve = serve || entry.name.starts_with("MAR-INF/");
+  }
+  const auto error = [&](std::string_view what, std::string remedy) {
+    return Error(ErrorKind::unsupported, path, fmt::format("expected a checkpoint, found {}", what), std::move(remedy));
+  };
+  if (keras)
+    throw error("a Keras model (.keras)", "load it with Keras and save the weights with safetensors, under PyTorch's names");
+  if (serve) throw error("a model archive of TorchServe (.mar)", "unpack it and name the checkpoint inside");
+  if (!inside.empty()) {
+    throw error(fmt::format("a zip archive around {}", fmt::join(inside, ", ")),
+           fmt::format("unpack it and name {}", inside.size() == 1 ? inside.front() : "the one that is meant"));
+  }
+  throw error("a zip archive that torch.save did not write: it has no data.pkl", "unpack it and name the checkpoint inside");
+}
+
 Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOptions& options) {
   if (!has_zip_end(file->bytes())) refuse_truncated_zip(*file);
   const auto path = file->path().string();
@@ -72,9 +98,7 @@ Checkpoint read_archive(std::shared_ptr<const MappedFile> file, const OpenOption
     throw Error(ErrorKind::unsupported, path, "a TorchScript archive of a torch before 1.4",
                 "load it with torch.jit.load and save it again");
   }
-  throw Error(ErrorKind::unsupported, path,
-              "expected a checkpoint, found a zip archive that torch.save did not write: it has no data.pkl",
-              "unpack it and name the checkpoint inside");
+  refuse_zip(path, archive);
 }
 
 // A file that is being written looks damaged for a moment: that is told for what it is.
@@ -135,6 +159,8 @@ std::filesystem::path checkpoint_in(const std::filesystem::path& directory) {
   if (error) throw system_error(directory.string(), "cannot be listed", error.value());
   if (indices.size() == 1) return indices.front();
   if (indices.empty() && files.size() == 1) return files.front();
+  if (indices.empty() && !files.empty() && std::ranges::all_of(files, is_safetensors_piece))
+    return *std::ranges::min_element(files);
   std::vector<std::string> names;
   for (const auto& file : indices.empty() ? files : indices) names.push_back(escape_unprintable(file.filename().string()));
   refuse_directory(directory, std::move(names));
@@ -162,6 +188,7 @@ Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions&
   return at_rest(file, [&] {
     if (is_distcp_metadata(file->path())) return read_distcp(file, options);
     if (is_shard_index(file->bytes())) return read_sharded(file, options);
+    if (is_safetensors_piece(file->path())) return read_safetensors_pieces(file, options);
     return read_file(file, options);
   });
 }

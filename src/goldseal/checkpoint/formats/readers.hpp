@@ -55,6 +55,13 @@ namespace goldseal {
 /// The weights in a torch.export archive (.pt2) of torch 2.1 to 2.7.
 [[nodiscard]] Checkpoint read_pt2_before_2_8(std::shared_ptr<const MappedFile> file, const ZipArchive& archive);
 
+/// The files of all ranks that torch.distributed.checkpoint wrote as safetensors, by one of them: those beside it belong
+/// to it. Refused as read_safetensors does where it is the only one.
+[[nodiscard]] Checkpoint read_safetensors_pieces(std::shared_ptr<const MappedFile> file, const OpenOptions& options);
+
+/// `shard-00001-model-00001-of-00001.safetensors`: the name of one rank's file.
+[[nodiscard]] bool is_safetensors_piece(const std::filesystem::path& path);
+
 /// Several files that an index (`*.index.json`) makes one checkpoint; the index is the last of its files.
 [[nodiscard]] Checkpoint read_sharded(std::shared_ptr<const MappedFile> index, const OpenOptions& options);
 [[nodiscard]] bool is_shard_index(std::span<const std::byte> bytes);

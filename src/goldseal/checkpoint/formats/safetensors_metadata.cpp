@@ -4,7 +4,8 @@
 //
 //   "__metadata__": {"DCP_SHARDING_INFO": '{"NAME": {"saved_offsets": [4, 0]}, …}', "DCP_VERSION": "1.0", …}
 //
-// The whole tensor's size is nowhere: a missing last piece cannot be told, so that pieces are not put together here.
+// The whole tensor's size is nowhere: of one file it cannot be told what is missing. The files of all ranks are put
+// together in safetensors_pieces.cpp.
 #include <goldseal/checkpoint/formats/safetensors_metadata.hpp>
 
 #include <goldseal/base/messages/error.hpp>
@@ -19,6 +20,7 @@
 #include <regex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace goldseal {
@@ -68,7 +70,8 @@ void judge_pieces(Checkpoint& checkpoint, const OpenOptions& options) {
   if (piece.empty()) piece = "each may be the first piece of a larger one, whose size is not in the file";
   auto message = fmt::format("pieces of tensors (DCP), not consolidated: {}", piece);
   const std::string remedy =
-      "put all ranks' files together: consolidate_safetensors_files(DIRECTORY, OUT, {NAME: 1 for every NAME}) of "
+      "name the directory with all ranks' files, where they have the names that PyTorch gave them; or put these "
+      "together: consolidate_safetensors_files(DIRECTORY, OUT, {NAME: 1 for every NAME}) of "
       "torch.distributed.checkpoint._consolidate_hf_safetensors, or save with "
       "HuggingFaceStorageWriter(…, enable_consolidation=True)";
   if (!options.show_all) throw Error(ErrorKind::unsupported, path.string(), std::move(message), remedy);
@@ -97,6 +100,18 @@ void note_framework(Checkpoint& checkpoint) {
 }
 
 }  // namespace
+
+std::map<std::string, std::vector<std::int64_t>> piece_offsets(const Checkpoint& checkpoint) {
+  std::map<std::string, std::vector<std::int64_t>> offsets;
+  const auto found = checkpoint.metadata.find(k_sharding);
+  if (found == checkpoint.metadata.end()) return offsets;
+  const auto info = json::parse(found->second, nullptr, false);
+  for (const auto& tensor : checkpoint.tensors) {
+    auto at = offsets_of(info, tensor.name);
+    if (!at.empty()) offsets.emplace(tensor.name, std::move(at));
+  }
+  return offsets;
+}
 
 void judge_safetensors_metadata(Checkpoint& checkpoint, const OpenOptions& options) {
   judge_pieces(checkpoint, options);

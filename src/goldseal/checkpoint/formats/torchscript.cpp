@@ -55,8 +55,8 @@ void note_frozen(std::size_t module_tensors, Checkpoint& checkpoint) {
   if (module_tensors > 0 || constants == 0) return;
   checkpoint.notes.push_back(
       {"torchscript.frozen",
-       fmt::format("the archive is frozen (torch.jit.freeze): its weights are {} constants of the code, and no "
-                   "checkpoint can be loaded into it; export it unfrozen",
+       fmt::format("the archive is frozen (torch.jit.freeze): its weights are {} constants of the code, `constants.0` and "
+                   "on. It can be sealed as it is; no other checkpoint can be loaded into it: for that, export it unfrozen",
                    constants)});
 }
 

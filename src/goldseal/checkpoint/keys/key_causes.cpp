@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <optional>
 #include <regex>
@@ -299,6 +300,58 @@ Guess another_prefix(const Case& c) {
   return std::nullopt;
 }
 
+/// Whether the file has each name of the network behind the prefix, in its shape.
+bool holds_network(const Case& c, const std::map<std::string_view, const Key*, std::less<>>& have, std::string_view prefix) {
+  return std::ranges::all_of(c.want, [&](const Key& key) {
+    if (!key.required || !key.alias_of.empty() || key.value) return true;
+    const auto found = have.find(fmt::format("{}{}", prefix, key.name));
+    return found != have.end() && found->second->shape == key.shape;
+  });
+}
+
+/// What `convert` leaves out so that one copy stays, by first segments.
+std::string drop_options(const Case& c, std::string_view kept) {
+  constexpr std::size_t k_most = 6;
+  std::set<std::string> patterns;
+  for (const auto& key : c.have) {
+    if (key.name.starts_with(kept)) continue;
+    const auto dot = key.name.find('.');
+    patterns.insert(escape_unprintable(dot == std::string::npos ? key.name : key.name.substr(0, dot) + ".*"));
+  }
+  if (patterns.size() > k_most) return " --drop … for each of the others";
+  std::string text;
+  for (const auto& pattern : patterns) text += fmt::format(" --drop '{}'", pattern);
+  return text;
+}
+
+/// The network as a part of what was saved: a student beside its teacher, an average beside what it is of, a backbone
+/// beside the heads that it was trained with.
+Guess part_of_more(const Case& c) {
+  const auto plain = std::ranges::find_if(c.want, [](const Key& key) { return key.required && !key.value; });
+  if (c.met() > 0 || plain == c.want.end()) return std::nullopt;
+  std::map<std::string_view, const Key*, std::less<>> have;
+  for (const auto& key : c.have) have.emplace(key.name, &key);
+  std::vector<std::string> prefixes;
+  for (const auto& key : c.have) {
+    const auto before = key.name.size() - std::min(key.name.size(), plain->name.size());
+    if (before < 2 || !key.name.ends_with(plain->name) || key.name[before - 1] != '.') continue;
+    const auto prefix = key.name.substr(0, before);
+    if (prefixes.size() < k_named && holds_network(c, have, prefix)) prefixes.push_back(prefix);
+  }
+  if (prefixes.empty()) return std::nullopt;
+  std::vector<std::string> shown;
+  for (const auto& prefix : prefixes) shown.push_back(fmt::format("`{}`", escape_unprintable(prefix)));
+  const auto own = static_cast<std::size_t>(
+      std::ranges::count_if(c.have, [&](const Key& key) { return key.name.starts_with(prefixes.front()); }));
+  const auto& first = prefixes.front();
+  const auto part = escape_unprintable(first.substr(0, first.size() - 1));
+  return Explanation{
+      fmt::format("the network is a part of what was saved: all of its names are there behind {}, beside {} others",
+                  fmt::join(shown, " and behind "), c.have.size() - own),
+      fmt::format("{}write that part alone: goldseal convert FILE -o OUT{} --strip-prefix {}",
+                  prefixes.size() > 1 ? "make sure which copy is meant to answer, and " : "", drop_options(c, first), part)};
+}
+
 /// One module that was renamed, put in or taken out, or a few.
 Guess renamed_segments(const Case& c) {
   const auto& found = c.match.renaming;
@@ -407,7 +460,7 @@ void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& mat
   if (match.complete()) return;
   // The first that knows an answer gives it: from the particular to the general.
   constexpr std::array k_rules{placeholders,   extra_states,   wrapped_network,  batches_tracked,   tied_weights,
-                               flattened_ema,  patterned,      another_family,   another_prefix,    renamed_segments,
+                               flattened_ema,  part_of_more,   patterned,        another_family,    another_prefix,   renamed_segments,
                                nothing_in_common, exchanged_axes, class_count,   other_shapes};
   const Case c{have, want, match};
   Guess guess;

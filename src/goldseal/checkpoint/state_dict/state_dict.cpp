@@ -28,6 +28,61 @@
 namespace goldseal::pickle {
 namespace {
 
+/// Of a call that is a tensor, why it cannot be read as a view of a storage.
+std::string_view kind_of_unread(const Document& document, Id id) {
+  for (int depth = 0; depth < 4 && document.kind(id) == Kind::call; ++depth) {
+    const auto* const known = document.global(document.callee(id)).known;
+    if (known == nullptr) break;
+    switch (known->role) {
+      case Role::rebuild_parameter:
+      case Role::rebuild_parameter_with_state:
+      case Role::rebuild_device_tensor:
+        id = document.items(document.arguments(id))[0];
+        continue;
+      case Role::rebuild_sparse_tensor:
+        return "sparse: save it with .to_dense()";
+      case Role::rebuild_nested_tensor:
+        return "nested";
+      case Role::rebuild_meta_tensor:
+        return "on the meta device: it never had values where it was saved";
+      case Role::rebuild_tensor_v2:
+      case Role::rebuild_tensor_v3:
+        return "a conjugate or negative view: save it with .resolve_conj().resolve_neg()";
+      default:
+        return "of another kind";
+    }
+  }
+  return "of another kind";
+}
+
+/// A root without tensors under names, for what it is.
+[[noreturn]] void refuse_without_tensors(const Document& document, const std::string& where) {
+  const auto root = document.root();
+  const auto error = [&](std::string message, std::string remedy) {
+    return Error(ErrorKind::unsupported, where, std::move(message), std::move(remedy));
+  };
+  const auto is_array = [&](Id id) {
+    return document.kind(id) == Kind::call && document.global(document.callee(id)).module.starts_with("numpy");
+  };
+  if (document.is_mapping(root) && document.items(root).size() >= 2) {
+    const auto value = document.items(root)[1];
+    if (is_array(value))
+      throw error("the file's values are numpy arrays, not tensors",
+             "save them as tensors: torch.save({k: torch.from_numpy(v) for k, v in arrays.items()}, OUT)");
+    if (document.kind(value) == Kind::list)
+      throw error("the file's values are lists of numbers, not tensors",
+             "save them as tensors: torch.save({k: torch.tensor(v) for k, v in lists.items()}, OUT)");
+  }
+  const bool row = document.kind(root) == Kind::tuple || document.kind(root) == Kind::list;
+  if (row && !document.items(root).empty()) {
+    const auto first = document.items(root)[0];
+    if (document.kind(first) == Kind::tuple && document.items(first).size() == 2 && is_tensor(document, document.items(first)[1]))
+      throw error("the file holds pairs of names and tensors, not a dict", "save a dict of them: torch.save(dict(torch.load(FILE)), OUT)");
+  }
+  throw error("the file holds no tensors under names, so it is not a state dict",
+         "save the weights with torch.save(model.state_dict(), FILE)");
+}
+
 class StateDictReader {
  public:
   StateDictReader(const Document& document, const std::string& where, const FindStorage& find, Checkpoint& checkpoint)
@@ -40,6 +95,7 @@ class StateDictReader {
     if (!m_objects.empty()) judge_objects(entries, options);
     if (const auto told = explain_entries(entries); !told.empty())
       m_checkpoint.notes.push_back({"state-dict.averaged", told});
+    if (entries.empty() && m_objects.empty()) refuse_without_tensors(m_document, m_where);
     const auto& chosen = choose_entry(entries, m_where, options);
     for (const auto& entry : entries) {
       m_checkpoint.entries.push_back(entry.candidate);
@@ -253,7 +309,7 @@ void StateDictReader::add_tensor(const std::string& name, Id id) {
   if (auto tensor = m_tensors.rebuild(name, id)) {
     m_checkpoint.tensors.push_back(std::move(*tensor));
   } else {
-    m_unsupported.push_back(escape_unprintable(name));
+    m_unsupported.push_back(fmt::format("{} ({})", escape_unprintable(name), kind_of_unread(m_document, id)));
   }
 }
 

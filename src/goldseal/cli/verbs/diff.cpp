@@ -25,6 +25,7 @@ struct Options {
   std::string before;
   std::string after;
   bool all = false;
+  std::string entry = {};
   SignatureOptions signature = {};
 };
 
@@ -114,8 +115,10 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
   require_signable(options, common);
   if (names_checkpoint(options.before) && names_checkpoint(options.after)) {
-    return diff_checkpoints(options.before, options.after, common);
+    return diff_checkpoints({options.before, options.after, options.entry}, common);
   }
+  if (!options.entry.empty())
+    throw Error(ErrorKind::usage, "--entry", "expected two checkpoints to compare, found seals or machines", "leave it out");
   auto sections = sections_of(options, options.signature.demand({}, common));
   if (!options.all) {
     for (auto& section : sections) std::erase_if(section.facts, [](const auto& f) { return is_incidental(f.name); });
@@ -132,6 +135,7 @@ Action add_diff(CLI::App& app, const CommonOptions& common) {
   app.add_option("BEFORE", options->before, "A seal, an environment that `probe` wrote, or a checkpoint")->required();
   app.add_option("AFTER", options->after, "Another")->required();
   app.add_flag("--all", options->all, "Also what differs between any two machines: names, serial numbers, free memory");
+  app.add_option("--entry", options->entry, "Which state dict of checkpoints that hold several");
   options->signature.declare(app);
   return [options, &common] { return run(*options, common); };
 }

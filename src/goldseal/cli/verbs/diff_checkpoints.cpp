@@ -40,6 +40,44 @@ std::string describe(const TensorDifference& row, const Checkpoint& a, const Che
   return text;
 }
 
+// What lies beside the tensors that were compared, and was not: objects that Python's code is needed for, and other state
+// dicts (an optimizer's, an average). What is the same in every byte needs no reader.
+struct Unread {
+  std::vector<std::string> objects;
+  std::vector<std::string> others;
+};
+
+Unread unread(const Checkpoint& checkpoint) {
+  Unread result;
+  for (const auto& [path, type, what, subscript] : checkpoint.objects)
+    result.objects.push_back(fmt::format("{} is {} ({})", path == "." ? "the whole" : escape_unprintable(path), what,
+                                         escape_unprintable(type)));
+  for (const auto& entry : checkpoint.candidates) result.others.push_back(escape_unprintable(entry));
+  return result;
+}
+
+struct Beside {
+  Unread a;
+  Unread b;
+  bool same_bytes = false;  ///< all that the tensors do not cover, so that nothing is left unread
+
+  [[nodiscard]] bool judged() const { return same_bytes || (a.objects.empty() && b.objects.empty()); }
+};
+
+std::string as_text(const Beside& beside) {
+  std::string text;
+  if (beside.same_bytes) return text;
+  for (const auto& [side, left] : {std::pair{"A", &beside.a}, std::pair{"B", &beside.b}}) {
+    if (!left->objects.empty())
+      text += fmt::format("not compared in {}, since it takes Python's code to read: {}\n", side,
+                          fmt::join(left->objects, ", "));
+    if (!left->others.empty())
+      text += fmt::format("not compared in {}: the state dict {} (choose one with --entry)\n", side,
+                          fmt::join(left->others, ", "));
+  }
+  return text;
+}
+
 std::string as_text(const CheckpointDifference& difference, const Checkpoint& a, const Checkpoint& b) {
   std::string text;
   if (!difference.removed_segments.empty())
@@ -95,7 +133,10 @@ json as_json(const std::vector<ObjectDifference>& list) {
   return rows;
 }
 
-std::string as_json(const CheckpointDifference& difference, const Checkpoint& a, const Checkpoint& b) {
+json as_json(const Unread& left) { return {{"objects", left.objects}, {"entries", left.others}}; }
+
+std::string as_json(const CheckpointDifference& difference, const Beside& beside, const Checkpoint& a,
+                    const Checkpoint& b) {
   auto changed = json::array();
   for (const auto& row : difference.changed) changed.push_back(as_json(row, a, b));
   auto renamed = json::array();
@@ -112,6 +153,9 @@ std::string as_json(const CheckpointDifference& difference, const Checkpoint& a,
                       {"renamed", std::move(renamed)},
                       {"renamed_equal", difference.renamed_equal},
                       {"packed", {{"a", difference.packed_a}, {"b", difference.packed_b}}},
+                      {"not_compared",
+                       {{"a", as_json(beside.same_bytes ? Unread() : beside.a)},
+                        {"b", as_json(beside.same_bytes ? Unread() : beside.b)}}},
                       {"removed_segments", difference.removed_segments},
                       {"removed_from", difference.removed_from_b ? "b" : "a"}};
   return document.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
@@ -124,14 +168,21 @@ std::vector<Digest> digest_shown(const Checkpoint& checkpoint, const std::string
   return work.get();
 }
 
-// Tensors of subclasses can be compared by what they are made of. Which of several state dicts is meant must be said, and
-// what cannot be seen whole (objects, constants of an archive) cannot be called equal: there the strict reader decides.
-Checkpoint open_whole(const std::string& path) {
-  auto checkpoint = open_checkpoint(path, {.show_all = true});
+// Tensors of subclasses can be compared by what they are made of, and tensors beside objects as they are: what was not
+// read is told. Which of several state dicts is meant must be said: there the strict reader decides.
+Checkpoint open_whole(const std::string& path, const std::string& entry) {
+  auto checkpoint = open_checkpoint(path, {.entry = entry, .show_all = true});
   const auto plausible = std::ranges::count_if(
-      checkpoint.entries, [](const Candidate& entry) { return entry.plausible && entry.same_as.empty(); });
-  const bool whole = plausible <= 1 && checkpoint.objects.empty() && !checkpoint.tensors.empty();
-  return whole && !checkpoint.subclass_tensors.empty() ? std::move(checkpoint) : open_checkpoint(path);
+      checkpoint.entries, [](const Candidate& one) { return one.plausible && one.same_as.empty(); });
+  const bool needed = !checkpoint.subclass_tensors.empty() || !checkpoint.objects.empty();
+  const bool whole = (plausible <= 1 || !entry.empty()) && !checkpoint.tensors.empty();
+  return whole && needed ? std::move(checkpoint) : open_checkpoint(path, {.entry = entry});
+}
+
+// Of files whose tensors are equal: whether all else in them is the same too.
+bool same_frames(const Checkpoint& a, const Checkpoint& b) {
+  if (a.files.size() != 1 || b.files.size() != 1) return false;
+  return digest_file(a, 0).non_tensor == digest_file(b, 0).non_tensor;
 }
 
 }  // namespace
@@ -143,17 +194,23 @@ bool names_checkpoint(const std::string& path) {
   return file.extension() != ".toml" && std::filesystem::is_regular_file(file, ignored);
 }
 
-ExitCode diff_checkpoints(const std::string& path_a, const std::string& path_b, const CommonOptions& common) {
-  const auto a = open_whole(path_a);
-  const auto b = open_whole(path_b);
+ExitCode diff_checkpoints(const CheckpointPair& pair, const CommonOptions& common) {
+  const auto& [path_a, path_b, entry] = pair;
+  const auto a = open_whole(path_a, entry);
+  const auto b = open_whole(path_b, entry);
   Progress progress(progress_mode(common));
   const auto digests_a = digest_shown(a, path_a, progress);
   const auto digests_b = digest_shown(b, path_b, progress);
   auto work = in_background([&] { return compare_checkpoints(a, digests_a, b, digests_b); });
   progress.await(work, "comparing the tensors that differ", ByteCounter());
   const auto difference = work.get();
-  if (!common.quiet) print(common.format == "json" ? as_json(difference, a, b) : for_locale(as_text(difference, a, b)));
-  return difference.same() ? ExitCode::conforms : ExitCode::fails;
+  Beside beside{unread(a), unread(b)};
+  beside.same_bytes = difference.same() && same_frames(a, b);
+  if (!common.quiet)
+    print(common.format == "json" ? as_json(difference, beside, a, b)
+                                  : for_locale(as_text(difference, a, b) + as_text(beside)));
+  if (!difference.same()) return ExitCode::fails;
+  return beside.judged() ? ExitCode::conforms : ExitCode::inconclusive;
 }
 
 }  // namespace goldseal::cli

@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 std::set<std::string> weights_of(const BuiltNetwork& network) {
   std::set<std::string> names;
   for (const auto& entry : network.state_entries) {
-    if (entry.required) names.insert(entry.name);
+    // Constants stay: the code computes with them whatever is loaded.
+    if (entry.required && !entry.name.starts_with("constants.")) names.insert(entry.name);
   }
   return names;
 }
@@ -59,11 +60,11 @@ FileRecord embed(const ModelSpec& model, const BuiltNetwork& network, const fs::
   return {.role = FileRole::embedded, .path = name, .bytes = written.size(), .sha256 = sha256(written.bytes())};
 }
 
-Finding judge_embedded(Worker& worker, const ModelSpec& embedded, const Checkpoint& checkpoint, const KeyMatch& match,
-                       const SealedAnswers& sealed) {
+Finding judge_embedded(Worker& worker, const ModelSpec& embedded, const Checkpoint& checkpoint,
+                       const BuiltNetwork& network, const KeyMatch& match, const SealedAnswers& sealed) {
   const std::string remedy =
       "the file keeps weights where no state dict has them: seal without --embed, and keep the file beside the seal";
-  const auto network = build_network(worker, embedded);
+  static_cast<void>(build_network(worker, embedded, Trust::code, &checkpoint));
   worker.load(checkpoint, assignments_of(match, network.state_entries));
   // It is the same network on the same machine.
   if (const auto changed = find_changed_bits(worker, sealed))

@@ -25,9 +25,9 @@ namespace goldseal {
 [[nodiscard]] FileRecord embed(const ModelSpec& model, const BuiltNetwork& network,
                                const std::filesystem::path& directory);
 
-/// Builds the network from the embedded file, loads the checkpoint into it and runs every case once more: a pass where
-/// each answers as it was sealed, in every bit where a repetition does.
+/// Builds the network from the embedded file, loads the checkpoint into it as into `network`, of which `match` is, and
+/// runs every case once more: a pass where each answers as it was sealed, in every bit where a repetition does.
 [[nodiscard]] Finding judge_embedded(Worker& worker, const ModelSpec& embedded, const Checkpoint& checkpoint,
-                                     const KeyMatch& match, const SealedAnswers& sealed);
+                                     const BuiltNetwork& network, const KeyMatch& match, const SealedAnswers& sealed);
 
 }  // namespace goldseal

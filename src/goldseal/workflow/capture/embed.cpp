@@ -38,12 +38,20 @@ std::unique_ptr<Worker> libtorch_of_this_pytorch(const CaptureRequest& request) 
   return nullptr;
 }
 
-// What the checkpoint has besides no program needs; what it lacks a program would have to hold.
+// What the checkpoint has besides no program needs; what it lacks a program of code holds. A file of the network's own has
+// no place for it.
 void require_whole(const KeyMatch& match) {
   if (match.not_loaded.empty()) return;
   throw Error(ErrorKind::unsupported, "--embed",
               "expected a checkpoint that fits the network key by key, found one that lacks tensors, as was admitted",
               "seal it without --embed; or save a checkpoint that holds them: model.state_dict()");
+}
+
+std::string told_held(const KeyMatch& match) {
+  const auto count = match.not_loaded.size();
+  if (count == 0) return {};
+  return fmt::format(" and holds the {} that the checkpoint lacks, as {} built here",
+                     count == 1 ? "tensor" : fmt::format("{} tensors", count), count == 1 ? "it was" : "they were");
 }
 
 // A program is judged by the sealed answers.
@@ -59,7 +67,8 @@ Attempt embed_program(const Measured& measured, const CaptureRequest& request, c
   auto code = embed_code(worker, measured.checkpoint(), built.network, built.match,
                          {measured.tensors, measured.records}, directory,
                          [&] { return libtorch_of_this_pytorch(request); });
-  auto finding = passed(fmt::format("the network's code is embedded as {}, which gives the sealed answers", code.what));
+  auto finding = passed(fmt::format("the network's code is embedded as {}, which gives the sealed answers{}", code.what,
+                                    told_held(built.match)));
   return {std::move(finding), std::move(code.file), std::move(code.program)};
 }
 
@@ -77,16 +86,17 @@ Attempt embed_file(const Measured& measured, const fs::path& directory, Worker& 
   auto embedded = model;
   embedded.source = (directory / file.path).string();
   auto finding =
-      judge_embedded(worker, embedded, measured.checkpoint(), built.match, {measured.tensors, measured.records});
+      judge_embedded(worker, embedded, measured.checkpoint(), built.network, built.match,
+                     {measured.tensors, measured.records});
   return {std::move(finding), std::move(file), std::nullopt};
 }
 
 Attempt try_to_embed(const Measured& measured, const CaptureRequest& request, const fs::path& directory,
                      Worker& worker) {
   try {
-    require_whole(measured.loaded.built.match);
-    require_stable(measured.tensors);
     const bool is_code = measured.loaded.built.opened.model.builder == Builder::python;
+    if (!is_code) require_whole(measured.loaded.built.match);
+    require_stable(measured.tensors);
     return is_code ? embed_program(measured, request, directory, worker) : embed_file(measured, directory, worker);
   } catch (const Error& error) {
     if (request.embed == Embed::always || error.kind() != ErrorKind::unsupported) throw;

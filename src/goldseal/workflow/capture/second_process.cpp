@@ -4,7 +4,15 @@
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 
+#include <cstdint>
+#include <string>
+
 namespace goldseal {
+namespace {
+
+constexpr std::uint64_t k_other_seed = 1;  // the first process builds from 0
+
+}  // namespace
 
 std::vector<OutsideRecord> SecondProcess::outside() {
   build();
@@ -13,7 +21,7 @@ std::vector<OutsideRecord> SecondProcess::outside() {
 
 std::vector<LoadedTensor> SecondProcess::tensors() {
   const auto& [opened, device, network, match, outside] = m_loaded.built;
-  worker().build_with_values(1);
+  worker().build_with_values(k_other_seed);
   build();
   worker().load(opened.checkpoint(), assignments_of(opened.checkpoint(), match, network),
                 not_loaded_names(match, network.state_entries),
@@ -30,6 +38,8 @@ Worker& SecondProcess::worker() {
     auto runtime = m_request.runtime;
     // What was never written is no zero there.
     runtime.variables.emplace_back("MALLOC_PERTURB_", "165");
+    // What a constructor draws would be alike in two builds from one seed, and in no two of the user's own.
+    runtime.variables.emplace_back("GOLDSEAL_BUILD_SEED", std::to_string(k_other_seed));
     m_worker.emplace(runtime, m_request.limit, m_request.threads, m_request.confinement);
   }
   return *m_worker;

@@ -18,7 +18,7 @@ class SecondProcess {
  public:
   SecondProcess(const Loaded& loaded, const CaptureRequest& request) : m_loaded(loaded), m_request(request) {}
 
-  /// What no state dict holds, as that process builds it. Throws Error as Worker does.
+  /// What no state dict holds, as that process builds it from another seed than here. Throws Error as Worker does.
   [[nodiscard]] std::vector<OutsideRecord> outside();
   /// The digests of the network's tensors after the load, so those of what is not loaded too, which is built there from
   /// another seed than here.

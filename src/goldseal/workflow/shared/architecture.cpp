@@ -25,6 +25,7 @@
 namespace goldseal {
 namespace {
 
+constexpr std::string_view k_archive_constants = "constants.";  // what the reader calls the tensors of an archive's code
 constexpr std::uint32_t k_plugin_version = 1;  // GOLDSEAL_PLUGIN_VERSION of worker_libtorch/plugin
 
 // A program names its weights one by one; which of them are one tensor, the archive around it tells.
@@ -50,6 +51,42 @@ BuiltNetwork build_exported(Worker& worker, const ModelSpec& model, Trust trust)
   auto built = worker.build(model.builder, program.string(), model.options, constants, trust);
   tell_ties(built.state_entries, archive.places);
   return built;
+}
+
+// Of an archive that is the checkpoint: the tensors that its code holds.
+std::vector<Assignment> constants_of(const Checkpoint& archive) {
+  std::vector<Assignment> constants;
+  for (std::size_t i = 0; i < archive.tensors.size(); ++i) {
+    if (archive.tensors[i].name.starts_with(k_archive_constants)) constants.push_back({i, archive.tensors[i].name});
+  }
+  return constants;
+}
+
+bool is_file_of(const Checkpoint& checkpoint, const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(checkpoint.files.front()->path(), path, ignored);
+}
+
+// The code's constants are entries like weights where the checkpoint is an archive that holds them: the worker finds
+// them in the code by their values. Those of the very archive that no method computes with need no place.
+BuiltNetwork build_script(Worker& worker, const ModelSpec& model, Trust trust, const Checkpoint* checkpoint) {
+  if (trust == Trust::computing) refuse_code_at_load(model.source);
+  const auto source = std::filesystem::absolute(model.source).string();
+  const bool archive = checkpoint != nullptr && checkpoint->container == Container::Kind::torchscript;
+  const auto constants = archive ? constants_of(*checkpoint) : std::vector<Assignment>{};
+  if (constants.empty()) return worker.build(model.builder, source, model.options, {}, trust);
+  const auto table = worker.run_directory() / "constants.json";
+  write_file_atomically(table, write_placements(*checkpoint, constants));
+  auto network = worker.build(model.builder, source, model.options, table, trust);
+  if (!is_file_of(*checkpoint, source)) return network;
+  for (const auto& constant : constants) {
+    if (std::ranges::count(network.state_entries, constant.state_entry, &Key::name) > 0) continue;
+    const auto& tensor = checkpoint->tensors[constant.tensor];
+    Key key{constant.state_entry, tensor.dtype, tensor.shape};
+    key.compiled_in = CompiledIn::program;  // which is the checkpoint itself
+    network.state_entries.push_back(std::move(key));
+  }
+  return network;
 }
 
 bool builds(const Worker& worker, Builder builder) {
@@ -115,10 +152,7 @@ BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust, 
                 fmt::format("expected a network to interpret, found {}", traits(model.builder).detail),
                 "say that it may run: --trust-code");
   if (model.builder == Builder::exported) return build_exported(worker, model, trust);
-  if (model.builder == Builder::torchscript && trust == Trust::computing) {
-    refuse_code_at_load(model.source);
-    return worker.build(model.builder, std::filesystem::absolute(model.source).string(), model.options, {}, trust);
-  }
+  if (model.builder == Builder::torchscript) return build_script(worker, model, trust, checkpoint);
   if (model.builder == Builder::aoti) return build_compiled(worker, model);
   if (model.builder == Builder::program) require_program(worker, model.source);
   if (model.builder == Builder::plugin) require_plugin_for(worker.hello().version, model.source);

@@ -141,6 +141,7 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
         exported = without_foreign(exported, foreign)
     for node in _nodes(exported.graph_module):
         _refuse_what_does_not_travel(node)
+    _hold(exported, network.kept)
     shells = _Shells()
     for name, tensor in exported.state_dict.items():
         shell = shells.of(tensor)
@@ -149,6 +150,16 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
         node.meta.pop("stack_trace", None)  # names the files and lines of the code
     export.save(exported, path + ".pt2")
     return Program("export", {}, path + ".pt2", list(names))
+
+
+def _hold(exported: Any, names: "frozenset[str]") -> None:
+    """What no checkpoint brings (an admitted tensor that it lacks) the program holds, as a buffer that is not persistent."""
+    from torch.export.graph_signature import InputKind
+
+    for spec in exported.graph_signature.input_specs:
+        if spec.target in names and spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+            spec.kind, spec.persistent = InputKind.BUFFER, False
+            exported.constants[spec.target] = exported.state_dict.pop(spec.target).detach().clone()
 
 
 # Of operators on graphs, those that a LibTorch worker interprets (networks/export_program.cpp).
@@ -231,6 +242,7 @@ def _archive(scripted: Any, network: Network, path: str) -> Program:
     """The archive's module is another one than the network's, with the same tensors, until these are replaced."""
     _refuse_foreign_operators(scripted)
     weights = {state_entry.name for state_entry in network.state_entries if state_entry.persistent or state_entry.alias_of}
+    weights -= network.kept  # no checkpoint brings them
     state_entries = list(find_state_entries(scripted))
     shells = _Shells()
     for state_entry in state_entries:
@@ -239,7 +251,11 @@ def _archive(scripted: Any, network: Network, path: str) -> Program:
     refresh_flat_weights(scripted)
     scripted.save(path + ".debug")
     _leave_out_debugging(path + ".debug", path + ".pt")
-    others = [state_entry.name for state_entry in state_entries if state_entry.place.table == "_buffers" and state_entry.name not in weights]
+    others = [
+        state_entry.name
+        for state_entry in state_entries
+        if state_entry.name not in weights and (state_entry.place.table == "_buffers" or state_entry.name in network.kept)
+    ]
     return Program("torchscript", {"non_persistent": ",".join(others)} if others else {}, path + ".pt", [])
 
 

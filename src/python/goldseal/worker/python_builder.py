@@ -28,13 +28,15 @@ def build_python(source: str, options: dict[str, str], seed: Optional[int] = Non
     network has values of its own, drawn from that seed where they are drawn."""
     _find_users_code()
     before = set(sys.modules)
+    begin = _seed_of_process() if seed is None else seed
     with recorded(source) as files:
         function = _find(source)
         arguments = {name: literal(text) for name, text in options.items()}
+        torch.manual_seed(begin)
         module = _build_on_meta(function, arguments) if seed is None else None
         on_meta = module is not None
         if module is None:
-            module = _call(function, arguments, source, seed or 0)
+            module = _call(function, arguments, source, begin)
 
     def network_of(module: Any) -> Network:
         network = _network_of(module, source, modules_named(source, options) | (set(sys.modules) - before))
@@ -43,7 +45,7 @@ def build_python(source: str, options: dict[str, str], seed: Optional[int] = Non
 
     network = network_of(module)
     if on_meta:
-        network.with_values = lambda: network_of(_call(function, arguments, source, 0))
+        network.with_values = lambda: network_of(_call(function, arguments, source, begin))
     return network
 
 
@@ -57,6 +59,12 @@ def modules_named(source: str, options: dict[str, str]) -> "frozenset[str]":
     """Those of the factory and of the callables that it is given by name (goldseal.generation)."""
     callables = [source, *(options.get(name, "") for name in ("of", "generate") if source.startswith("goldseal."))]
     return frozenset(each.partition(":")[0] for each in callables if ":" in each)
+
+
+def _seed_of_process() -> int:
+    """What a constructor draws is the same in each build, but where a process is to show what is drawn (PROTOCOL.md)."""
+    text = os.environ.get("GOLDSEAL_BUILD_SEED", "")
+    return int(text) if text.isdigit() else 0
 
 
 def _find_users_code() -> None:

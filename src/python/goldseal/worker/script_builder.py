@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 import torch
 
@@ -16,6 +16,7 @@ from .perturbation import Transform
 from .randomness import RandomWatch
 from .refusal import Refusal, refusal_of
 from .refused_operators import refuse_operators
+from .script_constants import make_attributes
 
 _NEWER = ("Unknown builtin op", "Unknown type name", "object has no attribute or method", "maximum supported version")
 _ONEDNN = "required keyword attribute 'value' is undefined"  # torch.jit.optimize_for_inference left no values
@@ -92,9 +93,12 @@ class ScriptNetwork(Network):
 
     module: Any  # its C++ half, `_c`, has no types
 
-    def __init__(self, module: Any, non_persistent: frozenset[str]) -> None:
+    def __init__(self, module: Any, non_persistent: frozenset[str], constants: Optional[Dict[str, torch.Tensor]] = None) -> None:
         self._non_persistent = non_persistent
+        self._constants = make_attributes(module, constants or {})
         super().__init__(module)
+        if self._constants:
+            self.loads_itself = False  # a constant may be a view of another: each is put in its place, and none is copied into
         self._refuse_hidden()
         unknown = sorted(non_persistent - {state_entry.name for state_entry in self.state_entries})
         if unknown:
@@ -106,6 +110,9 @@ class ScriptNetwork(Network):
 
     def _find_state_entries(self) -> list[StateEntry]:
         state_entries = [StateEntry(state_entry.name, state_entry.place, state_entry.name not in self._non_persistent) for state_entry in find_state_entries(self.module)]
+        # As attributes of their modules they were met too, under these modules' names.
+        state_entries = [entry for entry in state_entries if entry.place.attribute not in self._constants]
+        state_entries += [StateEntry(name, place, True) for name, place in self._constants.items()]
         first: dict[Any, str] = {}
         for i, state_entry in enumerate(state_entries):
             tensor = state_entry.place.get()
@@ -209,7 +216,10 @@ class ScriptNetwork(Network):
         return self.module(**keywords)
 
 
-def build_torchscript(source: str, options: dict[str, str], restricted: bool = False) -> Network:
+def build_torchscript(
+    source: str, options: dict[str, str], restricted: bool = False, constants: Optional[Dict[str, torch.Tensor]] = None
+) -> Network:
+    """`constants`: tensors that its code may hold, which become state entries where it does."""
     for name in options:
         if name != "non_persistent":
             raise Refusal("usage", f"a TorchScript archive has no option `{name}`")
@@ -218,4 +228,4 @@ def build_torchscript(source: str, options: dict[str, str], restricted: bool = F
     torch._C._jit_set_profiling_executor(True)
     torch._C._set_graph_executor_optimize(False)
     names = options.get("non_persistent", "").split(",")
-    return ScriptNetwork(_load(source, restricted).eval(), frozenset(name for name in names if name))
+    return ScriptNetwork(_load(source, restricted).eval(), frozenset(name for name in names if name), constants)

@@ -182,6 +182,7 @@ class Session:
         self._finished = False
         self._restricted = False
         self._seed: Optional[int] = None  # of the values that a network is built with; None: they are of no use
+        self._constants: Optional[str] = None  # a file of the tensors that the architecture brings
         self._network: Optional[Network] = None
         self._built: Optional[Network] = None  # what was built, where its program has taken its place
         self._loaded_from: "Optional[tuple[str, frozenset[str]]]" = None  # the table, and what kept the value that it was built with
@@ -272,6 +273,7 @@ class Session:
         if self._restricted and name == "python":
             raise Refusal("unsupported", "Python code is not run for a stranger")
         self._seed = fields.optional_natural(request, "seed")
+        self._constants = fields.optional_text(request, "constants")
         self._network = self._built = None
         self._network = self._built = self.builders[name](source, options)
         network = self._network
@@ -447,7 +449,8 @@ class Session:
         return build_python(source, options, self._seed)
 
     def _build_archive(self, source: str, options: dict[str, str]) -> Network:
-        return build_torchscript(self._resolved(source), options, self._restricted)
+        constants = {} if self._constants is None else map_tensors(self._resolved(self._constants), self._directory)
+        return build_torchscript(self._resolved(source), options, self._restricted, constants)
 
     def _build_program(self, source: str, options: dict[str, str]) -> Network:
         return build_export(self._resolved(source), options, self._restricted)
