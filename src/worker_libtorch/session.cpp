@@ -3,6 +3,7 @@
 
 #include "darknet/files.hpp"
 #include "facts/facts.hpp"
+#include "networks/has_constants.hpp"
 #include "networks/restriction.hpp"
 #include "numerics/gradients.hpp"
 #include "numerics/layer_recorder.hpp"
@@ -327,7 +328,11 @@ Session::Reply Session::build(const json& request) {
   m_network = builder->second(resolved(text_field(request, "source"), m_directory), read_options(request));
   if (const auto table = optional_text(request, "constants")) {
     const auto constants = map_tensors(read_json_file(resolved(*table, m_directory)), m_directory);
-    if (!m_network->adopt_constants(constants)) fill_constants(*m_network, constants);
+    // Those of a program have places of their own.
+    if (auto* const code = dynamic_cast<HasConstants*>(m_network.get()))
+      code->adopt_constants(constants);
+    else
+      fill_constants(*m_network, constants);
   }
 
   json state_entries = json::array();

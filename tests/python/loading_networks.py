@@ -512,11 +512,11 @@ class Constants(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.linear, self.norm, self.half = nn.Linear(4, 4), nn.BatchNorm1d(4), Half()
+        self.linear, self.norm, self.part = nn.Linear(4, 4), nn.BatchNorm1d(4), Half()
         self.register_buffer("order", torch.tensor([2, 0, 3, 1]))
 
     def forward(self, x):
-        return self.half(self.norm(self.linear(x)))[:, self.order] + torch.tensor([1.0, 2.0, 3.0, 4.0])
+        return self.part(self.norm(self.linear(x)))[:, self.order] + torch.tensor([1.0, 2.0, 3.0, 4.0])
 
 
 FACTOR, SHIFT = 1.0, torch.zeros(4)

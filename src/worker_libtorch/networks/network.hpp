@@ -62,10 +62,6 @@ class Network {
   /// One forward pass in evaluation mode. State entries are never written. Every input that the network takes must be there.
   virtual NamedTensors run(NamedTensors inputs, const Transform& transform, const LayerTap& tap) = 0;
 
-  /// Makes state entries of those tensors that its code holds as constants, found by their values; false where it is of a
-  /// form whose constants have places already.
-  virtual bool adopt_constants(const NamedTensors& /*constants*/) { return false; }
-
   /// Whether its code takes stand-ins for weights (numerics/stand_in.hpp).
   virtual bool streams() const { return false; }
 

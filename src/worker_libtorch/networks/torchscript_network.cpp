@@ -3,6 +3,7 @@
 // meta tensors) and a tensor is put in by replacing the attribute: copying into a meta tensor does nothing, and
 // LibTorch checks no shape.
 #include "darknet/files.hpp"
+#include "networks/has_constants.hpp"
 #include "networks/network.hpp"
 #include "networks/restriction.hpp"
 #include "networks/script_constants.hpp"
@@ -90,7 +91,7 @@ bool has_floating_constants(const torch::jit::Block& block) {
   return false;
 }
 
-class TorchScriptNetwork final : public Network {
+class TorchScriptNetwork final : public Network, public HasConstants {
  public:
   TorchScriptNetwork(const std::string& path, const BuildOptions& options) : m_module(load_archive(path)) {
     if (RestrictedBuild::in_force()) refuse_operators_in(*m_module._ivalue()->compilation_unit(), path);
@@ -110,7 +111,7 @@ class TorchScriptNetwork final : public Network {
   const std::map<std::string, std::string>& configuration() const override { return m_configuration; }
   bool streams() const override { return true; }
 
-  bool adopt_constants(const NamedTensors& constants) override {
+  void adopt_constants(const NamedTensors& constants) override {
     for (auto& [name, places] : make_attributes(m_module, constants)) {
       const auto tensor = places.front().first->getSlot(places.front().second).toTensor();
       m_state_entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), false, true});
@@ -119,7 +120,6 @@ class TorchScriptNetwork final : public Network {
       set(m_state_entries.size() - 1,
           at::empty(tensor.sizes(), at::TensorOptions().dtype(tensor.scalar_type()).device(at::kMeta)));
     }
-    return true;
   }
 
   void set(std::size_t index, const at::Tensor& tensor) override {
