@@ -6,9 +6,9 @@
 // with the rank's pieces of tensors, and where each begins (safetensors_metadata.cpp). A tensor reaches as far as its
 // last piece: the whole size is in no file. So a rank whose file is missing at the end shows only where the tensors are
 // held against a network or a seal, which a note says.
-#include <goldseal/base/checked.hpp>
-#include <goldseal/base/error.hpp>
-#include <goldseal/base/text.hpp>
+#include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
 #include <goldseal/checkpoint/formats/safetensors_metadata.hpp>
 #include <goldseal/checkpoint/tensors/chunks.hpp>
