@@ -336,6 +336,15 @@ def b45_a_part_of_what_was_saved():
     assert "a part of what was saved" not in found["cause"], found
 
 
+def b50_batch_norm_that_keeps_statistics_or_none():
+    """Statistics missing in the file or in the network, also those of several layers; a list of parameters."""
+    state = network().state_dict()
+    without = {name: tensor for name, tensor in state.items() if "running" not in name and "tracked" not in name}
+    explained(match(without), "statistics of 1 normalisations are missing", "track_running_stats=False")
+    explained(match(state, without), "statistics that the network does not keep", "track_running_stats=True")
+    explained(match({str(number): tensor for number, tensor in enumerate(network().parameters())}), "numbers for names", "model.state_dict()")
+
+
 def b46_files_of_other_frameworks():
     onnx = b"\x08\x07\x12\x07pytorch\x1a\x052.0.0:" + b"\x00\x80" * 40
     cases = [(onnx, "model.bin", "an ONNX model"), (b"\x08\x07\x3a" + b"\x80" * 40, "model.onnx", "an ONNX model"),
@@ -384,6 +393,6 @@ with temporary_directory() as DIRECTORY:
         a_program_compiled_for_one_gpu, objects_of_unknown_classes_are_listed, pickle_protocols, counters_of_old_batch_norms, another_class_count,
         half_precision, a_device_that_is_not_here, pointers_and_web_pages, truncated_files, pickle_dump_and_archives,
         the_torch_that_a_file_needs, a_device_frozen_into_torchscript,
-        b45_a_part_of_what_was_saved, b46_files_of_other_frameworks, b47_values_that_are_no_tensors, b48_tensors_of_other_kinds,
+        b45_a_part_of_what_was_saved, b50_batch_norm_that_keeps_statistics_or_none, b46_files_of_other_frameworks, b47_values_that_are_no_tensors, b48_tensors_of_other_kinds,
         b49_a_zip_around_the_checkpoint,
     ])

@@ -341,7 +341,7 @@ class LoadingTest(InDirectory):
         report = self.capture("Constants", X4, *admitted, "--embed")
         self.assertTrue(report, report)
         self.told(report, "seal.architecture", "holds the 2 tensors that the checkpoint lacks", status="pass")
-        report = self.command("verify", "net.seal")
+        report = self.verify("Constants")
         self.assertTrue(report, report)
 
     def test_b01_what_no_answer_depends_on_may_differ(self):

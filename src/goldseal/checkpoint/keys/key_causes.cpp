@@ -124,6 +124,40 @@ Guess batches_tracked(const Case& c) {
                      "build the network with track_running_stats=True and PyTorch 0.4.1 or newer"};
 }
 
+/// What BatchNorm has besides, or has not, by how it is built.
+Guess batch_norm_built_otherwise(const Case& c) {
+  const auto is_statistic = [](const std::string& name) {
+    const auto last = split(name, '.').back();
+    return last == "running_mean" || last == "running_var" || last == "num_batches_tracked";
+  };
+  if (!c.match.mismatched.empty() || c.match.missing.empty() == c.match.unexpected.empty()) return std::nullopt;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < c.match.missing.size(); ++i) names.push_back(c.missing(i));
+  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i) names.push_back(c.unexpected(i));
+  if (!std::ranges::all_of(names, is_statistic)) return std::nullopt;
+  if (c.match.unexpected.empty())
+    return Explanation{fmt::format("the statistics of {} normalisations are missing ({}): they were saved with "
+                                   "track_running_stats=False, or left out",
+                                   std::ranges::count_if(names, [](const auto& name) { return name.ends_with("mean"); }),
+                                   escape_unprintable(names.front())),
+                       "build the network with track_running_stats=False, as it was trained; with statistics that no one "
+                       "saved it answers otherwise"};
+  return Explanation{fmt::format("the checkpoint has statistics that the network does not keep ({})",
+                                 escape_unprintable(names.front())),
+                     "build the network with track_running_stats=True, as it was trained"};
+}
+
+/// torch.save(list(model.parameters())).
+Guess numbers_for_names(const Case& c) {
+  const auto is_number = [](const Key& key) {
+    return !key.name.empty() && std::ranges::all_of(key.name, [](char letter) { return letter >= '0' && letter <= '9'; });
+  };
+  if (c.met() > 0 || c.have.empty() || !std::ranges::all_of(c.have, is_number)) return std::nullopt;
+  return Explanation{"the checkpoint's tensors have numbers for names: a list was saved, such as model.parameters(), which "
+                     "has no names and no buffers",
+                     "save model.state_dict() where the model is; an order alone does not tell which tensor is which"};
+}
+
 /// A file may hold any one of a group of tied tensors. A missing tensor is explained if the file holds another of its
 /// group.
 Guess tied_weights(const Case& c) {
@@ -460,6 +494,7 @@ void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& mat
   if (match.complete()) return;
   // The first that knows an answer gives it: from the particular to the general.
   constexpr std::array k_rules{placeholders,   extra_states,   wrapped_network,  batches_tracked,   tied_weights,
+                               batch_norm_built_otherwise, numbers_for_names,
                                flattened_ema,  part_of_more,   patterned,        another_family,    another_prefix,   renamed_segments,
                                nothing_in_common, exchanged_axes, class_count,   other_shapes};
   const Case c{have, want, match};
