@@ -236,6 +236,6 @@ class Leaked(Casts):
         return x * (x * w).max()
 
 
-FREEZE_IN_A_TRACE = (Leaked,)
+CODE_ALONE = (Leaked,)  # a trace freezes such a number, and torch.export takes none
 KINDS = [RmsNorm, HalfAndBack, NamedTypes, TypeOfAnother, Rotary, OwnTable, TableOfTheInputsType, Filled, FilledOfIts, Mask,
          Mixed, LeastTwice, Attention, Leaked]

@@ -76,13 +76,19 @@ at::Tensor attention(const NamedArguments& arguments) {
   return at::matmul(at::softmax(scores, -1).masked_fill(hidden, 0), value);
 }
 
+// A program's list is not yet what a schema makes of it.
+std::size_t length(const c10::IValue* list) {
+  if (list == nullptr) return 0;
+  return list->isTuple() ? list->toTupleRef().elements().size() : list->toList().size();
+}
+
 double epsilon_of(at::ScalarType type) {
   return type == at::kDouble ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
 }
 
 at::Tensor rms_norm(const NamedArguments& arguments) {
   const auto input = tensor(arguments, "input");
-  const auto rank = static_cast<std::int64_t>(given(arguments, "normalized_shape")->toList().size());
+  const auto rank = static_cast<std::int64_t>(length(given(arguments, "normalized_shape")));
   std::vector<std::int64_t> dimensions;
   for (std::int64_t i = rank; i > 0; --i) dimensions.push_back(-i);
   const bool narrow = input.scalar_type() == at::kHalf || input.scalar_type() == at::kBFloat16;
