@@ -155,6 +155,9 @@ class ScriptNetwork(Network):
                 if isinstance(value, (list, tuple, dict)):
                     yield name, value
 
+    def fill_constants(self, tensors: Dict[str, torch.Tensor]) -> None:
+        """They were found in the code when it was built."""
+
     def _refuse_renamed(self) -> None:
         """An archive's state dict is what its state entries are."""
 
