@@ -129,41 +129,13 @@ build() {
   [[ $processor != "$(uname -m)" ]] || cp -- "$tree/glibc-$k_glibc/goldseal" "$work/$processor/stage/bin/goldseal"
 }
 
-# The installed tree as a Debian package, by CPack; the command needs glibc alone.
-write_package_settings() {
-  cat >"$work/$1/package.cmake" <<END
-set(CPACK_GENERATOR DEB)
-set(CPACK_PACKAGE_NAME goldseal)
-set(CPACK_PACKAGE_VERSION $version)
-set(CPACK_PACKAGE_VENDOR goldseal)
-set(CPACK_PACKAGE_CONTACT "The goldseal authors")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Proves that a PyTorch model gives the same answers on another machine")
-set(CPACK_INSTALLED_DIRECTORIES "$work/$1/stage;/")
-set(CPACK_PACKAGE_DIRECTORY "$work/$1/package")
-set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE $(debian_name "$1"))
-set(CPACK_DEBIAN_PACKAGE_SECTION science)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6 (>= $k_glibc)")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libtorch-dev, g++, cmake, make, nlohmann-json3-dev")
-END
-}
-
 pack() {
-  local processor=$1 stage=$work/$1/stage name
-  name=goldseal-$version-linux-$processor
+  local processor=$1 stage=$work/$1/stage
   bash "$root/tests/install/glibc_symbols.sh" "$stage/bin/goldseal" "$k_glibc"
   PATH=$work/venv/bin:$PATH logged "$processor-wheel" "$python" -B "$root/scripts/pack_wheel.py" "$root" "$stage" \
     "manylinux_${k_glibc/./_}_$processor" "$out"
-  tar -C "$work/$processor" --sort=name "--mtime=@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=go-w \
-    --transform "s,^stage,$name," -cf - stage | gzip -n9 >"$out/$name.tar.gz"
-  write_package_settings "$processor"
-  rm -rf -- "$work/$processor/package"
-  logged "$processor-deb" cpack --config "$work/$processor/package.cmake"
-  cp -- "$work/$processor/package"/*.deb "$out/"
-  (cd -- "$out" && for file in "goldseal-$version"*"$processor"* "goldseal_$version"*"$(debian_name "$processor").deb"; do
-    [[ $file == *.sha256 ]] || sha256sum "$file" >"$file.sha256"
-  done)
+  bash "$root/scripts/packages.sh" "$stage" "$processor" "$k_glibc" "$out"
+  (cd -- "$out" && for file in "goldseal-$version"-*"$processor.whl"; do sha256sum "$file" >"$file.sha256"; done)
 }
 
 processors=()

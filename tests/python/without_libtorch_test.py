@@ -2,7 +2,7 @@
 """A machine with PyTorch for Python and no LibTorch worker: what a seal encloses is run by the Python worker, the report says so,
 and no compiler is asked for. The command is a copy of the one that GOLDSEAL_COMMAND names, without the workers of a build.
 
-Kinds: what is enclosed (a program of torch.export, TorchScript, nothing); who asks (nobody named a runtime, Python by name, code
+Kinds: what is enclosed (a program of torch.export, TorchScript, a Darknet cfg, nothing); who asks (nobody named a runtime, Python by name, code
 that is trusted, an environment that names a LibTorch); what is wrong (weights, a setting, an operator that is not for strangers,
 code without consent, no PyTorch at all)."""
 import json
@@ -30,6 +30,33 @@ SOURCES = pathlib.Path(__file__).resolve().parents[2] / "src"
 EXPORTS = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8)
 IMAGE = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 VECTOR = torch.rand(2, 3, generator=torch.Generator().manual_seed(2))
+
+
+CFG = """[net]
+width=16
+height=16
+channels=3
+
+[convolutional]
+batch_normalize=1
+filters=4
+size=3
+stride=1
+pad=1
+activation=leaky
+
+[convolutional]
+filters=14
+size=1
+stride=1
+pad=1
+activation=linear
+
+[yolo]
+mask=0,1
+anchors=1,2, 3,4
+classes=2
+"""
 
 
 class Counting(nn.Module):
@@ -135,6 +162,25 @@ class WithoutLibTorch(InDirectory):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         code, report = self.report("verify", "net.seal")
         self.assertEqual((code, report["statuses"]["golden.float64"]), (0, "pass"), report["messages"])
+
+    def test_a_darknet_cfg_is_run_by_python_and_another_eps_is_named(self):
+        torch.manual_seed(7)
+        norm = nn.BatchNorm2d(4)
+        state = {f"module_list.0.batch_norm_0.{name}": tensor for name, tensor in norm.state_dict().items()}
+        state.update({"module_list.0.conv_0.weight": torch.randn(4, 3, 3, 3), "module_list.1.conv_1.weight": torch.randn(14, 4, 1, 1),
+                      "module_list.1.conv_1.bias": torch.randn(14)})
+        state["module_list.0.batch_norm_0.running_var"].fill_(1e-3)
+        torch.save(state, "target/net.pth")
+        pathlib.Path("target/net.cfg").write_text(CFG, encoding="utf-8")
+        pathlib.Path("target/eps.cfg").write_text(CFG.replace("[net]\n", "[net]\nbatch_normalize_eps=0.001\n"), encoding="utf-8")
+        done = self.run_command("capture", "net.pth", "--model", "darknet:net.cfg", "--input", "random:1x3x16x16", "--embed", "-o", "net.seal")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        code, report = self.report("verify", "net.seal")
+        self.assertEqual((code, report["statuses"]["golden.float64"]), (0, "pass"), report["messages"])
+        self.assertEqual(report["told"]["network"], "darknet, embedded in the seal: architecture.cfg, run by the Python worker")
+        code, report = self.report("verify", "net.seal", "--model", "darknet:eps.cfg")
+        self.assertEqual((code, report["statuses"]["model.configuration"]), (1, "fail"))
+        self.assertIn("eps", report["messages"]["model.configuration"])
 
     def test_code_that_the_seal_names_still_needs_consent(self):
         shutil.copy(networks.__file__, "target/networks.py")
