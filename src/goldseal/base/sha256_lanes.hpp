@@ -1,5 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-// The place of before, for work that is under way.
-#pragma once
-
-#include <goldseal/base/bytes/sha256_lanes.hpp>
