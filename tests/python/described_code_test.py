@@ -193,6 +193,19 @@ class DescribedCodeTest(InDirectory):
         self.assertIsNone(objection_to("python:net:Net", model, lambda: torch.no_grad()))
         self.assertEqual([os.path.relpath(path, os.getcwd()) for path in files_read.known("net:Net")], ["conf/tiny.yaml"])
 
+    def test_files_of_an_earlier_try_are_none_of_a_later_ones(self):
+        text = NET.replace("self, act=None", "self, act=None, place='a'").replace(
+            "self.act = act", "self.act = act\n        with open(place + '/widths.txt') as file:\n            file.read()")
+        self.files(net=text, parts=PARTS)
+        write("a/widths.txt", "4")
+        write("b/widths.txt", "4")
+        model = self.model()
+        for place in ("a", "b", "a"):
+            self.assertIsNone(objection_to(f"python:net:Net?place={place}", model, lambda: torch.no_grad()))
+            self.assertEqual([os.path.relpath(path, os.getcwd()) for path in files_read.known("net:Net")], [f"{place}/widths.txt"])
+        os.remove("a/widths.txt")
+        self.assertEqual(files_read.known("net:Net"), [])
+
     def test_what_it_writes_is_no_description(self):
         write("log.txt", "old")
         self.files(net=NET, parts=PARTS + "def note():\n    with open('log.txt', 'w') as file:\n        file.write('x')\n    open('log.txt', mode='a').close()\n")

@@ -15,7 +15,7 @@ from torch import nn
 
 from .worker.attribute_values import values_by_name
 from .worker.dtypes import host_bytes, name_of
-from .worker.files_read import recorded
+from .worker.files_read import forget, recorded
 from .worker.loading import same_bits
 from .worker.outside_state import attribute_tensors
 from .worker.python_builder import literal, unwrapped
@@ -52,6 +52,7 @@ def objection_to(spec: str, module: nn.Module, keeping: Callable[[], Any]) -> Op
 
 def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[], Any]) -> Optional[str]:
     source = spec[len("python:") :].partition("?")[0]
+    forget(source)
     with recorded(source):  # what importing it reads, where it cannot be built
         source, function, arguments = _read(spec)
     with keeping(), recorded(source):

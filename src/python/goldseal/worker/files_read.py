@@ -30,8 +30,13 @@ _known: Dict[str, List[str]] = {}
 
 
 def known(factory: str) -> List[str]:
-    """What was read when this factory was tried in this process."""
-    return _known.get(factory, [])
+    """What was read when this factory was last tried in this process, as far as it is still there."""
+    return [path for path in _known.get(factory, []) if os.path.isfile(path)]
+
+
+def forget(factory: str) -> None:
+    """It is tried anew, perhaps with other arguments."""
+    _known.pop(factory, None)
 
 
 @contextlib.contextmanager
