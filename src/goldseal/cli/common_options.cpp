@@ -4,6 +4,7 @@
 
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/parallel.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -45,6 +46,14 @@ void refuse_word(const std::string& name, std::string_view found, std::span<cons
               fmt::format("expected one of {}; found {}", fmt::join(words, ", "),
                           found.empty() ? "nothing" : escape_unprintable(found)),
               near ? fmt::format("did you mean {}?", *near) : "");
+}
+
+void add_jobs(CLI::App& app) {
+  app.add_option_function<unsigned>(
+         "--jobs", [](unsigned most) { limit_jobs(most); },
+         "Threads that read and digest files; as many as there are processors by default")
+      ->type_name("N")
+      ->check(positive_integer());
 }
 
 void add_common(CLI::App& app, CommonOptions& common, bool judges) {

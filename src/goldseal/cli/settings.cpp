@@ -36,7 +36,8 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"verbose", Kind::flag, false},   Setting{"policy", Kind::text, true},
                                 Setting{"target", Kind::list, true},     Setting{"runtime", Kind::text, true},
                                 Setting{"depth", Kind::text, false},     Setting{"timeout", Kind::number, false},
-                                Setting{"threads", Kind::number, false}, Setting{"anonymous", Kind::flag, false},
+                                Setting{"threads", Kind::number, false}, Setting{"jobs", Kind::number, false},
+                                Setting{"anonymous", Kind::flag, false},
                                 Setting{"embed", Kind::flag, false},     Setting{"device", Kind::text, false},
                                 Setting{"trust-code", Kind::flag, false}, Setting{"signature", Kind::text, false},
                                 Setting{"signed-by", Kind::list, true},  Setting{"identity", Kind::list, false}};

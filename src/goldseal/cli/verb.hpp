@@ -53,6 +53,9 @@ inline constexpr std::string_view k_flag_values = "true or false";
 /// Declares what every verb takes, and what those take that judge.
 void add_common(CLI::App& app, CommonOptions& common, bool judges);
 
+/// `--jobs N`, of verbs that read large files: it holds for the whole process.
+void add_jobs(CLI::App& app);
+
 /// What the chosen verb will do once the command line is known to be sound.
 using Action = std::function<ExitCode()>;
 

@@ -86,6 +86,23 @@ class ResNet50(nn.Module):
         return self.head(self.stages(self.stem(image)).mean((2, 3)))
 
 
+class SmallResNet(nn.Module):
+    """For images of 32 x 32, as small trainings have it: 3 million parameters."""
+
+    def __init__(self, width=32, classes=10):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4 * width, 3, 1, 1, bias=False), nn.BatchNorm2d(4 * width), nn.ReLU())
+        stages, before = [], 4 * width
+        for factor, stride in ((1, 1), (1, 1), (2, 2), (2, 1), (4, 2), (4, 1)):
+            stages.append(Bottleneck(before, factor * width, stride))
+            before = 4 * factor * width
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Linear(before, classes)
+
+    def forward(self, image):
+        return self.head(self.stages(self.stem(image)).mean((2, 3)))
+
+
 class ViT(nn.Module):
     """ViT-B/16 at 224."""
 

@@ -97,7 +97,7 @@ def commands(goldseal, name, quick):
     del network
     runtime = ["--runtime", "python=" + sys.executable, "--quiet", "--threads", "1"]
     capture = [goldseal, "capture", "net.safetensors", "--model", model, "--input", given, "-o", "net.seal", "--force", *runtime]
-    idle = measured([goldseal, "runtime", "list"])[0]
+    idle = measured([goldseal, "runtime"])[0]
     print(f"{name}: {parameters / 1e6:.0f} million parameters; an idle command takes {idle:.2f} s")
     if quick:
         row("capture --depth quick", *measured([*capture, "--depth", "quick"]), parameters)

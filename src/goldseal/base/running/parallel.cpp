@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -15,12 +16,23 @@
 
 namespace goldseal {
 
-unsigned available_processors() {
+namespace {
+
+// Of the process, as its processors are; main says it once, before any thread starts.
+std::atomic<unsigned> most_jobs{std::numeric_limits<unsigned>::max()};
+
+unsigned processors() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (::sched_getaffinity(0, sizeof(set), &set) != 0) return std::max(1U, std::thread::hardware_concurrency());
   return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
 }
+
+}  // namespace
+
+unsigned available_processors() { return std::min(processors(), most_jobs.load()); }
+
+void limit_jobs(unsigned most) { most_jobs = std::max(1U, most); }
 
 namespace {
 

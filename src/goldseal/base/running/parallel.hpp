@@ -27,7 +27,11 @@ template <typename Work>
   }
 }
 
-/// Processors that this process may run on (its affinity mask), at least 1.
+/// Processors that this process may run on (its affinity mask), at least 1 and at most as many as `limit_jobs` said.
 [[nodiscard]] unsigned available_processors();
+
+/// At most so many threads at a time from here on, for the whole process, at least 1: what `--jobs` says. Work in the
+/// background is one of them while it waits for others.
+void limit_jobs(unsigned most);
 
 }  // namespace goldseal

@@ -103,6 +103,7 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
                  "Outputs called boxes and scores are recognised by their names")
       ->type_name("OUTPUT,…");
   options->run.declare(app);
+  add_jobs(app);
   app.add_option("--policy", options->policy,
                  "How grave it is where golden outputs prove less than they might (golden.capture, golden.coverage): "
                  "strict, deploy, portable, or a policy file")

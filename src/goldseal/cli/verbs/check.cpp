@@ -71,6 +71,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 Action add_check(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   options->judge.declare(app);
+  add_jobs(app);
   app.add_option("--target", options->targets,
                  "Judge this captured environment instead of this machine (see `goldseal probe`); any number of times")
       ->type_name("ENV.toml");

@@ -95,6 +95,7 @@ Action add_convert(CLI::App& app, const CommonOptions& common) {
   app.add_option("--dtype", options->dtype, "Element type for all floating tensors, rounded as PyTorch does")
       ->type_name("TYPE");
   app.add_flag("--force", options->force, "Replace the output where it exists");
+  add_jobs(app);
   return [options, &common] {
     require_text_or_json(common);
     const auto dtype = wanted_dtype(options->dtype);

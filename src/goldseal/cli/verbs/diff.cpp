@@ -137,6 +137,7 @@ Action add_diff(CLI::App& app, const CommonOptions& common) {
   app.add_flag("--all", options->all, "Also what differs between any two machines: names, serial numbers, free memory");
   app.add_option("--entry", options->entry, "Which state dict of checkpoints that hold several");
   options->signature.declare(app);
+  add_jobs(app);
   return [options, &common] { return run(*options, common); };
 }
 

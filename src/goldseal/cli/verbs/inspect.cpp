@@ -45,6 +45,7 @@ Action add_inspect(CLI::App& app, const CommonOptions& common) {
                "Read every byte, check the file's own checksums, and name the tensors that hold NaN or infinity");
   app.add_option("--module-depth", options->depth, "Levels of the tree of modules that are shown; 0 for none")
       ->capture_default_str();
+  add_jobs(app);
   return [options, &common] {
     require_text_or_json(common);
     const auto inspection = inspect(*options);

@@ -118,6 +118,7 @@ Action add_merge(CLI::App& app, const CommonOptions& common) {
          "Reports of machines that were good: they vote in the cohorts of their kind, and nodes are compared with "
          "their own; any number of times")
       ->type_name("DIR|FILE");
+  add_jobs(app);
   return [options, &common] { return run(*options, common); };
 }
 

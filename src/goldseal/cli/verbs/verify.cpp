@@ -187,6 +187,7 @@ Action add_verify(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   options->judge.declare(app);
   options->run.declare(app);
+  add_jobs(app);
   declare_trust_code(app, options->judge.trust_code);
   app.add_option("--depth", options->depth,
                  "quick: digests and one native run; full: also the float64 run and a repetition")

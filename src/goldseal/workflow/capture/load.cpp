@@ -3,12 +3,16 @@
 #include <goldseal/workflow/capture/stages.hpp>
 
 #include <checks/catalogue.hpp>
+#include <checks/env/host/machine.hpp>
+#include <checks/env/host/machine_checks.hpp>
 #include <checks/keys/tied_names.hpp>
 #include <checks/model/loading.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/shared/memory_at_hand.hpp>
 
 #include <fmt/format.h>
 
@@ -59,11 +63,28 @@ bool loaded_as_read(const Loaded& loaded, const CaptureRequest& request, Capture
   return log.add(k_tensors_loaded, std::move(finding));
 }
 
+// What is known of the memory is told before it is taken. Mapped weights that do not fit are read anew in every run: a
+// warning, since that ends.
+void tell_memory(const Checkpoint& checkpoint, CaptureLog& log) {
+  Observation observed;
+  observed.machine.environment = probe_machine({});
+  for (const auto& tensor : checkpoint.tensors)
+    observed.sealed.model.tensors.push_back({tensor.name, tensor.dtype, tensor.shape, {}, ""});
+  log.progress().step(loading_step(weight_bytes(observed.sealed), observed.machine.environment));
+  auto finding = k_env_memory_total.judge(observed, {});
+  if (finding.status != Status::fail) return;
+  finding.id = k_env_memory_total.id;
+  finding.severity = Severity::warn;
+  finding.status = Status::warn;
+  log.add(std::move(finding));
+}
+
 }  // namespace
 
 std::optional<Loaded> load(Built built, const CaptureRequest& request, Worker& worker, CaptureLog& log) {
   const auto& checkpoint = built.opened.checkpoint();
   const auto& entries = built.network.state_entries;
+  tell_memory(checkpoint, log);
   const auto changed = worker.load(checkpoint, assignments_of(checkpoint, built.match, built.network),
                                    not_loaded_names(built.match, entries),
                                    extra_state_assignments(checkpoint, built.match, entries));

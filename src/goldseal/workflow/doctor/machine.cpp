@@ -185,7 +185,7 @@ Part examine_memory(const Environment& machine) {
     part.found = fmt::format("{} available of {}", bytes(available), bytes(total));
   }
   if (available >= k_least_memory) {
-    part.meaning = "a float64 run takes 8 bytes a parameter beside the weights";
+    part.meaning = "weights are read from their file as they are needed; beside them a run takes 0.3 to 1 GiB, more for large inputs";
     return part;
   }
   part.health = Health::limited;

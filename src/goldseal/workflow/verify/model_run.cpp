@@ -11,6 +11,7 @@
 #include <goldseal/worker/told_environment.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/shared/memory_at_hand.hpp>
 #include <goldseal/workflow/shared/partial.hpp>
 #include <goldseal/workflow/shared/saved_results.hpp>
 #include <goldseal/workflow/verify/case_run.hpp>
@@ -150,6 +151,7 @@ bool build_and_load(const Inputs& given, const RunPlace& place, ModelRun& run) {
   const auto& keys = *findings.network_keys;
   if (!keys.match.complete() || !names_are_sealed(given.sealed.model, findings)) return false;
   network.state_entries = keys.want;
+  place.log.progress.step(loading_step(weight_bytes(given.sealed), run.machine.environment));
   findings.changed = worker.load(checkpoint, assignments_of(checkpoint, keys.match, network),
                                  not_loaded_names(keys.match, keys.want),
                                  extra_state_assignments(checkpoint, keys.match, keys.want));
