@@ -33,7 +33,8 @@ from .worker.network import Network, on_copies
 from .worker.state_entries import StateEntry, refresh_flat_weights
 from .worker.perturbation import Transform
 from .worker.randomness import RandomWatch
-from .worker.program import KeepsStandIns, Limits, Program
+from .worker.program import KeepsStandIns, Limits
+from .worker.read_program import Program
 from .worker.python_builder import modules_named, unwrapped
 from .worker.refusal import Refusal
 from .worker.session import Message, Session

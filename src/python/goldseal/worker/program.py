@@ -9,40 +9,24 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import logging
 import os
-import sys
-import time
-import warnings
 import zipfile
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Union
 
 import torch
 from torch import fx, nn
-from torch.overrides import TorchFunctionMode
 
 from . import fake_tensors
 from .binding import bind, flatten
 from .foreign_operators import without_foreign
-from .state_guard import kept
-from .network import Network, on_copies
+from .network import Network
+from .read_program import Program, unsupported
+from .refusal import Refusal
 from .state_entries import find_state_entries, refresh_flat_weights
-from .perturbation import Transform
-from .refusal import Refusal, refusal_of
-from .script_builder import ScriptNetwork
+from .state_guard import kept
+from .surroundings import Deadline, buffers_copied, global_hooks_kept, quiet
 
 _OLDEST_EXPORT = (2, 8)  # its archive is the first whose programs LibTorch workers of every version read
-_PRINTING = ("torch.export._trace", "torch.fx.graph_module")  # modules that print what they think of the code
-
-
-class Program(NamedTuple):
-    """A file that was written, and what it takes to build the network from it."""
-
-    builder: str  # `export` or `torchscript`
-    options: Dict[str, str]
-    path: str
-    inputs: List[str]  # in the order in which an exported program takes them
-    kept: bool = False  # from before: the weights may have been others when it was written
 
 
 class Limits(NamedTuple):
@@ -88,33 +72,12 @@ def _written(
 ) -> Union[Program, Refusal]:
     """A refusal is returned: what is raised would keep alive what the code was called with."""
     try:
-        with _global_hooks_kept(), kept(network.module, network.picked), _buffers_copied(network), _quiet():
-            with _Deadline(seconds):
+        with global_hooks_kept(), kept(network.module, network.picked), buffers_copied(network), quiet():
+            with Deadline(seconds):
                 return _WRITERS[form](network, inputs, path)
     except Exception as error:
-        refusal = error if isinstance(error, Refusal) else _unsupported(error)
+        refusal = error if isinstance(error, Refusal) else unsupported(error)
         return Refusal(refusal.kind, refusal.message, refusal.where, refusal.remedy)
-
-
-def read_program(program: Program, network: Network) -> Network:
-    """The file read back, holding the tensors that `network` holds. Raises Refusal where it does not fit them."""
-    tensors = {state_entry.name: state_entry.place.get() for state_entry in network.state_entries}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if program.builder == "export":
-                return ExportedNetwork(program, tensors, network.home)
-            return ScriptedNetwork(program, tensors, network.home)
-    except Refusal:
-        raise
-    except Exception as error:
-        raise _unsupported(error) from None
-
-
-def _unsupported(error: Exception) -> Refusal:
-    """Errors raised here are not the network's fault: its code itself has run."""
-    found = refusal_of(error)
-    return Refusal("unsupported", found.message, found.where)
 
 
 def _exports() -> bool:
@@ -303,184 +266,3 @@ def _flat_answers(network: Network) -> Iterator[None]:
             del attributes["forward"]
         else:
             attributes["forward"] = own
-
-
-@contextlib.contextmanager
-def _buffers_copied(network: Network) -> Iterator[None]:
-    """Inside, buffers are copies, which a forward pass may write to."""
-    held = [(state_entry.place, state_entry.place.get(), state_entry.place.held()) for state_entry in network.state_entries if not state_entry.is_parameter]
-    copies: Dict[int, torch.Tensor] = {}
-    try:
-        for place, tensor, _ in held:
-            place.set(copies.setdefault(id(tensor), tensor.clone()))
-        yield
-    finally:
-        for place, _, own in held:
-            place.put(own)
-
-
-@contextlib.contextmanager
-def _global_hooks_kept() -> Iterator[None]:
-    """Where it fails, torch.export of PyTorch 2.11 leaves a hook behind that every module would call from then on."""
-    tables = [table for name, table in vars(nn.modules.module).items() if name.startswith("_global_")]
-    held = [(table, dict(table)) for table in tables if isinstance(table, dict)]
-    try:
-        yield
-    finally:
-        for table, hooks in held:
-            for key in [key for key in table if key not in hooks]:
-                del table[key]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Inside, PyTorch does not say what it thinks of code that it cannot write down; the refusal says it. Only its own
-    loggers are silenced, and what its modules print: the script's standard error is left alone."""
-    loggers = [logger for logger in list(logging.root.manager.loggerDict.values()) if isinstance(logger, logging.Logger)]
-    levels = [(logger, logger.level) for logger in loggers if logger.name.split(".")[0] == "torch"]
-    printing = [vars(sys.modules[name]) for name in _PRINTING if name in sys.modules]
-    printing = [names for names in printing if "print" not in names]
-    try:
-        for logger, _ in levels:
-            logger.setLevel(logging.CRITICAL + 1)
-        for names in printing:
-            names["print"] = lambda *values, **options: None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for names in printing:
-            names.pop("print", None)
-        for logger, level in levels:
-            logger.setLevel(level)
-
-
-class _Deadline(TorchFunctionMode):
-    """Ends what calls operators after `seconds`. Once, and never in what sets a mode, so that whatever is entered is left."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__()
-        self._seconds = seconds
-        self._end: Optional[float] = time.monotonic() + seconds
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self._end is not None and time.monotonic() > self._end and any(isinstance(a, torch.Tensor) for a in args):
-            self._end = None
-            raise Refusal("unsupported", f"it took longer than {self._seconds} s")
-        return func(*args, **(kwargs or {}))
-
-
-class _Program(Network):
-    """A network that was read back. Its errors are not the fault of the network that it was written from."""
-
-    _home: Optional[torch.device]
-
-    @property
-    def home(self) -> Optional[torch.device]:
-        return self._home
-
-    def run(
-        self, inputs: dict[str, torch.Tensor], transform: Optional[Transform], recorder: Any = None, draws: Any = None
-    ) -> dict[str, torch.Tensor]:
-        try:
-            return super().run(inputs, on_copies(self, transform))
-        except Refusal:
-            raise
-        except Exception as error:
-            raise _unsupported(error) from None
-
-
-class ExportedNetwork(_Program):
-    """A program of torch.export, operator by operator, as LibTorch workers run it."""
-
-    def __init__(
-        self, program: Program, tensors: Mapping[str, torch.Tensor], home: Optional[torch.device] = None
-    ) -> None:
-        from torch import export
-
-        self._home = home
-        self._inputs = program.inputs
-        self._exported = export.load(program.path)
-        super().__init__(self._holder(tensors))
-
-    def _holder(self, tensors: Mapping[str, torch.Tensor]) -> nn.Module:
-        """The program's places for tensors as those of one flat module."""
-        holder = nn.Module()
-        for spec in self._specs("PARAMETER", "BUFFER", "CONSTANT_TENSOR"):
-            name, kind = str(spec.target), spec.kind.name
-            kept = self._exported.constants.get(name)
-            tensor = kept if kept is not None else tensors.get(name)
-            if tensor is None:
-                raise Refusal("unsupported", f"the program has a tensor `{name}`, which the network lacks")
-            if kind == "PARAMETER":
-                holder._parameters[name] = tensor  # type: ignore[assignment]
-            else:
-                holder._buffers[name] = tensor
-                if kept is not None:
-                    holder._non_persistent_buffers_set.add(name)
-        return holder
-
-    def _specs(self, *kinds: str) -> list[Any]:
-        return [spec for spec in self._exported.graph_signature.input_specs if spec.kind.name in kinds]
-
-    def inputs(self) -> list[dict[str, Any]]:
-        return [{"name": name} for name in self._inputs]
-
-    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
-        if set(inputs) != set(self._inputs):
-            raise Refusal("usage", f"the program takes {', '.join(self._inputs)}; given {', '.join(inputs)}")
-        held = {state_entry.name: state_entry.place.get() for state_entry in self.state_entries}
-        left = iter(self._inputs)
-        specs = self._exported.graph_signature.input_specs
-        values = [inputs[next(left)] if spec.kind.name == "USER_INPUT" else held[str(spec.target)] for spec in specs]
-        results = _Interpreter(self._exported.graph_module, None if self._entering else self._widened_half(held)).run(*values)
-        kinds = [spec.kind.name for spec in self._exported.graph_signature.output_specs]
-        leaves = [result for result, kind in zip(results, kinds) if kind == "USER_OUTPUT"]
-        return torch.utils._pytree.tree_unflatten(leaves, self._exported.call_spec.out_spec)
-
-
-    def _widened_half(self, held: Dict[str, torch.Tensor]) -> Optional[torch.dtype]:
-        """The half type of the program's weights, where this run computes with them in float64."""
-        for name, tensor in self._exported.state_dict.items():
-            if tensor.dtype in (torch.float16, torch.bfloat16) and held[name].dtype is torch.float64:
-                return tensor.dtype
-        return None
-
-
-class _Interpreter(fx.Interpreter):
-    """Leaves out the assertions that the export inserted: they hold for the types that it was made with. Half-precision code
-    converts to the type of its weights, which is float64 in a float64 run; in the program it has become a constant."""
-
-    def __init__(self, program: fx.GraphModule, widened: Optional[torch.dtype]) -> None:
-        super().__init__(program)
-        self._widened = widened
-
-    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        if str(target).startswith(("aten._assert", "aten.sym_constrain_range")):
-            return None
-        if self._widened is not None:
-            args, kwargs = torch.utils._pytree.tree_map(self._wide, (args, kwargs))
-        return super().call_function(target, args, kwargs)
-
-    def _wide(self, argument: Any) -> Any:
-        return torch.float64 if argument is self._widened else argument
-
-
-class ScriptedNetwork(_Program, ScriptNetwork):
-    """A TorchScript archive that was written here."""
-
-    def __init__(
-        self, program: Program, tensors: Mapping[str, torch.Tensor], home: Optional[torch.device] = None
-    ) -> None:
-        self._home = home
-        names = frozenset(program.options.get("non_persistent", "").split(",")) - {""}
-        ScriptNetwork.__init__(self, torch.jit.load(program.path, map_location=home or "cpu").eval(), names)
-        wanted = [state_entry.name for state_entry in self.state_entries if state_entry.persistent]
-        lacking = [name for name in wanted if name not in tensors]
-        if lacking:
-            raise Refusal("unsupported", f"the archive has a tensor `{lacking[0]}`, which the network lacks")
-        self.load({name: tensors[name] for name in wanted})
-
-    def call(self, inputs: dict[str, torch.Tensor]) -> Any:
-        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-            return super().call(inputs)

@@ -22,7 +22,8 @@ from .gradients import Leaves, reached_elements
 from .layer_watch import LayerRecorder
 from .mapped_tensors import map_tensors, read_load_table
 from .network import Network
-from .program import Limits, Program, read_program, write_program
+from .program import Limits, write_program
+from .read_program import Program, read_program
 from .outside_state import described
 from .perturbation import Perturbation, Transform, make_transform
 from .python_builder import build_python
