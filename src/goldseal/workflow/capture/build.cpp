@@ -9,6 +9,9 @@
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/partial.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -40,6 +43,13 @@ KeyObservation match(const Checkpoint& checkpoint, const BuiltNetwork& network, 
   return keys;
 }
 
+// A last rank's file that is missing leaves smaller tensors, which are not the network's fault.
+void name_missing_pieces(const Checkpoint& checkpoint, const KeyMatch& match, Finding& finding) {
+  const bool joined = std::ranges::count(checkpoint.notes, "safetensors.pieces-joined", &Note::rule) > 0;
+  if (!joined || (match.missing.empty() && match.mismatched.empty())) return;
+  finding.remedy = fmt::format("look whether the files of all ranks are there, which no file tells; if they are: {}", finding.remedy);
+}
+
 // An attached network lives in the process that trains it: no other can build it.
 bool can_be_built_again(const ModelSpec& model, const Runtime& runtime) {
   return model.builder == Builder::python && !runtime.channel;
@@ -58,7 +68,9 @@ std::optional<Built> build(Opened opened, const CaptureRequest& request, Worker&
   add_compiled_in(opened.checkpoint(), network);
   log.lap("build");
   auto keys = match(opened.checkpoint(), network, request.admission);
-  if (!log.add(k_keys_network, judge_keys(keys, "the network"))) return std::nullopt;
+  auto fit = judge_keys(keys, "the network");
+  if (fit.status == Status::fail) name_missing_pieces(opened.checkpoint(), keys.match, fit);
+  if (!log.add(k_keys_network, std::move(fit))) return std::nullopt;
   auto outside =
       can_be_built_again(opened.model, request.runtime) ? worker.outside() : std::vector<OutsideRecord>{};
   return Built{std::move(opened), std::move(device), std::move(network), std::move(keys.match), std::move(outside)};
