@@ -18,6 +18,7 @@ from .earlier_seal import discard, is_older_than, put_back, set_aside
 from .errors import GoldsealError, GoldsealWarning
 from .factory import Factory, absolute_paths, model_spec
 from .failures import ON_ERROR, check_on_error, deal_with
+from .objections import objection_to_factory, objection_to_reads
 from .ranks import is_sharded, module_of_rank_zero, rank
 from .report import Report
 from .saving import write_checkpoint, written_at
@@ -26,7 +27,6 @@ from .sealed_code import names_code
 if TYPE_CHECKING:
     from torch import nn
 
-    from .attached import LiveNetwork
     from .generation import Generate
 
 _TIMEOUT = 600.0
@@ -197,7 +197,7 @@ def seal(
         module = module_of_rank_zero(model)
         if module is None:
             return None
-        objection = _objection(factory, module)
+        objection = objection_to_factory(factory, module)
         if objection and on_error == "raise" and factory is not None:
             raise GoldsealError(objection)
         admitted = admitted_patterns(allow_missing, allow_unexpected)
@@ -232,45 +232,6 @@ def _sign(target: Path, key: Optional[PathLike], passphrase_file: Optional[PathL
         command.do(arguments, timeout)
     except GoldsealError as error:
         raise GoldsealError(f"{target} was sealed and not signed: {error}") from error
-
-
-def _objection(factory: Optional[Factory], module: nn.Module) -> Optional[str]:
-    """Why another machine cannot build the network as the seal will say; it is told here, where it can be mended."""
-    from .attached import keeping_random_numbers
-    from .factory_trial import objection_to
-
-    if factory is None and not _builds_without_arguments(type(module)):
-        return None  # model_spec warns of that
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        spec = model_spec(factory, module)
-    if not spec.startswith("python:"):
-        return None
-    try:
-        objection = objection_to(spec, module, keeping_random_numbers)
-    except Exception:  # what cannot be tried here costs no seal
-        return None
-    return None if objection is None else f"factory: {objection}"
-
-
-def _objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:
-    """Of what the golden runs read beside the state dict: whether another build has the same."""
-    from .attached import keeping_random_numbers
-    from .factory_trial import objection_to_read
-
-    if not spec.startswith("python:"):
-        return None
-    try:
-        objection = objection_to_read(spec, network.module, network.reads - network.writes, keeping_random_numbers)
-    except Exception:  # what cannot be tried here costs no seal
-        return None
-    return None if objection is None else f"factory: {objection}"
-
-
-def _builds_without_arguments(kind: type) -> bool:
-    from .factory import needed_arguments
-
-    return not needed_arguments(kind)
 
 
 def _leave_no_earlier_seal(path: Path, seal: Optional[PathLike]) -> None:
@@ -317,7 +278,7 @@ def _seal(
         report = run_attached(arguments, network, directory, timeout)
     if not report:
         raise GoldsealError(f"{path} was not sealed:\n{report}", report)
-    return target, report, _objection_to_reads(spec, network)
+    return target, report, objection_to_reads(spec, network)
 
 
 def _warn_of_code(report: Report, target: Path) -> None:

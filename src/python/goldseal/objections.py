@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a factory builds no such network elsewhere: told in the training process, where it can be mended."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Optional
+
+from .factory import Factory, model_spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .attached import LiveNetwork
+
+
+def objection_to_factory(factory: Optional[Factory], module: nn.Module) -> Optional[str]:
+    """Why another machine cannot build the network as the seal will say; it is told here, where it can be mended."""
+    from .attached import keeping_random_numbers
+    from .factory_trial import objection_to
+
+    if factory is None and not _builds_without_arguments(type(module)):
+        return None  # model_spec warns of that
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec = model_spec(factory, module)
+    if not spec.startswith("python:"):
+        return None
+    try:
+        objection = objection_to(spec, module, keeping_random_numbers)
+    except Exception:  # what cannot be tried here costs no seal
+        return None
+    return None if objection is None else f"factory: {objection}"
+
+
+def objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:
+    """Of what the golden runs read beside the state dict: whether another build has the same."""
+    from .attached import keeping_random_numbers
+    from .factory_trial import objection_to_read
+
+    if not spec.startswith("python:"):
+        return None
+    try:
+        objection = objection_to_read(spec, network.module, network.reads - network.writes, keeping_random_numbers)
+    except Exception:  # what cannot be tried here costs no seal
+        return None
+    return None if objection is None else f"factory: {objection}"
+
+
+def _builds_without_arguments(kind: type) -> bool:
+    from .factory import needed_arguments
+
+    return not needed_arguments(kind)
