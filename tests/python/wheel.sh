@@ -38,6 +38,12 @@ if [[ -z $wheel ]]; then
   cmp "$wheel" "$work/second/${wheel##*/}" || fail "the same tree packed twice gives other bytes"
 fi
 [[ -f $wheel ]] || fail "no py3-none wheel: $(ls "$work/first")"
+# What installers go by, in the words of the tool that the index uses.
+if "$PYTHON" -c 'import auditwheel' 2>/dev/null; then
+  tag=$(sed 's/.*-none-\(.*\)\.whl/\1/' <<<"$wheel")
+  "$PYTHON" -m auditwheel show "$wheel" | tr '\n' ' ' | grep -q "consistent with the following platform tag: \"$tag\"" ||
+    fail "auditwheel says another tag: $("$PYTHON" -m auditwheel show "$wheel")"
+fi
 
 "$PYTHON" -m venv "$work/venv"
 packages=$("$PYTHON" -c 'import os, torch; print(os.path.dirname(os.path.dirname(torch.__file__)))')
