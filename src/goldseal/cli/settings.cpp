@@ -348,7 +348,7 @@ Settings Settings::gather(const SettingsSource& source) {
     if (settings.m_file) FileReader(*settings.m_file, !named.empty(), settings.m_values).read();
   }
   // Within the file too, what is for one verb wins.
-  std::ranges::stable_partition(settings.m_values, [](const SetValue& v) { return v.verb.empty(); });
+  std::stable_partition(settings.m_values.begin(), settings.m_values.end(), [](const SetValue& v) { return v.verb.empty(); });
   read_variables(settings.m_values, settings.m_strays);
   find_strays(settings.m_strays);
   return settings;

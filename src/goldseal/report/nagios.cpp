@@ -60,7 +60,7 @@ std::vector<std::pair<const Finding*, const Measurement*>> limited_first(const R
   std::vector<std::pair<const Finding*, const Measurement*>> all;
   for (const auto* finding : by_gravity(report))
     for (const auto& measurement : finding->measurements) all.emplace_back(finding, &measurement);
-  std::ranges::stable_partition(all, [](const auto& one) { return is_limited(*one.second); });
+  std::stable_partition(all.begin(), all.end(), [](const auto& one) { return is_limited(*one.second); });
   return all;
 }
 
