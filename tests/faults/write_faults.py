@@ -54,6 +54,10 @@ def verbs():
         Verb("check --report", ["check", "ready.seal", "--report", "json=out.json"], "out.json", before=["TEXT"]),
         Verb("report --report", ["report", "ready.json", "--report", "html=out.html"], "out.html", before=["TEXT"]),
         Verb("probe -o", ["probe", "-o", "machine.toml"], "machine.toml", before=["TEXT"]),
+        Verb("sign --pae", ["sign", "ready.seal", "--pae", "out.bin"], "out.bin", before=["TEXT"]),
+        Verb("attest --pae", ["attest", "ready.json", "--pae", "out.bin"], "out.bin", before=["TEXT"]),
+        Verb("bom -o", ["bom", "ready.seal", "-o", "out.cdx"], "out.cdx", before=["TEXT"]),
+        Verb("merge --report", ["merge", "ready.json", "--report", "html=out.html"], "out.html", before=["TEXT"]),
         Verb("convert to safetensors", ["convert", "net.safetensors", "-o", "out.safetensors"], "out.safetensors"),
         Verb("convert to pth --force", ["convert", "net.safetensors", "-o", "out.pth", "--force"], "out.pth", before=["TEXT"]),
     ]
