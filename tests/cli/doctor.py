@@ -117,7 +117,8 @@ def prove_compilers(folder, home, bare):
     assert compiler["health"] == "missing" and compiler["found"] == "no C++ compiler on the PATH", compiler
     assert waits["fix"].startswith(compiler["fix"] + " && "), waits
     # Where Python runs models, nothing waits for a worker.
-    document = examined(0, GOLDSEAL_PYTHON=sys.executable, HOME=home, GOLDSEAL_TORCH_DIR=str(installation), GOLDSEAL_WORKERS="/nowhere")
+    document = examined(0, VIRTUAL_ENV=str(pathlib.Path(sys.executable).parents[1]), HOME=home, GOLDSEAL_TORCH_DIR=str(installation),
+                        GOLDSEAL_WORKERS="/nowhere")
     idle = part(document, "libtorch")
     assert idle["health"] == "absent" and not idle["fix"] and "runtime build" in idle["meaning"], idle
     assert part(document, "compiler")["health"] == "absent" and "runtime build" not in document["next"], document

@@ -84,8 +84,8 @@ def prove(goldseal, folder, form, file, options, state, here, others):
     shutil.copytree(seal, target / "weights.seal")
     shutil.copy(home / "weights.pth", target / "elsewhere.pth")
     call = ("verify", "weights.seal", "--checkpoint", "elsewhere.pth")
-    interpreter = [("--runtime", f"python={sys.executable}")] if form == "torchscript" else []
-    for runtime in (here, *others, *interpreter):
+    interpreter = ("--runtime", f"python={sys.executable}")
+    for runtime in (here, *others, interpreter):
         code, report, error = run(goldseal, *call, *runtime, folder=target)
         expect(code == 0 and embedded.name in facts(report) and findings(report)["golden.float64"]["status"] == "pass",
                f"{form}: a target needs the seal and the checkpoint alone ({runtime[1]})", report, error)
