@@ -179,6 +179,27 @@ class EmbedTest(InDirectory):
                 self.assertIsNone(self.embedded())
         del operators
 
+    def test_a_network_whose_float64_run_is_not_finite_is_sealed_by_native_runs_and_the_operator_is_named(self):
+        torch.manual_seed(3)
+        model = networks.Unbounded()
+        torch.save(model.state_dict(), "net.pth")
+        torch.save(VECTOR, "x.pt")
+        done = subprocess.run(
+            [os.environ["GOLDSEAL_COMMAND"], "capture", "net.pth", "--model", "python:networks:Unbounded", "--input", "x=x.pt",
+             "--runtime", f"python={sys.executable}", "--format", "json", "-o", "net.seal"],
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        told = [found["message"] for found in json.loads(done.stdout)["findings"] if found["id"] == "golden.capture"]
+        self.assertIn("is NaN or infinite in float64 where the native run gives numbers, from ", told[0])
+        self.assertRegex(told[0], r"from [^,]*\(log\) on")
+        report = goldseal.verify("net.seal", model)
+        self.assertTrue(report, report)
+        findings = {found["id"]: found for found in report.raw["findings"]}
+        self.assertEqual(findings["golden.float64"]["status"], "skipped")
+        self.assertIn("reduced sensitivity", findings["golden.native"]["message"])
+        with unittest.mock.patch.object(torch, "tanh", torch.sigmoid):
+            self.assertFalse(goldseal.verify("net.seal", model))
+
     def test_a_trace_that_froze_an_answer_is_not_embedded(self):
         warned = self.sealed(networks.Frozen(), VECTOR)
         self.assertEqual(len(warned), 1, warned)

@@ -436,3 +436,17 @@ class Calling(nn.Module):
 
     def forward(self, x):
         return getattr(torch.ops.goldseal_python, self.kind)(self.linear(x))
+
+
+class Unbounded(nn.Module):
+    """The way that it takes for float64 gives no numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        hidden = self.first(x)
+        if hidden.dtype is torch.float64:
+            hidden = torch.log(-1 - hidden.abs())
+        return self.second(torch.tanh(hidden))

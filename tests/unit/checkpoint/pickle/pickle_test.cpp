@@ -202,3 +202,14 @@ TEST_CASE("Python's detours for objects are followed where such objects are admi
   CHECK(legacy.global(legacy.callee(legacy.root())).name == "Net");
   CHECK(legacy.persistents().empty());
 }
+
+TEST_CASE("an enum of TorchScript is called with its value, and nothing else is") {
+  const pickle::Rules foreign{.foreign = true};
+  const auto document = parse(Pickle().global("__torch__.layers", "Format").text("NCHW").raw("R").stop(), foreign);
+  CHECK(document.kind(document.root()) == pickle::Kind::call);
+  CHECK(document.global(document.callee(document.root())).name == "Format");
+  for (const auto* const module : {"layers", "__torch__other", "collections"}) {
+    const auto error = refusal(Pickle().global(module, "OrderedDict").text("NCHW").raw("R").stop(), foreign);
+    CHECK(error.message().find("arguments other than a tuple") != std::string::npos);
+  }
+}
