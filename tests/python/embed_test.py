@@ -200,6 +200,21 @@ class EmbedTest(InDirectory):
         with unittest.mock.patch.object(torch, "tanh", torch.sigmoid):
             self.assertFalse(goldseal.verify("net.seal", model))
 
+    @unittest.skipUnless(EXPORTS, "torch.export of PyTorch 2.8 or newer is needed")
+    def test_a_libtorch_that_lacks_an_operator_leaves_the_verdict_open_and_the_one_that_has_it_is_named(self):
+        listed = subprocess.run([os.environ["GOLDSEAL_COMMAND"], "runtime"], capture_output=True, text=True, check=False).stdout
+        older = re.search(r"^libtorch (?:1\.|2\.[0-4]\.)\S* +(\S+)\n(?:  .*\n)*?  worker +(?! |none)", listed, re.MULTILINE)
+        if older is None:
+            self.skipTest("no LibTorch before 2.5 has a worker")
+        self.assertEqual(self.sealed(networks.Newer(), VECTOR), [])
+        done = subprocess.run([os.environ["GOLDSEAL_COMMAND"], "verify", "net.seal", "--runtime", f"libtorch={older.group(1)}",
+                               "--format", "json"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        told = next(found for found in json.loads(done.stdout)["findings"] if found["id"] == "worker.run")
+        self.assertEqual(told["status"], "unknown")
+        self.assertIn("has no operator aten._safe_softmax.default", told["message"])
+        self.assertIn(f"LibTorch {torch.__version__.split('+')[0]}", told["remedy"])
+
     def test_a_trace_that_froze_an_answer_is_not_embedded(self):
         warned = self.sealed(networks.Frozen(), VECTOR)
         self.assertEqual(len(warned), 1, warned)

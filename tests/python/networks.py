@@ -450,3 +450,14 @@ class Unbounded(nn.Module):
         if hidden.dtype is torch.float64:
             hidden = torch.log(-1 - hidden.abs())
         return self.second(torch.tanh(hidden))
+
+
+class Newer(nn.Module):
+    """Calls an operator that LibTorch has from 2.5 on."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return torch.ops.aten._safe_softmax.default(self.linear(x), -1)

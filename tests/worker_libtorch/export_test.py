@@ -122,6 +122,27 @@ class Chooser(torch.nn.Module):
         return torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y - 1, (x,))
 
 
+class Way(torch.nn.Module):
+    def __init__(self, way):
+        super().__init__()
+        self.way, self.weight = way, torch.nn.Parameter(torch.rand(4))
+
+    def forward(self, x):
+        return self.way(x * self.weight)
+
+
+def without_gradients(x):
+    with torch.no_grad():
+        y = x + 1
+    return y * x
+
+
+def in_autocast(x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = x @ x.transpose(1, 2)
+    return y.float()
+
+
 class Archive:
     """An exported program, taken apart as goldseal does it: the program and the constants as files of the run."""
 
@@ -273,6 +294,42 @@ class ExportTest(unittest.TestCase):
             with self.assertRaises(client.Refused) as raised:
                 archive.build(**members)
             return raised.exception
+
+    def test_what_python_writes_down_is_what_this_worker_takes(self):
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "python"))
+        from goldseal.worker import program as writer
+        from goldseal.worker.refusal import Refusal
+
+        functional, x = torch.nn.functional, torch.rand(2, 3, 4)
+        for travels, way in (
+            (True, lambda x: x + 1),
+            (True, lambda x: functional.dropout(x, 0.0, True)),
+            (False, lambda x: functional.dropout(x, 0.5, True)),
+            (True, lambda x: functional.dropout(x, 0.5, False)),
+            (True, lambda x: functional.batch_norm(x, None, None, training=True)),
+            (False, lambda x: functional.batch_norm(x, x.new_zeros(3), x.new_ones(3), training=True)),
+            (True, lambda x: functional.batch_norm(x, x.new_zeros(3), x.new_ones(3), training=False)),
+            (True, lambda x: functional.instance_norm(x)),
+            (True, without_gradients),
+            (False, in_autocast),
+            (False, lambda x: torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y - 1, (x,))),
+        ):
+            with self.subTest(way=way.__code__.co_firstlineno), client.worker() as worker:
+                module = Way(way)
+                try:
+                    for node in writer._nodes(export(module, (x,)).graph_module):
+                        writer._refuse_what_does_not_travel(node)
+                    written = True
+                except Refusal:
+                    written = False
+                archive = Archive(worker, module, (x,))
+                try:
+                    archive.build()
+                    taken = True
+                except client.Refused as refused:
+                    self.assertEqual(refused.kind, "unsupported")
+                    taken = False
+                self.assertEqual((written, taken), (travels, travels))
 
     def test_an_operator_on_graphs_is_refused_by_name(self):
         refused = self.refused(Chooser(), (torch.ones(3),))

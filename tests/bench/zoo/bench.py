@@ -71,8 +71,8 @@ def changed(part, key, value):
         setattr(part, key, before)
 
 
-def run_one(name, goldseal_command):
-    """The row of one network."""
+def run_one(name, goldseal_command, short=False):
+    """The row of one network. `short`: one layer, LibTorch alone, two faults."""
     import torch
 
     import goldseal
@@ -82,7 +82,7 @@ def run_one(name, goldseal_command):
     row = {"name": name, "false_alarms": [], "lawful": 0, "misses": [], "faults": 0, "unnamed": []}
     warnings.simplefilter("ignore")
     try:
-        model, inputs = networks.build(name)
+        model, inputs = networks.build(name, layers=1) if short else networks.build(name)
         with torch.no_grad():
             answers = flatten(model(**inputs))
     except Exception as error:
@@ -109,11 +109,12 @@ def run_one(name, goldseal_command):
     environment = {**os.environ, "ATEN_CPU_CAPABILITY": "default", "OMP_NUM_THREADS": "2"}
     live = f"import sys; sys.path[:0] = {sys.path[:2]!r}; import warnings; warnings.simplefilter('ignore'); import goldseal, networks; " \
            f"import torch; model, _ = networks.build({name!r}); model.load_state_dict(torch.load('net.pth')); r = goldseal.verify('net.seal', model); print(r.raw and __import__('json').dumps(dict(r.raw))); sys.exit(r.exit_code)"
-    done = subprocess.run([sys.executable, "-c", live], env=environment, capture_output=True, text=True, check=False)
-    lawful.append(("live default", done.returncode, done.stdout or done.stderr[-600:]))
+    if not short:
+        done = subprocess.run([sys.executable, "-c", live], env=environment, capture_output=True, text=True, check=False)
+        lawful.append(("live default", done.returncode, done.stdout or done.stderr[-600:]))
     row["lawful"] = len(lawful)
     row["false_alarms"] = [{"run": run, "code": code, "found": failed_of(text)} for run, code, text in lawful if code != 0]
-    for fault, context in faults(model):
+    for fault, context in list(faults(model))[: 2 if short else None]:
         with context():
             with torch.no_grad():
                 now = flatten(model(**inputs))
@@ -123,9 +124,11 @@ def run_one(name, goldseal_command):
                 continue
             report = goldseal.verify("net.seal", model)
         row["faults"] += 1
-        if report.exit_code == 0:
+        # A live model in training mode is judged in evaluation mode, and told of.
+        told = {found["id"] for found in report.raw["findings"] if found["status"] in ("fail", "unknown", "warn")}
+        if report.exit_code == 0 and "model.mode" not in told:
             row["misses"].append(f"{fault} (moves {moved:.1e})")
-        elif fault.split()[0 if "of" not in fault.split() else 2] not in json.dumps(dict(report.raw)):
+        elif report.exit_code and fault.split()[0 if "of" not in fault.split() else 2] not in json.dumps(dict(report.raw)):
             row["unnamed"].append(fault)
     return row
 
@@ -148,6 +151,18 @@ def apart(name, command):
     return json.loads(lines[-1]) if lines else {"name": name, "state": "crashed", "why": done.stderr[-600:]}
 
 
+def in_turn(names, command):
+    """Short runs in this process, which imports the libraries once."""
+    for name in names:
+        with tempfile.TemporaryDirectory() as directory:
+            before = os.getcwd()
+            os.chdir(directory)
+            try:
+                yield run_one(name, command, short=True)
+            finally:
+                os.chdir(before)
+
+
 def told(rows):
     built = [row for row in rows if row["state"] != "not built"]
     sealed = [row for row in built if row["state"] == "sealed"]
@@ -158,6 +173,10 @@ def told(rows):
     print(f"| {len(rows)} | {len(built)} | {len(sealed)} | {sum(row['pure'] for row in sealed)} | {sum(row['enclosed'] for row in sealed)} "
           f"| {alarms} of {lawful} | {misses} of {faulty} | {seconds:.1f} |")
     return not alarms and not misses and len(sealed) == len(built)
+
+
+def all_travel(rows):
+    return all(row["state"] == "sealed" and row["enclosed"] for row in rows)
 
 
 def main():
@@ -178,10 +197,12 @@ def main():
         print("skipped: this Python has neither torchvision, timm nor transformers")
         return 125
     rows = []
-    for name in wanted:
-        rows.append(apart(name, command))
+    os.environ["GOLDSEAL_COMMAND"] = command
+    for row in in_turn(wanted, command) if arguments.ten else (apart(name, command) for name in wanted):
+        rows.append(row)
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    return 0 if told(rows) else 1
+    sound = told(rows)
+    return 0 if sound and (not arguments.ten or all_travel(rows)) else 1
 
 
 if __name__ == "__main__":

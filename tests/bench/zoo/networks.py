@@ -19,6 +19,7 @@ _SIZES = {
     "n_routed_experts": 4, "num_experts_per_tok": 2, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "image_size": 32,
     "patch_size": 8, "num_labels": 3, "decoder_start_token_id": 1, "n_group": 1, "topk_group": 1, "sliding_window": 4,
 }
+_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers")
 _TOKENS = 7
 
 TORCHVISION = ("alexnet convnext_tiny densenet121 efficientnet_b0 googlenet mnasnet0_5 mobilenet_v2 mobilenet_v3_small regnet_y_400mf "
@@ -37,7 +38,7 @@ TRANSFORMERS = ("albert bart bert big_bird bloom blenderbot canine clip_vision_m
 
 # Ten small ones of different kinds, as the test runs them.
 TEN = ("torchvision:resnet18 torchvision:shufflenet_v2_x0_5 timm:eva02_tiny_patch14_224 timm:nf_resnet26 transformers:bert "
-       "transformers:deberta transformers:gemma2 transformers:gpt2 transformers:mixtral transformers:qwen3").split()
+       "transformers:aimv2_vision_model transformers:deberta transformers:gemma2 transformers:gpt2 transformers:qwen3").split()
 
 
 def names():
@@ -57,11 +58,11 @@ def _define_operators():
 _OPERATORS = _define_operators() if importlib.util.find_spec("torchvision") else None
 
 
-def build(name):
-    """The network in evaluation mode, and its inputs by name."""
+def build(name, layers=2):
+    """The network in evaluation mode, and its inputs by name; `layers`: of transformers."""
     library, _, kind = name.partition(":")
     torch.manual_seed(11)
-    module, inputs = {"torchvision": _torchvision, "timm": _timm, "transformers": _transformers}[library](kind)
+    module, inputs = _transformers(kind, layers) if library == "transformers" else {"torchvision": _torchvision, "timm": _timm}[library](kind)
     _settle(module)
     return module.eval(), inputs
 
@@ -95,19 +96,19 @@ def _timm(name):
     return module, {"x": _picture(size)}
 
 
-def _transformers(name):
+def _transformers(name, layers):
     import transformers
 
     kind = transformers.CONFIG_MAPPING[name]
     config = kind()
-    for key, size in _SIZES.items():
+    for key, size in {**_SIZES, **dict.fromkeys(_LAYERS, layers)}.items():
         if hasattr(config, key) and getattr(config, key) is not None:
             try:
                 setattr(config, key, size)
             except (AttributeError, NotImplementedError, ValueError):
                 pass
     if getattr(config, "layer_types", None):
-        config.layer_types = list(config.layer_types)[:2]
+        config.layer_types = list(config.layer_types)[:layers]
     module = transformers.AutoModel.from_config(kind(**_plain(config)))
     numbers = torch.Generator().manual_seed(3)
     parameters = inspect.signature(module.forward).parameters
