@@ -30,8 +30,8 @@ const Check k_seal_attestation{
         "`goldseal check --require-attestation` takes a verdict that was reached elsewhere in place of running the model: "
         "a signed statement (`goldseal attest`) that this seal and this checkpoint passed, under this policy, on a machine "
         "with the same GPU, driver, CPU and PyTorch. It fails where the statement is not signed by a key that counts, is "
-        "about another model, policy or machine, says that the run failed, or is older than --max-age. Where this machine has no PyTorch, what only PyTorch tells is "
-        "not compared: the finding names it and warns. A captured machine (--target) is compared in full.",
+        "about another model, policy or machine, says that the run failed, or is older than --max-age. What only a PyTorch tells, and is not known here, is not "
+        "compared: the finding names it and warns. A captured machine (--target) is compared in full.",
     .severity = Severity::fail,
     .judge = judge_attestation,
 };

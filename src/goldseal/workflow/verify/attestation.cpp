@@ -88,15 +88,15 @@ void require_age(const Described& run, const CheckRequest& request, const std::s
            "verify and attest the model again");
 }
 
-// Gives the attested facts that cannot be compared here, as `NAME VALUE`: those of PyTorch, where there is none.
+// Gives the attested facts that cannot be compared here, as `NAME VALUE`: those that a PyTorch tells, which check does not
+// start and a machine that only admits may not have.
 std::vector<std::string> require_kind(const Described& environment, const Environment& machine, const std::string& where) {
   std::vector<std::string> not_compared;
-  const bool has_pytorch = !machine.shown("torch.version").empty();
   for (const auto& [name, attested] : environment.annotations) {
     if (!tells_kind(name)) continue;
     const auto here = machine.shown(name);
     if (here == attested) continue;
-    if (here.empty() && !has_pytorch && is_of_pytorch(name)) {
+    if (here.empty() && is_of_pytorch(name)) {
       not_compared.push_back(fmt::format("{} {}", name, escape_unprintable(attested)));
       continue;
     }
@@ -199,7 +199,7 @@ signing::SignatureFinding observe_attestation(const CheckRequest& request, const
       auto admission = judge(std::string(line), request, subjects, machine, where);
       finding = {.demand = signing::Demand::require, .good = true, .signer = std::move(admission.signer)};
       if (!admission.not_compared.empty()) {
-        finding.message = fmt::format("there is no PyTorch here, so that this was not compared: {}", fmt::join(admission.not_compared, ", "));
+        finding.message = fmt::format("what only a PyTorch tells is not known here and was not compared: {}", fmt::join(admission.not_compared, ", "));
         finding.remedy = "say which machine serves, and it is compared: --target FILE, which `goldseal probe` writes there";
       }
       return finding;
