@@ -52,10 +52,10 @@ class Detector(nn.Module):
 class Recurrent(nn.Module):
     """LSTM or GRU, with the last state along dimension 1."""
 
-    def __init__(self, kind="lstm"):
+    def __init__(self, cell="lstm"):
         super().__init__()
-        made = {"lstm": nn.LSTM, "gru": nn.GRU}[kind]
-        self.rnn = made(6, WIDTH, num_layers=2, batch_first=True, bidirectional=kind == "gru")
+        made = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+        self.rnn = made(6, WIDTH, num_layers=2, batch_first=True, bidirectional=cell == "gru")
 
     def forward(self, frames):
         return self.rnn(frames)

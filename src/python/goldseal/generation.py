@@ -13,7 +13,7 @@ import importlib
 import inspect
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Union, cast
 
 import torch
 from torch import nn
@@ -133,7 +133,7 @@ def found(generate: Union[None, str, Generate]) -> Optional[Generate]:
     value: Any = importlib.import_module(module)
     for part in name.split("."):
         value = getattr(value, part)
-    return value  # type: ignore[no-any-return]
+    return cast(Generate, value)
 
 
 @contextlib.contextmanager
@@ -160,7 +160,8 @@ def build(of: str, generate: Optional[str] = None, **options: Any) -> nn.Module:
     """What a seal of a generation names: the network of the factory `of`, which decodes."""
     from .worker.python_builder import unwrapped
 
-    module = unwrapped(found(of)(**options))  # type: ignore[misc]
+    factory: Any = found(of)
+    module = unwrapped(factory(**options))
     Generation(module, found(generate)).install()
     return module
 
