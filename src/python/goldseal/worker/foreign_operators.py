@@ -32,7 +32,7 @@ def _implementation_of(operator: Any) -> Optional[Callable[..., Any]]:
     if operator._schema.is_mutable:
         return None
     if operator.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
-        return operator.decompose  # type: ignore[no-any-return]
+        return operator.decompose
     try:
         from torch._library.custom_ops import OPDEFS
     except ImportError:  # none of PyTorch's public interface: a version may lack it

@@ -20,7 +20,7 @@ class ConstantPlace(Place):
         return (part for part in _script_parts(self.module) if part._c.hasattr(self.attribute))
 
     def held(self) -> torch.Tensor:
-        return next(self.parts())._c.getattr(self.attribute)  # type: ignore[no-any-return]
+        return next(self.parts())._c.getattr(self.attribute)
 
     def put(self, tensor: torch.Tensor) -> None:
         for part in self.parts():
