@@ -25,7 +25,7 @@ TEST_CASE("The step of loading says what weights take and which memory is at han
 }
 
 TEST_CASE("Where the memory is not known, the step says the weights alone") {
-  CHECK(loading_step(100, machine(0, 0)) == "loading 100 B of weights");
+  CHECK(loading_step(100, machine(0, 0)) == "loading 100 bytes of weights");
 }
 
 }  // namespace
