@@ -7,6 +7,7 @@ state: tensor, dict, number, bytes, stream, None, empty; in a file and in a dist
 attributes, lists, complex tables, objects. Randomness: dropout, noise, sampling, numpy, Python, seeds inside forward.
 Classes of tensors: a marked parameter, one made of others.
 """
+import importlib.machinery
 import os
 import sys
 import unittest
@@ -295,6 +296,25 @@ class LoadingTest(InDirectory):
         model = networks.Drawn("kept").eval()
         torch.save(model.state_dict(), "net.pth")
         self.assertIsNotNone(goldseal.seal(model, "net.pth", inputs=X4, factory="loading_networks:Drawn?kind=kept", embed=False, on_error="raise"))
+
+    # --- Building on the meta device ---------------------------------------------------------------------------------------
+
+    def test_a_module_that_a_factory_imports_keeps_the_tensors_of_its_own(self):
+        from goldseal.worker.python_builder import build_python
+
+        with open("late_tables.py", "w", encoding="utf-8") as module:
+            module.write("import torch\nTABLE = torch.arange(4.)\nclass Net(torch.nn.Linear):\n"
+                         "    def __init__(self):\n        super().__init__(4, 4)\n"
+                         "    def forward(self, x):\n        return super().forward(x) * TABLE\n")
+        with open("late_factory.py", "w", encoding="utf-8") as module:
+            module.write("def build():\n    from late_tables import Net\n    return Net()\n")
+        self.addCleanup(sys.path.__setitem__, slice(None), list(sys.path))
+        loaders = [dict(vars(loader)) for loader in (importlib.machinery.SourceFileLoader, importlib.machinery.ExtensionFileLoader)]
+        network = build_python("late_factory:build", {})
+        self.assertEqual(loaders, [dict(vars(loader)) for loader in (importlib.machinery.SourceFileLoader, importlib.machinery.ExtensionFileLoader)])
+        self.assertEqual(sys.modules["late_tables"].TABLE.tolist(), [0, 1, 2, 3])
+        self.assertEqual(network.module.weight.is_meta, hasattr(torch.device, "__enter__"))
+        self.assertFalse(torch.zeros(1).is_meta)
 
     # --- B44: weights that are constants of an archive's code --------------------------------------------------------------
 

@@ -242,7 +242,7 @@ def _built_on_meta(function: Callable[..., Any], arguments: Dict[str, Any]) -> A
     if not hasattr(torch.device, "__enter__"):
         return None
     try:
-        with torch.device("meta"):
+        with meta_device():
             return function(**arguments)
     except Exception:
         return None

@@ -16,6 +16,7 @@ from torch import fx, nn
 
 from .files_read import recorded
 from .loading import load_steps, shares_memory
+from .meta_device import meta_device
 from .network import Network
 from .state_entries import find_state_entries
 from .outside_state import attribute_tensors
@@ -173,7 +174,7 @@ def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> A
         return None
     with open(os.devnull, "w", encoding="utf-8") as silence, contextlib.redirect_stderr(silence):
         try:
-            with torch.device("meta"):
+            with meta_device():
                 module = function(**arguments)
             if not isinstance(module, nn.Module):
                 return module
