@@ -9,6 +9,7 @@
 #include "networks/script_constants.hpp"
 #include "networks/script_outputs.hpp"
 #include "networks/script_place.hpp"
+#include "numerics/float64_run.hpp"
 #include "numerics/operator_watch.hpp"
 #include "protocol/error.hpp"
 
@@ -142,7 +143,10 @@ class TorchScriptNetwork final : public Network, public HasConstants {
       throw Refusal(RefusalKind::unsupported,
                     "a frozen archive computes with the weights as they were frozen; it cannot be converted", {},
                     "export the module without torch.jit.freeze");
-    if (!std::exchange(m_compiled, true)) compile(*m_module._ivalue()->compilation_unit());
+    if (!std::exchange(m_compiled, true)) {
+      const OutsideFloat64Run outside;
+      compile(*m_module._ivalue()->compilation_unit());
+    }
     auto module = transform ? transformed(transform) : m_module;
     const auto method = module.get_method("forward");
     std::optional<OperatorWatch> watch;
