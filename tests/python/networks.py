@@ -230,7 +230,7 @@ class Branching(nn.Module):
 
 
 class Frozen(nn.Module):
-    """A trace takes what leaves PyTorch for a constant."""
+    """A trace takes what leaves PyTorch for a constant; torch.export follows no array of numpy's (it does follow tolist())."""
 
     def __init__(self):
         super().__init__()
@@ -238,7 +238,7 @@ class Frozen(nn.Module):
 
     def forward(self, x):
         y = self.linear(x)
-        return torch.tensor(y.detach().cpu().tolist(), dtype=y.dtype) + 0 * y
+        return torch.from_numpy(y.detach().cpu().numpy().copy()) + 0 * y
 
 
 class Leaning(nn.Module):
