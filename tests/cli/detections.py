@@ -67,7 +67,7 @@ class Rounding(nn.Module):
     def forward(self, image):
         found = self.detector(image)
         scores = found["scores"]
-        return {"boxes": found["boxes"], "scores": scores + 1e-3 * torch.sqrt(torch.full([1], float(scores.max()))), "labels": found["labels"]}
+        return {"boxes": found["boxes"], "scores": scores + 1e-3 * torch.sqrt(torch.full([1], 0.5 * float(scores.max()))), "labels": found["labels"]}
 
 
 def network(**settings):

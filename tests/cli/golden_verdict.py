@@ -120,14 +120,15 @@ def names_the_first_layer(command, folder):
 
 
 class Island(nn.Module):
-    """Adds a part that it always computes in float32 to what it computes in its own type: it makes a tensor of a number."""
+    """Adds a part that it always computes in float32 to what it computes in its own type: it makes a tensor of a number that
+    it has computed outside of tensors."""
 
     def __init__(self):
         super().__init__()
         self.wide, self.head = nn.Linear(8, 8), nn.Linear(8, 4)
 
     def norm(self, x):
-        narrow = torch.full([1], float(x.mean()))
+        narrow = torch.full([1], 0.5 * float(x.mean()))
         return torch.rsqrt(narrow.pow(2) + 1e-5)
 
     def forward(self, x):
