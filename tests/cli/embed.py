@@ -151,7 +151,7 @@ def prove_code(goldseal, folder, here, others):
     os.environ.update(before)
 
     (folder / "unwritten.py").write_text("import torch\n\nclass Linear(torch.nn.Linear):\n    def forward(self, x):\n"
-                                         "        y = super().forward(x)\n        return torch.tensor(y.tolist(), dtype=y.dtype) + 0 * y\n")
+                                         "        y = super().forward(x)\n        return torch.from_numpy(y.detach().numpy().copy()) + 0 * y\n")
     shutil.rmtree(folder / "code.seal")
     model = ("--model", "python:unwritten:Linear?in_features=768&out_features=4")
     code, report, error = run(goldseal, *call, *model, "--embed", folder=folder)
