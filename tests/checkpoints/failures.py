@@ -370,7 +370,8 @@ def b47_values_that_are_no_tensors():
 def b48_tensors_of_other_kinds():
     left_out = lambda value: dump(save({"w": value, "b": torch.ones(2)}))["notes"]["state-dict.unsupported-tensors"]
     assert "w (sparse" in left_out(torch.eye(3).to_sparse()) and "w (sparse" in left_out(torch.nn.Parameter(torch.eye(3).to_sparse()))
-    assert "w (a conjugate" in left_out(torch.ones(2, dtype=torch.complex64).conj())
+    if int(torch.__version__.split(".")[0]) >= 2:  # PyTorch 1.13 writes no word of it
+        assert "w (a conjugate" in left_out(torch.ones(2, dtype=torch.complex64).conj())
     assert "w (on the meta device" in left_out(torch.empty(2, device="meta"))
 
 
