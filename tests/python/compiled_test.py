@@ -96,7 +96,7 @@ class CompiledTest(InDirectory):
             goldseal.verify(self.place, compiled=True)
 
     def test_what_a_compiler_gets_wrong_is_named(self):
-        report = self.judged(torch.compile(self.net, backend=wrong), "fail", "run eagerly, not compiled it goes", "torch.compile", name="golden.native")
+        report = self.judged(torch.compile(self.net, backend=wrong), "fail", "run eagerly, not compiled the difference disappears", "torch.compile", name="golden.native")
         self.assertEqual(self.finding(report, "golden.float64").status, "pass")
 
     def test_a_part_that_is_compiled_is_judged(self):

@@ -42,7 +42,9 @@ class Compiled:
         except Exception as error:
             if not type(error).__module__.startswith(_COMPILERS):
                 raise
-            told = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            # The first line names the compiler, the second what it raised.
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            told = " ".join(lines[:2]) or type(error).__name__
             raise Refusal(
                 "runtime",
                 f"torch.compile failed: {type(error).__name__}: {told}",
