@@ -47,7 +47,7 @@ Finding judge_loading(std::span<const LoadStep> steps, std::span<const std::stri
       "save the checkpoint again from the network as it is loaded (torch.save(model.state_dict(), FILE)), or build it "
       "without that code");
   if (steps.empty()) {
-    finding.message += ", of which the file holds different values; the value that is loaded last stays in all of them. "
+    finding.message += ", of which the file holds different values. The value that is loaded last stays in all of them. "
                        "keys.tied judges names of one whole tensor";
     finding.remedy = "build the network without the shared memory, or save the checkpoint again from the network as it is "
                      "loaded (torch.save(model.state_dict(), FILE))";

@@ -104,7 +104,7 @@ def eager(compiled: Optional[Compiled]) -> Iterator[None]:
 
 
 def _observed(run: Callable[[], Any]) -> "tuple[Any, Ran]":
-    """Compiles first, and is then watched: what compiling calls is none of the model's."""
+    """Runs once to compile and once under the profiler, so that the operators that compiling itself calls are not counted."""
     from torch._dynamo.utils import counters  # type: ignore[attr-defined,unused-ignore]
 
     before = dict(counters["graph_break"])

@@ -49,7 +49,7 @@ def decoding_as_sealed(seal: PathLike, module: nn.Module, generate: Optional[Gen
     decodes, named = sealed_generate(seal)
     if not decodes:
         if generate is not None:
-            raise GoldsealError(f"generate: expected a seal of decoding (steps=), found {os.fspath(seal)}, which is none")
+            raise GoldsealError(f"generate: expected a seal of decoding, made with steps=, found {os.fspath(seal)}, which seals none")
         yield
         return
     with generating(module, generate if generate is not None else named):

@@ -115,7 +115,7 @@ def _signature(forward: Callable[..., Any]) -> inspect.Signature:
 
 
 def require(steps: Optional[int], generate: Any) -> bool:
-    """Whether a generation is asked for. Raises ValueError for what is none."""
+    """Whether a generation is asked for. Raises ValueError where `steps` or `generate` describes none that can be run."""
     if steps is None and generate is None:
         return False
     if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= _MOST_STEPS:

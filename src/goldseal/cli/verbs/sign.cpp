@@ -58,7 +58,7 @@ void require_outside(const fs::path& output, const fs::path& seal) {
   std::error_code error;
   const auto place = fs::weakly_canonical(output, error).parent_path();
   if (!error && fs::equivalent(place, seal, error))
-    throw Error(ErrorKind::usage, output.string(), "lies in the seal, every file of which the signature covers",
+    throw Error(ErrorKind::usage, output.string(), "this file would lie in the seal, and a signature covers every file there",
                 "give --pae a file outside of the seal");
 }
 
