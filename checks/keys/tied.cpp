@@ -23,7 +23,7 @@ using Groups = std::map<std::string, std::vector<std::string>>;
 
 Groups groups_of(std::span<const Key> network, const TensorDigests& file) {
   std::map<std::string, std::string> held_by;
-  for (const auto& key : network) held_by.emplace(key.name, key.alias_of.empty() ? key.name : key.alias_of);
+  for (const auto& key : network) held_by.emplace(key.name, key.tied_to());
   Groups groups;
   for (const auto& key : network) {
     auto root = held_by.at(key.name);

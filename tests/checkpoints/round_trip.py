@@ -104,7 +104,8 @@ def quantized_tensors():
 def tensors_of_other_kinds_are_named():
     state = {"w": torch.ones(2), "sparse": torch.eye(2).to_sparse(), "meta": torch.ones(2, device="meta"), "n": 3}
     found = compare(save(state), {"w": state["w"]})
-    assert "sparse, meta" in found["notes"]["state-dict.unsupported-tensors"], found["notes"]
+    unread = found["notes"]["state-dict.unsupported-tensors"]
+    assert "sparse (sparse: save it with .to_dense()), meta (on the meta device: it never had values" in unread, unread
     assert "n" in found["notes"]["state-dict.other-values"], found["notes"]
 
 

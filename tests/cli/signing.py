@@ -114,6 +114,9 @@ def prove_two_steps():
     assert goldseal("sign", seal, "--pae", "bytes")[0] == 0
     assert pathlib.Path("bytes").read_bytes().startswith(b"DSSEv1 28 application/vnd.in-toto+json ")
     assert not (seal / "model.sig").exists()
+    pathlib.Path("leaf.pem").write_text("kept")
+    code, _, err = goldseal("sign", seal, "--pae", "leaf.pem", "--certificate", "leaf.pem")
+    assert code == 2 and "it is an input of this run" in err and pathlib.Path("leaf.pem").read_text() == "kept", err
     sh("openssl", "dgst", "-sha256", "-sign", "k.pem", "-out", "sig", "bytes")
     code, _, err = goldseal("sign", seal, "--attach", "sig", "--public-key", "other.pub")
     assert code == 2 and "expected a signature by" in err, err

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unittest
 import warnings
+from unittest import mock
 
 try:
     import torch
@@ -140,8 +141,8 @@ class Serving(InDirectory):
     @staticmethod
     def forget():
         for name in list(sys.modules):
-            if name in ("net", "parts") or name.startswith("parts."):
-                del sys.modules[name]
+            if name in ("net", "parts", "outer", "wrong") or name.startswith("parts."):
+                del sys.modules[name]  # its file went with another test's directory
 
     def trained(self):
         """A seal as a script writes it."""
@@ -539,6 +540,15 @@ class FactoryTest(Serving):
             warnings.simplefilter("error", goldseal.GoldsealWarning)
             goldseal.seal(model, "net.pth", inputs=IMAGE, factory="net:Net?width=4", on_error="raise")
         self.assertEqual(len(calls), 1)
+
+    @unittest.skipUnless(hasattr(torch.device, "__enter__"), "PyTorch before 2.0 builds nothing on the meta device")
+    def test_a_network_that_is_too_large_to_build_twice_is_tried_on_the_meta_device(self):
+        from goldseal import factory_trial
+
+        built = factory_trial._built_on_meta(torch.nn.Linear, {"in_features": 2, "out_features": 3})
+        self.assertTrue(all(parameter.is_meta for parameter in built.parameters()))
+        with mock.patch.object(factory_trial, "_MOST_BYTES", 1):
+            self.assertIn("stem.0.weight is float32 [6, 3, 3, 3]", self.sealed("net:Net?width=6"))
 
     def test_trying_it_draws_no_random_number_of_the_trainings(self):
         torch.manual_seed(5)

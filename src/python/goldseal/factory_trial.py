@@ -17,6 +17,7 @@ from .worker.attribute_values import values_by_name
 from .worker.dtypes import host_bytes, name_of
 from .worker.files_read import forget, recorded
 from .worker.loading import same_bits
+from .worker.meta_device import meta_device
 from .worker.outside_state import attribute_tensors
 from .worker.python_builder import literal, unwrapped
 from .worker.randomness import seed_all

@@ -123,17 +123,16 @@ KeyGuess numbers_for_names(const KeyCase& c) {
 /// group.
 KeyGuess tied_weights(const KeyCase& c) {
   if (c.match.missing.empty() || !c.match.unexpected.empty()) return std::nullopt;
-  const auto group = [](const Key& key) -> std::string_view { return key.alias_of.empty() ? key.name : key.alias_of; };
   const std::set<std::string_view> present(c.match.renamed.begin(), c.match.renamed.end());
   std::map<std::string_view, std::string_view> saved;  // by the group
   for (const auto& key : c.want) {
-    if (present.contains(key.name)) saved.emplace(group(key), key.name);
+    if (present.contains(key.name)) saved.emplace(key.tied_to(), key.name);
   }
-  const auto is_saved = [&](std::size_t i) { return saved.contains(group(c.want[i])); };
+  const auto is_saved = [&](std::size_t i) { return saved.contains(c.want[i].tied_to()); };
   if (!std::ranges::all_of(c.match.missing, is_saved)) return std::nullopt;
   const auto& first = c.want[c.match.missing.front()];
   return KeyExplanation{fmt::format("{} is tied to {} and was saved once", escape_unprintable(first.name),
-                                 escape_unprintable(saved.at(group(first)))),
+                                 escape_unprintable(saved.at(first.tied_to()))),
                      "tie the weights before loading (model.tie_weights()), or save both names"};
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct Key {
   bool value = false;  ///< an extra state: any plain value or tensor, whatever `dtype` and `shape` say
   CompiledIn compiled_in = CompiledIn::no;  ///< of a network: why an entry is not loaded; `no` for every state entry
   std::string filled_from = {};  ///< of an embedded program: the tied entry whose tensor it is given (settle_ties)
+
+  /// What the names of one tensor have in common: the name of the one that the others are tied to.
+  [[nodiscard]] std::string_view tied_to() const { return alias_of.empty() ? name : alias_of; }
 };
 
 /// A key present on both sides with another shape or dtype.

@@ -59,14 +59,13 @@ Unread unread(const Checkpoint& checkpoint) {
 struct Beside {
   Unread a;
   Unread b;
-  bool same_bytes = false;  ///< all that the tensors do not cover, so that nothing is left unread
 
-  [[nodiscard]] bool judged() const { return same_bytes || (a.objects.empty() && b.objects.empty()); }
+  [[nodiscard]] bool judged() const { return a.objects.empty() && b.objects.empty(); }
+  [[nodiscard]] bool nothing() const { return judged() && a.others.empty() && b.others.empty(); }
 };
 
 std::string as_text(const Beside& beside) {
   std::string text;
-  if (beside.same_bytes) return text;
   for (const auto& [side, left] : {std::pair{"A", &beside.a}, std::pair{"B", &beside.b}}) {
     if (!left->objects.empty())
       text += fmt::format("not compared in {}, since it takes Python's code to read: {}\n", side,
@@ -153,9 +152,7 @@ std::string as_json(const CheckpointDifference& difference, const Beside& beside
                       {"renamed", std::move(renamed)},
                       {"renamed_equal", difference.renamed_equal},
                       {"packed", {{"a", difference.packed_a}, {"b", difference.packed_b}}},
-                      {"not_compared",
-                       {{"a", as_json(beside.same_bytes ? Unread() : beside.a)},
-                        {"b", as_json(beside.same_bytes ? Unread() : beside.b)}}},
+                      {"not_compared", {{"a", as_json(beside.a)}, {"b", as_json(beside.b)}}},
                       {"removed_segments", difference.removed_segments},
                       {"removed_from", difference.removed_from_b ? "b" : "a"}};
   return document.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
@@ -205,7 +202,8 @@ ExitCode diff_checkpoints(const CheckpointPair& pair, const CommonOptions& commo
   progress.await(work, "comparing the tensors that differ", ByteCounter());
   const auto difference = work.get();
   Beside beside{unread(a), unread(b)};
-  beside.same_bytes = difference.same() && same_frames(a, b);
+  // Where all else is the same in every byte, nothing is left unread.
+  if (!beside.nothing() && difference.same() && same_frames(a, b)) beside = {};
   if (!common.quiet)
     print(common.format == "json" ? as_json(difference, beside, a, b)
                                   : for_locale(as_text(difference, a, b) + as_text(beside)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/file/records.hpp>
 #include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/output.hpp>
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <filesystem>
 #include <memory>
 
@@ -71,6 +73,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   auto payload = signing::write_model_statement(statement);
   if (options.with.writes_pae()) {
     require_outside(options.with.pae, seal);
+    require_no_input(options.with.pae, std::array<fs::path, 2>{options.with.certificate, options.with.chain});
     write_file_atomically(options.with.pae, signing::pae(signing::k_in_toto_type, payload));
     return ExitCode::conforms;
   }

@@ -82,4 +82,18 @@ Environment probe_machine(const ProbeOptions& options) {
   return environment;
 }
 
+Environment probe_memory_alone() {
+  Environment environment;
+  const ProbeOptions options;
+  const FileRoot files(options.root);
+  const std::map<std::string, std::string, std::less<>> variables;
+  try {
+    probe_memory({options, files, variables}, [&](std::string name, FactValue value, std::string origin) {
+      environment.set(std::move(name), std::move(value), std::move(origin));
+    });
+  } catch (const std::exception&) {  // what is not known is not told
+  }
+  return environment;
+}
+
 }  // namespace goldseal

@@ -11,4 +11,7 @@ namespace goldseal {
 /// leaves its error under `probe.NAME`; nothing is thrown. manifests/FORMAT.md lists the names.
 [[nodiscard]] Environment probe_machine(const ProbeOptions& options);
 
+/// The facts `memory.*` of this machine alone: no driver is asked. Empty where they cannot be read.
+[[nodiscard]] Environment probe_memory_alone();
+
 }  // namespace goldseal

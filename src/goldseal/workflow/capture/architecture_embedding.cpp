@@ -23,7 +23,7 @@ std::set<std::string> weights_of(const BuiltNetwork& network) {
   std::set<std::string> names;
   for (const auto& entry : network.state_entries) {
     // Constants stay: the code computes with them whatever is loaded.
-    if (entry.required && !entry.name.starts_with("constants.")) names.insert(entry.name);
+    if (entry.required && !is_archive_constant(entry.name)) names.insert(entry.name);
   }
   return names;
 }

@@ -67,7 +67,7 @@ bool loaded_as_read(const Loaded& loaded, const CaptureRequest& request, Capture
 // warning, since that ends.
 void tell_memory(const Checkpoint& checkpoint, CaptureLog& log) {
   Observation observed;
-  observed.machine.environment = probe_machine({});
+  observed.machine.environment = probe_memory_alone();
   for (const auto& tensor : checkpoint.tensors)
     observed.sealed.model.tensors.push_back({tensor.name, tensor.dtype, tensor.shape, {}, ""});
   log.progress().step(loading_step(weight_bytes(observed.sealed), observed.machine.environment));

@@ -53,7 +53,7 @@ std::optional<KeyMatch> match_program(const Checkpoint& checkpoint, const BuiltN
 // them tied, and keys.tied would judge by it.
 std::optional<std::string> find_tie_of_its_own(const std::vector<Key>& code, const std::vector<Key>& program) {
   std::map<std::string_view, std::string_view> group;
-  for (const auto& key : code) group.emplace(key.name, key.alias_of.empty() ? key.name : key.alias_of);
+  for (const auto& key : code) group.emplace(key.name, key.tied_to());
   const auto in_code = [&](const std::string& name) {
     const auto found = group.find(name);
     return found == group.end() ? std::string_view(name) : found->second;

@@ -3,7 +3,6 @@
 
 #include <goldseal/base/messages/text.hpp>
 
-#include <array>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -71,8 +70,9 @@ std::optional<fs::path> root_of(const std::vector<fs::path>& module, const fs::p
   return directory;
 }
 
-std::vector<fs::path> python_path() {
-  std::vector<fs::path> places;
+// Where `import` looks before the installed packages: the working directory, then what PYTHONPATH names.
+std::vector<fs::path> import_places() {
+  std::vector<fs::path> places{fs::current_path()};
   if (const char* const path = std::getenv("PYTHONPATH"))
     for (const auto part : split(std::string_view(path), ':'))
       if (!part.empty()) places.emplace_back(part);
@@ -89,9 +89,7 @@ bool is_below(const fs::path& path, const fs::path& place) {
 
 std::optional<fs::path> imported_here(const FileRecord& source) {
   if (source.module.empty()) return std::nullopt;
-  auto places = python_path();
-  places.insert(places.begin(), fs::current_path());
-  for (const auto& place : places)
+  for (const auto& place : import_places())
     if (auto file = found_in(place, parts_of(source))) return file;
   return std::nullopt;
 }
@@ -102,9 +100,7 @@ std::optional<ImportedFile> imported_before(const FileRecord& source, const fs::
   const auto root = root_of(module, sealed);
   if (!root) return std::nullopt;
   const auto current = fs::current_path();
-  auto places = python_path();
-  places.insert(places.begin(), current);
-  for (const auto& place : places) {
+  for (const auto& place : import_places()) {
     if (is_same_file(place, *root)) break;
     const auto file = found_in(place, module);
     if (!file || is_same_file(*file, sealed)) continue;

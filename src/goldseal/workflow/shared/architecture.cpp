@@ -57,7 +57,7 @@ BuiltNetwork build_exported(Worker& worker, const ModelSpec& model, Trust trust)
 std::vector<Assignment> constants_of(const Checkpoint& archive) {
   std::vector<Assignment> constants;
   for (std::size_t i = 0; i < archive.tensors.size(); ++i) {
-    if (archive.tensors[i].name.starts_with(k_archive_constants)) constants.push_back({i, archive.tensors[i].name});
+    if (is_archive_constant(archive.tensors[i].name)) constants.push_back({i, archive.tensors[i].name});
   }
   return constants;
 }
@@ -145,6 +145,8 @@ void require_program(const Worker& worker, const std::string& name) {
 }
 
 }  // namespace
+
+bool is_archive_constant(std::string_view name) { return name.starts_with(k_archive_constants); }
 
 BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust, const Checkpoint* checkpoint) {
   if (trust == Trust::computing && is_code(model.builder))

@@ -7,6 +7,8 @@
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
 
+#include <string_view>
+
 namespace goldseal {
 
 /// Has the worker build the network. What the worker cannot read itself (the program in a torch.export archive) is
@@ -19,5 +21,8 @@ namespace goldseal {
 /// The form of a checkpoint that carries its own code, with the file itself as the source. Throws Error{usage} for one
 /// that carries none, with what to give.
 [[nodiscard]] ModelSpec own_architecture(const Checkpoint& checkpoint);
+
+/// Whether the reader of TorchScript archives calls a tensor of an archive's code so: `constants.0`.
+[[nodiscard]] bool is_archive_constant(std::string_view name);
 
 }  // namespace goldseal

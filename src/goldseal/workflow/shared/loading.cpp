@@ -124,12 +124,11 @@ void add_held_by_program(const Checkpoint& checkpoint, BuiltNetwork& network) {
 
 void settle_ties(const std::vector<Key>& have, std::vector<Key>& want) {
   if (std::ranges::none_of(want, [](const Key& key) { return !key.alias_of.empty(); })) return;
-  const auto group = [](const Key& key) { return key.alias_of.empty() ? key.name : key.alias_of; };
   const auto match = match_keys(have, want);
-  std::map<std::string, std::string> held;
-  for (const auto& [from, to] : match.pairs) held.emplace(group(want[to]), want[to].name);
+  std::map<std::string_view, std::string_view> held;
+  for (const auto& [from, to] : match.pairs) held.emplace(want[to].tied_to(), want[to].name);
   for (const auto i : match.missing) {
-    const auto found = held.find(group(want[i]));
+    const auto found = held.find(want[i].tied_to());
     if (found == held.end()) continue;
     want[i].required = false;
     want[i].filled_from = found->second;

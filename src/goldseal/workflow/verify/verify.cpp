@@ -245,9 +245,9 @@ std::string serving_device(const CheckRequest& request, const Environment& machi
 }
 
 // What an attestation must be about: the files are those of here, also where another machine is to serve them.
-std::vector<Subject> attested_subjects(const CheckRequest& request, const OpenSeal& seal, const Observation& observed, Progress& progress) {
+std::vector<Subject> attested_subjects(const CheckRequest& request, const OpenSeal& seal, Progress& progress) {
   if (request.attestation.empty()) return {};
-  auto here = observed;
+  Observation here;
   here.files = digest_files(examine_files(request, seal), seal, progress);
   return report_subjects(request, seal, here);
 }
@@ -267,7 +267,7 @@ std::vector<Report> check_targets(const CheckRequest& request, Progress& progres
   observed.files.golden_sha256 = golden.get();
   if (auto embedded = observe_embedded(seal))
     observed.files.found.push_back(std::move(*embedded));
-  const auto subjects = attested_subjects(request, seal, observed, progress);
+  const auto subjects = attested_subjects(request, seal, progress);
   stopwatch.lap("read");
   std::vector<Report> reports;
   for (std::size_t i = 0; i < targets.size(); ++i) {
