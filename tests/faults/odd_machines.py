@@ -52,7 +52,7 @@ def interpreter(b, text):
     path = b.work / "interpreter"
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
-    return ["--runtime", f"python={path}", "--timeout", "3"]
+    return ["--runtime", f"python={path}", "--timeout", "1"]
 
 
 def test_models_run_and_end_on_older_kernels(b):
@@ -65,7 +65,10 @@ def test_models_run_and_end_on_older_kernels(b):
         probe = subprocess.run(["true"], preexec_fn=older, check=False)
         if probe.returncode == 77:
             return
-        for arguments in (["verify", "net.seal", "--trust-code", "--no-sandbox", *started], [*b.capture, "-o", "o.seal", "--no-sandbox", *started]):
+        hung = [["verify", "net.seal", "--trust-code", "--no-sandbox", *started]]
+        if version == "4.18":  # it lacks whatever the others lack; each run waits ten seconds more than it is told to
+            hung.append([*b.capture, "-o", "o.seal", "--no-sandbox", *started])
+        for arguments in hung:
             told.unlink(missing_ok=True)
             code, said = b.run(arguments, worker=False, preexec_fn=older)
             assert code in (2, 3), f"kernel {version}: {arguments[0]}: exit code {code}\n{said}"
