@@ -52,7 +52,7 @@ env -i "$work/venv/bin/goldseal" --version | grep -q '^goldseal ' || fail "the c
 [[ $(head -c 4 "$work/venv/bin/goldseal") == $'\177ELF' ]] || fail "the command is a script and not the program"
 for file in man/man1/goldseal-verify.1 bash-completion/completions/goldseal zsh/site-functions/_goldseal \
   fish/vendor_completions.d/goldseal.fish goldseal/worker_libtorch/CMakeLists.txt goldseal/darknet/darknet_cfg.cpp \
-  goldseal/python/goldseal/worker/__main__.py goldseal/policies/deploy.toml; do
+  goldseal/python/goldseal/worker/__main__.py goldseal/python/goldseal/worker/networks/export_builder.py goldseal/policies/deploy.toml; do
   [[ -f $work/venv/share/$file ]] || fail "the wheel lacks share/$file"
 done
 version=$(sed -n 's/^project(goldseal VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")

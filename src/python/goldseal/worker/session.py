@@ -14,14 +14,14 @@ import torch
 
 from . import fields
 from .channel import Channel
-from .darknet_builder import build_darknet
 from .dtypes import host_bytes, name_of
-from .export_builder import build_export
 from .facts import device_names, environment_facts, loaded_version
 from .gradients import Leaves, reached_elements
 from .layer_watch import LayerRecorder
 from .mapped_tensors import map_tensors, read_load_table
 from .network import Network
+from .networks.darknet_builder import build_darknet
+from .networks.export_builder import build_export
 from .program import Limits, write_program
 from .read_program import Program, read_program
 from .outside_state import described

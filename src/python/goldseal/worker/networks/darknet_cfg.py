@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
+from ..refusal import Refusal
 from .darknet_sections import Section, read_sections
-from .refusal import Refusal
 
 _MAX_SIZE = 1 << 16
 _MAX_CHANNELS = 1 << 20

@@ -13,17 +13,17 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set
 import torch
 from torch import nn
 
+from ..layer_watch import LayerRecorder
+from ..memory import storage_of
+from ..network import Network
+from ..perturbation import Transform
+from ..randomness import RandomWatch
+from ..refusal import Refusal, refusal_of
+from ..refused_operators import REMEDY, what_operator_does
+from ..stand_in import RunAgain, StandIn, Unstreamable
 from .export_operands import Constant, Device, Operand, Value, setting_of, values_in
 from .export_program import ExportProgram, Input, Node, read_export_program
 from .export_symbols import find_symbolic
-from .layer_watch import LayerRecorder
-from .memory import storage_of
-from .network import Network
-from .perturbation import Transform
-from .randomness import RandomWatch
-from .refusal import Refusal, refusal_of
-from .refused_operators import REMEDY, what_operator_does
-from .stand_in import RunAgain, StandIn, Unstreamable
 
 _MOST_SETTINGS = 20_000
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)\.(\w+)")

@@ -8,8 +8,8 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
 
 import torch
 
+from ..refusal import Refusal
 from .decimals import shortest
-from .refusal import Refusal
 
 # torch.export's own numbers (torch/_export/serde/schema.py): ScalarType, MemoryFormat, Layout.
 SCALAR_TYPES = {
