@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
-import math
 import os
 import time
-from typing import Any, Callable, Dict, NamedTuple, Optional
+from typing import Any, Callable, Dict, Optional
 
 import torch
 
@@ -16,28 +15,28 @@ from . import fields
 from .channel import Channel
 from .dtypes import host_bytes, name_of
 from .facts import device_names, environment_facts, loaded_version
+from .forward_pass import Pass
 from .gradients import Leaves, reached_elements
 from .layer_watch import LayerRecorder
 from .mapped_tensors import map_tensors, read_load_table
 from .network import Network
 from .networks.darknet_builder import build_darknet
 from .networks.export_builder import build_export
-from .program import Limits, write_program
-from .read_program import Program, read_program
 from .outside_state import described
-from .perturbation import Perturbation, Transform, make_transform
+from .pass_request import read_draws, read_layers, read_transform
+from .perturbation import Transform
+from .program import Limits, write_program
 from .python_builder import build_python
-from .randomness import RandomWatch, generator_states, moved, seed_all
+from .randomness import generator_states, moved, seed_all
+from .read_program import Program, read_program
 from .refusal import Refusal, refusal_of
 from .script_builder import build_torchscript
 from .settings import RunSettings, in_force, read_settings, read_threads
-from .stand_in import Unstreamable, materialised
 from .streaming import attempted
 from .tensor_file import read_tensors, write_tensors
 
 PROTOCOL = 3
 MAX_NONCE = 256
-_COMPUTE = {"native": None, "float32": torch.float32, "float64": torch.float64}
 
 Message = Dict[str, Any]
 Builder = Callable[[str, "dict[str, str]"], Network]
@@ -53,35 +52,6 @@ def sha256_of(tensor: torch.Tensor) -> str:
     return hashlib.sha256(buffer).hexdigest()
 
 
-def _finite(stated: Message, name: str) -> float:
-    number = fields.required(stated, name)
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
-        raise Refusal("usage", f"`{name}` is a finite number")
-    return float(number)
-
-
-def _read_perturbation(request: Message) -> Optional[Perturbation]:
-    stated = fields.optional(request, "perturb")
-    if stated is None:
-        return None
-    zero = 0.0 if fields.optional(stated, "zero") is None else _finite(stated, "zero")
-    only = fields.optional(stated, "only")
-    if only is not None and not (isinstance(only, list) and all(isinstance(name, str) for name in only)):
-        raise Refusal("usage", "`only` is a list of names")
-    names = None if only is None else frozenset(only)
-    tile = fields.optional_bool(stated, "tile") or False
-    if tile and zero:
-        raise Refusal("usage", "`tile` moves no zeros: `zero` is not for it")
-    return Perturbation(fields.natural(stated, "seed"), _finite(stated, "relative"), names, zero, tile)
-
-
-def _read_transform(request: Message, settings: RunSettings) -> Optional[Transform]:
-    compute = fields.text(request, "compute")
-    if compute not in _COMPUTE:
-        raise Refusal("usage", f"`compute` is native, float32 or float64; found `{compute}`")
-    return make_transform(_COMPUTE[compute], _read_perturbation(request), settings.device)
-
-
 def _read_kept(request: Message) -> frozenset[str]:
     keep = fields.optional(request, "keep")
     if keep is None:
@@ -89,88 +59,6 @@ def _read_kept(request: Message) -> frozenset[str]:
     if not isinstance(keep, list) or not all(isinstance(name, str) for name in keep):
         raise Refusal("usage", "`keep` is a list of names")
     return frozenset(keep)
-
-
-class _Pass(NamedTuple):
-    """A forward pass over one network."""
-
-    network: Network
-    inputs: Dict[str, torch.Tensor]
-    transform: Optional[Transform]
-    layer_elements: Optional[int]  # that a sketch takes at most, 0 for all; None: the layers are not asked for
-    seed: Optional[int]
-    draws: Optional[RandomWatch]
-    given: Optional[Dict[str, torch.Tensor]] = None  # of a float64 run, the inputs as a native run takes them
-
-    def made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
-        """The outputs on the CPU, and the recorder; None in place of it where the layers cannot be followed: code that asks for
-        gradients inside, for instance, cannot run without autograd."""
-        return attempted(self.network, self.transform, self._made)
-
-    def _made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
-        if self.given is not None and self.transform is not None:
-            found = self._made_in_float64(self.given, self.transform)
-            if found is not None:
-                return found
-        recorder = self._recorder()
-        if recorder is not None or self.draws is not None:
-            try:
-                return self._run(recorder, self.draws), recorder
-            except Unstreamable:
-                raise
-            except Exception:
-                pass  # a fault of the network's own is raised by the plain run too
-        return self._run(None, None), None
-
-    def _made_in_float64(
-        self, given: Dict[str, torch.Tensor], transform: Transform
-    ) -> "Optional[tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]]":
-        """By the rules of float64_run.py: with what is watched, without, and with autograd for code that asks for gradients inside.
-        None where the code cannot run so."""
-        attempts = [(self._recorder, True, self.draws), (lambda: None, True, None), (lambda: None, False, None)]
-        for follow, below, draws in attempts:
-            try:
-                answers, recorder = self.network.run_float64(given, self._begun, transform, follow, below, draws)
-                return {name: materialised(tensor).cpu() for name, tensor in answers.items()}, recorder
-            except Unstreamable:
-                raise
-            except Exception:
-                continue  # a fault of the network's own is raised by the plain run too
-        return None
-
-    def _begun(self) -> "dict[str, torch.Tensor]":
-        if self.seed is not None:
-            seed_all(self.seed)
-        if self.draws is not None:
-            self.draws.begin()
-        return {name: tensor.clone() for name, tensor in self.inputs.items()}
-
-    def _recorder(self) -> Optional[LayerRecorder]:
-        return None if self.layer_elements is None else LayerRecorder(self.layer_elements)
-
-    def _run(self, recorder: Optional[LayerRecorder], draws: Optional[RandomWatch]) -> "dict[str, torch.Tensor]":
-        if self.seed is not None:
-            seed_all(self.seed)
-        if draws is not None:
-            draws.begin()
-        outputs = self.network.run(self.inputs, self.transform, recorder, draws)
-        return {name: materialised(tensor).cpu() for name, tensor in outputs.items()}
-
-
-def _read_layers(request: Message) -> "tuple[Optional[str], Optional[int]]":
-    """The file of the sketches, and how many elements each takes at most."""
-    path = fields.optional_text(request, "layers")
-    elements = fields.optional_natural(request, "layer_elements")
-    return path, None if path is None else elements or 0
-
-
-def _read_draws(request: Message) -> tuple[Optional[int], Optional[RandomWatch]]:
-    """The seed of every generator, and what watches the operators that draw."""
-    stated = fields.optional(request, "draws")
-    if stated is None:
-        return None, None
-    seed = fields.natural(stated, "seed")
-    return seed, RandomWatch(seed if fields.optional_bool(stated, "anew") else None)
 
 
 class Session:
@@ -183,7 +71,7 @@ class Session:
         self._finished = False
         self._restricted = False
         self._seed: Optional[int] = None  # of the values that a network is built with; None: they are of no use
-        self._constants: Optional[str] = None  # a file of the tensors that the architecture brings
+        self._constants: dict[str, torch.Tensor] = {}  # that the architecture brings
         self._network: Optional[Network] = None
         self._built: Optional[Network] = None  # what was built, where its program has taken its place
         self._loaded_from: "Optional[tuple[str, frozenset[str]]]" = None  # the table, and what kept the value that it was built with
@@ -274,13 +162,11 @@ class Session:
         if self._restricted and name == "python":
             raise Refusal("unsupported", "Python code is not run for a stranger")
         self._seed = fields.optional_natural(request, "seed")
-        self._constants = fields.optional_text(request, "constants")
         self._network = self._built = None
-        self._network = self._built = self.builders[name](source, options)
-        network = self._network
         constants = fields.optional_text(request, "constants")
-        if constants is not None:
-            network.fill_constants(map_tensors(self._resolved(constants), self._directory))
+        self._constants = {} if constants is None else map_tensors(self._resolved(constants), self._directory)
+        network = self._network = self._built = self.builders[name](source, options)
+        network.fill_constants(self._constants)
         names = fields.optional(request, "names")
         renames, steps = network.renames(names if isinstance(names, list) else [])
         return {
@@ -325,8 +211,8 @@ class Session:
         network.require_filled()
         settings, transform, inputs = self._read_pass(request)
         path = self._resolved(fields.text(request, "outputs"))
-        layers_path, layer_elements = _read_layers(request)
-        seed, draws = _read_draws(request)
+        layers_path, layer_elements = read_layers(request)
+        seed, draws = read_draws(request)
         with in_force(settings), torch.no_grad():
             given = inputs
             inputs = self._prepared(given, transform, settings)
@@ -336,7 +222,7 @@ class Session:
             start = time.perf_counter()
             try:
                 native = self._prepared(given, None, settings) if settings.plain else None
-                forward = _Pass(network, inputs, transform, layer_elements, seed, draws, native)
+                forward = Pass(network, inputs, transform, layer_elements, seed, draws, native)
                 outputs, recorder = self._first_made(forward) if network.with_values else forward.made()
                 network = self.network
             finally:
@@ -355,7 +241,7 @@ class Session:
             ]
         return reply
 
-    def _first_made(self, forward: _Pass) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
+    def _first_made(self, forward: Pass) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
         """Of a network that was built on the meta device, whose code may have kept that device: what cannot run so is built with
         memory, loaded once more and run again."""
         build, forward.network.with_values = forward.network.with_values, None
@@ -376,7 +262,7 @@ class Session:
         stated = fields.optional(request, "settings")
         settings = read_settings({} if stated is None else stated)
         settings.plain = fields.text(request, "compute") == "float64"
-        transform = _read_transform(request, settings)
+        transform = read_transform(request, settings)
         return settings, transform, read_tensors(self._resolved(fields.text(request, "inputs")))
 
     def gradients(self, request: Message) -> Message:
@@ -450,8 +336,7 @@ class Session:
         return build_python(source, options, self._seed)
 
     def _build_archive(self, source: str, options: dict[str, str]) -> Network:
-        constants = {} if self._constants is None else map_tensors(self._resolved(self._constants), self._directory)
-        return build_torchscript(self._resolved(source), options, self._restricted, constants)
+        return build_torchscript(self._resolved(source), options, self._restricted, self._constants)
 
     def _build_program(self, source: str, options: dict[str, str]) -> Network:
         return build_export(self._resolved(source), options, self._restricted)
