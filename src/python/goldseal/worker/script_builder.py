@@ -11,12 +11,13 @@ from .layer_watch import LayerRecorder, NotWatchable
 from .mapped_file import map_file
 from .memory import has_memory
 from .network import Network
-from .state_entries import StateEntry, find_state_entries
 from .perturbation import Transform
 from .randomness import RandomWatch
 from .refusal import Refusal, refusal_of
 from .refused_operators import refuse_operators
-from .script_constants import make_attributes
+from .script_constants import constant_nodes, graphs, make_attributes, script_parts
+from .state_entries import StateEntry, find_state_entries
+from .wide_types import tensors_of
 
 _NEWER = ("Unknown builtin op", "Unknown type name", "object has no attribute or method", "maximum supported version")
 _ONEDNN = "required keyword attribute 'value' is undefined"  # torch.jit.optimize_for_inference left no values
@@ -63,25 +64,9 @@ def _load(path: str, restricted: bool) -> Any:
         raise Refusal(refusal.kind, refusal.message, path) from None
 
 
-def _has_floating_constants(block: Any) -> bool:
+def _has_floating_constants(graph: Any) -> bool:
     """torch.jit.freeze turns weights into constants of the code."""
-    for node in block.nodes():
-        if any(_has_floating_constants(inner) for inner in node.blocks()):
-            return True
-        if node.kind() == "prim::Constant" and node.hasAttribute("value") and node.kindOf("value") == "t":
-            if node.t("value").is_floating_point():
-                return True
-    return False
-
-
-def _tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for entry in value:
-            yield from _tensors_in(entry)
-    elif isinstance(value, dict):
-        yield from _tensors_in(list(value.values()))
+    return any(node.t("value").is_floating_point() for node in constant_nodes(graph))
 
 
 class ScriptNetwork(Network):
@@ -133,7 +118,7 @@ class ScriptNetwork(Network):
             if has_memory(tensor) and tensor.numel() > 0:
                 held[tensor.data_ptr()] = state_entry.name
         for name, value in self._attributes_in_use():
-            for tensor in _tensors_in(value):
+            for tensor in tensors_of(value):
                 if has_memory(tensor) and tensor.data_ptr() in held:
                     raise Refusal(
                         "unsupported",
@@ -143,15 +128,12 @@ class ScriptNetwork(Network):
 
     def _attributes_in_use(self) -> Iterator[tuple[str, Any]]:
         """The containers among the attributes that some method reads."""
-        parts = [part for part in self.module.modules() if isinstance(part, torch.jit.ScriptModule)]
-        names: set[str] = set()
-        for part in parts:
-            for method in part._c._method_names():  # type: ignore[operator,union-attr,unused-ignore]
-                graph = part._c._get_method(method).graph  # type: ignore[operator,union-attr,unused-ignore]
-                names.update(node.s("name") for node in graph.findAllNodes("prim::GetAttr"))
+        parts = script_parts(self.module)
+        reads = (node for part in parts for graph in graphs(part) for node in graph.findAllNodes("prim::GetAttr"))
+        names = {node.s("name") for node in reads}
         for part in parts:
             for name in sorted(names - {"_flat_weights"}):
-                value = part._c.getattr(name) if part._c.hasattr(name) else None  # type: ignore[operator,union-attr,unused-ignore]
+                value = part._c.getattr(name) if part._c.hasattr(name) else None
                 if isinstance(value, (list, tuple, dict)):
                     yield name, value
 

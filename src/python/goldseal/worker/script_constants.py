@@ -17,7 +17,7 @@ class ConstantPlace(Place):
     """An attribute of each module whose code names the constant; the first one is read. `module` is the whole archive."""
 
     def parts(self) -> Iterator[Any]:
-        return (part for part in _script_parts(self.module) if part._c.hasattr(self.attribute))
+        return (part for part in script_parts(self.module) if part._c.hasattr(self.attribute))
 
     def held(self) -> torch.Tensor:
         return next(self.parts())._c.getattr(self.attribute)
@@ -27,14 +27,16 @@ class ConstantPlace(Place):
             part._c.setattr(self.attribute, tensor)
 
 
-def _script_parts(module: Any) -> List[Any]:
+def script_parts(module: Any) -> List[Any]:
+    """The archive's modules, it itself first. Their C++ halves, `_c`, have no types."""
     return [part for part in module.modules() if isinstance(part, torch.jit.ScriptModule)]
 
 
-def _constant_nodes(block: Any) -> Iterator[Any]:
+def constant_nodes(block: Any) -> Iterator[Any]:
+    """The tensors among the constants of a graph, those of its inner blocks too."""
     for node in block.nodes():
         for inner in node.blocks():
-            yield from _constant_nodes(inner)
+            yield from constant_nodes(inner)
         if node.kind() == "prim::Constant" and node.hasAttribute("value") and node.kindOf("value") == "t":
             yield node
 
@@ -49,7 +51,8 @@ def _read_from_attribute(graph: Any, node: Any, name: str) -> None:
     node.destroy()
 
 
-def _graphs(part: Any) -> Iterator[Any]:
+def graphs(part: Any) -> Iterator[Any]:
+    """Those of a module's own methods."""
     for method in part._c._method_names():
         yield part._c._get_method(method).graph
 
@@ -57,11 +60,11 @@ def _graphs(part: Any) -> Iterator[Any]:
 def make_attributes(module: Any, constants: Dict[str, torch.Tensor]) -> Dict[str, ConstantPlace]:
     """The places of those constants (by the names that the checkpoint has for them) that the code of the archive names. The code is
     changed: it reads them from attributes. Functions outside of a module have none, and are put into the code that calls them."""
-    parts = _script_parts(module)
+    parts = script_parts(module)
     found = _rewrite(parts, constants)
     if {name for _, name in found} != set(constants):
         for part in parts:
-            for graph in _graphs(part):
+            for graph in graphs(part):
                 torch._C._jit_pass_inline(graph)
         found |= _rewrite(parts, constants)
     for part in parts:
@@ -80,8 +83,8 @@ def _rewrite(parts: List[Any], constants: Dict[str, torch.Tensor]) -> Set[Tuple[
     """The constants that code was made to read from attributes, with the type of the module that holds the code."""
     found: Set[Tuple[str, str]] = set()
     for part in parts:
-        for graph in _graphs(part):
-            for node in list(_constant_nodes(graph)):
+        for graph in graphs(part):
+            for node in list(constant_nodes(graph)):
                 value = node.t("value")
                 name = next((name for name, tensor in constants.items() if same_bits(tensor, value)), None)
                 if name is not None:
