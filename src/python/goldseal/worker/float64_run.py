@@ -25,7 +25,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 import torch
 
 from .layer_watch import below_autograd
-from .memory import storage_of
+from .memory import memory_of
 from .native_types import CONVERSIONS, FACTORIES, Asked, NativeTypes, TypesMode, named_dtype, short_name, tells_type
 from .plain_operators import FUSED_ATTENTION, plain_attention, plain_grouped
 from .stand_in import Unstreamable
@@ -53,13 +53,6 @@ _ROUNDING_INTEGERS = frozenset(
     "div true_divide sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan tanh sigmoid atan atan2 reciprocal pow".split()
 )
 _NUMBERS = frozenset(("item", "_local_scalar_dense"))
-
-
-def _memory(tensor: torch.Tensor) -> Any:
-    try:
-        return storage_of(tensor)._cdata
-    except (RuntimeError, NotImplementedError):  # sparse tensors have no storage
-        return None
 
 
 class Float64Mode(TorchDispatchMode):
@@ -130,7 +123,7 @@ class Float64Mode(TorchDispatchMode):
         narrow = [tensor for tensor in written if tensor.dtype in WIDE]
         if narrow:
             self.exact = False
-            self.written.update(self._origins[_memory(tensor)] for tensor in narrow if _memory(tensor) in self._origins)
+            self.written.update(self._origins[memory_of(tensor)] for tensor in narrow if memory_of(tensor) in self._origins)
             return _on_wide_copies(func, args, kwargs, narrow)
         keep = {id(tensor) for tensor in written}
         change = lambda value: _widened_argument(value, keep)
@@ -147,7 +140,7 @@ class Float64Mode(TorchDispatchMode):
         known whether it holds what the run computed, rounded."""
         schema = func._schema
         self.exact = not self._leaked and all(
-            _memory(tensor) in self._origins for tensor in tensors_of((args, kwargs)) if tensor.dtype in WIDE
+            memory_of(tensor) in self._origins for tensor in tensors_of((args, kwargs)) if tensor.dtype in WIDE
         )
         if name in FACTORIES or name in _AS_THEY_ARE:
             return self._made(func, name, args, kwargs)
@@ -190,9 +183,9 @@ class Float64Mode(TorchDispatchMode):
         if number in self._widened:
             answer = mapped(answer, lambda value: wide(value) if isinstance(value, torch.Tensor) else value)
         # torch.tensor makes its tensor before an operator is called with it.
-        before = set() if name in ("lift", "lift_fresh") else {_memory(tensor) for tensor in tensors_of(args)}
+        before = set() if name in ("lift", "lift_fresh") else {memory_of(tensor) for tensor in tensors_of(args)}
         for tensor in tensors_of(answer):
-            memory = _memory(tensor)
+            memory = memory_of(tensor)
             if memory not in before:
                 self._origins[memory] = number
         return answer

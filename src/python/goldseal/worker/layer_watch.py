@@ -14,7 +14,7 @@ from torch import nn
 
 from .dtypes import FLOATING
 from .layer_sketch import WIDTH, Sketcher
-from .memory import storage_of
+from .memory import memory_of
 from .randomness import RandomWatch
 from .stand_in import StandIn
 
@@ -81,13 +81,6 @@ class NotWatchable(Exception):
     """This PyTorch has no means to watch operators."""
 
 
-def _memory_of(tensor: torch.Tensor) -> Any:
-    try:
-        return storage_of(tensor)._cdata
-    except (RuntimeError, NotImplementedError):  # sparse tensors have no storage
-        return None
-
-
 def _results(value: Any) -> Iterator[torch.Tensor]:
     """An operator's results; a list of tensors is one result, and no tensor."""
     for entry in value if isinstance(value, tuple) else (value,):
@@ -140,7 +133,7 @@ class Reads:
     def __init__(self, tensors: dict[str, torch.Tensor], found: set[str]) -> None:
         self._by_memory: dict[Any, list[str]] = {}
         for name, tensor in tensors.items():
-            self._by_memory.setdefault(_memory_of(tensor), []).append(name)
+            self._by_memory.setdefault(memory_of(tensor), []).append(name)
         self._found = found
 
     def note(self, memory: set[Any]) -> None:
@@ -166,8 +159,8 @@ def _make_mode(names: Any, recorder: Optional[LayerRecorder], draws: Optional[Ra
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             given = [entry for entry in (*args, *(kwargs or {}).values()) if isinstance(entry, torch.Tensor)]
-            memory = {_memory_of(tensor) for tensor in given}
-            reads.note({_memory_of(tensor) for tensor in _given_tensors(args, kwargs)})
+            memory = {memory_of(tensor) for tensor in given}
+            reads.note({memory_of(tensor) for tensor in _given_tensors(args, kwargs)})
             if draws is not None:
                 frame = sys._getframe(1)
                 draws.before(func, args, kwargs or {}, lambda: names.place_of(given, frame))
@@ -179,7 +172,7 @@ def _make_mode(names: Any, recorder: Optional[LayerRecorder], draws: Optional[Ra
                 # What lies in the memory of an argument is a view of it.
                 if isinstance(result, StandIn):  # a view of a weight
                     break
-                if op.endswith("_") or _memory_of(result) not in memory:
+                if op.endswith("_") or memory_of(result) not in memory:
                     recorder.add(names.place_of(given, sys._getframe(1)), op, result)
                     break
             return answer

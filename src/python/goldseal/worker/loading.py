@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import torch
 from torch import nn
 
-from .memory import storage_of
+from .memory import memory_of_elements
 from .outside_state import attribute_tensors
 from .refusal import Refusal
 
@@ -78,19 +78,12 @@ def shares_memory(module: nn.Module, entries: List[Any]) -> bool:
     owners: Dict[Any, set[int]] = {}
     for entry in entries:
         tensor = entry.place.get()
-        key = _storage_key(tensor)
+        key = memory_of_elements(tensor)
         if key is not None:
             owners.setdefault(key, set()).add(id(tensor))
     if any(len(tensors) > 1 for tensors in owners.values()):
         return True
-    return any(_storage_key(tensor) in owners for _, tensor in attribute_tensors(module))
-
-
-def _storage_key(tensor: torch.Tensor) -> Any:
-    try:
-        return storage_of(tensor)._cdata if tensor.numel() else None
-    except (RuntimeError, NotImplementedError, ValueError):  # no storage, or no shape yet
-        return None
+    return any(memory_of_elements(tensor) in owners for _, tensor in attribute_tensors(module))
 
 
 def renamed_by_hooks(module: nn.Module, names: List[str]) -> Tuple[Dict[str, str], List[LoadStep]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a tensor's elements are there to be read."""
+"""The memory of a tensor: whether its elements are there to be read, and which tensors share it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ import torch
 def storage_of(tensor: torch.Tensor) -> Any:
     """Under the name that this PyTorch has for it, which is another one before 2.0."""
     return tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
+
+
+def memory_of(tensor: torch.Tensor) -> Any:
+    """Equal for tensors of one storage, while both live; None where there is none."""
+    try:
+        return storage_of(tensor)._cdata
+    except (RuntimeError, NotImplementedError, ValueError):  # a sparse tensor, or one without a shape yet
+        return None
+
+
+def memory_of_elements(tensor: torch.Tensor) -> Any:
+    """The same; None also for an empty tensor, which shares nothing whatever its storage is."""
+    try:
+        return memory_of(tensor) if tensor.numel() else None
+    except (RuntimeError, NotImplementedError, ValueError):
+        return None
 
 
 def has_memory(tensor: torch.Tensor) -> bool:

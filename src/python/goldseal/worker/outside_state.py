@@ -13,7 +13,7 @@ from torch import nn
 from .attribute_values import attribute_values
 from .dtypes import FLOATING, name_of
 from .layer_sketch import Sketcher
-from .memory import has_memory, is_whole, storage_of
+from .memory import has_memory, is_whole, memory_of_elements
 
 _MODULES_OWN = frozenset(vars(nn.Module())) | {"_flat_weights", "_trainer", "_fabric"}
 _MAX_DEPTH = 3
@@ -84,24 +84,17 @@ def described(name: str, tensor: torch.Tensor, kind: str, sha256: str) -> Dict[s
 def outside_state(network: Any) -> List[Tuple[str, torch.Tensor, str]]:
     """Name, tensor, and `buffer`, `attribute`, `held` (below an attribute), `number` or `array`. What shares memory with a
     state that was loaded is that state."""
-    loaded = {_memory_of(entry.place.get()) for entry in network.digested()}
+    loaded = {memory_of_elements(entry.place.get()) for entry in network.digested()}
     found: List[Tuple[str, torch.Tensor, str]] = []
     for entry in network.state_entries:
         tensor = entry.place.get()
         if entry.persistent or entry.alias_of or entry.name in network.loaded or not _readable(tensor):
             continue
-        if _memory_of(tensor) not in loaded:
+        if memory_of_elements(tensor) not in loaded:
             found.append((entry.name, tensor, "buffer" if entry.place.table == "_buffers" else "attribute"))
     known = {id(tensor) for _, tensor, _ in found}
     for name, tensor in attribute_tensors(network.module):
-        if id(tensor) not in known and _readable(tensor) and _memory_of(tensor) not in loaded:
+        if id(tensor) not in known and _readable(tensor) and memory_of_elements(tensor) not in loaded:
             found.append((name, tensor, "held"))
     found.extend(attribute_values(network.module, network.hyperparameters))
     return found
-
-
-def _memory_of(tensor: torch.Tensor) -> Any:
-    try:
-        return storage_of(tensor)._cdata if tensor.numel() else None
-    except (RuntimeError, NotImplementedError, ValueError):  # no storage, or no shape yet
-        return None

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..layer_watch import LayerRecorder
-from ..memory import storage_of
+from ..memory import memory_of_elements
 from ..network import Network
 from ..perturbation import Transform
 from ..randomness import RandomWatch
@@ -156,10 +156,7 @@ class _Place:
 
 
 def _memory_of(tensor: torch.Tensor) -> Any:
-    try:
-        return None if isinstance(tensor, StandIn) or tensor.numel() == 0 else storage_of(tensor)._cdata
-    except (RuntimeError, NotImplementedError):  # sparse tensors have no storage
-        return None
+    return None if isinstance(tensor, StandIn) else memory_of_elements(tensor)
 
 
 class ExportNetwork(Network):
