@@ -25,6 +25,7 @@ from .refusal import Refusal
 from .state_entries import find_state_entries, refresh_flat_weights
 from .state_guard import kept
 from .surroundings import Deadline, buffers_copied, global_hooks_kept, quiet
+from .training_mode import trains
 
 _OLDEST_EXPORT = (2, 8)  # its archive is the first whose programs LibTorch workers of every version read
 
@@ -152,8 +153,7 @@ def _refuse_what_does_not_travel(node: fx.Node) -> None:
         raise Refusal("unsupported", f"it calls the operator {schema.name}, which no plain LibTorch has")
     given = {argument.name: value for argument, value in zip(schema.arguments, node.args)}
     given.update(node.kwargs)
-    trains = given.get("training", given.get("train")) is True
-    if trains and given.get("running_mean", "") is not None and given.get("p", 1) != 0:
+    if trains(given):
         raise Refusal("unsupported", f"it calls {schema.name} in training mode")
 
 

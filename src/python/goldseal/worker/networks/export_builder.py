@@ -13,6 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set
 import torch
 from torch import nn
 
+from ..dtypes import name_of
 from ..layer_watch import LayerRecorder
 from ..memory import memory_of_elements
 from ..network import Network
@@ -21,6 +22,7 @@ from ..randomness import RandomWatch
 from ..refusal import Refusal, refusal_of
 from ..refused_operators import REMEDY, what_operator_does
 from ..stand_in import RunAgain, StandIn, Unstreamable
+from ..training_mode import trains
 from .export_operands import Constant, Device, Operand, Value, setting_of, values_in
 from .export_program import ExportProgram, Input, Node, read_export_program
 from .export_symbols import find_symbolic
@@ -109,11 +111,7 @@ class _Call:
         )
 
     def _refuse_training(self) -> None:
-        """A norm of an input's own statistics has a training mode and no others; a dropout that drops nothing draws nothing.
-        program.py says the same when a program is written."""
-        given = {name: operand.value for name, operand in self.all.items() if isinstance(operand, Constant)}
-        trains = given.get("training", given.get("train")) is True
-        if trains and given.get("running_mean", "") is not None and given.get("p", 1) != 0:
+        if trains({name: operand.value for name, operand in self.all.items() if isinstance(operand, Constant)}):
             raise Refusal(
                 "unsupported",
                 f"{self.node.target} was exported in training mode",
@@ -198,7 +196,7 @@ class ExportNetwork(Network):
         for given in self._program.inputs:
             entry: Dict[str, Any] = {"name": given.name, "shape": given.shape}
             if given.dtype is not None:
-                entry["dtype"] = str(given.dtype)[len("torch.") :]
+                entry["dtype"] = name_of(given.dtype)
             described.append(entry)
         return described
 

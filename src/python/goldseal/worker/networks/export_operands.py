@@ -35,10 +35,9 @@ _MEMORY_FORMATS = {
 }
 _STRIDED = 7
 
-# LibTorch's numbers for the same: settings are told by these.
+# LibTorch's numbers for the same: settings are told by these. Its types are counted from 0, with quantized ones before bfloat16.
 _NUMBERS: Dict[Any, int] = {
-    **{dtype: number for number, dtype in enumerate([torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16])},
-    **{dtype: 6 + number for number, dtype in enumerate([torch.float32, torch.float64, torch.complex32, torch.complex64, torch.complex128, torch.bool])},
+    **{dtype: number - 1 for number, dtype in SCALAR_TYPES.items()},
     torch.bfloat16: 15,
     torch.contiguous_format: 0,
     torch.preserve_format: 1,
