@@ -14,7 +14,7 @@ import sys
 import threading
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from .sources import Source, is_own, tree_of
+from .sources import Source, is_own, sources_of, tree_of
 
 MOST_BYTES = 4 << 20  # of a file that describes; larger ones hold weights or data
 _MOST_FILES = 256
@@ -144,3 +144,14 @@ def _texts(call: ast.Call) -> List[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     return [text for _, _, text in sorted(found)][:_MOST_TEXTS]
+
+
+def described_sources(modules: Iterable[str], pieces: Iterable[Source] = (), read: Iterable[str] = ()) -> List[Dict[str, str]]:
+    """The files that code lies in and those that it reads, as a worker tells them. `read` are files that building the network
+    was seen to read; they are told without a module. What cannot be followed is left out: a seal can be made without."""
+    try:
+        sources = sources_of(modules, pieces)
+        files = sorted({*read, *named_in(sources)} - {source.path for source in sources})
+        return [source._asdict() for source in [*sources, *(Source("", path) for path in files)]]
+    except Exception:
+        return []

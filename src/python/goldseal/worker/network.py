@@ -12,6 +12,7 @@ from torch import nn
 from .attribute_values import values_by_name
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
+from .files_read import described_sources
 from .float64_run import AVAILABLE, Entering, Float64Runs
 from .hyperparameters import HYPERPARAMETERS, configuration_of
 from .layer_watch import LayerRecorder, NotWatchable, watching
@@ -33,7 +34,7 @@ from .places import Place, WrappingPlace, inner_tensors, wrapped_class
 from .randomness import RandomWatch
 from .reachable_code import reached_by
 from .refusal import Refusal
-from .sources import described_sources, modules_of_classes
+from .sources import modules_of_classes
 from .state_entries import StateEntry, find_state_entries, names_left_out, refresh_flat_weights, tied_to
 from .values import digest_of, kind_of
 

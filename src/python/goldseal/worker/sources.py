@@ -213,16 +213,3 @@ def _absolute(module: str, level: int, package: str) -> Optional[str]:
     if not base:
         return None
     return f"{base}.{module}" if module else base
-
-
-def described_sources(modules: Iterable[str], pieces: Iterable[Source] = (), read: Iterable[str] = ()) -> List[Dict[str, str]]:
-    """As a worker tells them; `read` are files that building the network reads, which are told without a module. What
-    cannot be followed is left out: a seal can be made without."""
-    from .files_read import named_in
-
-    try:
-        sources = sources_of(modules, pieces)
-        files = sorted({*read, *named_in(sources)} - {source.path for source in sources})
-        return [source._asdict() for source in [*sources, *(Source("", path) for path in files)]]
-    except Exception:
-        return []
