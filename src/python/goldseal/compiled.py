@@ -67,7 +67,7 @@ def find_compiled(model: Any, judged: bool) -> Optional[Compiled]:
     """The outermost compiled form of a model, or of parts of it; None where nothing is compiled."""
     module = model
     while isinstance(module, nn.Module):
-        if getattr(module, "_orig_mod", None) is not None or getattr(module, "_compiled_call_impl", None) is not None:
+        if _is_compiled(module):
             return Compiled(module, _backend_of(module), judged)
         inner = getattr(module, "module", None)
         if not isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or inner is None:
@@ -75,9 +75,14 @@ def find_compiled(model: Any, judged: bool) -> Optional[Compiled]:
         module = inner
     if isinstance(module, nn.Module):
         for part in module.modules():
-            if getattr(part, "_orig_mod", None) is not None or getattr(part, "_compiled_call_impl", None) is not None:
+            if _is_compiled(part):
                 return Compiled(module, _backend_of(part), judged)
     return None
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    """By torch.compile(module), or by module.compile() in place."""
+    return getattr(module, "_orig_mod", None) is not None or getattr(module, "_compiled_call_impl", None) is not None
 
 
 def _backend_of(module: nn.Module) -> str:
