@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
-from .factory import Factory, model_spec
+from .factory import Factory, model_spec, needed_arguments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,18 +19,12 @@ def objection_to_factory(factory: Optional[Factory], module: nn.Module) -> Optio
     from .attached import keeping_random_numbers
     from .factory_trial import objection_to
 
-    if factory is None and not _builds_without_arguments(type(module)):
+    if factory is None and needed_arguments(type(module)):
         return None  # model_spec warns of that
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         spec = model_spec(factory, module)
-    if not spec.startswith("python:"):
-        return None
-    try:
-        objection = objection_to(spec, module, keeping_random_numbers)
-    except Exception:  # what cannot be tried here costs no seal
-        return None
-    return None if objection is None else f"factory: {objection}"
+    return _told(spec, lambda: objection_to(spec, module, keeping_random_numbers))
 
 
 def objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:
@@ -38,16 +32,15 @@ def objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:
     from .attached import keeping_random_numbers
     from .factory_trial import objection_to_read
 
+    return _told(spec, lambda: objection_to_read(spec, network.module, network.reads - network.writes, keeping_random_numbers))
+
+
+def _told(spec: str, judge: Callable[[], Optional[str]]) -> Optional[str]:
+    """What `judge` has against a factory of Python code; what cannot be tried here costs no seal."""
     if not spec.startswith("python:"):
         return None
     try:
-        objection = objection_to_read(spec, network.module, network.reads - network.writes, keeping_random_numbers)
-    except Exception:  # what cannot be tried here costs no seal
+        objection = judge()
+    except Exception:
         return None
     return None if objection is None else f"factory: {objection}"
-
-
-def _builds_without_arguments(kind: type) -> bool:
-    from .factory import needed_arguments
-
-    return not needed_arguments(kind)
