@@ -8,7 +8,6 @@ safetensors, report, saved results, the protocol), and names of odd kinds (reser
 
 import json
 import os
-import pickle
 import struct
 import zipfile
 

@@ -4,7 +4,6 @@ eager, and a backend that is wrong on purpose); one is inductor's. Kinds: torch.
 break, what falls back to eager, a compiler that fails, one that answers otherwise, and what is not said to be judged. The command is the
 one that GOLDSEAL_COMMAND names."""
 
-import os
 import shutil
 import sys
 import unittest

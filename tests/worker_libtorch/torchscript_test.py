@@ -2,7 +2,7 @@
 """TorchScript archives with a state dict beside them: full, on the meta device, frozen, damaged, of another version."""
 import shutil
 import unittest
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 import client
 import numpy as np

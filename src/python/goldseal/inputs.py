@@ -29,13 +29,8 @@ def input_arguments(inputs: Any, network: Network, directory: str) -> list[str]:
     return arguments
 
 
-def named_inputs(inputs: Any, network: Network) -> "dict[str, torch.Tensor]":
-    """The same as tensors by forward()'s names."""
-    return tensors_by_name(inputs, [entry["name"] for entry in network.inputs()])
-
-
 def tensors_by_name(inputs: Any, names: "list[str]") -> "dict[str, torch.Tensor]":
-    """The same by these names, in their order."""
+    """The same as tensors by these names, in their order."""
     return {name: _tensor(name, value) for name, value in _named(inputs, names).items()}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import collections
 import copy
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 import torch
 from torch import nn

@@ -56,10 +56,6 @@ class _Scratch:
     def give_back(self) -> None:
         self._used = 0
 
-    def drop(self) -> None:
-        self._kept.clear()
-        self._used = 0
-
     def holds(self, tensor: torch.Tensor) -> bool:
         return any(storage_of(kept).data_ptr() == storage_of(tensor).data_ptr() for kept in self._kept.values())
 
@@ -98,11 +94,6 @@ class Source:
 
 
 _scratch = _Scratch()
-
-
-def drop_scratch() -> None:
-    """Gives the memory of conversions back."""
-    _scratch.drop()
 
 
 class StandIn(torch.Tensor):

@@ -23,7 +23,6 @@ _DEPTH = 3
 # Of tensors and arrays that are no parameters and no buffers: a cache or a data set can be as large as the memory.
 _MOST_COPIED_BYTES = 64 * 2**20
 
-Restore = Callable[[], None]
 Tell = Callable[[str], None]
 
 

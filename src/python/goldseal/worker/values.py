@@ -17,11 +17,6 @@ from .dtypes import dtype_of, host_bytes, name_of
 from .refusal import Refusal
 
 _MAX_DEPTH = 64
-SUFFIX = "_extra_state"
-
-
-def is_extra_state(name: str) -> bool:
-    return name.rpartition(".")[2] == SUFFIX
 
 
 def digest_of(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from types import FrameType
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, Optional, Set
 
 import torch
 from torch import nn
