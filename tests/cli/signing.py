@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from signing_support import bundle_of, make_key, pae, sh, statement_of
 
@@ -396,6 +397,26 @@ def prove_certificates():
     accepted(seal, "--signed-by", "leaf.crt")
     sh("openssl", "pkey", "-in", "leaf.pem", "-pubout", "-out", "leaf.pub")
     accepted(seal, "--signed-by", "leaf.pub")
+    # A certificate counts for the moment that the user gives: it is valid in days to come, not in years, and was not before.
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    assert "by your word" in accepted(seal, "--signed-by", "root.crt", *identity, "--certificate-time", now)
+    refused(seal, "expired", "--signed-by", "root.crt", *identity, "--certificate-time", "2099-01-01")
+    refused(seal, "not yet valid", "--signed-by", "root.crt", *identity, "--certificate-time", "2001-01-01")
+    code, _, err = goldseal("check", seal, "--signed-by", "root.crt", *identity, "--certificate-time", "sometime")
+    assert code == 2 and "--certificate-time" in err, err
+    # The signature may be kept elsewhere; another seal's, none, and a link in the seal's own place are told.
+    os.rename(os.path.join(seal, "model.sig"), "kept.sig")
+    refused(seal, "found none", "--signed-by", "leaf.pub")
+    accepted(seal, "--signed-by", "leaf.pub", "--signature-file", "kept.sig")
+    other = copy("kept.seal")
+    with open(os.path.join(other, "manifest.toml"), "a") as manifest:
+        manifest.write("# x\n")
+    refused(other, "expected the file that was signed", "--signed-by", "leaf.pub", "--signature-file", "kept.sig")
+    for wrong in ("gone.sig", "k.pub"):
+        assert goldseal("check", seal, "--signed-by", "leaf.pub", "--signature-file", wrong)[0] in (2, 4), wrong
+    code, _, err = goldseal("check", seal, "--signature-file", "kept.sig")
+    assert code == 2 and "--signed-by" in err, err
+    os.rename("kept.sig", os.path.join(seal, "model.sig"))
     refused(seal, "expected a signer named someone@else", "--signed-by", "root.crt", "--identity", "someone@else")
     code, _, err = goldseal("check", seal, "--signed-by", "root.crt")
     assert code == 2 and "expected --identity" in err, err

@@ -148,6 +148,124 @@ def test_reports_and_machines_never_replace_an_input(b):
     refuses(b, [*b.capture, "-o", "other.seal", "--report", "json=net.safetensors"], ["net.safetensors"])
 
 
+# Every verb that writes what a second run can make again, and what its output is called.
+REPORTS = ("text", "oneline", "json", "junit", "sarif", "github", "markdown", "nagios", "prometheus", "html")
+FLEET_REPORTS = ("text", "oneline", "json", "junit", "markdown", "nagios", "prometheus", "html")
+
+
+def outputs(b):
+    """(kind, arguments up to the output's name)"""
+    b.seal()
+    b.must(["check", "net.seal", "--report", "json=run.json", "--report-dir", "nodes"])
+    (b.work / "other.safetensors").write_bytes((b.work / "net.safetensors").read_bytes()[:-4] + b"abcd")
+    for form in REPORTS:
+        yield f"run {form}", (0,), lambda name, form=form: ["check", "net.seal", "--report", f"{form}={name}"]
+        yield f"run {form}", (0,), lambda name, form=form: ["report", "run.json", "--report", f"{form}={name}"]
+        # A verdict that fails has another first line.
+        yield f"run {form}", (1, 4), lambda name, form=form: ["check", "net.seal", "--checkpoint", "other.safetensors",
+                                                              "--report", f"{form}={name}"]
+    yield "run json", (0,), lambda name: ["verify", "net.seal", "--report", f"json={name}"]
+    for form in FLEET_REPORTS:
+        yield f"fleet {form}", (0,), lambda name, form=form: ["merge", "nodes", "--report", f"{form}={name}"]
+        yield f"fleet {form}", (3,), lambda name, form=form: ["merge", "nodes", "--expect", "gone", "--report", f"{form}={name}"]
+    yield "environment", (0,), lambda name: ["probe", "-o", name]
+    yield "environment json", (0,), lambda name: ["probe", "--format", "json", "-o", name]
+    yield "bom", (0,), lambda name: ["bom", "net.seal", "-o", name]
+    yield "pae", (0,), lambda name: ["sign", "net.seal", "--pae", name]
+    yield "pae", (0,), lambda name: ["attest", "run.json", "--pae", name]
+
+
+# Files of others that look like what goldseal writes.
+STRANGERS = {
+    "notes": "mine\n",
+    "a test log": "PASS tests/test_a.py\n",
+    "a report of another tool": '<?xml version="1.0"?>\n<testsuites name="pytest"><testsuite name="goldseal"/></testsuites>\n',
+    "metrics beside ours": '# HELP goldseal_info x\ngoldseal_info{verb="check"} 1\nnode_load1 0.5\n',
+    "a report within another document": '{"runs": [{"schema": "goldseal.report/2"}], "schema": "mine/1"}',
+    "another tool's sarif": '{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "goldseal"}}}, {"tool": {"driver": {"name": "x"}}}]}',
+    "another tool's bom": '{"bomFormat": "CycloneDX", "metadata": {"tools": {"components": [{"name": "syft"}]}}}',
+    "a page about goldseal": "<html><head><title>goldseal</title></head></html>",
+    "a machine's name": "[environment]\n",
+    "half of a JSON": '{"schema": "goldseal.report/2"',
+    "bytes": "\x00\xff",
+}
+
+
+def test_an_output_replaces_only_an_earlier_one_of_its_kind(b):
+    runs = list(outputs(b))
+    made = {}
+    for kind, codes, run in runs:  # what a pipeline does each day: the same path again, whatever the verdict was
+        b.expect(codes, run(f"out {kind}"))
+        made[kind] = (b.work / f"out {kind}").read_bytes()
+        assert made[kind], kind
+    victim = b.work / "victim"
+    seen = set()
+    for kind, codes, run in runs:
+        if kind in seen:
+            continue
+        seen.add(kind)
+        victim.write_bytes(b"")
+        b.expect(codes, run("victim"))  # of mktemp
+        text_alike = ("text", "oneline", "html")
+        others = {other: content for other, content in made.items()
+                  if other != kind and not (kind.endswith(text_alike) and other.endswith(text_alike))}
+        some = dict(list(others.items())[::5])
+        for name, content in {**{n: c.encode("latin-1") for n, c in STRANGERS.items()}, **some}.items():
+            victim.write_bytes(content)
+            refuses(b, run("victim"), ["victim"], "or an earlier")
+        victim.unlink()
+    victim.write_bytes(b"mine")
+    os.symlink("victim", b.work / "link")
+    refuses(b, ["probe", "-o", "link"], ["victim", "link"], "--force")
+    for arguments in (["probe", "-o", "victim"], ["bom", "net.seal", "-o", "victim"], ["sign", "net.seal", "--pae", "victim"],
+                      ["attest", "run.json", "--pae", "victim"], ["check", "net.seal", "--report", "json=victim"],
+                      ["report", "run.json", "--report", "html=victim"], ["merge", "nodes", "--report", "json=victim"]):
+        victim.write_bytes(b"mine")
+        b.must([*arguments, "--force"])
+        assert victim.read_bytes() != b"mine", arguments
+    refuses(b, ["probe", "-o", "nodes", "--force"], ["nodes"])
+    refuses(b, ["check", "net.seal", "--report", "json=new", "--report", "html=./new"], [], "twice")
+    assert not (b.work / "new").exists()
+    b.leaves_no_litter()
+
+
+def test_nothing_is_written_into_a_seal(b):
+    b.seal()
+    b.must(["check", "net.seal", "--report", "json=run.json"])
+    b.must(["check", "net.seal", "--report-dir", "nodes"])
+    for arguments in (["probe", "-o", "net.seal/x"], ["bom", "net.seal", "-o", "net.seal/x"], ["check", "net.seal", "--report", "json=net.seal/x"],
+                      ["report", "run.json", "--report", "json=net.seal/../net.seal/x"], ["merge", "nodes", "--report", "json=net.seal/x"],
+                      ["sign", "net.seal", "--pae", "net.seal/x"], ["attest", "run.json", "--pae", "net.seal/x"],
+                      ["verify", "net.seal", "--report", "text=net.seal/x"]):
+        refuses(b, [*arguments, "--force"], ["net.seal"], "would lie in a seal")
+
+
+def test_a_found_goldseal_toml_writes_only_beneath_itself_and_is_told(b):
+    b.seal()
+    below = b.work / "theirs"
+    below.mkdir()
+    shutil.copytree(b.work / "net.seal", below / "net.seal")
+    shutil.copy(b.work / "net.safetensors", below)
+    os.symlink("..", below / "up")
+    for path in ("../stolen", str(b.work / "stolen"), "up/stolen"):
+        (below / "goldseal.toml").write_text(f'report = "text={path}"\n')
+        refuses(b, ["check", "net.seal"], ["theirs"], "outside of the file's own directory", cwd=below)
+        assert not (b.work / "stolen").exists()
+    b.expect(0, ["check", "net.seal", "--config", "goldseal.toml"], cwd=below)
+    (b.work / "stolen").unlink()
+    (below / "goldseal.toml").write_text('report = "text=r.txt"\n[verify]\ndepth = "quick"\ndevice = "cpu"\n')
+    said = b.expect(0, ["verify", "net.seal"], "with the settings of goldseal.toml", cwd=below)
+    assert "PASS" in said
+    first = (below / "r.txt").read_text().splitlines()
+    assert "depth quick" in first[0] and "device cpu" in first[0], first[0]
+    assert any("settings" in line and "which was found" in line for line in first[1:]), first
+    b.expect(0, ["verify", "net.seal", "--format", "json"], ['"settings"', "device cpu, depth quick"], cwd=below)
+    (below / "goldseal.toml").write_text('device = "cpu"\nanonymous = true\ncolor = "never"\n')
+    assert "note:" not in b.expect(0, ["probe", "--no-config"], cwd=below)
+    said = b.expect(0, ["probe"], "note: of goldseal.toml, which was found: anonymous true", cwd=below)
+    assert "note:" not in b.expect(0, ["probe", "--config", "goldseal.toml"], cwd=below)
+
+
 def test_saved_results_replace_saved_results_alone(b):
     b.seal()
     (b.work / "wandb").mkdir()

@@ -63,6 +63,9 @@ void add_common(CLI::App& app, CommonOptions& common, bool judges) {
   if (judges) {
     app.add_option("--report", common.reports, "Also write a report to a file; as often as you like")
         ->type_name("FORMAT=PATH");
+    // Of capture, --force is also for the seal.
+    if (app.get_option_no_throw("--force") == nullptr)
+      app.add_flag("--force", common.force, "Let --report replace a file that is no earlier report of goldseal's");
   }
   app.add_option("--color", common.color, "auto, always or never")
       ->check(one_of("--color", {"auto", "always", "never"}))

@@ -101,7 +101,7 @@ void JudgeOptions::fill(JudgeRequest& request, const CommonOptions& common) cons
   request.trust_code = trusts_code(trust_code, request);
   if (!model_signature.empty()) {
     request.model_signature = model_signature;
-    request.model_signers = signing::load_signers(
+    request.model_signers = signature.signers(
         model_keys, common.settings.from_found_file.contains("identity") ? std::vector<std::string>() : signature.identities);
   }
   request.admission = {allow_missing, allow_unexpected};

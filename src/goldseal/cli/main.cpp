@@ -11,8 +11,10 @@
 #include <goldseal/cli/welcome.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <iterator>
 #include <map>
@@ -185,6 +187,14 @@ void warn_of_strays(const Settings& settings, bool quiet) {
   }
 }
 
+// A verb whose report tells it needs no second word.
+void tell_settings(std::string_view verb, const CommonOptions& common) {
+  constexpr std::array<std::string_view, 4> k_told_elsewhere{"capture", "check", "config", "verify"};
+  if (common.quiet || common.settings.found.empty() || std::ranges::find(k_told_elsewhere, verb) != k_told_elsewhere.end()) return;
+  print_aside(for_locale(fmt::format("note: of {}, which was found: {}\n", escape_unprintable(common.settings.found_file),
+                                     escape_unprintable(fmt::format("{}", fmt::join(common.settings.found, ", "))))));
+}
+
 // The options of all verbs take longer to declare than a small check does: only these need more than one's.
 bool needs_all_options(std::string_view verb) { return !is_verb(verb) || verb == "completion" || verb == "manual"; }
 
@@ -223,6 +233,7 @@ int parse_and_run(int argc, char** argv) {
   const auto settings = Settings::gather(common.settings);
   const auto origins = apply_settings(*verb, settings, &common.settings);
   if (verb->get_name() != "config") warn_of_strays(settings, common.quiet);
+  tell_settings(verb->get_name(), common);
   try {
     const auto code = actions.at(verb)();
     throw_if_cut();  // nothing that was read is as it was

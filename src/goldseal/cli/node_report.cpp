@@ -196,6 +196,7 @@ ExitCode run_as_node(const NodeOptions& options, const CommonOptions& common, co
     reports = judge();
     for (auto& report : reports) {
       fill_identity(options, !label.targets, report);
+      tell_found_settings(report, common);
       if (!options.directory.empty()) leave(report, options.directory);
     }
   } catch (const Error& error) {

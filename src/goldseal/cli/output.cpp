@@ -13,9 +13,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
@@ -114,12 +116,21 @@ void print_aside(std::string_view text) noexcept {
   }
 }
 
+void tell_found_settings(Report& report, const CommonOptions& common) {
+  const auto& source = common.settings;
+  if (source.found.empty()) return;
+  const auto settings = fmt::format("{}", fmt::join(source.found, ", "));
+  report.facts.emplace_back("settings", fmt::format("{} (of {}, which was found)", settings, source.found_file));
+  auto& scope = report.judged.scope;
+  scope += fmt::format("{}with the settings of {} ({})", scope.empty() ? "" : "; ", source.found_file, settings);
+}
+
 ExitCode deliver(const Report& report, const CommonOptions& common) { return deliver_all({&report, 1}, common); }
 
 ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& common) {
   for (const auto& wanted : common.reports) {
     const auto [format, path] = split_report(wanted);
-    write_file_atomically(path, render_all(renderer_named(format, "--report"), reports, {}));
+    write_output({path, report_kind(format), common.force}, render_all(renderer_named(format, "--report"), reports, {}));
   }
   if (!common.quiet)
     print_words(render_all(renderer_named(common.format, "--format"), reports, render_options(common)));
@@ -133,8 +144,23 @@ void check_output_options(const CommonOptions& common, std::span<const std::file
   for (const auto& wanted : common.reports) {
     const auto [format, path] = split_report(wanted);
     static_cast<void>(renderer_named(format, "--report"));
-    require_no_input(path, inputs);
+  }
+  check_report_places(common, report_kind, inputs);
+}
+
+void check_report_places(const CommonOptions& common, OutputKind (*kind)(std::string_view format),
+                         std::span<const std::filesystem::path> inputs) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& wanted : common.reports) {
+    const auto [format, path] = split_report(wanted);
+    if (is_device_or_pipe(path)) continue;
+    require_writable_place({path, kind(format), common.force}, inputs);
     if (!common.settings.file.empty()) require_no_input(path, {&common.settings.file, 1});
+    auto file = std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+    if (std::ranges::find(files, file) != files.end())
+      throw Error(ErrorKind::usage, "--report", fmt::format("expected a file of its own for each, found {} twice", path),
+                  "the second would replace the first; name another file");
+    files.push_back(std::move(file));
   }
 }
 

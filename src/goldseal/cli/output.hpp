@@ -2,6 +2,7 @@
 #pragma once
 
 #include <goldseal/base/running/progress.hpp>
+#include <goldseal/cli/own_outputs.hpp>
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/report/shared/render_options.hpp>
 #include <goldseal/verdict/report.hpp>
@@ -32,6 +33,10 @@ void print_aside(std::string_view text) noexcept;
 /// Lines for people: in a locale without UTF-8 in ASCII, what is not printable escaped.
 [[nodiscard]] std::string for_locale(std::string_view text);
 
+/// Writes into the report what counted of a goldseal.toml that was found and not named: as a fact, and in what the verdict
+/// holds for.
+void tell_found_settings(Report& report, const CommonOptions& common);
+
 /// Shows the report on standard output in the chosen format, writes the files that `--report` asks for, and gives the
 /// verdict's exit code.
 ExitCode deliver(const Report& report, const CommonOptions& common);
@@ -40,9 +45,13 @@ ExitCode deliver(const Report& report, const CommonOptions& common);
 /// others hold the findings of all targets in one document, each with its target before its message.
 ExitCode deliver_all(std::span<const Report> reports, const CommonOptions& common);
 
-/// Throws Error{usage} for a format, or a `--report`, that does not exist, or that would replace one of `inputs`, before
-/// any work is done.
+/// Throws Error{usage} for a format, or a `--report`, that does not exist, or whose file may not be written (see
+/// own_outputs.hpp), before any work is done.
 void check_output_options(const CommonOptions& common, std::span<const std::filesystem::path> inputs = {});
+
+/// The same of every `--report`, for formats of `kind`.
+void check_report_places(const CommonOptions& common, OutputKind (*kind)(std::string_view format),
+                         std::span<const std::filesystem::path> inputs);
 
 /// `FORMAT=PATH` of a `--report`, taken apart. Throws Error{usage}.
 [[nodiscard]] std::pair<std::string, std::string> split_report(const std::string& text);

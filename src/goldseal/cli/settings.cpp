@@ -7,6 +7,7 @@
 #include <goldseal/manifest/toml_text.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,6 +102,23 @@ bool starts_something(const Setting& setting, const std::vector<std::string>& va
   return setting.key == "runtime" && values.front().find('=') != std::string::npos;
 }
 
+// Whether a report would go where whoever put the file there could not have put one.
+bool writes_outside(const Setting& setting, const std::vector<std::string>& values, const fs::path& file) {
+  if (setting.key != "report") return false;
+  std::error_code error;
+  const auto directory = fs::weakly_canonical(fs::absolute(file).parent_path(), error);
+  return std::ranges::any_of(values, [&](const std::string& value) {
+    const auto place = fs::weakly_canonical(fs::absolute(value.substr(value.find('=') + 1), error), error);
+    return error || std::ranges::mismatch(directory, place).in1 != directory.end();
+  });
+}
+
+// What changes how things are shown, and how soon, needs no word: it shows.
+bool is_presentation(std::string_view key) {
+  constexpr std::array<std::string_view, 5> k_keys{"format", "color", "quiet", "verbose", "jobs"};
+  return std::ranges::find(k_keys, key) != k_keys.end();
+}
+
 // A file that lies in the user's own home directory and that no one else can write.
 bool is_users_own(const fs::path& file) {
   const char* const home = std::getenv("HOME");
@@ -168,7 +186,7 @@ class FileReader {
   }
 
   void add(const Setting& setting, const std::string& verb, std::vector<std::string> values, std::string origin) {
-    const bool unauthorized = !m_may_start && starts_something(setting, values);
+    const bool unauthorized = !m_may_start && (starts_something(setting, values) || writes_outside(setting, values, m_file));
     m_values.push_back({verb, std::string(setting.key), std::move(values), std::move(origin), unauthorized,
                         m_may_start ? SetValue::Source::own_file : SetValue::Source::found_file});
   }
@@ -330,10 +348,17 @@ fs::path named_file(const SettingsSource& source) {
 void require_authorized(const SetValue& set) {
   if (!set.unauthorized) return;
   throw Error(ErrorKind::usage, set.origin,
-              fmt::format("--{} {} would start what someone else may have put there: this goldseal.toml was found, not "
-                          "named",
-                          set.key, escape_unprintable(set.values.front())),
+              fmt::format("--{} {} would {}: this goldseal.toml was found, not named", set.key,
+                          escape_unprintable(fmt::format("{}", fmt::join(set.values, ", "))),
+                          set.key == "report" ? "write outside of the file's own directory"
+                                              : "start what someone else may have put there"),
               "if the file is your own, name it: --config FILE, or GOLDSEAL_CONFIG=FILE; if not: --no-config");
+}
+
+void note_found(const SetValue& set, const Settings& settings, SettingsSource& source) {
+  if (!settings.found() || set.source == SetValue::Source::variable || is_presentation(set.key)) return;
+  source.found_file = settings.file()->string();
+  source.found.push_back(fmt::format("{} {}", set.key, fmt::join(set.values, ", ")));
 }
 
 }  // namespace
@@ -345,6 +370,7 @@ Settings Settings::gather(const SettingsSource& source) {
   if (source.use_file) {
     const auto named = named_file(source);
     settings.m_file = named.empty() ? nearest_file(source.directory) : named;
+    settings.m_found = named.empty() && settings.m_file;
     if (settings.m_file) FileReader(*settings.m_file, !named.empty(), settings.m_values).read();
   }
   // Within the file too, what is for one verb wins.
@@ -376,6 +402,7 @@ std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings
       if (source == nullptr) continue;
       if (set->source != SetValue::Source::variable) source->from_file.insert(set->key);
       if (set->source == SetValue::Source::found_file) source->from_found_file.insert(set->key);
+      note_found(*set, settings, *source);
     } catch (const Error& error) {
       throw Error(error.kind(), fmt::format("{}: {}", set->origin, error.where()), error.message(), error.remedy());
     } catch (const CLI::ParseError& error) {

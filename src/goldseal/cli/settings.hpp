@@ -48,11 +48,14 @@ class Settings {
 
   /// The file that was read, if there is one.
   [[nodiscard]] const std::optional<std::filesystem::path>& file() const { return m_file; }
+  /// True where the file was found, and not named.
+  [[nodiscard]] bool found() const { return m_found; }
   /// By name.
   [[nodiscard]] const std::vector<StrayVariable>& unused_settings() const { return m_strays; }
 
  private:
   std::optional<std::filesystem::path> m_file;
+  bool m_found = false;
   std::vector<SetValue> m_values;  ///< the weaker first
   std::vector<StrayVariable> m_strays;
 };
@@ -62,7 +65,7 @@ class Settings {
 
 /// Gives every flag of the verb that the command line left open the value that is set for it. Throws Error{usage} with
 /// the value's origin where the flag does not take it, and where it is unauthorized. Returns the origins of those it gave, by flag.
-/// Notes in `source`, where it is given, which came from a file.
+/// Notes in `source`, where it is given, which came from a file, and what counts of one that was found.
 std::map<std::string, std::string> apply_settings(CLI::App& verb, const Settings& settings,
                                                   SettingsSource* source = nullptr);
 

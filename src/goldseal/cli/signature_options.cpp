@@ -2,10 +2,13 @@
 #include <goldseal/cli/signature_options.hpp>
 
 #include <goldseal/base/messages/error.hpp>
+#include <goldseal/fleet/judging/merge.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <ctime>
 
 namespace goldseal::cli {
 
@@ -20,6 +23,12 @@ void SignatureOptions::declare(CLI::App& app) {
                  "Whose certificates count, of those that an authority vouches for: an address, URI, host or common name; "
                  "'*' for all; any number of times")
       ->type_name("NAME");
+  app.add_option("--certificate-time", certificate_time,
+                 "Judge certificates for this moment, at which you know that the signature was made, instead of now: "
+                 "2026-11-24, 2026-11-24T06:30:00Z, 7d")
+      ->type_name("TIME");
+  app.add_option("--signature-file", file, "The seal's signature, where it does not lie in the seal as model.sig")
+      ->type_name("FILE");
   app.add_option("--signature", mode,
                  "Whether the seal has to be signed; require where --signed-by is given, else as the policy says")
       ->check(one_of("--signature", {"off", "warn", "require"}))
@@ -35,6 +44,8 @@ signing::SignatureDemand SignatureOptions::demand(const Policy& given, const Com
     if (!of_file("signed-by")) said.signed_by = signed_by;
     if (!of_file("signature")) said.mode = mode;
     if (!of_file("identity")) said.identities = identities;
+    said.certificate_time = certificate_time;
+    said.file = file;
     CommonOptions settled;
     return said.demand(given, settled);
   }
@@ -54,19 +65,34 @@ signing::SignatureDemand SignatureOptions::demand(const Policy& given, const Com
   auto demand = files.empty() ? Demand::off : signed_by.empty() ? Demand::require : implied;
   if (signed_by.empty() && policy.signature) demand = *policy.signature;
   if (!mode.empty()) demand = std::ranges::find(signing::k_demands, mode, &signing::DemandTraits::name)->kind;
-  if (demand == Demand::off) return {};
+  if (demand == Demand::off) {
+    if (!file.empty())
+      throw Error(ErrorKind::usage, "--signature-file", "expected keys that count, since a signature is given; found none",
+                  "name them: --signed-by release.pub");
+    return {};
+  }
   if (files.empty())
     throw Error(ErrorKind::usage, "--signature",
                 fmt::format("expected keys that count, since signatures are asked for (signature of policy {}); found none",
                             policy.name),
                 "name them: --signed-by release.pub, or signed-by in the policy or goldseal.toml");
-  return {demand, signing::load_signers(files, identities.empty() ? policy.identities : identities)};
+  return {demand, signers(files, identities.empty() ? policy.identities : identities), file};
+}
+
+signing::Signers SignatureOptions::signers(const std::vector<std::string>& files, const std::vector<std::string>& names) const {
+  auto loaded = signing::load_signers(files, names);
+  if (!certificate_time.empty()) {
+    const auto now = static_cast<std::int64_t>(std::time(nullptr));
+    loaded.as_of = fleet::parse_moment(certificate_time, now, "--certificate-time");
+  }
+  return loaded;
 }
 
 signing::Signers SignatureOptions::attestors(const Policy& policy, const CommonOptions& common) const {
   if (signed_by.empty() || common.settings.from_file.contains("signed-by")) require_own_signers("--require-attestation", common);
   SignatureOptions asked = *this;
   asked.mode = "require";
+  asked.file.clear();  // that of the seal
   CommonOptions settled = common;
   settled.settings.from_file.erase("signature");
   settled.settings.from_found_file.erase("signature");

@@ -16,6 +16,8 @@ struct SignatureOptions {
   std::string mode = {};  ///< off, warn, require; empty: as the keys and the policy say
   std::vector<std::string> signed_by = {};
   std::vector<std::string> identities = {};
+  std::string certificate_time = {};  ///< a moment, as the user wrote it; of the command line alone
+  std::string file = {};              ///< the signature, where it does not lie in the seal
   signing::Demand implied = signing::Demand::require;  ///< what --signed-by alone asks of the seal
 
   void declare(CLI::App& app);
@@ -27,6 +29,8 @@ struct SignatureOptions {
   /// Whose attestations count: those of the same keys, whatever is asked of the seal. Throws Error{usage} without any,
   /// and where a stranger may have named them.
   [[nodiscard]] signing::Signers attestors(const Policy& policy, const CommonOptions& common) const;
+  /// The signers of these files, judged for the moment that the user gave. Throws Error{usage} for one that is none.
+  [[nodiscard]] signing::Signers signers(const std::vector<std::string>& files, const std::vector<std::string>& names) const;
   /// Throws Error{usage} where a stranger may have named the signers that `asked_by`, a flag, relies on.
   void require_own_signers(std::string_view asked_by, const CommonOptions& common) const;
 };

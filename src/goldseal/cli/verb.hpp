@@ -22,12 +22,15 @@ struct SettingsSource {
   std::filesystem::path directory = ".";  ///< where the search for it begins
   std::set<std::string> from_file = {};   ///< flags whose values come from it, once they are applied
   std::set<std::string> from_found_file = {};  ///< the same of a file that may have come with a stranger's directory
+  std::string found_file = {};            ///< the goldseal.toml that was found and not named; empty without one
+  std::vector<std::string> found = {};    ///< what counts of it and bears on what is done: `depth quick`
 };
 
 /// What every verb takes.
 struct CommonOptions {
   std::string format = "text";
   std::vector<std::string> reports;  ///< `FORMAT=PATH`; of verbs that judge
+  bool force = false;                ///< of verbs that judge: a report replaces whatever file is there
   std::string color = "auto";
   bool quiet = false;
   bool verbose = false;

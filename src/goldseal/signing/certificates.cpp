@@ -107,7 +107,8 @@ std::vector<Certificate> read_certificates(std::string_view pem, const std::stri
   return certificates;
 }
 
-void require_chain(std::span<const Certificate> chain, std::span<const Certificate> trusted, const std::string& where) {
+void require_chain(std::span<const Certificate> chain, std::span<const Certificate> trusted, const std::string& where,
+                   std::optional<std::int64_t> as_of) {
   const Owned<X509_STORE> store(X509_STORE_new());
   for (const auto& certificate : trusted) X509_STORE_add_cert(store.get(), certificate.m_certificate.get());
   auto* const between = sk_X509_new_null();  // borrows: freed without its members
@@ -116,6 +117,7 @@ void require_chain(std::span<const Certificate> chain, std::span<const Certifica
   X509_STORE_CTX_init(context.get(), store.get(), chain.front().m_certificate.get(), between);
   // What the user trusts is trusted, also where it is no root.
   X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_PARTIAL_CHAIN);
+  if (as_of) X509_STORE_CTX_set_time(context.get(), 0, static_cast<time_t>(*as_of));
   const bool good = X509_verify_cert(context.get()) == 1;
   const auto error = X509_STORE_CTX_get_error(context.get());
   sk_X509_free(between);
@@ -125,7 +127,8 @@ void require_chain(std::span<const Certificate> chain, std::span<const Certifica
   throw Error(ErrorKind::malformed, where,
               fmt::format("expected a certificate that a trusted one stands behind, found {}: {}",
                           chain.front().subject(), X509_verify_cert_error_string(error)),
-              time ? "sign again with a certificate that is valid today; nothing proves when this signature was made"
+              time ? "sign again with a certificate that is valid today: nothing proves when this signature was made. Where "
+                     "you know it, say so: --certificate-time 2026-11-24"
                    : "ask the signer for the chain, and give its root, or the certificate itself, as --signed-by");
 }
 

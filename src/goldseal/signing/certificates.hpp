@@ -6,7 +6,9 @@
 
 #include <goldseal/signing/keys.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,7 +37,7 @@ class Certificate {
   [[nodiscard]] std::string missing_usage() const;
 
  private:
-  friend void require_chain(std::span<const Certificate>, std::span<const Certificate>, const std::string&);
+  friend void require_chain(std::span<const Certificate>, std::span<const Certificate>, const std::string&, std::optional<std::int64_t>);
   std::shared_ptr<x509_st> m_certificate;
   std::string m_name;
 };
@@ -45,6 +47,7 @@ class Certificate {
 
 /// Throws Error{malformed} where no trusted certificate stands behind the chain, whose first is the leaf, or one of them
 /// is not valid today.
-void require_chain(std::span<const Certificate> chain, std::span<const Certificate> trusted, const std::string& where);
+void require_chain(std::span<const Certificate> chain, std::span<const Certificate> trusted, const std::string& where,
+                   std::optional<std::int64_t> as_of = std::nullopt);
 
 }  // namespace goldseal::signing

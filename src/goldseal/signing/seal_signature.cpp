@@ -127,13 +127,26 @@ class Judge {
   std::map<std::string, SignedFile> m_files;
 };
 
-SealSignature judge(int directory, const fs::path& path, const Signers& signers) {
-  const auto file = path / k_signature_name;
+// A signature that was kept elsewhere was named by the user, and may be a link.
+std::string signature_beside(const fs::path& file) {
+  std::error_code error;
+  if (!fs::exists(file, error))
+    throw Error(ErrorKind::usage, "--signature-file", fmt::format("expected a signature, found nothing at {}", file.string()), "name the file that `goldseal sign` or `model_signing sign` wrote");
+  return read_text_file(file, k_max_bundle_bytes);
+}
+
+std::string signature_within(int directory, const fs::path& file) {
   if (is_missing(directory, k_signature_name))
     refuse(file, "expected a signature of the seal, found none", "have its maker sign it: `goldseal sign SEAL --key k.pem`");
   if (!is_regular(directory, k_signature_name)) refuse(file, "expected a file, found a symbolic link or something else");
+  return read_text_file(directory, std::string(k_signature_name), file, k_max_bundle_bytes);
+}
+
+SealSignature judge(int directory, const fs::path& path, const SignatureDemand& demand) {
+  const auto& signers = demand.signers;
+  const auto file = demand.file.empty() ? path / k_signature_name : demand.file;
   const auto where = file.string();
-  const auto bundle = read_bundle(read_text_file(directory, std::string(k_signature_name), file, k_max_bundle_bytes), where);
+  const auto bundle = read_bundle(demand.file.empty() ? signature_within(directory, file) : signature_beside(file), where);
   SealSignature result;
   result.finding.signer = require_signer(bundle, signers, where);
   const auto statement = read_model_statement(bundle.envelope.payload, where);
@@ -151,7 +164,7 @@ SealSignature judge_seal_signature(int directory, const fs::path& path, const Si
   SealSignature result;
   if (demand.demand != Demand::off) {
     try {
-      result = judge(directory, path, demand.signers);
+      result = judge(directory, path, demand);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::unsupported) throw;
       result.finding.message = error.where().empty() ? error.message() : fmt::format("{}: {}", error.where(), error.message());

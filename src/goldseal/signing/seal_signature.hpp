@@ -19,6 +19,7 @@ namespace goldseal::signing {
 struct SignatureDemand {
   Demand demand = Demand::off;
   Signers signers = {};
+  std::filesystem::path file = {};  ///< the signature, where it does not lie in the seal
 };
 
 /// A file that was signed, as it was when its digest was computed.
@@ -32,7 +33,7 @@ struct SealSignature {
   std::map<std::string, SignedFile> files;  ///< of a good one: all files of the seal, by name
 };
 
-/// Judges the signature of a seal whose directory is open; parses nothing but `model.sig`. Throws Error{io} where a file
+/// Judges the signature of a seal whose directory is open; parses nothing but its signature. Throws Error{io} where a file
 /// cannot be read, Error{changed} where it changes meanwhile, and Error{usage} as require_signer does.
 [[nodiscard]] SealSignature judge_seal_signature(int directory, const std::filesystem::path& path,
                                                  const SignatureDemand& demand);

@@ -4,6 +4,7 @@
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/messages/utc.hpp>
 #include <goldseal/signing/model_statement.hpp>
 
 #include <fmt/format.h>
@@ -112,14 +113,15 @@ std::string require_certificate(const Bundle& bundle, const Signers& signers, co
     return known->described();
   }
   if (signers.certificates.empty()) refuse_foreign(signers, "certificate " + leaf.subject(), where);
-  require_chain(bundle.chain, signers.certificates, where);
+  require_chain(bundle.chain, signers.certificates, where, signers.as_of);
   if (const auto fault = leaf.missing_usage(); !fault.empty())
     refuse(where, fmt::format("expected a certificate for signing, found {}: {}", leaf.subject(), fault),
            "have it signed with a certificate for that use");
   if (!key.verifies(message, bundle.envelope.signature)) refuse_broken(bundle, leaf.subject(), where);
   const bool pinned = std::ranges::any_of(signers.certificates, [&](const auto& c) { return c.same_as(leaf); });
   if (!pinned) require_identity(leaf, signers, where);
-  return fmt::format("{} (certificate)", leaf.subject());
+  const auto as_of = signers.as_of ? fmt::format(", judged for {} by your word", utc_text(*signers.as_of)) : std::string();
+  return fmt::format("{} (certificate{})", leaf.subject(), as_of);
 }
 
 [[noreturn]] void refuse_keyless(const Bundle& bundle, const std::string& where) {

@@ -7,6 +7,8 @@
 #include <goldseal/signing/certificates.hpp>
 #include <goldseal/signing/keys.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +23,7 @@ struct Signers {
   std::vector<PublicKey> keys;
   std::vector<Certificate> certificates;  ///< authorities, or the signers' own
   std::vector<std::string> identities;    ///< of those whom an authority vouches for
+  std::optional<std::int64_t> as_of = {};  ///< the moment that certificates are judged for, by the user's word; else now
 
   [[nodiscard]] bool empty() const { return keys.empty() && certificates.empty(); }
 };

@@ -199,11 +199,13 @@ AtomicDirectory::AtomicDirectory(fs::path target, MayReplace may_replace)
   m_directory = staging::open_directory(m_staging);
   if (m_directory.get() >= 0) return;
   const int reason = errno;
-  static_cast<void>(staging::remove_whole(m_staging));
+  static_cast<void>(::rmdir(m_staging.c_str()));  // empty, and where descriptors are short there is none to list it by
   throw system_error(m_path.string(), "open the directory", reason);
 }
 
 AtomicDirectory::~AtomicDirectory() {
+  // Listing what is to be removed takes a descriptor, of which there may be none else.
+  static_cast<void>(m_directory.close());
   if (!m_committed) static_cast<void>(staging::remove_whole(m_staging));
 }
 

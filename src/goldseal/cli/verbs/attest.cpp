@@ -43,13 +43,15 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   const std::array<std::filesystem::path, 6> inputs{options.report,          options.bom,        options.with.key, options.with.attach,
                                                     options.with.certificate, options.with.chain};
   if (options.with.writes_pae()) {
-    require_no_input(options.with.pae, inputs);
-    write_file_atomically(options.with.pae, signing::pae(signing::k_in_toto_type, payload));
+    const Output output{options.with.pae, bytes_to_sign_kind(), options.force};
+    require_writable_place(output, inputs);
+    write_output(output, signing::pae(signing::k_in_toto_type, payload));
     return ExitCode::conforms;
   }
   if (options.output.empty())
     throw Error(ErrorKind::usage, "attest", "expected -o, where to write the attestation; found none", "give -o verdict.intoto.jsonl");
   require_no_input(options.output, inputs);
+  require_outside_of_seals(options.output);
   const auto means = options.with.means();
   const auto bundle = signing::signed_bundle(std::move(payload), means, options.with.attach.empty() ? options.with.key : options.with.attach);
   OutputFile output(options.output, options.force ? Existing::replace : Existing::refuse);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/bytes/bounded_json.hpp>
-#include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/base/files/mapped_file.hpp>
-#include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/bom/cyclonedx.hpp>
 #include <goldseal/bom/merge.hpp>
@@ -29,6 +27,7 @@ struct Options {
   std::string output;
   std::string merge;
   SignatureOptions signature = {};
+  bool force = false;
 };
 
 std::optional<Digest> signature_of(const fs::path& seal) {
@@ -41,6 +40,11 @@ std::optional<Digest> signature_of(const fs::path& seal) {
 ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
   const fs::path path(options.seal);
+  const Output output{options.output, bom_kind(), options.force};
+  if (!options.output.empty()) {
+    const std::array<fs::path, 4> inputs{path / k_manifest_name, path / k_golden_name, path / signing::k_signature_name, options.merge};
+    require_writable_place(output, inputs);
+  }
   const auto seal = open_seal(path, options.signature.demand({}, common));
   if (seal.refused()) throw Error(ErrorKind::malformed, "seal.signature", seal.signature.message, seal.signature.remedy);
   const auto name = fs::absolute(path).lexically_normal();
@@ -58,9 +62,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
     print(text);
     return ExitCode::conforms;
   }
-  const std::array<fs::path, 4> inputs{path / k_manifest_name, path / k_golden_name, path / signing::k_signature_name, options.merge};
-  require_no_input(options.output, inputs);
-  write_file_atomically(options.output, text);
+  write_output(output, text);
   return ExitCode::conforms;
 }
 
@@ -73,6 +75,7 @@ Action add_bom(CLI::App& app, const CommonOptions& common) {
   app.add_option("--merge", options->merge,
                  "Members to add, as CycloneDX has them: what a seal cannot know (supplier, licenses, considerations)")
       ->type_name("USER.json");
+  app.add_flag("--force", options->force, "Replace a file that is no bill of materials of goldseal's");
   options->signature.declare(app);
   return [options, &common] { return run(*options, common); };
 }

@@ -41,7 +41,8 @@ void require_inputs(const CaptureRequest& request) {
               "give --input NAME=FILE for each input of the network, or --cases DIR");
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const Options& options, CommonOptions common) {
+  common.force = options.force;
   CaptureRequest request;
   request.checkpoint = options.checkpoint;
   request.entry = options.entry;
@@ -73,7 +74,9 @@ ExitCode run(const Options& options, const CommonOptions& common) {
     request.run_options += fmt::format(" --runtime {}", options.run.runtime);
   if (!options.run.device.empty()) request.run_options += fmt::format(" --device {}", options.run.device);
   Progress progress(progress_mode(common));
-  return deliver(capture(request, progress), common);
+  auto report = capture(request, progress);
+  tell_found_settings(report, common);
+  return deliver(report, common);
 }
 
 }  // namespace
@@ -120,7 +123,7 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")
       ->type_name("DIR.seal");
   declare_admission(app, options->allow_missing, options->allow_unexpected);
-  app.add_flag("--force", options->force, "Replace a seal that exists");
+  app.add_flag("--force", options->force, "Replace a seal that exists, and whatever file is where --report writes");
   auto* const embed =
       app.add_flag("--embed", options->embed,
                    "Put the network's architecture, without its weights, into the seal, so that a target needs the "

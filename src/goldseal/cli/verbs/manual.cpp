@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Manual pages in roff from the table of options: goldseal(1), and one page for each verb.
-#include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/base/messages/version.hpp>
 #include <goldseal/cli/command_table.hpp>
+#include <goldseal/cli/own_outputs.hpp>
 #include <goldseal/cli/verb.hpp>
 
 #include <fmt/format.h>
@@ -70,11 +70,11 @@ std::string main_page(const CLI::App& app, const std::vector<VerbText>& verbs) {
 void write_pages(const std::filesystem::path& directory, const CLI::App& app) {
   std::filesystem::create_directories(directory);
   const auto verbs = command_table(app);
-  write_file_atomically(directory / "goldseal.1", main_page(app, verbs));
+  write_output({directory / "goldseal.1", manual_page_kind()}, main_page(app, verbs));
   for (const auto& verb : verbs) {
     auto name = verb.name;
     std::ranges::replace(name, ' ', '-');
-    write_file_atomically(directory / fmt::format("goldseal-{}.1", name), verb_page(verb));
+    write_output({directory / fmt::format("goldseal-{}.1", name), manual_page_kind()}, verb_page(verb));
   }
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/bytes/sha256.hpp>
-#include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/base/files/mapped_file.hpp>
-#include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/output.hpp>
@@ -81,8 +79,8 @@ void check_outputs(const Options& options, const CommonOptions& common) {
   for (const auto& wanted : common.reports) {
     const auto [format, path] = split_report(wanted);
     static_cast<void>(renderer_of(format, "--report"));
-    require_no_input(path, inputs);
   }
+  check_report_places(common, fleet_report_kind, inputs);
 }
 
 ExitCode run(const Options& options, const CommonOptions& common) {
@@ -90,7 +88,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   const auto merged = fleet::merge(request_of(options));
   for (const auto& wanted : common.reports) {
     const auto [format, path] = split_report(wanted);
-    write_file_atomically(path, renderer_of(format, "--report").render(*merged, {}));
+    write_output({path, fleet_report_kind(format), common.force}, renderer_of(format, "--report").render(*merged, {}));
   }
   if (!common.quiet) print_words(renderer_of(common.format, "--format").render(*merged, render_options(common)));
   // Monitoring has codes of its own, and reads them where it asks for its format.

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/environment/anonymous.hpp>
 #include <goldseal/environment/probe/probe.hpp>
@@ -19,6 +18,7 @@ struct Options {
   std::string output;
   std::string runtime;
   bool anonymous = false;
+  bool force = false;
 };
 
 constexpr std::chrono::seconds k_worker_limit{120};
@@ -50,12 +50,15 @@ Environment gather(const Options& options) {
 
 ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
+  const bool json = common.format == "json";
+  const Output output{options.output, json ? environment_json_kind() : environment_kind(), options.force};
+  if (!options.output.empty()) require_writable_place(output);
   const auto environment = gather(options);
-  const auto text = common.format == "json" ? as_json(environment) : write_environment(environment);
+  const auto text = json ? as_json(environment) : write_environment(environment);
   if (options.output.empty())
     print(text);
   else
-    write_file_atomically(options.output, text);
+    write_output(output, text);
   return ExitCode::conforms;
 }
 
@@ -69,6 +72,7 @@ Action add_probe(CLI::App& app, const CommonOptions& common) {
                  "Also ask this PyTorch, which starts it: libtorch[=DIR] or python[=INTERPRETER]")
       ->type_name("RUNTIME");
   app.add_flag("--anonymous", options->anonymous, "Leave out host name and serial numbers");
+  app.add_flag("--force", options->force, "Replace a file that is no environment of goldseal's");
   return [options, &common] { return run(*options, common); };
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/file/records.hpp>
 #include <goldseal/base/files/atomic_write.hpp>
-#include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/output.hpp>
@@ -55,15 +54,6 @@ std::string as_json(const fs::path& file, const signing::PublicKey& key, std::si
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
-// A signature covers every file of the seal: one more would break it, and none may be replaced.
-void require_outside(const fs::path& output, const fs::path& seal) {
-  std::error_code error;
-  const auto place = fs::weakly_canonical(output, error).parent_path();
-  if (!error && fs::equivalent(place, seal, error))
-    throw Error(ErrorKind::usage, output.string(), "this file would lie in the seal, and a signature covers every file there",
-                "give --pae a file outside of the seal");
-}
-
 ExitCode run(const Options& options, const CommonOptions& common) {
   require_text_or_json(common);
   options.with.require_one_way();
@@ -72,9 +62,9 @@ ExitCode run(const Options& options, const CommonOptions& common) {
   const auto statement = signing::describe_directory(seal);
   auto payload = signing::write_model_statement(statement);
   if (options.with.writes_pae()) {
-    require_outside(options.with.pae, seal);
-    require_no_input(options.with.pae, std::array<fs::path, 2>{options.with.certificate, options.with.chain});
-    write_file_atomically(options.with.pae, signing::pae(signing::k_in_toto_type, payload));
+    const Output output{options.with.pae, bytes_to_sign_kind(), options.force};
+    require_writable_place(output, std::array<fs::path, 2>{options.with.certificate, options.with.chain});
+    write_output(output, signing::pae(signing::k_in_toto_type, payload));
     return ExitCode::conforms;
   }
   const auto file = seal / signing::k_signature_name;
@@ -95,7 +85,7 @@ Action add_sign(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("SEAL", options->seal, "The seal, a directory NAME.seal; its signature becomes SEAL/model.sig")->required();
   options->with.declare(app);
-  app.add_flag("--force", options->force, "Replace the signature that it has");
+  app.add_flag("--force", options->force, "Replace the signature that it has, or what lies where --pae writes");
   return [options, &common] { return run(*options, common); };
 }
 

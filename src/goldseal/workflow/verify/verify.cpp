@@ -7,7 +7,6 @@
 #include <checks/runner.hpp>
 #include <goldseal/base/messages/utc.hpp>
 #include <goldseal/base/messages/version.hpp>
-#include <goldseal/base/running/parallel.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/worker/device_request.hpp>
@@ -31,6 +30,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace goldseal {
@@ -244,11 +244,16 @@ std::string serving_device(const CheckRequest& request, const Environment& machi
   return machine.text(k_serving_device).value_or(request.policy.device);
 }
 
-// What an attestation must be about: the files are those of here, also where another machine is to serve them.
-std::vector<Subject> attested_subjects(const CheckRequest& request, const OpenSeal& seal, Progress& progress) {
-  if (request.attestation.empty()) return {};
+// The files of here, also where another machine is to serve them: what an attestation must be about.
+std::optional<FileFindings> attested_files(const CheckRequest& request, const OpenSeal& seal, Progress& progress) {
+  if (request.attestation.empty()) return std::nullopt;
+  return digest_files(examine_files(request, seal), seal, progress);
+}
+
+std::vector<Subject> attested_subjects(const CheckRequest& request, const OpenSeal& seal, std::optional<FileFindings> files) {
+  if (!files) return {};
   Observation here;
-  here.files = digest_files(examine_files(request, seal), seal, progress);
+  here.files = std::move(*files);
   return report_subjects(request, seal, here);
 }
 
@@ -257,17 +262,17 @@ std::vector<Report> check_targets(const CheckRequest& request, Progress& progres
   const auto opened = opened_seal(request);
   const auto& seal = *opened;
   if (seal.refused()) return {refused_seal("check", request, seal)};
-  // The digest of the golden file takes as long as everything else together.
-  auto golden = in_background([&] { return seal.golden_digest(); });
   Observation observed;
   observed.signature = seal.signature;
   observed.sealed = seal.manifest;
   std::vector<Environment> targets;
   for (const auto& target : request.targets) targets.push_back(load_environment(target));
-  observed.files.golden_sha256 = golden.get();
+  // The digest of the golden file takes as long as everything else together.
+  auto files = attested_files(request, seal, progress);
+  observed.files.golden_sha256 = files ? files->golden_sha256 : seal.golden_digest();
   if (auto embedded = observe_embedded(seal))
     observed.files.found.push_back(std::move(*embedded));
-  const auto subjects = attested_subjects(request, seal, progress);
+  const auto subjects = attested_subjects(request, seal, std::move(files));
   stopwatch.lap("read");
   std::vector<Report> reports;
   for (std::size_t i = 0; i < targets.size(); ++i) {
