@@ -161,7 +161,7 @@ def test_the_bytes_to_sign_replace_no_input(b):
         b.expect(2, ["attest", "run.json", "--pae", name], "it is an input of this run")
     (b.work / "into").symlink_to("net.seal")
     for name in ("net.seal/manifest.toml", "net.seal/golden.safetensors", "net.seal/new.bin", "into/new.bin"):
-        b.expect(2, ["sign", "net.seal", "--pae", name], "this file would lie in the seal")
+        b.expect(2, ["sign", "net.seal", "--pae", name], "this file would lie in a seal")
     assert all(path.read_bytes() == data for path, data in before.items())
     assert sorted(path.name for path in (b.work / "net.seal").iterdir()) == sorted(path.name for path in before if path.parent.name == "net.seal")
 
