@@ -18,6 +18,7 @@ except ImportError:
 
 import decoding_networks
 import goldseal
+from goldseal import generation
 from in_directory import InDirectory
 
 COMMAND = os.environ["GOLDSEAL_COMMAND"]
@@ -75,6 +76,24 @@ class DecodingTest(InDirectory):
         with open(os.path.join(place, "manifest.toml"), encoding="utf-8") as file:
             text = file.read()
         self.assertIn('generate = "decoding_networks:sound"', text)
+
+    def test_the_path_is_the_one_that_each_step_anew_gives_and_costs_a_call_a_step(self):
+        steps, calls = 6, []
+        for flat in (0, 1):
+            net = decoding_networks.build(flat=flat).eval()
+            net.register_forward_hook(lambda *_: calls.append(1))
+            inputs = {"input_ids": (IDS + 7 * torch.arange(3)[:, None]) % decoding_networks.VOCABULARY}
+            paths = {}
+            # Those of the user's are called with 1, 2, … columns.
+            ways = {"own": None, "anew": lambda *given: generation.cached_steps(*given), "sound": decoding_networks.sound}
+            for name, generate in ways.items():
+                calls.clear()
+                with generation.generating(net, generate) as run:
+                    paths[name] = run.path(inputs, steps)
+                self.assertEqual(len(calls), steps if name == "own" else steps * (steps + 1) // 2, name)
+            with self.subTest(flat=flat):
+                self.assertTrue(torch.equal(paths["own"], paths["anew"]), paths)
+                self.assertTrue(torch.equal(paths["own"], paths["sound"]), paths)
 
     def test_what_is_no_decoding_is_refused(self):
         for steps, generate, word in ((0, None, "steps"), (None, decoding_networks.sound, "steps"), (3, 7, "generate"), (3, decoding_networks.ill_formed, "logits")):

@@ -35,11 +35,19 @@ Generate = Callable[[nn.Module, Dict[str, torch.Tensor], torch.Tensor], Any]
 
 def cached_steps(model: nn.Module, inputs: Dict[str, torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:
     """Decoding as transformers' models take it: their cache, an attention mask that grows, positions that count its ones."""
+    return _decoded(model, inputs, tokens, lambda step, logits: None)
+
+
+def _decoded(
+    model: nn.Module, inputs: Dict[str, torch.Tensor], tokens: torch.Tensor, made: Callable[[int, torch.Tensor], None]
+) -> torch.Tensor:
+    """`made` is told each step and its logits. The step's token is read afterwards, so that it can be chosen by then."""
     parameters = inspect.signature(type(model).forward).parameters
     word = "cache" if "cache" in parameters else "past_key_values"  # of transformers 5, and before
     named = dict(inputs)
     answer = model(**named, use_cache=True)
     logits = [answer.logits[:, -1]]
+    made(0, logits[0])
     mask = named.get("attention_mask")
     for step in range(1, tokens.shape[1]):
         fed: Dict[str, Any] = {"input_ids": tokens[:, step - 1 : step], word: getattr(answer, word), "use_cache": True}
@@ -50,6 +58,7 @@ def cached_steps(model: nn.Module, inputs: Dict[str, torch.Tensor], tokens: torc
                 fed["position_ids"] = (mask.long().cumsum(1) - 1).clamp(min=0)[:, -1:]
         answer = model(**fed)
         logits.append(answer.logits[:, -1])
+        made(step, logits[step])
     return torch.stack(logits, 1)
 
 
@@ -73,28 +82,36 @@ class Generation:
         return {"logits": self.steps(inputs, tokens)}
 
     def steps(self, inputs: Dict[str, torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:
-        self._inside = True
-        try:
-            logits = self._generate(self._model, inputs, tokens)
-        finally:
-            self._inside = False
+        logits = self._as_it_was(lambda: self._generate(self._model, inputs, tokens))
         if not isinstance(logits, torch.Tensor):
             logits = torch.stack([step if step.dim() == 2 else step[:, -1] for step in logits], 1)
-        if logits.dim() != 3 or logits.shape[:2] != tokens.shape:
-            raise GoldsealError(
-                f"generate: expected logits of shape {list(tokens.shape)} and the vocabulary, found {list(logits.shape)}; "
-                "it returns those of each step, of as many as tokens has columns"
-            )
+        _require_logits(logits, tokens)
         return logits
 
     def path(self, inputs: Dict[str, torch.Tensor], steps: int) -> torch.Tensor:
-        """The greedy one, token by token."""
+        """The greedy one, token by token. A callable of the user's may read the whole path first: it is called for each step anew."""
         rows = next(iter(inputs.values())).shape[0]
         tokens = torch.zeros(rows, steps, dtype=torch.int64, device=next(iter(inputs.values())).device)
+
+        def choose(step: int, logits: torch.Tensor) -> None:
+            _require_logits(logits.unsqueeze(1), tokens[:, step : step + 1])
+            tokens[:, step] = logits.argmax(-1)
+
         with torch.no_grad():
+            if self._generate is cached_steps:
+                self._as_it_was(lambda: _decoded(self._model, inputs, tokens, choose))
+                return tokens
             for step in range(steps):
-                tokens[:, step] = self.steps(inputs, tokens[:, : step + 1])[:, -1].argmax(-1)
+                choose(step, self.steps(inputs, tokens[:, : step + 1])[:, -1])
         return tokens
+
+    def _as_it_was(self, call: Callable[[], Any]) -> Any:
+        """What `call` returns; inside, forward() is the model's own."""
+        self._inside = True
+        try:
+            return call()
+        finally:
+            self._inside = False
 
     def install(self) -> None:
         vars(self._model)["forward"] = self
@@ -104,6 +121,14 @@ class Generation:
             vars(self._model).pop("forward", None)
         else:
             vars(self._model)["forward"] = self._own
+
+
+def _require_logits(logits: torch.Tensor, tokens: torch.Tensor) -> None:
+    if logits.dim() != 3 or logits.shape[:2] != tokens.shape:
+        raise GoldsealError(
+            f"generate: expected logits of shape {list(tokens.shape)} and the vocabulary, found {list(logits.shape)}; "
+            "it returns those of each step, of as many as tokens has columns"
+        )
 
 
 def _signature(forward: Callable[..., Any]) -> inspect.Signature:
