@@ -397,6 +397,24 @@ class Merge(unittest.TestCase):
         self.assertEqual(nodes["gpu0"]["state"], "conforms")
         self.assertEqual(self.kinds(nodes["a"]), ["fails"])
 
+    def test_a_finding_that_says_nothing_is_not_given_the_words_of_the_one_before(self):
+        for name, lacking in (("both", ("message", "remedy")), ("remedy", ("remedy",)), ("message", ("message",))):
+            node = Node(name).finding("model.configuration", "fail", message="its own words")
+            findings = node.report["findings"]
+            place = next(i for i, found in enumerate(findings) if found["id"] == "model.configuration")
+            findings[place]["remedy"] = "its own remedy"
+            self.assertGreater(place, 0)
+            findings[place - 1].update(message="others' words", remedy="others' remedy")
+            for member in lacking:
+                del findings[place][member]
+            node.write(self.reports)
+        nodes = self.merge(1)
+        for name in nodes:
+            told = json.dumps(nodes[name]["problems"])
+            self.assertNotIn("others'", told, name)
+            self.assertEqual("its own remedy" in told, name == "message", told)
+            self.assertEqual("its own words" in told, name == "remedy", told)
+
     def test_float64_alone_may_differ(self):
         self.many(3)
         Node("gpu9", float64="other").write(self.reports)

@@ -24,6 +24,8 @@ void FindingsReader::read() {
   m_json.array([&] {
     Note note;
     bool judged = false;
+    m_message.clear();  // a finding may say nothing
+    m_remedy.clear();
     Members members(m_json);
     m_json.object([&](std::string_view member) {
       if (member == "id") {
