@@ -579,3 +579,67 @@ class Plain(nn.Module):
 
     def forward(self, x):
         return torch.matmul(x, self.weight)
+
+
+# --- caches that a constructor fills -----------------------------------------------------------------------------------------
+
+ROWS = None
+ROWS_BY_SIZE = {}
+
+
+@functools.lru_cache(maxsize=None)
+def rows_of(n):
+    return torch.arange(float(n))
+
+
+class Rope:
+    """An object that is no module, with a table of its own."""
+
+    def __init__(self):
+        self.table = None
+
+    def rows(self, n):
+        if self.table is None or len(self.table) < n:
+            self.table = torch.cos(torch.arange(n * 4.0)).reshape(n, 4)
+        return self.table[:n]
+
+
+class CachesInConstructor(nn.Module):
+    """Its constructor computes a table into a cache that other networks share; forward() reads it there."""
+
+    shared = {}
+    own = None
+
+    def __init__(self, kind="lru"):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.kind = kind
+        self.rows()
+
+    def rows(self):
+        global ROWS
+        if self.kind == "lru":
+            return rows_of(4)
+        if self.kind == "global":
+            ROWS = torch.arange(4.0) if ROWS is None else ROWS
+            return ROWS
+        if self.kind == "class":
+            if CachesInConstructor.own is None:
+                CachesInConstructor.own = torch.arange(4.0)
+            return CachesInConstructor.own
+        if self.kind == "late":
+            if not hasattr(CachesInConstructor, "late"):
+                CachesInConstructor.late = torch.arange(4.0)
+            return CachesInConstructor.late
+        if self.kind == "object":
+            return ROPE.rows(1)[0]
+        cache = ROWS_BY_SIZE if self.kind == "dict" else self.shared
+        if 4 not in cache:
+            cache[4] = (torch.arange(4.0), 4)
+        return cache[4][0]
+
+    def forward(self, x):
+        return self.linear(x) + self.rows()
+
+
+ROPE = Rope()

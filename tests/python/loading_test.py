@@ -297,6 +297,24 @@ class LoadingTest(InDirectory):
         torch.save(model.state_dict(), "net.pth")
         self.assertIsNotNone(goldseal.seal(model, "net.pth", inputs=X4, factory="loading_networks:Drawn?kind=kept", embed=False, on_error="raise"))
 
+    # --- B54: caches that a constructor fills ----------------------------------------------------------------------------------
+
+    def test_b54_a_cache_that_a_constructor_fills_holds_no_meta_tensor_afterwards(self):
+        from goldseal.worker.python_builder import build_python
+
+        for kind in ("lru", "global", "class", "late", "object", "dict", "shared"):
+            with self.subTest(kind):
+                network = build_python("loading_networks:CachesInConstructor", {"kind": kind})
+                self.assertFalse(network.module.rows().is_meta)
+                self.assertFalse(network.module.linear.weight.is_meta)  # where a table has values, so has all
+        from goldseal.factory_trial import _built_on_meta
+
+        networks.rows_of.cache_clear()
+        self.assertIsNotNone(_built_on_meta(networks.CachesInConstructor, {})) if hasattr(torch.device, "__enter__") else None
+        self.assertFalse(networks.rows_of(4).is_meta)
+        self.sealed("CachesInConstructor", filled(networks.CachesInConstructor()))
+        self.assertTrue(self.verify("CachesInConstructor"))
+
     # --- Building on the meta device ---------------------------------------------------------------------------------------
 
     def test_a_module_that_a_factory_imports_keeps_the_tensors_of_its_own(self):

@@ -18,6 +18,7 @@ from .worker.dtypes import host_bytes, name_of
 from .worker.files_read import forget, recorded
 from .worker.loading import same_bits
 from .worker.meta_device import meta_device
+from .worker.meta_strays import Strays
 from .worker.outside_state import attribute_tensors
 from .worker.python_builder import literal, unwrapped
 from .worker.randomness import seed_all
@@ -242,11 +243,15 @@ def _built_on_meta(function: Callable[..., Any], arguments: Dict[str, Any]) -> A
     """Names and shapes need no memory. None where PyTorch (before 2.0) or the code cannot do that."""
     if not hasattr(torch.device, "__enter__"):
         return None
+    strays = Strays()
+    built = None
     try:
-        with meta_device():
-            return function(**arguments)
-    except Exception:
-        return None
+        with meta_device(), strays.watched():
+            built = function(**arguments)
+    except Exception as error:
+        error.__traceback__ = None
+    strays.take_out(built)  # the model that is trained would find them in its caches
+    return built
 
 
 def _keyword_hint(function: Callable[..., Any], error: Exception) -> str:
