@@ -56,7 +56,7 @@ Finding judge_configuration(const Observation& observed, const CheckSettings&) {
   const auto& first = differing.front();
   const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";
   auto finding = failed(
-      fmt::format("the network is configured otherwise: {}{}", described(first.key), more),
+      fmt::format("the network's configuration differs: {}{}", described(first.key), more),
       fmt::format("{} = {}", setting(first.key), first.sealed), fmt::format("{} = {}", setting(first.key), first.found),
       "build the network from the sealed description; the weights load into this one, and the answers differ");
   Table table{"hyperparameters that differ", {"where", "sealed", "here"}, {}, differing.size()};

@@ -78,7 +78,7 @@ GOLDSEAL_POLICY=portable expect 0 "$GOLDSEAL" config
 line policy
 says "policy portable GOLDSEAL_POLICY"
 GOLDSEAL_POLCY=portable expect 0 "$GOLDSEAL" config
-says "GOLDSEAL_POLCY is set and counts for nothing: no setting has this name; did you mean GOLDSEAL_POLICY?"
+says "GOLDSEAL_POLCY is set and has no effect: no setting has this name; did you mean GOLDSEAL_POLICY?"
 
 # A slip in a variable's name would be a gate that judges by another policy than was meant.
 GOLDSEAL_POLCY=strict expect 2 "$GOLDSEAL" check "$seal" --target "$target"
@@ -87,10 +87,10 @@ says "did you mean GOLDSEAL_POLICY?"
 GOLDSEAL_CHEK_POLICY=strict expect 2 "$GOLDSEAL" check "$seal" --target "$target"
 says "did you mean GOLDSEAL_CHECK_POLICY?"
 GOLDSEAL_REPORT_DEPTH=quick expect 2 "$GOLDSEAL" report saved.json
-says "error: GOLDSEAL_REPORT_DEPTH: report has no --depth, so that its value would count for nothing"
+says "error: GOLDSEAL_REPORT_DEPTH: report has no --depth, and its value would have no effect"
 says "did you mean GOLDSEAL_DEPTH?"
 GOLDSEAL_REPORT_DEPTH=quick expect 0 "$GOLDSEAL" config
-says "GOLDSEAL_REPORT_DEPTH is set and counts for nothing: report has no --depth"
+says "GOLDSEAL_REPORT_DEPTH is set and has no effect: report has no --depth"
 GOLDSEAL_WORKER=. expect 2 "$GOLDSEAL" probe
 says "did you mean GOLDSEAL_WORKERS?"
 # What looks like none of them may be someone else's, and what goldseal's own scripts use is known.
@@ -112,7 +112,7 @@ slip $'[verfy]\ntimeout = 5'
 says "../slip.toml:1: there is no verb verfy"
 says "did you mean verify?"
 slip $'[report]\ndepth = "quick"'
-says "../slip.toml:2: report.depth: report has no --depth, so that the value would count for nothing"
+says "../slip.toml:2: report.depth: report has no --depth, and the value would have no effect"
 says "set depth above [report]"
 slip 'timeout = "5"'
 says "../slip.toml:1: timeout: expected an integer"

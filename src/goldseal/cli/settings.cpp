@@ -167,7 +167,7 @@ class FileReader {
       if (setting == nullptr)
         refuse(node, fmt::format("unknown key {}", escape_unprintable(shown)), meant(name, setting_names()));
       if (!verb.empty() && !takes(verb, name))
-        refuse(node, fmt::format("{}: {} has no --{}, so that the value would count for nothing", shown, verb, name),
+        refuse(node, fmt::format("{}: {} has no --{}, and the value would have no effect", shown, verb, name),
                fmt::format("set {} above [{}], for every verb that has it, or take it out", name, verb));
       add(*setting, verb, values_of(*setting, node, shown), position(node));
     }
@@ -417,7 +417,7 @@ std::vector<std::string> warnings_of_strays(const Settings& settings) {
   std::vector<std::string> warnings;
   for (const auto& [name, why, meant] : settings.unused_settings()) {
     if (!meant.empty())
-      throw Error(ErrorKind::usage, name, fmt::format("{}, so that its value would count for nothing", why),
+      throw Error(ErrorKind::usage, name, fmt::format("{}, and its value would have no effect", why),
                   fmt::format("did you mean {}?", meant));
     warnings.push_back(
         fmt::format("{} is set but is not a setting; `goldseal config` lists the settings", escape_unprintable(name)));

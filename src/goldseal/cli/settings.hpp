@@ -29,7 +29,7 @@ struct SetValue {
   Source source = Source::variable;
 };
 
-/// A variable named GOLDSEAL_… whose value counts for nothing: goldseal knows no setting of that name.
+/// A variable named GOLDSEAL_… whose value has no effect: goldseal knows no setting of that name.
 struct StrayVariable {
   std::string name;
   std::string why;    ///< `no setting has this name`, `report has no --depth`

@@ -75,7 +75,7 @@ std::string as_text(const Settings& settings, const std::vector<Row>& rows) {
         fmt::format("{:<{}}  {:<{}}  {}\n", name_of(row), names,
                     row.value.empty() ? "-" : escape_unprintable(row.value), values, escape_unprintable(row.origin));
   for (const auto& [name, why, meant] : settings.unused_settings())
-    text += fmt::format("\nwarning: {} is set and counts for nothing: {}{}\n", escape_unprintable(name), why,
+    text += fmt::format("\nwarning: {} is set and has no effect: {}{}\n", escape_unprintable(name), why,
                         meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
   return text;
 }
