@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
+import zipfile
 
 from reports import expect, findings, run
 
@@ -106,6 +107,33 @@ def prove(goldseal, folder, form, file, options, state, here, others):
     expect(code == 4 and "missing" in findings(report)["seal.architecture"]["message"], f"{form}: one that is missing too", report, error)
 
 
+class Constants(nn.Module):
+    """Its weights go by names that those of an archive's constants have, or begin like them; the trace holds a table as a constant."""
+
+    table = torch.linspace(0.5, 2, 256)
+
+    def __init__(self, names):
+        super().__init__()
+        self.constants = nn.Linear(64, 256) if names == "begin" else nn.ParameterList([nn.Parameter(torch.randn(256, 64))])
+
+    def forward(self, image):
+        weight = self.constants[0] if isinstance(self.constants, nn.ParameterList) else self.constants.weight
+        return nn.functional.linear(image, weight) * self.table
+
+
+def prove_constants(goldseal, folder):
+    for names in ("begin", "equal"):
+        network = Constants(names).eval()
+        torch.jit.trace(network, torch.ones(2, 64)).save(str(folder / "constants.pt"))
+        torch.save(network.state_dict(), folder / "constants.pth")
+        code, report, error = run(goldseal, "capture", "constants.pth", "--model", "torchscript:constants.pt", "--input", "random:2x64,seed=7", "--runtime",
+                                  f"python={sys.executable}", "--embed", "--force", folder=folder)
+        expect(code == 0 and findings(report)["seal.architecture"]["status"] == "pass", f"weights under `constants` are weights ({names})", report, error)
+        with zipfile.ZipFile(folder / "constants.seal" / "architecture.pt") as archive:
+            held = {name.split("/", 1)[1]: any(archive.read(name)) for name in archive.namelist()}
+        expect(not held["data/0"] and held["constants/0"], f"they are left out, and the code's constants stay ({names})", held)
+
+
 def prove_code(goldseal, folder, here, others):
     interpreter = ("--runtime", f"python={sys.executable}")
     torch.save(nn.Linear(768, 4).state_dict(), folder / "linear.pth")
@@ -193,6 +221,7 @@ def main(goldseal, torch_directory, *other_directories):
         code, report, error = run(goldseal, "verify", folder / "whole.seal", "--checkpoint", folder / "moved" / "whole.pt", *here)
         expect(code == 0, "and verified where it lies elsewhere", report, error)
 
+        prove_constants(goldseal, folder)
         prove_code(goldseal, folder, here, others)
 
 

@@ -4,6 +4,7 @@
 #include <checks/check.hpp>
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/base/messages/error.hpp>
+#include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/write/without_weights.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
@@ -22,16 +23,22 @@ namespace fs = std::filesystem;
 std::set<std::string> weights_of(const BuiltNetwork& network) {
   std::set<std::string> names;
   for (const auto& entry : network.state_entries) {
-    // Constants stay: the code computes with them whatever is loaded.
-    if (entry.required && !is_archive_constant(entry.name)) names.insert(entry.name);
+    if (entry.required) names.insert(entry.name);
   }
   return names;
+}
+
+// A frozen archive has its weights as constants of its code. A module's own list may go by the names that these have.
+bool takes_no_weights(const ModelSpec& model, const std::set<std::string>& weights) {
+  if (!std::ranges::all_of(weights, is_archive_constant)) return false;
+  if (weights.empty() || model.builder != Builder::torchscript) return weights.empty();
+  return std::ranges::count(open_checkpoint(model.source).notes, "torchscript.frozen", &Note::rule) > 0;
 }
 
 void write_without_weights(const ModelSpec& model, const BuiltNetwork& network, OutputFile& file) {
   if (model.builder == Builder::darknet) return file.write(MappedFile(model.source).bytes());
   const auto weights = weights_of(network);
-  if (weights.empty()) {
+  if (takes_no_weights(model, weights)) {
     throw Error(ErrorKind::unsupported, model.source,
                 "expected a network that takes weights, found a frozen one, whose weights are part of its code",
                 "export it without torch.jit.freeze, or seal it without --embed: the file is needed whole");

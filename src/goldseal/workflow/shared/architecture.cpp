@@ -146,7 +146,11 @@ void require_program(const Worker& worker, const std::string& name) {
 
 }  // namespace
 
-bool is_archive_constant(std::string_view name) { return name.starts_with(k_archive_constants); }
+bool is_archive_constant(std::string_view name) {
+  if (!name.starts_with(k_archive_constants)) return false;
+  name.remove_prefix(k_archive_constants.size());
+  return !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust, const Checkpoint* checkpoint) {
   if (trust == Trust::computing && is_code(model.builder))
