@@ -224,6 +224,13 @@ def test_an_output_replaces_only_an_earlier_one_of_its_kind(b):
         b.must([*arguments, "--force"])
         assert victim.read_bytes() != b"mine", arguments
     refuses(b, ["probe", "-o", "nodes", "--force"], ["nodes"])
+    # Streams that were led into a file are written on, and what stands there stays.
+    with open(b.work / "log", "wb") as log:
+        log.write(b"mine\n")
+        log.flush()
+        b.expect(0, ["check", "net.seal", "--report", "oneline=/dev/stdout", "--report", "json=/dev/stdout", "--quiet"], stdout=log)
+        b.expect(0, ["probe", "-o", "/dev/stdout"], stdout=log)
+    assert (b.work / "log").read_bytes().startswith(b"mine\nPASS")
     refuses(b, ["check", "net.seal", "--report", "json=new", "--report", "html=./new"], [], "twice")
     assert not (b.work / "new").exists()
     b.leaves_no_litter()

@@ -153,7 +153,8 @@ void check_report_places(const CommonOptions& common, OutputKind (*kind)(std::st
   std::vector<std::filesystem::path> files;
   for (const auto& wanted : common.reports) {
     const auto [format, path] = split_report(wanted);
-    if (is_device_or_pipe(path)) continue;
+    // Streams, of which several reports may follow one another in one.
+    if (is_device_or_pipe(path) || path.starts_with("/dev/")) continue;
     require_writable_place({path, kind(format), common.force}, inputs);
     if (!common.settings.file.empty()) require_no_input(path, {&common.settings.file, 1});
     auto file = std::filesystem::weakly_canonical(std::filesystem::absolute(path));

@@ -13,6 +13,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -191,6 +193,16 @@ constexpr std::string_view k_remedy = "name another file, or give --force to rep
               std::string(k_remedy));
 }
 
+// /dev/stdout where it was led into a file: that is written on, and what stands in it stays.
+bool is_own_stream(const fs::path& path) {
+  struct stat there {};
+  if (::stat(path.c_str(), &there) != 0) return false;
+  return std::ranges::any_of(std::array{STDOUT_FILENO, STDERR_FILENO}, [&](int stream) {
+    struct stat here {};
+    return ::fstat(stream, &here) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+  });
+}
+
 bool is_own(const Output& output) {
   const MappedFile file(output.path);
   if (file.size() > k_largest) return false;
@@ -200,7 +212,7 @@ bool is_own(const Output& output) {
 // Links are followed: what they lead to would be replaced.
 void require_own(const Output& output) {
   std::error_code error;
-  if (output.force || !fs::is_regular_file(output.path, error)) return;
+  if (output.force || !fs::is_regular_file(output.path, error) || is_own_stream(output.path)) return;
   bool own = false;
   try {
     own = is_own(output);
