@@ -361,7 +361,9 @@ class LoadingTest(InDirectory):
                 self.archive(form, module)
                 self.assertTrue(self.command("verify", "net.seal", "--checkpoint", "net.pt"))
                 self.assertFalse(self.command("verify", "net.seal", "--checkpoint", "moved.pt"))
-                self.assertFalse(self.command("capture", "net.pt", "--model", "torchscript:moved.pt", "--input", "x=x.npy", "-o", "odd.seal"))
+                # The code of a trace holds the same constants whatever its weights are; that of a frozen archive holds the weights.
+                odd = self.command("capture", "net.pt", "--model", "torchscript:moved.pt", "--input", "x=x.npy", "-o", "odd.seal")
+                self.assertEqual(bool(odd), form == "trace", odd)
 
     def test_b08_a_state_dict_is_no_checkpoint_of_a_frozen_archive(self):
         module = filled(networks.Constants())
