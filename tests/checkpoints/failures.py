@@ -345,6 +345,19 @@ def b50_batch_norm_that_keeps_statistics_or_none():
     explained(match({str(number): tensor for number, tensor in enumerate(network().parameters())}), "numbers for names", "model.state_dict()")
 
 
+def b56_affine_biases_lists_and_positions():
+    """What one side alone is built with: scales of BatchNorm, biases, a list in place of a dict, positions of another size."""
+    norm = {**{f"bn.{name}": torch.ones(2) for name in ("running_mean", "running_var", "weight", "bias")}, "fc.weight": torch.ones(2, 2)}
+    plain = {name: tensor for name, tensor in norm.items() if name not in ("bn.weight", "bn.bias")}
+    explained(match(plain, norm), "the network alone has the weights and biases of 1 BatchNorm layers (bn.", "affine=False, as they were trained")
+    explained(match(norm, plain), "the checkpoint alone has the weights and biases of 1 BatchNorm layers", "affine=True, as they were trained")
+    explained(match({"fc.weight": torch.ones(2, 2)}, {"fc.weight": torch.ones(2, 2), "fc.bias": torch.ones(2)}), "the network alone has 1 biases (fc.bias)", "bias=False")
+    numbered, named = {"p.0": torch.ones(2), "p.1": torch.ones(3)}, {"p.first": torch.ones(2), "p.second": torch.ones(3)}
+    explained(match(numbered, named), "p is a list in the checkpoint", "a dict in the network", "--rename OLD=NEW")
+    explained(match(named, numbered), "p is a list in the network")
+    explained(match({"pos_embed": torch.ones(1, 5, 2), "w": torch.ones(2)}, {"pos_embed": torch.ones(1, 10, 2), "w": torch.ones(2)}), "pos_embed is [1, 5, 2], [1, 10, 2] wanted", "img_size")
+
+
 def b46_files_of_other_frameworks():
     onnx = b"\x08\x07\x12\x07pytorch\x1a\x052.0.0:" + b"\x00\x80" * 40
     cases = [(onnx, "model.bin", "an ONNX model"), (b"\x08\x07\x3a" + b"\x80" * 40, "model.onnx", "an ONNX model"),
@@ -394,6 +407,6 @@ with temporary_directory() as DIRECTORY:
         a_program_compiled_for_one_gpu, objects_of_unknown_classes_are_listed, pickle_protocols, counters_of_old_batch_norms, another_class_count,
         half_precision, a_device_that_is_not_here, pointers_and_web_pages, truncated_files, pickle_dump_and_archives,
         the_torch_that_a_file_needs, a_device_frozen_into_torchscript,
-        b45_a_part_of_what_was_saved, b50_batch_norm_that_keeps_statistics_or_none, b46_files_of_other_frameworks, b47_values_that_are_no_tensors, b48_tensors_of_other_kinds,
+        b45_a_part_of_what_was_saved, b50_batch_norm_that_keeps_statistics_or_none, b56_affine_biases_lists_and_positions, b46_files_of_other_frameworks, b47_values_that_are_no_tensors, b48_tensors_of_other_kinds,
         b49_a_zip_around_the_checkpoint,
     ])

@@ -643,3 +643,39 @@ class CachesInConstructor(nn.Module):
 
 
 ROPE = Rope()
+
+
+class KeepsTraining(nn.Module):
+    """Its train() leaves BatchNorm, or Dropout, as it was."""
+
+    def __init__(self, what="norm", own=1):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.part = nn.BatchNorm1d(4) if what == "norm" else nn.Dropout(0.5)
+        self.own = own
+
+    def train(self, mode=True):
+        super().train(mode)
+        if self.own:
+            self.part.training = True
+        return self
+
+    def forward(self, x):
+        return self.part(self.linear(x))
+
+
+class Resizes(nn.Module):
+    """A load hook of its own brings the table to its size."""
+
+    def __init__(self, n=3):
+        super().__init__()
+        self.pos_embed = nn.Parameter(torch.zeros(n, 4))
+        self._register_load_state_dict_pre_hook(self._resize)
+
+    def _resize(self, state, prefix, *_):
+        table = state[prefix + "pos_embed"]
+        if len(table) != len(self.pos_embed):
+            state[prefix + "pos_embed"] = F.interpolate(table.t()[None], size=len(self.pos_embed), mode="linear")[0].t()
+
+    def forward(self, x):
+        return x + self.pos_embed[: len(x)]

@@ -315,6 +315,34 @@ class LoadingTest(InDirectory):
         self.sealed("CachesInConstructor", filled(networks.CachesInConstructor()))
         self.assertTrue(self.verify("CachesInConstructor"))
 
+    # --- B55: modes of one's own --------------------------------------------------------------------------------------------------
+
+    def test_b55_a_part_that_stays_in_training_mode_after_eval_is_refused_by_name(self):
+        module = filled(networks.KeepsTraining())
+        torch.save(module.state_dict(), "net.pth")
+        for what, name in (("norm", "part (BatchNorm1d)"), ("dropout", "part (Dropout)")):
+            with self.assertRaisesRegex(goldseal.GoldsealError, "(?s)though eval") as caught:
+                raise goldseal.GoldsealError(str(self.capture(f"KeepsTraining?what={what}")))
+            self.assertIn(name, str(caught.exception))
+        with self.assertRaisesRegex(goldseal.GoldsealError, "(?s)part .BatchNorm1d.*though eval"):
+            goldseal.seal(module, "net.pth", inputs=X4, factory="loading_networks:KeepsTraining", embed=False, on_error="raise")
+        self.assertTrue(module.part.training)
+        plain = filled(networks.KeepsTraining(own=0))
+        self.assertIsNotNone(goldseal.seal(plain, "net.pth", inputs=X4, factory="loading_networks:KeepsTraining?own=0", embed=False, on_error="raise"))
+        report = goldseal.verify("net.seal", module)
+        self.assertFalse(report)
+        self.assertIn("part (BatchNorm1d)", str(report))
+
+    # --- B56: causes that only the code or the notes tell ---------------------------------------------------------------------------
+
+    def test_b56_a_load_hook_that_resizes_is_named(self):
+        torch.save(networks.Resizes(6).state_dict(), "net.pth")
+        self.told(self.capture("Resizes"), "keys.network", "pos_embed is [6, 4], [3, 4] wanted", "_resize", "save its state_dict()")
+
+    def test_b48_a_tensor_that_the_file_names_and_nobody_can_read_is_not_called_missing_alone(self):
+        torch.save({"weight": torch.eye(4).to_sparse(), "other": torch.ones(1)}, "net.pth")
+        self.told(self.capture("Plain"), "keys.network", "names weight, as a tensor that cannot be read: sparse", "to_dense()")
+
     # --- Building on the meta device ---------------------------------------------------------------------------------------
 
     def test_a_module_that_a_factory_imports_keeps_the_tensors_of_its_own(self):

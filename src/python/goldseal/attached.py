@@ -29,6 +29,7 @@ from .worker.state_guard import kept
 from .worker.layer_watch import LayerRecorder
 from .worker.loading import as_torch_loads, like, load_into, same_bits, state_to_load
 from .worker.memory import has_memory
+from .worker.modes import told_training
 from .worker.network import Network, on_copies
 from .worker.state_entries import StateEntry, refresh_flat_weights
 from .worker.perturbation import Transform
@@ -56,6 +57,8 @@ class LiveNetwork(Network):
         self._replace = replace
         self._own: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
         self._training = any(part.training for part in module.modules())
+        # Of a model in training mode it is not known what its eval() leaves.
+        self._keeps_training = told_training(module) if not module.training else []
         self._before: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []  # with the object held, and a copy
         self._extra_before: list[tuple[nn.Module, Any]] = []
         self._state: Optional[dict[str, Any]] = None  # what a model that loads itself was given
@@ -66,6 +69,10 @@ class LiveNetwork(Network):
     def training(self) -> bool:
         """As it was given; a model that is loaded is left in evaluation mode."""
         return self._training and not self._replace
+
+    @property
+    def keeps_training(self) -> list[str]:
+        return self._keeps_training
 
     @property
     def home(self) -> torch.device:

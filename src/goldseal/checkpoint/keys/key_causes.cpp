@@ -108,12 +108,97 @@ KeyGuess batch_norm_built_otherwise(const KeyCase& c) {
                      "build the network with track_running_stats=True, as it was trained"};
 }
 
+/// Scales and shifts of normalisations, or biases, that one side alone has.
+KeyGuess affine_built_otherwise(const KeyCase& c) {
+  if (!c.match.mismatched.empty() || c.match.missing.empty() == c.match.unexpected.empty()) return std::nullopt;
+  const bool lacking = c.match.unexpected.empty();
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < c.match.missing.size(); ++i) names.push_back(c.missing(i));
+  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i) names.push_back(c.unexpected(i));
+  std::set<std::string, std::less<>> met;
+  for (const auto& [have, want] : c.match.pairs) met.insert(c.want[want].name);
+  const auto sibling = [&](const std::string& name, std::string_view last) {
+    const auto dot = name.rfind('.');
+    return met.contains((dot == std::string::npos ? std::string() : name.substr(0, dot + 1)) + std::string(last));
+  };
+  const auto ends = [](const std::string& name, std::string_view last) {
+    return name == last || name.ends_with(fmt::format(".{}", last));
+  };
+  const auto& first = escape_unprintable(names.front());
+  if (std::ranges::all_of(names, [&](const auto& name) {
+        return (ends(name, "weight") || ends(name, "bias")) && sibling(name, "running_mean");
+      }))
+    return KeyExplanation{fmt::format("{} has the weights and biases of {} BatchNorm layers ({}): one was built with "
+                                      "affine=True, the other with affine=False",
+                                      lacking ? "the network alone" : "the checkpoint alone",
+                                      std::ranges::count_if(names, [&](const auto& name) { return ends(name, "weight"); }), first),
+                          fmt::format("build these layers with affine={}, as they were trained", lacking ? "False" : "True")};
+  if (std::ranges::all_of(names, [&](const auto& name) { return ends(name, "bias") && sibling(name, "weight"); }))
+    return KeyExplanation{fmt::format("{} has {} biases ({}) beside weights that both have: one was built with bias=True, the "
+                                      "other with bias=False",
+                                      lacking ? "the network alone" : "the checkpoint alone", names.size(), first),
+                          fmt::format("build these layers with bias={}, as they were trained", lacking ? "False" : "True")};
+  return std::nullopt;
+}
+
+/// Tables of positions of another input size.
+KeyGuess positions(const KeyCase& c) {
+  constexpr std::array k_parts{"pos_emb"sv, "position"sv, "rel_pos"sv, "pos_enc"sv};
+  const auto is_table = [&](const KeyMismatch& mismatch) {
+    const std::string_view name = c.want[mismatch.want].name;
+    return mismatch.shape && std::ranges::any_of(k_parts, [&](auto part) { return name.find(part) != name.npos; });
+  };
+  if (c.match.mismatched.empty() || !c.match.missing.empty() || !std::ranges::all_of(c.match.mismatched, is_table))
+    return std::nullopt;
+  const auto& first = c.match.mismatched.front();
+  return KeyExplanation{
+      fmt::format("{} is {}, {} wanted: tables of positions are made for one size of input, and the network is built for another",
+                  escape_unprintable(c.want[first.want].name), format_shape(c.have[first.have].shape),
+                  format_shape(c.want[first.want].shape)),
+      "build the network for the size it was trained for (img_size, max_position_embeddings); or resize the table by its "
+      "library, save the state_dict() and seal that"};
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char letter) { return letter >= '0' && letter <= '9'; });
+}
+
+/// The names up to the last segment of which one side counts what the other calls by name, as (parent, the rest).
+KeyGuess list_against_dict(const KeyCase& c) {
+  if (!c.match.mismatched.empty() || c.match.missing.empty() || c.match.missing.size() != c.match.unexpected.size())
+    return std::nullopt;
+  std::map<std::string, std::pair<std::string, std::string>> parents;  // what the file and the network have there
+  const auto note = [](const std::string& name, bool of_network, auto& found) {
+    std::string parent;
+    for (const auto& segment : split(name, '.')) {
+      found[parent].first += of_network ? "" : (is_number(segment) ? "n" : "t");
+      found[parent].second += of_network ? (is_number(segment) ? "n" : "t") : "";
+      parent += std::string(segment) + ".";
+    }
+  };
+  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i) note(c.unexpected(i), false, parents);
+  for (std::size_t i = 0; i < c.match.missing.size(); ++i) note(c.missing(i), true, parents);
+  const auto only = [](const std::string& marks, char mark) {
+    return !marks.empty() && marks.find_first_not_of(mark) == std::string::npos;
+  };
+  for (const auto& [parent, marks] : parents) {
+    const bool list_in_file = only(marks.first, 'n') && only(marks.second, 't');
+    // At the root it is another wrapper or another network.
+    if (parent.empty() || (!list_in_file && !(only(marks.first, 't') && only(marks.second, 'n')))) continue;
+    const auto where = escape_unprintable(parent.substr(0, parent.size() - 1));
+    return KeyExplanation{
+        fmt::format("{} is a list in {} (its entries have numbers) and a dict in {} (they have names): {} against {}", where,
+                    list_in_file ? "the checkpoint" : "the network", list_in_file ? "the network" : "the checkpoint",
+                    escape_unprintable(c.unexpected(0)), escape_unprintable(c.missing(0))),
+        "build it as it was saved (ParameterList or ParameterDict, ModuleList or ModuleDict), or rename the entries where "
+        "their order is known: goldseal convert --rename OLD=NEW"};
+  }
+  return std::nullopt;
+}
+
 /// torch.save(list(model.parameters())).
 KeyGuess numbers_for_names(const KeyCase& c) {
-  const auto is_number = [](const Key& key) {
-    return !key.name.empty() && std::ranges::all_of(key.name, [](char letter) { return letter >= '0' && letter <= '9'; });
-  };
-  if (c.met() > 0 || c.have.empty() || !std::ranges::all_of(c.have, is_number)) return std::nullopt;
+  if (c.met() > 0 || c.have.empty() || !std::ranges::all_of(c.have, is_number, &Key::name)) return std::nullopt;
   return KeyExplanation{"the checkpoint's tensors have numbers for names: a list was saved, such as model.parameters(), which "
                      "has no names and no buffers",
                      "save model.state_dict() where the model is; an order alone does not tell which tensor is which"};
@@ -142,9 +227,9 @@ void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& mat
   if (match.complete()) return;
   // The first that knows an answer gives it: from the particular to the general.
   constexpr std::array k_rules{placeholders,   extra_states,   wrapped_network,  batches_tracked,   tied_weights,
-                               batch_norm_built_otherwise, numbers_for_names,
+                               batch_norm_built_otherwise, affine_built_otherwise, numbers_for_names, list_against_dict,
                                flattened_ema,  part_of_more,   patterned,        another_family,    another_prefix,   renamed_segments,
-                               nothing_in_common, exchanged_axes, class_count,   other_shapes};
+                               nothing_in_common, exchanged_axes, positions, class_count,   other_shapes};
   const KeyCase c{have, want, match};
   KeyGuess guess;
   for (const auto rule : k_rules) {

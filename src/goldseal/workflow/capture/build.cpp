@@ -6,6 +6,7 @@
 #include <checks/keys/key_finding.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/shared/key_facts.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/partial.hpp>
 
@@ -37,6 +38,7 @@ std::optional<Device> use_requested_device(const Checkpoint& checkpoint, const D
 KeyObservation match(const Checkpoint& checkpoint, const BuiltNetwork& network, const Admission& admission) {
   KeyObservation keys{keys_of(checkpoint, network.renames), network.state_entries, {}};
   keys.match = match_keys(keys.have, keys.want, admission);
+  tell_what_is_known(checkpoint, network, keys);
   require_used(admission, std::array{static_cast<const KeyObservation*>(&keys)});
   keys.renames = network.renames;
   keys.load_steps = network.load_steps;

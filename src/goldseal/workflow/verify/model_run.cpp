@@ -10,6 +10,7 @@
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/worker/told_environment.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/shared/key_facts.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/memory_at_hand.hpp>
 #include <goldseal/workflow/shared/partial.hpp>
@@ -108,6 +109,7 @@ void note_network(const Inputs& given, BuiltNetwork network, RunFindings& findin
   KeyObservation keys{keys_of(checkpoint, network.renames), std::move(network.state_entries), {}};
   if (program) settle_ties(keys.have, keys.want);
   keys.match = match_keys(keys.have, keys.want, admitted_of_network(given));
+  tell_what_is_known(checkpoint, network, keys);
   keys.renames = std::move(network.renames);
   keys.load_steps = std::move(network.load_steps);
   findings.network_keys = std::move(keys);

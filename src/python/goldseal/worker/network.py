@@ -28,6 +28,7 @@ from .loading import (
     state_to_load,
 )
 from .memory import has_memory
+from .modes import told_training
 from .outside_state import outside_state
 from .perturbation import Transform
 from .places import Place, WrappingPlace, inner_tensors, wrapped_class
@@ -137,6 +138,25 @@ class Network:
     def training(self) -> bool:
         """Whether what serves is in training mode; what a worker builds never is."""
         return False
+
+    def require_evaluation_mode(self) -> None:
+        kept = self.keeps_training
+        if not kept:
+            return
+        more = f" and {len(kept) - 5} more" if len(kept) > 5 else ""
+        raise Refusal(
+            "unsupported",
+            f"{', '.join(kept[:5])}{more}: in training mode though eval() was called, which a train() or eval() of the network's "
+            "own leaves so; the answers depend on the batch or on chance",
+            type(self.module).__qualname__,
+            "have train(False) reach every part (super().train(mode)); of a BatchNorm that is to answer by the batch, say so: "
+            "track_running_stats=False",
+        )
+
+    @property
+    def keeps_training(self) -> list[str]:
+        """The parts that stay in training mode after eval()."""
+        return told_training(self.module)
 
     def inputs(self) -> list[dict[str, Any]]:
         return declared_inputs(self.module.forward)

@@ -166,6 +166,7 @@ class Session:
         constants = fields.optional_text(request, "constants")
         self._constants = {} if constants is None else map_tensors(self._resolved(constants), self._directory)
         network = self._network = self._built = self.builders[name](source, options)
+        network.require_evaluation_mode()
         network.fill_constants(self._constants)
         names = fields.optional(request, "names")
         renames, steps = network.renames(names if isinstance(names, list) else [])
