@@ -440,6 +440,16 @@ def test_little_memory_is_told(b):
             assert code in (0, 2, 3, 127) or killed, f"{arguments} with {megabytes} MB: exit code {code}\n{said}"
 
 
+def test_a_small_stack_suffices(b):
+    b.seal()
+    if SANITIZED:
+        return
+    for kilobytes in (128, 96, 64):
+        for arguments in (["check", "net.seal"], ["verify", "net.seal"], ["inspect", "net.safetensors"], ["convert", "net.safetensors", "-o", "o.pth", "--force"]):
+            code, said = b.run(arguments, preexec_fn=limit_of(resource.RLIMIT_STACK, kilobytes << 10))
+            assert code in (0, 2, 3), f"{arguments} with a stack of {kilobytes} KB: exit code {code}\n{said}"
+
+
 # --- signals -----------------------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -121,7 +122,7 @@ std::string Channel::receive() {
     if (m_received.size() > k_max_line) fail(WorkerFailure::Kind::violated, "sent a message without end");
     const auto event = m_child.wait(ChildProcess::Want::read, m_deadline);
     if (event != ChildProcess::Event::channel_ready) fail_on(event);
-    std::array<char, 64U << 10U> buffer{};
+    std::vector<char> buffer(64U << 10U);
     const auto count = ::recv(m_child.channel(), buffer.data(), buffer.size(), 0);
     if (count > 0) m_received.append(buffer.data(), static_cast<std::size_t>(count));
     if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) fail_on(ChildProcess::Event::ended);

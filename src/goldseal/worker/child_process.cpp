@@ -209,7 +209,7 @@ void ChildProcess::close_all() {
 }
 
 void ChildProcess::drain(int& descriptor, OutputTail& tail) const {
-  std::array<char, 64U << 10U> buffer{};
+  std::array<char, 16U << 10U> buffer{};
   // A bounded number of reads, so that a flood cannot keep this loop from its deadline.
   for (int i = 0; i < 16 && descriptor >= 0; ++i) {
     const auto count = ::read(descriptor, buffer.data(), buffer.size());

@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -75,7 +75,7 @@ void refuse_unsized(const Opened& file, const std::filesystem::path& path) {
 
 std::string read_all(const Opened& file, const std::filesystem::path& path, std::uint64_t limit) {
   std::string text;
-  std::array<char, 64U << 10U> buffer{};
+  std::vector<char> buffer(64U << 10U);  // not on the stack, which a limit may hold under 64 KiB
   const bool waits = !S_ISREG(file.info.st_mode);
   for (;;) {
     if (waits) await_bytes(file.descriptor.get());
