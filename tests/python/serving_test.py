@@ -140,9 +140,11 @@ class Serving(InDirectory):
 
     @staticmethod
     def forget():
-        for name in list(sys.modules):
-            if name in ("net", "parts", "outer", "wrong") or name.startswith("parts."):
-                del sys.modules[name]  # its file went with another test's directory
+        """What was imported from the test's directory, which goes with its files."""
+        here = os.path.join(os.getcwd(), "")
+        for name, module in list(sys.modules.items()):
+            if (getattr(module, "__file__", None) or "").startswith(here) or name == "parts" or name.startswith("parts."):
+                del sys.modules[name]
 
     def trained(self):
         """A seal as a script writes it."""
