@@ -54,18 +54,14 @@ class Strays:
         with self._mode:
             yield
 
-    def of(self, module: Any) -> List[torch.Tensor]:
+    def take_out(self, module: Any = None) -> bool:
+        """Out of whatever holds them; names of modules and classes stand for what they stood for before. False where there are
+        none."""
         own = _tensors_of(module) if isinstance(module, nn.Module) else set()
-        found = self._alive(own)
-        if found:  # what only a cycle holds is no stray
-            del found
-            gc.collect()
-        return self._alive(own)
-
-    def take_out(self, module: Any = None) -> None:
-        """Out of whatever holds them; names of modules and classes stand for what they stood for before."""
-        own = _tensors_of(module) if isinstance(module, nn.Module) else set()
-        left = self.of(module)
+        if self._alive(own):
+            gc.collect()  # what only a cycle holds is no stray
+        left = self._alive(own)
+        found = bool(left)
         while left:
             count, held = len(left), left[-1]
             del left
@@ -73,7 +69,8 @@ class Strays:
             del held  # it would be held by this frame alone
             left = self._alive(own)
             if len(left) >= count:
-                return
+                break
+        return found
 
     def _alive(self, own: Set[int]) -> List[torch.Tensor]:
         alive = (reference() for reference in self._mode.made)

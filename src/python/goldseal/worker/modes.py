@@ -10,8 +10,6 @@ from torch import nn
 
 from .attribute_values import read_by_forward
 
-_DRAWING = tuple(getattr(nn.modules.dropout, name) for name in ("_DropoutNd",) if hasattr(nn.modules.dropout, name))
-
 
 def kept_in_training(module: nn.Module) -> List[nn.Module]:
     """Those whose answers follow the mode, inside of modules with a train() or eval() of their own: model.eval() would put all
@@ -34,9 +32,11 @@ def _has_own_mode(module: nn.Module) -> bool:
 def _follows_mode(part: nn.Module) -> bool:
     if isinstance(part, nn.modules.batchnorm._NormBase):
         return bool(part.track_running_stats)
-    if isinstance(part, _DRAWING):
-        return float(getattr(part, "p", 0)) > 0
-    if isinstance(part, (nn.RReLU, nn.MultiheadAttention, nn.RNNBase)):
-        return isinstance(part, nn.RReLU) or float(getattr(part, "dropout", 0)) > 0
+    if isinstance(part, nn.modules.dropout._DropoutNd):
+        return part.p > 0
+    if isinstance(part, (nn.MultiheadAttention, nn.RNNBase)):
+        return part.dropout > 0
+    if isinstance(part, nn.RReLU):
+        return True
     own = type(part).__module__.partition(".")[0] != "torch"
     return own and "training" in read_by_forward(type(part)).attributes

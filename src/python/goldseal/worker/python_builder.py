@@ -178,8 +178,7 @@ def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> A
         try:
             with meta_device(), strays.watched():
                 module = function(**arguments)
-            if strays.of(module):
-                strays.take_out(module)
+            if strays.take_out(module):
                 return None
             if not isinstance(module, nn.Module):
                 return module
