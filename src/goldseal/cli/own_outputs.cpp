@@ -7,9 +7,7 @@
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
-#include <goldseal/fleet/rendering/renderer.hpp>
 #include <goldseal/manifest/manifest.hpp>
-#include <goldseal/report/renderer.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -220,7 +218,7 @@ void require_own(const Output& output) {
     if (failure.kind() != ErrorKind::io) throw;
     refuse(output, "a file that cannot be read");
   }
-  if (!own) refuse(output, "a file that is none");
+  if (!own) refuse(output, "another file");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ def storage_of(tensor: torch.Tensor) -> Any:
 
 
 def memory_of(tensor: torch.Tensor) -> Any:
-    """Equal for tensors of one storage, while both live; None where there is none."""
+    """What tensors that share a storage have in common, as long as they live. None for a tensor without a storage."""
     try:
         return storage_of(tensor)._cdata
     except (RuntimeError, NotImplementedError, ValueError):  # a sparse tensor, or one without a shape yet
@@ -22,7 +22,7 @@ def memory_of(tensor: torch.Tensor) -> Any:
 
 
 def memory_of_elements(tensor: torch.Tensor) -> Any:
-    """The same; None also for an empty tensor, which shares nothing whatever its storage is."""
+    """As memory_of(), but None for an empty tensor: it shares no element with another, whatever its storage is."""
     try:
         return memory_of(tensor) if tensor.numel() else None
     except (RuntimeError, NotImplementedError, ValueError):
