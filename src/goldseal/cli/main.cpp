@@ -4,6 +4,7 @@
 #include <goldseal/base/messages/version.hpp>
 #include <goldseal/base/running/interrupt.hpp>
 #include <goldseal/base/running/mapping_guard.hpp>
+#include <goldseal/base/running/memory_guard.hpp>
 #include <goldseal/cli/missing_file.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/settings.hpp>
@@ -275,5 +276,6 @@ int main(int argc, char** argv) {
   goldseal::cli::open_standard_streams();
   goldseal::catch_interrupts();
   goldseal::catch_cut_mappings();
+  goldseal::tell_end_of_memory();
   return goldseal::cli::run(argc, argv);
 }
