@@ -62,6 +62,12 @@ int tell_monitoring(const std::string& said, ExitCode code) {
   return damaged ? k_critical_to_monitoring : k_unknown_to_monitoring;
 }
 
+// What the system refuses says nothing of the model: no verdict, to monitoring as well.
+int give_up(int argc, char** argv, std::string_view where, std::string_view message, std::string_view remedy) {
+  if (!asks_for_monitoring(argc, argv)) return complain(where, message, remedy, ExitCode::no_verdict);
+  return tell_monitoring(where.empty() ? std::string(message) : fmt::format("{}: {}", where, message), ExitCode::no_verdict);
+}
+
 bool is_verb(std::string_view name) { return std::ranges::find(verbs(), name, &Verb::name) != verbs().end(); }
 
 // The flags of a verb, `--timeout`, and those of the command itself.
@@ -258,12 +264,12 @@ int run(int argc, char** argv) {
     if (error.kind() == ErrorKind::interrupted) end_by_signal();
     return code;
   } catch (const std::bad_alloc&) {
-    return complain("", "out of memory", "", ExitCode::no_verdict);
+    return give_up(argc, argv, "", "out of memory", "");
   } catch (const std::filesystem::filesystem_error& error) {
-    return complain(error.path1().string(), error.code().message(), "", ExitCode::no_verdict);
+    return give_up(argc, argv, error.path1().string(), error.code().message(), "");
   } catch (const std::system_error& error) {
-    return complain("", fmt::format("the system refused what is needed: {}", error.code().message()),
-                    "look at the limits of this process (ulimit -a)", ExitCode::no_verdict);
+    return give_up(argc, argv, "", fmt::format("the system refused what is needed: {}", error.code().message()),
+                   "look at the limits of this process (ulimit -a)");
   } catch (const std::exception& error) {
     return complain("", fmt::format("a defect of goldseal: {}", error.what()), "please report it with the command line",
                     ExitCode::defect);
