@@ -664,6 +664,81 @@ class KeepsTraining(nn.Module):
         return self.part(self.linear(x))
 
 
+class MergesInEval(nn.Module):
+    """As LoRA layers do: eval() adds an adapter to the weight, train() takes it out."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.adapter, self.merged = nn.Linear(4, 4), nn.Parameter(torch.full((4, 4), 0.3)), False
+        self.part = nn.BatchNorm1d(4)
+
+    def train(self, mode=True):
+        super().train(mode)
+        if mode == self.merged:
+            self.linear.weight.data += -self.adapter.data if mode else self.adapter.data
+            self.merged = not mode
+        return self
+
+    def forward(self, x):
+        answer = self.linear(x) if self.merged else self.linear(x) + x @ self.adapter.t()
+        return self.part(answer)
+
+
+class DrawsFirst(nn.Module):
+    """Its first forward pass draws a table, and all others find it where that one put it."""
+
+    CACHE = {}
+
+    def __init__(self, where="attribute", by="torch", used=1):
+        super().__init__()
+        self.linear, self.where, self.by, self.used = nn.Linear(4, 4), where, by, used
+        self.table, self.tables = None, []
+
+    def drawn(self):
+        return torch.rand(4) if self.by == "torch" else torch.tensor([random.random() for _ in range(4)])
+
+    def forward(self, x):
+        if self.where == "buffer" and "drawn_table" not in self._buffers:
+            self.register_buffer("drawn_table", self.drawn(), persistent=False)
+        if self.where == "list" and not self.tables:
+            self.tables.append(self.drawn())
+        if self.where == "attribute" and self.table is None:
+            self.table = self.drawn()
+        if self.where == "class" and "table" not in self.CACHE:
+            self.CACHE["table"] = self.drawn()
+        tables = {"buffer": lambda: self.drawn_table, "list": lambda: self.tables[0], "attribute": lambda: self.table,
+                  "class": lambda: self.CACHE["table"], "cached": drawn_once}
+        return self.linear(x) + tables[self.where]() * self.used
+
+
+@functools.lru_cache(maxsize=None)
+def drawn_once():
+    return torch.rand(4)
+
+
+class AutocastInside(nn.Module):
+    """Computes in bfloat16 whatever its weights are."""
+
+    def __init__(self, on=1):
+        super().__init__()
+        self.linear, self.on = nn.Linear(4, 4), on
+
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(self.on)):
+            return self.linear(x).float()
+
+
+class Wraps(nn.Module):
+    """Its own code asks for what is inside of a wrapper."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.DataParallel(nn.Linear(4, 4))
+
+    def forward(self, x):
+        return self.linear.module(x)
+
+
 class Resizes(nn.Module):
     """A load hook of its own brings the table to its size."""
 

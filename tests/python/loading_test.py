@@ -332,6 +332,19 @@ class LoadingTest(InDirectory):
         report = goldseal.verify("net.seal", module)
         self.assertFalse(report)
         self.assertIn("part (BatchNorm1d)", str(report))
+        # Of a model that is still in training mode it is asked what eval() would leave.
+        report = goldseal.verify("net.seal", module.train())
+        self.assertFalse(report)
+        self.assertIn("part (BatchNorm1d)", str(report))
+        self.assertTrue(module.training and module.part.training and module.linear.training)
+
+    def test_b55_asking_what_eval_leaves_changes_nothing_of_a_model_that_merges_its_weights(self):
+        module = filled(networks.MergesInEval()).train()
+        before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        torch.save(module.state_dict(), "net.pth")
+        self.assertIsNotNone(goldseal.seal(module, "net.pth", inputs=X4, factory="loading_networks:MergesInEval", embed=False, on_error="raise"))
+        self.assertTrue(module.training and not module.merged)
+        self.assertTrue(all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items()))
 
     # --- B56: causes that only the code or the notes tell ---------------------------------------------------------------------------
 
@@ -401,6 +414,46 @@ class LoadingTest(InDirectory):
         report = self.command("capture", "net.pth", "--model", "torchscript:net.pt", "--input", "x=x.npy", "-o", "net.seal")
         self.told(report, "keys.network", "torch.jit.freeze made them constants of its code")
 
+    def test_f02_parts_that_are_wrapped_on_one_side_are_the_same_network(self):
+        plain = filled(networks.AutocastInside(0))
+        wrapped = filled(networks.AutocastInside(0))
+        wrapped.linear = torch.nn.DataParallel(wrapped.linear)
+        torch.save(wrapped.state_dict(), "net.pth")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", goldseal.GoldsealWarning)
+            goldseal.seal(wrapped, "net.pth", inputs=X4, factory="loading_networks:AutocastInside?on=0", embed=False, on_error="raise")
+        for model in (wrapped, plain):
+            self.assertTrue(goldseal.verify("net.seal", model), goldseal.verify("net.seal", model))
+        self.assertTrue(self.verify("AutocastInside?on=0"))
+        self.assertIsInstance(wrapped.linear, torch.nn.DataParallel)
+        own = filled(networks.Wraps())
+        torch.save(own.state_dict(), "own.pth")
+        goldseal.seal(own, "own.pth", inputs=X4, factory="loading_networks:Wraps", embed=False, on_error="raise")
+        self.assertTrue(goldseal.verify("own.seal", own))
+
+    @unittest.skipUnless(hasattr(torch.device, "__enter__"), "this PyTorch does not build on the meta device")
+    def test_f06_load_gives_a_model_on_the_meta_device_tensors_of_its_own(self):
+        module = filled(networks.Plain())
+        self.sealed("Plain", module)
+        with torch.device("meta"):
+            empty = networks.Plain()
+        with self.assertRaises(goldseal.GoldsealError):
+            goldseal.load("net.seal", empty, checkpoint="absent.pth")
+        self.assertTrue(all(tensor.is_meta for tensor in empty.parameters()))
+        goldseal.load("net.seal", empty)
+        self.assertTrue(all(isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad for tensor in empty.parameters()))
+        os.remove("net.pth")  # nothing stays mapped from it
+        with torch.no_grad():
+            self.assertTrue(torch.equal(empty(X4), module(X4)))
+
+    def test_b11_a_quantized_model_is_named_as_that(self):
+        module = filled(networks.AutocastInside(0))
+        self.sealed("AutocastInside?on=0", module)
+        quantized = torch.ao.quantization.quantize_dynamic(module, {torch.nn.Linear})
+        for judge in (goldseal.verify, goldseal.load):
+            with self.assertRaisesRegex(goldseal.GoldsealError, r"quantized\.dynamic\.Linear: its weights are packed"):
+                judge("net.seal", quantized)
+
     def test_f06_a_program_holds_what_the_checkpoint_lacks(self):
         module = filled(networks.Constants())
         state = {name: value for name, value in module.state_dict().items() if name != "norm.num_batches_tracked" and name != "order"}
@@ -465,6 +518,34 @@ class LoadingTest(InDirectory):
     def test_b20_numbers_that_are_drawn_and_not_used_are_fine(self):
         self.sealed("Random?how=unused", filled(networks.Random("unused")), X8)
         self.assertTrue(self.verify("Random?how=unused"))
+
+    def test_b20_a_table_that_the_first_pass_draws_is_refused_with_what_draws(self):
+        from goldseal.worker.forward_pass import Pass
+        from goldseal.worker.network import Network
+        from goldseal.worker.randomness import RandomWatch
+
+        def drawn(network, seed):
+            watch = RandomWatch()
+            with torch.no_grad():
+                return Pass(network, {"x": X4}, None, None, seed, watch).made()[0]["output"]
+
+        for where in ("attribute", "buffer", "list", "class", "cached"):
+            for by in ("torch", "python") if where != "cached" else ("torch",):
+                with self.subTest(where=where, by=by):
+                    network = Network(filled(networks.DrawsFirst(where, by)))
+                    one, other, again = drawn(network, 1), drawn(network, 2), drawn(network, 1)
+                    self.assertTrue(torch.equal(one, again) and not torch.equal(one, other))
+        module = filled(networks.DrawsFirst())
+        torch.save(module.state_dict(), "net.pth")
+        self.told(self.capture("DrawsFirst?by=python"), "golden.random", "Python's generator")
+        with self.assertRaisesRegex(goldseal.GoldsealError, "(?s)draws at random .aten::rand"):
+            goldseal.seal(module, "net.pth", inputs=X4, factory="loading_networks:DrawsFirst", embed=False, on_error="raise")
+        self.assertIsNone(module.table)
+
+    def test_b20_autocast_within_forward_is_sealed_and_no_answer_that_follows_nothing(self):
+        module = filled(networks.AutocastInside())
+        self.sealed("AutocastInside", module)
+        self.assertTrue(goldseal.verify("net.seal", module))
 
     def test_b20_a_live_model_that_draws_is_not_sealed(self):
         module = filled(networks.Random("dropout"))

@@ -29,7 +29,7 @@ from .worker.state_guard import kept
 from .worker.layer_watch import LayerRecorder
 from .worker.loading import as_torch_loads, like, load_into, same_bits, state_to_load
 from .worker.memory import has_memory
-from .worker.modes import told_training
+from .worker.modes import told_training, told_training_after_eval
 from .worker.network import Network, on_copies
 from .worker.state_entries import StateEntry, refresh_flat_weights
 from .worker.perturbation import Transform
@@ -53,17 +53,18 @@ class LiveNetwork(Network):
     ) -> None:
         self.compiled = compiled
         self.serves = False  # whether the run that is made is the compiled form's
+        self.as_served: Callable[[], Any] = contextlib.nullcontext  # in which the compiled form has its parts (wrapped_parts.py)
         self._outputs = outputs
         self._replace = replace
         self._own: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
         self._training = any(part.training for part in module.modules())
-        # Of a model in training mode it is not known what its eval() leaves.
-        self._keeps_training = told_training(module) if not module.training else []
+        self._keeps_training = told_training_after_eval(module) if module.training else told_training(module)
         self._before: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []  # with the object held, and a copy
         self._extra_before: list[tuple[nn.Module, Any]] = []
         self._state: Optional[dict[str, Any]] = None  # what a model that loads itself was given
         super().__init__(module)
-        self._home = next((entry.place.get().device for entry in self.state_entries), torch.device("cpu"))
+        devices = (entry.place.get().device for entry in self.state_entries)
+        self._home = next((device for device in devices if device.type != "meta"), torch.device("cpu"))
 
     @property
     def training(self) -> bool:
@@ -99,7 +100,7 @@ class LiveNetwork(Network):
             name = state_entry.name if state_entry.name in tensors else self.tied.get(state_entry.name)
             if name in tensors:
                 own = state_entry.place.get()
-                loaded = like(own, tensors[name].to(own.device))
+                loaded = like(own, tensors[name].to(self._home if own.is_meta else own.device))
                 self._own.append((state_entry, own, loaded))
                 state_entry.place.set(loaded)
 
@@ -133,9 +134,14 @@ class LiveNetwork(Network):
         for state_entry, own, _ in reversed(replaced):
             state_entry.place.set(own)
         if adopt:
+            made: dict[int, torch.Tensor] = {}  # in the places of tensors without memory; of tied ones one for all
             with torch.no_grad():
-                for _, own, value in replaced:
-                    own.copy_(value)
+                for state_entry, own, value in replaced:
+                    if own.is_meta:
+                        state_entry.place.put(made.setdefault(id(own), _made_like(own, value)))
+                    else:
+                        own.copy_(value)
+            refresh_flat_weights(self.module)
         if self._state is not None:
             # Attributes that the loading set were put back since.
             if adopt:
@@ -170,7 +176,8 @@ class LiveNetwork(Network):
         if not self.serves or self.compiled is None:
             return super().call(inputs)
         positional, keywords = bind(self.module.forward, inputs)
-        return self.picked(self.compiled.run(positional, keywords))
+        with self.as_served():
+            return self.picked(self.compiled.run(positional, keywords))
 
     def described(self, inputs: dict[str, torch.Tensor]) -> Optional[str]:
         """All that the network's program depends on; None where not all of it can be seen."""
@@ -186,6 +193,22 @@ class LiveNetwork(Network):
 
     def picked(self, answer: Any) -> Any:
         return self._outputs(answer) if self._outputs else answer
+
+
+def _made_like(own: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """A copy of the value, which may be mapped from the checkpoint, as what the place held."""
+    copied = value.detach().clone()
+    return nn.Parameter(copied, requires_grad=own.requires_grad) if isinstance(own, nn.Parameter) else copied
+
+
+def live_network(
+    module: nn.Module, outputs: Optional[Outputs] = None, replace: bool = False, compiled: Optional[Compiled] = None
+) -> LiveNetwork:
+    """Raises GoldsealError for a module that no checkpoint's tensors can be held against by their names."""
+    try:
+        return LiveNetwork(module, outputs, replace, compiled)
+    except Refusal as refusal:
+        raise GoldsealError(f"model: {refusal.message}" + (f"; {refusal.remedy}" if refusal.remedy else "")) from refusal
 
 
 class _Known(NamedTuple):

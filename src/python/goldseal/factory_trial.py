@@ -28,6 +28,9 @@ from .worker.state_entries import find_state_entries
 _MOST_BYTES = 1 << 30
 _MOST_BUFFER = 64 << 20  # of one that is compared
 
+# What DataParallel, torch.compile, FSDP and activation checkpointing put into a name.
+_WRAPPERS = frozenset(("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"))
+
 Shapes = Dict[str, Tuple[str, Tuple[int, ...]]]
 
 _tried: Dict[Tuple[Any, ...], Optional[str]] = {}
@@ -271,7 +274,7 @@ def _keyword_hint(function: Callable[..., Any], error: Exception) -> str:
 
 
 def _difference(source: str, built: Shapes, wanted: Shapes) -> Optional[str]:
-    if built == wanted:
+    if built == wanted or _unwrapped_names(built) == _unwrapped_names(wanted):
         return None
     inner = _prefix(built, wanted)
     if inner:
@@ -294,6 +297,11 @@ def _difference(source: str, built: Shapes, wanted: Shapes) -> Optional[str]:
     if more:
         parts.append(f"it has {more[0]}{_and_more(more)}, which the model has not")
     return f"{source} builds another network than the one that you seal: {'; '.join(parts)}. Give the arguments that it was built with (factory=)"
+
+
+def _unwrapped_names(shapes: Shapes) -> List[Tuple[str, Tuple[str, Tuple[int, ...]]]]:
+    """Parts may be wrapped on one side (`features.module.0.weight`); keys match without those segments."""
+    return sorted((".".join(part for part in name.split(".") if part not in _WRAPPERS), value) for name, value in shapes.items())
 
 
 def _prefix(inner: Shapes, outer: Shapes) -> str:

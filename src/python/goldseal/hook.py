@@ -188,6 +188,8 @@ def seal(
     Only rank zero of a distributed run seals; the others return None at once. Of a sharded model every rank calls this: the
     weights are gathered first, and rank zero runs the golden inputs in a plain copy that holds them.
     """
+    from .wrapped_parts import WrappedParts
+
     check_on_error(on_error)
     try:
         if embed not in ("auto", True, False):
@@ -197,7 +199,8 @@ def seal(
         module = module_of_rank_zero(model)
         if module is None:
             return None
-        objection = objection_to_factory(factory, module)
+        with WrappedParts(module).aside():
+            objection = objection_to_factory(factory, module)
         if objection and on_error == "raise" and factory is not None:
             raise GoldsealError(objection)
         admitted = admitted_patterns(allow_missing, allow_unexpected)
@@ -255,18 +258,15 @@ def _seal(
     admitted: list[str],
 ) -> tuple[Path, Report, Optional[str]]:
     """The seal's path, its report, and why another build of the factory's is no such network."""
-    from .attached import LiveNetwork, run_attached
+    from .attached import live_network, run_attached
     from .inputs import input_arguments
-    from .worker.refusal import Refusal
+    from .wrapped_parts import WrappedParts
 
     target = Path(seal_path) if seal_path is not None else path.with_suffix(".seal")
     if os.path.realpath(target) == os.path.realpath(path):
         raise GoldsealError(f"{path}: the seal would take the checkpoint's place: name the checkpoint otherwise, or give seal=")
-    try:
-        network = LiveNetwork(module, outputs)
-    except Refusal as refusal:
-        raise GoldsealError(str(refusal)) from refusal
-    with tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
+    with WrappedParts(module).aside(), tempfile.TemporaryDirectory(prefix="goldseal-") as directory:
+        network = live_network(module, outputs)
         spec = absolute_paths(model_spec(factory, module))
         arguments = ["capture", os.path.abspath(path), "--model", spec]
         arguments += embedding(embed, spec)
@@ -339,8 +339,9 @@ def verify(
             runtime = "python"
         arguments += ["--runtime", runtime] if runtime else []
         return command.run(arguments, timeout=timeout + 30)
-    from .attached import LiveNetwork, run_attached, unwrap
+    from .attached import live_network, run_attached, unwrap
     from .compiled import find_compiled
+    from .wrapped_parts import WrappedParts
 
     form = find_compiled(model, compiled)
     if compiled and (form is None or is_sharded(model)):
@@ -349,10 +350,13 @@ def verify(
     if is_sharded(model):
         from .sharded import on_rank_zero
 
-        return on_rank_zero(model, lambda copy: run_attached(arguments, LiveNetwork(copy, outputs), timeout=timeout))
+        return on_rank_zero(model, lambda copy: run_attached(arguments, live_network(copy, outputs), timeout=timeout))
     module = unwrap(model)
-    with decoding_as_sealed(seal, module, generate):
-        return run_attached(arguments, LiveNetwork(module, outputs, compiled=form), timeout=timeout)
+    parts = WrappedParts(module)
+    with decoding_as_sealed(seal, module, generate), parts.aside():
+        network = live_network(module, outputs, compiled=form)
+        network.as_served = parts.in_place
+        return run_attached(arguments, network, timeout=timeout)
 
 
 def load(
@@ -371,21 +375,25 @@ def load(
 ) -> Report:
     """Loads the sealed checkpoint into `model` after everything about it was verified with that very model: every key
     matches, every digest, and the golden outputs. It is left as it was judged: in evaluation mode, on its device, in its
-    types. Raises GoldsealError where a check fails; the model is then untouched.
+    types. Raises GoldsealError where a check fails; the model is then untouched. A model on the meta device is given tensors of
+    its own, on the CPU.
     """
-    from .attached import LiveNetwork, run_attached, unwrap
+    from .attached import live_network, run_attached, unwrap
+    from .wrapped_parts import WrappedParts
 
     if is_sharded(model):
         raise GoldsealError("model: it is sharded over ranks; load it before it is wrapped, and shard it then")
-    network = LiveNetwork(unwrap(model), outputs, replace=True)
+    arguments = verify_arguments(seal, checkpoint, policy, quick, timeout) + admitted_patterns(allow_missing, allow_unexpected)
+    arguments += signers(signed_by, identity)
+    module = unwrap(model)
     report = None
-    try:
-        arguments = verify_arguments(seal, checkpoint, policy, quick, timeout) + admitted_patterns(allow_missing, allow_unexpected)
-        arguments += signers(signed_by, identity)
-        with decoding_as_sealed(seal, network.module, None):
-            report = run_attached(arguments, network, timeout=timeout)
-    finally:
-        network.give_back(adopt=bool(report))
+    with WrappedParts(module).aside():
+        network = live_network(module, outputs, replace=True)
+        try:
+            with decoding_as_sealed(seal, module, None):
+                report = run_attached(arguments, network, timeout=timeout)
+        finally:
+            network.give_back(adopt=bool(report))
     if not report:
         raise GoldsealError(f"{seal} does not conform, nothing was loaded:\n{report}", report)
     model.eval()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Callable, List, Tuple, Union
 
-_VALUE = r"[ =](\"[^\"]*\"|[^\s,;:)`]+)"
+_VALUE = r"[ =](\"[^\"]*\"|'[^']*'|[^\s,;:)`]+)"
 # A name in capitals stands for a value: FILE, NAME, PATTERN.
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*(\.[a-z0-9]+)?")
 
@@ -17,11 +17,17 @@ def _text(name: str) -> Callable[["re.Match[str]"], str]:
 
 
 def _quoted(value: str) -> str:
-    return value if _PLACEHOLDER.fullmatch(value) else '"' + value.strip('"') + '"'
+    return value if _PLACEHOLDER.fullmatch(value) else '"' + value.strip("\"'") + '"'
 
 
-def _listed(name: str) -> Callable[["re.Match[str]"], str]:
-    return lambda found: f"{name}=[{_quoted(found.group(1))}]"
+def _repeated(option: str) -> str:
+    """The option with its value, once or several times in a row."""
+    return rf"{option}{_VALUE}(?: {option}{_VALUE})*"
+
+
+def _listed(option: str, name: str) -> Callable[["re.Match[str]"], str]:
+    """All values of the option in one list."""
+    return lambda found: f"{name}=[{', '.join(_quoted(value) for value in re.findall(option + _VALUE, found.group(0)))}]"
 
 
 def _input(found: "re.Match[str]") -> str:
@@ -43,8 +49,8 @@ _RULES: List[Tuple["re.Pattern[str]", Union[str, Callable[["re.Match[str]"], str
         (r"--checkpoint" + _VALUE, _text("checkpoint")),
         (r"--policy" + _VALUE, _text("policy")),
         (r"--runtime" + r"[ =]((?:libtorch|python)(?:=[^\s,;)`]+)?)", _text("runtime")),
-        (r"--allow-missing" + _VALUE, _listed("allow_missing")),
-        (r"--allow-unexpected" + _VALUE, _listed("allow_unexpected")),
+        (_repeated("--allow-missing"), _listed("--allow-missing", "allow_missing")),
+        (_repeated("--allow-unexpected"), _listed("--allow-unexpected", "allow_unexpected")),
         (r"--timeout" + _VALUE, lambda found: f"timeout={found.group(1)}"),
         (r"--(?:output|o)" + _VALUE, _text("seal")),
         (r"--depth quick\b", "quick=True"),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "networks/script_outputs.hpp"
 
-#include "networks/nesting.hpp"
 #include "protocol/error.hpp"
 
 #include <ATen/Functions.h>
@@ -13,6 +12,8 @@
 namespace goldseal::worker {
 namespace {
 
+constexpr int k_max_depth = 256;
+
 class Flattener {
  public:
   static NamedTensors flatten(const c10::IValue& value) {
@@ -23,7 +24,7 @@ class Flattener {
 
  private:
   void visit(const c10::IValue& value, const std::string& name, int depth) {
-    require_shallow(depth, "the outputs");
+    if (depth > k_max_depth) throw Refusal(RefusalKind::unsupported, "the outputs are nested too deeply");
     if (value.isNone()) return;
     if (value.isTensor()) return add(name, value.toTensor());
     if (value.isDouble()) return add(name, at::scalar_tensor(value.toDouble(), at::kDouble));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/streaming.hpp"
 
-#include "numerics/tensor_facts.hpp"
 #include "protocol/error.hpp"
 
 #include <c10/core/ScalarType.h>
@@ -14,6 +13,10 @@
 
 namespace goldseal::worker {
 namespace {
+
+bool is_plain_floating(at::ScalarType type) {
+  return type == at::kDouble || type == at::kFloat || type == at::kHalf || type == at::kBFloat16;
+}
 
 std::int64_t elements_of(const StateEntry& entry) {
   std::int64_t count = 1;

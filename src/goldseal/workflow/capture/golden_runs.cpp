@@ -71,7 +71,7 @@ RunRequest perturbed(Compute compute, std::int64_t seed, double relative) {
 struct NativeRun {
   LayeredRun run;
   int bits = 0;
-  bool is_float32 = false;  // weights and inputs are: a run in float32 is this one
+  bool is_float32 = false;  // weights, inputs and every layer are: a run in float32 is this one
 
   // No more than the outputs' own types hold.
   [[nodiscard]] int least_bits() const {
@@ -89,7 +89,8 @@ NativeRun run_natively(const CaseRunner& runner, const std::vector<HostTensor>& 
   const bool narrow = std::ranges::any_of(inputs, [](const HostTensor& input) {
     return is_floating(input.dtype) && input.dtype != DType::float32;
   });
-  const bool is_float32 = weight_bits == golden::k_bits_float32 && !run.computes_wide && !narrow;
+  // Autocast within forward() makes layers narrower than the weights.
+  const bool is_float32 = std::min(bits, weight_bits) == golden::k_bits_float32 && !run.computes_wide && !narrow;
   return {std::move(run), bits, is_float32};
 }
 

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional
+import contextlib
+from typing import Any, Dict, NamedTuple, Optional
 
 import torch
 
 from .layer_watch import LayerRecorder
 from .network import Network
 from .perturbation import Transform
-from .randomness import RandomWatch, seed_all
+from .randomness import RandomWatch, generator_states, moved, seed_all
 from .stand_in import Unstreamable, materialised
+from .state_guard import kept_where
 from .streaming import attempted
 
 
@@ -29,7 +31,21 @@ class Pass(NamedTuple):
     def made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
         """The outputs on the CPU, and the recorder; None in place of it where the layers cannot be followed: code that asks for
         gradients inside, for instance, cannot run without autograd."""
-        return attempted(self.network, self.transform, self._made)
+        with self._drawing():
+            return attempted(self.network, self.transform, self._made)
+
+    def _drawing(self) -> Any:
+        """What a first pass draws and keeps (a table, in an attribute, a list or a cache) the next one is to draw anew."""
+        watch, network = self.draws, self.network
+        if watch is None or network.drew is False:
+            return contextlib.nullcontext()
+        before = generator_states()
+
+        def drew() -> bool:
+            network.drew = bool(network.drew or watch.found or moved(before))
+            return network.drew
+
+        return kept_where(network.module, drew)
 
     def _made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
         if self.given is not None and self.transform is not None:

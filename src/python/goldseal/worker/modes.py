@@ -4,11 +4,15 @@ keep a BatchNorm or a Dropout there, and the answers depend on the batch or on c
 
 from __future__ import annotations
 
-from typing import List
+import copy
+from typing import Any, Dict, List
 
+import torch
 from torch import nn
 
 from .attribute_values import read_by_forward
+from .outside_state import attribute_tensors
+from .reachable_state import TRAINING
 
 
 def kept_in_training(module: nn.Module) -> List[nn.Module]:
@@ -22,6 +26,40 @@ def told_training(module: nn.Module) -> List[str]:
     """`bn (BatchNorm2d)` of each of them, once."""
     kept = {id(part) for part in kept_in_training(module)}
     return [f"{name or 'the network'} ({type(part).__qualname__})" for name, part in module.named_modules() if id(part) in kept]
+
+
+def told_training_after_eval(module: nn.Module) -> List[str]:
+    """The same of a model that eval() was not called of: asked of a copy without values, since a train() of its own may do more than
+    set modes (merge weights, say). Nothing where no such copy can be made."""
+    parts = list(module.modules())
+    if not any(_has_own_mode(part) for part in parts) or any(isinstance(part, torch.jit.ScriptModule) for part in parts):
+        return []
+    before = [(part, part.training) for part in parts]
+    try:
+        skeleton = copy.deepcopy(module, _without_values(module, parts))
+        with torch.no_grad():
+            skeleton.eval()
+        return told_training(skeleton)
+    except Exception:
+        return []
+    finally:
+        for part, training in before:  # a function that was put in the place of train() may reach the model itself
+            part.training = training
+
+
+def _without_values(module: nn.Module, parts: List[nn.Module]) -> Dict[int, Any]:
+    """What copy.deepcopy is to take for the tensors, by their identities, and for what Lightning hangs on a module."""
+    memo: Dict[int, Any] = {}
+    tensors = [tensor for _, tensor in attribute_tensors(module)]
+    for part in parts:
+        for table in (part._parameters, part._buffers, vars(part)):
+            tensors += [tensor for tensor in table.values() if isinstance(tensor, torch.Tensor)]
+        memo.update({id(vars(part)[name]): None for name in TRAINING if name in vars(part)})
+    for tensor in tensors:
+        if id(tensor) not in memo:
+            held = torch.empty_like(tensor.detach(), device="meta")
+            memo[id(tensor)] = nn.Parameter(held, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else held
+    return memo
 
 
 def _has_own_mode(module: nn.Module) -> bool:

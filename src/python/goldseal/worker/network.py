@@ -55,6 +55,7 @@ class Network:
         self.kept: frozenset[str] = frozenset()  # what keeps the value that it was built with, though it is persistent
         self.reads: set[str] = set()  # what no state dict holds and a forward pass has read
         self.writes: set[str] = set()  # and those that it has written to
+        self.drew: Optional[bool] = None  # whether a run that was watched took random numbers; None: there was none
         self.changed: list[str] = []  # what the module's own loading made other values of
         self.streams = True  # whether runs in another type may compute through stand-ins (streaming.py)
         self.copied: set[str] = set()  # the parameters that cannot be stood in for
@@ -98,6 +99,15 @@ class Network:
         names = {state_entry.name for state_entry in self.state_entries}
         for name, value in self.module.state_dict().items():
             if isinstance(value, torch.Tensor) and name not in names and name not in self.extra:
+                kind = _quantized_class(self.module, name)
+                if kind is not None:
+                    raise Refusal(
+                        "unsupported",
+                        f"{name.rpartition('.')[0] or 'the network'} is a {kind}: its weights are packed for int8 kernels, and no float tensor "
+                        "may stand for them",
+                        type(self.module).__qualname__,
+                        "seal and judge the network before it is quantized, or as a program: torch.jit.script, torch.jit.trace",
+                    )
                 raise Refusal(
                     "unsupported",
                     f"the state dict names a tensor {name} that no parameter and no buffer has",
@@ -392,6 +402,17 @@ class Network:
             for place, tensor in replaced.values():
                 place.put(tensor)
             refresh_flat_weights(self.module)
+
+
+def _quantized_class(module: nn.Module, name: str) -> Optional[str]:
+    """`torch.ao.nn.quantized.dynamic.Linear`, where the tensor of that name belongs to a module that PyTorch quantized."""
+    path = name.split(".")[:-1]
+    for end in range(len(path), -1, -1):  # its packed parameters are a module inside
+        part = dict(module.named_modules()).get(".".join(path[:end]))
+        kind = type(part)
+        if part is not None and ".quantized" in kind.__module__:
+            return f"{kind.__module__.partition('.modules')[0]}.{kind.__qualname__}"
+    return None
 
 
 def on_copies(network: Network, transform: Optional[Transform]) -> Transform:

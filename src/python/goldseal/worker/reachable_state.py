@@ -31,7 +31,7 @@ _NO_STATE = frozenset(
     "__static_attributes__ __firstlineno__ __annotate_func__ __annotations_cache__".split()
 )
 # What Lightning hangs the whole training on; a forward pass computes with none of it.
-_TRAINING = frozenset(("_trainer", "_fabric"))
+TRAINING = frozenset(("_trainer", "_fabric"))
 
 
 def _installed_places() -> tuple[str, ...]:
@@ -113,7 +113,7 @@ def _of_instance(value: Any) -> Optional[Parts]:
     if any(getattr(base, "__slots__", ()) for base in kind.__mro__) or not hasattr(value, "__dict__"):
         return None
     attributes = vars(value).items()
-    return [("class", kind), *((name, held) for name, held in attributes if name not in _TRAINING)]
+    return [("class", kind), *((name, held) for name, held in attributes if name not in TRAINING)]
 
 
 def _of_container(value: Any) -> Parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import random
 import sys
 import types
@@ -48,9 +49,21 @@ def kept(
                 tell(sentence)
 
 
+@contextlib.contextmanager
+def kept_where(module: nn.Module, wanted: Callable[[], bool]) -> Iterator[None]:
+    """As kept(), where `wanted()` says so afterwards, but for random generators, which are the caller's."""
+    snapshot = _Snapshot(module, (), False, set, generators=False)
+    yield
+    if wanted():
+        snapshot.restore()
+
+
 class _Snapshot:
-    def __init__(self, module: nn.Module, others: Tuple[Any, ...], watches: bool, restored: Callable[[], Set[int]]) -> None:
+    def __init__(
+        self, module: nn.Module, others: Tuple[Any, ...], watches: bool, restored: Callable[[], Set[int]], generators: bool = True
+    ) -> None:
         self._restored = restored
+        self._generators = generators
         self._changes: List[Callable[[], None]] = []
         self._watches = watches
         self._watched: List[Tuple[str, Callable[[], Optional[int]], Optional[int]]] = []  # of what is not copied
@@ -114,7 +127,10 @@ class _Snapshot:
         elif _is_array(value):
             self._keep_array(value)
         elif _generator_state(value) is not None:
-            self._keep_generator(value)
+            if self._generators:
+                self._keep_generator(value)
+        elif isinstance(value, functools._lru_cache_wrapper):
+            self._keep_cache(value)
         elif isinstance(value, (list, dict, set, collections.deque)):
             self._keep_container(value, own)
         elif isinstance(value, types.CellType):
@@ -170,6 +186,11 @@ class _Snapshot:
     def _keep_generator(self, generator: Any) -> None:
         before = _generator_state(generator)
         self._changes.append(lambda: _set_generator(generator, before))
+
+    def _keep_cache(self, cached: Any) -> None:
+        """A cache gives no entry back: one that was empty is emptied."""
+        if cached.cache_info().currsize == 0 and not is_installed(getattr(cached, "__module__", None)):
+            self._changes.append(cached.cache_clear)
 
     def _takes(self, size: int) -> bool:
         if self._copied_bytes + size > _MOST_COPIED_BYTES:
