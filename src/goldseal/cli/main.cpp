@@ -4,6 +4,7 @@
 #include <goldseal/base/messages/version.hpp>
 #include <goldseal/base/running/interrupt.hpp>
 #include <goldseal/base/running/mapping_guard.hpp>
+#include <goldseal/base/running/memory_guard.hpp>
 #include <goldseal/cli/missing_file.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/settings.hpp>
@@ -59,6 +60,12 @@ int tell_monitoring(const std::string& said, ExitCode code) {
   std::replace(text.begin(), text.end() - 1, '\n', ' ');
   print(text);
   return damaged ? k_critical_to_monitoring : k_unknown_to_monitoring;
+}
+
+// What the system refuses says nothing of the model: no verdict, to monitoring as well.
+int give_up(int argc, char** argv, std::string_view where, std::string_view message, std::string_view remedy) {
+  if (!asks_for_monitoring(argc, argv)) return complain(where, message, remedy, ExitCode::no_verdict);
+  return tell_monitoring(where.empty() ? std::string(message) : fmt::format("{}: {}", where, message), ExitCode::no_verdict);
 }
 
 bool is_verb(std::string_view name) { return std::ranges::find(verbs(), name, &Verb::name) != verbs().end(); }
@@ -257,12 +264,12 @@ int run(int argc, char** argv) {
     if (error.kind() == ErrorKind::interrupted) end_by_signal();
     return code;
   } catch (const std::bad_alloc&) {
-    return complain("", "out of memory", "", ExitCode::no_verdict);
+    return give_up(argc, argv, "", "out of memory", "");
   } catch (const std::filesystem::filesystem_error& error) {
-    return complain(error.path1().string(), error.code().message(), "", ExitCode::no_verdict);
+    return give_up(argc, argv, error.path1().string(), error.code().message(), "");
   } catch (const std::system_error& error) {
-    return complain("", fmt::format("the system refused what is needed: {}", error.code().message()),
-                    "look at the limits of this process (ulimit -a)", ExitCode::no_verdict);
+    return give_up(argc, argv, "", fmt::format("the system refused what is needed: {}", error.code().message()),
+                   "look at the limits of this process (ulimit -a)");
   } catch (const std::exception& error) {
     return complain("", fmt::format("a defect of goldseal: {}", error.what()), "please report it with the command line",
                     ExitCode::defect);
@@ -275,5 +282,6 @@ int main(int argc, char** argv) {
   goldseal::cli::open_standard_streams();
   goldseal::catch_interrupts();
   goldseal::catch_cut_mappings();
+  goldseal::tell_end_of_memory();
   return goldseal::cli::run(argc, argv);
 }

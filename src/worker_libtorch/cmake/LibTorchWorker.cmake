@@ -14,7 +14,7 @@ set(GOLDSEAL_LIBTORCH_SESSION_SOURCES
     facts/arch_list facts/build_config facts/facts facts/libraries
     networks/network networks/restriction
     numerics/float64_run numerics/float64_values numerics/gradients numerics/layer_recorder numerics/layer_sketch
-    numerics/operator_watch numerics/random_watch
+    numerics/float64_answers numerics/operator_call numerics/operator_watch numerics/random_watch
     numerics/sha256 numerics/stand_in numerics/streaming numerics/tensor_digest numerics/tile numerics/transforms
     protocol/channel protocol/error protocol/fields protocol/mapped_tensors protocol/run_settings protocol/tensor_file
     session ../darknet/files ../darknet/refusal)
@@ -114,9 +114,10 @@ function(goldseal_add_libtorch_worker prefix)
   set(target goldseal_worker_libtorch_${version})
   set(sources main ../darknet/darknet_cfg ../darknet/darknet_sections
               networks/aoti_library networks/aoti_network networks/builders networks/darknet_network
-              networks/export_decompositions networks/export_network networks/export_operand networks/export_program networks/export_pytree
-              networks/export_symbols networks/plugin_network networks/script_outputs networks/script_place
-              networks/script_constants networks/torchscript_network)
+              networks/export_call networks/export_decompositions networks/export_network networks/export_operand
+              networks/export_program networks/export_pytree networks/export_symbols networks/plugin_network
+              networks/script_archive networks/script_constants networks/script_inputs networks/script_outputs
+              networks/script_place networks/torchscript_network)
   list(TRANSFORM sources PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
   list(TRANSFORM sources APPEND .cpp)
   list(APPEND sources ${GOLDSEAL_LIBTORCH_SESSION_SOURCES})

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program of torch.export as a network: its nodes are called one after the other through LibTorch's dispatcher.
 // LibTorch ships no runtime for such programs that every version has.
-#include "networks/export_decompositions.hpp"
-#include "networks/export_operand.hpp"
-#include "networks/export_program.hpp"
+#include "networks/export_call.hpp"
 #include "networks/restriction.hpp"
-#include "networks/export_symbols.hpp"
 #include "numerics/float64_run.hpp"
 #include "numerics/operator_watch.hpp"
 #include "protocol/error.hpp"
 
 #include <ATen/ScalarOps.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/record_function.h>
-#include <torch/version.h>
 
 #include <algorithm>
 #include <limits>
@@ -29,54 +24,6 @@ using c10::IValue;
 constexpr std::size_t k_never = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t k_max_settings = 20'000;
 
-// Sizes are asked for directly: the operators for it differ between PyTorch's versions.
-using SizeQuery = IValue (*)(const at::Tensor& tensor, std::int64_t dimension);
-
-SizeQuery find_size_query(std::string_view target) {
-  static const std::map<std::string_view, SizeQuery> k_queries{
-      {"torch.ops.aten.sym_size.int", [](const at::Tensor& t, std::int64_t d) { return IValue(t.size(d)); }},
-      {"torch.ops.aten.sym_stride.int", [](const at::Tensor& t, std::int64_t d) { return IValue(t.stride(d)); }},
-      {"torch.ops.aten.sym_numel.default", [](const at::Tensor& t, std::int64_t) { return IValue(t.numel()); }},
-      {"torch.ops.aten.sym_storage_offset.default",
-       [](const at::Tensor& t, std::int64_t) { return IValue(t.storage_offset()); }},
-  };
-  const auto found = k_queries.find(target);
-  return found == k_queries.end() ? nullptr : found->second;
-}
-
-// `torch.ops.aten.conv2d.default` is the operator aten::conv2d, without an overload's name. Nothing where LibTorch lacks it.
-std::optional<c10::OperatorHandle> find_operator(const std::string& target) {
-  constexpr std::string_view k_prefix = "torch.ops.";
-  const auto overload = target.rfind('.');
-  const auto name = target.rfind('.', overload - 1);
-  if (!target.starts_with(k_prefix) || name == std::string::npos || name < k_prefix.size())
-    throw Refusal(RefusalKind::unsupported, "the program calls " + target + ", which is not known here");
-  const auto space = target.substr(k_prefix.size(), name - k_prefix.size());
-  const auto overload_name = target.substr(overload + 1);
-  const c10::OperatorName operator_name(space + "::" + target.substr(name + 1, overload - name - 1),
-                                        overload_name == "default" ? "" : overload_name);
-  const auto found = c10::Dispatcher::singleton().findSchema(operator_name);  // of c10's own optional in older versions
-  return found ? std::optional(*found) : std::nullopt;
-}
-
-[[noreturn]] void refuse_unknown(const std::string& target) {
-  throw Refusal(RefusalKind::unsupported, "LibTorch " TORCH_VERSION " has no operator " + target.substr(10), {},
-                "the program needs a newer LibTorch, or a library that registers the operator: use the version that "
-                "exported it, or export again here");
-}
-
-// One call, ready to be made.
-struct Call {
-  const ExportNode* node;
-  std::optional<c10::OperatorHandle> handle;  // nothing for arithmetic on sizes, queries of them and decompositions
-  SymbolicOperator symbolic = nullptr;
-  SizeQuery query = nullptr;
-  const Decomposition* decomposed = nullptr;
-  std::vector<Operand> operands;      // in the order of the schema, or of the node where there is none
-  std::vector<std::size_t> written;   // operands that the operator writes to
-  std::vector<std::size_t> released;  // values that nothing needs after this call
-};
-
 // Thrown before an operator writes into a loaded tensor: the run begins again with copies of these.
 struct WouldWrite {
   std::set<std::size_t> state_entries;
@@ -86,13 +33,13 @@ class ExportNetwork final : public Network {
  public:
   explicit ExportNetwork(const std::string& path) : m_program(read_export_program(path)) {
     if (RestrictedBuild::in_force())
-      for (const auto& node : m_program.nodes) refuse_operator(node.target);
+      for (const auto& node : m_program.nodes) require_permitted(node);
     for (const auto& state_entry : m_program.state_entries) {
       m_state_entries.push_back(state_entry.entry);
       m_tensors.emplace_back();
     }
     for (const auto& input : m_program.inputs) m_inputs.push_back(input.spec);
-    for (const auto& node : m_program.nodes) m_calls.push_back(bind(node));
+    for (const auto& node : m_program.nodes) m_calls.push_back(bind_call(node));
     for (const auto& call : m_calls) m_writes = m_writes || !call.written.empty();
     plan_releases();
     describe();
@@ -109,87 +56,6 @@ class ExportNetwork final : public Network {
 
  private:
   class Run;
-
-  // `torch.ops.aten.from_file.default`
-  static void refuse_operator(const std::string& target) {
-    constexpr std::string_view k_prefix = "torch.ops.";
-    if (target.substr(0, k_prefix.size()) != k_prefix) return;
-    auto name = target.substr(k_prefix.size());
-    if (const auto dot = name.find('.'); dot != std::string::npos) name.replace(dot, 1, "::");
-    name = name.substr(0, name.find('.'));
-    refuse_operator_of(name);
-  }
-
-  static Call bind(const ExportNode& node) {
-    Call call{&node, std::nullopt, nullptr, nullptr, nullptr, {}, {}, {}};
-    call.symbolic = find_symbolic_operator(node.target);
-    call.query = find_size_query(node.target);
-    if (call.symbolic || call.query) {
-      for (const auto& [name, argument] : node.arguments) call.operands.push_back(argument);
-      return call;
-    }
-    call.handle = find_operator(node.target);
-    if (call.handle)
-      bind_to_schema(call);
-    else
-      decompose(call);
-    return call;
-  }
-
-  static void decompose(Call& call) {
-    call.decomposed = find_decomposition(call.node->target);
-    if (call.decomposed == nullptr) refuse_unknown(call.node->target);
-    const auto& known = call.decomposed->arguments;
-    for (const auto& [name, argument] : call.node->arguments) {
-      if (std::find(known.begin(), known.end(), name) == known.end())
-        throw Refusal(RefusalKind::unsupported, call.node->target + " takes `" + name + "` in the program, which is not known here");
-      call.operands.push_back(argument);
-    }
-  }
-
-  static void bind_to_schema(Call& call) {
-    std::unordered_map<std::string_view, const Operand*> given;
-    for (const auto& [name, argument] : call.node->arguments) given.emplace(name, &argument);
-    const auto& arguments = call.handle->schema().arguments();
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-      const auto found = given.find(arguments[i].name());
-      call.operands.push_back(found == given.end() ? default_of(arguments[i], *call.node) : *found->second);
-      if (found != given.end()) given.erase(found);
-      if (arguments[i].alias_info() && arguments[i].alias_info()->isWrite()) call.written.push_back(i);
-    }
-    refuse_training(call);
-    if (!given.empty())
-      throw Refusal(RefusalKind::unsupported, call.node->target + " takes `" + std::string(given.begin()->first) +
-                                                  "` in the program, but not in LibTorch " TORCH_VERSION);
-  }
-
-  static Operand default_of(const c10::Argument& argument, const ExportNode& node) {
-    if (argument.default_value()) return {Operand::Kind::constant, *argument.default_value(), 0, {}};
-    if (argument.type()->kind() == c10::TypeKind::OptionalType) return {};
-    throw Refusal(RefusalKind::unsupported, node.target + " needs `" + argument.name() +
-                                                "` in LibTorch " TORCH_VERSION
-                                                ", which the program "
-                                                "does not give");
-  }
-
-  // A norm of an input's own statistics, which standardizes weights for instance, has a training mode and no others; a
-  // dropout that drops nothing draws nothing. program.py of the Python package says the same when a program is written.
-  static void refuse_training(const Call& call) {
-    const auto& arguments = call.handle->schema().arguments();
-    bool trains = false;
-    bool harmless = false;
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-      const auto& name = arguments[i].name();
-      const auto& operand = call.operands[i];
-      const bool constant = operand.kind == Operand::Kind::constant;
-      if (name == "training" || name == "train") trains = constant && operand.constant.isBool() && operand.constant.toBool();
-      if (name == "running_mean") harmless = constant && operand.constant.isNone();
-      if (name == "p") harmless = constant && operand.constant.isDouble() && operand.constant.toDouble() == 0;
-    }
-    if (trains && !harmless)
-      throw Refusal(RefusalKind::unsupported, call.node->target + " was exported in training mode", {},
-                    "call model.eval() before torch.export.export");
-  }
 
   void plan_releases() {
     std::vector<std::size_t> last(m_program.values, k_never);
@@ -235,7 +101,7 @@ class ExportNetwork final : public Network {
   std::vector<at::Tensor> m_tensors;  // of the state entries
   std::vector<InputSpec> m_inputs;
   std::map<std::string, std::string> m_configuration;
-  std::vector<Call> m_calls;
+  std::vector<ExportCall> m_calls;
   bool m_writes = false;           // some call writes into its arguments
   std::set<std::size_t> m_copied;  // state entries that the program writes to
 };
@@ -305,7 +171,7 @@ class ExportNetwork::Run {
                                           "]; given " + text_of_shape(tensor.sizes()));
   }
 
-  void make(const Call& call) {
+  void make(const ExportCall& call) {
     if (call.decomposed != nullptr) {
       decompose(call);
     } else if (call.symbolic || call.query) {
@@ -320,7 +186,7 @@ class ExportNetwork::Run {
   }
 
   // Whoever watches operators sees the one that the program names.
-  void decompose(const Call& call) {
+  void decompose(const ExportCall& call) {
     NamedArguments arguments;
     std::vector<IValue> given;
     for (std::size_t i = 0; i < call.operands.size(); ++i) {
@@ -334,11 +200,11 @@ class ExportNetwork::Run {
     keep(call.node->results.at(0), std::move(result), *call.node);
   }
 
-  static IValue ask(const Call& call, const std::vector<IValue>& arguments) {
+  static IValue ask(const ExportCall& call, const std::vector<IValue>& arguments) {
     return call.query(arguments.at(0).toTensor(), arguments.size() > 1 ? arguments[1].toInt() : 0);
   }
 
-  void dispatch(const Call& call) {
+  void dispatch(const ExportCall& call) {
     const auto& arguments = call.handle->schema().arguments();
     std::vector<IValue> stack;
     for (std::size_t i = 0; i < arguments.size(); ++i)

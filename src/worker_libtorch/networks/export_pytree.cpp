@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "networks/export_pytree.hpp"
 
+#include "networks/nesting.hpp"
 #include "protocol/error.hpp"
 
 #include <utility>
@@ -9,8 +10,6 @@ namespace goldseal::worker {
 namespace {
 
 using nlohmann::json;
-
-constexpr int k_max_depth = 256;
 
 // torch.utils._pytree.treespec_dumps: [version, {"type", "context", "children_spec"}]; a leaf's type is null.
 json parse_spec(const std::string& text) {
@@ -37,7 +36,7 @@ std::vector<std::string> keys_of(const json& node) {
 }
 
 void visit(const json& node, const std::string& name, int depth, std::vector<std::string>& names) {
-  if (depth > k_max_depth) throw Refusal(RefusalKind::unsupported, "the program's arguments are nested too deeply");
+  require_shallow(depth, "the program's arguments");
   if (node.at("type").is_null()) return names.push_back(name);
   const auto& children = node.at("children_spec");
   const auto keys = keys_of(node);

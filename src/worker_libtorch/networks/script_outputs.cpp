@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "networks/script_outputs.hpp"
 
+#include "networks/nesting.hpp"
 #include "protocol/error.hpp"
 
 #include <ATen/Functions.h>
@@ -12,8 +13,6 @@
 namespace goldseal::worker {
 namespace {
 
-constexpr int k_max_depth = 256;
-
 class Flattener {
  public:
   static NamedTensors flatten(const c10::IValue& value) {
@@ -24,7 +23,7 @@ class Flattener {
 
  private:
   void visit(const c10::IValue& value, const std::string& name, int depth) {
-    if (depth > k_max_depth) throw Refusal(RefusalKind::unsupported, "the outputs are nested too deeply");
+    require_shallow(depth, "the outputs");
     if (value.isNone()) return;
     if (value.isTensor()) return add(name, value.toTensor());
     if (value.isDouble()) return add(name, at::scalar_tensor(value.toDouble(), at::kDouble));

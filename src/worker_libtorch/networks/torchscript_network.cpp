@@ -2,23 +2,21 @@
 // A TorchScript archive as a network. Its weights are dropped when it is built (the state entries keep their shapes as
 // meta tensors) and a tensor is put in by replacing the attribute: copying into a meta tensor does nothing, and
 // LibTorch checks no shape.
-#include "darknet/files.hpp"
 #include "networks/has_constants.hpp"
+#include "networks/nesting.hpp"
 #include "networks/network.hpp"
 #include "networks/restriction.hpp"
+#include "networks/script_archive.hpp"
 #include "networks/script_constants.hpp"
+#include "networks/script_inputs.hpp"
 #include "networks/script_outputs.hpp"
 #include "networks/script_place.hpp"
 #include "numerics/float64_run.hpp"
 #include "numerics/operator_watch.hpp"
 #include "protocol/error.hpp"
 
-#include <torch/csrc/jit/api/function_impl.h>
-#include <torch/csrc/jit/ir/constants.h>
 #include <torch/script.h>
-#include <torch/version.h>
 
-#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -30,67 +28,6 @@ namespace {
 
 using Object = c10::ivalue::Object;
 using ObjectPtr = c10::intrusive_ptr<Object>;
-
-constexpr int k_max_depth = 256;
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-// An archive's own errors, told apart by LibTorch's texts; anything else stays what it is.
-[[noreturn]] void refuse_load(const std::string& path) {
-  const auto refusal = refusal_from_current_exception();
-  const std::string text = refusal.what();
-  if (has(text, "Unknown builtin op") || has(text, "Unknown type name") ||
-      has(text, "object has no attribute or method"))
-    throw Refusal(RefusalKind::unsupported, text, path,
-                  "the archive needs a newer LibTorch than " TORCH_VERSION
-                  ", or a library that registers the operator: use the version that wrote it, or export again here");
-  if (has(text, "required keyword attribute 'value' is undefined"))
-    throw Refusal(RefusalKind::unsupported,
-                  "the archive was saved after torch.jit.optimize_for_inference: its weights became oneDNN constants, "
-                  "which PyTorch saves without their values and cannot load (" +
-                      text.substr(0, 200) + ")",
-                  path, "export the module before optimize_for_inference");
-  if (has(text, "maximum supported version"))
-    throw Refusal(RefusalKind::unsupported, text, path, "the archive needs a newer LibTorch than " TORCH_VERSION);
-  if (has(text, "PytorchStreamReader") || has(text, "failed finding"))
-    throw Refusal(RefusalKind::malformed, text, path, "name a TorchScript archive; if it is one, it is damaged");
-  throw Refusal(refusal.kind, text, path, refusal.remedy);
-}
-
-torch::jit::Module load_archive(const std::string& path) {
-  require_file(path);
-  try {
-    return torch::jit::load(path, c10::Device(c10::kCPU));
-  } catch (...) {
-    refuse_load(path);
-  }
-}
-
-// Otherwise LibTorch does it in the first run, and the operators that it calls for constants would count as the network's.
-void compile(const torch::jit::CompilationUnit& unit) {
-  for (auto* const function : unit.get_functions()) {
-    auto* const code = torch::jit::tryToGraphFunction(*function);
-    if (code == nullptr) continue;
-    torch::jit::Stack none;
-    try {
-      code->get_executor().getPlanFor(none);
-    } catch (const std::exception&) {
-      // A run that calls it says what is wrong with it.
-    }
-  }
-}
-
-// torch.jit.freeze turns weights into constants of the code.
-bool has_floating_constants(const torch::jit::Block& block) {
-  for (const auto* node : block.nodes()) {
-    for (const auto* inner : node->blocks())
-      if (has_floating_constants(*inner)) return true;
-    if (node->kind() != torch::jit::prim::Constant) continue;
-    const auto value = torch::jit::toIValue(node->output());
-    if (value && value->isTensor() && value->toTensor().is_floating_point()) return true;
-  }
-  return false;
-}
 
 class TorchScriptNetwork final : public Network, public HasConstants {
  public:
@@ -104,7 +41,7 @@ class TorchScriptNetwork final : public Network, public HasConstants {
     find_tied();
     find_lists(m_module._ivalue(), "");
     drop_weights();
-    describe_inputs();
+    m_inputs = tensor_inputs(m_module.get_method("forward").function().getSchema());
   }
 
   const std::vector<StateEntry>& state_entries() const override { return m_state_entries; }
@@ -145,7 +82,7 @@ class TorchScriptNetwork final : public Network, public HasConstants {
                     "export the module without torch.jit.freeze");
     if (!std::exchange(m_compiled, true)) {
       const OutsideFloat64Run outside;
-      compile(*m_module._ivalue()->compilation_unit());
+      plan_functions(*m_module._ivalue()->compilation_unit());
     }
     auto module = transform ? transformed(transform) : m_module;
     const auto method = module.get_method("forward");
@@ -155,7 +92,7 @@ class TorchScriptNetwork final : public Network, public HasConstants {
                     [&](const std::string& op, const std::string& state_entry, const auto& result) {
                       tap(state_entry.empty() ? script_place(module.type()) : module_of(state_entry), op, result);
                     });
-    return flatten_outputs(method(bind(method.function().getSchema(), std::move(inputs))));
+    return flatten_outputs(method(arguments_of(method.function().getSchema(), std::move(inputs))));
   }
 
  private:
@@ -270,7 +207,7 @@ class TorchScriptNetwork final : public Network, public HasConstants {
   // The order of a state dict: of each module its parameters, its buffers, then its submodules.
   void collect(const ObjectPtr& object, const std::string& prefix, const std::set<std::string>& non_persistent,
                int depth) {
-    if (depth > k_max_depth) throw Refusal(RefusalKind::unsupported, "the modules are nested too deeply");
+    require_shallow(depth, "the modules");
     const auto type = object->type();
     for (const bool parameters : {true, false})
       for (std::size_t i = 0; i < type->numAttributes(); ++i)
@@ -324,15 +261,6 @@ class TorchScriptNetwork final : public Network, public HasConstants {
     return !tensor.is_meta() && (tensor.numel() == 0 || tensor.storage().data() != nullptr);
   }
 
-  void describe_inputs() {
-    const auto& arguments = m_module.get_method("forward").function().getSchema().arguments();
-    for (std::size_t i = 1; i < arguments.size(); ++i)
-      if (is_tensor(arguments[i].type())) m_inputs.push_back({arguments[i].name(), std::nullopt, std::nullopt});
-  }
-
-  static bool is_tensor(const c10::TypePtr& type) { return type->isSubtypeOf(*c10::TensorType::get()); }
-  static bool takes_tensor(const c10::TypePtr& type) { return c10::TensorType::get()->isSubtypeOf(*type); }
-
   // A module with other tensors in its state entries; code and everything else is shared. A module that stands in two
   // places is copied twice, so that each place has the tensors of its own name.
   torch::jit::Module transformed(const Transform& transform) const {
@@ -375,33 +303,6 @@ class TorchScriptNetwork final : public Network, public HasConstants {
         copy->setSlot(i, tensors[name] = transform(name, value.toTensor()));
     }
     return copy;
-  }
-
-  std::vector<c10::IValue> bind(const c10::FunctionSchema& schema, NamedTensors inputs) const {
-    std::unordered_map<std::string, at::Tensor> by_name;
-    for (auto& [name, tensor] : inputs) by_name.emplace(name, std::move(tensor));
-    std::vector<c10::IValue> stack;
-    const auto& arguments = schema.arguments();
-    for (std::size_t i = 1; i < arguments.size(); ++i) stack.push_back(bind_one(arguments[i], by_name));
-    if (!by_name.empty())
-      throw Refusal(RefusalKind::usage, "the network has no input `" + by_name.begin()->first + "`");
-    return stack;
-  }
-
-  static c10::IValue bind_one(const c10::Argument& argument, std::unordered_map<std::string, at::Tensor>& by_name) {
-    const auto found = by_name.find(argument.name());
-    if (found != by_name.end()) {
-      if (!takes_tensor(argument.type()))
-        throw Refusal(RefusalKind::unsupported,
-                      "input `" + argument.name() + "` is a " + argument.type()->str() + ", not a tensor");
-      c10::IValue value(std::move(found->second));
-      by_name.erase(found);
-      return value;
-    }
-    if (argument.default_value()) return *argument.default_value();
-    if (takes_tensor(argument.type())) throw Refusal(RefusalKind::usage, "input `" + argument.name() + "` is missing");
-    throw Refusal(RefusalKind::unsupported, "forward() takes `" + argument.name() + "`, a " + argument.type()->str() +
-                                                " without a default; only tensors can be given");
   }
 
   torch::jit::Module m_module;

@@ -3,15 +3,13 @@
 // makes it, before it is taken apart into others.
 #include "numerics/float64_run.hpp"
 
-#include "numerics/float64_values.hpp"
+#include "numerics/float64_answers.hpp"
+#include "numerics/tensor_facts.hpp"
 
-#include <ATen/Functions.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 #include <string_view>
@@ -21,213 +19,12 @@
 namespace goldseal::worker {
 namespace {
 
-using c10::IValue;
-using Values = std::vector<IValue>;
-
 constexpr auto k_key = c10::DispatchKey::TESTING_ONLY_GenericMode;
 constexpr int k_most_runs = 8;  // a run finds the tensors of rule 3 up to the first that another one hides
-
-// They make tensors of numbers: of a tensor they take the shape or the type alone.
-constexpr auto k_factories = std::to_array<std::string_view>(
-    {"empty_like",  "full_like", "ones_like", "rand_like",     "randint_like", "randn_like", "zeros_like",
-     "new_empty",   "new_empty_strided",      "new_full",      "new_ones",     "new_zeros",  "arange",
-     "full",        "linspace",  "logspace",  "ones",          "zeros",        "eye",        "scalar_tensor",
-     "empty",       "empty_strided",          "rand",          "randn",        "randint",    "randperm"});
-
-// They convert a tensor to the type of another one, or to one that is named.
-constexpr auto k_conversions = std::to_array<std::string_view>({"to", "_to_copy", "type_as"});
-
-// They look at bits or at the type itself, draw, or copy: in float64 they would be something else, or are exact as they
-// are.
-constexpr auto k_as_they_are = std::to_array<std::string_view>(
-    {"view",         "view_as",     "_unsafe_view", "view_as_real", "view_as_complex", "_reshape_alias", "clone",
-     "contiguous",   "copy_",       "copy",         "detach",       "alias",           "lift_fresh",     "lift",
-     "nextafter",    "frexp",       "set_",         "resize_",      "resize_as_",      "bernoulli",      "bernoulli_",
-     "multinomial",  "normal",      "normal_",      "uniform",      "uniform_",        "random_",        "exponential_",
-     "dropout",      "native_dropout", "poisson",   "rrelu_with_noise", "item",        "_local_scalar_dense",
-     "is_nonzero",   "equal",       "allclose",     "quantize_per_tensor", "quantize_per_channel",
-     "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "_pin_memory", "record_stream", "data",
-     "size",         "stride",      "is_floating_point", "is_complex", "sym_size",     "sym_stride",     "numel"});
-
-// Of whole numbers they give rounded ones.
-constexpr auto k_rounding_integers = std::to_array<std::string_view>(
-    {"div",   "true_divide", "sqrt", "rsqrt", "exp", "exp2", "expm1",   "log",  "log2",  "log10",
-     "log1p", "sin",         "cos",  "tan",   "tanh", "sigmoid", "atan", "atan2", "reciprocal", "pow"});
-
-constexpr auto k_fused_attention = std::to_array<std::string_view>(
-    {"_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_fused_attention_overrideable"});
-
-template <class Names>
-bool is_one_of(const Names& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-const void* memory_of(const at::Tensor& tensor) {
-  return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
-}
-
-// One call of an operator.
-struct Call {
-  const c10::OperatorHandle& op;
-  const c10::FunctionSchema& schema;
-  std::string_view name;  // without the namespace
-  Values values;
-
-  Call(const c10::OperatorHandle& called, const torch::jit::Stack& stack)
-      : op(called), schema(called.schema()), name(schema.name()) {
-    const auto space = name.find("::");
-    if (space != std::string_view::npos) name.remove_prefix(space + 2);
-    values.assign(stack.end() - static_cast<std::ptrdiff_t>(schema.arguments().size()), stack.end());
-  }
-
-  bool is_in_place() const { return !name.empty() && name.back() == '_'; }
-  bool is_factory() const { return is_one_of(k_factories, name); }
-  bool gives_number() const { return name == "item" || name == "_local_scalar_dense"; }
-  bool is_conversion() const { return is_one_of(k_conversions, name); }
-
-  bool writes(std::size_t i) const {
-    const auto* const alias = schema.arguments()[i].alias_info();
-    return alias != nullptr && alias->isWrite();
-  }
-
-  bool gives_view() const {
-    const auto& returns = schema.returns();
-    return std::any_of(returns.begin(), returns.end(), [](const auto& one) { return one.alias_info() != nullptr; });
-  }
-
-  std::vector<at::Tensor> tensors(bool (*is)(at::ScalarType)) const {
-    std::vector<at::Tensor> found;
-    for (const auto& value : values)
-      each_tensor(value, [&](const at::Tensor& tensor) {
-        if (!is_number(tensor) && is(tensor.scalar_type())) found.push_back(tensor);
-      });
-    return found;
-  }
-
-  std::vector<at::Tensor> written(bool (*is)(at::ScalarType)) const {
-    std::vector<at::Tensor> found;
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (writes(i)) each_tensor(values[i], [&](const at::Tensor& t) { if (is(t.scalar_type())) found.push_back(t); });
-    return found;
-  }
-};
-
-Values answer(const c10::OperatorHandle& op, Values values) {
-  op.callBoxed(&values);
-  return values;
-}
-
-// Floating arguments in float64, but those that are written to.
-Values in_float64(const Call& call) {
-  Values values = call.values;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (!call.writes(i)) values[i] = with_tensors(values[i], [](const at::Tensor& tensor) { return widened(tensor); });
-  if (const auto named = named_type(call.schema, values)) name_type(call.schema, values, widened(*named));
-  return values;
-}
-
-void round_all(Values& values, at::ScalarType type) {
-  for (auto& value : values) value = with_tensors(value, [&](const at::Tensor& tensor) { return rounded(tensor, type); });
-}
-
-void widen_all(Values& values) {
-  for (auto& value : values) value = with_tensors(value, [](const at::Tensor& tensor) { return widened(tensor); });
-}
-
-// What is written to is computed beside it, in float64, and rounded into it.
-Values on_wide_copies(const Call& call) {
-  auto values = in_float64(call);
-  std::vector<std::pair<at::Tensor, at::Tensor>> pairs;  // its own, and the copy
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!call.writes(i)) continue;
-    values[i] = with_tensors(values[i], [&](const at::Tensor& own) {
-      if (!is_narrow(own.scalar_type())) return own;
-      pairs.emplace_back(own, widened(own));
-      return pairs.back().second;
-    });
-  }
-  auto results = answer(call.op, std::move(values));
-  for (const auto& [own, copy] : pairs) own.copy_(copy);
-  for (auto& result : results)
-    result = with_tensors(result, [&](const at::Tensor& tensor) {
-      for (const auto& [own, copy] : pairs)
-        if (copy.is_same(tensor)) return own;
-      return tensor;
-    });
-  return results;
-}
 
 // float32 does not hold it.
 bool is_fine(double number) {
   return std::isfinite(number) && static_cast<double>(static_cast<float>(number)) != number;
-}
-
-// The type of what is computed of narrow tensors; those without dimensions count where there are no others.
-at::ScalarType promoted(const std::vector<at::Tensor>& tensors) {
-  const bool dimensions = std::any_of(tensors.begin(), tensors.end(), [](const auto& t) { return t.dim() > 0; });
-  std::optional<at::ScalarType> found;
-  for (const auto& tensor : tensors)
-    if (!dimensions || tensor.dim() > 0)
-      found = found ? c10::promoteTypes(*found, tensor.scalar_type()) : tensor.scalar_type();
-  return *found;
-}
-
-IValue argument_named(const Call& call, std::string_view name) {
-  for (std::size_t i = 0; i < call.values.size(); ++i)
-    if (call.schema.arguments()[i].name() == name) return call.values[i];
-  return {};
-}
-
-// What only a backward pass needs is not made.
-Values plain_attention(const Call& call) {
-  const auto plain = c10::Dispatcher::singleton().findSchema({"aten::_scaled_dot_product_attention_math", ""});
-  if (!plain) return answer(call.op, in_float64(call));
-  auto mask = argument_named(call, "attn_mask");
-  if (mask.isNone()) mask = argument_named(call, "attn_bias");
-  Values values;
-  for (const auto& argument : plain->schema().arguments()) {
-    const auto& name = argument.name();
-    IValue value = name == "attn_mask" ? mask : name == "dropout_p" ? IValue(0.0) : argument_named(call, name);
-    if (value.isNone() && argument.default_value()) value = *argument.default_value();
-    values.push_back(with_tensors(value, [](const at::Tensor& tensor) { return widened(tensor); }));
-  }
-  auto results = answer(*plain, std::move(values));
-  results.resize(1);
-  while (results.size() < call.schema.returns().size()) results.emplace_back(at::Tensor());
-  return results;
-}
-
-// Products of groups of rows (the tokens of an expert) with a matrix each, which has no form in float64.
-Values plain_grouped(const Call& call) {
-  const auto left = widened(call.values[0].toTensor());
-  const auto right = widened(call.values[1].toTensor());
-  at::Tensor result;
-  if (left.dim() == 3 && right.dim() == 3) {
-    result = at::bmm(left, right);
-  } else {
-    const auto ends = argument_named(call, "offs").toTensor().to(at::kCPU, at::kLong).contiguous();
-    const auto* const end = ends.data_ptr<std::int64_t>();
-    std::vector<at::Tensor> parts;
-    std::int64_t begin = 0;
-    for (std::int64_t group = 0; group < ends.numel(); begin = end[group++]) {
-      const auto count = end[group] - begin;
-      if (left.dim() == 2 && right.dim() == 3)
-        parts.push_back(at::mm(left.narrow(0, begin, count), right[group]));
-      else if (left.dim() == 3)
-        parts.push_back(at::mm(left[group], right.narrow(1, begin, count)));
-      else
-        parts.push_back(at::mm(left.narrow(1, begin, count), right.narrow(0, begin, count)));
-    }
-    if (left.dim() == 2 && right.dim() == 2)
-      result = at::stack(parts);
-    else if (left.dim() == 2)
-      // What no group holds is zero.
-      result = at::constant_pad_nd(at::cat(parts, 0), {0, 0, 0, left.size(0) - begin});
-    else
-      result = at::constant_pad_nd(at::cat(parts, 1), {0, right.size(1) - begin});
-  }
-  const auto bias = argument_named(call, "bias");
-  return {bias.isTensor() && bias.toTensor().defined() ? at::add(result, widened(bias.toTensor())) : result};
 }
 
 class Mode {
@@ -238,7 +35,7 @@ class Mode {
       : m_kind(kind), m_widened(widened), m_types(types) {}
 
   void call(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
-    Call call(op, stack);
+    OperatorCall call(op, stack);
     torch::jit::drop(stack, call.schema.arguments().size());
     auto results = m_kind == Kind::native ? note_native(call) : compute(call);
     for (auto& result : results) stack.push_back(std::move(result));
@@ -259,11 +56,11 @@ class Mode {
   std::vector<Float64Runs::Asked> take_asked() { return std::move(m_asked); }
 
  private:
-  static bool tells_type(const Call& call) {
+  static bool tells_type(const OperatorCall& call) {
     return call.is_conversion() || call.is_factory() || named_type(call.schema, call.values).has_value();
   }
 
-  Values note_native(const Call& call) {
+  Values note_native(const OperatorCall& call) {
     auto results = answer(call.op, call.values);
     if (tells_type(call)) {
       std::optional<at::ScalarType> type;
@@ -273,7 +70,7 @@ class Mode {
     return results;
   }
 
-  Values compute(Call& call) {
+  Values compute(OperatorCall& call) {
     // LibTorch asks constants for their numbers when it compiles, in the first run alone.
     const auto number = call.gives_number() ? m_number : m_number++;
     m_exact = true;
@@ -293,7 +90,7 @@ class Mode {
   }
 
   // The call gets the type that a native run names in the place of float64.
-  std::optional<at::ScalarType> type_natively(Call& call) {
+  std::optional<at::ScalarType> type_natively(OperatorCall& call) {
     if (!tells_type(call)) return std::nullopt;
     const auto native = next_native(call.name);
     const auto named = named_type(call.schema, call.values);
@@ -312,7 +109,7 @@ class Mode {
     return (*m_types)[m_next++].type;
   }
 
-  Values among_float64(Call& call, std::optional<at::ScalarType> native) {
+  Values among_float64(OperatorCall& call, std::optional<at::ScalarType> native) {
     bring_in_range(call.values, at::kFloat);
     if (call.is_factory()) {
       auto results = made(call);
@@ -322,7 +119,7 @@ class Mode {
     if ((call.name == "to" || call.name == "type_as") && call.values[0].isTensor() &&
         is_narrow(call.values[0].toTensor().scalar_type()))
       return to_native_type(call, native);
-    if (is_one_of(k_fused_attention, call.name)) return plain_attention(call);
+    if (call.is_fused_attention()) return plain_attention(call);
     if (call.name == "_grouped_mm") return plain_grouped(call);
     const auto narrow = call.written(is_narrow);
     if (!narrow.empty()) {
@@ -340,7 +137,7 @@ class Mode {
   }
 
   // To the type of a tensor that is float64 in this run alone.
-  static Values to_native_type(const Call& call, std::optional<at::ScalarType> native) {
+  static Values to_native_type(const OperatorCall& call, std::optional<at::ScalarType> native) {
     const auto& own = call.values[0].toTensor();
     if (!native) return {own};
     return is_narrow(*native) ? Values{own.to(*native)} : answer(call.op, call.values);
@@ -348,12 +145,12 @@ class Mode {
 
   // Computed in float64 and rounded once to the type that it has. Of a tensor that no operator of this run made it is not
   // known whether it holds what the run computed, rounded.
-  Values of_its_own(Call& call) {
+  Values of_its_own(OperatorCall& call) {
     const auto own = call.tensors(is_narrow);
     m_exact = !m_leaked && std::all_of(own.begin(), own.end(), [&](const at::Tensor& tensor) {
       return m_origins.count(memory_of(tensor)) != 0;
     });
-    if (call.is_factory() || call.is_conversion() || is_one_of(k_as_they_are, call.name)) return made(call);
+    if (call.is_factory() || call.is_conversion() || call.keeps_values()) return made(call);
     if (call.gives_view() && !call.is_in_place()) return answer(call.op, call.values);
     const auto named = named_type(call.schema, call.values);
     if (named && !is_narrow(*named)) return answer(call.op, call.values);
@@ -380,7 +177,7 @@ class Mode {
   }
 
   // Of numbers that float64 values have become, in float64. Whether other numbers come of them nobody can tell.
-  Values made(Call& call) {
+  Values made(OperatorCall& call) {
     bool any = false;
     bool known = false;
     for (const auto& value : call.values) {
@@ -398,10 +195,10 @@ class Mode {
     return clamped(call);
   }
 
-  Values of_numbers(Call& call) {
+  Values of_numbers(OperatorCall& call) {
     auto results = made(call);
     const bool one = results.size() == 1 && results[0].isTensor() && results[0].toTensor().defined();
-    if (!one || !is_narrow(results[0].toTensor().scalar_type()) || !is_one_of(k_rounding_integers, call.name))
+    if (!one || !is_narrow(results[0].toTensor().scalar_type()) || !call.rounds_integers())
       return results;
     const auto type = results[0].toTensor().scalar_type();
     auto values = call.values;
@@ -415,7 +212,7 @@ class Mode {
   }
 
   // torch.finfo of what is float64 in this run alone gives numbers that the code's own types do not hold.
-  static Values clamped(Call& call) {
+  static Values clamped(OperatorCall& call) {
     auto named = named_type(call.schema, call.values);
     bool any = false;
     for (const auto& value : call.values) each_tensor(value, [&](const at::Tensor&) { any = true; });
@@ -424,7 +221,7 @@ class Mode {
     return answer(call.op, call.values);
   }
 
-  void note_origins(const Call& call, const Values& results, std::size_t number) {
+  void note_origins(const OperatorCall& call, const Values& results, std::size_t number) {
     std::set<const void*> before;
     const bool lifts = call.name == "lift" || call.name == "lift_fresh";
     for (const auto& value : call.values)

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/layer_recorder.hpp"
 
+#include "numerics/tensor_facts.hpp"
+
 #include <ATen/Functions.h>
 
 #include <algorithm>
 
 namespace goldseal::worker {
-namespace {
-
-bool is_plain_floating(at::ScalarType type) {
-  return type == at::kDouble || type == at::kFloat || type == at::kHalf || type == at::kBFloat16;
-}
-
-}  // namespace
 
 void LayerRecorder::add(const std::string& module, const std::string& op, const at::Tensor& output, bool wide) {
   if (m_layers.size() >= k_max_layers || !output.defined() || output.numel() == 0) return;

@@ -14,7 +14,7 @@ namespace goldseal::worker {
 namespace {
 
 // Elements whose sums are formed one after the other; a multiple of the 8 that share a hash.
-constexpr std::int64_t k_block = 4096;
+constexpr std::int64_t k_block_elements = 4096;
 constexpr std::int64_t k_blocks_a_task = 8;
 constexpr std::int64_t k_shared = 8;
 
@@ -61,11 +61,12 @@ Sums sum_block(const Element* values, std::int64_t begin, std::int64_t end) {
 // Blocks in parallel, their sums added in order, so that threads change no digit.
 template <class Element>
 LayerSketch sketch(const Element* values, std::int64_t count) {
-  const auto blocks = (count + k_block - 1) / k_block;
+  const auto blocks = (count + k_block_elements - 1) / k_block_elements;
   std::vector<Sums> parts(static_cast<std::size_t>(blocks));
   at::parallel_for(0, blocks, k_blocks_a_task, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i)
-      parts[static_cast<std::size_t>(i)] = sum_block(values, i * k_block, std::min(count, (i + 1) * k_block));
+      parts[static_cast<std::size_t>(i)] =
+          sum_block(values, i * k_block_elements, std::min(count, (i + 1) * k_block_elements));
   });
   LayerSketch total;
   for (const auto& part : parts) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/operator_watch.hpp"
 
+#include "numerics/tensor_facts.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -11,16 +13,12 @@ namespace goldseal::worker {
 namespace {
 
 // They compute nothing; whether they copy depends on the type and the layout of what they are given.
-constexpr std::array k_conversions{"aten::to",      "aten::_to_copy", "aten::contiguous", "aten::clone",
-                                   "aten::reshape", "aten::flatten",  "aten::detach",     "aten::copy_",
-                                   "aten::type_as", "aten::alias",    "aten::empty",      "aten::empty_like"};
+constexpr std::array k_computing_nothing{"aten::to",      "aten::_to_copy", "aten::contiguous", "aten::clone",
+                                         "aten::reshape", "aten::flatten",  "aten::detach",     "aten::copy_",
+                                         "aten::type_as", "aten::alias",    "aten::empty",      "aten::empty_like"};
 
-bool is_conversion(std::string_view op) {
-  return std::any_of(k_conversions.begin(), k_conversions.end(), [&](const char* name) { return op == name; });
-}
-
-const void* memory_of(const at::Tensor& tensor) {
-  return tensor.defined() && tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
+bool computes_nothing(std::string_view op) {
+  return std::any_of(k_computing_nothing.begin(), k_computing_nothing.end(), [&](const char* name) { return op == name; });
 }
 
 // A boxed call shows the interpreter's whole stack; its own values are the last.
@@ -74,7 +72,7 @@ void OperatorWatch::end(const at::RecordFunction& function, at::ObserverContext*
 
 void OperatorWatch::tell(const at::RecordFunction& function, const Call& call) {
   const std::string op = function.name();
-  if (is_conversion(op)) return;
+  if (computes_nothing(op)) return;
   const bool in_place = !op.empty() && op.back() == '_';
   for (const auto& output : own(function.outputs(), function.num_outputs())) {
     if (!output.isTensor()) continue;

@@ -17,7 +17,7 @@
 namespace goldseal::worker {
 namespace {
 
-constexpr std::size_t k_block = 64;
+constexpr std::size_t k_block_bytes = 64;
 using State = std::array<std::uint32_t, 8>;
 using Compress = void (*)(State& state, const std::byte* blocks, std::size_t count);
 
@@ -43,7 +43,7 @@ std::uint32_t load_big_endian(const std::byte* bytes) {
 }
 
 void compress_portable(State& state, const std::byte* blocks, std::size_t count) {
-  for (; count != 0; --count, blocks += k_block) {
+  for (; count != 0; --count, blocks += k_block_bytes) {
     std::array<std::uint32_t, 64> w;
     for (std::size_t t = 0; t < 16; ++t) w[t] = load_big_endian(blocks + 4 * t);
     for (std::size_t t = 16; t < 64; ++t) {
@@ -74,7 +74,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compress_sha_ni(State& state, c
   const auto word = [&](std::size_t i) { return static_cast<int>(state[i]); };
   auto abef = _mm_set_epi32(word(0), word(1), word(4), word(5));
   auto cdgh = _mm_set_epi32(word(2), word(3), word(6), word(7));
-  for (; count != 0; --count, blocks += k_block) {
+  for (; count != 0; --count, blocks += k_block_bytes) {
     const auto abef_before = abef;
     const auto cdgh_before = cdgh;
     __m128i w[4];
@@ -122,7 +122,7 @@ Compress best_compress() {
 __attribute__((target("+crypto"))) void compress_armv8(State& state, const std::byte* blocks, std::size_t count) {
   auto abcd = vld1q_u32(state.data());
   auto efgh = vld1q_u32(state.data() + 4);
-  for (; count != 0; --count, blocks += k_block) {
+  for (; count != 0; --count, blocks += k_block_bytes) {
     const auto abcd_before = abcd;
     const auto efgh_before = efgh;
     uint32x4_t w[4];
@@ -170,16 +170,16 @@ std::string hex_of(const State& state) {
 
 std::string digest(std::span<const std::byte> bytes, Compress compress) {
   auto state = k_initial;
-  const auto whole = bytes.size() / k_block;
+  const auto whole = bytes.size() / k_block_bytes;
   compress(state, bytes.data(), whole);
 
-  std::array<std::byte, 2 * k_block> tail{};
-  const auto rest = bytes.size() % k_block;
-  if (rest != 0) std::memcpy(tail.data(), bytes.data() + whole * k_block, rest);
+  std::array<std::byte, 2 * k_block_bytes> tail{};
+  const auto rest = bytes.size() % k_block_bytes;
+  if (rest != 0) std::memcpy(tail.data(), bytes.data() + whole * k_block_bytes, rest);
   tail[rest] = std::byte{0x80};
-  const std::size_t blocks = rest + 9 <= k_block ? 1 : 2;
+  const std::size_t blocks = rest + 9 <= k_block_bytes ? 1 : 2;
   const std::uint64_t bits = std::uint64_t{bytes.size()} * 8;
-  for (std::size_t i = 0; i < 8; ++i) tail[blocks * k_block - 1 - i] = static_cast<std::byte>(bits >> (8 * i));
+  for (std::size_t i = 0; i < 8; ++i) tail[blocks * k_block_bytes - 1 - i] = static_cast<std::byte>(bits >> (8 * i));
   compress(state, tail.data(), blocks);
   return hex_of(state);
 }

@@ -28,7 +28,7 @@ constexpr auto k_key = c10::DispatchKey::TESTING_ONLY_GenericWrapper;
 // Elements of a product's weights that are converted at a time, 32 MiB in float64.
 constexpr std::int64_t k_most_at_once = 1 << 22;
 // They give their argument back as it is, if it is of the type that they were asked for.
-constexpr std::array<std::string_view, 4> k_conversions{"aten::to", "aten::_to_copy", "aten::type_as", "aten::clone"};
+constexpr std::array<std::string_view, 4> k_giving_back{"aten::to", "aten::_to_copy", "aten::type_as", "aten::clone"};
 
 thread_local std::optional<std::string> t_unstreamable;
 
@@ -161,7 +161,7 @@ void refuse_writes(const c10::FunctionSchema& schema, const Stack& stack, std::s
 // Every result lies in an argument's memory, and none is written to.
 bool is_view(const c10::FunctionSchema& schema) {
   if (schema.returns().empty() || schema.overload_name() == "dtype") return false;
-  if (std::find(k_conversions.begin(), k_conversions.end(), schema.name()) != k_conversions.end()) return false;
+  if (std::find(k_giving_back.begin(), k_giving_back.end(), schema.name()) != k_giving_back.end()) return false;
   return std::all_of(schema.returns().begin(), schema.returns().end(), [](const c10::Argument& result) {
     return result.alias_info() != nullptr && !result.alias_info()->isWrite();
   });

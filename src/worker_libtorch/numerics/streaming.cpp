@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/streaming.hpp"
 
+#include "numerics/tensor_facts.hpp"
 #include "protocol/error.hpp"
 
 #include <c10/core/ScalarType.h>
@@ -13,10 +14,6 @@
 
 namespace goldseal::worker {
 namespace {
-
-bool is_plain_floating(at::ScalarType type) {
-  return type == at::kDouble || type == at::kFloat || type == at::kHalf || type == at::kBFloat16;
-}
 
 std::int64_t elements_of(const StateEntry& entry) {
   std::int64_t count = 1;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto k_run = static_cast<std::int64_t>(k_tile_run);
 // Runs that one task takes.
-constexpr std::int64_t k_grain = 4;
+constexpr std::int64_t k_runs_a_task = 4;
 
 template <class Element>
 using Factors = std::shared_ptr<const std::vector<Element>>;
@@ -46,7 +46,7 @@ void move(const at::Tensor& in, std::int64_t first, std::uint64_t key, double re
   const auto factors = factors_of<Element>(relative);
   auto* const to = out.data_ptr<Element>();
   const auto end = first + in.numel();
-  at::parallel_for(first / k_run, (end + k_run - 1) / k_run, k_grain, [&](std::int64_t run, std::int64_t last) {
+  at::parallel_for(first / k_run, (end + k_run - 1) / k_run, k_runs_a_task, [&](std::int64_t run, std::int64_t last) {
     const at::NoGradGuard no_grad;
     for (; run < last; ++run) {
       const auto from = std::max(first, run * k_run);

@@ -2,6 +2,7 @@
 #include "numerics/transforms.hpp"
 
 #include "numerics/stand_in.hpp"
+#include "numerics/tensor_facts.hpp"
 #include "numerics/tile.hpp"
 
 #include <ATen/Functions.h>
@@ -11,11 +12,11 @@ namespace goldseal::worker {
 namespace {
 
 // Elements that one task takes: some 50 microseconds of work, well above what it costs to hand out a task.
-constexpr std::int64_t k_grain = 1 << 15;
+constexpr std::int64_t k_elements_a_task = 1 << 15;
 
 template <class Element>
 void move_elements(const Element* in, double* out, std::int64_t count, const PerturbationFactors& factors) {
-  at::parallel_for(0, count, k_grain, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, count, k_elements_a_task, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i)
       out[i] = factors.moved(static_cast<double>(in[i]), static_cast<std::uint64_t>(i));
   });
@@ -49,10 +50,6 @@ at::Tensor tiled(const at::Tensor& tensor, const std::string& name, const Pertur
   auto out = at::empty(in.sizes(), in.options().dtype(dtype));
   move_by_tile(in, 0, name, perturbation, out);
   return out.view(tensor.sizes());
-}
-
-bool is_plain_floating(at::ScalarType type) {
-  return type == at::kDouble || type == at::kFloat || type == at::kHalf || type == at::kBFloat16;
 }
 
 }  // namespace

@@ -2,20 +2,18 @@
 // What torch.distributed.checkpoint writes (torch/distributed/checkpoint/metadata.py, filesystem.py): a directory of
 //
 //   .metadata        a pickle of protocol 4: Metadata{state_dict_metadata: {FQN: TensorStorageMetadata{properties,
-//   size,
-//                    chunks} or BytesStorageMetadata}, planner_data: {FQN: path in the saved object},
+//                    size, chunks} or BytesStorageMetadata}, planner_data: {FQN: path in the saved object},
 //                    storage_data: {MetadataIndex{fqn, …}: _StorageInfo{relative_path, offset, length}}}
 //   __R_N.distcp     torch.save files one after the other, each of one chunk of a tensor, or of another value
 //
 // A tensor in one chunk is a view of the file like any other. One in several (offsets and sizes of each in the
 // metadata) is a table of them; ranks that hold none of it have chunks of no elements.
-#include <goldseal/base/bytes/byte_reader.hpp>
 #include <goldseal/base/bytes/checked.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/checkpoint/formats/distcp_metadata.hpp>
 #include <goldseal/checkpoint/formats/nested_archive.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
-#include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/extra_state.hpp>
 #include <goldseal/checkpoint/state_dict/open_options.hpp>
 #include <goldseal/checkpoint/state_dict/state_dict_search.hpp>
@@ -27,7 +25,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -36,35 +33,15 @@
 namespace goldseal {
 namespace {
 
-using pickle::Document;
+using distcp::Box;
+using distcp::Sizes;
+using distcp::Step;
 using pickle::Id;
-using pickle::Kind;
 
 constexpr std::size_t k_file_limit = 100'000;
 // As of one file: see tensor_rebuilder.cpp.
 constexpr std::uint64_t k_unfold_factor = 64;
 constexpr std::uint64_t k_unfold_allowance = 1ULL << 30;
-
-using Sizes = std::vector<std::int64_t>;
-
-/// Where a chunk is.
-struct Place {
-  std::string file;
-  std::uint64_t begin = 0;
-  std::uint64_t bytes = 0;
-};
-
-/// A step of the way to a value in the object that was saved: the planner takes dicts and lists apart.
-struct Step {
-  std::string name;
-  bool index = false;  ///< of a list
-};
-
-/// The first step that is a module's extra state; the number of steps where none is.
-std::size_t extra_state_in(const std::vector<Step>& path) {
-  const auto found = std::ranges::find_if(path, [](const Step& step) { return pickle::is_extra_state(step.name); });
-  return static_cast<std::size_t>(found - path.begin());
-}
 
 std::string joined(std::span<const Step> steps) {
   std::string name;
@@ -105,130 +82,37 @@ PlainValue* value_at(PlainValue& root, std::span<const Step> way) {
   return value;
 }
 
-/// What a chunk is.
-struct Box {
-  Sizes at;
-  Sizes shape;
-};
-
 class DistcpReader {
  public:
   DistcpReader(std::shared_ptr<const MappedFile> metadata, const OpenOptions& options)
       : m_options(options),
-        m_metadata(std::move(metadata)),
-        m_path(m_metadata->path().string()),
-        m_document(read_metadata()) {}
+        m_file(std::move(metadata)),
+        m_path(m_file->path().string()),
+        m_metadata(*m_file) {}
 
   Checkpoint run() {
-    if (m_document.kind(m_document.root()) != Kind::call) fail("the metadata must be a Metadata object");
-    read_places(require(m_document.root(), "storage_data"));
-    read_paths(field(m_document.root(), "planner_data"));
-    choose(require(m_document.root(), "state_dict_metadata"));
+    choose();
     for (const auto& [name, tensor] : m_chosen) add(name, tensor);
-    add_extra_states(require(m_document.root(), "state_dict_metadata"));
+    add_extra_states();
     m_checkpoint.container = Container::Kind::distcp;
-    m_checkpoint.files.push_back(m_metadata);
+    m_checkpoint.files.push_back(m_file);
     return std::move(m_checkpoint);
   }
 
  private:
-  Document read_metadata() const {
-    ByteReader reader(m_path, m_metadata->bytes());
-    auto document = pickle::read(m_path, reader, {.distributed = true});
-    if (!reader.at_end()) reader.fail("bytes follow the end of the pickle");
-    return document;
-  }
-
-  /// An attribute of an object: dataclasses are pickled as what is in their __dict__.
-  std::optional<Id> field(Id object, std::string_view name) const {
-    const auto state = m_document.kind(object) == Kind::call ? m_document.state(object) : std::nullopt;
-    if (!state || m_document.kind(*state) != Kind::dict) return std::nullopt;
-    const auto items = m_document.items(*state);
-    for (std::size_t i = 0; i < items.size(); i += 2) {
-      if (m_document.kind(items[i]) == Kind::text && m_document.text(items[i]) == name) return items[i + 1];
-    }
-    return std::nullopt;
-  }
-  Id require(Id object, std::string_view name) const {
-    const auto found = field(object, name);
-    if (!found) fail(fmt::format("the metadata lacks {}", name));
-    return *found;
-  }
-  std::string text(Id id) const {
-    if (m_document.kind(id) != Kind::text || !is_utf8(m_document.text(id)))
-      fail("a name in the metadata must be UTF-8 text");
-    return std::string(m_document.text(id));
-  }
-  std::uint64_t number(Id id) const {
-    if (m_document.kind(id) != Kind::integer || m_document.integer(id) < 0)
-      fail("a number in the metadata must be an integer of 0 or more");
-    return static_cast<std::uint64_t>(m_document.integer(id));
-  }
-  std::span<const Id> pairs(Id id) const {
-    if (!m_document.is_mapping(id)) fail("expected a dict in the metadata, found another value");
-    return m_document.items(id);
-  }
-  /// torch.Size((2, 3))
-  Sizes size(Id id) const {
-    if (m_document.kind(id) != Kind::call || m_document.items(m_document.arguments(id)).size() != 1)
-      fail("a size in the metadata must be a torch.Size");
-    const auto tuple = m_document.items(m_document.arguments(id))[0];
-    if (m_document.kind(tuple) != Kind::tuple) fail("a torch.Size in the metadata must hold a tuple");
-    Sizes result;
-    for (const auto item : m_document.items(tuple)) result.push_back(static_cast<std::int64_t>(number(item)));
-    return result;
-  }
-
-  void read_places(Id places) {
-    const auto items = pairs(places);
-    for (std::size_t i = 0; i < items.size(); i += 2) {
-      const auto info = items[i + 1];
-      const auto transform = field(info, "transform_descriptors");
-      if (transform && m_document.kind(*transform) != Kind::none) {
-        throw Error(ErrorKind::unsupported, m_path, "the files are compressed or transformed",
-                    "save them without transforms, or convert them with dcp_to_torch_save (below torch.distributed."
-                    "checkpoint.format_utils)");
-      }
-      const auto name = text(require(items[i], "fqn"));
-      const auto offset = field(items[i], "offset");
-      const bool is_tensor = offset && m_document.kind(*offset) != Kind::none;
-      Place place{text(require(info, "relative_path")), number(require(info, "offset")),
-                  number(require(info, "length"))};
-      if (!m_places[name].emplace(is_tensor ? size(*offset) : Sizes{}, std::move(place)).second)
-        fail(fmt::format("two files hold the same piece of '{}'", escape_unprintable(name)));
-    }
-  }
-
-  /// Where each name was in the object that was saved: ('model', '0.weight').
-  void read_paths(std::optional<Id> paths) {
-    if (!paths || !m_document.is_mapping(*paths)) return;
-    const auto items = pairs(*paths);
-    for (std::size_t i = 0; i < items.size(); i += 2) {
-      if (m_document.kind(items[i + 1]) != Kind::tuple) continue;
-      std::vector<Step> parts;
-      for (const auto part : m_document.items(items[i + 1])) {
-        const bool index = m_document.kind(part) == Kind::integer;
-        parts.push_back({index ? std::to_string(number(part)) : text(part), index});
-      }
-      m_paths.emplace(text(items[i]), std::move(parts));
-    }
-  }
-
   /// Tensors by the first part of their path: each is a state dict of its own, as in a file of torch.save.
-  void choose(Id tensors) {
+  void choose() {
     std::map<std::string, std::vector<std::pair<std::string, Id>>> groups;
     std::vector<std::string> order;
-    const auto items = pairs(tensors);
-    for (std::size_t i = 0; i < items.size(); i += 2) {
-      const auto name = text(items[i]);
-      if (!field(items[i + 1], "chunks") || lies_in_extra_state(name)) continue;
-      const auto group = group_of(name);
+    for (const auto& [name, described] : m_metadata.described()) {
+      if (!m_metadata.is_tensor(described) || m_metadata.lies_in_extra_state(name)) continue;
+      const auto group = m_metadata.group_of(name);
       if (!groups.contains(group)) order.push_back(group);
-      groups[group].emplace_back(name, items[i + 1]);
+      groups[group].emplace_back(name, described);
     }
     std::vector<pickle::Entry> entries;
     for (const auto& group : order)
-      entries.push_back({{group, groups[group].size(), !pickle::is_bookkeeping(group)}, m_document.root()});
+      entries.push_back({.candidate = {group, groups[group].size(), !pickle::is_bookkeeping(group)}});
     const auto chosen = pickle::choose_entry(entries, m_path, m_options).candidate.entry;
     for (const auto& entry : entries) {
       m_checkpoint.entries.push_back(entry.candidate);
@@ -238,29 +122,15 @@ class DistcpReader {
     m_chosen = std::move(groups[chosen]);
   }
 
-  std::string group_of(const std::string& fqn) const {
-    const auto path = m_paths.find(fqn);
-    if (path == m_paths.end() || std::min(path->second.size(), extra_state_in(path->second) + 1) < 2) return ".";
-    return path->second.front().name;
-  }
-
-  /// A part of what a module's get_extra_state() gave, which was a dict or a list.
-  bool lies_in_extra_state(const std::string& fqn) const {
-    const auto path = m_paths.find(fqn);
-    return path != m_paths.end() && extra_state_in(path->second) + 1 < path->second.size();
-  }
-
   /// What is no tensor, of the chosen state dict: each is a file of torch.save by itself. Dicts were taken apart, and are
   /// put together as lists and dicts again; what was a tuple with tensors in it is a list then.
-  void add_extra_states(Id described) {
-    const auto items = pairs(described);
-    for (std::size_t i = 0; i < items.size(); i += 2) {
-      const auto fqn = text(items[i]);
-      const bool chosen = group_of(fqn) == (m_checkpoint.entry.empty() ? "." : m_checkpoint.entry);
+  void add_extra_states() {
+    for (const auto& [fqn, described] : m_metadata.described()) {
+      const bool chosen = m_metadata.group_of(fqn) == (m_checkpoint.entry.empty() ? "." : m_checkpoint.entry);
       if (!chosen) continue;
-      if (lies_in_extra_state(fqn)) {
-        add_part(fqn, items[i + 1]);
-      } else if (!field(items[i + 1], "chunks") && pickle::is_extra_state(fqn)) {
+      if (m_metadata.lies_in_extra_state(fqn)) {
+        add_part(fqn, described);
+      } else if (!m_metadata.is_tensor(described) && pickle::is_extra_state(fqn)) {
         m_checkpoint.extra_states.push_back(read_value(fqn, name_of(fqn)));
       }
     }
@@ -271,7 +141,7 @@ class DistcpReader {
   }
 
   ExtraState read_value(const std::string& fqn, const std::string& name) {
-    const auto& place = place_of(fqn, {});
+    const auto& place = m_metadata.place_of(fqn, {});
     const auto file = open(place.file);
     const auto where = m_checkpoint.files[file]->path().string();
     auto part = read_nested_extra_state({m_checkpoint.files[file]}, {0, place.begin, place.bytes, where}, name);
@@ -285,14 +155,14 @@ class DistcpReader {
   }
 
   void add_part(const std::string& fqn, Id described) {
-    const std::span path(m_paths.at(fqn));
-    const auto at = extra_state_in(m_paths.at(fqn));
+    const auto path = m_metadata.path_of(fqn);
+    const auto at = distcp::extra_state_in(path);
     const auto name = joined(path.subspan(m_checkpoint.entry.empty() ? 0 : 1, at + (m_checkpoint.entry.empty() ? 1 : 0)));
     auto& states = m_checkpoint.extra_states;
     auto state = std::ranges::find(states, name, &ExtraState::name);
     if (state == states.end()) state = states.insert(states.end(), ExtraState{.name = name});
     ExtraState part;
-    if (field(described, "chunks")) {
+    if (m_metadata.is_tensor(described)) {
       part.value.kind = PlainValue::Kind::tensor;
       part.tensors.push_back(read_tensor(fqn, described));
     } else {
@@ -309,8 +179,8 @@ class DistcpReader {
   void add(const std::string& fqn, Id described) { m_checkpoint.tensors.push_back(read_tensor(fqn, described)); }
 
   Tensor read_tensor(const std::string& fqn, Id described) {
-    const auto shape = size(require(described, "size"));
-    const auto boxes = read_boxes(fqn, shape, require(described, "chunks"));
+    const auto shape = m_metadata.shape(described);
+    const auto boxes = m_metadata.boxes(fqn, shape, described);
     auto tensor = read_chunk(fqn, boxes.front());
     tensor.name = name_of(fqn);
     if (boxes.size() > 1) {
@@ -320,27 +190,6 @@ class DistcpReader {
                        format_shape(tensor.shape), format_shape(shape)));
     }
     return tensor;
-  }
-
-  /// The chunks that hold elements; of a tensor without any, the first.
-  std::vector<Box> read_boxes(const std::string& fqn, const Sizes& whole, Id chunks) const {
-    if (m_document.kind(chunks) != Kind::list) fail("the pieces in the metadata must be a list");
-    std::vector<Box> boxes;
-    for (const auto item : m_document.items(chunks)) {
-      Box box{size(require(item, "offsets")), size(require(item, "sizes"))};
-      bool inside = box.at.size() == whole.size() && box.shape.size() == whole.size();
-      bool empty = false;
-      for (std::size_t i = 0; inside && i < whole.size(); ++i) {
-        inside = box.at[i] <= whole[i] && box.shape[i] <= whole[i] - box.at[i];
-        empty = empty || box.shape[i] == 0;
-      }
-      if (!inside) fail(fmt::format("a piece of '{}' lies outside of it", escape_unprintable(fqn)));
-      if (!empty || boxes.empty()) boxes.push_back(std::move(box));
-    }
-    if (boxes.size() > 1 && std::ranges::find(boxes.front().shape, 0) != boxes.front().shape.end())
-      boxes.erase(boxes.begin());
-    if (boxes.empty()) fail(fmt::format("'{}' has no piece", escape_unprintable(fqn)));
-    return boxes;
   }
 
   void put_together(const std::string& fqn, Tensor& tensor, const Sizes& shape, const std::vector<Box>& boxes) {
@@ -376,7 +225,7 @@ class DistcpReader {
 
   /// A chunk, which is a file of torch.save by itself; its storage joins those of the checkpoint.
   Tensor read_chunk(const std::string& fqn, const Box& box) {
-    const auto& place = place_of(fqn, box);
+    const auto& place = m_metadata.place_of(fqn, box.at);
     const auto file = open(place.file);
     auto part = read_nested_archive({m_checkpoint.files[file]},
                                     {0, place.begin, place.bytes, m_checkpoint.files[file]->path().string()}, {});
@@ -403,19 +252,9 @@ class DistcpReader {
     return tensor;
   }
 
-  const Place& place_of(const std::string& fqn, const Box& box) const {
-    const auto places = m_places.find(fqn);
-    if (places == m_places.end()) fail(fmt::format("no file holds '{}'", escape_unprintable(fqn)));
-    const auto found = places->second.find(box.at);
-    if (found != places->second.end()) return found->second;
-    fail(fmt::format("no file holds the piece of '{}' that begins at {}", escape_unprintable(fqn),
-                     format_shape(box.at)));
-  }
-
   std::string name_of(const std::string& fqn) const {
-    const auto path = m_paths.find(fqn);
-    if (m_checkpoint.entry.empty() || path == m_paths.end()) return fqn;
-    return joined(std::span(path->second).subspan(1));
+    const auto path = m_metadata.path_of(fqn);
+    return m_checkpoint.entry.empty() || path.empty() ? fqn : joined(path.subspan(1));
   }
 
   /// Index of the file, which must lie in the directory.
@@ -425,7 +264,7 @@ class DistcpReader {
     const std::filesystem::path path(name);
     if (path != path.filename() || name == ".." || name.empty() || m_files.size() > k_file_limit)
       fail(fmt::format("the metadata must name files in its directory, found '{}'", escape_unprintable(name)));
-    const auto full = m_metadata->path().parent_path() / path;
+    const auto full = m_file->path().parent_path() / path;
     std::error_code ignored;
     if (!std::filesystem::exists(full, ignored)) {
       throw Error(ErrorKind::io, m_path, fmt::format("the file {} is missing", escape_unprintable(name)),
@@ -436,18 +275,14 @@ class DistcpReader {
     return found->second;
   }
 
-  [[noreturn]] void fail(std::string message) const {
-    throw Error(ErrorKind::malformed, m_path, std::move(message), "take the directory from its source again");
-  }
+  [[noreturn]] void fail(std::string message) const { m_metadata.fail(std::move(message)); }
 
   const OpenOptions& m_options;
-  std::shared_ptr<const MappedFile> m_metadata;
+  std::shared_ptr<const MappedFile> m_file;  // of the metadata
   std::uint64_t m_file_bytes = 0;  // of the files that were opened
   std::uint64_t m_unfolded = 0;    // of the tensors up to here
   std::string m_path;
-  Document m_document;
-  std::map<std::string, std::map<Sizes, Place>> m_places;  // by the name, and where in the tensor
-  std::map<std::string, std::vector<Step>> m_paths;
+  distcp::Metadata m_metadata;
   std::vector<std::pair<std::string, Id>> m_chosen;
   std::map<std::string, std::size_t> m_files;
   Checkpoint m_checkpoint;
