@@ -66,6 +66,22 @@ if [[ -n ${OTHER_PYTHON:-} ]]; then
   [[ $(of_the_model) == "$verdict" ]] || fail "in another PyTorch: $(of_the_model)"
 fi
 
+# The environment that is active has no PyTorch, or no Python at all: another Python judges, and the report says so.
+mkdir -p bare/bin
+printf '#!/bin/sh\necho nothing\n' >bare/bin/python
+chmod +x bare/bin/python
+torch_home=$(cd -- "$(dirname -- "$PYTHON")/.." && pwd -P)
+for active in bare nothing; do
+  for name in VIRTUAL_ENV CONDA_PREFIX; do
+    report=$(env -u GOLDSEAL_PYTHON -u VIRTUAL_ENV -u CONDA_PREFIX "$name=$work/$active" PATH="$(dirname -- "$PYTHON"):$PATH" \
+      "$GOLDSEAL" verify python.seal --trust-code --runtime python --depth quick) || fail "$name=$active: $report"
+    [[ $report == *"passed over"*"$active: no Python in it has torch"* ]] || fail "$name=$active is not told: $report"
+  done
+done
+report=$(env -u GOLDSEAL_PYTHON -u CONDA_PREFIX VIRTUAL_ENV="$torch_home" "$GOLDSEAL" verify python.seal --trust-code --runtime python \
+  --depth quick) || fail "the active environment: $report"
+[[ $report != *"passed over"* ]] || fail "the active environment judges: $report"
+
 # A network with another eps takes the weights and is found out, by name, by its answers and by its first layer that differs,
 # whichever worker sealed and whichever verifies.
 located='the first layer that differs is norm (batch_norm)'

@@ -137,6 +137,10 @@ std::string Runtime::describe() const {
                               : fmt::format("{} {} ({})", to_string(kind), version, installation.string());
 }
 
+std::string Runtime::describe_passed_over() const {
+  return fmt::format("the active environment {}: no Python in it has torch", passed_over.string());
+}
+
 std::vector<Runtime> installed_workers() {
   std::vector<Runtime> workers;
   for (const auto& directory : worker_directories()) {

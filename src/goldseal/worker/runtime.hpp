@@ -37,9 +37,15 @@ struct Runtime {
   std::vector<std::string> arguments = {};  ///< of that program
   std::vector<std::pair<std::string, std::string>> variables = {};  ///< of its environment, beside the caller's
   std::optional<int> channel = {};  ///< the caller is the worker, and this descriptor its channel: none is started
+  /// The directory of the active environment (VIRTUAL_ENV, CONDA_PREFIX) that was passed over, since its Python has no
+  /// torch; empty where none was.
+  std::filesystem::path passed_over = {};
 
   /// `libtorch 2.13.0 (/opt/libtorch)`, `python 2.13.0 (/venv/bin/python3)`.
   [[nodiscard]] std::string describe() const;
+
+  /// `the active environment /home/u/venv: no Python in it has torch`; of one that was passed over.
+  [[nodiscard]] std::string describe_passed_over() const;
 };
 
 /// `--runtime`: `libtorch` (the first that is found), `libtorch=DIR` (a wheel's `torch` directory, an unpacked

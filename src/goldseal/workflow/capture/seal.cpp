@@ -64,6 +64,7 @@ void state_facts(const Sealed& sealed, const Embedded& embedded, const CaptureRe
   const auto& model = sealed.manifest.model;
   log.fact("seal", request.seal.string());
   log.fact("runtime", request.runtime.describe());
+  if (!request.runtime.passed_over.empty()) log.fact("passed over", request.runtime.describe_passed_over());
   log.fact("device", sealed.manifest.environment.text("numerics.device").value_or(Device().text()));
   log.fact("sandbox", worker.sandbox());
   log.fact("tensors", fmt::format("{} ({})", model.tensors.size(), to_string(model.container)));

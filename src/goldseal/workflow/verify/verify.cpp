@@ -232,6 +232,8 @@ Report verify(const VerifyRequest& request, Progress& progress) {
   const auto& worker = observed.run.worker;
   if (observed.run.untold_code.empty())
     report.facts.emplace_back("runtime", worker ? worker->runtime : request.runtime.describe());
+  if (!request.runtime.passed_over.empty() && !request.results)
+    report.facts.emplace_back("passed over", request.runtime.describe_passed_over());
   if (worker && !request.results) state_run(request, from, observed, report);
   report.stages = log.stopwatch.stages();
   return report;
