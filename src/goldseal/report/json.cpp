@@ -5,6 +5,7 @@
 #include <goldseal/base/bytes/own_digest.hpp>
 #include <goldseal/report/json_report.hpp>
 #include <goldseal/report/json_writer.hpp>
+#include <goldseal/report/renderer.hpp>
 
 #include <algorithm>
 

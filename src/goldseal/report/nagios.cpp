@@ -2,6 +2,7 @@
 // The output of a Nagios plugin (also Icinga, Naemon): state and performance data in the first line, findings below.
 #include <goldseal/report/shared/formats.hpp>
 
+#include <goldseal/report/renderer.hpp>
 #include <goldseal/report/shared/layout.hpp>
 #include <goldseal/report/shared/severity_order.hpp>
 
