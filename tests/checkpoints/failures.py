@@ -342,6 +342,10 @@ def b50_batch_norm_that_keeps_statistics_or_none():
     without = {name: tensor for name, tensor in state.items() if "running" not in name and "tracked" not in name}
     explained(match(without), "statistics of 1 normalisations are missing", "track_running_stats=False")
     explained(match(state, without), "statistics that the network does not keep", "track_running_stats=True")
+    conv, norm = {"c.weight": torch.ones(2, 2), "d.weight": torch.ones(2)}, {f"c.bn.{name}": torch.ones(2) for name in ("weight", "bias", "running_mean", "running_var")}
+    explained(match({**conv, **norm}, {**conv, "c.bias": torch.ones(2)}), "the checkpoint has 1 BatchNorm layers (c.bn) that the network lacks", "before its layers are fused")
+    explained(match({**conv, **norm}, conv), "folded into the layers before them")
+    explained(match({**conv, "c.bias": torch.ones(2)}, {**conv, **norm}), "the network has 1 BatchNorm layers (c.bn) that the checkpoint lacks")
     explained(match({str(number): tensor for number, tensor in enumerate(network().parameters())}), "numbers for names", "model.state_dict()")
 
 

@@ -728,6 +728,18 @@ class AutocastInside(nn.Module):
             return self.linear(x).float()
 
 
+class Spectral(nn.Module):
+    """As Fourier neural operators and rotary tables keep them: a complex parameter, and a complex buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.filter = nn.Linear(4, 4), nn.Parameter(torch.complex(torch.ones(3), torch.arange(3.0)))
+        self.register_buffer("turns", torch.polar(torch.ones(3), torch.arange(3.0)))
+
+    def forward(self, x):
+        return torch.fft.irfft(torch.fft.rfft(self.linear(x)) * self.filter * self.turns, n=4)
+
+
 class Wraps(nn.Module):
     """Its own code asks for what is inside of a wrapper."""
 

@@ -414,6 +414,16 @@ class LoadingTest(InDirectory):
         report = self.command("capture", "net.pth", "--model", "torchscript:net.pt", "--input", "x=x.npy", "-o", "net.seal")
         self.told(report, "keys.network", "torch.jit.freeze made them constants of its code")
 
+    def test_f18_complex_weights_and_tables_are_loaded_and_judged(self):
+        module = filled(networks.Spectral())
+        self.sealed("Spectral", module)
+        self.assertTrue(self.verify("Spectral"))
+        self.assertTrue(goldseal.verify("net.seal", module))
+        module.turns.mul_(1j)
+        report = goldseal.verify("net.seal", module)
+        self.told(report, "tensors.loaded", "other weights")
+        self.assertEqual(report.exit_code, 1)
+
     def test_f02_parts_that_are_wrapped_on_one_side_are_the_same_network(self):
         plain = filled(networks.AutocastInside(0))
         wrapped = filled(networks.AutocastInside(0))
@@ -546,6 +556,9 @@ class LoadingTest(InDirectory):
         module = filled(networks.AutocastInside())
         self.sealed("AutocastInside", module)
         self.assertTrue(goldseal.verify("net.seal", module))
+        # Autocast around the call is no part of the model, and said.
+        with torch.autocast("cpu", dtype=torch.bfloat16), self.assertWarnsRegex(goldseal.GoldsealWarning, "autocast is on"):
+            self.assertTrue(goldseal.verify("net.seal", module))
 
     def test_b20_a_live_model_that_draws_is_not_sealed(self):
         module = filled(networks.Random("dropout"))

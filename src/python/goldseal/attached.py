@@ -358,6 +358,13 @@ def unwrap(model: Any) -> nn.Module:
     return unwrapped(model)
 
 
+def _autocast_is_on() -> bool:
+    try:
+        return any(torch.is_autocast_enabled(device) for device in ("cpu", "cuda"))
+    except TypeError:  # PyTorch before 2.4 asks by two functions
+        return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
+
+
 def _tell(sentence: str) -> None:
     warnings.warn(f"goldseal: {sentence}", GoldsealWarning, stacklevel=2)
 
@@ -376,6 +383,8 @@ def run_attached(
         except Refusal as refusal:
             raise GoldsealError(refusal.message) from None
 
+    if _autocast_is_on():
+        _tell("autocast is on where goldseal was called: the model is judged as it answers outside of it")
     torch_directory = os.path.dirname(os.path.abspath(torch.__file__))
     runtime = f"attached={theirs.fileno()}:{torch_directory}"
     try:

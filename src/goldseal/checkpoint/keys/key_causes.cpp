@@ -82,7 +82,8 @@ KeyGuess batches_tracked(const KeyCase& c) {
     all_unexpected = all_unexpected && counts(c.unexpected(i));
   if (!all_unexpected) return std::nullopt;
   return KeyExplanation{"the checkpoint has BatchNorm counters num_batches_tracked that the network lacks",
-                     "build the network with track_running_stats=True and PyTorch 0.4.1 or newer"};
+                     "inference does not use them (FrozenBatchNorm2d has none): admit that with --allow-unexpected "
+                     "'*num_batches_tracked'; or build the network with track_running_stats=True"};
 }
 
 /// What BatchNorm has besides, or has not, by how it is built.
@@ -106,6 +107,54 @@ KeyGuess batch_norm_built_otherwise(const KeyCase& c) {
   return KeyExplanation{fmt::format("the checkpoint has statistics that the network does not keep ({})",
                                  escape_unprintable(names.front())),
                      "build the network with track_running_stats=True, as it was trained"};
+}
+
+/// `block.bn` of `block.bn.running_mean`, where that is the last segment; nothing where it is not.
+std::optional<std::string> owner_of(const std::string& name, std::string_view last) {
+  const auto ending = fmt::format(".{}", last);
+  if (!name.ends_with(ending)) return std::nullopt;
+  return name.substr(0, name.size() - ending.size());
+}
+
+/// Whole BatchNorm layers that one side alone has: the other was saved, or is loaded, after they were folded into the
+/// convolutions before them, which may have got biases by that.
+KeyGuess folded_batch_norm(const KeyCase& c) {
+  if (!c.match.mismatched.empty() || c.match.pairs.empty()) return std::nullopt;
+  const auto judge = [&](std::size_t layers_names, std::size_t bias_names, const auto& layers_name, const auto& bias_name,
+                         bool in_file) -> KeyGuess {
+    constexpr std::array k_parts{"weight"sv, "bias"sv, "running_mean"sv, "running_var"sv, "num_batches_tracked"sv};
+    std::set<std::string, std::less<>> met;
+    for (const auto& [have, want] : c.match.pairs) met.insert(c.want[want].name);
+    std::set<std::string, std::less<>> layers;
+    for (std::size_t i = 0; i < layers_names; ++i)
+      if (const auto owner = owner_of(layers_name(i), "running_mean")) layers.insert(*owner);
+    for (const auto& layer : layers)
+      if (met.contains(fmt::format("{}.weight", layer))) return std::nullopt;
+    for (std::size_t i = 0; i < layers_names; ++i) {
+      const auto is_part = [&](auto part) {
+        const auto owner = owner_of(layers_name(i), part);
+        return owner && layers.contains(*owner);
+      };
+      if (std::ranges::none_of(k_parts, is_part)) return std::nullopt;
+    }
+    for (std::size_t i = 0; i < bias_names; ++i) {
+      const auto owner = owner_of(bias_name(i), "bias");
+      if (!owner || !met.contains(fmt::format("{}.weight", *owner))) return std::nullopt;
+    }
+    if (layers.empty()) return std::nullopt;
+    return KeyExplanation{
+        fmt::format("{} has {} BatchNorm layers ({}) that {} lacks, and all else is there: they were folded into the "
+                    "layers before them (fuse_conv_bn_eval, fuse(), optimize_for_inference)",
+                    in_file ? "the checkpoint" : "the network", layers.size(), escape_unprintable(*layers.begin()),
+                    in_file ? "the network" : "the checkpoint"),
+        in_file ? "load and judge the network before its layers are fused: a fused one has other weights by design"
+                : "save the network before its layers are fused, or build the fused one"};
+  };
+  const auto missing = [&](std::size_t i) { return c.missing(i); };
+  const auto unexpected = [&](std::size_t i) { return c.unexpected(i); };
+  if (!c.match.unexpected.empty())
+    if (auto guess = judge(c.match.unexpected.size(), c.match.missing.size(), unexpected, missing, true)) return guess;
+  return judge(c.match.missing.size(), c.match.unexpected.size(), missing, unexpected, false);
 }
 
 /// Scales and shifts of normalisations, or biases, that one side alone has.
@@ -227,7 +276,7 @@ void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& mat
   if (match.complete()) return;
   // The first that knows an answer gives it: from the particular to the general.
   constexpr std::array k_rules{placeholders,   extra_states,   wrapped_network,  batches_tracked,   tied_weights,
-                               batch_norm_built_otherwise, affine_built_otherwise, numbers_for_names, list_against_dict,
+                               batch_norm_built_otherwise, folded_batch_norm, affine_built_otherwise, numbers_for_names, list_against_dict,
                                flattened_ema,  part_of_more,   patterned,        another_family,    another_prefix,   renamed_segments,
                                nothing_in_common, exchanged_axes, positions, class_count,   other_shapes};
   const KeyCase c{have, want, match};

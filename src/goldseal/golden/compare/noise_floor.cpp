@@ -289,13 +289,15 @@ std::vector<Objection> collect_objections(const HostTensor& reference, const Noi
   };
   if (finite == 0) {
     object(true, reference.numel() == 0 ? "has no elements" : "has no finite element",
-           "capture with an input that gives real outputs");
+           "capture with an input that gives real outputs; where weights are NaN themselves no input does: take an "
+           "earlier checkpoint");
     return objections;
   }
   const bool silent = noise.base == 0 && noise.floor == 0;
   if (silent) {
-    object(true, "does not respond to the weights or the inputs at all",
-           "capture with an input that reaches the weights");
+    object(true, "does not respond to small changes of the weights or the inputs at all",
+           "capture with an input that reaches the weights; where every path takes signs or rounds (a binary network), "
+           "none does");
   }
   if (noise.overflows > 0) {
     object(true,

@@ -23,7 +23,9 @@ FROM_FILE = {
     "BOOL": torch.bool,
 }
 _TO_FILE = {dtype: name for name, dtype in FROM_FILE.items()}
-_FROM_NAME = {str(dtype)[len("torch.") :]: dtype for dtype in _TO_FILE}
+# Of a checkpoint's tensors alone: inputs and outputs have the types above.
+_OF_WEIGHTS = [getattr(torch, name) for name in ("complex32", "complex64", "complex128") if hasattr(torch, name)]
+_FROM_NAME = {str(dtype)[len("torch.") :]: dtype for dtype in [*_TO_FILE, *_OF_WEIGHTS]}
 FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
