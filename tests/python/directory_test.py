@@ -67,6 +67,22 @@ class Directories(unittest.TestCase):
         config.write_text(config.read_text().replace('"layer_norm_eps": 1e-12', '"layer_norm_eps": 0.001'))
         self.assertEqual(goldseal.verify(seal, trust_code=True).exit_code, 1)
 
+    def test_code_of_the_directorys_own_is_named_and_never_asked_for(self):
+        place = self.place("own", config__json={"model_type": "mine", "architectures": ["Mine"],
+                                                "auto_map": {"AutoConfig": "configuration_mine.MineConfig", "AutoModel": "modeling_mine.Mine"}},
+                           configuration_mine__py="raise SystemExit('it was run')", modeling_mine__py="", model__safetensors="")
+        with self.assertRaisesRegex(goldseal.GoldsealError, r"(?s)auto_map: modeling_mine\.Mine.*seal_pretrained"):
+            goldseal.seal_directory(place)
+        # Where transformers has the architecture, its own is sealed, and that is said.
+        known = self.folder / "known"
+        bert(known)
+        config = json.loads((known / "config.json").read_text())
+        (known / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "modeling_mine.Mine"}}))
+        (known / "modeling_mine.py").write_text("raise SystemExit('it was run')")
+        with self.assertWarnsRegex(goldseal.GoldsealWarning, r"modeling_mine\.Mine.*own BertModel.*another network serves"):
+            seal, = goldseal.seal_directory(known)
+        self.passes(seal)
+
     def test_shards_in_bfloat16(self):
         config = transformers.LlamaConfig(vocab_size=99, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
         transformers.LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(self.folder / "llama", max_shard_size="6KB")

@@ -314,8 +314,17 @@ def seal_directory(
             given = inputs.get(name)
         given = golden_inputs(part, model) if given is None else given
         if part.library == "transformers":
+            from .huggingface import code_of_its_own, without_caches
             from .huggingface import network as of_transformers
-            from .huggingface import without_caches
+
+            own = code_of_its_own(part.directory)
+            if own is not None:
+                warnings.warn(
+                    f"goldseal: {part.directory}: its config.json names code of its own (auto_map: {own}); transformers' own "
+                    f"{type(model).__name__} is what was sealed. With trust_remote_code=True another network serves",
+                    GoldsealWarning,
+                    stacklevel=2,
+                )
 
             settings.setdefault("outputs", without_caches)
             factory: Any = (of_transformers, {"directory": os.path.abspath(part.directory)})

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Mapping, Optional
@@ -33,10 +34,19 @@ def network(directory: str, architecture: str = "") -> nn.Module:
     """The factory of such a seal: the architecture that config.json in `directory` names, with no weights yet."""
     if not os.path.isfile(os.path.join(directory, "config.json")):
         raise GoldsealError(f"{directory}: expected a model's directory with its config.json; the hub is not asked")
-    config = transformers.AutoConfig.from_pretrained(directory, local_files_only=True)
+    own = code_of_its_own(directory)
+    try:
+        # Without the last word transformers asks on the terminal.
+        config = transformers.AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+    except ValueError:
+        if own is None:
+            raise
+        raise _not_run(directory, own) from None
     config.use_cache = False
     name = architecture or (config.architectures or [""])[0]
     kind = getattr(transformers, name, None)
+    if kind is None and own is not None:
+        raise _not_run(directory, own)
     if kind is None:
         raise GoldsealError(f"{directory}/config.json names no architecture of transformers (found {name!r})")
     # In the types that the file has, as from_pretrained(dtype="auto") builds it.
@@ -48,6 +58,26 @@ def network(directory: str, architecture: str = "") -> nn.Module:
         return kind(config)
     finally:
         torch.set_default_dtype(before)
+
+
+def code_of_its_own(directory: PathLike) -> Optional[str]:
+    """`modeling_x.XModel`: what trust_remote_code=True would run in place of transformers' own; None where the directory brings none."""
+    try:
+        with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
+            named = json.load(file).get("auto_map")
+    except (OSError, ValueError, AttributeError):
+        return None
+    models = [value for name, value in named.items() if name.startswith("AutoModel")] if isinstance(named, dict) else []
+    names = [name for name in (models or list(named.values() if isinstance(named, dict) else ())) if isinstance(name, str)]
+    return names[0] if names else None
+
+
+def _not_run(directory: PathLike, own: str) -> GoldsealError:
+    return GoldsealError(
+        f"{os.fspath(directory)}/config.json names code of the directory's own (auto_map: {own}), and transformers has no such "
+        "architecture. goldseal does not run that code by itself: load the model with trust_remote_code=True in a script of yours, "
+        'and call goldseal.seal_pretrained(model, directory, inputs=…, factory="module:callable") with a callable that loads it so'
+    )
 
 
 def seal_pretrained(
