@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/file/described.hpp>
+#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -10,16 +11,15 @@ namespace goldseal {
 namespace {
 
 Table sources_table(const std::vector<const DescriptionObservation*>& files) {
-  constexpr std::size_t k_rows = 12;
   Table table{"sources that are not as sealed", {"file", "where"}, {}};
   table.total = files.size();
-  for (std::size_t i = 0; i < std::min(k_rows, files.size()); ++i)
+  for (std::size_t i = 0; i < std::min(k_most_rows, files.size()); ++i)
     table.rows.push_back({escape_unprintable(files[i]->name), escape_unprintable(files[i]->path)});
   return table;
 }
 
 // Where the code was run, its answers are judged, and a change that leaves them alone is worth a word only.
-Finding changed_finding(const Observation& observed, const std::vector<const DescriptionObservation*>& changed) {
+Finding changed_code(const Observation& observed, const std::vector<const DescriptionObservation*>& changed) {
   const auto name = escape_unprintable(changed.front()->name) + and_more(changed.size());
   auto finding =
       failed(fmt::format("{} changed after it was sealed, and the code was not run here", name), "the sealed source",
@@ -48,7 +48,7 @@ Finding shadowed_finding(const DescriptionObservation& file) {
 Finding judge_code_files(const Observation& observed, const CheckSettings&) {
   const auto files = described(observed, true);
   if (files.all.empty()) return skipped("no source of the network's code was sealed");
-  if (!files.changed.empty()) return changed_finding(observed, files.changed);
+  if (!files.changed.empty()) return changed_code(observed, files.changed);
   if (!files.unreadable.empty())
     return undecided(fmt::format("{} cannot be read", escape_unprintable(files.unreadable.front()->path)),
                      "see to its permissions");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/file/described.hpp>
+#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -15,8 +16,6 @@ namespace {
 
 using State = DescriptionObservation::State;
 
-constexpr std::size_t k_rows = 12;
-
 std::string setting(const std::string& key, const std::string& value) {
   return value.empty() ? fmt::format("no {}", escape_unprintable(key))
                        : fmt::format("{} = {}", escape_unprintable(key), escape_unprintable(value));
@@ -27,7 +26,7 @@ Table values_table(const std::vector<const DescriptionObservation*>& files) {
   std::size_t all = 0;
   for (const auto* const file : files) {
     for (const auto& value : file->values) {
-      if (all++ < k_rows)
+      if (all++ < k_most_rows)
         table.rows.push_back({escape_unprintable(file->name), escape_unprintable(value.key),
                               escape_unprintable(value.sealed), escape_unprintable(value.found)});
     }
@@ -36,7 +35,7 @@ Table values_table(const std::vector<const DescriptionObservation*>& files) {
   return table;
 }
 
-Finding changed_finding(const Observation& observed, const std::vector<const DescriptionObservation*>& changed) {
+Finding changed_description(const Observation& observed, const std::vector<const DescriptionObservation*>& changed) {
   const auto& first = *changed.front();
   const auto name = escape_unprintable(first.name);
   const auto ran = observed.serving.ran_code ? "" : "; no network of it was run here";
@@ -85,7 +84,7 @@ Finding judge_description(const Observation& observed, const CheckSettings&) {
     return finding;
   }
   if (files.all.empty()) return skipped("no configuration was sealed beside the weights");
-  if (!files.changed.empty()) return changed_finding(observed, files.changed);
+  if (!files.changed.empty()) return changed_description(observed, files.changed);
   if (!files.missing.empty()) return missing_finding(observed, files.missing, files.all.size());
   if (!files.unreadable.empty())
     return undecided(fmt::format("{} cannot be read", escape_unprintable(files.unreadable.front()->path)),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/keys/key_finding.hpp>
 #include <checks/model/loading.hpp>
+#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -13,15 +14,13 @@
 namespace goldseal {
 namespace {
 
-constexpr std::size_t k_rows = 12;  // of each table; the counts say how many there are
-
 std::string describe(const Key& key) {
   return key.value ? "an extra state" : fmt::format("{} {}", to_string(key.dtype), format_shape(key.shape));
 }
 
 Table name_table(std::string title, const std::vector<std::size_t>& indices, const std::vector<Key>& keys) {
   Table table{std::move(title), {"key", "type and shape"}, {}, indices.size()};
-  for (std::size_t i = 0; i < std::min(k_rows, indices.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(k_most_rows, indices.size()); ++i) {
     const auto& key = keys[indices[i]];
     table.rows.push_back({escape_unprintable(key.name), describe(key)});
   }
@@ -32,7 +31,7 @@ Table mismatch_table(const KeyObservation& keys, std::string_view whose) {
   Table table{"of another shape or type", {"key", fmt::format("in {}", whose), "in the checkpoint"}, {}};
   const auto& mismatched = keys.match.mismatched;
   table.total = mismatched.size();
-  for (std::size_t i = 0; i < std::min(k_rows, mismatched.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(k_most_rows, mismatched.size()); ++i) {
     const auto& want = keys.want[mismatched[i].want];
     table.rows.push_back({escape_unprintable(want.name), describe(want), describe(keys.have[mismatched[i].have])});
   }
@@ -83,7 +82,7 @@ Finding judge_compiled(const KeyObservation& keys, Finding finding) {
   std::vector<std::string> doubtful;
   for (const auto* const key : names) {
     if (key->compiled_in == CompiledIn::code) doubtful.push_back(escape_unprintable(key->name));
-    if (table.rows.size() < k_rows)
+    if (table.rows.size() < k_most_rows)
       table.rows.push_back(
           {escape_unprintable(key->name), describe(*key), std::string(what_became_of(key->compiled_in))});
   }

@@ -2,6 +2,7 @@
 #include <checks/keys/partial.hpp>
 
 #include <checks/catalogue.hpp>
+#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -11,8 +12,6 @@
 
 namespace goldseal {
 namespace {
-
-constexpr std::size_t k_rows = 12;
 
 // Only training looks at it: BatchNorm counts its batches.
 bool is_counter(const InitialObservation& entry) { return entry.name.ends_with("num_batches_tracked"); }
@@ -41,7 +40,7 @@ std::string told(const InitialObservation& entry) {
 Table table_of(const PartialFindings& partial, PartialAt at) {
   Table table{"not loaded", {"tensor", "type", "shape", "its value", "do the answers depend on it"}, {}, partial.initial.size()};
   for (const auto& entry : partial.initial) {
-    if (table.rows.size() == k_rows) break;
+    if (table.rows.size() == k_most_rows) break;
     table.rows.push_back({escape_unprintable(entry.name), std::string(to_string(entry.dtype)),
                           format_shape(entry.shape), how_it_began(entry, at), told(entry)});
   }

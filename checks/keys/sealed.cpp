@@ -3,6 +3,7 @@
 #include <checks/file/records.hpp>
 #include <checks/keys/key_finding.hpp>
 #include <checks/keys/renamed.hpp>
+#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/keys/key_renames.hpp>
@@ -16,11 +17,9 @@
 namespace goldseal {
 namespace {
 
-constexpr std::size_t k_rows = 12;
-
 Table names_table(const KeyObservation& keys, std::span<const std::pair<std::size_t, std::size_t>> pairs) {
   Table table{"the same values under new names", {"sealed as", "in the file"}, {}, pairs.size()};
-  for (const auto& [have, want] : pairs.first(std::min(pairs.size(), k_rows)))
+  for (const auto& [have, want] : pairs.first(std::min(pairs.size(), k_most_rows)))
     table.rows.push_back({escape_unprintable(keys.want[want].name), escape_unprintable(keys.have[have].name)});
   return table;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/keys/tied_names.hpp>
+#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -15,8 +16,6 @@
 
 namespace goldseal {
 namespace {
-
-constexpr std::size_t k_rows = 12;
 
 /// Names of the network that are one tensor, those alone that the file holds.
 using Groups = std::map<std::string, std::vector<std::string>>;
@@ -76,7 +75,7 @@ Finding judge_ties(std::span<const Key> network, const TensorDigests& file) {
     std::set<Digest> values;
     for (const auto& name : names) values.insert(file.at(name));
     if (differing++ == 0) first = listed(names);
-    if (table.rows.size() < k_rows)
+    if (table.rows.size() < k_most_rows)
       table.rows.push_back({listed(names), fmt::format("{} different tensors", values.size())});
   }
   if (differing == 0) {

@@ -2,6 +2,7 @@
 #include <checks/env/host/machine.hpp>
 #include <checks/env/host/machine_checks.hpp>
 
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
@@ -17,10 +18,7 @@ constexpr const char* k_remedy = "set CUBLAS_WORKSPACE_CONFIG=:4096:8 (or :16:8)
 bool is_workspace(std::string_view text) {
   if (!text.starts_with(':')) return false;
   const auto parts = split(text.substr(1), ':');
-  const auto is_number = [](std::string_view part) {
-    return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
-  };
-  return parts.size() % 2 == 0 && std::ranges::all_of(parts, is_number);
+  return parts.size() % 2 == 0 && std::ranges::all_of(parts, is_all_digits);
 }
 
 Finding judge_variables_workspace(const Observation& observed, const CheckSettings&) {

@@ -6,6 +6,7 @@
 #include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/base/files/protected_paths.hpp>
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/manifest/manifest.hpp>
 
@@ -38,8 +39,6 @@ bool begins_with_headline(std::string_view text) {
 }
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // `…: 3 passed`, as every first line has it, or `12 nodes`.
 bool has_counts(std::string_view line) {
@@ -151,7 +150,15 @@ bool is_github(std::string_view text) {
          all_lines(text, [](std::string_view line) { return line.starts_with("::") || line.starts_with("goldseal: "); });
 }
 
-bool is_heading_of_verdict(std::string_view text) { return text.starts_with("## ") && begins_with_headline(text.substr(3)); }
+// `## FAIL: verify …`; of several reports together `# FAIL: …`.
+bool is_heading_of_verdict(std::string_view text) {
+  const auto marks = text.find_first_not_of('#');
+  if (marks == 0 || marks > 2 || !text.substr(marks).starts_with(' ')) return false;
+  const auto line = text.substr(marks + 1);
+  return begins_with_headline(line) || std::ranges::any_of(k_headlines, [&](std::string_view headline) {
+    return line.starts_with(headline) && line.substr(headline.size()).starts_with(": ");
+  });
+}
 
 bool is_markdown(std::string_view text) {
   return is_heading_of_verdict(text) && text.find("\n| goldseal | ") != std::string_view::npos;
@@ -181,7 +188,12 @@ constexpr std::array k_formats{Format{"text", is_text, is_text},
                                Format{"prometheus", is_prometheus, is_fleet_prometheus},
                                Format{"html", is_html, is_html}};
 
-const Format& format_named(std::string_view name) { return *std::ranges::find(k_formats, name, &Format::name); }
+// For a format that is not in the table no file that is there counts as goldseal's own.
+OutputKind kind_of(std::string_view format, std::string_view what, bool (*Format::*is_own)(std::string_view)) {
+  const auto* const found = std::ranges::find(k_formats, format, &Format::name);
+  auto* const own = found == k_formats.end() ? nullptr : found->*is_own;
+  return {fmt::format("{} {}", format, what), own != nullptr ? own : [](std::string_view) { return false; }};
+}
 
 constexpr std::string_view k_remedy = "name another file, or give --force to replace this one";
 
@@ -223,10 +235,14 @@ void require_own(const Output& output) {
 
 }  // namespace
 
-OutputKind report_kind(std::string_view format) { return {fmt::format("{} report", format), format_named(format).report}; }
+OutputKind report_kind(std::string_view format) { return kind_of(format, "report", &Format::report); }
+OutputKind fleet_report_kind(std::string_view format) { return kind_of(format, "report on a fleet", &Format::fleet); }
 
-OutputKind fleet_report_kind(std::string_view format) {
-  return {fmt::format("{} report on a fleet", format), format_named(format).fleet};
+std::vector<std::string_view> recognized_reports(bool of_fleet) {
+  std::vector<std::string_view> names;
+  for (const auto& format : k_formats)
+    if (!of_fleet || format.fleet != nullptr) names.push_back(format.name);
+  return names;
 }
 
 OutputKind environment_kind() {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace goldseal::cli {
 
@@ -18,9 +19,11 @@ struct OutputKind {
   bool (*is_own)(std::string_view text);
 };
 
-/// What `--report FORMAT=PATH` writes, of one run, and of a fleet. The format exists.
+/// What `--report FORMAT=PATH` writes, of one run, and of a fleet. Of a format that is not recognized none is own.
 [[nodiscard]] OutputKind report_kind(std::string_view format);
 [[nodiscard]] OutputKind fleet_report_kind(std::string_view format);
+/// The formats that are recognized: those that the renderers have.
+[[nodiscard]] std::vector<std::string_view> recognized_reports(bool of_fleet);
 [[nodiscard]] OutputKind environment_kind();
 [[nodiscard]] OutputKind environment_json_kind();
 [[nodiscard]] OutputKind bom_kind();

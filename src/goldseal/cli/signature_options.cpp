@@ -2,7 +2,7 @@
 #include <goldseal/cli/signature_options.hpp>
 
 #include <goldseal/base/messages/error.hpp>
-#include <goldseal/fleet/judging/merge.hpp>
+#include <goldseal/base/messages/moment.hpp>
 
 #include <fmt/format.h>
 
@@ -83,7 +83,7 @@ signing::Signers SignatureOptions::signers(const std::vector<std::string>& files
   auto loaded = signing::load_signers(files, names);
   if (!certificate_time.empty()) {
     const auto now = static_cast<std::int64_t>(std::time(nullptr));
-    loaded.as_of = fleet::parse_moment(certificate_time, now, "--certificate-time");
+    loaded.as_of = parse_moment(certificate_time, now, "--certificate-time");
   }
   return loaded;
 }

@@ -17,8 +17,7 @@ from .worker.attribute_values import values_by_name
 from .worker.dtypes import host_bytes, name_of
 from .worker.files_read import forget, recorded
 from .worker.loading import same_bits
-from .worker.meta_device import meta_device
-from .worker.meta_strays import Strays
+from .worker.meta_strays import built_on_meta
 from .worker.outside_state import attribute_tensors
 from .worker.python_builder import literal, unwrapped
 from .worker.randomness import seed_all
@@ -243,18 +242,13 @@ def _built_with_values(function: Callable[..., Any], arguments: Dict[str, Any], 
 
 
 def _built_on_meta(function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
-    """Names and shapes need no memory. None where PyTorch (before 2.0) or the code cannot do that."""
-    if not hasattr(torch.device, "__enter__"):
-        return None
-    strays = Strays()
-    built = None
+    """Names and shapes need no memory. None where PyTorch or the code cannot do that. What is left in caches is taken out: the model
+    that is trained would find it there."""
     try:
-        with meta_device(), strays.watched():
-            built = function(**arguments)
-    except Exception as error:
-        error.__traceback__ = None
-    strays.take_out(built)  # the model that is trained would find them in its caches
-    return built
+        found = built_on_meta(lambda: function(**arguments))
+    except Exception:
+        return None
+    return found[0] if found is not None else None
 
 
 def _keyword_hint(function: Callable[..., Any], error: Exception) -> str:

@@ -122,7 +122,7 @@ class ShardedReader {
       m_checkpoint.records.push_back(std::move(record));
     }
     for (auto& note : shard.notes)
-      m_checkpoint.notes.push_back({note.rule, fmt::format("{}: {}", escape_unprintable(name), note.message)});
+      m_checkpoint.notes.push_back({note.rule, fmt::format("{}: {}", escape_unprintable(name), note.message), note.unread});
     for (auto& tensor : shard.tensors) {
       const auto place = map.find(tensor.name);
       if (place == map.end() || place->second != name) {

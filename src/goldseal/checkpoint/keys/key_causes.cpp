@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/keys/key_causes.hpp>
 
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/keys/key_case.hpp>
 #include <goldseal/checkpoint/keys/key_patterns.hpp>
@@ -208,10 +209,6 @@ KeyGuess positions(const KeyCase& c) {
       "library, save the state_dict() and seal that"};
 }
 
-bool is_number(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char letter) { return letter >= '0' && letter <= '9'; });
-}
-
 /// The names up to the last segment of which one side counts what the other calls by name, as (parent, the rest).
 KeyGuess list_against_dict(const KeyCase& c) {
   if (!c.match.mismatched.empty() || c.match.missing.empty() || c.match.missing.size() != c.match.unexpected.size())
@@ -220,8 +217,8 @@ KeyGuess list_against_dict(const KeyCase& c) {
   const auto note = [](const std::string& name, bool of_network, auto& found) {
     std::string parent;
     for (const auto& segment : split(name, '.')) {
-      found[parent].first += of_network ? "" : (is_number(segment) ? "n" : "t");
-      found[parent].second += of_network ? (is_number(segment) ? "n" : "t") : "";
+      found[parent].first += of_network ? "" : (is_all_digits(segment) ? "n" : "t");
+      found[parent].second += of_network ? (is_all_digits(segment) ? "n" : "t") : "";
       parent += std::string(segment) + ".";
     }
   };
@@ -247,7 +244,7 @@ KeyGuess list_against_dict(const KeyCase& c) {
 
 /// torch.save(list(model.parameters())).
 KeyGuess numbers_for_names(const KeyCase& c) {
-  if (c.met() > 0 || c.have.empty() || !std::ranges::all_of(c.have, is_number, &Key::name)) return std::nullopt;
+  if (c.met() > 0 || c.have.empty() || !std::ranges::all_of(c.have, is_all_digits, &Key::name)) return std::nullopt;
   return KeyExplanation{"the checkpoint's tensors have numbers for names: a list was saved, such as model.parameters(), which "
                      "has no names and no buffers",
                      "save model.state_dict() where the model is; an order alone does not tell which tensor is which"};

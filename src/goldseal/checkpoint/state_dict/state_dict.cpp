@@ -29,7 +29,7 @@ namespace goldseal::pickle {
 namespace {
 
 /// Of a call that is a tensor, why it cannot be read as a view of a storage.
-std::string_view kind_of_unread(const Document& document, Id id) {
+UnreadKind kind_of_unread(const Document& document, Id id) {
   for (int depth = 0; depth < 4 && document.kind(id) == Kind::call; ++depth) {
     const auto* const known = document.global(document.callee(id)).known;
     if (known == nullptr) break;
@@ -40,19 +40,19 @@ std::string_view kind_of_unread(const Document& document, Id id) {
         id = document.items(document.arguments(id))[0];
         continue;
       case Role::rebuild_sparse_tensor:
-        return "sparse: save it with .to_dense()";
+        return UnreadKind::sparse;
       case Role::rebuild_nested_tensor:
-        return "nested";
+        return UnreadKind::nested;
       case Role::rebuild_meta_tensor:
-        return "on the meta device: it never had values where it was saved";
+        return UnreadKind::meta;
       case Role::rebuild_tensor_v2:
       case Role::rebuild_tensor_v3:
-        return "a conjugate or negative view: save it with .resolve_conj().resolve_neg()";
+        return UnreadKind::view;
       default:
-        return "of another kind";
+        return UnreadKind::other;
     }
   }
-  return "of another kind";
+  return UnreadKind::other;
 }
 
 /// A root without tensors under names, for what it is.
@@ -147,7 +147,7 @@ class StateDictReader {
   std::unordered_set<std::string> m_names;
   std::vector<std::string> m_other_values;
   std::vector<std::string> m_held_tensors;  // names of entries that are containers of tensors
-  std::vector<std::string> m_unsupported;
+  std::vector<UnreadTensor> m_unread;
   std::vector<HeldObject> m_objects;
   std::vector<SubclassTensor> m_subclasses;
   std::vector<Tensor> m_parts;  // of tensors of subclasses
@@ -223,8 +223,11 @@ void StateDictReader::report_left_out() {
          "entries of the state dict hold tensors inside tuples (packed weights of quantized layers are kept so); these "
          "have no names of their own, and are left out",
          m_held_tensors);
-  report("state-dict.unsupported-tensors", "tensors are of a kind that goldseal does not read and are left out",
-         m_unsupported);
+  std::vector<std::string> unread;
+  for (const auto& tensor : m_unread)
+    unread.push_back(fmt::format("{} ({})", escape_unprintable(tensor.name), to_string(tensor.kind)));
+  report("state-dict.unsupported-tensors", "tensors are of a kind that goldseal does not read and are left out", unread);
+  if (!m_unread.empty()) m_checkpoint.notes.back().unread = std::move(m_unread);
 }
 
 void StateDictReader::read_items(Id id) {
@@ -309,7 +312,7 @@ void StateDictReader::add_tensor(const std::string& name, Id id) {
   if (auto tensor = m_tensors.rebuild(name, id)) {
     m_checkpoint.tensors.push_back(std::move(*tensor));
   } else {
-    m_unsupported.push_back(fmt::format("{} ({})", escape_unprintable(name), kind_of_unread(m_document, id)));
+    m_unread.push_back({name, kind_of_unread(m_document, id)});
   }
 }
 

@@ -9,6 +9,7 @@
 #include <goldseal/base/kinds/container.hpp>
 #include <goldseal/base/kinds/dtype.hpp>
 #include <goldseal/base/running/byte_counter.hpp>
+#include <goldseal/checkpoint/tensors/unread_tensor.hpp>
 
 #include <cstdint>
 #include <map>
@@ -93,6 +94,7 @@ struct ExtraState {
 struct Note {
   std::string rule;  ///< `zip.crc-absent`, `pickle.extra-attribute`
   std::string message;
+  std::vector<UnreadTensor> unread = {};  ///< those that it tells of
 };
 
 /// A record whose CRC-32 the container carries. Opening leaves it unread; verify_records and digest_everything check

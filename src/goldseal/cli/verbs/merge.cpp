@@ -2,6 +2,7 @@
 #include <goldseal/base/bytes/sha256.hpp>
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/moment.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/fleet/judging/merge.hpp>
@@ -65,8 +66,8 @@ fleet::MergeRequest request_of(const Options& options) {
     for (const auto& node : nodes) all += node + ",";
     request.expected = fleet::expand_nodes(all, "--expect");
   }
-  if (!options.since.empty()) request.since = fleet::parse_moment(options.since, request.now, "--since");
-  if (!options.until.empty()) request.until = fleet::parse_moment(options.until, request.now, "--until");
+  if (!options.since.empty()) request.since = parse_moment(options.since, request.now, "--since");
+  if (!options.until.empty()) request.until = parse_moment(options.until, request.now, "--until");
   if (request.since && request.until && *request.until < *request.since)
     throw Error(ErrorKind::usage, "--until", "expected a moment after --since, found an earlier one");
   request.seal = seal_digest(options.seal);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/environment/shared/version.hpp>
 
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/text.hpp>
 
 #include <algorithm>
@@ -9,8 +10,6 @@
 
 namespace goldseal {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_pre_release(std::string_view stage) {
   constexpr std::array<std::string_view, 6> k_names{"a", "b", "rc", "dev", "alpha", "beta"};

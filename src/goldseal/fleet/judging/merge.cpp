@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/judging/merge.hpp>
 
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/base/messages/utc.hpp>
@@ -13,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <limits>
 #include <set>
@@ -131,7 +131,6 @@ void settle(Fleet& fleet) {
 
 // `gpu2` before `gpu10`.
 bool natural_less(std::string_view a, std::string_view b) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   std::size_t i = 0;
   std::size_t j = 0;
   while (i < a.size() && j < b.size()) {
@@ -261,30 +260,6 @@ std::string part_of(const Fleet& fleet, UnitRef at) {
   if (unit.gpu != 0) part += fmt::format(" ({})", escape_unprintable(fleet.text(unit.gpu)));
   if (report.rank >= 0 && part.empty()) part = fmt::format("rank {}", report.rank);
   return part;
-}
-
-std::int64_t parse_moment(const std::string& text, std::int64_t now, const std::string& option) {
-  if (const auto moment = parse_utc(text)) return *moment;
-  if (const auto day = parse_utc(text + "T00:00:00Z")) return *day;
-  const std::string_view view(text);
-  const auto number = [&](std::string_view digits) -> std::optional<std::int64_t> {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    constexpr std::int64_t k_most = 253'402'300'799;
-    if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() || value < 0 || value > k_most) return std::nullopt;
-    return value;
-  };
-  if (view.starts_with('@')) {
-    if (const auto seconds = number(view.substr(1))) return *seconds;
-  } else if (!view.empty()) {
-    constexpr std::string_view k_units = "smhd";
-    constexpr std::array<std::int64_t, 4> k_seconds{1, 60, 3'600, 86'400};
-    const auto unit = k_units.find(view.back());
-    const auto amount = number(view.substr(0, view.size() - 1));
-    if (unit != std::string_view::npos && amount && *amount <= 40'000'000) return now - *amount * k_seconds[unit];
-  }
-  throw Error(ErrorKind::usage, option, fmt::format("expected a moment, found {}", escape_unprintable(text)),
-              "write 2026-11-24T06:30:00Z, 2026-11-24, @SECONDS since 1970, or how long ago: 90m, 24h, 7d");
 }
 
 }  // namespace goldseal::fleet

@@ -26,8 +26,4 @@ struct MergeRequest {
 /// The verdict on a fleet. Throws Error{usage} for paths that are not there; a bad report costs only its node.
 [[nodiscard]] std::unique_ptr<Fleet> merge(const MergeRequest& request);
 
-/// A moment as `--since` takes it: `2026-11-24T06:30:00Z`, `2026-11-24` (midnight UTC), `@SECONDS`, or how long ago,
-/// `90m`, `24h`, `7d`. Throws Error{usage}.
-[[nodiscard]] std::int64_t parse_moment(const std::string& text, std::int64_t now, const std::string& option);
-
 }  // namespace goldseal::fleet

@@ -2,6 +2,7 @@
 #include <goldseal/fleet/reading/node_set.hpp>
 
 #include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 
@@ -115,7 +116,6 @@ struct Numbered {
 };
 
 Numbered numbered(std::string_view name) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   auto end = name.size();
   while (end > 0 && !is_digit(name[end - 1])) --end;
   auto begin = end;

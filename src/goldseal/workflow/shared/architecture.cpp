@@ -2,6 +2,7 @@
 #include <goldseal/workflow/shared/architecture.hpp>
 
 #include <goldseal/base/files/atomic_write.hpp>
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/compiled_package.hpp>
@@ -149,7 +150,7 @@ void require_program(const Worker& worker, const std::string& name) {
 bool is_archive_constant(std::string_view name) {
   if (!name.starts_with(k_archive_constants)) return false;
   name.remove_prefix(k_archive_constants.size());
-  return !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
+  return is_all_digits(name);
 }
 
 BuiltNetwork build_network(Worker& worker, const ModelSpec& model, Trust trust, const Checkpoint* checkpoint) {

@@ -6,29 +6,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string>
+#include <optional>
+#include <string_view>
 
 namespace goldseal {
 namespace {
 
-// `w (sparse_coo)`: of the first missing tensor, what the file's note calls it; empty where no note names it.
-std::string kind_of_unread(const Checkpoint& checkpoint, const std::string& name) {
-  const auto note = std::ranges::find(checkpoint.notes, "state-dict.unsupported-tensors", &Note::rule);
-  if (note == checkpoint.notes.end()) return {};
-  const auto start = fmt::format(" {} (", escape_unprintable(name));
-  const auto at = note->message.find(start);
-  if (at == std::string::npos) return {};
-  const auto begin = at + start.size();
-  return note->message.substr(begin, note->message.find(')', begin) - begin);
+// What a note of the file calls the tensor; nothing where no note names it.
+std::optional<UnreadKind> kind_of_unread(const Checkpoint& checkpoint, std::string_view name) {
+  for (const auto& note : checkpoint.notes) {
+    const auto found = std::ranges::find(note.unread, name, &UnreadTensor::name);
+    if (found != note.unread.end()) return found->kind;
+  }
+  return std::nullopt;
 }
 
 bool tell_unread(const Checkpoint& checkpoint, KeyMatch& match, const std::vector<Key>& want) {
   if (match.missing.empty()) return false;
   const auto& first = want[match.missing.front()].name;
   const auto kind = kind_of_unread(checkpoint, first);
-  if (kind.empty()) return false;
-  match.cause = fmt::format("the checkpoint names {}, as a tensor that cannot be read: {}", escape_unprintable(first), kind);
-  match.remedy = kind.find("meta") != std::string::npos
+  if (!kind) return false;
+  match.cause = fmt::format("the checkpoint names {}, as a tensor that cannot be read: {}", escape_unprintable(first), to_string(*kind));
+  match.remedy = *kind == UnreadKind::meta
                      ? "save it again where the network has its values: a tensor on the meta device has none"
                      : "save it as a plain tensor: to_dense() of a sparse one, resolve_conj() of a conjugate view";
   return true;

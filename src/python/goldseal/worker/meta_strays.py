@@ -10,11 +10,12 @@ import gc
 import sys
 import types
 import weakref
-from typing import Any, Dict, Iterator, List, Set
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 import torch
 from torch import nn
 
+from .meta_device import meta_device
 from .outside_state import attribute_tensors
 
 try:
@@ -113,6 +114,22 @@ class Strays:
             setattr(owner, name, None)
         else:
             delattr(owner, name)
+
+
+def built_on_meta(build: Callable[[], Any]) -> Optional[Tuple[Any, bool]]:
+    """What `build()` returns on the meta device, and whether it left tensors elsewhere; these are taken out in any case. Raises what
+    it raises, without the frames that would hold them. None where PyTorch (before 2.0) cannot do that."""
+    if not hasattr(torch.device, "__enter__"):
+        return None
+    strays = Strays()
+    try:
+        with meta_device(), strays.watched():
+            built = build()
+    except BaseException as error:
+        error.__traceback__ = None
+        strays.take_out()
+        raise
+    return built, strays.take_out(built)
 
 
 def _names_of(names: Any, held: Any) -> List[Any]:

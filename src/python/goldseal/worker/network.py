@@ -13,6 +13,7 @@ from .attribute_values import values_by_name
 from .binding import bind, declared_inputs, flatten
 from .dtypes import name_of
 from .files_read import described_sources
+from .fillable import refuse_lazy, refuse_renamed, refuse_wrapped
 from .float64_run import AVAILABLE, Entering, Float64Runs
 from .hyperparameters import HYPERPARAMETERS, configuration_of
 from .layer_watch import LayerRecorder, NotWatchable, watching
@@ -31,7 +32,7 @@ from .memory import has_memory
 from .modes import told_training
 from .outside_state import outside_state
 from .perturbation import Transform
-from .places import Place, WrappingPlace, inner_tensors, wrapped_class
+from .places import Place, WrappingPlace, wrapped_class
 from .randomness import RandomWatch
 from .reachable_code import reached_by
 from .refusal import Refusal
@@ -66,9 +67,9 @@ class Network:
         self.state_entries = self._find_state_entries()
         self.extra = extra_states(module)
         self.steps: list[LoadStep] = load_steps(module)
-        self._refuse_lazy()
+        refuse_lazy(module, self.state_entries)
         self._refuse_renamed()
-        self._refuse_wrapped()
+        refuse_wrapped(module, self.state_entries)
         self.wrapped = {entry.name: str(wrapped_class(entry.place.held())) for entry in self.state_entries if isinstance(entry.place, WrappingPlace)}
         self.loads_itself = bool(self.steps) or bool(self.wrapped) or shares_memory(module, self.state_entries)
 
@@ -85,50 +86,8 @@ class Network:
         """The state entries of the state dict that were loaded under their own names."""
         return [state_entry for state_entry in self.state_entries if state_entry.persistent or state_entry.name in self.loaded]
 
-    def _refuse_lazy(self) -> None:
-        for state_entry in self.state_entries:
-            if nn.parameter.is_lazy(state_entry.place.held()):
-                raise Refusal(
-                    "unsupported",
-                    f"{state_entry.name} has no shape yet: it belongs to a lazy module, which takes its shape from the first input",
-                    type(self.module).__qualname__,
-                    "call the network once where it is built (net(torch.zeros(…)) in the factory), or give the layer its sizes",
-                )
-
     def _refuse_renamed(self) -> None:
-        names = {state_entry.name for state_entry in self.state_entries}
-        for name, value in self.module.state_dict().items():
-            if isinstance(value, torch.Tensor) and name not in names and name not in self.extra:
-                kind = _quantized_class(self.module, name)
-                if kind is not None:
-                    raise Refusal(
-                        "unsupported",
-                        f"{name.rpartition('.')[0] or 'the network'} is a {kind}: its weights are packed for int8 kernels, and no float tensor "
-                        "may stand for them",
-                        type(self.module).__qualname__,
-                        "seal and judge the network before it is quantized, or as a program: torch.jit.script, torch.jit.trace",
-                    )
-                raise Refusal(
-                    "unsupported",
-                    f"the state dict names a tensor {name} that no parameter and no buffer has",
-                    type(self.module).__qualname__,
-                    "a module whose state_dict() renames its tensors cannot be filled by name",
-                )
-
-    def _refuse_wrapped(self) -> None:
-        for state_entry in self.state_entries:
-            tensor = state_entry.place.held()
-            kind = wrapped_class(tensor)
-            if kind is None or isinstance(state_entry.place, WrappingPlace):
-                continue
-            inner = inner_tensors(tensor)
-            made = f", made of {', '.join(inner)}" if inner else ""
-            raise Refusal(
-                "unsupported",
-                f"{state_entry.name} is a {kind}{made}: no plain tensor may stand for it",
-                type(self.module).__qualname__,
-                "seal the network before it is quantized or sharded, or as a program: torch.export or torch.jit",
-            )
+        refuse_renamed(self.module, self.state_entries, self.extra)
 
     def renames(self, names: list[str]) -> tuple[dict[str, str], list[LoadStep]]:
         """What load_state_dict would call the tensors of a checkpoint by these names."""
@@ -402,17 +361,6 @@ class Network:
             for place, tensor in replaced.values():
                 place.put(tensor)
             refresh_flat_weights(self.module)
-
-
-def _quantized_class(module: nn.Module, name: str) -> Optional[str]:
-    """`torch.ao.nn.quantized.dynamic.Linear`, where the tensor of that name belongs to a module that PyTorch quantized."""
-    path = name.split(".")[:-1]
-    for end in range(len(path), -1, -1):  # its packed parameters are a module inside
-        part = dict(module.named_modules()).get(".".join(path[:end]))
-        kind = type(part)
-        if part is not None and ".quantized" in kind.__module__:
-            return f"{kind.__module__.partition('.modules')[0]}.{kind.__qualname__}"
-    return None
 
 
 def on_copies(network: Network, transform: Optional[Transform]) -> Transform:

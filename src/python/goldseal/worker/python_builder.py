@@ -16,8 +16,7 @@ from torch import fx, nn
 
 from .files_read import recorded
 from .loading import load_steps, shares_memory
-from .meta_device import meta_device
-from .meta_strays import Strays
+from .meta_strays import built_on_meta
 from .network import Network
 from .state_entries import find_state_entries
 from .outside_state import attribute_tensors
@@ -171,15 +170,12 @@ def _call(function: Callable[..., Any], arguments: dict[str, Any], source: str, 
 
 def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """None where the module needs values to be built, or holds values that no state dict has: rotary tables, masks."""
-    if not hasattr(torch.device, "__enter__"):
-        return None
-    strays = Strays()
     with open(os.devnull, "w", encoding="utf-8") as silence, contextlib.redirect_stderr(silence):
         try:
-            with meta_device(), strays.watched():
-                module = function(**arguments)
-            if strays.take_out(module):
+            found = built_on_meta(lambda: function(**arguments))
+            if found is None or found[1]:
                 return None
+            module = found[0]
             if not isinstance(module, nn.Module):
                 return module
             lacking = (state_entry for state_entry in find_state_entries(module) if not state_entry.persistent and state_entry.place.get().is_meta)
@@ -187,9 +183,7 @@ def _build_on_meta(function: Callable[..., Any], arguments: dict[str, Any]) -> A
             return None if next(lacking, None) or next(hidden, None) or needs_memory(module) else module
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
-            error.__traceback__ = None
-            strays.take_out()
+        except BaseException:
             return None
 
 

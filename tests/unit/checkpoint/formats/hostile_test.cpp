@@ -138,6 +138,8 @@ TEST_CASE("tensors rebuilt in ways that torch.save does not write are refused") 
                                                     Pickle().raw("}").text("conj").raw("\x88s").stop().substr(2, 12)));
   CHECK(lazy.tensors.empty());  // a conjugated view is not what its storage says
   CHECK(lazy.notes.at(0).rule == "state-dict.unsupported-tensors");
+  CHECK(lazy.notes.at(0).unread.at(0).name == "w");
+  CHECK(lazy.notes.at(0).unread.at(0).kind == UnreadKind::view);
   check_refused(v2(storage_of("FloatStorage"), zero + "K\x02\x85K\x01\x85\x89" + hooks +
                                                    Pickle().text("a").raw("Ns").stop().substr(2, 8)));  // hooks
   check_refused(v2(storage_of("FloatStorage"), zero + "N" + "K\x01\x85\x89" + hooks));
