@@ -39,6 +39,7 @@ extern const Check k_golden_detections;
 extern const Check k_golden_discrete;
 extern const Check k_golden_repeat;
 extern const Check k_golden_random;
+extern const Check k_golden_batch;
 extern const Check k_golden_devices;
 extern const Check k_golden_capture;
 extern const Check k_golden_coverage;

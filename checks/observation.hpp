@@ -170,6 +170,36 @@ struct RandomObservation {
   bool varies = false;
 };
 
+/// Why a case answers otherwise in a batch.
+enum class BatchCause {
+  none,      ///< it does not, or it could not be found out
+  beside,    ///< its answer depends on the rows beside it
+  padding,   ///< on being filled up
+  position,  ///< on the row at which it stands
+};
+
+/// A golden case at one row of a batch.
+struct BatchObservation {
+  std::string golden_case;
+  std::size_t row = 0;
+  Compute run = Compute::native;
+  bool padded = false;                   ///< it was filled up to the length of others
+  std::vector<OutputObservation> outputs = {};
+  std::vector<DetectionObservation> detections = {};
+  BatchCause cause = BatchCause::none;
+  std::optional<golden::LayerTrace> trace = {};  ///< where it differs: along the layers whose part of one row is known
+  std::optional<Device> device = {};             ///< as in OutputObservation
+};
+
+/// What the runs in batches gave.
+struct BatchFindings {
+  std::vector<BatchObservation> rows;
+  std::string refused;     ///< what the network or PyTorch said of a batch; empty where it took it
+  std::string unjudged;    ///< why no run was made or judged; empty where it was
+  std::string remedy;      ///< for either
+  std::vector<std::string> of_all;  ///< outputs that a batch has one of for all cases: `CASE/OUTPUT`
+};
+
 /// What the model's run gave, or saved results of one: filled by workflow/verify/model_run.hpp.
 struct RunFindings {
   RunDepth depth = RunDepth::none;
@@ -189,6 +219,7 @@ struct RunFindings {
   std::vector<DetectionObservation> detections;
   std::vector<TrialObservation> trials;
   std::vector<LayerObservation> layers;  ///< of the cases whose answers differ with the sealed weights
+  std::optional<BatchFindings> batch;    ///< nothing where none was sealed, or the model was not run
 };
 
 /// A tensor of the network that nothing was loaded into, as was admitted.

@@ -193,6 +193,20 @@ std::vector<double> numbers_of(const LayerSketch& sketch) {
   return numbers;
 }
 
+// Of a batch, whose layers are asked for; nothing: of the whole layers.
+std::optional<LayerPart> read_part(const json& request) {
+  const auto* stated = optional_field(request, "part");
+  if (!stated) return std::nullopt;
+  const auto rows = natural_field(*stated, "rows");
+  const auto row = natural_field(*stated, "row");
+  if (row >= rows || rows > INT32_MAX) throw Refusal(RefusalKind::usage, "`row` is one of `rows`");
+  LayerPart part({static_cast<std::int64_t>(rows), static_cast<std::int64_t>(row),
+                  optional_bool(*stated, "interleaved").value_or(false), optional_bool(*stated, "left").value_or(false)});
+  for (const auto& layer : list_field(*stated, "layers"))
+    part.expect(text_field(layer, "module"), text_field(layer, "op"), sizes_field(layer, "shape"));
+  return part;
+}
+
 // Converted first and laid out last, so that every layout computes with the same values.
 NamedTensors prepare_inputs(NamedTensors inputs, const Transform& transform, bool channels_last) {
   for (auto& [name, tensor] : inputs) {
@@ -404,6 +418,7 @@ Session::Reply Session::run(const json& request) {
   const auto layers_path = optional_text(request, "layers");
   const bool capped = optional_field(request, "layer_elements") != nullptr;
   const auto elements = capped ? static_cast<std::int64_t>(natural_field(request, "layer_elements")) : 0;
+  const auto part = read_part(request);
   LayerRecorder recorder;
   LayerTap tap;
   if (layers_path)
@@ -420,7 +435,7 @@ Session::Reply Session::run(const json& request) {
   const Stopwatch watch;
   auto outputs = m_streaming.attempt(network(), pass.conversion, [&](const Transform& transform) {
     const auto begin = [&] {
-      recorder = LayerRecorder(elements);
+      recorder = LayerRecorder(elements, part);
       random.reset();
       if (draws) random.emplace(draws->anew ? std::optional(draws->seed) : std::nullopt);
       if (draws) at::manual_seed(draws->seed);

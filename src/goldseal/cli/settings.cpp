@@ -41,7 +41,10 @@ constexpr std::array k_settings{Setting{"format", Kind::text, false},    Setting
                                 Setting{"anonymous", Kind::flag, false},
                                 Setting{"embed", Kind::flag, false},     Setting{"device", Kind::text, false},
                                 Setting{"trust-code", Kind::flag, false}, Setting{"signature", Kind::text, false},
-                                Setting{"signed-by", Kind::list, true},  Setting{"identity", Kind::list, false}};
+                                Setting{"signed-by", Kind::list, true},  Setting{"identity", Kind::list, false},
+                                Setting{"batch", Kind::number, false},   Setting{"pad", Kind::list, false},
+                                Setting{"pad-side", Kind::text, false},  Setting{"pad-mask", Kind::text, false},
+                                Setting{"batch-dim", Kind::list, false}};
 
 // Variables that goldseal, its Python package or its C++ hook reads, and that stand for no flag.
 constexpr std::array<std::string_view, 6> k_other_variables{"GOLDSEAL_WORKERS", "GOLDSEAL_WORKER_RUN", "GOLDSEAL_CONFIG", "GOLDSEAL_PYTHON",

@@ -156,6 +156,30 @@ struct DetectionRecord {
   bool ordered = true;
 };
 
+/// How an input of a batch is made of those of its cases.
+struct BatchInput {
+  std::string name;
+  std::optional<std::int64_t> dimension;  ///< along which the cases stand; nothing: the batch has one for all
+  std::optional<double> pad = {};         ///< what fills up a case that is shorter than another one in the batch
+  bool made = false;  ///< a mask that the batch alone has: 1 where a case has values, 0 where it was filled up
+};
+
+/// How golden cases become a batch (golden/batch/batch.hpp).
+struct BatchRecord {
+  std::int64_t size = 0;   ///< cases in a batch, 2 or more
+  bool pad_left = false;   ///< shorter cases are filled up in front
+  std::vector<BatchInput> inputs;
+  bool by_code = false;  ///< the program that the seal embeds does not take such a batch: the code alone can be judged
+};
+
+/// Where a batch's output has the answers of its cases.
+struct BatchOutput {
+  std::string name;                      ///< of the case alone
+  std::vector<std::int64_t> dimensions;  ///< that are `size` times as large in a batch
+  bool in_list = false;                  ///< the batch has an output for each case: `0.boxes`, `1.boxes`
+  bool of_all = false;                   ///< the batch has one for all of its cases: nothing of it is judged
+};
+
 /// A named set of inputs and the outputs they must give. The tensors are in golden.safetensors as `CASE/input/NAME`,
 /// `CASE/output/NAME` (as the weights compute it), `CASE/reference/NAME` (float64) and `CASE/noise/NAME` (see
 /// golden/noise_floor.hpp).
@@ -172,6 +196,11 @@ struct GoldenCase {
   std::vector<GoldenTensor> random = {};  ///< outputs that differ from run to run: nothing of them is sealed
   Device device;  ///< where it was run; older seals do not say it
   bool quick = false;  ///< sealed at depth quick: the network may have a float64 path, and none was run
+  /// What stands beside it in a batch: other cases, and `~1`, `~2+` … (golden/batch/batch.hpp); empty: it was not run so.
+  std::vector<std::string> beside = {};
+  std::vector<BatchOutput> batch_outputs = {};
+  /// For each sealed layer a letter: how the part of one case is cut out of the layer of a batch (BatchLayer).
+  std::string batch_layers = {};
 };
 
 struct Manifest {
@@ -181,6 +210,7 @@ struct Manifest {
   ModelRecord model;
   Environment environment;
   std::vector<GoldenCase> golden;
+  std::optional<BatchRecord> batch = {};  ///< sealed with --batch: its cases agree with themselves in a batch
   Digest golden_sha256;                   ///< of golden.safetensors
   std::vector<std::string> unknown_keys;  ///< filled by reading: keys that this version does not know
 };

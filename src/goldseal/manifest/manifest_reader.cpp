@@ -65,6 +65,7 @@ class ManifestReader {
     read_seal(top);
     if (const auto* const model = top.table("model")) read_model(*model);
     for (const auto* const golden : top.tables("golden")) m_manifest.golden.push_back(read_golden(*golden));
+    if (const auto* const batch = top.table("batch")) m_manifest.batch = read_batch(*batch);
     if (const auto* const environment = top.table("environment")) {
       m_manifest.environment = read_environment_table(*environment, m_where);
     }
@@ -264,6 +265,37 @@ class ManifestReader {
     return detections;
   }
 
+  static bool flag(TomlReader& reader, const toml::table& table, std::string_view key) {
+    return table.contains(key) && reader.boolean(key);
+  }
+
+  BatchRecord read_batch(const toml::table& table) {
+    TomlReader reader(table, "batch.", m_where);
+    BatchRecord batch;
+    batch.size = reader.integer("size");
+    batch.pad_left = reader.text_or("pad_side", "right") == "left";
+    batch.by_code = flag(reader, table, "by_code");
+    for (const auto* const input : reader.tables("input")) {
+      TomlReader each(*input, "batch.input.", m_where);
+      BatchInput found{each.text("name"), std::nullopt};
+      if (input->contains("dimension")) found.dimension = each.integer("dimension");
+      if (input->contains("pad")) found.pad = each.number("pad");
+      found.made = flag(each, *input, "made");
+      each.collect_unknown(m_manifest.unknown_keys);
+      batch.inputs.push_back(std::move(found));
+    }
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return batch;
+  }
+
+  BatchOutput read_batch_output(const toml::table& table) {
+    TomlReader reader(table, "golden.batch_output.", m_where);
+    BatchOutput output{reader.text("name"), reader.integers("dimensions"), flag(reader, table, "in_list"),
+                       flag(reader, table, "of_all")};
+    reader.collect_unknown(m_manifest.unknown_keys);
+    return output;
+  }
+
   GoldenCase read_golden(const toml::table& table) {
     TomlReader reader(table, "golden.", m_where);
     GoldenCase golden;
@@ -274,6 +306,9 @@ class ManifestReader {
     golden.device = reader.text_or("device", golden.device.text());
     if (table.contains("layers")) golden.layers = reader.integer("layers");
     golden.quick = reader.text_or("depth", "full") == "quick";
+    golden.beside = reader.strings_or_empty("beside");
+    golden.batch_layers = reader.text_or("batch_layers", "");
+    for (const auto* const t : reader.tables("batch_output")) golden.batch_outputs.push_back(read_batch_output(*t));
     for (const auto* const t : reader.tables("input")) golden.inputs.push_back(read_golden_tensor(*t, "golden.input."));
     for (const auto* const t : reader.tables("output"))
       golden.outputs.push_back(read_golden_tensor(*t, "golden.output."));

@@ -130,6 +130,32 @@ std::string detection_line(const DetectionRecord& detections) {
                      detections.ordered);
 }
 
+std::string batch_input_line(const BatchInput& input) {
+  const auto dimension = input.dimension ? fmt::format(", dimension = {}", *input.dimension) : "";
+  const auto pad = input.pad ? fmt::format(", pad = {}", toml_number(*input.pad)) : "";
+  return fmt::format("  {{ name = {}{}{}{} }},\n", toml_string(input.name), dimension, pad,
+                     input.made ? ", made = true" : "");
+}
+
+std::string batch_table(const BatchRecord& batch) {
+  auto text = fmt::format("\n[batch]\nsize = {}\n{}{}input = [\n", batch.size,
+                          batch.pad_left ? "pad_side = \"left\"\n" : "", batch.by_code ? "by_code = true\n" : "");
+  for (const auto& input : batch.inputs) text += batch_input_line(input);
+  return text + "]\n";
+}
+
+std::string batch_lines(const GoldenCase& golden) {
+  if (golden.beside.empty()) return {};
+  auto text = fmt::format("beside = {}\n", toml_strings(golden.beside));
+  if (!golden.batch_layers.empty()) text += fmt::format("batch_layers = {}\n", toml_string(golden.batch_layers));
+  text += "batch_output = [\n";
+  for (const auto& output : golden.batch_outputs)
+    text += fmt::format("  {{ name = {}, dimensions = {}{}{} }},\n", toml_string(output.name),
+                        toml_integers(output.dimensions), output.in_list ? ", in_list = true" : "",
+                        output.of_all ? ", of_all = true" : "");
+  return text + "]\n";
+}
+
 std::string golden_table(const GoldenCase& golden) {
   auto text = fmt::format("\n[[golden]]\nname = {}\nrepeatable = {}\nprobes = {}\nseeds = {}\n",
                           toml_string(golden.name), golden.repeatable, golden.probes, toml_integers(golden.seeds));
@@ -137,6 +163,7 @@ std::string golden_table(const GoldenCase& golden) {
   if (golden.device.type() != DeviceType::cpu) text += fmt::format("device = {}\n", toml_string(golden.device.text()));
   if (golden.layers != 0) text += fmt::format("layers = {}\n", golden.layers);
   if (golden.quick) text += "depth = \"quick\"\n";
+  text += batch_lines(golden);
   text += "input = [\n";
   for (const auto& input : golden.inputs) text += golden_tensor_line(input);
   text += "]\noutput = [\n";
@@ -159,6 +186,7 @@ std::string golden_table(const GoldenCase& golden) {
 
 std::string write_manifest(const Manifest& manifest) {
   auto text = seal_table(manifest) + model_table(manifest.model);
+  if (manifest.batch) text += batch_table(*manifest.batch);
   for (const auto& golden : manifest.golden) text += golden_table(golden);
   text += environment_toml(manifest.environment);
   text = with_self_digest(std::move(text));

@@ -21,6 +21,9 @@ namespace {
 constexpr std::int64_t k_most_probes = 1024;
 // Rows of detections, and layers of a network: far beyond what fits into a golden file.
 constexpr std::int64_t k_most_counted = 1LL << 31;
+// Cases in a batch, and dimensions of a tensor.
+constexpr std::int64_t k_most_batch = 1024;
+constexpr std::int64_t k_most_dimensions = 64;
 // 2^60 bytes: no file system holds such a file.
 constexpr std::uint64_t k_most_bytes = 1ULL << 60U;
 
@@ -36,9 +39,56 @@ class Reviewer {
       if (!names.insert(golden.name).second) fail("golden", golden.name, "stands twice");
       review_case(golden);
     }
+    if (manifest.batch) review_batch(*manifest.batch);
+    for (const auto& golden : manifest.golden) review_in_batch(manifest, names, golden);
   }
 
  private:
+  void review_batch(const BatchRecord& batch) const {
+    if (batch.size < 2 || batch.size > k_most_batch)
+      fail("batch", "size", fmt::format("is {}, expected 2 to {}", batch.size, k_most_batch));
+    std::set<std::string_view> names;
+    for (const auto& input : batch.inputs) {
+      if (!names.insert(input.name).second) fail("batch.input", input.name, "stands twice");
+      if (input.dimension && (*input.dimension < 0 || *input.dimension > k_most_dimensions))
+        fail("batch.input", input.name, fmt::format("has the dimension {}", *input.dimension));
+      if (input.pad && !std::isfinite(*input.pad)) fail("batch.input", input.name, "is padded with no number");
+    }
+  }
+
+  // `~3`, `~1+`: made of the case itself.
+  static bool is_derived(std::string_view name) {
+    if (!name.starts_with('~')) return false;
+    name.remove_prefix(1);
+    if (name.ends_with('+')) name.remove_suffix(1);
+    return !name.empty() && name.size() <= 4 && name.find_first_not_of("0123456789") == std::string_view::npos;
+  }
+
+  void review_in_batch(const Manifest& manifest, const std::set<std::string_view>& names,
+                       const GoldenCase& golden) const {
+    if (golden.beside.empty()) return;
+    if (!manifest.batch || std::cmp_not_equal(golden.beside.size() + 1, manifest.batch->size))
+      fail("golden", golden.name, "stands in a batch of another size than [batch] says");
+    for (const auto& name : golden.beside)
+      if (!names.contains(name) && !is_derived(name))
+        fail("golden.beside", name, "is neither a case nor made of one");
+    for (const auto& how : manifest.batch->inputs) {
+      const auto input = std::ranges::find(golden.inputs, how.name, &GoldenTensor::name);
+      if (how.dimension && input != golden.inputs.end() && std::cmp_greater_equal(*how.dimension, input->shape.size()))
+        fail("batch.input", how.name, fmt::format("has no dimension {}", *how.dimension));
+    }
+    std::set<std::string_view> placed;
+    for (const auto& output : golden.batch_outputs) {
+      const auto found = std::ranges::find(golden.outputs, output.name, &GoldenTensor::name);
+      if (found == golden.outputs.end() || !placed.insert(output.name).second)
+        fail("golden.batch_output", output.name, "is of no output, or stands twice");
+      for (const auto dimension : output.dimensions)
+        if (dimension < 0 || std::cmp_greater_equal(dimension, found->shape.size()))
+          fail("golden.batch_output", output.name, fmt::format("has no dimension {}", dimension));
+    }
+    if (placed.size() != golden.outputs.size()) fail("golden", golden.name, "has outputs without a place in a batch");
+  }
+
   void review_files(const std::vector<FileRecord>& files) const {
     std::size_t checkpoints = 0;
     for (const auto& file : files) {

@@ -123,6 +123,20 @@ struct Perturbation {
 };
 
 /// One run of the network. Settings that are absent stay as the worker started with.
+/// Of a batch, the row whose part of each layer is sketched, and the layers of that row alone.
+struct RowPart {
+  struct Layer {
+    std::string module;
+    std::string op;
+    std::vector<std::int64_t> shape;
+  };
+  std::int64_t rows = 0;
+  std::int64_t row = 0;
+  bool interleaved = false;  ///< rows that are folded into another dimension lie in turn, not one after the other
+  bool left = false;         ///< shorter rows are filled up in front
+  std::vector<Layer> layers = {};
+};
+
 struct RunRequest {
   std::filesystem::path inputs;
   std::filesystem::path outputs;
@@ -138,6 +152,7 @@ struct RunRequest {
   std::optional<Draws> draws = {};  ///< given: the reply tells what draws, and what it reads
   std::filesystem::path layers;     ///< where to write the layers' sketches; empty for none
   std::int64_t layer_elements = 0;  ///< that a sketch takes at most; 0: all
+  std::optional<RowPart> part = {};  ///< of which row of a batch the sketches are; nothing: of the whole layers
 };
 
 struct RunOutput {

@@ -338,6 +338,17 @@ std::vector<OutsideRecord> Worker::outside() {
   });
 }
 
+namespace {
+
+Json part_of(const RowPart& part) {
+  auto layers = Json::array();
+  for (const auto& layer : part.layers)
+    layers.push_back({{"module", layer.module}, {"op", layer.op}, {"shape", layer.shape}});
+  return {{"rows", part.rows}, {"row", part.row}, {"interleaved", part.interleaved}, {"left", part.left}, {"layers", std::move(layers)}};
+}
+
+}  // namespace
+
 RunReply Worker::run(const RunRequest& request) {
   Json members{{"inputs", request.inputs.string()},
                {"outputs", request.outputs.string()},
@@ -350,6 +361,7 @@ RunReply Worker::run(const RunRequest& request) {
   if (request.draws) members["draws"] = {{"seed", request.draws->seed}, {"anew", request.draws->anew}};
   if (!request.layers.empty()) members["layers"] = request.layers.string();
   if (!request.layers.empty() && request.layer_elements > 0) members["layer_elements"] = request.layer_elements;
+  if (request.part) members["part"] = part_of(*request.part);
   const auto reply = m_state->channel.request("run", std::move(members));
   return read_reply(m_state->name, "run", [&] {
     RunReply result;

@@ -10,9 +10,10 @@ that a seal written here is the same that `goldseal capture` writes. docs/traini
 
 from __future__ import annotations
 
+from .batch import Batch
 from .directory import seal_directory
 from .errors import GoldsealError, GoldsealWarning
 from .hook import load, save, seal, verify
 from .report import Finding, Report
 
-__all__ = ["Finding", "GoldsealError", "GoldsealWarning", "Report", "load", "save", "seal", "seal_directory", "verify"]
+__all__ = ["Batch", "Finding", "GoldsealError", "GoldsealWarning", "Report", "load", "save", "seal", "seal_directory", "verify"]

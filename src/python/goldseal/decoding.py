@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional
 
 from .command_words import PathLike
 from .errors import GoldsealError
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def decoding(
-    module: nn.Module, inputs: Any, steps: Optional[int], generate: Optional[Generate]
-) -> Iterator[Any]:
-    """The golden inputs; inside, with `steps`, the model decodes, and they hold the path."""
+    module: nn.Module, inputs: Any, cases: Optional[Mapping[str, Any]], steps: Optional[int], generate: Optional[Generate]
+) -> Iterator[tuple[Any, Optional[Mapping[str, Any]]]]:
+    """The golden inputs; inside, with `steps`, the model decodes, and they hold the paths."""
     if steps is None and generate is None:
-        yield inputs
+        yield inputs, cases
         return
     from . import generation
     from .attached import preserved
@@ -33,7 +33,8 @@ def decoding(
     with generation.generating(module, generate) as run:
         with preserved(module):
             given = generation.with_path(inputs, forward, run, steps or 0)
-        yield given
+            further = {name: generation.with_path(each, forward, run, steps or 0) for name, each in (cases or {}).items()}
+        yield given, further
 
 
 def decoding_factory(factory: Optional[Factory], module: nn.Module, generate: Optional[Generate]) -> str:

@@ -9,9 +9,10 @@ import os
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Union
 
 from . import command
+from .batch import Batch, batch_arguments, case_arguments
 from .command_words import Files, PathLike, Patterns, admitted_patterns, embedding, signers, verify_arguments
 from .decoding import decoding, decoding_as_sealed, decoding_factory
 from .earlier_seal import discard, is_older_than, put_back, set_aside
@@ -48,6 +49,8 @@ def save(
     allow_missing: Patterns = (),
     allow_unexpected: Patterns = (),
     depth: str = "full",
+    batch: Union[None, int, Batch] = None,
+    cases: Optional[Mapping[str, Any]] = None,
     steps: Optional[int] = None,
     generate: Optional[Generate] = None,
     sign_key: Optional[PathLike] = None,
@@ -73,7 +76,7 @@ def save(
         "inputs": inputs, "factory": factory, "seal": seal, "entry": entry, "outputs": outputs, "embed": embed,
         "anonymous": anonymous, "allow_random": allow_random, "allow_missing": allow_missing, "allow_unexpected": allow_unexpected,
         "sign_key": sign_key, "sign_passphrase_file": sign_passphrase_file, "depth": depth,
-        "steps": steps, "generate": generate, "timeout": timeout,
+        "batch": batch, "cases": cases, "steps": steps, "generate": generate, "timeout": timeout,
         "on_error": on_error, **(seal_options or {}),
     }  # fmt: skip
     # A place that is none is told of once the checkpoint is written.
@@ -146,6 +149,8 @@ def seal(
     allow_unexpected: Patterns = (),
     allow_random: bool = False,
     depth: str = "full",
+    batch: Union[None, int, Batch] = None,
+    cases: Optional[Mapping[str, Any]] = None,
     steps: Optional[int] = None,
     generate: Optional[Generate] = None,
     sign_key: Optional[PathLike] = None,
@@ -177,6 +182,9 @@ def seal(
                outputs that are stable; of the others the seal proves that they vary, and nothing else
     depth      "quick": no float64 runs, for every epoch: a third of the time; 1 % of faults, small changes of code or
                configuration, pass a verification unseen, and the seal and each verdict say so
+    batch      a number, or goldseal.Batch(size, pad=…): seals that a golden case answers alike alone and at every row of a
+               batch of that size, which a verification then judges (golden.batch)
+    cases      further golden inputs by a name of their own, each as `inputs`; they stand beside each other in a batch
     steps      how many tokens a language model decodes greedily from `inputs`, with its cache: the path of tokens is sealed and fed,
                and the logits of each step are the golden outputs
     generate   what decodes where the model is none of transformers': a module's function generate(model, inputs, tokens) that
@@ -206,10 +214,11 @@ def seal(
         admitted = admitted_patterns(allow_missing, allow_unexpected)
         admitted += ["--allow-random"] if allow_random else []
         admitted += ["--depth", "quick"] if depth == "quick" else []
-        with decoding(module, inputs, steps, generate) as given:
+        admitted += batch_arguments(batch)
+        with decoding(module, inputs, cases, steps, generate) as (given, further):
             if steps is not None:
                 factory, embed = decoding_factory(factory, module, generate), False
-            target, report, later = _seal(module, Path(path), given, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
+            target, report, later = _seal(module, Path(path), given, further, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
         if later and on_error == "raise" and factory is not None:
             discard(set_aside(target))
             raise GoldsealError(later)
@@ -248,6 +257,7 @@ def _seal(
     module: nn.Module,
     path: Path,
     inputs: Any,
+    cases: Optional[Mapping[str, Any]],
     factory: Optional[Factory],
     seal_path: Optional[PathLike],
     entry: Optional[str],
@@ -270,7 +280,7 @@ def _seal(
         spec = absolute_paths(model_spec(factory, module))
         arguments = ["capture", os.path.abspath(path), "--model", spec]
         arguments += embedding(embed, spec)
-        arguments += input_arguments(inputs, network, directory)
+        arguments += input_arguments(inputs, network, directory) + case_arguments(cases, network, directory)
         arguments += ["--output", os.path.abspath(target), "--force", "--timeout", str(max(1, int(timeout)))]
         arguments += ["--entry", entry] if entry else []
         arguments += ["--anonymous"] if anonymous else []

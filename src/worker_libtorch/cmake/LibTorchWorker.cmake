@@ -13,8 +13,8 @@ set(GOLDSEAL_LIBTORCH_WORKER_DIR ${CMAKE_CURRENT_LIST_DIR}/..)
 set(GOLDSEAL_LIBTORCH_SESSION_SOURCES
     facts/arch_list facts/build_config facts/facts facts/libraries
     networks/network networks/restriction
-    numerics/float64_run numerics/float64_values numerics/gradients numerics/layer_recorder numerics/layer_sketch
-    numerics/float64_answers numerics/operator_call numerics/operator_watch numerics/random_watch
+    numerics/float64_run numerics/float64_values numerics/gradients numerics/layer_part numerics/layer_recorder
+    numerics/layer_sketch numerics/float64_answers numerics/operator_call numerics/operator_watch numerics/random_watch
     numerics/sha256 numerics/stand_in numerics/streaming numerics/tensor_digest numerics/tile numerics/transforms
     protocol/channel protocol/error protocol/fields protocol/mapped_tensors protocol/run_settings protocol/tensor_file
     session ../darknet/files ../darknet/refusal)

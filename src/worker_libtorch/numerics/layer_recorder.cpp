@@ -12,7 +12,8 @@ namespace goldseal::worker {
 void LayerRecorder::add(const std::string& module, const std::string& op, const at::Tensor& output, bool wide) {
   if (m_layers.size() >= k_max_layers || !output.defined() || output.numel() == 0) return;
   if (output.layout() != at::kStrided || !is_plain_floating(output.scalar_type())) return;
-  const auto values = wide ? output.to(at::kDouble) : output;
+  auto values = wide ? output.to(at::kDouble) : output;
+  if (m_part) values = m_part->cut(module, op, std::move(values));
   m_layers.push_back({module, op, values.scalar_type(), values.sizes().vec(), sketch_of(values, m_elements)});
 }
 

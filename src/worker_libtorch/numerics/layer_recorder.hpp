@@ -2,9 +2,11 @@
 #pragma once
 
 #include "networks/network.hpp"
+#include "numerics/layer_part.hpp"
 #include "numerics/layer_sketch.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,9 @@ class LayerRecorder {
     LayerSketch sketch;
   };
 
-  /// A sketch takes at most `elements` of a layer's, 0 for all.
-  explicit LayerRecorder(std::int64_t elements = 0) : m_elements(elements) {}
+  /// A sketch takes at most `elements` of a layer's, 0 for all. Of a batch, `part` tells which row's it takes.
+  explicit LayerRecorder(std::int64_t elements = 0, std::optional<LayerPart> part = std::nullopt)
+      : m_elements(elements), m_part(std::move(part)) {}
 
   /// Does nothing for a tensor that is not of a plain floating type, an empty one, or beyond k_max_layers. `wide`: it was
   /// computed in float64, whatever type holds it, and is recorded as such.
@@ -38,6 +41,7 @@ class LayerRecorder {
 
  private:
   std::int64_t m_elements;
+  std::optional<LayerPart> m_part;
   std::vector<Layer> m_layers;
 };
 

@@ -32,6 +32,11 @@ struct Options {
   std::string policy = std::string(k_default_policy);
   std::string depth = "full";
   bool allow_random = false;
+  std::int64_t batch = 0;
+  std::vector<std::string> pads;
+  std::string pad_side = "right";
+  std::string pad_mask;
+  std::vector<std::string> batch_dimensions;
   RunOptions run{std::chrono::seconds(3600)};
 };
 
@@ -39,6 +44,21 @@ void require_inputs(const CaptureRequest& request) {
   if (!request.inputs.empty() || request.cases) return;
   throw Error(ErrorKind::usage, "capture", "expected a golden input, found none",
               "give --input NAME=FILE for each input of the network, or --cases DIR");
+}
+
+golden::BatchRequest batch_of(const Options& options) {
+  golden::BatchRequest batch{options.batch, {}, options.pad_side == "left", options.pad_mask, {}};
+  if (batch.asked() && (batch.size < golden::k_least_batch || batch.size > golden::k_most_batch))
+    throw Error(ErrorKind::usage, "--batch",
+                fmt::format("expected {} to {} cases in a batch, found {}", golden::k_least_batch, golden::k_most_batch, batch.size),
+                "give as many as the model serves at once: --batch 4");
+  for (const auto& pad : options.pads) batch.pads.insert(golden::parse_pad(pad));
+  for (const auto& dimension : options.batch_dimensions) batch.dimensions.insert(golden::parse_batch_dimension(dimension));
+  const bool told = !batch.pads.empty() || !batch.dimensions.empty() || !batch.mask.empty() || batch.pad_left;
+  if (told && !batch.asked())
+    throw Error(ErrorKind::usage, "capture", "expected --batch beside --pad, --pad-side, --pad-mask and --batch-dim, found none",
+                "say how many cases a batch has: --batch 4");
+  return batch;
 }
 
 ExitCode run(const Options& options, CommonOptions common) {
@@ -60,6 +80,7 @@ ExitCode run(const Options& options, CommonOptions common) {
   require_own_policy(request.policy, common);
   request.allow_random = options.allow_random;
   request.quick = options.depth == "quick";
+  request.batch = batch_of(options);
   options.run.fill(request);
   if (request.device && request.device->kind == DeviceRequest::Kind::all)
     throw Error(ErrorKind::usage, "--device all", "expected one device to seal on, found all",
@@ -118,6 +139,26 @@ Action add_capture(CLI::App& app, const CommonOptions& common) {
       ->check(one_of("--depth", {"quick", "full"}))
       ->type_name("DEPTH")
       ->capture_default_str();
+  app.add_option("--batch", options->batch,
+                 "Seal that each golden case answers alike alone and inside a batch of N, at every row; verify judges it "
+                 "(golden.batch)")
+      ->type_name("N");
+  app.add_option("--pad", options->pads,
+                 "With --batch: what an input of a shorter case is filled up with, as in --pad input_ids=0; once for each "
+                 "input whose cases differ in length")
+      ->type_name("NAME=VALUE");
+  app.add_option("--pad-side", options->pad_side, "With --pad: where shorter cases are filled up, right or left")
+      ->check(one_of("--pad-side", {"right", "left"}))
+      ->type_name("SIDE")
+      ->capture_default_str();
+  app.add_option("--pad-mask", options->pad_mask,
+                 "With --pad: an input that a batch is given and a case alone is not: int64, 1 where a case has values, 0 "
+                 "where it was filled up")
+      ->type_name("NAME");
+  app.add_option("--batch-dim", options->batch_dimensions,
+                 "With --batch: the dimension of an input along which cases stand, where that is not 0; none, where a "
+                 "batch has one of it for all of its cases")
+      ->type_name("NAME=DIM");
   app.add_option("--entry", options->entry, "The state dict to take from a checkpoint that holds several")
       ->type_name("KEY");
   app.add_option("-o,--output", options->seal, "The seal to write; the checkpoint's name with .seal by default")

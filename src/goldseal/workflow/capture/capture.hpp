@@ -7,6 +7,7 @@
 #include <checks/policy.hpp>
 #include <goldseal/base/running/progress.hpp>
 #include <goldseal/checkpoint/keys/admission.hpp>
+#include <goldseal/golden/batch/batch.hpp>
 #include <goldseal/golden/inputs/input.hpp>
 #include <goldseal/verdict/report.hpp>
 #include <goldseal/worker/device_request.hpp>
@@ -42,6 +43,7 @@ struct CaptureRequest {
   Embed embed = Embed::never;
   Admission admission = {};  ///< what need not be loaded, and what need not find a place
   bool quick = false;         ///< no float64 run: the noise of every case by native ones
+  golden::BatchRequest batch = {};  ///< what is sealed of batches
   bool allow_random = false;  ///< seal what is stable of a network that draws at random
   std::chrono::seconds limit{3600};
   std::optional<int> threads;

@@ -25,6 +25,7 @@ struct Attempt {
   Finding finding;
   std::optional<FileRecord> file;
   std::optional<EmbeddedProgram> program;
+  bool takes_batches = true;
 };
 
 // The LibTorch of this very PyTorch. Nothing where none is installed; a training machine often has none.
@@ -65,11 +66,12 @@ Attempt embed_program(const Measured& measured, const CaptureRequest& request, c
                       Worker& worker) {
   const auto& built = measured.loaded.built;
   auto code = embed_code(worker, measured.checkpoint(), built.network, built.match,
-                         {measured.tensors, measured.records}, directory,
+                         {measured.tensors, measured.records, measured.batch ? &*measured.batch : nullptr}, directory,
                          [&] { return libtorch_of_this_pytorch(request); });
   auto finding = passed(fmt::format("the network's code is embedded as {}, which gives the sealed answers{}", code.what,
                                     told_held(built.match)));
-  return {std::move(finding), std::move(code.file), std::move(code.program)};
+  if (!code.takes_batches) finding.message += "; it takes one batch size, so that golden.batch is judged by the code";
+  return {std::move(finding), std::move(code.file), std::move(code.program), code.takes_batches};
 }
 
 Attempt embed_file(const Measured& measured, const fs::path& directory, Worker& worker) {
@@ -131,6 +133,7 @@ std::optional<Embedded> embed_network(Measured measured, const CaptureRequest& r
   const bool fits = log.add(std::move(attempt.finding));
   log.lap("embed");
   if (!fits) return std::nullopt;
+  if (measured.batch && attempt.program) measured.batch->by_code = !attempt.takes_batches;
   return Embedded{std::move(measured), std::move(attempt.file), std::move(attempt.program)};
 }
 

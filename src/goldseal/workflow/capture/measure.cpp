@@ -9,6 +9,7 @@
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/images/orientation.hpp>
 #include <goldseal/golden/inputs/cases.hpp>
+#include <goldseal/workflow/capture/batches.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>
 #include <goldseal/workflow/capture/golden_runs.hpp>
 #include <goldseal/workflow/capture/second_process.hpp>
@@ -150,13 +151,13 @@ void find_repeatable(PartialFindings& partial, const std::vector<LoadedTensor>& 
 // What was admitted: whether the answers depend on it, and whether its value is the same in each build.
 std::vector<InitialRecord> measure_admitted(const Measured& measured, const CaptureRequest& request, Worker& worker,
                                             SecondProcess& other, CaptureLog& log) {
-  const auto& [loaded, tensors, records, outside, initial, environment] = measured;
+  const auto& loaded = measured.loaded;
   const auto& match = loaded.built.match;
   if (match.not_loaded.empty() && match.left_out.empty()) return {};
   log.progress().step("looking at what was not loaded");
   auto partial = partial_findings({keys_of(measured.checkpoint()), loaded.built.network.state_entries, match, {}},
                                   loaded.state.tensors);
-  for (const auto& golden : tensors) move_each(worker, golden.inputs, partial);
+  for (const auto& golden : measured.tensors) move_each(worker, golden.inputs, partial);
   // An attached network is in no other process.
   if (!request.runtime.channel && !partial.initial.empty()) find_repeatable(partial, other.tensors());
   log.add(k_keys_partial, judge_partial(partial, PartialAt::capture));
@@ -195,6 +196,7 @@ Touched run_cases(Measured& measured, const CaptureRequest& request, Worker& wor
 std::optional<Measured> measure(Loaded loaded, const CaptureRequest& request, Worker& worker, CaptureLog& log) {
   Measured measured{std::move(loaded), {}, {}, {}, {}, {}};
   const auto touched = run_cases(measured, request, worker, log);
+  if (request.batch.asked() && log.may_be_sealed()) measured.batch = measure_batches(measured, request, worker, log);
   measured.outside = outside_of_use(measured.loaded.state.outside, touched);
   SecondProcess other(measured.loaded, request);
   compare_builds(measured.loaded.built.outside, measured.outside, other, log);

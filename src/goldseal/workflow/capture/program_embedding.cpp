@@ -4,6 +4,7 @@
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
+#include <goldseal/workflow/capture/batches.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/case_runner.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
@@ -64,16 +65,22 @@ std::optional<std::string> find_tie_of_its_own(const std::vector<Key>& code, con
   return std::nullopt;
 }
 
+// A program may have frozen the batch size that it was written down with.
+bool answers_in_batches(Worker& worker, const SealedAnswers& sealed) {
+  return sealed.batch == nullptr || takes_batches(worker, *sealed.batch, sealed.records, sealed.tensors);
+}
+
 // Nothing where the other worker's network, built from the file, gives the sealed answers too.
 std::optional<std::string> find_deviation_of(Worker& judge, const ModelSpec& embedded, const Checkpoint& checkpoint,
                                              const BuiltNetwork& code, const KeyMatch& of_code,
-                                             const SealedAnswers& sealed, bool kept) {
+                                             const SealedAnswers& sealed, bool kept, bool& in_batches) {
   auto network = build_network(judge, embedded);
   const auto match = match_program(checkpoint, code, of_code, network);
   if (!match) return "it takes other weights than the code";
   if (auto tie = kept ? find_tie_of_its_own(code.state_entries, network.state_entries) : std::nullopt) return tie;
   judge.load(checkpoint, assignments_of(*match, network.state_entries));
   const auto deviation = find_deviation(judge, sealed);
+  in_batches = in_batches && !deviation && answers_in_batches(judge, sealed);
   judge.finish();
   if (deviation) return fmt::format("{}: {}", judge.hello().runtime, *deviation);
   return std::nullopt;
@@ -135,15 +142,18 @@ class Embedding {
     if (!match_program(m_checkpoint, m_code, m_match, network)) return "it takes other weights than the code";
     if (auto deviation = find_deviation(m_worker, m_sealed)) return deviation;
     const ModelSpec spec{written.builder, written.file.string(), written.options};
-    m_embedded = {
-        {written.builder, written.options}, embed(spec, written.network, m_directory), std::string(form.what)};
+    m_embedded = {{written.builder, written.options},
+                  embed(spec, written.network, m_directory),
+                  std::string(form.what),
+                  answers_in_batches(m_worker, m_sealed)};
     if (m_embedded.file.bytes > k_most_program_bytes) return "it is too large";
     return ask_judge({written.builder, (m_directory / m_embedded.file.path).string(), written.options}, written.kept);
   }
 
-  std::optional<std::string> ask_judge(const ModelSpec& embedded, bool kept) const {
+  std::optional<std::string> ask_judge(const ModelSpec& embedded, bool kept) {
     const auto judge = m_judge();
-    return judge ? find_deviation_of(*judge, embedded, m_checkpoint, m_code, m_match, m_sealed, kept) : std::nullopt;
+    if (!judge) return std::nullopt;
+    return find_deviation_of(*judge, embedded, m_checkpoint, m_code, m_match, m_sealed, kept, m_embedded.takes_batches);
   }
 
   void discard() {

@@ -32,6 +32,7 @@ struct EmbeddedCode {
   EmbeddedProgram program;
   FileRecord file;
   std::string what;  ///< in words: `a program of torch.export`
+  bool takes_batches = true;  ///< it gives the sealed answers in batches too, where such were sealed
 };
 
 /// Has the worker write down the program of the network that it built: by torch.export, as TorchScript, or as a trace,

@@ -90,6 +90,7 @@ Sealed seal(const Embedded& embedded, const CaptureRequest& request, Worker& wor
       golden::write_golden(measured.tensors, weight_fingerprints(measured.checkpoint(), built.match));
   sealed.manifest.model = model_record(embedded, request);
   sealed.manifest.golden = measured.records;
+  sealed.manifest.batch = measured.batch;
   const Device ran_on(sealed.manifest.environment.text("numerics.device").value_or(Device().text()));
   for (auto& golden : sealed.manifest.golden) golden.device = ran_on;
   sealed.manifest.golden_sha256 = sha256(sealed.golden);

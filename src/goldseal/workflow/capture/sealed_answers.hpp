@@ -17,6 +17,7 @@ namespace goldseal {
 struct SealedAnswers {
   const std::vector<golden::GoldenTensors>& tensors;
   const std::vector<GoldenCase>& records;
+  const BatchRecord* batch = nullptr;  ///< where they were run in batches too
 };
 
 /// Nothing where the loaded network gives the sealed answers to every case, natively and, where there is a reference,

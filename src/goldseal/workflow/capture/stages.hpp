@@ -60,6 +60,7 @@ struct Measured {
   std::vector<OutsideRecord> outside;   ///< what no state dict holds, and a golden run reads
   std::vector<InitialRecord> initial;   ///< what was not loaded, as was admitted
   Environment environment;              ///< as the worker tells it after the runs
+  std::optional<BatchRecord> batch = {};  ///< where cases were run in batches too
 
   [[nodiscard]] const Checkpoint& checkpoint() const { return loaded.checkpoint(); }
 };

@@ -10,6 +10,7 @@
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/worker/told_environment.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/shared/batch_run.hpp>
 #include <goldseal/workflow/shared/key_facts.hpp>
 #include <goldseal/workflow/shared/loading.hpp>
 #include <goldseal/workflow/shared/memory_at_hand.hpp>
@@ -167,6 +168,33 @@ void observe_admitted(const Inputs& given, Worker& worker, std::optional<Partial
   run.partial = std::move(partial);
 }
 
+bool runs_program(const Inputs& given) { return given.files.from_seal && given.sealed.model.embedded.has_value(); }
+
+void leave_to_code(BatchFindings& batch, const BatchRecord& sealed) {
+  batch.unjudged = fmt::format("the program that the seal embeds takes one batch size, not {}", sealed.size);
+  batch.remedy = "have the code run in its place: --runtime python --trust-code";
+}
+
+// Every case in batches, until one differs.
+void run_batches(const Inputs& given, const RunPlace& place, RunFindings& findings) {
+  const auto& sealed = given.sealed;
+  if (!sealed.batch) return;
+  if (!findings.batch) findings.batch.emplace();
+  auto& batch = *findings.batch;
+  if (sealed.batch->by_code && runs_program(given)) return leave_to_code(batch, *sealed.batch);
+  place.log.progress.step(fmt::format("running batches of {}", sealed.batch->size));
+  const auto cases = given.cases();
+  const BatchPlace where{place.worker, place.request.policy, place.settings, place.request.depth == RunDepth::quick,
+                         place.label};
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (sealed.golden[i].beside.empty()) continue;
+    if (!observe_batches(where, {*sealed.batch, sealed.golden, cases}, i, batch)) break;
+  }
+  // The code took such batches when it was sealed. Which size a program is bound to may only show with another worker.
+  if (!batch.refused.empty() && runs_program(given)) leave_to_code(batch, *sealed.batch);
+  place.log.stopwatch.lap("batches");
+}
+
 // Everything but the start; true where every request was answered.
 bool drive(const Inputs& given, const RunPlace& place, ModelRun& run, std::vector<CaseResults>& results) {
   auto& findings = run.findings;
@@ -187,6 +215,7 @@ bool drive(const Inputs& given, const RunPlace& place, ModelRun& run, std::vecto
     try_settings(place, runner, golden, findings);
     try_channels(place, golden, result, findings);
   }
+  run_batches(given, place, findings);
   observe_admitted(given, worker, std::move(partial), run);
   ask_settings(worker, run.machine.environment);
   worker.finish();
@@ -308,6 +337,11 @@ ModelRun judge_again(const std::filesystem::path& directory, const VerifyRequest
   run.findings.extra_states = std::move(results.extra_states);
   run.findings.outside = std::move(results.outside);
   run.findings.changed = std::move(results.changed);
+  if (sealed.batch) {
+    run.findings.batch.emplace();
+    run.findings.batch->unjudged = "saved results hold no runs in batches";
+    run.findings.batch->remedy = "verify on the machine itself, without --results";
+  }
   for (const auto& golden : given.cases()) {
     const auto found = std::ranges::find(results.cases, golden.name, &CaseResults::golden_case);
     const auto result = found == results.cases.end() ? CaseResults{.golden_case = golden.name} : *found;

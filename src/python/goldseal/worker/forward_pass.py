@@ -8,6 +8,7 @@ from typing import Any, Dict, NamedTuple, Optional
 
 import torch
 
+from .layer_part import LayerPart
 from .layer_watch import LayerRecorder
 from .network import Network
 from .perturbation import Transform
@@ -27,6 +28,7 @@ class Pass(NamedTuple):
     seed: Optional[int]
     draws: Optional[RandomWatch]
     given: Optional[Dict[str, torch.Tensor]] = None  # of a float64 run, the inputs as a native run takes them
+    part: Any = None  # of a batch, whose layers are asked for (read_part)
 
     def made(self) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":
         """The outputs on the CPU, and the recorder; None in place of it where the layers cannot be followed: code that asks for
@@ -86,7 +88,8 @@ class Pass(NamedTuple):
         return {name: tensor.clone() for name, tensor in self.inputs.items()}
 
     def _recorder(self) -> Optional[LayerRecorder]:
-        return None if self.layer_elements is None else LayerRecorder(self.layer_elements)
+        part = None if self.part is None else LayerPart(*self.part)
+        return None if self.layer_elements is None else LayerRecorder(self.layer_elements, part)
 
     def _run(self, recorder: Optional[LayerRecorder], draws: Optional[RandomWatch]) -> "dict[str, torch.Tensor]":
         if self.seed is not None:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from .dtypes import FLOATING
+from .layer_part import LayerPart
 from .layer_sketch import WIDTH, Sketcher
 from .memory import memory_of
 from .randomness import RandomWatch
@@ -43,10 +44,11 @@ class Layer(NamedTuple):
 
 class LayerRecorder:
     """Keeps the sketches of a run's layers in the order of their computation, and no tensor. A sketch takes at most `elements`
-    of a layer's, 0 for all."""
+    of a layer's, 0 for all. Of a batch, `part` tells which row's it takes."""
 
-    def __init__(self, elements: int = 0) -> None:
+    def __init__(self, elements: int = 0, part: Optional[LayerPart] = None) -> None:
         self.layers: list[Layer] = []
+        self._part = part
         self.mode: Any = None  # of a float64 run (float64_run.py)
         self._sketcher = Sketcher(elements)
 
@@ -58,6 +60,8 @@ class LayerRecorder:
             with self._paused():
                 if self.mode is not None and self.mode.exact:
                     result = result.double()  # computed in float64, whatever type holds it
+                if self._part is not None:
+                    result = self._part.cut(module, op, result)
                 self.layers.append(Layer(module, op, result.dtype, tuple(result.shape), self._sketcher.sketch(result)))
 
     @contextlib.contextmanager

@@ -17,6 +17,7 @@ from .dtypes import host_bytes, name_of
 from .facts import device_names, environment_facts, loaded_version
 from .forward_pass import Pass
 from .gradients import Leaves, reached_elements
+from .layer_part import read_part
 from .layer_watch import LayerRecorder
 from .mapped_tensors import map_tensors, read_load_table
 from .network import Network
@@ -213,6 +214,7 @@ class Session:
         settings, transform, inputs = self._read_pass(request)
         path = self._resolved(fields.text(request, "outputs"))
         layers_path, layer_elements = read_layers(request)
+        part = read_part(request)
         seed, draws = read_draws(request)
         with in_force(settings), torch.no_grad():
             given = inputs
@@ -223,7 +225,7 @@ class Session:
             start = time.perf_counter()
             try:
                 native = self._prepared(given, None, settings) if settings.plain else None
-                forward = Pass(network, inputs, transform, layer_elements, seed, draws, native)
+                forward = Pass(network, inputs, transform, layer_elements, seed, draws, native, part)
                 outputs, recorder = self._first_made(forward) if network.with_values else forward.made()
                 network = self.network
             finally:
