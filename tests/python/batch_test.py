@@ -45,7 +45,7 @@ SOUND = [
     ("Depthwise", {}, IMAGE, 5),
     ("Detector", {}, IMAGE, 2),
     ("Recurrent", {}, FRAMES, 3),
-    ("Recurrent", {"kind": "gru"}, FRAMES, 8),
+    ("Recurrent", {"cell": "gru"}, FRAMES, 8),
     ("TimeFirst", {}, named(frames=FRAMES.transpose(0, 1)), Batch(4, dims={"frames": 1})),
     ("Mixer", {}, IMAGE, 4),
     ("Similarity", {}, named(image=torch.rand(1, 12), text=torch.rand(1, 7)), 3),
