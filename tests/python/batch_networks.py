@@ -31,9 +31,10 @@ class Depthwise(nn.Module):
         super().__init__()
         self.body = nn.Sequential(nn.Conv2d(3, 6, 1), nn.Conv2d(6, 6, 3, groups=6), nn.Hardswish(), nn.AdaptiveAvgPool2d(2))
         self.head = nn.Linear(24, 4)
+        self.anchors = nn.Parameter(torch.rand(3, 2))  # given back as they are, whatever is asked
 
     def forward(self, image):
-        return {"logits": self.head(self.body(image).flatten(1)), "anchors": torch.arange(6.0).view(3, 2)}
+        return {"logits": self.head(self.body(image).flatten(1)), "anchors": self.anchors.exp()}
 
 
 class Detector(nn.Module):

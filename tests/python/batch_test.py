@@ -40,17 +40,11 @@ def named(**parts):
 
 SOUND = [
     ("Conv", {}, IMAGE, 4),
-    ("Conv", {"norm": "group"}, IMAGE, 2),
     ("Conv", {"norm": "instance"}, torch.cat([IMAGE, IMAGE.flip(3)]), 3),
     ("Depthwise", {}, IMAGE, 5),
-    ("Detector", {}, IMAGE, 2),
     ("Recurrent", {}, FRAMES, 3),
-    ("Recurrent", {"cell": "gru"}, FRAMES, 8),
     ("TimeFirst", {}, named(frames=FRAMES.transpose(0, 1)), Batch(4, dims={"frames": 1})),
-    ("Mixer", {}, IMAGE, 4),
     ("Similarity", {}, named(image=torch.rand(1, 12), text=torch.rand(1, 7)), 3),
-    ("Squeeze", {}, IMAGE, 6),
-    ("Encoder", {}, named(input_ids=IDS), 4),
     ("Encoder", {"causal": True}, named(input_ids=IDS), Batch(4, pad={"input_ids": 0}, mask="attention_mask")),
     ("Encoder", {}, named(input_ids=IDS), PADDED),
     ("Encoder", {}, named(input_ids=IDS), PADDED._replace(size=2, side="left")),
@@ -58,7 +52,7 @@ SOUND = [
 ]
 
 # What the finding says, and how the network is sealed.
-TAKEN_OVER = [("mean", "sub"), ("maximum", "div"), ("softmax", "mul"), ("carried", "stack")]
+TAKEN_OVER = [("mean", "mean"), ("maximum", "max"), ("softmax", "softmax"), ("carried", "add")]
 
 
 class BatchTest(InDirectory):

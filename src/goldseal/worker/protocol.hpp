@@ -122,7 +122,6 @@ struct Perturbation {
   bool tile = false;                   ///< factors cut from one table (PROTOCOL.md), a tenth of the time; no `zero`
 };
 
-/// One run of the network. Settings that are absent stay as the worker started with.
 /// Of a batch, the row whose part of each layer is sketched, and the layers of that row alone.
 struct RowPart {
   struct Layer {
@@ -137,6 +136,7 @@ struct RowPart {
   std::vector<Layer> layers = {};
 };
 
+/// One run of the network. Settings that are absent stay as the worker started with.
 struct RunRequest {
   std::filesystem::path inputs;
   std::filesystem::path outputs;
