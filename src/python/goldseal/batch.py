@@ -41,17 +41,18 @@ def batch_arguments(batch: Union[None, int, Batch]) -> list[str]:
 
 def case_arguments(cases: Optional[Mapping[str, Any]], network: Network, directory: str) -> list[str]:
     """`--cases`: a directory with one for each case, in it a file for each of its inputs."""
-    from .inputs import named_inputs
-    from .worker.tensor_file import write_tensors
-
     if not cases:
         return []
+    from .inputs import tensors_by_name
+    from .worker.tensor_file import write_tensors
+
+    names = [entry["name"] for entry in network.inputs()]
     place = os.path.join(directory, "cases")
     for case, inputs in cases.items():
         if not case or case.startswith(".") or os.sep in case:
             raise ValueError(f"cases: expected names of letters, digits, _, - and ., found {case!r}")
         folder = os.path.join(place, case)
         os.makedirs(folder)
-        for name, value in named_inputs(inputs, network).items():
+        for name, value in tensors_by_name(inputs, names).items():
             write_tensors(os.path.join(folder, f"{name}.safetensors"), {name: value})
     return ["--cases", place]
