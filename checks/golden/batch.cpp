@@ -68,8 +68,9 @@ std::string cause_remedy(const BatchObservation& row) {
            "model.eval())";
   switch (row.cause) {
     case BatchCause::beside:
-      return "look for a mean, a norm or a maximum over dimension 0, attention across rows, a reshape that mixes rows, "
-             "or a cache that one row leaves to the next";
+      return "look for a mean, a norm, a maximum or a scale of quantization over dimension 0, attention across rows, a "
+             "reshape that mixes rows, a capacity that rows share, or a cache that one row leaves to the next; where cases "
+             "stand along another dimension, seal with --batch-dim, and leave out an output whose size follows its values";
     case BatchCause::padding:
       return "mask what is filled up in every layer that looks at other places, count positions from a case's own "
              "first place, or fill up on the other side (--pad-side)";
@@ -107,8 +108,8 @@ Finding agreement(const BatchFindings& batch, std::size_t size) {
                                     padded ? ", filled up to the length of others" : "", wide ? ", in float64 too" : ""));
   if (batch.of_all.empty()) return finding;
   finding.status = Status::warn;
-  finding.message += fmt::format("; a batch has one {} for all of its cases, which is not judged", fmt::join(batch.of_all, ", "));
-  finding.remedy = "leave it out of the outputs, or have the network give one for each case";
+  finding.message += fmt::format("; no part of {} is a case's own in a batch, so it is not judged", fmt::join(batch.of_all, ", "));
+  finding.remedy = "leave it out of the outputs, or have the network give one of a fixed size for each case";
   return finding;
 }
 

@@ -205,9 +205,23 @@ class Faulty(nn.Module):
             return {"answer": self.second(x), "loss": self.second(x).square().mean()}
         elif self.fault == "one_answer":
             return self.second(x.mean(0, keepdim=True))
+        elif self.fault == "squeezed":
+            return self.second(x).squeeze()
         elif self.fault == "fixed":
             return self.second(x.view(1, WIDTH))
         return self.second(x)
+
+
+class Frozen(nn.Module):
+    """A trace of it holds the batch size, and it cannot be scripted."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(6, 4)
+
+    def forward(self, features):
+        rows = [int(size) for size in features.shape][0]
+        return torch.tanh(self.first(features)).view(*[rows, 2, 2]).flatten(1)
 
 
 def build(kind="Conv", **options):

@@ -5,8 +5,9 @@ refused when a network is sealed and named where a sealed network has them elsew
 Kinds of faults: what is taken over the batch (mean, maximum, softmax, BatchNorm without statistics), a row that is treated apart
 (the last, the third, beyond a table's end), rows that are exchanged, carried on, or all the first one's, a type that follows the
 size, what is filled up and not masked (attention, pooling, positions, on either side), a reshape that mixes rows and places, and
-answers that are none of a case. The command is the one that GOLDSEAL_COMMAND names."""
+answers that are none of a case. Programs that a seal embeds take batches, or it is said that they take none. The command is the one that GOLDSEAL_COMMAND names."""
 
+import json
 import os
 import subprocess
 import sys
@@ -40,13 +41,12 @@ def named(**parts):
 
 SOUND = [
     ("Conv", {}, torch.cat([IMAGE, IMAGE.flip(3)]), 4),
-    ("Depthwise", {}, IMAGE, 5),
-    ("Recurrent", {}, FRAMES, 3),
+    ("Depthwise", {}, IMAGE, 3),
     ("TimeFirst", {}, named(frames=FRAMES.transpose(0, 1)), Batch(4, dims={"frames": 1})),
     ("Similarity", {}, named(image=torch.rand(1, 12), text=torch.rand(1, 7)), 3),
     ("Encoder", {"causal": True}, named(input_ids=IDS), Batch(4, pad={"input_ids": 0}, mask="attention_mask")),
     ("Encoder", {}, named(input_ids=IDS), PADDED._replace(size=2, side="left")),
-    ("Faulty", {"fault": "none"}, FEATURES, 32),
+    ("Faulty", {"fault": "squeezed"}, FEATURES, 32),
 ]
 
 # What the finding says, and how the network is sealed.
@@ -54,12 +54,12 @@ TAKEN_OVER = [("mean", "mean"), ("carried", "add")]
 
 
 class BatchTest(InDirectory):
-    def seal(self, kind, options, inputs, batch, cases=None, name="net"):
+    def seal(self, kind, options, inputs, batch, cases=None, name="net", embed=False):
         net = batch_networks.build(kind, **options)
         torch.save(net.state_dict(), f"{name}.pt")
         factory = "batch_networks:build?" + "&".join(f"{key}={value}" for key, value in {"kind": kind, **options}.items())
         place = goldseal.seal(
-            net, f"{name}.pt", inputs=inputs, factory=factory, batch=batch, cases=cases, embed=False, on_error="raise"
+            net, f"{name}.pt", inputs=inputs, factory=factory, batch=batch, cases=cases, embed=embed, on_error="raise"
         )
         return net, place
 
@@ -111,7 +111,6 @@ class BatchTest(InDirectory):
     def test_rows_that_are_treated_apart_are_refused(self):
         for fault, words in (
             ("third_row", ("the row at which it stands", "2 of 4")),
-            ("short_table", ("the row at which it stands",)),
             ("swapped", ("depends on the rows beside it",)),
             ("half", ("at every row",)),
         ):
@@ -131,10 +130,7 @@ class BatchTest(InDirectory):
 
     def test_a_fault_of_batches_alone_is_named_where_the_seal_is_verified(self):
         _, place = self.seal("Faulty", {"fault": "none"}, FEATURES, 4)
-        for fault, words in (("last_row", ("3 of 4",)), ("dropped", ("3 of 4",))):
-            with self.subTest(fault=fault):
-                other = batch_networks.build("Faulty", fault=fault)
-                self.differs(place, other, "the row at which it stands", *words)
+        self.differs(place, batch_networks.build("Faulty", fault="dropped"), "the row at which it stands", "3 of 4")
         fixed = batch_networks.build("Faulty", fault="fixed")
         self.differs(place, fixed, "does not take a batch of 4")
 
@@ -143,16 +139,34 @@ class BatchTest(InDirectory):
         finding = self.finding(goldseal.verify(place, net))
         self.assertEqual(finding.status, "warn")
         self.assertIn("default/loss", finding.message)
-        self.refused("Faulty", {"fault": "one_answer"}, FEATURES, 4, "no output of a batch of 4 has an answer for each case")
+        self.refused("Faulty", {"fault": "one_answer"}, FEATURES, 4, "an answer for each case of a batch of 4, found none")
+
+    def of_the_program(self, place, *runtimes):
+        """What is said where the code is not run."""
+        for runtime in runtimes:
+            run = subprocess.run([COMMAND, "verify", place, *runtime, "--format", "json"], stdout=subprocess.PIPE, check=False)
+            finding = next(finding for finding in json.loads(run.stdout)["findings"] if finding["id"] == "golden.batch")
+            yield run.returncode, finding
+
+    @unittest.skipIf(hasattr(torch, "export"), "the other test of programs tries each form")
+    def test_the_program_that_is_embedded_takes_batches(self):
+        _, place = self.seal("Faulty", {"fault": "none"}, FEATURES, 4, embed=True)
+        for code, finding in self.of_the_program(place, []):
+            self.assertEqual((code, finding["status"]), (0, "pass"), finding)
+
+    def test_a_program_that_takes_no_batch_is_no_fault_of_the_model(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            net, place = self.seal("Frozen", {}, FEATURES, 4, embed=True)
+        # By the Python worker, as where there is no LibTorch.
+        for code, finding in self.of_the_program(place, ["--runtime", "python"]):
+            self.assertEqual((code, finding["status"]), (3, "unknown"), finding)
+            self.assertIn("takes no batch of 4", finding["message"])
+            self.assertIn("--trust-code", finding["remedy"])
+        self.assertEqual(self.finding(goldseal.verify(place, net)).status, "pass")
 
     def test_what_makes_no_batch_is_refused(self):
-        for batch, words in (
-            (1, ("2 to 1024",)),
-            (Batch(2, pad={"input": 0}), ("name of an input", "input_ids")),
-            (Batch(2, mask="attention_mask"), ("--pad",)),
-            (Batch(2, dims={"input_ids": 7}), ("dimension",)),
-            (Batch(2, pad={"input_ids": 0.5}), ("int64",)),
-        ):
+        for batch, words in ((1, ("2 to 1024",)), (Batch(2, pad={"input": 0}), ("name of an input", "input_ids"))):
             with self.subTest(batch=batch):
                 self.refused("Encoder", {}, named(input_ids=IDS), batch, *words)
         self.refused("Faulty", {"fault": "fixed"}, FEATURES, 4, "does not take a batch of 4")

@@ -177,7 +177,8 @@ struct BatchOutput {
   std::string name;                      ///< of the case alone
   std::vector<std::int64_t> dimensions;  ///< that are `size` times as large in a batch
   bool in_list = false;                  ///< the batch has an output for each case: `0.boxes`, `1.boxes`
-  bool of_all = false;                   ///< the batch has one for all of its cases: nothing of it is judged
+  bool of_all = false;                   ///< no part of it is known to be a case's: nothing of it is judged
+  std::optional<std::int64_t> added = {};  ///< the dimension of the rows, which a case alone lacks (squeeze())
 };
 
 /// A named set of inputs and the outputs they must give. The tensors are in golden.safetensors as `CASE/input/NAME`,

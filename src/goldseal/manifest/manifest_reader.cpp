@@ -292,6 +292,7 @@ class ManifestReader {
     TomlReader reader(table, "golden.batch_output.", m_where);
     BatchOutput output{reader.text("name"), reader.integers("dimensions"), flag(reader, table, "in_list"),
                        flag(reader, table, "of_all")};
+    if (table.contains("added")) output.added = reader.integer("added");
     reader.collect_unknown(m_manifest.unknown_keys);
     return output;
   }

@@ -150,9 +150,10 @@ std::string batch_lines(const GoldenCase& golden) {
   if (!golden.batch_layers.empty()) text += fmt::format("batch_layers = {}\n", toml_string(golden.batch_layers));
   text += "batch_output = [\n";
   for (const auto& output : golden.batch_outputs)
-    text += fmt::format("  {{ name = {}, dimensions = {}{}{} }},\n", toml_string(output.name),
+    text += fmt::format("  {{ name = {}, dimensions = {}{}{}{} }},\n", toml_string(output.name),
                         toml_integers(output.dimensions), output.in_list ? ", in_list = true" : "",
-                        output.of_all ? ", of_all = true" : "");
+                        output.of_all ? ", of_all = true" : "",
+                        output.added ? fmt::format(", added = {}", *output.added) : "");
   return text + "]\n";
 }
 

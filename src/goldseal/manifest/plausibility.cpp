@@ -85,6 +85,8 @@ class Reviewer {
       for (const auto dimension : output.dimensions)
         if (dimension < 0 || std::cmp_greater_equal(dimension, found->shape.size()))
           fail("golden.batch_output", output.name, fmt::format("has no dimension {}", dimension));
+      if (output.added && (*output.added < 0 || std::cmp_greater(*output.added, found->shape.size())))
+        fail("golden.batch_output", output.name, fmt::format("has no place for a dimension {}", *output.added));
     }
     if (placed.size() != golden.outputs.size()) fail("golden", golden.name, "has outputs without a place in a batch");
   }

@@ -36,14 +36,31 @@ std::vector<std::int64_t> scaled_dimensions(std::span<const std::int64_t> alone,
   return dimensions;
 }
 
+// A dimension of the rows that the case alone lacks, since squeeze() takes one of size 1 away: that of an input first.
+std::optional<std::int64_t> added_dimension(std::span<const std::int64_t> alone, std::span<const std::int64_t> found,
+                                            const BatchRecord& batch) {
+  if (found.size() != alone.size() + 1) return std::nullopt;
+  const auto fits = [&](std::int64_t dimension) {
+    if (std::cmp_greater_equal(dimension, found.size())) return false;
+    std::vector<std::int64_t> without(found.begin(), found.end());
+    without.erase(without.begin() + dimension);
+    return found[static_cast<std::size_t>(dimension)] == batch.size && std::ranges::equal(without, alone);
+  };
+  for (const auto& input : batch.inputs)
+    if (input.dimension && fits(*input.dimension)) return input.dimension;
+  for (std::int64_t d = 0; std::cmp_less(d, found.size()); ++d)
+    if (fits(d)) return d;
+  return std::nullopt;
+}
+
 bool same_bytes(const HostTensor& a, const HostTensor& b) {
   return a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes);
 }
 
 BatchOutput place_of(const HostTensor& alone, std::span<const GoldenOutput> all, std::span<const HostTensor> found,
-                     std::int64_t size) {
+                     const BatchRecord& batch) {
   BatchOutput place{alone.name, {}, false, false};
-  if (is_in_list(alone, all, found, size)) {
+  if (is_in_list(alone, all, found, batch.size)) {
     place.in_list = true;
     return place;
   }
@@ -52,24 +69,66 @@ BatchOutput place_of(const HostTensor& alone, std::span<const GoldenOutput> all,
     place.of_all = true;
     return place;
   }
-  place.dimensions = scaled_dimensions(alone.shape, output->shape, size);
+  place.dimensions = scaled_dimensions(alone.shape, output->shape, batch.size);
+  place.added = added_dimension(alone.shape, output->shape, batch);
   // A table that the network gives back, whatever it is asked.
-  place.of_all = place.dimensions.empty() && !same_bytes(alone, *output);
+  place.of_all = place.dimensions.empty() && !place.added && !same_bytes(alone, *output);
   return place;
+}
+
+bool fills(const BatchRecord& batch) {
+  return std::ranges::any_of(batch.inputs, [](const BatchInput& input) { return input.pad.has_value(); });
+}
+
+// Where the part of a case stands; nothing where a batch's output has no such part.
+std::optional<std::vector<std::int64_t>> begin_of_part(std::span<const std::int64_t> found,
+                                                       std::span<const std::int64_t> alone, const BatchOutput& place,
+                                                       std::size_t row, const BatchRecord& batch) {
+  if (found.size() != alone.size()) return std::nullopt;
+  std::vector<std::int64_t> begin(found.size(), 0);
+  for (std::size_t d = 0; d < begin.size(); ++d) {
+    const bool of_rows = std::ranges::find(place.dimensions, static_cast<std::int64_t>(d)) != place.dimensions.end();
+    const auto rows = of_rows ? batch.size : 1;
+    const auto each = found[d] / rows;
+    if (found[d] % rows != 0 || each < alone[d] || (of_rows && each != alone[d] && !fills(batch))) return std::nullopt;
+    begin[d] = (of_rows ? static_cast<std::int64_t>(row) * each : 0) + (batch.pad_left ? each - alone[d] : 0);
+  }
+  return begin;
+}
+
+HostTensor without_dimension(const HostTensor& output, std::size_t dimension, std::size_t row) {
+  std::vector<std::int64_t> begin(output.shape.size(), 0);
+  auto size = output.shape;
+  begin[dimension] = static_cast<std::int64_t>(row);
+  size[dimension] = 1;
+  auto part = cut_block(output, begin, size);
+  part.shape.erase(part.shape.begin() + static_cast<std::ptrdiff_t>(dimension));
+  return part;
 }
 
 HostTensor cut(const HostTensor& output, const HostTensor& alone, const BatchOutput& place, std::size_t row,
                const BatchRecord& batch) {
-  std::vector<std::int64_t> begin(output.shape.size(), 0);
-  for (std::size_t d = 0; d < begin.size(); ++d) {
-    const bool of_rows = std::ranges::find(place.dimensions, static_cast<std::int64_t>(d)) != place.dimensions.end();
-    const auto whole = of_rows ? batch.size * alone.shape[d] : alone.shape[d];
-    if (of_rows ? output.shape[d] != whole : output.shape[d] < whole) return output;
-    begin[d] = of_rows ? static_cast<std::int64_t>(row) * alone.shape[d]
-               : batch.pad_left ? output.shape[d] - alone.shape[d]
-                                : 0;
+  if (place.added) {
+    const auto dimension = static_cast<std::size_t>(*place.added);
+    const bool fits = output.shape.size() == alone.shape.size() + 1 && output.shape[dimension] == batch.size;
+    if (!fits) return output;
+    const auto of_row = without_dimension(output, dimension, row);
+    const auto begin = begin_of_part(of_row.shape, alone.shape, place, row, batch);
+    return begin ? cut_block(of_row, *begin, alone.shape) : output;
   }
-  return cut_block(output, begin, alone.shape);
+  const auto begin = begin_of_part(output.shape, alone.shape, place, row, batch);
+  return begin ? cut_block(output, *begin, alone.shape) : output;
+}
+
+// Whether another batch has the case's part where the first one had it.
+bool holds(const BatchOutput& place, const HostTensor& alone, std::span<const GoldenOutput> all,
+           std::span<const HostTensor> found, const BatchRecord& batch) {
+  if (place.of_all) return true;
+  if (place.in_list) return is_in_list(alone, all, found, batch.size);
+  const auto* const output = find_tensor(found, alone.name);
+  if (output == nullptr) return false;
+  if (place.dimensions.empty() && !place.added) return same_bytes(alone, *output);
+  return cut(*output, alone, place, 0, batch).shape == alone.shape;
 }
 
 }  // namespace
@@ -83,10 +142,15 @@ std::string name_in_list(const std::string& alone, std::size_t row) {
   return fmt::format("{}", fmt::join(parts, "."));
 }
 
-std::vector<BatchOutput> find_places(std::span<const GoldenOutput> alone, std::span<const HostTensor> found,
-                                     std::int64_t size) {
+std::vector<BatchOutput> find_places(std::span<const GoldenOutput> alone, std::span<const std::vector<HostTensor>> runs,
+                                     const BatchRecord& batch) {
   std::vector<BatchOutput> places;
-  for (const auto& output : alone) places.push_back(place_of(output.native, alone, found, size));
+  for (const auto& output : alone) {
+    auto place = place_of(output.native, alone, runs.front(), batch);
+    const bool everywhere =
+        std::ranges::all_of(runs, [&](const auto& found) { return holds(place, output.native, alone, found, batch); });
+    places.push_back(everywhere ? std::move(place) : BatchOutput{output.native.name, {}, false, true});
+  }
   return places;
 }
 
@@ -98,9 +162,8 @@ std::vector<HostTensor> answers_at(std::size_t row, const BatchRecord& batch, st
     if (place.of_all || sealed == alone.end()) continue;
     const auto* const output = find_tensor(found, place.in_list ? name_in_list(place.name, row) : place.name);
     if (output == nullptr) continue;
-    auto answer = *output;
-    const bool fits = !place.dimensions.empty() && output->shape.size() == sealed->native.shape.size();
-    if (fits) answer = cut(*output, sealed->native, place, row, batch);
+    const bool has_rows = !place.dimensions.empty() || place.added;
+    auto answer = has_rows ? cut(*output, sealed->native, place, row, batch) : *output;
     answer.name = place.name;
     answers.push_back(std::move(answer));
   }

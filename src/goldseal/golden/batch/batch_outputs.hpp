@@ -14,10 +14,12 @@
 
 namespace goldseal::golden {
 
-/// Where the outputs of a batch hold the answers of a case whose own outputs are `alone`. `found` come from a batch of
-/// `size` in which nothing is filled up. An output that is missing or of another form has `of_all` set.
-[[nodiscard]] std::vector<BatchOutput> find_places(std::span<const GoldenOutput> alone, std::span<const HostTensor> found,
-                                                   std::int64_t size);
+/// Where the outputs of a batch hold the answers of a case whose own outputs are `alone`. `runs` are of batches, of
+/// which the first has nothing filled up; the others have other values. An output that is missing, of another form, or
+/// of a size that follows the values has `of_all` set.
+[[nodiscard]] std::vector<BatchOutput> find_places(std::span<const GoldenOutput> alone,
+                                                   std::span<const std::vector<HostTensor>> runs,
+                                                   const BatchRecord& batch);
 
 /// The answers of the case at `row`, under the names that they have alone, in the sealed shapes. What does not have the
 /// sealed form is handed out as it is, and what is of all cases is left out.

@@ -41,9 +41,19 @@ InputSpec from_file(const fs::path& path, std::string name, const fs::path& base
 // All inputs that a file of named tensors holds; without declared inputs, all its tensors.
 std::vector<InputSpec> from_container(const fs::path& path, std::span<const InputSlot> slots, const fs::path& base) {
   std::vector<InputSpec> inputs;
-  for (const auto& slot : slots) inputs.push_back(from_file(path, slot.name, base));
+  const auto tensors = read_all_tensors(path);
+  const auto holds = [&](const InputSlot& slot) { return find_tensor(tensors, slot.name) != nullptr; };
+  // The only tensor of a file stands for the only input whatever its name, and for no other beside it.
+  const bool by_name = std::ranges::any_of(slots, holds);
+  for (const auto& slot : slots) {
+    if (slot.required && !holds(slot) && (by_name || !inputs.empty()))
+      throw Error(ErrorKind::usage, path.string(), fmt::format("expected a tensor '{}', found none", slot.name),
+                  "put each input that forward() requires into the file, by its name");
+    if (slot.required || holds(slot)) inputs.push_back(from_file(path, slot.name, base));
+  }
+  if (inputs.empty() && !slots.empty()) inputs.push_back(from_file(path, slots.front().name, base));
   if (!slots.empty()) return inputs;
-  for (const auto& tensor : read_all_tensors(path)) inputs.push_back(from_file(path, tensor.name, base));
+  for (const auto& tensor : tensors) inputs.push_back(from_file(path, tensor.name, base));
   return inputs;
 }
 

@@ -19,8 +19,9 @@ std::string remedy_for(Builder builder, std::int64_t size) {
   if (is_fixed(builder))
     return fmt::format("export it with a batch size that is open (dynamic_shapes={{\"x\": {{0: Dim.AUTO}}}}), or seal it "
                        "without --batch {}", size);
-  return "give inputs whose dimension 0 is the batch, or say which one is (--batch-dim); a length that the network does "
-         "not take calls for golden cases of other lengths (--cases)";
+  return "give inputs whose dimension 0 is the batch, or say which one is (--batch-dim), and have the network keep it "
+         "(x.flatten(1), not x.view(1, -1)); a length that the network does not take calls for golden cases of other "
+         "lengths (--cases)";
 }
 
 // Fills in the case's part of the record: what is beside it, and where its outputs are.
@@ -31,8 +32,10 @@ void learn(const BatchPlace& place, const BatchRecord& batch, std::span<const go
   record.batch_outputs = learn_places(place, {batch, measured.records, measured.tensors}, of);
   if (std::ranges::all_of(record.batch_outputs, &BatchOutput::of_all))
     throw Error(ErrorKind::unsupported, "--batch",
-                fmt::format("no output of a batch of {} has an answer for each case", batch.size),
-                "give inputs whose dimension 0 is the batch, and have the network give an answer for each of its rows");
+                fmt::format("expected an output with an answer for each case of a batch of {}, found none: no shape grows "
+                            "with the number of cases alone", batch.size),
+                "give inputs whose dimension 0 is the batch, or say which one is (--batch-dim), and have the network give "
+                "an answer for each of its rows, beside what is of all of them or of a size of its own");
 }
 
 // Learns and judges each case in turn; false where one differs.

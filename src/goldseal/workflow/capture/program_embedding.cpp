@@ -100,11 +100,18 @@ class Embedding {
 
   EmbeddedCode run() {
     std::string reasons;
+    const Form* of_one_size = nullptr;  // gives the sealed answers, and takes no batch of the sealed size
     for (const auto& form : k_forms) {
       const auto reason = try_form(form);
-      if (!reason) return std::move(m_embedded);
-      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", form.label, *reason);
+      if (!reason && m_embedded.takes_batches) return std::move(m_embedded);
+      if (reason) reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", form.label, *reason);
+      if (!reason && of_one_size == nullptr) of_one_size = &form;
       discard();
+    }
+    if (of_one_size != nullptr) {
+      const auto reason = try_form(*of_one_size);
+      if (!reason) return std::move(m_embedded);
+      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", of_one_size->label, *reason);
     }
     throw Error(ErrorKind::unsupported, "the network's code", reasons,
                 "seal without the architecture: a target then needs the code that builds the network, as --model says");

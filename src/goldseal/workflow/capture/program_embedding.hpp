@@ -36,7 +36,8 @@ struct EmbeddedCode {
 };
 
 /// Has the worker write down the program of the network that it built: by torch.export, as TorchScript, or as a trace,
-/// whichever first gives the sealed answers in both runs, native and float64. It goes into `directory` without its
+/// whichever first gives the sealed answers in both runs, native and float64, in batches too where such were sealed; else
+/// whichever first gives them alone. It goes into `directory` without its
 /// weights. `match` is how the checkpoint maps onto `code`, the network that was built. `judge` starts a worker that then builds the network from that file and must answer alike; it may give
 /// none. Throws Error{unsupported} where no form does, with the reason of each.
 [[nodiscard]] EmbeddedCode embed_code(Worker& worker, const Checkpoint& checkpoint, const BuiltNetwork& code,

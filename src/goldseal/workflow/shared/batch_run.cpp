@@ -66,8 +66,10 @@ class CaseInBatches {
 
   [[nodiscard]] std::vector<BatchOutput> places() {
     static constexpr std::array<std::size_t, 1> k_first{0};
-    const auto outputs = run(k_first, Compute::native, golden::Beside::plain);
-    return golden::find_places(m_golden.outputs, outputs, m_sealed.batch.size);
+    std::vector<std::vector<HostTensor>> runs{run(k_first, Compute::native, golden::Beside::plain)};
+    for (const auto beside : {golden::Beside::sealed, golden::Beside::changed})
+      if (auto outputs = made_run(k_first, Compute::native, beside)) runs.push_back(std::move(*outputs));
+    return golden::find_places(m_golden.outputs, runs, m_sealed.batch);
   }
 
   [[nodiscard]] std::string layers() {
@@ -169,14 +171,20 @@ class CaseInBatches {
   }
 
   // A run that the network does not make tells nothing; one that ends the worker ends all.
-  std::optional<std::vector<HostTensor>> tried(const std::vector<std::size_t>& rows, std::size_t row, Compute compute,
-                                               golden::Beside beside) {
+  std::optional<std::vector<HostTensor>> made_run(std::span<const std::size_t> rows, Compute compute,
+                                                  golden::Beside beside) {
     try {
-      return answers(row, run(rows, compute, beside));
+      return run(rows, compute, beside);
     } catch (const Error&) {
       if (!m_place.worker.is_well()) throw;
       return std::nullopt;
     }
+  }
+
+  std::optional<std::vector<HostTensor>> tried(const std::vector<std::size_t>& rows, std::size_t row, Compute compute,
+                                               golden::Beside beside) {
+    const auto outputs = made_run(rows, compute, beside);
+    return outputs ? std::optional(answers(row, *outputs)) : std::nullopt;
   }
 
   // By more than rounding explains.

@@ -33,7 +33,7 @@ struct SealedBatches {
   std::span<const golden::GoldenTensors> tensors;  ///< of the same cases
 };
 
-/// Learns from a run in which nothing is filled up where the outputs of case `of` stand in a batch. Throws what the run
+/// Learns from three runs, of which the first has nothing filled up, where the outputs of case `of` stand in a batch. Throws what the run
 /// throws.
 [[nodiscard]] std::vector<BatchOutput> learn_places(const BatchPlace& place, const SealedBatches& sealed, std::size_t of);
 

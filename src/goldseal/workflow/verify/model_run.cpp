@@ -171,7 +171,7 @@ void observe_admitted(const Inputs& given, Worker& worker, std::optional<Partial
 bool runs_program(const Inputs& given) { return given.files.from_seal && given.sealed.model.embedded.has_value(); }
 
 void leave_to_code(BatchFindings& batch, const BatchRecord& sealed) {
-  batch.unjudged = fmt::format("the program that the seal embeds takes one batch size, not {}", sealed.size);
+  batch.unjudged = fmt::format("the program that the seal embeds takes no batch of {}", sealed.size);
   batch.remedy = "have the code run in its place: --runtime python --trust-code";
 }
 

@@ -160,7 +160,8 @@ TEST_CASE("the answers of a case are found along one dimension, two, in a list, 
   const std::vector<HostTensor> found{output("logits", {3, 2}), output("hidden", {2, 3, 3}), output("pairs", {3, 3}),
                                       output("0.boxes", {2, 4}), output("1.boxes", {5, 4}), output("2.boxes", {2, 4}),
                                       make_tensor<float>("loss", DType::float32, {}, {7}), output("anchors", {3, 2})};
-  const auto places = find_places(alone, found, 3);
+  const std::vector<std::vector<HostTensor>> runs{found};
+  const auto places = find_places(alone, runs, {3, false, {}});
   CHECK(places[0].dimensions == Values{0});
   CHECK(places[1].dimensions == Values{1});
   CHECK(places[2].dimensions == Values{0, 1});
@@ -176,6 +177,44 @@ TEST_CASE("the answers of a case are found along one dimension, two, in a list, 
   CHECK(numbers(answers[2]) == std::vector<float>{4});
   CHECK(answers[3].name == "0.boxes");
   CHECK(answers[3].shape == Values{5, 4});
+}
+
+TEST_CASE("an answer that lacks the dimension of its rows alone is found in a batch, at the place of the inputs' first") {
+  const auto y = [](Values shape, std::vector<float> values) {
+    return make_tensor<float>("y", DType::float32, std::move(shape), std::move(values));
+  };
+  const std::vector<GoldenOutput> alone{{y({2}, {0, 0}), {}, {}, {}}};
+  const std::vector<std::vector<HostTensor>> runs{{y({2, 2}, {1, 2, 3, 4})}};
+  const BatchRecord first{2, false, {{"x", 0}}};
+  const BatchRecord second{2, false, {{"x", 1}}};
+  const auto rows = find_places(alone, runs, first);
+  const auto columns = find_places(alone, runs, second);
+  CHECK(rows[0].added == 0);
+  CHECK(columns[0].added == 1);
+  CHECK(numbers(answers_at(1, first, rows, alone, runs[0])[0]) == std::vector<float>{3, 4});
+  CHECK(numbers(answers_at(1, second, columns, alone, runs[0])[0]) == std::vector<float>{2, 4});
+  const std::vector<HostTensor> fewer{y({1, 2}, {1, 2})};
+  CHECK(answers_at(1, first, rows, alone, fewer)[0].shape == Values{1, 2});
+}
+
+TEST_CASE("an output whose size follows the values is of no case") {
+  const auto hits = [](std::size_t count) {
+    return make_tensor<float>("hits", DType::float32, {static_cast<std::int64_t>(count)}, std::vector<float>(count, 1));
+  };
+  const std::vector<GoldenOutput> alone{{hits(2), {}, {}, {}}};
+  const std::vector<std::vector<HostTensor>> runs{{hits(6)}, {hits(5)}};
+  CHECK(find_places(alone, std::span(runs).first(1), {3, false, {}})[0].dimensions == Values{0});
+  CHECK(find_places(alone, runs, {3, false, {}})[0].of_all);
+}
+
+TEST_CASE("rows of different lengths are cut out of places that are folded with them") {
+  const std::vector<GoldenOutput> sealed{{make_tensor<float>("y", DType::float32, {2}, {0, 0}), {}, {}, {}}};
+  const std::vector<HostTensor> found{make_tensor<float>("y", DType::float32, {6}, {1, 2, 3, 4, 5, 6})};
+  const std::vector<BatchOutput> places{{"y", {0}, false, false}};
+  const std::vector<BatchInput> filled{{"x", 0, 0.0}};
+  CHECK(numbers(answers_at(1, {2, false, filled}, places, sealed, found)[0]) == std::vector<float>{4, 5});
+  CHECK(numbers(answers_at(1, {2, true, filled}, places, sealed, found)[0]) == std::vector<float>{5, 6});
+  CHECK(answers_at(1, {2, false, {{"x", 0}}}, places, sealed, found)[0].shape == Values{6});
 }
 
 TEST_CASE("what is filled up is cut away from the answers, on its side") {

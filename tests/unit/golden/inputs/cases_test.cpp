@@ -55,6 +55,27 @@ TEST_CASE("A file of named tensors holds all inputs of its case") {
   }
 }
 
+TEST_CASE("A file's only tensor stands for one input: not for another that forward() can do without, nor for one it needs") {
+  const TemporaryDirectory directory;
+  const std::vector<float> values{1, 2};
+  const auto bytes = std::as_bytes(std::span(values));
+  const auto only = [&](const char* name) {
+    write_file_atomically(directory.path() / "one.safetensors",
+                          write_safetensors(std::vector<TensorToWrite>{{name, DType::float32, {2}, bytes}}));
+  };
+  const std::vector<InputSlot> optional{{"ids", {}, {}, true}, {"mask", {}, {}, false}};
+  const std::vector<InputSlot> needed{{"ids", {}, {}, true}, {"mask", {}, {}, true}};
+  for (const auto* const name : {"ids", "arr_0"}) {
+    only(name);
+    const auto cases = find_cases(directory.path(), optional);
+    REQUIRE(cases.at(0).inputs.size() == 1);
+    CHECK(cases[0].inputs[0].name == "ids");
+    CHECK_THROWS_AS(find_cases(directory.path(), needed), Error);
+  }
+  only("mask");
+  CHECK_THROWS_AS(find_cases(directory.path(), optional), Error);
+}
+
 TEST_CASE("A network's only input need not be named by the only file") {
   const TemporaryDirectory directory;
   touch(directory.path() / "night" / "street.png");
