@@ -96,6 +96,31 @@ class LayersTest(unittest.TestCase):
         self.assertEqual(plain["output"].tobytes(), watched["output"].tobytes())
         self.assertEqual(first.tobytes(), second.tobytes())
 
+    def of_row(self, layers, **how):
+        return self.run_layers(compute="float64", part={"rows": 2, "row": 1, "layers": layers, **how})[1:]
+
+    def test_of_a_batch_the_part_of_one_row_is_sketched(self):
+        whole, self.image = self.image, self.image[1:]
+        _, alone, expected = self.run_layers(compute="float64")
+        self.image = whole
+        layers, table = self.of_row(alone)
+        self.assertEqual([layer["shape"] for layer in layers], [layer["shape"] for layer in alone])
+        np.testing.assert_allclose(table, expected, rtol=1e-9, atol=1e-10)
+        with torch.no_grad():
+            first = self.model.double().blocks[0].conv(whole.double())
+        conv = {"module": "blocks.0.conv", "op": "aten::conv2d"}
+        for how, shape, part in (
+            ({}, [1, 3, 4, 5], first[1:, :, :4]),
+            ({"left": True}, [1, 3, 4, 5], first[1:, :, 1:]),
+            ({"interleaved": True}, [1, 3, 5, 5], first[1:]),
+        ):
+            layers, table = self.of_row([{**conv, "shape": shape}], **how)
+            self.assertEqual(layers[0]["shape"], shape)
+            np.testing.assert_allclose(table[0], sketch(part.numpy()), rtol=1e-11, atol=1e-12)
+            self.assertEqual(layers[1]["shape"], [2, 3, 5, 5])
+        with self.assertRaises(client.Refused):
+            self.of_row([], row=2)
+
     def test_a_sketch_with_a_limit_takes_every_so_manyth_element(self):
         # channels_last: row-major order is not that of the memory.
         for settings in ({}, {"channels_last": True}):
