@@ -340,7 +340,10 @@ def b50_batch_norm_that_keeps_statistics_or_none():
     """Statistics missing in the file or in the network, also those of several layers; a list of parameters."""
     state = network().state_dict()
     without = {name: tensor for name, tensor in state.items() if "running" not in name and "tracked" not in name}
-    explained(match(without), "statistics of 1 normalisations are missing", "track_running_stats=False")
+    explained(match(without), "statistics of 1 normalisations are missing", "named_parameters()", "save model.state_dict()", "track_running_stats=False")
+    slashed = {name.replace(".", "/"): tensor for name, tensor in state.items()}
+    explained(match(slashed), "names are the network's, with `/` in place of `.`", "name.replace('/', '.')")
+    explained(match(prefixed("backbone.", state)), "behind `backbone.`, and nothing else is", "--strip-prefix backbone")
     explained(match(state, without), "statistics that the network does not keep", "track_running_stats=True")
     conv, norm = {"c.weight": torch.ones(2, 2), "d.weight": torch.ones(2)}, {f"c.bn.{name}": torch.ones(2) for name in ("weight", "bias", "running_mean", "running_var")}
     explained(match({**conv, **norm}, {**conv, "c.bias": torch.ones(2)}), "the checkpoint has 1 BatchNorm layers (c.bn) that the network lacks", "before its layers are fused")

@@ -100,11 +100,11 @@ KeyGuess batch_norm_built_otherwise(const KeyCase& c) {
   if (!std::ranges::all_of(names, is_statistic)) return std::nullopt;
   if (c.match.unexpected.empty())
     return KeyExplanation{fmt::format("the statistics of {} normalisations are missing ({}): they were saved with "
-                                   "track_running_stats=False, or left out",
+                                   "track_running_stats=False, or the parameters alone were (named_parameters() has no buffers)",
                                    std::ranges::count_if(names, [](const auto& name) { return name.ends_with("mean"); }),
                                    escape_unprintable(names.front())),
-                       "build the network with track_running_stats=False, as it was trained; with statistics that no one "
-                       "saved it answers otherwise"};
+                       "save model.state_dict() where the model is; where it was trained without statistics, build it with "
+                       "track_running_stats=False; with statistics that no one saved it answers otherwise"};
   return KeyExplanation{fmt::format("the checkpoint has statistics that the network does not keep ({})",
                                  escape_unprintable(names.front())),
                      "build the network with track_running_stats=True, as it was trained"};
@@ -275,7 +275,7 @@ void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& mat
   constexpr std::array k_rules{placeholders,   extra_states,   wrapped_network,  batches_tracked,   tied_weights,
                                batch_norm_built_otherwise, folded_batch_norm, affine_built_otherwise, numbers_for_names, list_against_dict,
                                flattened_ema,  part_of_more,   patterned,        another_family,    another_prefix,   renamed_segments,
-                               nothing_in_common, exchanged_axes, positions, class_count,   other_shapes};
+                               other_separators, nothing_in_common, exchanged_axes, positions, class_count,   other_shapes};
   const KeyCase c{have, want, match};
   KeyGuess guess;
   for (const auto rule : k_rules) {

@@ -115,9 +115,11 @@ KeyGuess part_of_more(const KeyCase& c) {
       std::ranges::count_if(c.have, [&](const Key& key) { return key.name.starts_with(prefixes.front()); }));
   const auto& first = prefixes.front();
   const auto part = escape_unprintable(first.substr(0, first.size() - 1));
+  const auto others = c.have.size() - own;
   return KeyExplanation{
-      fmt::format("the network is a part of what was saved: all of its names are there behind {}, beside {} others",
-                  fmt::join(shown, " and behind "), c.have.size() - own),
+      fmt::format("the network is a part of what was saved: all of its names are there behind {}{}",
+                  fmt::join(shown, " and behind "),
+                  others == 0 ? ", and nothing else is" : fmt::format(", beside {} others", others)),
       fmt::format("{}write that part alone: goldseal convert FILE -o OUT{} --strip-prefix {}",
                   prefixes.size() > 1 ? "make sure which copy is meant to answer, and " : "", drop_options(c, first),
                   part)};
@@ -166,6 +168,29 @@ KeyGuess flattened_ema(const KeyCase& c) {
   return KeyExplanation{"an EMA's copy whose names lost their dots (LitEma): " + escape_unprintable(c.unexpected(0)),
                         "choose the network's own weights beside it, or write the average back into the network before "
                         "saving (ema.copy_to)"};
+}
+
+KeyGuess other_separators(const KeyCase& c) {
+  if (c.met() > 0 || c.have.empty()) return std::nullopt;
+  std::set<std::string_view> wanted;
+  for (const auto& key : c.want) wanted.insert(key.name);
+  for (const char separator : {'/', ':', '|'}) {
+    const auto is_one = [&](const Key& key) {
+      auto name = key.name;
+      std::ranges::replace(name, separator, '.');
+      return name != key.name && wanted.contains(name);
+    };
+    const auto fit = static_cast<std::size_t>(std::ranges::count_if(c.have, is_one));
+    if (fit * 2 <= c.have.size()) continue;
+    return KeyExplanation{
+        fmt::format("{} of {} names are the network's, with `{}` in place of `.` ({}), as TensorFlow, JAX and flat "
+                    "dicts have them",
+                    fit, c.have.size(), separator, escape_unprintable(std::ranges::find_if(c.have, is_one)->name)),
+        fmt::format("save it under the network's names: torch.save({{name.replace('{}', '.'): tensor for name, tensor in "
+                    "state.items()}}, FILE)",
+                    separator)};
+  }
+  return std::nullopt;
 }
 
 KeyGuess nothing_in_common(const KeyCase& c) {

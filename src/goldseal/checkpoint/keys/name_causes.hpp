@@ -16,6 +16,8 @@ namespace goldseal {
 [[nodiscard]] KeyGuess renamed_segments(const KeyCase& c);
 /// An average whose names lost their dots.
 [[nodiscard]] KeyGuess flattened_ema(const KeyCase& c);
+/// The same names, put together by another character than a dot.
+[[nodiscard]] KeyGuess other_separators(const KeyCase& c);
 /// Not one name on both sides.
 [[nodiscard]] KeyGuess nothing_in_common(const KeyCase& c);
 /// What is left: how many names differ, and the nearest.
