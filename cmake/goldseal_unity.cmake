@@ -39,18 +39,9 @@ goldseal_compile_alone(goldseal_checks
   checks/env/host/variables_preload.cpp
   checks/env/host/variables_workspace.cpp
   checks/env/torch/library_duplicates.cpp
-  checks/file/code.cpp
-  checks/file/description.cpp
-  checks/keys/key_finding.cpp
-  checks/keys/partial.cpp
-  checks/keys/sealed.cpp
-  checks/keys/tied.cpp
-  checks/model/configuration.cpp
-  checks/model/loading.cpp
   checks/model/state.cpp
   checks/tables.cpp
   checks/tensors/file.cpp
-  checks/tensors/tensor_finding.cpp
   checks/worker/device.cpp)
 goldseal_compile_alone(goldseal_environment_gpu
   src/goldseal/environment/gpu/gpu_nvml.cpp)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/file/described.hpp>
-#include <checks/most_rows.hpp>
+#include <checks/finding_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -13,7 +13,7 @@ namespace {
 Table sources_table(const std::vector<const DescriptionObservation*>& files) {
   Table table{"sources that are not as sealed", {"file", "where"}, {}};
   table.total = files.size();
-  for (std::size_t i = 0; i < std::min(k_most_rows, files.size()); ++i)
+  for (std::size_t i = 0; i < std::min(k_finding_rows, files.size()); ++i)
     table.rows.push_back({escape_unprintable(files[i]->name), escape_unprintable(files[i]->path)});
   return table;
 }

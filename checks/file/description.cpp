@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/file/described.hpp>
-#include <checks/most_rows.hpp>
+#include <checks/finding_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -26,7 +26,7 @@ Table values_table(const std::vector<const DescriptionObservation*>& files) {
   std::size_t all = 0;
   for (const auto* const file : files) {
     for (const auto& value : file->values) {
-      if (all++ < k_most_rows)
+      if (all++ < k_finding_rows)
         table.rows.push_back({escape_unprintable(file->name), escape_unprintable(value.key),
                               escape_unprintable(value.sealed), escape_unprintable(value.found)});
     }

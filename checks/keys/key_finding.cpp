@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/keys/key_finding.hpp>
+#include <checks/finding_rows.hpp>
 #include <checks/model/loading.hpp>
-#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -20,7 +20,7 @@ std::string describe(const Key& key) {
 
 Table name_table(std::string title, const std::vector<std::size_t>& indices, const std::vector<Key>& keys) {
   Table table{std::move(title), {"key", "type and shape"}, {}, indices.size()};
-  for (std::size_t i = 0; i < std::min(k_most_rows, indices.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(k_finding_rows, indices.size()); ++i) {
     const auto& key = keys[indices[i]];
     table.rows.push_back({escape_unprintable(key.name), describe(key)});
   }
@@ -31,7 +31,7 @@ Table mismatch_table(const KeyObservation& keys, std::string_view whose) {
   Table table{"of another shape or type", {"key", fmt::format("in {}", whose), "in the checkpoint"}, {}};
   const auto& mismatched = keys.match.mismatched;
   table.total = mismatched.size();
-  for (std::size_t i = 0; i < std::min(k_most_rows, mismatched.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(k_finding_rows, mismatched.size()); ++i) {
     const auto& want = keys.want[mismatched[i].want];
     table.rows.push_back({escape_unprintable(want.name), describe(want), describe(keys.have[mismatched[i].have])});
   }
@@ -82,7 +82,7 @@ Finding judge_compiled(const KeyObservation& keys, Finding finding) {
   std::vector<std::string> doubtful;
   for (const auto* const key : names) {
     if (key->compiled_in == CompiledIn::code) doubtful.push_back(escape_unprintable(key->name));
-    if (table.rows.size() < k_most_rows)
+    if (table.rows.size() < k_finding_rows)
       table.rows.push_back(
           {escape_unprintable(key->name), describe(*key), std::string(what_became_of(key->compiled_in))});
   }

@@ -2,7 +2,7 @@
 #include <checks/keys/partial.hpp>
 
 #include <checks/catalogue.hpp>
-#include <checks/most_rows.hpp>
+#include <checks/finding_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -40,7 +40,7 @@ std::string told(const InitialObservation& entry) {
 Table table_of(const PartialFindings& partial, PartialAt at) {
   Table table{"not loaded", {"tensor", "type", "shape", "its value", "do the answers depend on it"}, {}, partial.initial.size()};
   for (const auto& entry : partial.initial) {
-    if (table.rows.size() == k_most_rows) break;
+    if (table.rows.size() == k_finding_rows) break;
     table.rows.push_back({escape_unprintable(entry.name), std::string(to_string(entry.dtype)),
                           format_shape(entry.shape), how_it_began(entry, at), told(entry)});
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/file/records.hpp>
+#include <checks/finding_rows.hpp>
 #include <checks/keys/key_finding.hpp>
 #include <checks/keys/renamed.hpp>
-#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/keys/key_renames.hpp>
@@ -19,7 +19,7 @@ namespace {
 
 Table names_table(const KeyObservation& keys, std::span<const std::pair<std::size_t, std::size_t>> pairs) {
   Table table{"the same values under new names", {"sealed as", "in the file"}, {}, pairs.size()};
-  for (const auto& [have, want] : pairs.first(std::min(pairs.size(), k_most_rows)))
+  for (const auto& [have, want] : pairs.first(std::min(pairs.size(), k_finding_rows)))
     table.rows.push_back({escape_unprintable(keys.want[want].name), escape_unprintable(keys.have[have].name)});
   return table;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
+#include <checks/finding_rows.hpp>
 #include <checks/keys/tied_names.hpp>
-#include <checks/most_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -75,7 +75,7 @@ Finding judge_ties(std::span<const Key> network, const TensorDigests& file) {
     std::set<Digest> values;
     for (const auto& name : names) values.insert(file.at(name));
     if (differing++ == 0) first = listed(names);
-    if (table.rows.size() < k_most_rows)
+    if (table.rows.size() < k_finding_rows)
       table.rows.push_back({listed(names), fmt::format("{} different tensors", values.size())});
   }
   if (differing == 0) {

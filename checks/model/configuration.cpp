@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
-#include <checks/most_rows.hpp>
+#include <checks/finding_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -59,7 +59,7 @@ Finding judge_configuration(const Observation& observed, const CheckSettings&) {
       fmt::format("{} = {}", setting(first.key), first.sealed), fmt::format("{} = {}", setting(first.key), first.found),
       "build the network from the sealed description; the weights load into this one, and the answers differ");
   Table table{"hyperparameters that differ", {"where", "sealed", "here"}, {}, differing.size()};
-  for (std::size_t i = 0; i < std::min(k_most_rows, differing.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(k_finding_rows, differing.size()); ++i) {
     table.rows.push_back({escape_unprintable(differing[i].key), differing[i].sealed, differing[i].found});
   }
   finding.tables.push_back(std::move(table));

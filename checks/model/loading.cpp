@@ -2,7 +2,7 @@
 #include <checks/model/loading.hpp>
 
 #include <checks/catalogue.hpp>
-#include <checks/most_rows.hpp>
+#include <checks/finding_rows.hpp>
 #include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
@@ -37,7 +37,7 @@ Finding judge_loading(std::span<const LoadStep> steps, std::span<const std::stri
     return passed(fmt::format("loaded by the network's own code ({}), which leaves every value as it is in the file",
                               told_steps(steps)));
   Table table{"other values than in the file", {"tensor"}, {}, changed.size()};
-  for (std::size_t i = 0; i < std::min(k_most_rows, changed.size()); ++i)
+  for (std::size_t i = 0; i < std::min(k_finding_rows, changed.size()); ++i)
     table.rows.push_back({escape_unprintable(changed[i])});
   auto finding = failed(
       fmt::format("loading makes other values of {}{} than the file holds: {}", escape_unprintable(changed.front()),

@@ -2,7 +2,7 @@
 #include <checks/model/state.hpp>
 
 #include <checks/catalogue.hpp>
-#include <checks/most_rows.hpp>
+#include <checks/finding_rows.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/compare/output_verdict.hpp>
 
@@ -59,7 +59,7 @@ std::string_view told(StateDistance distance) {
 
 Table table_of(const std::vector<Difference>& differences) {
   Table table{"no state dict holds these", {"name", "kind", "type", "shape", "what differs"}, {}, differences.size()};
-  for (std::size_t i = 0; i < std::min(k_most_rows, differences.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(k_finding_rows, differences.size()); ++i) {
     const auto& tensor = *differences[i].sealed;
     table.rows.push_back({escape_unprintable(tensor.name), tensor.kind, tensor.dtype, format_shape(tensor.shape),
                           std::string(told(differences[i].distance))});

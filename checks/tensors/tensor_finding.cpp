@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/tensors/tensor_finding.hpp>
 
-#include <checks/most_rows.hpp>
+#include <checks/finding_rows.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
@@ -75,7 +75,7 @@ Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests&
   std::size_t differing = 0;
   for (const auto& tensor : sealed) {
     if (is_as_sealed(tensor, found)) continue;
-    if (differing++ < k_most_rows) {
+    if (differing++ < k_finding_rows) {
       table.rows.push_back({escape_unprintable(tensor.name), std::string(to_string(tensor.dtype)),
                             format_shape(tensor.shape), what_happened(tensor, found, sealed, changes)});
     }

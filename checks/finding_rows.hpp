@@ -6,6 +6,6 @@
 namespace goldseal {
 
 /// Rows of a table in a finding; its total says how many there are.
-inline constexpr std::size_t k_most_rows = 12;
+inline constexpr std::size_t k_finding_rows = 12;
 
 }  // namespace goldseal
