@@ -3,6 +3,7 @@
 
 #include "darknet/files.hpp"
 #include "facts/facts.hpp"
+#include "forward_pass.hpp"
 #include "networks/has_constants.hpp"
 #include "networks/restriction.hpp"
 #include "numerics/gradients.hpp"
@@ -11,11 +12,11 @@
 #include "numerics/random_watch.hpp"
 #include "numerics/tensor_digest.hpp"
 #include "numerics/transforms.hpp"
+#include "pass_request.hpp"
 #include "protocol/error.hpp"
 #include "protocol/fields.hpp"
 #include "protocol/mapped_tensors.hpp"
 #include "protocol/paths.hpp"
-#include "protocol/run_settings.hpp"
 #include "protocol/tensor_file.hpp"
 
 #include <ATen/Context.h>
@@ -25,7 +26,6 @@
 #include <torch/version.h>
 
 #include <chrono>
-#include <cmath>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -124,130 +124,11 @@ std::set<std::string> read_kept(const json& request) {
   return names;
 }
 
-double finite_field(const json& object, const char* name) {
-  const auto& number = field(object, name);
-  if (!number.is_number() || !std::isfinite(number.get<double>()))
-    throw Refusal(RefusalKind::usage, std::string("`") + name + "` is a finite number");
-  return number.get<double>();
-}
-
-std::optional<Perturbation> read_perturbation(const json& request) {
-  const auto* stated = optional_field(request, "perturb");
-  if (!stated) return std::nullopt;
-  Perturbation perturbation{natural_field(*stated, "seed"), finite_field(*stated, "relative")};
-  perturbation.tile = stated->value("tile", false);
-  if (optional_field(*stated, "zero")) perturbation.zero = finite_field(*stated, "zero");
-  if (const auto* only = optional_field(*stated, "only")) {
-    if (!only->is_array()) throw Refusal(RefusalKind::usage, "`only` is a list of names");
-    for (const auto& name : *only) perturbation.only.insert(name.get<std::string>());
-  }
-  if (perturbation.tile && perturbation.zero != 0)
-    throw Refusal(RefusalKind::usage, "`tile` moves no zeros: `zero` is not for it");
-  return perturbation;
-}
-
-Conversion read_conversion(const json& request, const RunSettings& settings) {
-  Conversion conversion;
-  const auto compute = text_field(request, "compute");
-  if (compute == "float64") conversion.dtype = at::kDouble;
-  if (compute == "float32") conversion.dtype = at::kFloat;
-  if (compute != "native" && !conversion.dtype)
-    throw Refusal(RefusalKind::usage, "`compute` is native, float32 or float64; found `" + compute + "`");
-  conversion.perturbation = read_perturbation(request);
-  conversion.device = settings.device;
-  return conversion;
-}
-
-// What `run` and `gradients` say of a forward pass alike.
-struct Pass {
-  RunSettings settings;
-  Conversion conversion;
-  NamedTensors inputs;
-};
-
-Pass read_pass(const json& request, const std::string& directory) {
-  const auto* stated = optional_field(request, "settings");
-  Pass pass;
-  pass.settings = read_settings(stated ? *stated : json::object());
-  pass.conversion = read_conversion(request, pass.settings);
-  pass.settings.plain = pass.conversion.dtype == at::kDouble;
-  pass.inputs = read_tensor_file(resolved(text_field(request, "inputs"), directory));
-  return pass;
-}
-
-struct Draws {
-  std::uint64_t seed;
-  bool anew;
-};
-
-std::optional<Draws> read_draws(const json& request) {
-  const auto* stated = optional_field(request, "draws");
-  if (!stated) return std::nullopt;
-  return Draws{natural_field(*stated, "seed"), stated->value("anew", false)};
-}
-
 std::vector<double> numbers_of(const LayerSketch& sketch) {
   std::vector<double> numbers(sketch.projections.begin(), sketch.projections.end());
   numbers.push_back(sketch.rms);
   numbers.push_back(static_cast<double>(sketch.non_finite));
   return numbers;
-}
-
-// Of a batch, whose layers are asked for; nothing: of the whole layers.
-std::optional<LayerPart> read_part(const json& request) {
-  const auto* stated = optional_field(request, "part");
-  if (!stated) return std::nullopt;
-  const auto rows = natural_field(*stated, "rows");
-  const auto row = natural_field(*stated, "row");
-  if (row >= rows || rows > INT32_MAX) throw Refusal(RefusalKind::usage, "`row` is one of `rows`");
-  LayerPart part({static_cast<std::int64_t>(rows), static_cast<std::int64_t>(row),
-                  optional_bool(*stated, "interleaved").value_or(false), optional_bool(*stated, "left").value_or(false)});
-  for (const auto& layer : list_field(*stated, "layers"))
-    part.expect(text_field(layer, "module"), text_field(layer, "op"), sizes_field(layer, "shape"));
-  return part;
-}
-
-// Converted first and laid out last, so that every layout computes with the same values.
-NamedTensors prepare_inputs(NamedTensors inputs, const Transform& transform, bool channels_last) {
-  for (auto& [name, tensor] : inputs) {
-    if (transform) tensor = transform("input/" + name, tensor);
-    if (channels_last && tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
-  }
-  return inputs;
-}
-
-// `begin` is called before each run that it takes.
-NamedTensors run_native(Network& network, const Pass& pass, const Transform& transform, const LayerTap& tap,
-                        const std::function<void()>& begin) {
-  auto inputs = prepare_inputs(pass.inputs, make_transform(pass.conversion), pass.settings.channels_last.value_or(false));
-  begin();
-  return network.run(std::move(inputs), transform, tap);
-}
-
-NamedTensors run_float64(Network& network, Float64Runs& runs, const Pass& pass, const Transform& transform,
-                         const LayerTap& tap, const std::function<void()>& begin) {
-  const Transform apart = [&](const std::string& name, const at::Tensor& tensor) {
-    const OutsideFloat64Run outside;
-    return transform(name, tensor);
-  };
-  const auto converted = make_transform(pass.conversion);
-  std::string shapes;
-  for (const auto& [name, tensor] : pass.inputs) shapes += name + text_of_shape(tensor.sizes());
-  const bool channels_last = pass.settings.channels_last.value_or(false);
-  const auto forward = [&](const Transform& on_inputs, const Transform& on_weights, const LayerTap& told) {
-    NamedTensors inputs;
-    {
-      const OutsideFloat64Run outside;
-      inputs = prepare_inputs(pass.inputs, on_inputs, channels_last);
-    }
-    return network.run(std::move(inputs), on_weights, told);
-  };
-  const Transform home = [&](const std::string&, const at::Tensor& tensor) {
-    const OutsideFloat64Run outside;
-    return tensor.to(pass.settings.device);
-  };
-  return runs.run(shapes, begin, [&] { return forward(converted, apart, tap); },
-                  [&] { return forward(home, home, {}); });
 }
 
 // Also where the pass or its backward pass throws.

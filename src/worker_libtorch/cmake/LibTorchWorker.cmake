@@ -17,7 +17,7 @@ set(GOLDSEAL_LIBTORCH_SESSION_SOURCES
     numerics/layer_sketch numerics/float64_answers numerics/operator_call numerics/operator_watch numerics/random_watch
     numerics/sha256 numerics/stand_in numerics/streaming numerics/tensor_digest numerics/tile numerics/transforms
     protocol/channel protocol/error protocol/fields protocol/mapped_tensors protocol/run_settings protocol/tensor_file
-    session ../darknet/files ../darknet/refusal)
+    forward_pass pass_request session ../darknet/files ../darknet/refusal)
 list(TRANSFORM GOLDSEAL_LIBTORCH_SESSION_SOURCES PREPEND ${GOLDSEAL_LIBTORCH_WORKER_DIR}/)
 list(TRANSFORM GOLDSEAL_LIBTORCH_SESSION_SOURCES APPEND .cpp)
 
