@@ -115,6 +115,23 @@ TEST_CASE("F57: a decoder's grey levels, a resize's edges and a layout are told 
   CHECK_THAT(layout.remedy, Catch::Contains("permute(0, 3, 1, 2)"));
 }
 
+TEST_CASE("Values that went through a narrower type are no decoder's") {
+  const auto narrowed = [](int bits) {
+    return drift([bits](auto c, auto y, auto x) {
+      int exponent = 0;
+      const double significand = std::frexp(static_cast<double>(sealed_at(c, y, x)), &exponent);
+      return static_cast<float>(std::ldexp(std::nearbyint(std::ldexp(significand, bits)), exponent - bits));
+    });
+  };
+  for (const auto& [bits, name] : {std::pair{11, "float16"}, std::pair{8, "bfloat16"}}) {
+    const auto found = narrowed(bits);
+    CHECK(found.kind == Kind::type);
+    CHECK_THAT(found.text, Catch::EndsWith(std::string(" ") + name));
+  }
+  // Grey levels as they stand fit into eight bits, and are no rounded share of 255.
+  CHECK(drift([](auto c, auto y, auto x) { return std::round(sealed_at(c, y, x) * 255); }).kind == Kind::scale);
+}
+
 TEST_CASE("Two changed steps are both named, with the cures of both") {
   const auto noise = [](std::size_t c, std::size_t y, std::size_t x) {
     return static_cast<float>(static_cast<int>((x * 7 + y * 13 + c * 5) % 5) - 2) / 255;
