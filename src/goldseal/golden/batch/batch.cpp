@@ -17,8 +17,10 @@
 namespace goldseal::golden {
 namespace {
 
-// Values of a row that is made of a case: by how much less of it each further one is.
+// Values of a row that is made of a case: by how much each further one is wider, or less.
 constexpr double k_step = 1.0 / 16;
+// The point about which a row is spread, from the least to the greatest value: not the middle, so that the mean moves too.
+constexpr double k_pivot = 0.625;
 // The highest rank of an input whose first dimension behind the rows is a length: [rows, tokens, features].
 constexpr std::size_t k_sequence_rank = 3;
 
@@ -65,14 +67,30 @@ HostTensor reordered(const HostTensor& input, std::size_t dimension, std::int64_
   return make_tensor(input.name, input.dtype, std::move(shape), std::move(bytes));
 }
 
-HostTensor scaled(const HostTensor& input, double factor) {
+// Whole numbers may be indices or counts, and infinite ones a mask: these are made no greater.
+bool may_be_spread(std::span<const double> values) {
+  return std::ranges::all_of(values, [](double value) { return std::isfinite(value); }) &&
+         !std::ranges::all_of(values, [](double value) { return value == std::trunc(value); });
+}
+
+// Every second row reaches beyond the least and the greatest value of the case: what is divided by a maximum of the whole
+// batch shows by no row that lies within. The others are smaller.
+HostTensor of_another_size(const HostTensor& input, std::int64_t number) {
   std::vector<double> values(input.numel());
   copy_as_double(input, 0, values);
-  for (auto& value : values) value *= factor;
+  if (values.empty()) return input;
+  const double factor = 1 + k_step * static_cast<double>(number);
+  const auto [least, greatest] = std::ranges::minmax(values);
+  if (number % 2 == 1 && least < greatest && may_be_spread(values)) {
+    const double pivot = least + k_pivot * (greatest - least);
+    for (auto& value : values) value = pivot + factor * (value - pivot);
+  } else {
+    for (auto& value : values) value /= factor;
+  }
   return narrowed(input.name, input.dtype, input.shape, values);
 }
 
-// A row like that of the case, with the same values at other places and floating ones smaller.
+// A row like that of the case, with its values at other places and floating ones of another size.
 HostTensor derived(const HostTensor& input, const BatchInput& how, std::int64_t number) {
   auto result = input;
   if (const auto moved = moving_dimension(input, *how.dimension)) {
@@ -80,7 +98,7 @@ HostTensor derived(const HostTensor& input, const BatchInput& how, std::int64_t 
     result = reordered(input, *moved, count, [&](std::int64_t j) { return (2 * count - 1 - j + number) % count; });
   }
   if (converts_to_double(input.dtype) && is_floating(input.dtype))
-    result = scaled(result, 1 / (1 + k_step * static_cast<double>(number)));
+    result = of_another_size(result, number);
   return result;
 }
 

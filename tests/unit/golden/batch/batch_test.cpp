@@ -7,7 +7,12 @@
 
 #include "catch.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
+#include <limits>
+#include <numeric>
 #include <set>
 
 namespace goldseal::golden {
@@ -92,7 +97,7 @@ TEST_CASE("rows that no case takes are made of the case, each otherwise, and lon
   CHECK(whole(changed.inputs[0]) != whole(batch.inputs[0]));
 }
 
-TEST_CASE("floating rows are smaller, masks of a case's own stay, and one input may be of all") {
+TEST_CASE("whole rows are smaller, masks of a case's own stay, and one input may be of all") {
   const auto picture = make_tensor<float>("x", DType::float32, {1, 1, 2}, {16, 32});
   const auto scale = make_tensor<float>("scale", DType::float32, {}, {2});
   const std::vector<HostTensor> own{picture, scale, ids({1, 1}, "mask")};
@@ -105,6 +110,31 @@ TEST_CASE("floating rows are smaller, masks of a case's own stay, and one input 
   CHECK(numbers(batch.inputs[0])[2] == Approx(16 / 1.0625));
   CHECK(batch.inputs[1].shape.empty());
   CHECK(whole(batch.inputs[2]) == Values{1, 1, 1, 1});
+}
+
+TEST_CASE("every second row reaches beyond the case on both sides, and its mean is another") {
+  const auto extremes = [](const std::vector<float>& values, const char* row) {
+    const auto count = static_cast<std::int64_t>(values.size());
+    const auto x = make_tensor<float>("x", DType::float32, {1, count}, values);
+    const std::vector<HostTensor> own{x};
+    const std::vector<BatchCase> cases{{"default", own}};
+    const auto plan = plan_batch({2, {}, false, "", {}}, cases);
+    const std::vector<std::size_t> first{0};
+    auto all = numbers(make_batch(plan, record("default", {row}), cases, first).inputs[0]);
+    const std::vector<double> made(all.begin() + count, all.end());
+    const double sum = std::accumulate(made.begin(), made.end(), 0.0);
+    return std::array{std::ranges::min(made), std::ranges::max(made), sum / static_cast<double>(count)};
+  };
+  const std::vector<float> values{0.25F, 0.5F, -0.75F, 1};
+  const auto wide = extremes(values, "~1");
+  CHECK(wide[0] < -0.75);
+  CHECK(wide[1] > 1);
+  CHECK(std::abs(wide[2] - 0.25) > 0.001);
+  CHECK(extremes(values, "~2")[1] < 1);
+  // An index stays one, and what a mask excludes stays excluded.
+  CHECK(extremes({0, 3, 7}, "~1")[1] <= 7);
+  CHECK(std::isinf(extremes({0, 0.5F, -std::numeric_limits<float>::infinity()}, "~1")[0]));
+  CHECK(extremes({0.5F, 0.5F}, "~1")[1] < 0.5);
 }
 
 TEST_CASE("cases stand along the dimension that was said") {
