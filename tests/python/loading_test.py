@@ -7,6 +7,7 @@ state: tensor, dict, number, bytes, stream, None, empty; in a file and in a dist
 attributes, lists, complex tables, objects. Randomness: dropout, noise, sampling, numpy, Python, seeds inside forward.
 Classes of tensors: a marked parameter, one made of others.
 """
+import copy
 import importlib.machinery
 import os
 import sys
@@ -584,6 +585,45 @@ class LoadingTest(InDirectory):
         self.told(report, "model.mode", "training mode", "model.eval()", status="warn")
         self.assertTrue(module.training)
         self.told(goldseal.verify("net.seal", module.eval()), "model.mode", status="pass")
+
+    # --- Live models with hooks, and TorchScript's own ----------------------------------------------------------------------
+
+    def test_hooks_of_a_live_model_are_given_its_arguments_as_they_serve(self):
+        module = filled(networks.Plain())
+        self.sealed("Plain", module)
+
+        def before(_, given):
+            return (given[0] * 1.0,)
+
+        def after(_, given, answer):
+            return answer + 0 * given[0].sum()
+
+        for name, register in (
+            ("before", lambda live: live.register_forward_pre_hook(before)),
+            ("after", lambda live: live.register_forward_hook(after)),
+            ("of all", lambda live: torch.nn.modules.module.register_module_forward_pre_hook(before)),
+        ):
+            with self.subTest(name):
+                live = copy.deepcopy(module)
+                handle = register(live)
+                try:
+                    self.assertTrue(goldseal.verify("net.seal", live))
+                finally:
+                    handle.remove()
+        changed = copy.deepcopy(module)
+        changed.register_forward_pre_hook(lambda _, given: (given[0] * 0.9,))
+        self.told(goldseal.verify("net.seal", changed), "golden.float64")
+
+    def test_a_live_module_of_torchscript_is_judged_and_a_frozen_one_named(self):
+        module = filled(networks.Plain())
+        self.sealed("Plain", module)
+        traced = torch.jit.trace(module, X4)
+        self.assertTrue(goldseal.verify("net.seal", traced))
+        with self.assertRaisesRegex(goldseal.GoldsealError, "frozen.*torch.jit.freeze"):
+            goldseal.verify("net.seal", torch.jit.freeze(traced))
+        with self.assertWarnsRegex(goldseal.GoldsealWarning, "frozen"):
+            goldseal.save(module.state_dict(), "kept.pth", model=torch.jit.freeze(traced), inputs=X4)
+        self.assertTrue(os.path.exists("kept.pth"))
 
     # --- B11: tensors of another class -------------------------------------------------------------------------------------
 

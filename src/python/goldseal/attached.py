@@ -22,7 +22,7 @@ from .compiled import Compiled, eager
 from .errors import GoldsealError, GoldsealWarning
 from .report import Report
 from .worker import files_read
-from .worker.binding import bind
+from .worker.binding import bind, hooks_see_places
 from .worker.channel import Channel
 from .worker.description import described
 from .worker.state_guard import kept
@@ -175,7 +175,7 @@ class LiveNetwork(Network):
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         if not self.serves or self.compiled is None:
             return super().call(inputs)
-        positional, keywords = bind(self.module.forward, inputs)
+        positional, keywords = bind(self.module.forward, inputs, hooks_see_places(self.module))
         with self.as_served():
             return self.picked(self.compiled.run(positional, keywords))
 
@@ -355,7 +355,15 @@ def unwrap(model: Any) -> nn.Module:
     """Without DataParallel, DistributedDataParallel, torch.compile. Raises GoldsealError for other values than modules."""
     if not isinstance(model, nn.Module):
         raise GoldsealError(f"model: expected a torch.nn.Module, found {type(model).__qualname__}")
-    return unwrapped(model)
+    module = unwrapped(model)
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule) and not hasattr(part, "training"):
+            raise GoldsealError(
+                f"model: {name or 'it'} is frozen: its weights are constants of its code, and no checkpoint's tensors may stand for "
+                "them; give the module as it is before torch.jit.freeze, or save it (torch.jit.save) and seal that file: goldseal "
+                "capture CHECKPOINT --model torchscript:FILE"
+            )
+    return module
 
 
 def _autocast_is_on() -> bool:

@@ -17,32 +17,62 @@ _NOT_TENSORS = (bool, int, float, str, "bool", "int", "float", "str")
 _MAX_DEPTH = 64
 
 
+def _parameters(forward: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(forward).parameters.values())
+    except ValueError:  # a traced module's, which has a schema, the module itself first
+        schema = getattr(forward, "schema", None)
+        if schema is None:
+            raise
+        names = [argument.name for argument in schema.arguments[1:]]
+        return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+
+
 def declared_inputs(forward: Callable[..., Any]) -> list[dict[str, Any]]:
     """The arguments that can be given as tensors, as PROTOCOL.md's `inputs`."""
     inputs = []
-    for parameter in inspect.signature(forward).parameters.values():
+    for parameter in _parameters(forward):
         named = parameter.kind in _KINDS_BY_PLACE or parameter.kind is inspect.Parameter.KEYWORD_ONLY
         if named and parameter.annotation not in _NOT_TENSORS:
             inputs.append({"name": parameter.name, "required": parameter.default is inspect.Parameter.empty})
     return inputs
 
 
-def bind(forward: Callable[..., Any], inputs: dict[str, torch.Tensor]) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and keyword arguments. What `*args` takes is named by its place: `0`, `1` …"""
+def hooks_see_places(module: torch.nn.Module) -> bool:
+    """Whether a hook of the module, or of all modules, is given its positional arguments alone."""
+    of_all = torch.nn.modules.module
+    tables: tuple[tuple[Any, Any], ...] = (
+        (module._forward_pre_hooks, getattr(module, "_forward_pre_hooks_with_kwargs", {})),
+        (module._forward_hooks, getattr(module, "_forward_hooks_with_kwargs", {})),
+        (of_all._global_forward_pre_hooks, {}),
+        (of_all._global_forward_hooks, {}),
+    )
+    return any(name not in with_keywords for hooks, with_keywords in tables for name in hooks)
+
+
+def bind(
+    forward: Callable[..., Any], inputs: dict[str, torch.Tensor], by_place: bool = False
+) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and keyword arguments. What `*args` takes is named by its place: `0`, `1` … With `by_place` the leading arguments
+    are positional as far as all of them are given."""
     left = dict(inputs)
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
-    for parameter in inspect.signature(forward).parameters.values():
+    place = 0  # of those that have no name by which they could be given
+    for parameter in _parameters(forward):
+        by_place = by_place and parameter.kind in _KINDS_BY_PLACE and parameter.name in left
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            while str(len(positional)) in left:
-                positional.append(left.pop(str(len(positional))))
+            while str(place) in left:
+                positional.append(left.pop(str(place)))
+                place += 1
         elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
             keywords.update(left)
             left.clear()
         elif parameter.name in left:
             value = left.pop(parameter.name)
-            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            if by_place or parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
                 positional.append(value)
+                place += int(parameter.kind is inspect.Parameter.POSITIONAL_ONLY)
             else:
                 keywords[parameter.name] = value
         elif parameter.default is inspect.Parameter.empty:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .attribute_values import values_by_name
-from .binding import bind, declared_inputs, flatten
+from .binding import bind, declared_inputs, flatten, hooks_see_places
 from .dtypes import name_of
 from .files_read import described_sources
 from .fillable import refuse_lazy, refuse_renamed, refuse_wrapped
@@ -330,7 +330,7 @@ class Network:
         return answer
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
-        positional, keywords = bind(self.module.forward, inputs)
+        positional, keywords = bind(self.module.forward, inputs, hooks_see_places(self.module))
         return self.picked(self.module(*positional, **keywords))
 
     @property
