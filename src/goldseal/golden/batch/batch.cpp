@@ -67,10 +67,13 @@ HostTensor reordered(const HostTensor& input, std::size_t dimension, std::int64_
   return make_tensor(input.name, input.dtype, std::move(shape), std::move(bytes));
 }
 
-// Whole numbers may be indices or counts, and infinite ones a mask: these are made no greater.
-bool may_be_spread(std::span<const double> values) {
+// The least rank of pictures, whose whole numbers are grey levels.
+constexpr std::size_t k_picture_rank = 4;
+
+// Other whole numbers may be indices or counts, and infinite ones a mask: these are made no greater.
+bool may_be_spread(std::span<const double> values, std::size_t rank) {
   return std::ranges::all_of(values, [](double value) { return std::isfinite(value); }) &&
-         !std::ranges::all_of(values, [](double value) { return value == std::trunc(value); });
+         (rank >= k_picture_rank || !std::ranges::all_of(values, [](double value) { return value == std::trunc(value); }));
 }
 
 // Every second row reaches beyond the least and the greatest value of the case: what is divided by a maximum of the whole
@@ -81,7 +84,7 @@ HostTensor of_another_size(const HostTensor& input, std::int64_t number) {
   if (values.empty()) return input;
   const double factor = 1 + k_step * static_cast<double>(number);
   const auto [least, greatest] = std::ranges::minmax(values);
-  if (number % 2 == 1 && least < greatest && may_be_spread(values)) {
+  if (number % 2 == 1 && least < greatest && may_be_spread(values, input.shape.size())) {
     const double pivot = least + k_pivot * (greatest - least);
     for (auto& value : values) value = pivot + factor * (value - pivot);
   } else {

@@ -113,9 +113,11 @@ TEST_CASE("whole rows are smaller, masks of a case's own stay, and one input may
 }
 
 TEST_CASE("every second row reaches beyond the case on both sides, and its mean is another") {
-  const auto extremes = [](const std::vector<float>& values, const char* row) {
+  const auto extremes = [](const std::vector<float>& values, const char* row, std::size_t rank = 2) {
     const auto count = static_cast<std::int64_t>(values.size());
-    const auto x = make_tensor<float>("x", DType::float32, {1, count}, values);
+    std::vector<std::int64_t> shape(rank, 1);
+    shape.back() = count;
+    const auto x = make_tensor<float>("x", DType::float32, shape, values);
     const std::vector<HostTensor> own{x};
     const std::vector<BatchCase> cases{{"default", own}};
     const auto plan = plan_batch({2, {}, false, "", {}}, cases);
@@ -131,6 +133,7 @@ TEST_CASE("every second row reaches beyond the case on both sides, and its mean 
   CHECK(wide[1] > 1);
   CHECK(std::abs(wide[2] - 0.25) > 0.001);
   CHECK(extremes(values, "~2")[1] < 1);
+  CHECK(extremes({0, 3, 255}, "~1", 4)[1] > 255);
   // An index stays one, and what a mask excludes stays excluded.
   CHECK(extremes({0, 3, 7}, "~1")[1] <= 7);
   CHECK(std::isinf(extremes({0, 0.5F, -std::numeric_limits<float>::infinity()}, "~1")[0]));
