@@ -53,13 +53,13 @@ End end_of(Work work) {
   return {status, said};
 }
 
+#ifndef GOLDSEAL_UNDER_ASAN  // whose operator new ends the process itself
 // As the standard library's functions are that may not throw and do allocate.
 void allocate_without_a_way_out() noexcept {
   volatile std::size_t more = std::numeric_limits<std::ptrdiff_t>::max() / 2;
   ::operator delete(::operator new(more));
 }
 
-#ifndef GOLDSEAL_UNDER_ASAN  // whose operator new ends the process itself
 TEST_CASE("memory that ends where nothing can be caught is told, without a crash") {
   const auto end = end_of([] {
     tell_end_of_memory();

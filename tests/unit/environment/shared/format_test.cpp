@@ -40,7 +40,8 @@ TEST_CASE("every fact of this machine has its line in FORMAT.md") {
   const auto environment = probe_machine({});
   for (const auto& [name, fact] : environment.facts()) {
     CAPTURE(name);
-    CHECK(std::ranges::any_of(names, [&](const std::regex& known) { return std::regex_match(name, known); }));
+    CHECK(std::ranges::any_of(
+        names, [&fact_name = name](const std::regex& known) { return std::regex_match(fact_name, known); }));
   }
 }
 
