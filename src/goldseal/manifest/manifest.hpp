@@ -8,6 +8,7 @@
 #include <goldseal/base/kinds/dtype.hpp>
 #include <goldseal/manifest/environment.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <filesystem>
@@ -164,12 +165,27 @@ struct BatchInput {
   bool made = false;  ///< a mask that the batch alone has: 1 where a case has values, 0 where it was filled up
 };
 
+/// Cases in a batch.
+inline constexpr std::int64_t k_least_batch = 2;
+inline constexpr std::int64_t k_most_batch = 1024;
+
 /// How golden cases become a batch (golden/batch/batch.hpp).
 struct BatchRecord {
-  std::int64_t size = 0;   ///< cases in a batch, 2 or more
+  std::int64_t size = 0;   ///< cases in a batch
   bool pad_left = false;   ///< shorter cases are filled up in front
   std::vector<BatchInput> inputs;
   bool by_code = false;  ///< the program that the seal embeds does not take such a batch: the code alone can be judged
+
+  /// Null where there is none of that name.
+  [[nodiscard]] const BatchInput* find_input(std::string_view name) const {
+    const auto found = std::ranges::find(inputs, name, &BatchInput::name);
+    return found == inputs.end() ? nullptr : &*found;
+  }
+
+  /// Whether shorter cases are filled up to the length of others.
+  [[nodiscard]] bool pads() const {
+    return std::ranges::any_of(inputs, [](const BatchInput& input) { return input.pad && !input.made; });
+  }
 };
 
 /// Where a batch's output has the answers of its cases.

@@ -2,6 +2,7 @@
 #include <goldseal/manifest/plausibility.hpp>
 
 #include <goldseal/base/bytes/checked.hpp>
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 
@@ -21,8 +22,7 @@ namespace {
 constexpr std::int64_t k_most_probes = 1024;
 // Rows of detections, and layers of a network: far beyond what fits into a golden file.
 constexpr std::int64_t k_most_counted = 1LL << 31;
-// Cases in a batch, and dimensions of a tensor.
-constexpr std::int64_t k_most_batch = 1024;
+// Of a tensor.
 constexpr std::int64_t k_most_dimensions = 64;
 // 2^60 bytes: no file system holds such a file.
 constexpr std::uint64_t k_most_bytes = 1ULL << 60U;
@@ -45,8 +45,8 @@ class Reviewer {
 
  private:
   void review_batch(const BatchRecord& batch) const {
-    if (batch.size < 2 || batch.size > k_most_batch)
-      fail("batch", "size", fmt::format("is {}, expected 2 to {}", batch.size, k_most_batch));
+    if (batch.size < k_least_batch || batch.size > k_most_batch)
+      fail("batch", "size", fmt::format("is {}, expected {} to {}", batch.size, k_least_batch, k_most_batch));
     std::set<std::string_view> names;
     for (const auto& input : batch.inputs) {
       if (!names.insert(input.name).second) fail("batch.input", input.name, "stands twice");
@@ -61,7 +61,7 @@ class Reviewer {
     if (!name.starts_with('~')) return false;
     name.remove_prefix(1);
     if (name.ends_with('+')) name.remove_suffix(1);
-    return !name.empty() && name.size() <= 4 && name.find_first_not_of("0123456789") == std::string_view::npos;
+    return name.size() <= 4 && is_all_digits(name);
   }
 
   void review_in_batch(const Manifest& manifest, const std::set<std::string_view>& names,

@@ -48,9 +48,9 @@ void require_inputs(const CaptureRequest& request) {
 
 golden::BatchRequest batch_of(const Options& options) {
   golden::BatchRequest batch{options.batch, {}, options.pad_side == "left", options.pad_mask, {}};
-  if (batch.asked() && (batch.size < golden::k_least_batch || batch.size > golden::k_most_batch))
+  if (batch.asked() && (batch.size < k_least_batch || batch.size > k_most_batch))
     throw Error(ErrorKind::usage, "--batch",
-                fmt::format("expected {} to {} cases in a batch, found {}", golden::k_least_batch, golden::k_most_batch, batch.size),
+                fmt::format("expected {} to {} cases in a batch, found {}", k_least_batch, k_most_batch, batch.size),
                 "give as many as the model serves at once: --batch 4");
   for (const auto& pad : options.pads) batch.pads.insert(golden::parse_pad(pad));
   for (const auto& dimension : options.batch_dimensions) batch.dimensions.insert(golden::parse_batch_dimension(dimension));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/batch/batch.hpp>
 
+#include <goldseal/base/bytes/checked.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/batch/block.hpp>
+#include <goldseal/golden/batch/derived_rows.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,138 +13,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 namespace goldseal::golden {
 namespace {
 
-// Values of a row that is made of a case: by how much each further one is wider, or less.
-constexpr double k_step = 1.0 / 16;
-// The point about which a row is spread, from the least to the greatest value: not the middle, so that the mean moves too.
-constexpr double k_pivot = 0.625;
-// The highest rank of an input whose first dimension behind the rows is a length: [rows, tokens, features].
-constexpr std::size_t k_sequence_rank = 3;
-
 using Inputs = std::vector<HostTensor>;
 
-const BatchInput* find_input(const BatchRecord& batch, std::string_view name) {
-  const auto found = std::ranges::find(batch.inputs, name, &BatchInput::name);
-  return found == batch.inputs.end() ? nullptr : &*found;
-}
-
 std::string shown(const std::string& name) { return escape_unprintable(name); }
-
-// The first dimension behind that of the rows which has several places; nothing where there is none.
-std::optional<std::size_t> moving_dimension(const HostTensor& input, std::int64_t rows) {
-  for (std::size_t d = 0; d < input.shape.size(); ++d)
-    if (std::cmp_not_equal(d, rows) && input.shape[d] > 1) return d;
-  return std::nullopt;
-}
-
-// The dimension that is a length.
-std::optional<std::size_t> length_dimension(const HostTensor& input, const BatchInput& how) {
-  if (!how.pad || !how.dimension || input.shape.size() > k_sequence_rank) return std::nullopt;
-  for (std::size_t d = 0; d < input.shape.size(); ++d)
-    if (std::cmp_not_equal(d, *how.dimension)) return d;
-  return std::nullopt;
-}
-
-// Takes the places of one dimension in another order: place j of the result is place `from(j)`.
-template <typename From>
-HostTensor reordered(const HostTensor& input, std::size_t dimension, std::int64_t count, From from) {
-  auto shape = input.shape;
-  shape[dimension] = count;
-  std::size_t outer = 1;
-  std::size_t inner = item_size(input.dtype);
-  for (std::size_t d = 0; d < dimension; ++d) outer *= static_cast<std::size_t>(shape[d]);
-  for (std::size_t d = dimension + 1; d < shape.size(); ++d) inner *= static_cast<std::size_t>(shape[d]);
-  const auto places = static_cast<std::size_t>(input.shape[dimension]);
-  std::vector<std::byte> bytes(outer * static_cast<std::size_t>(count) * inner);
-  auto* to = bytes.data();
-  for (std::size_t i = 0; i < outer; ++i) {
-    for (std::int64_t j = 0; j < count; ++j, to += inner)
-      std::memcpy(to, input.bytes.data() + (i * places + static_cast<std::size_t>(from(j))) * inner, inner);
-  }
-  return make_tensor(input.name, input.dtype, std::move(shape), std::move(bytes));
-}
-
-// The least rank of pictures, whose whole numbers are grey levels.
-constexpr std::size_t k_picture_rank = 4;
-
-// Other whole numbers may be indices or counts, and infinite ones a mask: these are made no greater.
-bool may_be_spread(std::span<const double> values, std::size_t rank) {
-  return std::ranges::all_of(values, [](double value) { return std::isfinite(value); }) &&
-         (rank >= k_picture_rank || !std::ranges::all_of(values, [](double value) { return value == std::trunc(value); }));
-}
-
-// Every second row reaches beyond the least and the greatest value of the case: what is divided by a maximum of the whole
-// batch shows by no row that lies within. The others are smaller.
-HostTensor of_another_size(const HostTensor& input, std::int64_t number) {
-  std::vector<double> values(input.numel());
-  copy_as_double(input, 0, values);
-  if (values.empty()) return input;
-  const double factor = 1 + k_step * static_cast<double>(number);
-  const auto [least, greatest] = std::ranges::minmax(values);
-  if (number % 2 == 1 && least < greatest && may_be_spread(values, input.shape.size())) {
-    const double pivot = least + k_pivot * (greatest - least);
-    for (auto& value : values) value = pivot + factor * (value - pivot);
-  } else {
-    for (auto& value : values) value /= factor;
-  }
-  return narrowed(input.name, input.dtype, input.shape, values);
-}
-
-// A row like that of the case, with its values at other places and floating ones of another size.
-HostTensor derived(const HostTensor& input, const BatchInput& how, std::int64_t number) {
-  auto result = input;
-  if (const auto moved = moving_dimension(input, *how.dimension)) {
-    const auto count = input.shape[*moved];
-    result = reordered(input, *moved, count, [&](std::int64_t j) { return (2 * count - 1 - j + number) % count; });
-  }
-  if (converts_to_double(input.dtype) && is_floating(input.dtype))
-    result = of_another_size(result, number);
-  return result;
-}
-
-HostTensor lengthened(const HostTensor& input, std::size_t dimension) {
-  const auto count = input.shape[dimension];
-  return reordered(input, dimension, count + (count + 1) / 2, [&](std::int64_t j) { return j % count; });
-}
-
-struct DerivedName {
-  std::int64_t number = 0;
-  bool longer = false;
-};
-
-std::string to_text(const DerivedName& name) { return fmt::format("~{}{}", name.number, name.longer ? "+" : ""); }
-
-std::optional<DerivedName> parse_derived(std::string_view text) {
-  if (!text.starts_with('~')) return std::nullopt;
-  DerivedName name{0, text.ends_with('+')};
-  text = text.substr(1, text.size() - (name.longer ? 2 : 1));
-  std::from_chars(text.data(), text.data() + text.size(), name.number);
-  return name;
-}
-
-Inputs derived_row(const BatchRecord& batch, std::span<const HostTensor> of, const DerivedName& name) {
-  Inputs row;
-  for (const auto& input : of) {
-    const auto* const how = find_input(batch, input.name);
-    if (how == nullptr || !how->dimension) {
-      row.push_back(input);
-      continue;
-    }
-    // A filled-up mask is read by its places.
-    auto made = how->pad && !is_floating(input.dtype) && input.numel() > 0 && element_as_double(input, 0) == 1 &&
-                        element_as_double(input, input.numel() - 1) == 1
-                    ? input
-                    : derived(input, *how, name.number);
-    const auto length = name.longer ? length_dimension(input, *how) : std::nullopt;
-    row.push_back(length ? lengthened(made, *length) : std::move(made));
-  }
-  return row;
-}
 
 // Whether two inputs can stand in one batch.
 bool fit_together(const HostTensor& a, const HostTensor& b, const BatchInput& how) {
@@ -177,10 +55,6 @@ bool is_longer(const BatchRecord& batch, std::span<const HostTensor> a, std::spa
   });
 }
 
-bool pads(const BatchRecord& batch) {
-  return std::ranges::any_of(batch.inputs, [](const BatchInput& how) { return how.pad && !how.made; });
-}
-
 std::vector<std::int64_t> greatest_shape(std::span<const HostTensor* const> rows, std::size_t dimension) {
   auto shape = rows.front()->shape;
   for (const auto* const row : rows)
@@ -203,8 +77,7 @@ HostTensor joined(std::span<const HostTensor* const> rows, const BatchInput& how
   const auto dimension = static_cast<std::size_t>(*how.dimension);
   auto shape = greatest_shape(rows, dimension);
   const auto filling = element_of(first.dtype, how.pad.value_or(0));
-  std::size_t count = 1;
-  for (const auto extent : shape) count *= static_cast<std::size_t>(extent);
+  const auto count = static_cast<std::size_t>(checked_numel(shape).value());
   std::vector<std::byte> bytes;
   bytes.reserve(count * filling.size());
   for (std::size_t i = 0; i < count; ++i) bytes.insert(bytes.end(), filling.begin(), filling.end());
@@ -215,17 +88,15 @@ HostTensor joined(std::span<const HostTensor* const> rows, const BatchInput& how
 
 // 1 where a row has values of the first input that is filled up.
 HostTensor mask_of(const std::string& name, std::span<const HostTensor* const> rows, const BatchInput& how, bool left) {
-  const auto dimension = static_cast<std::size_t>(*how.dimension);
   std::vector<HostTensor> ones;
   for (const auto* const row : rows) {
-    std::vector<std::int64_t> shape(row->shape.begin(), row->shape.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(2, row->shape.size())));
-    std::size_t count = 1;
-    for (const auto extent : shape) count *= static_cast<std::size_t>(extent);
-    ones.push_back(make_tensor(name, DType::int64, std::move(shape), std::vector<std::int64_t>(count, 1)));
+    const auto of_row = std::span(row->shape).first(std::min<std::size_t>(2, row->shape.size()));
+    const auto count = static_cast<std::size_t>(checked_numel(of_row).value());
+    ones.push_back(make_tensor(name, DType::int64, {of_row.begin(), of_row.end()}, std::vector<std::int64_t>(count, 1)));
   }
   std::vector<const HostTensor*> pointers;
   for (const auto& one : ones) pointers.push_back(&one);
-  return joined(pointers, {name, static_cast<std::int64_t>(dimension), 0.0}, left);
+  return joined(pointers, {name, how.dimension, 0.0}, left);
 }
 
 std::vector<const HostTensor*> of_each(std::span<const Inputs> rows, const std::string& name) {
@@ -277,7 +148,7 @@ std::int64_t rows_of(const BatchRecord& batch, const BatchCase& of) {
   std::optional<std::int64_t> rows;
   std::string first;
   for (const auto& input : of.inputs) {
-    const auto* const how = find_input(batch, input.name);
+    const auto* const how = batch.find_input(input.name);
     if (how == nullptr || !how->dimension) continue;
     if (std::cmp_greater_equal(*how->dimension, input.shape.size()))
       refuse("--batch-dim", fmt::format("expected a dimension of {}, which has {}, found {}", shown(input.name),
@@ -302,7 +173,7 @@ std::int64_t rows_of(const BatchRecord& batch, const BatchCase& of) {
 template <typename Value>
 void require_known(const char* option, const std::map<std::string, Value>& given, const BatchRecord& batch) {
   for (const auto& [name, value] : given) {
-    if (find_input(batch, name) != nullptr) continue;
+    if (batch.find_input(name) != nullptr) continue;
     std::vector<std::string> names;
     for (const auto& input : batch.inputs) names.push_back(input.name);
     const auto near = did_you_mean(name, names);
@@ -345,7 +216,7 @@ BatchRecord plan_batch(const BatchRequest& request, std::span<const BatchCase> c
   BatchRecord batch{request.size, request.pad_left, {}};
   for (const auto& one : cases) {
     for (const auto& input : one.inputs) {
-      if (find_input(batch, input.name) != nullptr) continue;
+      if (batch.find_input(input.name) != nullptr) continue;
       BatchInput how{input.name, input.shape.empty() ? std::nullopt : std::optional<std::int64_t>(0)};
       if (const auto told = request.dimensions.find(input.name); told != request.dimensions.end())
         how.dimension = told->second;
@@ -357,10 +228,10 @@ BatchRecord plan_batch(const BatchRequest& request, std::span<const BatchCase> c
   require_known("--batch-dim", request.dimensions, batch);
   for (const auto& one : cases) static_cast<void>(rows_of(batch, one));
   if (request.mask.empty()) return batch;
-  if (find_input(batch, request.mask) != nullptr)
+  if (batch.find_input(request.mask) != nullptr)
     refuse("--pad-mask", fmt::format("expected an input that the cases lack, found {}, which they have", shown(request.mask)),
            fmt::format("fill it up like the others: --pad {}=0", shown(request.mask)));
-  if (!pads(batch))
+  if (!batch.pads())
     refuse("--pad-mask", "expected --pad beside it, found none", "name what is filled up: --pad input_ids=0");
   batch.inputs.push_back({request.mask, 0, 0.0, true});
   return batch;
@@ -380,7 +251,7 @@ std::vector<std::string> choose_beside(const BatchRecord& batch, std::size_t of,
   const bool shorter = std::ranges::any_of(cases, [&](const BatchCase& other) {
     return fit_together(batch, cases[of].inputs, other.inputs) && is_longer(batch, cases[of].inputs, other.inputs);
   });
-  bool lengthen = pads(batch) && !longer && !shorter;
+  bool lengthen = batch.pads() && !longer && !shorter;
   if (lengthen && names.size() == wanted) names.pop_back();
   for (std::int64_t number = 1; names.size() < wanted; ++number) {
     names.push_back(to_text({number, lengthen}));

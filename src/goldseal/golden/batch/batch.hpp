@@ -18,9 +18,6 @@
 
 namespace goldseal::golden {
 
-inline constexpr std::int64_t k_least_batch = 2;
-inline constexpr std::int64_t k_most_batch = 1024;
-
 /// What a user asks of batches: `--batch`, `--pad`, `--pad-side`, `--pad-mask`, `--batch-dim`.
 struct BatchRequest {
   std::int64_t size = 0;  ///< 0: none is asked for

@@ -76,10 +76,6 @@ BatchOutput place_of(const HostTensor& alone, std::span<const GoldenOutput> all,
   return place;
 }
 
-bool fills(const BatchRecord& batch) {
-  return std::ranges::any_of(batch.inputs, [](const BatchInput& input) { return input.pad.has_value(); });
-}
-
 // Where the part of a case stands; nothing where a batch's output has no such part.
 std::optional<std::vector<std::int64_t>> begin_of_part(std::span<const std::int64_t> found,
                                                        std::span<const std::int64_t> alone, const BatchOutput& place,
@@ -90,7 +86,7 @@ std::optional<std::vector<std::int64_t>> begin_of_part(std::span<const std::int6
     const bool of_rows = std::ranges::find(place.dimensions, static_cast<std::int64_t>(d)) != place.dimensions.end();
     const auto rows = of_rows ? batch.size : 1;
     const auto each = found[d] / rows;
-    if (found[d] % rows != 0 || each < alone[d] || (of_rows && each != alone[d] && !fills(batch))) return std::nullopt;
+    if (found[d] % rows != 0 || each < alone[d] || (of_rows && each != alone[d] && !batch.pads())) return std::nullopt;
     begin[d] = (of_rows ? static_cast<std::int64_t>(row) * each : 0) + (batch.pad_left ? each - alone[d] : 0);
   }
   return begin;

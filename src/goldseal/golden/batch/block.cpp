@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/golden/batch/block.hpp>
 
+#include <goldseal/base/bytes/checked.hpp>
 #include <goldseal/base/messages/error.hpp>
 
 #include <fmt/format.h>
@@ -83,9 +84,7 @@ HostTensor cut_block(const HostTensor& tensor, std::span<const std::int64_t> beg
   require_inside(tensor.name, begin, size, tensor.shape);
   const auto item = item_size(tensor.dtype);
   const auto count = row_bytes(size, item);
-  std::size_t elements = 1;
-  for (const auto extent : size) elements *= static_cast<std::size_t>(extent);
-  std::vector<std::byte> bytes(elements * item);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(checked_numel(size).value()) * item);
   for_each_row(begin, size, tensor.shape, [&](std::size_t outer, std::size_t inner) {
     std::memcpy(bytes.data() + inner * item, tensor.bytes.data() + outer * item, count);
   });
