@@ -29,21 +29,6 @@ constexpr double k_decoder_level = 3.5;
 constexpr int k_largest_shift = 3;
 // A line as flat as this explains nothing.
 constexpr double k_least_slope = 1e-6;
-
-// The bits of a significand, the leading one included (IEEE 754 binary16, and bfloat16), and the least step.
-struct NarrowType {
-  std::string_view name;
-  int bits;
-  double step;
-};
-constexpr std::array k_narrow_types{NarrowType{"bfloat16", 8, 0x1p-133}, NarrowType{"float16", 11, 0x1p-24}};
-
-bool fits(double value, int bits) {
-  int exponent = 0;
-  const double scaled = std::ldexp(std::frexp(value, &exponent), bits);
-  return scaled == std::trunc(scaled);
-}
-
 // Everything that one comparison needs.
 class Diagnosis {
  public:
@@ -69,7 +54,7 @@ class Diagnosis {
     if (std::isnan(largest)) return {Kind::other, "it holds NaN", "mend the preprocessing", 0, 0};
     if (largest == 0) return {Kind::none, "the values are the sealed ones", "", 0, 0};
     if (largest <= k_rounding_level * m_level) return {Kind::rounding, "it differs by rounding alone", "", 0, 0};
-    if (auto drift = narrowed()) return *drift;
+    if (auto drift = rounded()) return *drift;
     if (auto drift = moved_or_recoloured()) return *drift;
     if (largest <= k_decoder_level * m_level) return decoder(m_sealed);
     if (auto drift = changed_and_decoded()) return *drift;
@@ -251,18 +236,12 @@ class Diagnosis {
   }
 
   // Each value is the sealed one, rounded to a narrower type on its way.
-  [[nodiscard]] std::optional<InputDrift> narrowed() const {
-    for (const auto& type : k_narrow_types) {
-      const auto all_fit = [&](const Values& values) {
-        return std::ranges::all_of(values, [&](double value) { return fits(value, type.bits); });
-      };
-      if (!all_fit(m_found) || all_fit(m_sealed)) continue;
-      bool close = true;
-      for (std::size_t i = 0; close && i < m_found.size(); ++i)
-        close = std::fabs(m_found[i] - m_sealed[i]) <= std::ldexp(std::fabs(m_sealed[i]), -type.bits) + type.step;
-      if (close)
-        return InputDrift{Kind::type, fmt::format("its values are the sealed ones rounded to {}", type.name),
-                          "keep the sealed type up to the network, or seal with inputs of the type that serves", 0, 0};
+  [[nodiscard]] std::optional<InputDrift> rounded() const {
+    const auto count = static_cast<std::int64_t>(m_sealed.size());
+    for (const auto type : {DType::bfloat16, DType::float16}) {
+      if (values_of(narrowed("", type, {count}, m_sealed)) != m_found) continue;
+      return InputDrift{Kind::type, fmt::format("its values are the sealed ones rounded to {}", to_string(type)),
+                        "keep the sealed type up to the network, or seal with inputs of the type that serves", 0, 0};
     }
     return std::nullopt;
   }
