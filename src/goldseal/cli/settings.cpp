@@ -2,6 +2,7 @@
 #include <goldseal/cli/settings.hpp>
 
 #include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/manifest/toml_text.hpp>
@@ -112,7 +113,7 @@ bool writes_outside(const Setting& setting, const std::vector<std::string>& valu
   const auto directory = fs::weakly_canonical(fs::absolute(file).parent_path(), error);
   return std::ranges::any_of(values, [&](const std::string& value) {
     const auto place = fs::weakly_canonical(fs::absolute(value.substr(value.find('=') + 1), error), error);
-    return error || std::ranges::mismatch(directory, place).in1 != directory.end();
+    return error || !lies_in(place, directory);
   });
 }
 

@@ -79,13 +79,17 @@ std::optional<Interpreter> ask_interpreter(const fs::path& python) {
   return known.emplace(plain, start_and_ask(plain)).first->second;
 }
 
+std::vector<fs::path> active_environments() {
+  std::vector<fs::path> active;
+  for (const auto* const name : {"VIRTUAL_ENV", "CONDA_PREFIX"})
+    if (const auto prefix = variable(name); !prefix.empty()) active.emplace_back(prefix);
+  return active;
+}
+
 std::vector<fs::path> interpreter_candidates() {
   std::vector<fs::path> candidates;
-  for (const auto* const name : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
-    const auto prefix = variable(name);
-    if (prefix.empty()) continue;
-    for (const auto* const program : {"bin/python", "bin/python3"}) add(candidates, fs::path(prefix) / program);
-  }
+  for (const auto& prefix : active_environments())
+    for (const auto* const program : {"bin/python", "bin/python3"}) add(candidates, prefix / program);
   for (const auto* const name : {"python", "python3"})
     if (const auto program = find_program(name)) add(candidates, *program);
   const ProbeOptions options;

@@ -19,6 +19,10 @@ struct Interpreter {
 /// does not start or does not answer.
 [[nodiscard]] std::optional<Interpreter> ask_interpreter(const std::filesystem::path& python);
 
+/// The directories of the environments that are active, the one whose Python is asked first in front: VIRTUAL_ENV,
+/// CONDA_PREFIX.
+[[nodiscard]] std::vector<std::filesystem::path> active_environments();
+
 /// The interpreters of this machine in the order in which `--runtime python` tries them: those of VIRTUAL_ENV and
 /// CONDA_PREFIX, `python` and `python3` on the PATH, then the rest of the PATH. Nothing is started.
 [[nodiscard]] std::vector<std::filesystem::path> interpreter_candidates();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/worker/python_runtime.hpp>
 
+#include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/environment/libraries/torch_installation.hpp>
@@ -66,24 +67,14 @@ Runtime attached(std::string_view text) {
   return runtime;
 }
 
-// Whose Python is asked before all others.
-fs::path active_environment() {
-  const auto made = variable("VIRTUAL_ENV");
-  return (made.empty() ? fs::path(variable("CONDA_PREFIX")) : fs::path(made)).lexically_normal();
-}
-
-bool lies_in(const fs::path& directory, const fs::path& program) {
-  const auto relative = program.lexically_relative(directory);
-  return !relative.empty() && *relative.begin() != "..";
-}
-
 Runtime first_python() {
   if (const auto given = variable("GOLDSEAL_PYTHON"); !given.empty()) return runtime_at(interpreter_of(given));
-  const auto active = active_environment();
+  const auto active = active_environments();
   for (const auto& candidate : interpreter_candidates()) {
     auto runtime = runtime_at(candidate);
     if (runtime.installation.empty()) continue;
-    if (!active.empty() && !lies_in(active, runtime.worker)) runtime.passed_over = active;
+    if (!active.empty() && !lies_in(runtime.worker, fs::absolute(active.front()).lexically_normal()))
+      runtime.passed_over = active.front().lexically_normal();
     return runtime;
   }
   if (const auto any = find_program("python3")) return runtime_at(*any);

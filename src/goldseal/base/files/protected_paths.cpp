@@ -14,12 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Both absolute and without links.
-bool lies_in(const fs::path& path, const fs::path& directory) {
-  const auto [end, unused] = std::ranges::mismatch(directory, path);
-  return end == directory.end();
-}
-
 bool is_mount_point(const fs::path& path) {
 #ifdef STATX_ATTR_MOUNT_ROOT
   struct statx found {};
@@ -37,6 +31,11 @@ bool is_mount_point(const fs::path& path) {
 }
 
 }  // namespace
+
+bool lies_in(const fs::path& path, const fs::path& directory) {
+  const auto [end, unused] = std::ranges::mismatch(directory, path);
+  return end == directory.end() || end->empty();  // behind a slash at the end
+}
 
 void require_no_input(const fs::path& output, std::span<const fs::path> inputs) {
   std::error_code error;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/description/imported_file.hpp>
 
+#include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/text.hpp>
 
 #include <cstdlib>
@@ -81,8 +82,10 @@ std::vector<fs::path> import_places() {
 
 bool is_below(const fs::path& path, const fs::path& place) {
   std::error_code error;
-  const auto relative = fs::weakly_canonical(path, error).lexically_relative(fs::weakly_canonical(place, error));
-  return !error && !relative.empty() && *relative.begin() != "..";
+  const auto real = fs::weakly_canonical(path, error);
+  if (error) return false;
+  const auto directory = fs::weakly_canonical(place, error);
+  return !error && lies_in(real, directory);
 }
 
 }  // namespace

@@ -49,6 +49,15 @@ class TinyDisk {
   rlimit m_before{};
 };
 
+TEST_CASE("a path lies in a directory by whole names, with a slash at its end or none") {
+  CHECK(lies_in("/venv/bin/python", "/venv"));
+  CHECK(lies_in("/venv/bin/python", "/venv/"));
+  CHECK(lies_in("/venv", "/venv"));
+  CHECK(lies_in("/venv", "/"));
+  CHECK_FALSE(lies_in("/venv2/bin/python", "/venv"));
+  CHECK_FALSE(lies_in("/", "/venv"));
+}
+
 TEST_CASE("A18: a mapped file notices what is written or replaced, and not what leaves the bytes alone") {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "f";
