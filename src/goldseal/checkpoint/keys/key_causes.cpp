@@ -27,10 +27,8 @@ using namespace std::string_view_literals;
 
 /// What the table of patterns says of the names that stand on one side alone, or differ otherwise.
 KeyGuess patterned(const KeyCase& c) {
-  std::vector<std::string_view> file;
-  std::vector<std::string_view> network;
-  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i) file.push_back(c.unexpected(i));
-  for (std::size_t i = 0; i < c.match.missing.size(); ++i) network.push_back(c.missing(i));
+  auto file = c.unexpected_names();
+  auto network = c.missing_names();
   for (const auto& mismatch : c.match.mismatched) {
     file.push_back(c.have[mismatch.have].name);
     network.push_back(c.want[mismatch.want].name);
@@ -111,51 +109,60 @@ KeyGuess batch_norm_built_otherwise(const KeyCase& c) {
 }
 
 /// `block.bn` of `block.bn.running_mean`, where that is the last segment; nothing where it is not.
-std::optional<std::string> owner_of(const std::string& name, std::string_view last) {
-  const auto ending = fmt::format(".{}", last);
-  if (!name.ends_with(ending)) return std::nullopt;
-  return name.substr(0, name.size() - ending.size());
+std::optional<std::string_view> owner_of(std::string_view name, std::string_view last) {
+  if (!name.ends_with(last)) return std::nullopt;
+  name.remove_suffix(last.size());
+  if (!name.ends_with('.')) return std::nullopt;
+  return name.substr(0, name.size() - 1);
+}
+
+/// The layers whose statistics stand among the names; none where a name is of no such layer.
+std::set<std::string_view> whole_batch_norms(std::span<const std::string_view> names) {
+  constexpr std::array k_parts{"weight"sv, "bias"sv, "running_mean"sv, "running_var"sv, "num_batches_tracked"sv};
+  std::set<std::string_view> layers;
+  for (const auto name : names)
+    if (const auto owner = owner_of(name, "running_mean")) layers.insert(*owner);
+  const auto is_part = [&](std::string_view name) {
+    return std::ranges::any_of(k_parts, [&](std::string_view part) {
+      const auto owner = owner_of(name, part);
+      return owner && layers.contains(*owner);
+    });
+  };
+  return std::ranges::all_of(names, is_part) ? layers : std::set<std::string_view>();
+}
+
+/// Those BatchNorm layers, where one side has nothing else besides, and the other nothing but biases of layers that both
+/// have, which folding may have given them; none otherwise.
+std::set<std::string_view> folded_layers(const KeyCase& c, std::span<const std::string_view> besides,
+                                         std::span<const std::string_view> biases) {
+  const auto met = c.names_of_pairs();
+  const auto is_met = [&](std::string_view layer) { return met.contains(fmt::format("{}.weight", layer)); };
+  const auto is_new_bias = [&](std::string_view name) {
+    const auto owner = owner_of(name, "bias");
+    return owner && is_met(*owner);
+  };
+  auto layers = whole_batch_norms(besides);
+  if (std::ranges::any_of(layers, is_met) || !std::ranges::all_of(biases, is_new_bias)) layers.clear();
+  return layers;
 }
 
 /// Whole BatchNorm layers that one side alone has: the other was saved, or is loaded, after they were folded into the
-/// convolutions before them, which may have got biases by that.
+/// convolutions before them.
 KeyGuess folded_batch_norm(const KeyCase& c) {
   if (!c.match.mismatched.empty() || c.match.pairs.empty()) return std::nullopt;
-  const auto judge = [&](std::size_t layers_names, std::size_t bias_names, const auto& layers_name, const auto& bias_name,
-                         bool in_file) -> KeyGuess {
-    constexpr std::array k_parts{"weight"sv, "bias"sv, "running_mean"sv, "running_var"sv, "num_batches_tracked"sv};
-    std::set<std::string, std::less<>> met;
-    for (const auto& [have, want] : c.match.pairs) met.insert(c.want[want].name);
-    std::set<std::string, std::less<>> layers;
-    for (std::size_t i = 0; i < layers_names; ++i)
-      if (const auto owner = owner_of(layers_name(i), "running_mean")) layers.insert(*owner);
-    for (const auto& layer : layers)
-      if (met.contains(fmt::format("{}.weight", layer))) return std::nullopt;
-    for (std::size_t i = 0; i < layers_names; ++i) {
-      const auto is_part = [&](auto part) {
-        const auto owner = owner_of(layers_name(i), part);
-        return owner && layers.contains(*owner);
-      };
-      if (std::ranges::none_of(k_parts, is_part)) return std::nullopt;
-    }
-    for (std::size_t i = 0; i < bias_names; ++i) {
-      const auto owner = owner_of(bias_name(i), "bias");
-      if (!owner || !met.contains(fmt::format("{}.weight", *owner))) return std::nullopt;
-    }
-    if (layers.empty()) return std::nullopt;
-    return KeyExplanation{
-        fmt::format("{} has {} BatchNorm layers ({}) that {} lacks, and all else is there: they were folded into the "
-                    "layers before them (fuse_conv_bn_eval, fuse(), optimize_for_inference)",
-                    in_file ? "the checkpoint" : "the network", layers.size(), escape_unprintable(*layers.begin()),
-                    in_file ? "the network" : "the checkpoint"),
-        in_file ? "load and judge the network before its layers are fused: a fused one has other weights by design"
-                : "save the network before its layers are fused, or build the fused one"};
-  };
-  const auto missing = [&](std::size_t i) { return c.missing(i); };
-  const auto unexpected = [&](std::size_t i) { return c.unexpected(i); };
-  if (!c.match.unexpected.empty())
-    if (auto guess = judge(c.match.unexpected.size(), c.match.missing.size(), unexpected, missing, true)) return guess;
-  return judge(c.match.missing.size(), c.match.unexpected.size(), missing, unexpected, false);
+  const auto missing = c.missing_names();
+  const auto unexpected = c.unexpected_names();
+  const auto of_file = folded_layers(c, unexpected, missing);
+  const bool in_file = !of_file.empty();
+  const auto layers = in_file ? of_file : folded_layers(c, missing, unexpected);
+  if (layers.empty()) return std::nullopt;
+  return KeyExplanation{
+      fmt::format("{} has {} BatchNorm layers ({}) that {} lacks, and all else is there: they were folded into the "
+                  "layers before them (fuse_conv_bn_eval, fuse(), optimize_for_inference)",
+                  in_file ? "the checkpoint" : "the network", layers.size(), escape_unprintable(*layers.begin()),
+                  in_file ? "the network" : "the checkpoint"),
+      in_file ? "load and judge the network before its layers are fused: a fused one has other weights by design"
+              : "save the network before its layers are fused, or build the fused one"};
 }
 
 /// Scales and shifts of normalisations, or biases, that one side alone has.
@@ -165,8 +172,7 @@ KeyGuess affine_built_otherwise(const KeyCase& c) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < c.match.missing.size(); ++i) names.push_back(c.missing(i));
   for (std::size_t i = 0; i < c.match.unexpected.size(); ++i) names.push_back(c.unexpected(i));
-  std::set<std::string, std::less<>> met;
-  for (const auto& [have, want] : c.match.pairs) met.insert(c.want[want].name);
+  const auto met = c.names_of_pairs();
   const auto sibling = [&](const std::string& name, std::string_view last) {
     const auto dot = name.rfind('.');
     return met.contains((dot == std::string::npos ? std::string() : name.substr(0, dot + 1)) + std::string(last));

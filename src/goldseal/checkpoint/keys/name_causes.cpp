@@ -77,10 +77,8 @@ KeyGuess another_family(const KeyCase& c) {
 }
 
 KeyGuess another_prefix(const KeyCase& c) {
-  std::vector<std::string_view> missing;
-  std::vector<std::string_view> unexpected;
-  for (std::size_t i = 0; i < c.match.missing.size(); ++i) missing.push_back(c.missing(i));
-  for (std::size_t i = 0; i < c.match.unexpected.size(); ++i) unexpected.push_back(c.unexpected(i));
+  const auto missing = c.missing_names();
+  const auto unexpected = c.unexpected_names();
   if (const auto prefix = added_prefix(unexpected, missing)) {
     return KeyExplanation{
         fmt::format("the checkpoint's names begin with `{}.`, the network's do not", escape_unprintable(*prefix)),
