@@ -62,7 +62,7 @@ int tell_monitoring(const std::string& said, ExitCode code) {
   return damaged ? k_critical_to_monitoring : k_unknown_to_monitoring;
 }
 
-// What the system refuses says nothing of the model: no verdict, to monitoring as well.
+// What the system refuses, or a wrong command line, says nothing of the model: no verdict, to monitoring as well.
 int give_up(int argc, char** argv, std::string_view where, std::string_view message, std::string_view remedy) {
   if (!asks_for_monitoring(argc, argv)) return complain(where, message, remedy, ExitCode::no_verdict);
   return tell_monitoring(where.empty() ? std::string(message) : fmt::format("{}: {}", where, message), ExitCode::no_verdict);
@@ -232,9 +232,7 @@ int parse_and_run(int argc, char** argv) {
     print(fmt::format("goldseal {}\n", k_version));
     return 0;
   } catch (const CLI::ParseError& error) {
-    if (asks_for_monitoring(argc, argv)) return tell_monitoring(usage_message(app, error, argc, argv), ExitCode::no_verdict);
-    return complain("", usage_message(app, error, argc, argv), usage_remedy(app, error, argc, argv),
-                    ExitCode::no_verdict);
+    return give_up(argc, argv, "", usage_message(app, error, argc, argv), usage_remedy(app, error, argc, argv));
   }
   auto* const verb = app.get_subcommands().front();
   const auto settings = Settings::gather(common.settings);
@@ -282,6 +280,6 @@ int main(int argc, char** argv) {
   goldseal::cli::open_standard_streams();
   goldseal::catch_interrupts();
   goldseal::catch_cut_mappings();
-  goldseal::tell_end_of_memory();
+  goldseal::tell_end_of_memory(static_cast<int>(goldseal::ExitCode::no_verdict));
   return goldseal::cli::run(argc, argv);
 }

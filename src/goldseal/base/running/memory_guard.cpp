@@ -12,10 +12,9 @@
 namespace goldseal {
 namespace {
 
-constexpr int k_no_verdict = 2;
-
 std::atomic<bool> memory_ended{false};
 std::terminate_handler end_of_defects = nullptr;
+int code_without_memory = EXIT_FAILURE;
 
 [[noreturn]] void note_and_throw() {
   memory_ended = true;
@@ -30,12 +29,13 @@ std::terminate_handler end_of_defects = nullptr;
   }
   constexpr std::string_view k_said = "error: out of memory\n";
   static_cast<void>(!::write(STDERR_FILENO, k_said.data(), k_said.size()));
-  ::_exit(k_no_verdict);
+  ::_exit(code_without_memory);
 }
 
 }  // namespace
 
-void tell_end_of_memory() {
+void tell_end_of_memory(int exit_code) {
+  code_without_memory = exit_code;
   std::set_new_handler(note_and_throw);
   end_of_defects = std::set_terminate(end_in_words);
 }

@@ -5,8 +5,8 @@
 
 namespace goldseal {
 
-/// From here on such an end is told on standard error in one line, with exit code 2 (no verdict); any other end by
-/// std::terminate stays a crash, so that a defect is seen. Once, from main, before any thread starts.
-void tell_end_of_memory();
+/// From here on such an end is told on standard error in one line, and the process leaves with `exit_code`; any other end
+/// by std::terminate stays a crash, so that a defect is seen. Once, from main, before any thread starts.
+void tell_end_of_memory(int exit_code);
 
 }  // namespace goldseal

@@ -62,7 +62,7 @@ void allocate_without_a_way_out() noexcept {
 
 TEST_CASE("memory that ends where nothing can be caught is told, without a crash") {
   const auto end = end_of([] {
-    tell_end_of_memory();
+    tell_end_of_memory(2);
     allocate_without_a_way_out();
   });
   REQUIRE(WIFEXITED(end.status));
@@ -72,7 +72,7 @@ TEST_CASE("memory that ends where nothing can be caught is told, without a crash
 
 TEST_CASE("memory that ends where it is caught ends nothing") {
   const auto end = end_of([] {
-    tell_end_of_memory();
+    tell_end_of_memory(2);
     try {
       volatile std::size_t more = std::numeric_limits<std::ptrdiff_t>::max() / 2;
       ::operator delete(::operator new(more));
@@ -87,7 +87,7 @@ TEST_CASE("memory that ends where it is caught ends nothing") {
 
 TEST_CASE("another end by std::terminate stays a crash") {
   const auto end = end_of([] {
-    tell_end_of_memory();
+    tell_end_of_memory(2);
     std::terminate();
   });
   CHECK(WIFSIGNALED(end.status));
