@@ -123,6 +123,13 @@ class EmbedTest(InDirectory):
         self.assertEqual(self.sealed(networks.Standardized(), IMAGE), [])
         self.verified_without_the_code()
 
+    @unittest.skipUnless(EXPORTS, "torch.export of PyTorch 2.8 or newer is needed")
+    def test_hooks_that_see_positional_arguments_travel_with_the_exported_program(self):
+        model = networks.Residual(width=4)
+        model.register_forward_pre_hook(lambda _, given: (given[0] * 0.5,))
+        self.assertEqual(self.sealed(model, IMAGE, factory="networks:Residual?width=4"), [])
+        self.assertEqual(self.embedded()[0], "export")
+
     def test_an_operator_that_no_plain_libtorch_has_is_named(self):
         library = networks.register_foreign()
         warned = self.sealed(networks.Foreign(), VECTOR)

@@ -22,7 +22,6 @@ from .compiled import Compiled, eager
 from .errors import GoldsealError, GoldsealWarning
 from .report import Report
 from .worker import files_read
-from .worker.binding import bind, hooks_see_places
 from .worker.channel import Channel
 from .worker.description import described
 from .worker.state_guard import kept
@@ -175,7 +174,7 @@ class LiveNetwork(Network):
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         if not self.serves or self.compiled is None:
             return super().call(inputs)
-        positional, keywords = bind(self.module.forward, inputs, hooks_see_places(self.module))
+        positional, keywords = self.arguments(inputs)
         with self.as_served():
             return self.picked(self.compiled.run(positional, keywords))
 

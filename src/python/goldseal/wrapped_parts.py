@@ -22,7 +22,7 @@ class WrappedParts:
 
     def __init__(self, module: nn.Module) -> None:
         self._places: List[Tuple[nn.Module, str, nn.Module]] = []
-        if any(_asks_for_inner(type(part)) for part in module.modules()):
+        if any(_asks_for_inner(kind) for kind in {type(part) for part in module.modules()}):
             return
         for part in module.modules():
             for name, child in part._modules.items():

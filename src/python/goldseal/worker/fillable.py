@@ -65,8 +65,9 @@ def refuse_wrapped(module: nn.Module, state_entries: List[StateEntry]) -> None:
 def _quantized_class(module: nn.Module, name: str) -> Optional[str]:
     """`torch.ao.nn.quantized.dynamic.Linear`, where the tensor of that name belongs to a module that PyTorch quantized."""
     path = name.split(".")[:-1]
+    parts = dict(module.named_modules())
     for end in range(len(path), -1, -1):  # its packed parameters are a module inside
-        part = dict(module.named_modules()).get(".".join(path[:end]))
+        part = parts.get(".".join(path[:end]))
         kind = type(part)
         if part is not None and ".quantized" in kind.__module__:
             return f"{kind.__module__.partition('.modules')[0]}.{kind.__qualname__}"

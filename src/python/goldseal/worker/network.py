@@ -329,8 +329,12 @@ class Network:
         self.writes.update(name for name in values if name not in after or not same_bits(values[name], after[name]))
         return answer
 
+    def arguments(self, inputs: dict[str, torch.Tensor]) -> tuple[list[Any], dict[str, Any]]:
+        """Positional and keyword arguments, as the module's forward() and its hooks take them."""
+        return bind(self.module.forward, inputs, hooks_see_places(self.module))
+
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
-        positional, keywords = bind(self.module.forward, inputs, hooks_see_places(self.module))
+        positional, keywords = self.arguments(inputs)
         return self.picked(self.module(*positional, **keywords))
 
     @property

@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 
 from . import fake_tensors
-from .binding import bind, flatten
+from .binding import flatten
 from .foreign_operators import without_foreign
 from .network import Network
 from .read_program import Program, unsupported
@@ -94,7 +94,7 @@ def _exports() -> bool:
 def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
     from torch import export
 
-    positional, keywords = bind(network.module.forward, inputs)
+    positional, keywords = network.arguments(inputs)
     with _flat_answers(network):
         exported = export.export(network.module, tuple(positional), keywords, strict=False)
     names = exported.module_call_graph[0].signature.forward_arg_names
@@ -186,7 +186,7 @@ def _script(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
 
 
 def _trace(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Program:
-    positional, keywords = bind(network.module.forward, inputs)
+    positional, keywords = network.arguments(inputs)
     # In a trace every argument has a place; the arguments that are left out between them cannot.
     arguments = (*positional, *keywords.values())
     with _flat_answers(network):
