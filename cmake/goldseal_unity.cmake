@@ -21,7 +21,9 @@ endfunction()
 file(GLOB verbs RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS src/goldseal/cli/verbs/*.cpp)  # each has its Options
 goldseal_compile_alone(goldseal ${verbs}
   src/goldseal/cli/own_outputs.cpp
-  src/goldseal/cli/settings.cpp
+  src/goldseal/cli/settings/settings.cpp
+  src/goldseal/cli/settings/settings_file.cpp
+  src/goldseal/cli/settings/settings_variables.cpp
   src/goldseal/cli/welcome.cpp)
 goldseal_compile_alone(goldseal_base_kinds
   src/goldseal/base/kinds/dtype.cpp)

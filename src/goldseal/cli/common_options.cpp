@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/cli/settings.hpp>
+#include <goldseal/cli/settings/settings.hpp>
 #include <goldseal/cli/verb.hpp>
 
 #include <goldseal/base/messages/error.hpp>

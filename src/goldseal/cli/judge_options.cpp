@@ -4,7 +4,7 @@
 #include <checks/policy_strictness.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
-#include <goldseal/cli/settings.hpp>
+#include <goldseal/cli/settings/settings.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/workflow/shared/model_spec.hpp>
 

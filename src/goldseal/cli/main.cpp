@@ -7,7 +7,7 @@
 #include <goldseal/base/running/memory_guard.hpp>
 #include <goldseal/cli/missing_file.hpp>
 #include <goldseal/cli/output.hpp>
-#include <goldseal/cli/settings.hpp>
+#include <goldseal/cli/settings/settings.hpp>
 #include <goldseal/cli/verb.hpp>
 #include <goldseal/cli/welcome.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/output.hpp>
-#include <goldseal/cli/settings.hpp>
+#include <goldseal/cli/settings/settings.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
