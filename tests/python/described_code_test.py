@@ -86,6 +86,19 @@ class DescribedCodeTest(InDirectory):
             with self.subTest(type(handed).__name__):
                 self.assertLessEqual({"net.py", "parts.py", "acts.py", "gain.py"}, self.described(self.model(handed)))
 
+    def test_code_that_lies_in_no_file_is_none_of_its_files(self):
+        # What dataclasses and namedtuples are made from, and what a notebook or `python -c` runs.
+        self.files(
+            net=NET.replace("class Net", "from collections import namedtuple\nimport dataclasses\n"
+            "@dataclasses.dataclass\nclass Told:\n    logits: object\n"
+            "Pair = namedtuple('Pair', 'logits hidden')\nclass Net")
+            .replace("        image = self", "        Pair(Told(image), image)\n        image = self"),
+            parts=PARTS,
+        )
+        cell = {"__name__": "net"}
+        exec(compile("def act(x):\n    return x * 2\n", "<ipython-input-1-abc>", "exec"), cell)
+        self.assertEqual(self.described(self.model(cell["act"])), {"net.py", "parts.py"})
+
     def test_a_forward_hook_and_none_of_the_trainings(self):
         self.files(net=NET, parts=PARTS, hooks="def double(module, arguments, output):\n    return output * 2\n",
                    watch="def watch(gradient):\n    print(gradient)\n")

@@ -46,7 +46,8 @@ def sources_of(modules: Iterable[str], pieces: Iterable[Source] = ()) -> List[So
         if place is None or not is_own(place.path):
             continue
         file = _file_of(place.path)
-        found.setdefault(place.path, Source(_import_name(name, place.path), file))
+        if os.path.isfile(file):  # not `<string>`, which dataclasses and namedtuples are made from, nor a notebook's cell
+            found.setdefault(place.path, Source(_import_name(name, place.path), file))
         queue.extend((one, None) for one in _parents(name))
         queue.extend((one, None) for one in _imported(name, place))
     return sorted({source.path: source for source in sorted(found.values(), reverse=True)}.values())
