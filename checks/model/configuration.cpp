@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/finding_rows.hpp>
+#include <checks/model/setting_values.hpp>
 
 #include <goldseal/base/messages/text.hpp>
 
 #include <fmt/format.h>
 
-#include <map>
-
 namespace goldseal {
 namespace {
-
-using Configuration = std::map<std::string, std::string>;
 
 std::string value_in(const Configuration& configuration, const std::string& key) {
   const auto found = configuration.find(key);
@@ -29,7 +26,7 @@ std::vector<Difference> differences(const Configuration& sealed, const Configura
   keys.insert(found.begin(), found.end());
   std::vector<Difference> result;
   for (const auto& [key, value] : keys) {
-    if (value_in(sealed, key) != value_in(found, key))
+    if (!same_setting(key, sealed, found))
       result.push_back({key, value_in(sealed, key), value_in(found, key)});
   }
   return result;

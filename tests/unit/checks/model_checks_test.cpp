@@ -208,6 +208,45 @@ TEST_CASE("F59: another hyperparameter is named with both values") {
   CHECK(finding.actual == "eps = 0.001");
 }
 
+TEST_CASE("settings that are written otherwise and mean the same are no difference") {
+  const auto judged = [](std::map<std::string, std::string> sealed, std::map<std::string, std::string> found) {
+    auto observed = conforming();
+    observed.sealed.model.configuration = std::move(sealed);
+    observed.run.configuration = std::move(found);
+    return judge("model.configuration", observed).status;
+  };
+  const auto one = [&](const std::string& sealed, const std::string& found) {
+    const auto there = judged({{"pool.kernel_size", sealed}}, {{"pool.kernel_size", found}});
+    CHECK(there == judged({{"pool.kernel_size", found}}, {{"pool.kernel_size", sealed}}));
+    return there;
+  };
+  for (const auto& [sealed, found] : std::vector<std::pair<std::string, std::string>>{
+           {"2", "(2, 2)"}, {"2", "[2, 2, 2]"}, {"[2, 3]", "(2, 3)"}, {"2", "(2,)"}, {"1", "1.0"}, {"(0, 6)", "(0.0, 6.0)"},
+           {"0.001", "1e-3"}, {"-1", "-1.0"}}) {
+    INFO(sealed << " and " << found);
+    CHECK(one(sealed, found) == Status::pass);
+  }
+  for (const auto& [sealed, found] : std::vector<std::pair<std::string, std::string>>{
+           {"2", "(2, 3)"}, {"(2, 2)", "(2, 2, 2)"}, {"2", "()"}, {"1", "True"}, {"None", "0"}, {"bilinear", "nearest"},
+           {"9007199254740993", "9007199254740992.0"}, {"nan", "0"}, {"(2, (2, 2))", "2"}, {"1e-05", "1e-03"}}) {
+    INFO(sealed << " and " << found);
+    CHECK(one(sealed, found) == Status::fail);
+  }
+  const std::map<std::string, std::string> words{{"c.kernel_size", "(3, 5)"}, {"c.dilation", "(2, 1)"}, {"c.padding", "same"}};
+  const auto numbers = [&](const std::string& padding) {
+    auto found = words;
+    found["c.padding"] = padding;
+    return found;
+  };
+  CHECK(judged(words, numbers("(2, 2)")) == Status::pass);
+  CHECK(judged(numbers("2"), words) == Status::pass);
+  CHECK(judged(words, numbers("1")) == Status::fail);
+  CHECK(judged(numbers("valid"), numbers("(0, 0)")) == Status::pass);
+  CHECK(judged(numbers("valid"), words) == Status::fail);
+  CHECK(judged({{"c.kernel_size", "(4,)"}, {"c.dilation", "(1,)"}, {"c.padding", "same"}},
+               {{"c.kernel_size", "(4,)"}, {"c.dilation", "(1,)"}, {"c.padding", "(1,)"}}) == Status::fail);
+}
+
 TEST_CASE("keys that do not match fail with tables of what is missing, unexpected and of another shape") {
   auto observed = conforming();
   auto& keys = *observed.run.network_keys;
