@@ -728,6 +728,29 @@ class AutocastInside(nn.Module):
             return self.linear(x).float()
 
 
+class CastsOutput(nn.Module):
+    """Its weights are float32, its logits what they are cast to."""
+
+    def __init__(self, kind="bfloat16"):
+        super().__init__()
+        self.linear, self.kind = nn.Linear(4, 8), kind
+
+    def forward(self, x):
+        return self.linear(x).to(getattr(torch, self.kind))
+
+
+class Typed(nn.Module):
+    """Keeps its scales in a type of few bits, or of whole numbers."""
+
+    def __init__(self, dtype="uint16"):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.register_buffer("scale", torch.tensor([1.0, 4.0]).to(getattr(torch, dtype)))
+
+    def forward(self, x):
+        return self.linear(x) * self.scale.float().sum()
+
+
 class Spectral(nn.Module):
     """As Fourier neural operators and rotary tables keep them: a complex parameter, and a complex buffer."""
 

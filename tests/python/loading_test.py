@@ -24,6 +24,8 @@ except ImportError:
 import goldseal
 import loading_networks as networks
 from goldseal import command
+from goldseal.worker.binding import flatten
+from goldseal.worker.refusal import Refusal
 from in_directory import InDirectory
 
 X4, X8 = torch.rand(3, 4, generator=torch.Generator().manual_seed(1)), torch.rand(3, 8, generator=torch.Generator().manual_seed(1))
@@ -425,6 +427,32 @@ class LoadingTest(InDirectory):
         self.told(report, "tensors.loaded", "other weights")
         self.assertEqual(report.exit_code, 1)
 
+    def test_f18_weights_of_every_type_that_a_checkpoint_has_are_loaded_and_judged(self):
+        names = "uint16 uint64 float8_e4m3fn float8_e8m0fnu".split()
+        for dtype in [name for name in names if hasattr(torch, name)]:
+            with self.subTest(dtype):
+                module = networks.Typed(dtype)
+                torch.save(module.state_dict(), "net.pth")
+                goldseal.seal(module, "net.pth", inputs=X4, factory=f"loading_networks:Typed?dtype={dtype}", embed=False, on_error="raise")
+                self.assertTrue(goldseal.verify("net.seal", module))
+                module.scale = torch.tensor([2.0, 4.0]).to(getattr(torch, dtype))
+                self.told(goldseal.verify("net.seal", module), "tensors.loaded", "other weights")
+
+    def test_an_output_that_cannot_be_compared_is_named_with_what_to_return(self):
+        plain = torch.ones(2, 2)
+        for output, found, returned in (
+            (plain * 1j, "complex64", "view_as_real"),
+            (plain.to_sparse(), "sparse_coo", "to_dense"),
+            (torch.quantize_per_tensor(plain, 1.0, 0, torch.quint8), "quantized", "dequantize"),
+            *([(torch.nested.nested_tensor([plain, plain[:1]]), "nested", "to_padded_tensor")] if hasattr(torch, "nested") else []),
+            *([(plain.to(torch.float8_e5m2), "float8_e5m2", "float()")] if hasattr(torch, "float8_e5m2") else []),
+        ):
+            with self.subTest(found), self.assertRaises(Refusal) as raised:
+                flatten({"logits": plain, "mask": output})
+            self.assertIn("output `mask`", raised.exception.message)
+            self.assertIn(found, raised.exception.message)
+            self.assertIn(returned, raised.exception.remedy)
+
     def test_f02_parts_that_are_wrapped_on_one_side_are_the_same_network(self):
         plain = filled(networks.AutocastInside(0))
         wrapped = filled(networks.AutocastInside(0))
@@ -560,6 +588,17 @@ class LoadingTest(InDirectory):
         # Autocast around the call is no part of the model, and said.
         with torch.autocast("cpu", dtype=torch.bfloat16), self.assertWarnsRegex(goldseal.GoldsealWarning, "autocast is on"):
             self.assertTrue(goldseal.verify("net.seal", module))
+
+    def test_b20_an_output_that_is_cast_to_a_narrower_type_is_judged_in_float64(self):
+        for kind in ("bfloat16", "float16"):
+            with self.subTest(kind):
+                module = filled(networks.CastsOutput(kind))
+                spec = f"CastsOutput?kind={kind}"
+                torch.save(module.state_dict(), "net.pth")
+                goldseal.seal(module, "net.pth", inputs=X4, factory=f"loading_networks:{spec}", embed=False, on_error="raise")
+                self.assertTrue(goldseal.verify("net.seal", module))
+                module.linear.register_forward_hook(lambda part, given, answer: answer * 1.00001)  # less than bfloat16 shows
+                self.assertFalse(goldseal.verify("net.seal", module))
 
     def test_b20_a_live_model_that_draws_is_not_sealed(self):
         module = filled(networks.Random("dropout"))

@@ -89,9 +89,11 @@ NativeRun run_natively(const CaseRunner& runner, const std::vector<HostTensor>& 
   const bool narrow = std::ranges::any_of(inputs, [](const HostTensor& input) {
     return is_floating(input.dtype) && input.dtype != DType::float32;
   });
-  // Autocast within forward() makes layers narrower than the weights.
-  const bool is_float32 = std::min(bits, weight_bits) == golden::k_bits_float32 && !run.computes_wide && !narrow;
-  return {std::move(run), bits, is_float32};
+  NativeRun native{std::move(run), bits, false};
+  // Autocast within forward() makes layers narrower than the weights, a conversion at its end the outputs.
+  native.is_float32 = std::min(native.least_bits(), weight_bits) == golden::k_bits_float32 &&
+                      !native.run.computes_wide && !narrow;
+  return native;
 }
 
 bool is_finite_where(const HostTensor& native, const HostTensor& wide) {

@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterator
 
 import torch
 
+from .dtypes import name_of, storable
 from .refusal import Refusal
 
 _KINDS_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -99,6 +100,7 @@ def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, torch.Tens
     if value is None:
         return
     if isinstance(value, torch.Tensor):
+        _require_plain(value, name or "output")
         yield name or "output", value
     elif isinstance(value, (bool, int, float)):
         dtype = torch.bool if isinstance(value, bool) else torch.int64 if isinstance(value, int) else torch.float64
@@ -106,6 +108,27 @@ def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, torch.Tens
     else:
         for part, entry in _parts(value, name):
             yield from _leaves(entry, f"{name}.{part}" if name else part, depth + 1)
+
+
+def _require_plain(output: torch.Tensor, name: str) -> None:
+    found, remedy = "", ""
+    if getattr(output, "is_nested", False):
+        found, remedy = "a nested tensor", "torch.nested.to_padded_tensor(output, 0.0)"
+    elif output.is_quantized:
+        found, remedy = "a quantized tensor", "output.dequantize()"
+    elif output.layout is not torch.strided:
+        found, remedy = f"a {output.layout} tensor", "output.to_dense()"
+    elif output.is_complex():
+        found, remedy = f"of type {name_of(output.dtype)}", "torch.view_as_real(output)"
+    elif not storable(output.dtype):
+        found = f"of type {name_of(output.dtype)}"
+        remedy = "output.float()" if output.dtype.is_floating_point else "output.long()"
+    if found:
+        raise Refusal(
+            "unsupported",
+            f"output `{name}` is {found}; outputs are compared as plain tensors of real numbers, whole numbers and bools",
+            remedy=f"build the network by a callable whose module returns {remedy}",
+        )
 
 
 def _parts(value: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -24,7 +24,14 @@ FROM_FILE = {
 }
 _TO_FILE = {dtype: name for name, dtype in FROM_FILE.items()}
 # Of a checkpoint's tensors alone: inputs and outputs have the types above.
-_OF_WEIGHTS = [getattr(torch, name) for name in ("complex32", "complex64", "complex128") if hasattr(torch, name)]
+_OF_WEIGHTS = [
+    getattr(torch, name)
+    for name in (
+        "complex32 complex64 complex128 uint16 uint32 uint64 "
+        "float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu"
+    ).split()
+    if hasattr(torch, name)
+]
 _FROM_NAME = {str(dtype)[len("torch.") :]: dtype for dtype in [*_TO_FILE, *_OF_WEIGHTS]}
 FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
@@ -37,6 +44,11 @@ def dtype_of(name: str) -> torch.dtype:
     if name not in _FROM_NAME:
         raise Refusal("unsupported", f"dtype `{name}` is not known")
     return _FROM_NAME[name]
+
+
+def storable(dtype: torch.dtype) -> bool:
+    """Whether an input or an output may have this type."""
+    return dtype in _TO_FILE
 
 
 def file_code(dtype: torch.dtype) -> str:
