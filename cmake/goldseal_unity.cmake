@@ -18,8 +18,7 @@ function(goldseal_compile_alone target)
   set_source_files_properties(${files} TARGET_DIRECTORY ${target} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
-file(GLOB verbs RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS src/goldseal/cli/verbs/*.cpp)  # each has its Options
-goldseal_compile_alone(goldseal ${verbs}
+goldseal_compile_alone(goldseal
   src/goldseal/cli/own_outputs.cpp
   src/goldseal/cli/settings/settings.cpp
   src/goldseal/cli/settings/settings_file.cpp
@@ -89,10 +88,17 @@ goldseal_compile_alone(unit_signing
   tests/unit/signing/bundle_test.cpp
   tests/unit/signing/statement_test.cpp
   tests/unit/signing/vectors_test.cpp)
-# Tests that call their helpers alike; and workers, whose headers are precompiled.
+# Workers, whose headers are precompiled; and tests that call their helpers alike, for which Catch2's header is.
 get_property(workers GLOBAL PROPERTY GOLDSEAL_LIBTORCH_WORKERS)
-foreach(target IN ITEMS ${workers} unit_checkpoint unit_checks unit_golden)
+set(tests unit_checkpoint unit_checks unit_golden)
+foreach(target IN ITEMS ${workers} ${tests})
   if(TARGET ${target})
     set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  endif()
+endforeach()
+foreach(target IN ITEMS ${tests})
+  if(TARGET ${target} AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit/catch.hpp <algorithm> <filesystem> <map>
+      <optional> <string> <variant> <vector> <fmt/format.h>)
   endif()
 endforeach()

@@ -7,7 +7,7 @@
 namespace goldseal {
 
 /// A value of a configuration that is not as sealed; empty where one side has none.
-struct ValueDifference {
+struct ChangedValue {
   std::string key;
   std::string sealed;
   std::string found;
@@ -27,7 +27,7 @@ struct DescriptionObservation {
   std::string name;      ///< as the seal has it, without the way up: `config.json`, `pkg/networks.py`
   std::string path;      ///< where it was looked for
   State state = State::same;
-  std::vector<ValueDifference> values;  ///< of a changed configuration, as far as its values were kept
+  std::vector<ChangedValue> values;  ///< of a changed configuration, as far as its values were kept
 };
 
 /// What will serve, as far as it is at hand: the files around the weights, the code, the live model.

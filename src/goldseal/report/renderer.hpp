@@ -4,6 +4,7 @@
 #include <goldseal/report/shared/render_options.hpp>
 #include <goldseal/verdict/report.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,6 +32,9 @@ struct Renderer {
 /// What the json format writes, without its indentation and with a digest of itself: for reports of which a fleet writes
 /// thousands, on machines that may go down meanwhile.
 [[nodiscard]] std::string render_compact_json(const Report& report);
+
+/// The most bytes of a report in JSON that a verb reads.
+inline constexpr std::uint64_t k_max_report_bytes = 256U << 20U;
 
 /// The JSON that a report was rendered to, back as a report. Throws Error{malformed}, or Error{unsupported} for a newer
 /// schema.

@@ -18,10 +18,9 @@
 namespace goldseal::cli {
 namespace {
 
-constexpr std::uint64_t k_max_report_bytes = 256U << 20U;
 constexpr std::uint64_t k_max_bom_bytes = 16U << 20U;
 
-struct Options {
+struct AttestCommandLine {
   std::string report;
   std::string bom;
   std::string output;
@@ -29,14 +28,14 @@ struct Options {
   bool force = false;
 };
 
-std::string statement_of(const Options& options) {
+std::string statement_of(const AttestCommandLine& options) {
   const auto text = read_text_file(options.report, k_max_report_bytes);
   const auto result = attestation_of(parse_report(text, options.report), text, options.report);
   if (options.bom.empty()) return signing::write_test_result(result);
   return signing::write_bom_statement(result.subjects, read_text_file(options.bom, k_max_bom_bytes), options.bom);
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const AttestCommandLine& options, const CommonOptions& common) {
   require_text_or_json(common);
   options.with.require_one_way();
   auto payload = statement_of(options);
@@ -64,7 +63,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_attest(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<AttestCommandLine>();
   app.add_option("RUN.json", options->report, "A report of `verify` or `check`, written with --report json=RUN.json")->required();
   app.add_option("-o,--output", options->output, "The attestation, one line: verdict.intoto.jsonl; several files of them may be put together")
       ->type_name("FILE");

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr JsonLimits k_limits{16U << 20U, 32};
 
-struct Options {
+struct BomCommandLine {
   std::string seal;
   std::string output;
   std::string merge;
@@ -37,7 +37,7 @@ std::optional<Digest> signature_of(const fs::path& seal) {
   return sha256(read_text_file(file, signing::k_max_bundle_bytes));
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const BomCommandLine& options, const CommonOptions& common) {
   require_text_or_json(common);
   const fs::path path(options.seal);
   const Output output{options.output, bom_kind(), options.force};
@@ -69,7 +69,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_bom(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BomCommandLine>();
   app.add_option("SEAL", options->seal, "The seal, a directory NAME.seal")->required();
   app.add_option("-o,--output", options->output, "Where to write it; standard output without it")->type_name("FILE");
   app.add_option("--merge", options->merge,

@@ -14,7 +14,7 @@
 namespace goldseal::cli {
 namespace {
 
-struct Options {
+struct CaptureCommandLine {
   std::string checkpoint;
   std::string entry;
   std::string model;
@@ -46,7 +46,7 @@ void require_inputs(const CaptureRequest& request) {
               "give --input NAME=FILE for each input of the network, or --cases DIR");
 }
 
-golden::BatchRequest batch_of(const Options& options) {
+golden::BatchRequest batch_of(const CaptureCommandLine& options) {
   golden::BatchRequest batch{options.batch, {}, options.pad_side == "left", options.pad_mask, {}};
   if (batch.asked() && (batch.size < k_least_batch || batch.size > k_most_batch))
     throw Error(ErrorKind::usage, "--batch",
@@ -61,7 +61,7 @@ golden::BatchRequest batch_of(const Options& options) {
   return batch;
 }
 
-ExitCode run(const Options& options, CommonOptions common) {
+ExitCode run(const CaptureCommandLine& options, CommonOptions common) {
   common.force = options.force;
   CaptureRequest request;
   request.checkpoint = options.checkpoint;
@@ -103,7 +103,7 @@ ExitCode run(const Options& options, CommonOptions common) {
 }  // namespace
 
 Action add_capture(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CaptureCommandLine>();
   app.add_option("CHECKPOINT", options->checkpoint, "The file to seal")->required();
   app.add_option("--model", options->model,
                  "How the network is built: darknet:FILE.cfg, torchscript:FILE.pt, export:FILE.pt2, aoti:FILE.pt2, "

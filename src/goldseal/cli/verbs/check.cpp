@@ -19,7 +19,7 @@
 namespace goldseal::cli {
 namespace {
 
-struct Options {
+struct CheckCommandLine {
   JudgeOptions judge;
   std::vector<std::string> targets;
   std::string device;
@@ -40,14 +40,14 @@ std::chrono::seconds parse_age(const std::string& text) {
   return std::chrono::seconds(number * unit->second);
 }
 
-void fill_attestation(const Options& options, const CommonOptions& common, CheckRequest& request) {
+void fill_attestation(const CheckCommandLine& options, const CommonOptions& common, CheckRequest& request) {
   if (!options.max_age.empty()) request.max_age = parse_age(options.max_age);
   if (options.attestation.empty()) return;
   request.attestation = options.attestation;
   request.attestors = options.judge.signature.attestors(request.policy, common);
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const CheckCommandLine& options, const CommonOptions& common) {
   auto inputs = common.reports.empty() ? std::vector<std::filesystem::path>() : options.judge.inputs(common);
   inputs.insert(inputs.end(), options.targets.begin(), options.targets.end());
   check_output_options(common, inputs);
@@ -69,7 +69,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_check(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CheckCommandLine>();
   options->judge.declare(app);
   add_jobs(app);
   app.add_option("--target", options->targets,

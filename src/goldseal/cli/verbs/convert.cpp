@@ -17,7 +17,7 @@
 namespace goldseal::cli {
 namespace {
 
-struct Options {
+struct ConvertCommandLine {
   std::string input;
   std::string output;
   std::string entry;
@@ -76,7 +76,7 @@ std::string as_json(const ConvertResult& result, const std::string& path) {
 }  // namespace
 
 Action add_convert(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ConvertCommandLine>();
   app.add_option("CHECKPOINT", options->input, "The file to rewrite")->required();
   app.add_option("-o,--output", options->output, "OUT.safetensors, or OUT.pth for torch.save's format")->required();
   app.add_option("--entry", options->entry, "The state dict to take from a checkpoint that holds several")

@@ -21,7 +21,7 @@
 namespace goldseal::cli {
 namespace {
 
-struct Options {
+struct DiffCommandLine {
   std::string before;
   std::string after;
   bool all = false;
@@ -51,7 +51,7 @@ std::string shown(const std::optional<std::string>& value) {
   return value ? escape_unprintable(*value) : std::string("-");
 }
 
-std::string as_text(const std::vector<DifferenceSection>& sections, const Options& options) {
+std::string as_text(const std::vector<DifferenceSection>& sections, const DiffCommandLine& options) {
   if (sections.empty()) return "no difference\n";
   std::string text = fmt::format("- {}\n+ {}\n", options.before, options.after);
   for (const auto& section : sections) {
@@ -89,7 +89,7 @@ std::string as_json(const std::vector<DifferenceSection>& sections) {
 }
 
 /// Of two seals everything, of two machines the machines.
-std::vector<DifferenceSection> sections_of(const Options& options, const signing::SignatureDemand& demand) {
+std::vector<DifferenceSection> sections_of(const DiffCommandLine& options, const signing::SignatureDemand& demand) {
   if (!std::filesystem::is_directory(options.before) || !std::filesystem::is_directory(options.after))
     return difference(machine_of(options.before, demand), machine_of(options.after, demand));
   const auto before = manifest_of(options.before, demand);
@@ -101,7 +101,7 @@ std::vector<DifferenceSection> sections_of(const Options& options, const signing
 }
 
 // A demand that is passed over in silence would be taken for one that was met.
-void require_signable(const Options& options, const CommonOptions& common) {
+void require_signable(const DiffCommandLine& options, const CommonOptions& common) {
   if (options.signature.signed_by.empty() || common.settings.from_file.contains("signed-by")) return;
   for (const auto& place : {options.before, options.after}) {
     if (std::filesystem::is_directory(place) && !names_checkpoint(place)) continue;
@@ -111,7 +111,7 @@ void require_signable(const Options& options, const CommonOptions& common) {
   }
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const DiffCommandLine& options, const CommonOptions& common) {
   require_text_or_json(common);
   require_signable(options, common);
   if (names_checkpoint(options.before) && names_checkpoint(options.after)) {
@@ -131,7 +131,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_diff(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DiffCommandLine>();
   app.add_option("BEFORE", options->before, "A seal, an environment that `probe` wrote, or a checkpoint")->required();
   app.add_option("AFTER", options->after, "Another")->required();
   app.add_flag("--all", options->all, "Also what differs between any two machines: names, serial numbers, free memory");

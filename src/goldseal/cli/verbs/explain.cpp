@@ -11,7 +11,7 @@
 namespace goldseal::cli {
 namespace {
 
-struct Options {
+struct ExplainCommandLine {
   std::string id;
   bool list = false;
 };
@@ -53,7 +53,7 @@ std::string explain_one(const std::string& id) {
               near ? fmt::format("did you mean {}?", *near) : "`goldseal explain --list` lists them");
 }
 
-ExitCode run(const Options& options) {
+ExitCode run(const ExplainCommandLine& options) {
   if (options.id.empty() && !options.list)
     throw Error(ErrorKind::usage, "explain", "expected the id of a check, found none",
                 "`goldseal explain --list` lists them");
@@ -64,7 +64,7 @@ ExitCode run(const Options& options) {
 }  // namespace
 
 Action add_explain(CLI::App& app, const CommonOptions&) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ExplainCommandLine>();
   app.add_option("ID", options->id, "The check, as reports name it: golden.float64");
   app.add_flag("--list", options->list, "List all checks");
   return [options] { return run(*options); };

@@ -10,7 +10,7 @@
 namespace goldseal::cli {
 namespace {
 
-struct Options {
+struct InspectCommandLine {
   std::string checkpoint;
   std::string entry;
   std::string model;
@@ -18,7 +18,7 @@ struct Options {
   bool values = false;
 };
 
-Inspection inspect(const Options& options) {
+Inspection inspect(const InspectCommandLine& options) {
   // Whoever looks wants to see what is there; which of several state dicts is meant is asked where it matters.
   OpenOptions open{.entry = options.entry, .show_all = true};
   if (!options.model.empty()) open.darknet_cfg = parse_model_spec(options.model).darknet_cfg();
@@ -35,7 +35,7 @@ Inspection inspect(const Options& options) {
 }  // namespace
 
 Action add_inspect(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InspectCommandLine>();
   app.add_option("CHECKPOINT", options->checkpoint, "The file to look into")->required();
   app.add_option("--entry", options->entry, "The state dict to take from a checkpoint that holds several")
       ->type_name("KEY");

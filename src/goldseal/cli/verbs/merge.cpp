@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::uint64_t k_max_manifest_bytes = 256U << 20U;
 
-struct Options {
+struct MergeCommandLine {
   std::vector<std::string> paths;
   std::vector<std::string> expected;
   bool expect_slurm = false;
@@ -48,7 +48,7 @@ std::string seal_digest(const std::string& seal) {
   return to_hex(sha256(read_text_file(manifest, k_max_manifest_bytes)));
 }
 
-fleet::MergeRequest request_of(const Options& options) {
+fleet::MergeRequest request_of(const MergeCommandLine& options) {
   fleet::MergeRequest request;
   request.now = static_cast<std::int64_t>(std::time(nullptr));
   request.paths.assign(options.paths.begin(), options.paths.end());
@@ -74,7 +74,7 @@ fleet::MergeRequest request_of(const Options& options) {
   return request;
 }
 
-void check_outputs(const Options& options, const CommonOptions& common) {
+void check_outputs(const MergeCommandLine& options, const CommonOptions& common) {
   static_cast<void>(renderer_of(common.format, "--format"));
   const std::vector<std::filesystem::path> inputs(options.paths.begin(), options.paths.end());
   for (const auto& wanted : common.reports) {
@@ -84,7 +84,7 @@ void check_outputs(const Options& options, const CommonOptions& common) {
   check_report_places(common, fleet_report_kind, inputs);
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const MergeCommandLine& options, const CommonOptions& common) {
   check_outputs(options, common);
   const auto merged = fleet::merge(request_of(options));
   for (const auto& wanted : common.reports) {
@@ -99,7 +99,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_merge(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<MergeCommandLine>();
   app.add_option("DIR|FILE", options->paths, "What nodes wrote with --report-dir DIR, or single reports")->required();
   app.add_option("--expect", options->expected,
                  "The nodes that must have reported, gpu[0-3,7],login1, or @FILE with such lists; any number of times")

@@ -14,7 +14,7 @@
 namespace goldseal::cli {
 namespace {
 
-struct Options {
+struct ProbeCommandLine {
   std::string output;
   std::string runtime;
   bool anonymous = false;
@@ -34,7 +34,7 @@ std::string as_json(const Environment& environment) {
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
-Environment gather(const Options& options) {
+Environment gather(const ProbeCommandLine& options) {
   ProbeOptions probe;
   probe.anonymous = options.anonymous;
   if (options.runtime.empty()) return probe_machine(probe);
@@ -48,7 +48,7 @@ Environment gather(const Options& options) {
   return environment;
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const ProbeCommandLine& options, const CommonOptions& common) {
   require_text_or_json(common);
   const bool json = common.format == "json";
   const Output output{options.output, json ? environment_json_kind() : environment_kind(), options.force};
@@ -65,7 +65,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_probe(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ProbeCommandLine>();
   app.add_option("-o,--output", options->output, "Write to this file instead of standard output")
       ->type_name("ENV.toml");
   app.add_option("--runtime", options->runtime,

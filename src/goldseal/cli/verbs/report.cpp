@@ -14,8 +14,6 @@
 namespace goldseal::cli {
 namespace {
 
-constexpr std::uint64_t k_max_report_bytes = 256U << 20U;
-
 Report read(const std::string& file) { return parse_report(read_text_file(file, k_max_report_bytes), file); }
 
 // A file that was written for several targets holds a report of each.

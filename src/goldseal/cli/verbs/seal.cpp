@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct SealCommandLine {
   std::string directory;
   std::vector<std::string> inputs;
   std::string runtime = "python";
@@ -61,7 +61,7 @@ void set_environment(const fs::path& packages, const Runtime& python) {
   for (const auto* const offline : {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}) ::setenv(offline, "1", 1);
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const SealCommandLine& options, const CommonOptions& common) {
   require_text_or_json(common);
   require_directory(options.directory);
   const auto packages = package_directory();
@@ -83,7 +83,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_seal(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SealCommandLine>();
   app.add_option("DIR", options->directory, "What save_pretrained, push_to_hub or a download of the hub wrote")
       ->required();
   app.add_option("--input", options->inputs,

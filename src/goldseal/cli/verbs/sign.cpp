@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct SignCommandLine {
   std::string seal;
   SigningOptions with;
   bool force = false;
@@ -54,7 +54,7 @@ std::string as_json(const fs::path& file, const signing::PublicKey& key, std::si
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const SignCommandLine& options, const CommonOptions& common) {
   require_text_or_json(common);
   options.with.require_one_way();
   const fs::path seal(options.seal);
@@ -82,7 +82,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_sign(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SignCommandLine>();
   app.add_option("SEAL", options->seal, "The seal, a directory NAME.seal; its signature becomes SEAL/model.sig")->required();
   options->with.declare(app);
   app.add_flag("--force", options->force, "Replace the signature that it has, or what lies where --pae writes");

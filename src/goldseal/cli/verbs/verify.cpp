@@ -19,7 +19,7 @@
 namespace goldseal::cli {
 namespace {
 
-struct Options {
+struct VerifyCommandLine {
   JudgeOptions judge;
   std::string depth = "full";
   RunOptions run{std::chrono::seconds(1800)};
@@ -83,7 +83,7 @@ void settle_untrusted(const std::string& spec, const ModelRecord& sealed, Verify
 
 // Of a seal that embeds the program of a network's code, a Python that is named runs the code where it is trusted; else the
 // program runs, in a LibTorch or, where none has a worker, in Python, which interprets it too.
-void settle_runtime(const Options& options, VerifyRequest& request) {
+void settle_runtime(const VerifyCommandLine& options, VerifyRequest& request) {
   const auto& spec = options.run.runtime;
   if (request.model) {
     request.runtime = find_runtime(spec, request.model->builder);
@@ -105,7 +105,7 @@ void settle_runtime(const Options& options, VerifyRequest& request) {
 
 // The run of the embedded program, where settle_runtime chose the code's or the program's of a seal whose code is trusted,
 // no runtime was named, and this machine can run both.
-std::optional<VerifyRequest> run_of_program(const Options& options, VerifyRequest& request) {
+std::optional<VerifyRequest> run_of_program(const VerifyCommandLine& options, VerifyRequest& request) {
   if (request.model || !request.trust_code || !options.run.runtime.empty() || !options.results.empty() ||
       !options.save_results.empty())
     return std::nullopt;
@@ -127,7 +127,7 @@ std::optional<VerifyRequest> run_of_program(const Options& options, VerifyReques
   return program;
 }
 
-std::vector<std::filesystem::path> inputs_of(const Options& options, const CommonOptions& common) {
+std::vector<std::filesystem::path> inputs_of(const VerifyCommandLine& options, const CommonOptions& common) {
   if (common.reports.empty()) return {};
   auto paths = options.judge.inputs(common);
   for (const auto& input : options.inputs) golden::add_files(golden::parse_input(input), paths);
@@ -138,14 +138,14 @@ std::vector<std::filesystem::path> inputs_of(const Options& options, const Commo
 }
 
 // What was given of the settings, in one order: machines are compared with those that were given the same.
-std::string shown_settings(const Options& options) {
+std::string shown_settings(const VerifyCommandLine& options) {
   auto settings = options.settings;
   std::ranges::sort(settings);
   if (options.run.threads > 0) settings.push_back(fmt::format("threads={}", options.run.threads));
   return fmt::format("{}", fmt::join(settings, " "));
 }
 
-Report judge(const Options& options, const CommonOptions& common) {
+Report judge(const VerifyCommandLine& options, const CommonOptions& common) {
   VerifyRequest request;
   options.judge.fill(request, common);
   request.depth = kind_named(k_run_depths, options.depth).value_or(RunDepth::full);
@@ -175,7 +175,7 @@ Report judge(const Options& options, const CommonOptions& common) {
   return report;
 }
 
-ExitCode run(const Options& options, const CommonOptions& common) {
+ExitCode run(const VerifyCommandLine& options, const CommonOptions& common) {
   check_output_options(common, inputs_of(options, common));
   const RunLabel label{"verify", options.judge.seal, options.judge.policy};
   return run_as_node(options.judge.node, common, label, [&] { return std::vector{judge(options, common)}; });
@@ -184,7 +184,7 @@ ExitCode run(const Options& options, const CommonOptions& common) {
 }  // namespace
 
 Action add_verify(CLI::App& app, const CommonOptions& common) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<VerifyCommandLine>();
   options->judge.declare(app);
   options->run.declare(app);
   add_jobs(app);

@@ -138,9 +138,9 @@ fs::path place_here(const FileRecord& record, const fs::path& seal, const std::v
   return as_sealed;
 }
 
-std::vector<ValueDifference> differences(const std::map<std::string, std::string>& sealed,
+std::vector<ChangedValue> differences(const std::map<std::string, std::string>& sealed,
                                          const std::map<std::string, std::string>& found) {
-  std::vector<ValueDifference> list;
+  std::vector<ChangedValue> list;
   for (const auto& [key, value] : sealed) {
     const auto here = found.find(key);
     if (here == found.end())
