@@ -4,14 +4,13 @@
 #include <goldseal/base/bytes/base64.hpp>
 #include <goldseal/base/bytes/bounded_json.hpp>
 #include <goldseal/base/messages/error.hpp>
-#include <goldseal/base/messages/text.hpp>
+#include <goldseal/signing/json_fields.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <utility>
 
 namespace goldseal::signing {
@@ -24,19 +23,15 @@ constexpr std::string_view k_any_media_type = "application/vnd.dev.sigstore.bund
 constexpr const char* k_remedy = "take the signature from its source again, or have it written again";
 constexpr std::size_t k_most_certificates = 16;
 
-std::string shown(const json& value) {
-  return escape_unprintable(bounded(value.is_string() ? value.get<std::string>() : std::string(value.type_name()), 120));
-}
-
-class Reader {
+class BundleReader : JsonFields {
  public:
-  explicit Reader(const std::string& where) : m_where(where) {}
+  explicit BundleReader(const std::string& where) : JsonFields(where, k_remedy) {}
 
   Bundle read(const json& document) {
     require_members(document, "the bundle", {"mediaType", "verificationMaterial", "dsseEnvelope", "messageSignature"});
     require_version(text(document, "", "mediaType"));
     if (document.contains("messageSignature"))
-      throw Error(ErrorKind::unsupported, m_where,
+      throw Error(ErrorKind::unsupported, where(),
                   "expected a bundle with a dsseEnvelope, found a messageSignature: it signs one file and no model",
                   "have the model signed as OpenSSF Model Signing says: `goldseal sign`, `model_signing sign`");
     read_material(object(document, "", "verificationMaterial"));
@@ -45,52 +40,15 @@ class Reader {
   }
 
  private:
-  [[noreturn]] void refuse(std::string message) const {
-    throw Error(ErrorKind::malformed, m_where, std::move(message), k_remedy);
-  }
-
-  void require_members(const json& value, std::string_view what, std::initializer_list<std::string_view> known) const {
-    if (!value.is_object()) refuse(fmt::format("expected {} as a JSON object, found {}", what, shown(value)));
-    for (const auto& [name, member] : value.items()) {
-      if (std::find(known.begin(), known.end(), name) == known.end())
-        refuse(fmt::format("{} has a member that the format does not know: {}", what, shown(name)));
-    }
-  }
-
-  const json& member(const json& value, const std::string& path, const char* name) const {
-    const auto found = value.find(name);
-    if (found == value.end()) refuse(fmt::format("expected {}{}, found none", path, name));
-    return *found;
-  }
-
-  const json& object(const json& value, const std::string& path, const char* name) const {
-    const auto& found = member(value, path, name);
-    if (!found.is_object()) refuse(fmt::format("{}{}: expected an object, found {}", path, name, shown(found)));
-    return found;
-  }
-
-  const json& array(const json& value, const std::string& path, const char* name) const {
-    const auto& found = member(value, path, name);
-    if (!found.is_array()) refuse(fmt::format("{}{}: expected a list, found {}", path, name, shown(found)));
-    return found;
-  }
-
-  std::string text(const json& value, const std::string& path, const char* name) const {
-    const auto& found = member(value, path, name);
-    if (!found.is_string()) refuse(fmt::format("{}{}: expected text, found {}", path, name, shown(found)));
-    return found.get<std::string>();
-  }
-
   std::vector<std::uint8_t> bytes(const json& value, const std::string& path, const char* name) const {
-    return decode_base64(text(value, path, name), fmt::format("{}: {}{}", m_where, path, name));
+    return decode_base64(text(value, path, name), fmt::format("{}: {}{}", where(), path, name));
   }
 
   void require_version(const std::string& media_type) const {
     if (media_type == k_media_type) return;
     if (!media_type.starts_with(k_any_media_type))
       refuse(fmt::format("mediaType: expected {}, found {}", k_media_type, shown(media_type)));
-    throw Error(ErrorKind::unsupported, m_where,
-                fmt::format("mediaType: expected {}, found another version: {}", k_media_type, shown(media_type)), k_remedy);
+    decline(fmt::format("mediaType: expected {}, found another version: {}", k_media_type, shown(media_type)));
   }
 
   void read_material(const json& material) {
@@ -122,7 +80,7 @@ class Reader {
     if (!key.contains("rawBytes")) return;
     const auto raw = bytes(key, path, "rawBytes");
     const auto keys =
-        read_public_keys({reinterpret_cast<const char*>(raw.data()), raw.size()}, m_where + ": " + path + "rawBytes");
+        read_public_keys({reinterpret_cast<const char*>(raw.data()), raw.size()}, where() + ": " + path + "rawBytes");
     if (keys.size() != 1) refuse(path + "rawBytes: expected one public key in PEM, found none or several");
     m_bundle.raw_key = keys.front();
   }
@@ -141,7 +99,7 @@ class Reader {
   void read_certificate(const json& certificate, const std::string& path) {
     require_members(certificate, path, {"rawBytes"});
     const auto der = bytes(certificate, path + ".", "rawBytes");
-    m_bundle.chain.push_back(Certificate::from_der(der, fmt::format("{}: {}", m_where, path)));
+    m_bundle.chain.push_back(Certificate::from_der(der, fmt::format("{}: {}", where(), path)));
   }
 
   void read_envelope(const json& envelope) {
@@ -163,7 +121,6 @@ class Reader {
     if (m_bundle.envelope.signature.empty()) refuse("dsseEnvelope.signatures[0].sig: expected a signature, found none");
   }
 
-  const std::string& m_where;
   Bundle m_bundle;
 };
 
@@ -191,7 +148,7 @@ Bundle read_bundle(std::string_view text, const std::string& where) {
   limits.depth = 16;
   const auto document = parse_json(text, where, limits, k_remedy);
   try {
-    return Reader(where).read(document);
+    return BundleReader(where).read(document);
   } catch (const Error& error) {
     // A key of another kind is the bundle's fault here, not the user's.
     if (error.kind() != ErrorKind::usage) throw;

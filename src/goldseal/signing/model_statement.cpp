@@ -4,6 +4,7 @@
 #include <goldseal/base/bytes/bounded_json.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/signing/json_fields.hpp>
 #include <goldseal/signing/resource_name.hpp>
 
 #include <fmt/format.h>
@@ -45,9 +46,9 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   return result.ec == std::errc() && result.ptr == end ? std::optional(value) : std::nullopt;
 }
 
-class Reader {
+class StatementReader : JsonFields {
  public:
-  explicit Reader(const std::string& where) : m_where(where + ": the signed statement") {}
+  explicit StatementReader(const std::string& where) : JsonFields(where + ": the signed statement", k_remedy) {}
 
   ModelStatement read(const json& document) {
     const auto type = text(document, "", "_type");
@@ -61,37 +62,6 @@ class Reader {
   }
 
  private:
-  static std::string shown(std::string_view text) { return escape_unprintable(bounded(std::string(text), 200)); }
-
-  [[noreturn]] void refuse(std::string message) const {
-    throw Error(ErrorKind::malformed, m_where, std::move(message), k_remedy);
-  }
-  [[noreturn]] void decline(std::string message) const {
-    throw Error(ErrorKind::unsupported, m_where, std::move(message), k_remedy);
-  }
-
-  const json& member(const json& value, const std::string& path, const char* name) const {
-    if (!value.is_object()) refuse(fmt::format("{}: expected an object", path.empty() ? "the payload" : path));
-    const auto found = value.find(name);
-    if (found == value.end()) refuse(fmt::format("expected {}{}, found none", path, name));
-    return *found;
-  }
-  const json& object(const json& value, const std::string& path, const char* name) const {
-    const auto& found = member(value, path, name);
-    if (!found.is_object()) refuse(fmt::format("{}{}: expected an object", path, name));
-    return found;
-  }
-  const json& array(const json& value, const std::string& path, const char* name) const {
-    const auto& found = member(value, path, name);
-    if (!found.is_array()) refuse(fmt::format("{}{}: expected a list", path, name));
-    return found;
-  }
-  std::string text(const json& value, const std::string& path, const char* name) const {
-    const auto& found = member(value, path, name);
-    if (!found.is_string()) refuse(fmt::format("{}{}: expected text", path, name));
-    return found.get<std::string>();
-  }
-
   void require_predicate(const std::string& type) const {
     if (type == k_model_predicate) return;
     if (type == k_old_predicate)
@@ -107,14 +77,8 @@ class Reader {
     m_statement.hash = text(value, path, "hash_type");
     if (m_statement.hash != "sha256")
       decline(fmt::format("{}hash_type: expected sha256, found {}", path, shown(m_statement.hash)));
-    const auto& links = member(value, path, "allow_symlinks");
-    if (!links.is_boolean()) refuse(path + "allow_symlinks: expected true or false");
-    m_statement.allow_symlinks = links.get<bool>();
-    if (!value.contains("ignore_paths") || value.at("ignore_paths").is_null()) return;
-    for (const auto& entry : array(value, path, "ignore_paths")) {
-      if (!entry.is_string()) refuse(path + "ignore_paths: expected a list of texts");
-      m_statement.ignored.push_back(entry.get<std::string>());
-    }
+    m_statement.allow_symlinks = boolean(value, path, "allow_symlinks");
+    m_statement.ignored = texts_or_empty(value, path, "ignore_paths");
   }
 
   void read_resources(const json& resources) {
@@ -169,7 +133,6 @@ class Reader {
       refuse(fmt::format("subject[0].digest.sha256: expected the digest over the resources, {}; found {}", root, shown(found)));
   }
 
-  std::string m_where;
   bool m_shards = false;
   ModelStatement m_statement;
 };
@@ -198,7 +161,7 @@ std::string write_model_statement(const ModelStatement& statement) {
 }
 
 ModelStatement read_model_statement(std::string_view payload, const std::string& where) {
-  return Reader(where).read(parse_json(payload, where + ": the signed statement", k_limits, k_remedy));
+  return StatementReader(where).read(parse_json(payload, where + ": the signed statement", k_limits, k_remedy));
 }
 
 bool looks_like_old_statement(std::string_view payload) {

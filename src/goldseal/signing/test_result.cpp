@@ -4,7 +4,7 @@
 #include <goldseal/base/bytes/bounded_json.hpp>
 #include <goldseal/base/bytes/sha256.hpp>
 #include <goldseal/base/messages/error.hpp>
-#include <goldseal/base/messages/text.hpp>
+#include <goldseal/signing/json_fields.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -33,70 +33,46 @@ ordered_json statement(const std::vector<Described>& subjects, std::string_view 
   return document;
 }
 
-class Reader {
+class TestResultReader : JsonFields {
  public:
-  explicit Reader(const std::string& where) : m_where(where + ": the signed statement") {}
+  explicit TestResultReader(const std::string& where) : JsonFields(where + ": the signed statement", k_remedy) {}
 
   TestResult read(const json& document) const {
-    if (text(document, "_type") != k_statement_type)
-      refuse(fmt::format("_type: expected {}, found another", k_statement_type));
-    if (const auto type = text(document, "predicateType"); type != k_test_result)
-      throw Error(ErrorKind::unsupported, m_where,
-                  fmt::format("predicateType: expected {}, a verdict; found {}", k_test_result, escape_unprintable(bounded(type, 200))),
-                  k_remedy);
-    const auto& predicate = member(document, "predicate");
+    if (const auto type = text(document, "", "_type"); type != k_statement_type)
+      refuse(fmt::format("_type: expected {}, found {}", k_statement_type, shown(type)));
+    if (const auto type = text(document, "", "predicateType"); type != k_test_result)
+      decline(fmt::format("predicateType: expected {}, a verdict; found {}", k_test_result, shown(type)));
+    const auto& predicate = object(document, "", "predicate");
     TestResult result;
-    result.subjects = described(document, "subject");
-    result.result = text(predicate, "result");
+    result.subjects = described(document, "", "subject");
+    result.result = text(predicate, "predicate.", "result");
     if (result.result != "PASSED" && result.result != "WARNED" && result.result != "FAILED")
-      refuse(fmt::format("predicate.result: expected PASSED, WARNED or FAILED, found {}", escape_unprintable(bounded(result.result, 40))));
-    result.configuration = described(predicate, "configuration");
-    result.passed = texts(predicate, "passedTests");
-    result.warned = texts(predicate, "warnedTests");
-    result.failed = texts(predicate, "failedTests");
+      refuse(fmt::format("predicate.result: expected PASSED, WARNED or FAILED, found {}", shown(result.result)));
+    result.configuration = described(predicate, "predicate.", "configuration");
+    result.passed = texts_or_empty(predicate, "predicate.", "passedTests");
+    result.warned = texts_or_empty(predicate, "predicate.", "warnedTests");
+    result.failed = texts_or_empty(predicate, "predicate.", "failedTests");
     return result;
   }
 
  private:
-  [[noreturn]] void refuse(std::string message) const { throw Error(ErrorKind::malformed, m_where, std::move(message), k_remedy); }
-
-  const json& member(const json& value, const char* name) const {
-    if (!value.is_object() || !value.contains(name)) refuse(fmt::format("expected {}, found none", name));
-    return value.at(name);
-  }
-  std::string text(const json& value, const char* name) const {
-    const auto& found = member(value, name);
-    if (!found.is_string()) refuse(fmt::format("{}: expected text", name));
-    return found.get<std::string>();
-  }
-  std::vector<std::string> texts(const json& value, const char* name) const {
-    std::vector<std::string> result;
-    if (!value.contains(name)) return result;
-    for (const auto& item : value.at(name)) {
-      if (!item.is_string()) refuse(fmt::format("{}: expected a list of texts", name));
-      result.push_back(item.get<std::string>());
-    }
-    return result;
-  }
-  std::vector<Described> described(const json& value, const char* name) const {
-    const auto& list = member(value, name);
-    if (!list.is_array()) refuse(fmt::format("{}: expected a list", name));
+  std::vector<Described> described(const json& value, const std::string& path, const char* name) const {
     std::vector<Described> result;
-    for (const auto& item : list) {
-      Described entry{item.is_object() && item.contains("name") ? text(item, "name") : std::string(), {}};
-      entry.sha256 = text(member(item, "digest"), "sha256");
-      if (!parse_digest(entry.sha256)) refuse(fmt::format("{}: expected a SHA-256 in lower-case hexadecimal digits", name));
-      if (item.contains("annotations")) {
-        if (!item.at("annotations").is_object()) refuse("annotations: expected an object");
-        for (const auto& [key, note] : item.at("annotations").items())
-          if (note.is_string()) entry.annotations.emplace(key, note.template get<std::string>());
-      }
-      result.push_back(std::move(entry));
-    }
+    for (const auto& item : array(value, path, name))
+      result.push_back(read_described(item, fmt::format("{}{}[{}].", path, name, result.size())));
     return result;
   }
 
-  std::string m_where;
+  Described read_described(const json& item, const std::string& path) const {
+    const auto& digest = object(item, path, "digest");
+    Described entry{item.contains("name") ? text(item, path, "name") : std::string(), text(digest, path + "digest.", "sha256")};
+    if (!parse_digest(entry.sha256))
+      refuse(fmt::format("{}digest.sha256: expected 64 lower-case hexadecimal digits, found {}", path, shown(entry.sha256)));
+    if (!item.contains("annotations")) return entry;
+    for (const auto& [key, note] : object(item, path, "annotations").items())
+      if (note.is_string()) entry.annotations.emplace(key, note.template get<std::string>());
+    return entry;
+  }
 };
 
 std::string dumped(const ordered_json& document) {
@@ -124,7 +100,7 @@ std::string write_test_result(const TestResult& result) {
 }
 
 TestResult read_test_result(std::string_view payload, const std::string& where) {
-  return Reader(where).read(parse_json(payload, where + ": the signed statement", k_limits, k_remedy));
+  return TestResultReader(where).read(parse_json(payload, where + ": the signed statement", k_limits, k_remedy));
 }
 
 std::string write_bom_statement(const std::vector<Described>& subjects, std::string_view bom, const std::string& where) {
