@@ -35,9 +35,10 @@ from .worker.perturbation import Transform
 from .worker.randomness import RandomWatch
 from .worker.program import KeepsStandIns, Limits
 from .worker.read_program import Program
-from .worker.python_builder import modules_named, unwrapped
+from .worker.python_builder import modules_named
 from .worker.refusal import Refusal
 from .worker.session import Message, Session
+from .worker.wrappers import unwrapped
 
 Outputs = Callable[[Any], Any]
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from .worker.refusal import Refusal
+from .worker.wrappers import is_parallel
 
 # Of these events each is one call of compiled code; what they are called depends on the version of PyTorch.
 _REGIONS = ("Torch-Compiled Region", "## Call CompiledFxGraph", "CompiledFunction")
@@ -69,10 +70,9 @@ def find_compiled(model: Any, judged: bool) -> Optional[Compiled]:
     while isinstance(module, nn.Module):
         if _is_compiled(module):
             return Compiled(module, _backend_of(module), judged)
-        inner = getattr(module, "module", None)
-        if not isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or inner is None:
+        if not is_parallel(module):
             break
-        module = inner
+        module = module.module
     if isinstance(module, nn.Module):
         for part in module.modules():
             if _is_compiled(part):

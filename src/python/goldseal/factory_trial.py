@@ -19,16 +19,15 @@ from .worker.files_read import forget, recorded
 from .worker.loading import same_bits
 from .worker.meta_strays import built_on_meta
 from .worker.outside_state import attribute_tensors
-from .worker.python_builder import literal, unwrapped
+from .worker.python_builder import literal
 from .worker.randomness import seed_all
 from .worker.state_entries import find_state_entries
+from .worker.wrappers import unwrapped, without_wrappers
 
 # A larger network is not built a second time in a training process that cannot build on the meta device.
 _MOST_BYTES = 1 << 30
 _MOST_BUFFER = 64 << 20  # of one that is compared
 
-# What DataParallel, torch.compile, FSDP and activation checkpointing put into a name.
-_WRAPPERS = frozenset(("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"))
 
 Shapes = Dict[str, Tuple[str, Tuple[int, ...]]]
 
@@ -295,7 +294,7 @@ def _difference(source: str, built: Shapes, wanted: Shapes) -> Optional[str]:
 
 def _unwrapped_names(shapes: Shapes) -> List[Tuple[str, Tuple[str, Tuple[int, ...]]]]:
     """Parts may be wrapped on one side (`features.module.0.weight`); keys match without those segments."""
-    return sorted((".".join(part for part in name.split(".") if part not in _WRAPPERS), value) for name, value in shapes.items())
+    return sorted((without_wrappers(name), value) for name, value in shapes.items())
 
 
 def _prefix(inner: Shapes, outer: Shapes) -> str:

@@ -183,7 +183,7 @@ def spec_of(spec: str, generate: Union[None, str, Generate]) -> str:
 
 def build(of: str, generate: Optional[str] = None, **options: Any) -> nn.Module:
     """What a seal of a generation names: the network of the factory `of`, which decodes."""
-    from .worker.python_builder import unwrapped
+    from .worker.wrappers import unwrapped
 
     factory: Any = found(of)
     module = unwrapped(factory(**options))

@@ -17,9 +17,9 @@ from torch import nn
 from .errors import GoldsealError
 from .report import Report
 from .worker.state_entries import refresh_flat_weights
+from .worker.wrappers import unwrapped
 
 _SHARDED = ("FullyShardedDataParallel", "FSDPModule")
-_WRAPPED = ("_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_orig_mod")
 
 
 def is_sharded(model: nn.Module) -> bool:
@@ -127,7 +127,7 @@ class _Copier:
         self._parameters: dict[int, nn.Parameter] = {}
 
     def copied(self, module: nn.Module, prefix: str) -> nn.Module:
-        module = _without_wrappers(module)
+        module = unwrapped(module, sharded=True)
         if id(module) in self._modules:
             return self._modules[id(module)]
         kind = _own_class(type(module))
@@ -180,16 +180,6 @@ class _Copier:
         if original is not None:
             self._parameters[id(original)] = parameter
         return parameter
-
-
-def _without_wrappers(module: nn.Module) -> nn.Module:
-    while True:
-        inner = next((module._modules[name] for name in _WRAPPED if name in module._modules), None)
-        if inner is None and isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            inner = module.module
-        if inner is None:
-            return module
-        module = inner
 
 
 def _rebound(value: Any, module: nn.Module, copy: nn.Module) -> Any:

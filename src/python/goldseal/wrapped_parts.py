@@ -10,10 +10,8 @@ from typing import Iterator, List, Tuple
 
 from torch import nn
 
-from .worker.python_builder import unwrapped
 from .worker.reachable_state import is_installed, mentioned
-
-_INNER = frozenset(("module", "_orig_mod"))
+from .worker.wrappers import PLAIN_INNER, unwrapped
 
 
 class WrappedParts:
@@ -59,6 +57,6 @@ def _asks_for_inner(kind: type) -> bool:
         if base is nn.Module or is_installed(base.__module__):
             continue
         codes = [value.__code__ for value in vars(base).values() if isinstance(value, types.FunctionType)]
-        if any(not _INNER.isdisjoint(mentioned(code)) for code in codes):
+        if any(not PLAIN_INNER.isdisjoint(mentioned(code)) for code in codes):
             return True
     return False

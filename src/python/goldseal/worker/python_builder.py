@@ -21,6 +21,7 @@ from .network import Network
 from .state_entries import find_state_entries
 from .outside_state import attribute_tensors
 from .refusal import Refusal, place_of, refusal_of
+from .wrappers import unwrapped
 
 
 def build_python(source: str, options: dict[str, str], seed: Optional[int] = None) -> Network:
@@ -73,17 +74,6 @@ def _find_users_code() -> None:
     current = os.getcwd()
     if current not in sys.path:
         sys.path.insert(0, current)
-
-
-def unwrapped(module: nn.Module) -> nn.Module:
-    """Without DataParallel, DistributedDataParallel and torch.compile around it."""
-    while True:
-        inner = getattr(module, "_orig_mod", None)  # torch.compile
-        if inner is None and isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            inner = module.module
-        if not isinstance(inner, nn.Module):
-            return module
-        module = inner
 
 
 def require_module(value: Any, source: str) -> nn.Module:
