@@ -64,7 +64,19 @@ class PolicyReader {
                 std::move(remedy));
   }
 
+  // An empty value says less than none: a template whose variable was not set would lift what the policy is to ask for.
+  void require_values(const toml::table& table) const {
+    const auto empty = [](const toml::node& node) { return node.is_string() && node.as_string()->get().empty(); };
+    for (const auto& [key, node] : table) {
+      const auto* const list = node.as_array();
+      if (empty(node) || (list != nullptr && (list->empty() || std::ranges::any_of(*list, empty))))
+        refuse(node, fmt::format("policy.{}: expected a value, found an empty one", escape_unprintable(key.str())),
+               "give it, or take the line out where nothing is meant");
+    }
+  }
+
   void read_head(const toml::table& table) {
+    require_values(table);
     TomlReader head(table, "policy.", m_where);
     const auto name = head.text("name");
     const auto base = head.text_or("extends", "");

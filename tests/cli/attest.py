@@ -204,6 +204,14 @@ def prove_attestation():
     assert code == 0, err
     told = json.loads(base64.b64decode(json.loads(pathlib.Path("bom.jsonl").read_text())["dsseEnvelope"]["payload"]))
     assert told["predicateType"] == "https://cyclonedx.org/bom" and told["predicate"]["bomFormat"] == "CycloneDX"
+    # Whoever signs a bill of materials signs one, and that of the seal that was verified; another tool's names no seal.
+    sh(GOLDSEAL, "bom", "second.seal", "-o", "second.cdx.json")
+    for file, words in (("run.json", "found other JSON"), ("second.cdx.json", "that of another seal")):
+        code, _, err = attest("run.json", "none.jsonl", "--bom", file)
+        assert code == 2 and words in err and not os.path.exists("none.jsonl"), (file, code, err)
+    pathlib.Path("other.cdx.json").write_text('{"bomFormat": "CycloneDX", "specVersion": "1.6"}')
+    code, _, err = attest("run.json", "other.jsonl", "--bom", "other.cdx.json")
+    assert code == 0, err
     print("proved: attestations", machine_is_known)
 
 

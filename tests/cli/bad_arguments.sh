@@ -54,6 +54,35 @@ says "did you mean darknet:…?"
 expect 2 env LC_ALL=C "$GOLDSEAL" capture x.pth --model darkent:x.cfg --input image=random:1x3x8x8
 says "did you mean darknet:...?"
 expect 2 "$GOLDSEAL" capture x.pth --model darknet:x.cfg --input image=random:1xx8
+# What is left of a variable that is not set lifts no demand that an option makes, and is no name.
+empty() {
+  expect 2 "$GOLDSEAL" "${@:2}" "$1" ""
+  says "$1: expected "
+  says "found "
+  expect 2 "$GOLDSEAL" "${@:2}" "$1="
+}
+for option in --checkpoint --model --policy --allow-missing --allow-unexpected --report-dir --node --signed-by --identity \
+  --certificate-time --signature-file --signature --model-signature --target --device --require-attestation --config; do
+  empty "$option" check "$sample"
+  says "$option"
+done
+empty --max-age check "$sample" --require-attestation x
+empty --model-key check "$sample" --model-signature x
+for option in --runtime --input --save-results --results --set --depth; do empty "$option" verify "$sample"; done
+for option in --expect --since --until --seal --baseline; do empty "$option" merge .; done
+for option in --key --certificate --chain --attach --public-key --passphrase-file --pae; do empty "$option" sign "$sample"; done
+for option in --bom -o; do expect 2 "$GOLDSEAL" attest run.json --key k "$option" ""; done
+for option in --merge -o; do expect 2 "$GOLDSEAL" bom "$sample" "$option" ""; done
+expect 2 "$GOLDSEAL" convert x.pth -o ""
+for line in 'signature = ""' 'signed-by = []' 'signed-by = [""]' 'device = ""' 'precision = ""' 'identity = []'; do
+  printf '[policy]\nname = "p"\nextends = "deploy"\n%s\n' "$line" >p.toml
+  expect 2 "$GOLDSEAL" check "$sample" --policy p.toml
+  says "p.toml:4: policy.${line%% =*}: expected "
+done
+printf 'signed-by = [""]\n' >goldseal.toml
+expect 2 "$GOLDSEAL" check "$sample"
+says "goldseal.toml:1: signed-by: expected a value, found an empty one"
+rm goldseal.toml p.toml
 # What is first in the line is judged first.
 expect 2 "$GOLDSEAL" verify x.seal --runtime libtorch=/nowhere
 says "x.seal: expected a seal"

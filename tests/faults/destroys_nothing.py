@@ -148,6 +148,64 @@ def test_reports_and_machines_never_replace_an_input(b):
     refuses(b, [*b.capture, "-o", "other.seal", "--report", "json=net.safetensors"], ["net.safetensors"])
 
 
+def test_no_output_replaces_a_file_that_any_option_names(b):
+    """Kinds: each option that names a file, as FILE, @FILE, NAME=FILE or BUILDER:FILE, or the directory that it lies in; by
+    another spelling and by a hard link; with --force. What it says does not matter: it is refused before it is read."""
+    b.seal()
+    b.must(["check", "net.seal", "--report", "json=run.json", "--report-dir", "nodes"])
+    shutil.copytree(b.work / "nodes", b.work / "good")
+    victim = b.work / "victim.json"
+    victim.write_text("mine")
+    os.link(victim, b.work / "linked.json")
+    check, report = ["check", "net.seal", "--force"], ["--report", "json=./victim.json"]
+    for option in ("--checkpoint", "--policy", "--signed-by", "--signature-file", "--model-key", "--require-attestation", "--target",
+                   "--config"):
+        more = {"--model-key": ["--model-signature", "x"]}.get(option, [])
+        refuses(b, [*check, option, "victim.json", *more, *report], ["victim.json"])
+        refuses(b, [*check, option, "linked.json", *more, *report], ["victim.json"])
+    refuses(b, [*check, "--model", "darknet:victim.json", *report], ["victim.json"], "an input of this run")
+    refuses(b, ["merge", "nodes", "--expect", "@victim.json", *report, "--force"], ["victim.json"], "an input of this run")
+    for option in ("--key", "--passphrase-file", "--certificate", "--chain", "--attach", "--public-key", "--bom"):
+        refuses(b, ["attest", "run.json", option, "victim.json", "-o", "victim.json", "--force"], ["victim.json"])
+    for option in ("--certificate", "--chain"):
+        refuses(b, ["sign", "net.seal", option, "victim.json", "--pae", "victim.json", "--force"], ["victim.json"])
+    refuses(b, ["bom", "net.seal", "--merge", "victim.json", "-o", "linked.json", "--force"], ["victim.json"], "an input of this run")
+    refuses(b, ["verify", "net.seal", "--input", "x=victim.json", *report, "--force"], ["victim.json"], "an input of this run")
+    # What nodes left is read where its directory is named; a fleet's report among it is made anew.
+    for more in (["merge", "nodes"], ["merge", "run.json", "--baseline", "good"]):
+        node = next((b.work / more[-1]).rglob("*.json")).relative_to(b.work)
+        for form in ("json", "html"):
+            refuses(b, [*more, "--report", f"{form}={node}", "--force"], ["nodes", "good"], "or an earlier")
+    for _ in range(2):
+        b.must(["merge", "nodes", "--report", "json=nodes/fleet.json"])
+
+
+def test_a_signature_is_written_over_nothing_that_a_seal_leads_to(b):
+    """A stranger's seal may hold a link in the signature's place."""
+    if shutil.which("openssl") is None:
+        return
+    b.seal()
+    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", b.work / "k.pem"],
+                   check=True, capture_output=True)
+    (b.work / "precious").write_text("mine")
+    place = b.work / "net.seal" / "model.sig"
+    sign = ["sign", "net.seal", "--key", "k.pem"]
+    for target in ("../precious", "../new", "/dev/null"):
+        place.symlink_to(target)
+        for force in ([], ["--force"]):
+            refuses(b, [*sign, *force], ["precious"], "found a symbolic link")
+            assert place.is_symlink() and not (b.work / "new").exists()
+        place.unlink()
+    place.mkdir()
+    refuses(b, [*sign, "--force"], ["net.seal"], "found a directory")
+    place.rmdir()
+    os.mkfifo(place)
+    b.expect(2, [*sign, "--force"], "found something else")
+    place.unlink()
+    b.must(sign)
+    b.must([*sign, "--force"])
+
+
 # Every verb that writes what a second run can make again, and what its output is called.
 REPORTS = ("text", "oneline", "json", "junit", "sarif", "github", "markdown", "nagios", "prometheus", "html")
 FLEET_REPORTS = ("text", "oneline", "json", "junit", "markdown", "nagios", "prometheus", "html")
@@ -243,8 +301,11 @@ def test_nothing_is_written_into_a_seal(b):
     for arguments in (["probe", "-o", "net.seal/x"], ["bom", "net.seal", "-o", "net.seal/x"], ["check", "net.seal", "--report", "json=net.seal/x"],
                       ["report", "run.json", "--report", "json=net.seal/../net.seal/x"], ["merge", "nodes", "--report", "json=net.seal/x"],
                       ["sign", "net.seal", "--pae", "net.seal/x"], ["attest", "run.json", "--pae", "net.seal/x"],
-                      ["verify", "net.seal", "--report", "text=net.seal/x"]):
+                      ["verify", "net.seal", "--report", "text=net.seal/x"], ["probe", "-o", "net.seal/below/x"],
+                      ["check", "net.seal", "--report-dir", "net.seal"], ["verify", "net.seal", "--report-dir", "net.seal/below/nodes"]):
         refuses(b, [*arguments, "--force"], ["net.seal"], "would lie in a seal")
+    (b.work / "net.seal" / "below").mkdir()
+    refuses(b, ["probe", "-o", "net.seal/below/x"], ["net.seal"], "would lie in a seal")
 
 
 def test_a_found_goldseal_toml_writes_only_beneath_itself_and_is_told(b):

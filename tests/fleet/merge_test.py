@@ -267,6 +267,35 @@ class Merge(unittest.TestCase):
         self.merge(0)
         self.assertIn("2 JSON files are not reports", " ".join(self.fleet["notes"]))
 
+    def test_what_is_named_and_no_report_is_no_damage(self):
+        self.many(2)
+        page = Path(self.folder.name) / "fleet.json"
+        self.assertEqual(self.run_merge("--report", f"json={page}").returncode, 0)
+        states = [node["state"] for node in self.merge(3, str(page)).values()]
+        self.assertEqual(sorted(states), ["conforms", "conforms", "unreadable"])
+
+    def test_the_report_of_another_verb_is_no_verdict(self):
+        self.many(2)
+        node = Node("gpu9")
+        node.report["verb"] = "capture"
+        node.write(self.reports)
+        self.assertEqual(self.merge(3, "--expect", "gpu[0-1],gpu9")["gpu9"]["state"], "missing")
+        self.assertIn("1 JSON files are not reports", " ".join(self.fleet["notes"]))
+
+    def test_a_directory_without_a_report_is_told(self):
+        self.many(2)
+        for name in ("gpu7", "gpu8"):
+            (self.reports / name).mkdir()
+        self.merge(0)
+        self.assertIn("2 directories hold no report: gpu[7-8]", self.fleet["notes"])
+        self.assertEqual(self.merge(3, "--expect", "gpu[0-1],gpu[7-8]")["gpu7"]["state"], "missing")
+        self.assertNotIn("hold no report", " ".join(self.fleet["notes"]))
+
+    def test_a_list_that_is_too_large_is_a_usage_error(self):
+        with open(self.reports / "list", "wb") as file:
+            file.truncate(100 << 20)
+        self.assertEqual(self.run_merge("--expect", f"@{self.reports / 'list'}").returncode, 2)
+
     def test_a_later_goldseals_report_is_stale(self):
         self.many(2)
         self.broken(Node("gpu9").text().replace("goldseal.report/1", "goldseal.report/2"))
@@ -376,6 +405,15 @@ class Merge(unittest.TestCase):
         nodes = self.merge(1, "--baseline", str(good))
         self.assertEqual((nodes["a"]["state"], nodes["b"]["state"]), ("conforms", "odd"))
         self.assertEqual(self.run_merge("--baseline", str(good / "nothing")).returncode, 2)
+
+    def test_a_baseline_on_another_seal_has_no_vote_and_is_told(self):
+        self.many(2)
+        good = Path(self.folder.name) / "other"
+        good.mkdir()
+        for i in range(5):
+            Node(f"gpu{i}", seal="other.seal", bits="other").write(good)
+        self.merge(0, "--baseline", str(good))
+        self.assertIn("5 of 5 conforming reports of the baseline are on another seal", " ".join(self.fleet["notes"]))
 
     def test_all_different_is_undecided(self):
         for i in range(4):

@@ -5,6 +5,7 @@
 #include <goldseal/base/running/interrupt.hpp>
 #include <goldseal/base/running/mapping_guard.hpp>
 #include <goldseal/base/running/memory_guard.hpp>
+#include <goldseal/cli/given_options.hpp>
 #include <goldseal/cli/missing_file.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/settings/settings.hpp>
@@ -235,11 +236,13 @@ int parse_and_run(int argc, char** argv) {
     return give_up(argc, argv, "", usage_message(app, error, argc, argv), usage_remedy(app, error, argc, argv));
   }
   auto* const verb = app.get_subcommands().front();
+  require_values(*verb);
   const auto settings = Settings::gather(common.settings);
   const auto origins = apply_settings(*verb, settings, &common.settings);
   if (verb->get_name() != "config") warn_of_strays(settings, common.quiet);
   tell_settings(verb->get_name(), common);
   try {
+    require_outputs_apart(*verb);
     const auto code = actions.at(verb)();
     throw_if_cut();  // nothing that was read is as it was
     return static_cast<int>(code);

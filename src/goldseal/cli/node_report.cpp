@@ -186,6 +186,7 @@ void NodeOptions::check() const {
   if (!node.empty() && !fleet::is_node_name(node))
     throw Error(ErrorKind::usage, "--node", fmt::format("expected letters, digits, `.`, `-` and `_`, found {}", escape_unprintable(node)),
                 "give the node's name as the cluster has it: gpu3");
+  if (!directory.empty()) require_outside_of_seals(fs::path(directory) / "NODE");
 }
 
 ExitCode run_as_node(const NodeOptions& options, const CommonOptions& common, const RunLabel& label,

@@ -263,11 +263,14 @@ OutputKind manual_page_kind() {
 
 void require_outside_of_seals(const fs::path& path) {
   std::error_code error;
-  const auto place = fs::weakly_canonical(fs::absolute(path, error), error).parent_path();
+  auto place = fs::weakly_canonical(fs::absolute(path, error), error);
   if (error) return;
-  if (!fs::exists(place / k_manifest_name, error) || !fs::exists(place / k_golden_name, error)) return;
-  throw Error(ErrorKind::usage, path.string(), "this file would lie in a seal, whose signature covers every file there",
-              "name a file outside of the seal");
+  while (place.has_relative_path()) {
+    place = place.parent_path();
+    if (!fs::exists(place / k_manifest_name, error) || !fs::exists(place / k_golden_name, error)) continue;
+    throw Error(ErrorKind::usage, path.string(), "this file would lie in a seal, whose signature covers every file there",
+                "name a file outside of the seal");
+  }
 }
 
 void require_writable_place(const Output& output, std::span<const fs::path> inputs) {

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace goldseal::signing {
 namespace {
 
@@ -17,6 +19,7 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view k_statement_type = "https://in-toto.io/Statement/v1";
 constexpr JsonLimits k_limits{16U << 20U, 32};
+constexpr const char* k_bom_seal_root = "goldseal:seal.root";  // as bom_writer has it
 constexpr const char* k_remedy = "have the verdict attested again: `goldseal attest RUN.json`";
 
 ordered_json statement(const std::vector<Described>& subjects, std::string_view predicate_type) {
@@ -75,6 +78,26 @@ class TestResultReader : JsonFields {
   }
 };
 
+// The digest that a bill of materials by goldseal has of its seal, wherever it stands.
+const std::string* sealed_root(const json& value) {
+  if (value.is_object() && value.contains("name") && value["name"] == k_bom_seal_root && value.contains("value") && value["value"].is_string())
+    return value["value"].get_ptr<const std::string*>();
+  if (!value.is_structured()) return nullptr;
+  for (const auto& inner : value)
+    if (const auto* const found = sealed_root(inner)) return found;
+  return nullptr;
+}
+
+// What is signed as a bill of materials of these subjects is one, and not of another seal. One of another tool's names no seal.
+void require_bom_of(const std::vector<Described>& subjects, const json& bom, const std::string& where) {
+  if (!bom.is_object() || bom.value("bomFormat", json()) != "CycloneDX")
+    throw Error(ErrorKind::usage, where, "expected a bill of materials (bomFormat CycloneDX), found other JSON", "write it with `goldseal bom`");
+  const auto* const root = sealed_root(bom);
+  if (root == nullptr || std::ranges::find(subjects, *root, &Described::sha256) != subjects.end()) return;
+  throw Error(ErrorKind::usage, where, "expected the bill of materials of the seal that the report is on, found that of another seal",
+              "write it with `goldseal bom SEAL` for the seal that was verified");
+}
+
 std::string dumped(const ordered_json& document) {
   return document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
@@ -105,7 +128,9 @@ TestResult read_test_result(std::string_view payload, const std::string& where) 
 
 std::string write_bom_statement(const std::vector<Described>& subjects, std::string_view bom, const std::string& where) {
   auto document = statement(subjects, k_cyclonedx);
-  document["predicate"] = ordered_json(parse_json(bom, where, k_limits, "write it with `goldseal bom`"));
+  const auto predicate = parse_json(bom, where, k_limits, "write it with `goldseal bom`");
+  require_bom_of(subjects, predicate, where);
+  document["predicate"] = ordered_json(predicate);
   return dumped(document);
 }
 

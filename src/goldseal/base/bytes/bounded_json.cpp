@@ -30,6 +30,8 @@ class Guard {
     if (text.size() > limits.bytes)
       fail(fmt::format("expected a JSON text of at most {}, found {}", format_bytes(limits.bytes),
                        format_bytes(text.size())));
+    // The parser takes one for the end of the text: what follows would be there, and read by nobody.
+    if (const auto zero = text.find('\0'); zero != std::string_view::npos) fail(fmt::format("not JSON: a zero byte at byte {}", zero));
   }
 
   void open() {

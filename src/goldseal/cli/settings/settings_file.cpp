@@ -138,6 +138,8 @@ class FileReader {
     const auto text = [&](const toml::node& item) {
       const auto value = item.value_exact<std::string>();
       if (!value) return false;
+      if (value->empty())
+        refuse(item, fmt::format("{}: expected a value, found an empty one", shown), "give it, or take the line out where nothing is meant");
       values.push_back(setting.path ? resolved(*value, m_file.parent_path()) : *value);
       return true;
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/base/bytes/sha256.hpp>
 #include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/moment.hpp>
 #include <goldseal/base/messages/text.hpp>
@@ -74,6 +75,21 @@ fleet::MergeRequest request_of(const MergeCommandLine& options) {
   return request;
 }
 
+// What a node left is read, although its directory alone is named: --force replaces a fleet's report among them, and no node's.
+void require_no_nodes_report(const std::string& output, const MergeCommandLine& options) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const auto file = fs::canonical(output, error);
+  if (error || !fs::is_regular_file(file, error) || file.extension() != ".json") return;
+  for (const auto* const paths : {&options.paths, &options.baseline}) {
+    for (const auto& path : *paths) {
+      const auto directory = fs::canonical(path, error);
+      if (error || !lies_in(file, directory)) continue;
+      require_writable_place({output, fleet_report_kind("json"), false});
+    }
+  }
+}
+
 void check_outputs(const MergeCommandLine& options, const CommonOptions& common) {
   static_cast<void>(renderer_of(common.format, "--format"));
   const std::vector<std::filesystem::path> inputs(options.paths.begin(), options.paths.end());
@@ -82,6 +98,7 @@ void check_outputs(const MergeCommandLine& options, const CommonOptions& common)
     static_cast<void>(renderer_of(format, "--report"));
   }
   check_report_places(common, fleet_report_kind, inputs);
+  for (const auto& wanted : common.reports) require_no_nodes_report(split_report(wanted).second, options);
 }
 
 ExitCode run(const MergeCommandLine& options, const CommonOptions& common) {

@@ -44,6 +44,17 @@ void require_whole(const fs::path& path) {
   if (record != nullptr && embedded->sha256 != record->sha256) refuse_damaged(path, record->path);
 }
 
+// A link would have what it leads to written over, wherever that lies; nobody accepts a seal with one.
+void require_place_for(const fs::path& signature) {
+  std::error_code error;
+  const auto status = fs::symlink_status(signature, error);
+  if (!fs::exists(status) || fs::is_regular_file(status)) return;
+  throw Error(ErrorKind::usage, signature.string(),
+              fmt::format("expected a signature or no file, found {}",
+                          fs::is_symlink(status) ? "a symbolic link" : fs::is_directory(status) ? "a directory" : "something else"),
+              "take it out of the seal, and sign again");
+}
+
 std::string as_text(const fs::path& file, const signing::PublicKey& key, std::size_t files) {
   return fmt::format("{}: {} files signed by {}\n", escape_unprintable(file.string()), files, escape_unprintable(key.described()));
 }
@@ -68,6 +79,7 @@ ExitCode run(const SignCommandLine& options, const CommonOptions& common) {
     return ExitCode::conforms;
   }
   const auto file = seal / signing::k_signature_name;
+  require_place_for(file);
   const auto means = options.with.means();
   const auto bundle = signing::signed_bundle(std::move(payload), means, options.with.attach.empty() ? options.with.key : options.with.attach);
   OutputFile output(file, options.force ? Existing::replace : Existing::refuse);

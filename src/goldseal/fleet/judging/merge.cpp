@@ -10,6 +10,7 @@
 #include <goldseal/fleet/judging/history.hpp>
 #include <goldseal/fleet/judging/outliers.hpp>
 #include <goldseal/fleet/judging/roster.hpp>
+#include <goldseal/fleet/reading/node_set.hpp>
 
 #include <fmt/format.h>
 
@@ -199,6 +200,28 @@ void note_uncompared(Fleet& fleet, const Roster& roster) {
     fleet.notes.push_back(fmt::format("{} JSON files are not reports and were left out", fleet.collection.foreign));
 }
 
+// A directory of a node that nobody expected and that left nothing: it may have gone down before it could write.
+void note_silent(Fleet& fleet) {
+  std::set<std::string_view> known;
+  for (const auto& node : fleet.nodes) known.insert(node.name);
+  std::vector<std::string> silent;
+  for (const auto& name : fleet.collection.silent)
+    if (is_node_name(name) && !known.contains(name)) silent.push_back(name);
+  if (!silent.empty())
+    fleet.notes.push_back(fmt::format("{} {} no report: {}", silent.size(), silent.size() == 1 ? "directory holds" : "directories hold",
+                                      bounded(fold_nodes(silent), 200)));
+}
+
+// Whoever gives a baseline relies on its votes.
+void note_baseline(Fleet& fleet, const Roster& roster, const std::vector<NodeReport>& baseline) {
+  const auto foreign = std::ranges::count_if(baseline, [&](const NodeReport& r) {
+    return std::ranges::none_of(roster.current, [&](auto i) { return fleet.collection.reports[i].seal == r.seal; });
+  });
+  if (foreign > 0)
+    fleet.notes.push_back(fmt::format("{} of {} conforming reports of the baseline are on another seal and were compared with none",
+                                      foreign, baseline.size()));
+}
+
 std::vector<NodeReport> read_baseline(const MergeRequest& request, Fleet& fleet) {
   if (request.baseline.empty()) return {};
   auto collection = collect(request.baseline, fleet.names);
@@ -234,6 +257,8 @@ std::unique_ptr<Fleet> merge(const MergeRequest& request) {
   find_stragglers(*fleet, roster);
   find_rare_facts(*fleet);
   note_uncompared(*fleet, roster);
+  note_baseline(*fleet, roster, baseline);
+  note_silent(*fleet);
   note_times(*fleet, roster);
   settle(*fleet);
   order_nodes(*fleet);

@@ -33,7 +33,7 @@ struct Found {
 
 class Search {
  public:
-  explicit Search(std::vector<BadFile>& bad) : m_bad(bad) {}
+  Search(std::vector<BadFile>& bad, std::vector<std::string>& silent) : m_bad(bad), m_silent(silent) {}
 
   void add(const fs::path& path) {
     std::error_code error;
@@ -71,7 +71,9 @@ class Search {
     std::error_code error;
     const auto status = entry.symlink_status(error);
     if (!error && fs::is_directory(status)) {
+      const auto known = m_found.size() + m_bad.size();
       if (depth < k_deepest) walk(entry.path(), depth + 1);
+      if (depth == 0 && m_found.size() + m_bad.size() == known) m_silent.push_back(name);
     } else if (name.ends_with(".json")) {
       if (m_found.size() == k_most_files) {
         throw Error(ErrorKind::usage, entry.path().string(), fmt::format("expected at most {} reports", k_most_files),
@@ -82,6 +84,7 @@ class Search {
   }
 
   std::vector<BadFile>& m_bad;
+  std::vector<std::string>& m_silent;
   std::vector<Found> m_found;
 };
 
@@ -139,7 +142,7 @@ void read_some(const std::vector<Found>& files, std::atomic<std::size_t>& next, 
       continue;
     }
     // What the user named is no stray file.
-    if (bad->defect == Defect::foreign && file.named) bad->defect = Defect::damaged;
+    if (bad->defect == Defect::foreign && file.named) bad->defect = Defect::unreadable;
     part.bad.push_back(std::move(*bad));
   }
 }
@@ -148,7 +151,7 @@ void read_some(const std::vector<Found>& files, std::atomic<std::size_t>& next, 
 
 Collection collect(std::span<const fs::path> paths, Names& names) {
   Collection collection;
-  Search search(collection.bad);
+  Search search(collection.bad, collection.silent);
   for (const auto& path : paths) search.add(path);
   const auto files = search.take();
   collection.files = files.size();

@@ -20,6 +20,7 @@ struct Collection {
   std::vector<BadFile> bad;
   std::size_t files = 0;  ///< that were read
   std::size_t foreign = 0;  ///< JSON files that are no reports; not among `bad`
+  std::vector<std::string> silent = {};  ///< directories right below a named one in which nothing was found
 };
 
 /// Reads the files that are named, and those called `*.json` below the directories that are named. Names that begin

@@ -271,6 +271,9 @@ std::optional<BadFile> ReportReader::read(std::string_view text, const std::stri
     return bad(Defect::foreign, "it is not a report of goldseal");
   else if (version > k_report_schema_version)
     return bad(Defect::newer, fmt::format("a later goldseal wrote it ({})", escape_unprintable(reading.schema())));
+  // What another verb found (`capture`) is no verdict on the seal.
+  if (const auto verb = m_names.text(report.verb); !verb.empty() && verb != "verify" && verb != "check")
+    return bad(Defect::foreign, fmt::format("it is a report of `{}`, expected one of verify or check", escape_unprintable(verb)));
   const auto digest = judge_own_digest(text);
   if (digest == OwnDigest::wrong)
     return bad(Defect::damaged, "it reads as a report, and its own digest (report_sha256) says that it was written with other bytes");

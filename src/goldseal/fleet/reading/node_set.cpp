@@ -137,6 +137,15 @@ std::string ranges_of(const std::vector<std::uint64_t>& numbers, std::size_t wid
   return text;
 }
 
+// The user's own list: one that is too large is a slip, and no damage.
+std::string read_list(const std::string& file) {
+  try {
+    return read_text_file(file, k_max_list_bytes);
+  } catch (const Error& error) {
+    throw as_usage(error);
+  }
+}
+
 }  // namespace
 
 bool is_node_name(std::string_view text) {
@@ -184,7 +193,7 @@ std::vector<std::string> expected_nodes(const std::string& argument) {
   if (!argument.starts_with('@')) return expand_nodes(argument, "--expect");
   const auto file = argument.substr(1);
   std::string list;
-  const auto text = read_text_file(file, k_max_list_bytes);
+  const auto text = read_list(file);
   for (const auto line : split(text, '\n')) list.append(line.substr(0, line.find('#'))).append("\n");
   return expand_nodes(list, file);
 }
