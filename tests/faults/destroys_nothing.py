@@ -302,7 +302,9 @@ def test_nothing_is_written_into_a_seal(b):
                       ["report", "run.json", "--report", "json=net.seal/../net.seal/x"], ["merge", "nodes", "--report", "json=net.seal/x"],
                       ["sign", "net.seal", "--pae", "net.seal/x"], ["attest", "run.json", "--pae", "net.seal/x"],
                       ["verify", "net.seal", "--report", "text=net.seal/x"], ["probe", "-o", "net.seal/below/x"],
-                      ["check", "net.seal", "--report-dir", "net.seal"], ["verify", "net.seal", "--report-dir", "net.seal/below/nodes"]):
+                      ["check", "net.seal", "--report-dir", "net.seal"], ["verify", "net.seal", "--report-dir", "net.seal/below/nodes"],
+                      ["verify", "net.seal", "--save-results", "net.seal/results"], [*b.capture, "-o", "net.seal/inner.seal"],
+                      ["convert", "net.safetensors", "-o", "net.seal/x.safetensors"]):
         refuses(b, [*arguments, "--force"], ["net.seal"], "would lie in a seal")
     (b.work / "net.seal" / "below").mkdir()
     refuses(b, ["probe", "-o", "net.seal/below/x"], ["net.seal"], "would lie in a seal")

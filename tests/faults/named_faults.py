@@ -28,9 +28,9 @@ import tiny_worker
 SANITIZED = bool(os.environ.get("SANITIZED"))
 
 
-def sparse(path, size, name="w"):
+def sparse(path, size, name="w", dtype="F32"):
     """A safetensors file of zeros that take no room on the disk."""
-    header = json.dumps({name: {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
+    header = json.dumps({name: {"dtype": dtype, "shape": [size // (4 if dtype == "F32" else 1)], "data_offsets": [0, size]}}).encode()
     with open(path, "wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         file.truncate(8 + len(header) + size)
@@ -457,6 +457,7 @@ def test_faults_8_a_request_to_stop_is_heard_in_the_middle_of_a_large_file(b):
     size = 60 << 30
     sparse_seal(b, size)
     sparse(b.work / "large.safetensors", size)
+    sparse(b.work / "integers.safetensors", size, dtype="U8")
 
     class Large(tiny_worker.TinyWorker):
         def on_build(self, request):
@@ -473,6 +474,7 @@ def test_faults_8_a_request_to_stop_is_heard_in_the_middle_of_a_large_file(b):
     for number in (signal.SIGINT, signal.SIGTERM):
         for arguments in (["check", "net.seal"], ["verify", "net.seal"], ["convert", "large.safetensors", "-o", "o.pth"],
                           ["diff", "large.safetensors", "net.safetensors"], ["inspect", "large.safetensors", "--values"],
+                          ["inspect", "integers.safetensors", "--values"],
                           ["capture", "large.safetensors", *b.capture[2:], "-o", "o.seal"]):
             process = b.start(arguments, worker=worker_of(arguments))
             time.sleep(0.7)

@@ -31,6 +31,8 @@ expect 0 "$GOLDSEAL" check tiny.seal --target rack1.toml --report-dir targets
 expect 4 "$GOLDSEAL" check broken.seal --report-dir damaged --node gpu0
 expect 0 "$GOLDSEAL" check broken.seal --report-dir damaged --node gpu1 --exit-zero
 expect 2 "$GOLDSEAL" check no.seal --exit-zero
+: >taken
+expect 2 "$GOLDSEAL" check tiny.seal --report-dir taken --node gpu1 --exit-zero # no report could be left
 expect 2 "$GOLDSEAL" check no.seal --report-dir errors --node gpu0
 expect 0 "$GOLDSEAL" check no.seal --report-dir errors --node gpu1 --exit-zero
 says "no.seal"

@@ -3,6 +3,7 @@
 
 #include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
+#include <goldseal/cli/own_outputs.hpp>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 
 // Files that are written. `--report-dir` replaces nothing, and `--save-results` has a rule of its own.
 constexpr std::array<std::string_view, 3> k_outputs{"output", "report", "pae"};
+// Of reports and of bytes to sign, the rule for their places says it too.
+constexpr std::array<std::string_view, 2> k_outside_of_seals{"output", "save-results"};
 // Words and names: a file that happens to be called like one is not read.
 constexpr std::array<std::string_view, 12> k_words{"output", "report", "pae",  "report-dir", "save-results", "format",
                                                    "color",  "node",   "depth", "device",     "signature",    "identity"};
@@ -67,9 +70,10 @@ void require_outputs_apart(const CLI::App& verb) {
   std::vector<std::string> outputs;
   for_each_given(verb, [&](const CLI::Option& option) {
     for (const auto& value : option.results()) {
+      const auto name = option.check_lname("report") ? value.substr(value.find('=') + 1) : value;
+      if (is_one_of(option, k_outside_of_seals)) require_outside_of_seals(name);
       if (is_one_of(option, k_outputs)) {
-        const bool report = option.check_lname("report");
-        outputs.push_back(report ? value.substr(value.find('=') + 1) : value);
+        outputs.push_back(name);
       } else if (!is_one_of(option, k_words)) {
         add_files(value, inputs);
       }

@@ -11,7 +11,8 @@ namespace goldseal::cli {
 /// not set, and would lift a demand that the user made: `--max-age "$AGE"`.
 void require_values(const CLI::App& verb);
 
-/// Throws Error{usage} where an option names as an output what another names as an input, by whatever name or link.
+/// Throws Error{usage} where an option names as an output what another names as an input, by whatever name or link, or a
+/// place in a seal.
 /// Once the settings are applied, which name inputs too.
 void require_outputs_apart(const CLI::App& verb);
 

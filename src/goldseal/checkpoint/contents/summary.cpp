@@ -176,6 +176,16 @@ NonFinite count_non_finite(const Checkpoint& checkpoint, const Tensor& tensor) {
   return result;
 }
 
+// Whole numbers are all finite, and a disk that cannot give them is told like any other.
+void read_bytes(const Checkpoint& checkpoint, const Tensor& tensor) {
+  volatile unsigned char sum = 0;  // what nobody uses would not be read
+  for_each_piece(checkpoint, tensor, [&](std::span<const std::byte> piece) {
+    unsigned char of_piece = 0;
+    for (const auto byte : piece) of_piece = static_cast<unsigned char>(of_piece ^ std::to_integer<unsigned char>(byte));
+    sum = of_piece;
+  });
+}
+
 }  // namespace
 
 CheckpointSummary summarize(const Checkpoint& checkpoint) {
@@ -209,7 +219,10 @@ std::vector<NonFinite> find_non_finite(const Checkpoint& checkpoint) {
   std::vector<NonFinite> all(checkpoint.tensors.size());
   parallel_for(all.size(), [&](std::size_t i) {
     const auto& tensor = checkpoint.tensors[i];
-    if (is_floating(tensor.dtype) && is_numeric(tensor.dtype)) all[i] = count_non_finite(checkpoint, tensor);
+    if (is_floating(tensor.dtype) && is_numeric(tensor.dtype))
+      all[i] = count_non_finite(checkpoint, tensor);
+    else
+      read_bytes(checkpoint, tensor);
   });
   std::erase_if(all, [](const NonFinite& row) { return row.nan == 0 && row.infinite == 0; });
   return all;
