@@ -51,6 +51,8 @@ std::string_view told(StateDistance distance) {
       return "equal";
     case StateDistance::rounding:
       return "the last bits";
+    case StateDistance::size:
+      return "the size, which grows with the inputs that it met";
     case StateDistance::beyond:
       return "other values";
   }
@@ -72,6 +74,18 @@ constexpr std::string_view k_remedy =
     "the sealed network";
 constexpr std::string_view k_remedy_of_number =
     "no state dict holds it, so that loading cannot bring it: build the network with the sealed number";
+
+constexpr std::string_view k_remedy_of_size =
+    "seal a network that has met no longer inputs than the golden ones, or give the longest as a golden case (cases=)";
+
+std::string message_of(StateDistance worst, const std::string& names) {
+  if (worst == StateDistance::beyond)
+    return fmt::format("{} has other values than the sealed network: no state dict holds it", names);
+  if (worst == StateDistance::size)
+    return fmt::format("{} has another size than in the sealed network, which had met other inputs: its values are not compared",
+                       names);
+  return fmt::format("{} differs from the sealed network in the last bits: no state dict holds it", names);
+}
 
 std::string remedy_of(const std::vector<Difference>& differences) {
   const auto& kind = differences.front().sealed->kind;
@@ -99,15 +113,12 @@ Finding judge_state(const Observation& observed, const CheckSettings&) {
   if (met == 0) return skipped("this form of the network has none of the sealed tensors that no state dict holds");
   if (differences.empty())
     return passed(fmt::format("all {} tensors that no state dict holds are as they were sealed", met));
-  const bool garbage = differences.front().distance == StateDistance::beyond;
-  auto finding = failed(
-      garbage ? fmt::format("{} has other values than the sealed network: no state dict holds it", names_of(differences))
-              : fmt::format("{} differs from the sealed network in the last bits: no state dict holds it",
-                            names_of(differences)),
-      "the sealed values of what no state dict holds", fmt::format("{} of {} differ", differences.size(), met),
-      remedy_of(differences));
-  if (!garbage) {
-    finding.status = Status::warn;
+  const auto worst = differences.front().distance;
+  auto finding = failed(message_of(worst, names_of(differences)), "the sealed values of what no state dict holds",
+                        fmt::format("{} of {} differ", differences.size(), met), remedy_of(differences));
+  if (worst != StateDistance::beyond) finding.status = Status::warn;
+  if (worst == StateDistance::size) finding.remedy = k_remedy_of_size;
+  if (worst == StateDistance::rounding) {
     finding.message += answers_differ(observed)
                            ? "; each machine computes it again, and the answers differ with it"
                            : "; another PyTorch or processor computes it so, and the answers agree";
@@ -119,6 +130,8 @@ Finding judge_state(const Observation& observed, const CheckSettings&) {
 }  // namespace
 
 StateDistance distance(const OutsideRecord& one, const OutsideRecord& other) {
+  if (one.dtype == other.dtype && one.shape.size() == other.shape.size() && one.shape != other.shape && other.remade)
+    return StateDistance::size;
   if (one.dtype != other.dtype || one.shape != other.shape) return StateDistance::beyond;
   if (one.sha256 == other.sha256) return StateDistance::equal;
   if (one.sketch.size() <= k_not_finite || other.sketch.size() <= k_not_finite) return StateDistance::beyond;
@@ -139,7 +152,7 @@ Finding judge_builds(std::span<const OutsideRecord> first, std::span<const Outsi
              fmt::format("{}; what the constructor draws at random belongs into the state dict: register_buffer(…) or "
                          "nn.Parameter",
                          remedy_of(differences)));
-  if (differences.front().distance == StateDistance::rounding) finding.status = Status::warn;
+  if (differences.front().distance < StateDistance::beyond) finding.status = Status::warn;
   finding.tables.push_back(table_of(differences));
   return finding;
 }
@@ -159,7 +172,8 @@ const Check k_model_state{
         "lists and objects of attributes, and the numbers and arrays that forward() of the user's own classes reads: no "
         "checkpoint brings them, and a network that was built on the meta "
         "device and given memory by to_empty() answers from garbage with every weight in its place. They are compared "
-        "with the seal. Another machine may compute the last bits of such a table otherwise: that is a warning.",
+        "with the seal, as they are after the first golden run, which makes or repairs some of them. Of a table that a forward "
+        "pass lets grow, the part is compared that was sealed. Another machine may compute the last bits of such a table otherwise: that is a warning.",
     .severity = Severity::fail,
     .judge = judge_state,
 };

@@ -12,6 +12,7 @@ namespace goldseal {
 enum class StateDistance {
   equal,     ///< in every bit
   rounding,  ///< as another machine's sin, cos or pow would have it
+  size,      ///< in another size, which a forward pass gives it: the values cannot be compared
   beyond,    ///< other values, or another form
 };
 [[nodiscard]] StateDistance distance(const OutsideRecord& one, const OutsideRecord& other);

@@ -789,3 +789,51 @@ class Resizes(nn.Module):
 
     def forward(self, x):
         return x + self.pos_embed[: len(x)]
+
+
+class FirstCall(nn.Module):
+    """Makes a table when it is first called, by `kind`: where there was None (`none`), again for each size (`reset`: in place of an
+    attribute; `convit`: of a buffer, as timm's convit), a buffer that it registers (`buffer`), by size in a dict (`dict`) or in a
+    list (`list`), a mask (`mask`), and grown to the longest input (`grown`; `entry` of a dict, `object` of a helper's)."""
+
+    def __init__(self, kind="reset", scale=1.0):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.kind, self.scale = kind, scale
+        self.tables = {} if kind in ("dict", "entry") else []
+        self.rope = Rope()
+        if kind == "convit":
+            self.register_buffer("table", torch.zeros(1, 4), persistent=False)
+        elif kind != "buffer":
+            self.table = torch.zeros(1, 4) if kind == "reset" else None
+
+    def computed(self, n):
+        table = torch.cos(self.scale * torch.arange(n * 4.0)).reshape(n, 4)
+        return table > 0 if self.kind == "mask" else table
+
+    def rows(self, n):
+        if self.kind == "object":
+            return self.scale * self.rope.rows(n)
+        if self.kind == "buffer":
+            if not hasattr(self, "table") or len(self.table) < n:
+                self.register_buffer("table", self.computed(n), persistent=False)
+            return self.table[:n]
+        if self.kind == "dict":
+            if n not in self.tables:
+                self.tables[n] = self.computed(n)
+            return self.tables[n]
+        if self.kind == "entry":
+            if len(self.tables.get("cos", ())) < n:
+                self.tables["cos"] = self.computed(n)
+            return self.tables["cos"][:n]
+        if self.kind == "list":
+            if not self.tables or len(self.tables[0]) != n:
+                self.tables[:] = [self.computed(n)]
+            return self.tables[0]
+        if self.table is None or (len(self.table) < n if self.kind == "grown" else len(self.table) != n):
+            self.table = self.computed(n)
+        return self.table[:n]
+
+    def forward(self, x):
+        self.seen = self.linear(x)  # an activation that is kept for whoever looks
+        return self.seen + self.rows(len(x)).to(x.dtype)

@@ -318,6 +318,61 @@ class LoadingTest(InDirectory):
         self.sealed("CachesInConstructor", filled(networks.CachesInConstructor()))
         self.assertTrue(self.verify("CachesInConstructor"))
 
+    # --- B53: what a first forward pass makes ------------------------------------------------------------------------------
+
+    GROWN = {"grown": "table", "buffer": "table", "entry": "tables.cos", "object": "rope.table"}
+    FIRST_CALL = {"none": "table", "reset": "table", "convit": "table", "dict": "tables.3", "list": "tables.0", **GROWN}
+
+    def used(self, module, kind, *inputs, scale=1.0):
+        """Another one with the same weights, that has met `inputs`."""
+        used = networks.FirstCall(kind, scale).eval()
+        used.load_state_dict(module.state_dict())
+        with torch.no_grad():
+            for x in inputs:
+                used(x)
+        return used
+
+    def seal_first_call(self, module, kind):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            goldseal.save(module.state_dict(), "net.pth", model=module, inputs=X4, factory=f"loading_networks:FirstCall?kind={kind}",
+                          embed=False, depth="quick", on_error="raise")
+
+    def test_b53_what_a_first_forward_pass_makes_is_judged_alike_before_and_after(self):
+        longer = torch.rand(5, 4)
+        for kind, name in self.FIRST_CALL.items():
+            with self.subTest(kind):
+                new = filled(networks.FirstCall(kind))
+                used = self.used(new, kind, longer)
+                self.seal_first_call(used, kind)
+                report = goldseal.verify("net.seal", new, quick=True)
+                if kind in self.GROWN:  # what a new one makes is the beginning of that: said, and not accused
+                    self.told(report, "model.state", f"{name} has another size", status="warn")
+                    self.seal_first_call(new, kind)
+                    report = goldseal.verify("net.seal", used, quick=True)
+                self.told(report, "model.state", status="pass")
+                self.assertTrue(report, report)
+                with torch.no_grad():
+                    used(X4)
+                    held = used.rope if kind == "object" else used.tables if name.startswith("tables") else used
+                    table = held[{"tables.3": 3, "tables.0": 0, "tables.cos": "cos"}[name]] if held is used.tables else held.table
+                    table.mul_(1.5)
+                report = goldseal.verify("net.seal", used, quick=True)
+                self.told(report, "model.state", f"{name} has other values", "no state dict holds it")
+                self.assertEqual(report.exit_code, 1, report)
+                with self.assertRaisesRegex(goldseal.GoldsealError, f"another {name}"):
+                    self.seal_first_call(used, kind)
+
+    def test_b53_another_process_makes_the_same_table_and_with_another_setting_another_one(self):
+        for kind in ("convit", "grown"):
+            self.seal_first_call(self.used(filled(networks.FirstCall(kind)), kind, X4), kind)
+            report = self.verify(f"FirstCall?kind={kind}", "--depth", "quick")
+            self.told(report, "model.state", "all 2 tensors", status="pass")
+            self.assertTrue(report, report)
+        report = self.verify("FirstCall?kind=grown&scale=1.1", "--depth", "quick")
+        self.told(report, "model.state", "scale", "table")
+        self.assertEqual(report.exit_code, 1, report)
+
     # --- B55: modes of one's own --------------------------------------------------------------------------------------------------
 
     def test_b55_a_part_that_stays_in_training_mode_after_eval_is_refused_by_name(self):

@@ -95,6 +95,7 @@ struct OutsideRecord {
   Digest sha256;
   bool read = true;            ///< a golden run reads it, and none writes to it
   std::vector<double> sketch;  ///< of a floating one: projections, root mean square, not finite, as a layer's
+  bool remade = false;         ///< found: a forward pass may make it in another size; not sealed
   friend bool operator==(const OutsideRecord&, const OutsideRecord&) = default;
 };
 

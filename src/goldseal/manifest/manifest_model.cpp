@@ -64,7 +64,7 @@ ExtraStateRecord read_extra_state(const toml::table& table, Reading& reading) {
 OutsideRecord read_outside(const toml::table& table, Reading& reading) {
   TomlReader reader(table, "model.outside.", reading.where);
   OutsideRecord tensor{reader.text("name"), reader.text("kind"), reader.text("dtype"), read_shape(reader),
-                       read_digest(reader, "sha256"), reader.boolean("read"), {}};
+                       read_digest(reader, "sha256"), reader.boolean("read"), {}, false};
   if (table.contains("sketch")) tensor.sketch = reader.numbers("sketch");
   if (!tensor.sketch.empty() && tensor.sketch.size() != k_sketch_width)
     reader.fail("sketch", fmt::format("{} numbers", k_sketch_width));

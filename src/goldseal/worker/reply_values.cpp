@@ -45,8 +45,9 @@ OutsideRecord outside_tensor(const Json& tensor) {
                        tensor.at("dtype").get<std::string>(),
                        tensor.at("shape").get<std::vector<std::int64_t>>(),
                        read_sha256(tensor.at("sha256")),
-                       true,
-                       tensor.value("sketch", std::vector<double>{})};
+                       tensor.value("read", true),
+                       tensor.value("sketch", std::vector<double>{}),
+                       tensor.value("remade", false)};
   if (record.sketch.size() != k_sketch_width) record.sketch.clear();
   return record;
 }

@@ -264,6 +264,19 @@ std::vector<OutsideRecord> Worker::outside() {
   });
 }
 
+std::optional<std::vector<OutsideRecord>> Worker::settled(std::span<const OutsideRecord> sealed) {
+  if (hello().runtime != "python") return std::nullopt;
+  auto shapes = Json::object();
+  for (const auto& tensor : sealed) shapes[tensor.name] = tensor.shape;
+  const auto reply = m_state->channel.request("outside", {{"settled", true}, {"shapes", std::move(shapes)}});
+  return read_reply(m_state->name, "outside", [&]() -> std::optional<std::vector<OutsideRecord>> {
+    if (reply.at("outside").is_null()) return std::nullopt;
+    std::vector<OutsideRecord> tensors;
+    for (const auto& tensor : reply.at("outside")) tensors.push_back(outside_tensor(tensor));
+    return tensors;
+  });
+}
+
 namespace {
 
 Json part_of(const RowPart& part) {

@@ -80,6 +80,9 @@ class Worker {
   [[nodiscard]] NetworkState digest();
   /// What no state dict holds, also before anything is loaded.
   [[nodiscard]] std::vector<OutsideRecord> outside();
+  /// The same as the first native run left it, with the tables that it made; of one that grows, the part that has the shape
+  /// of `sealed`. Nothing where there was no such run, or this worker does not know.
+  [[nodiscard]] std::optional<std::vector<OutsideRecord>> settled(std::span<const OutsideRecord> sealed = {});
   RunReply run(const RunRequest& request);
   /// One backward pass through the network on these inputs; in the weights' own types (or, with `in_float32`, in
   /// float32), or in float64.

@@ -54,6 +54,7 @@ class LiveNetwork(Network):
         self.compiled = compiled
         self.serves = False  # whether the run that is made is the compiled form's
         self.as_served: Callable[[], Any] = contextlib.nullcontext  # in which the compiled form has its parts (wrapped_parts.py)
+        self.first_given: Optional[dict[str, torch.Tensor]] = None  # the inputs of the first native run
         self._outputs = outputs
         self._replace = replace
         self._own: list[tuple[StateEntry, torch.Tensor, torch.Tensor]] = []
@@ -167,6 +168,8 @@ class LiveNetwork(Network):
         recorder: Optional[LayerRecorder] = None,
         draws: Optional[RandomWatch] = None,
     ) -> dict[str, torch.Tensor]:
+        if self.first_given is None and transform is None:
+            self.first_given = {name: tensor.detach().clone() for name, tensor in inputs.items()}
         if self.serves and recorder is None and draws is None:
             return super().run(inputs, None)
         with eager(self.compiled):

@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import os
 import sys
-from typing import AbstractSet, Any, Callable, Dict, FrozenSet, List, Optional, Tuple
+from typing import TYPE_CHECKING, AbstractSet, Any, Callable, Dict, FrozenSet, List, Optional, Tuple
 
 import torch
 from torch import nn
@@ -18,11 +18,16 @@ from .worker.dtypes import host_bytes, name_of
 from .worker.files_read import forget, recorded
 from .worker.loading import same_bits
 from .worker.meta_strays import built_on_meta
-from .worker.outside_state import attribute_tensors
+from .worker.network import Network
+from .worker.outside_state import attribute_tensors, remade, tensors_outside
 from .worker.python_builder import literal
 from .worker.randomness import seed_all
+from .worker.settled_state import leading
 from .worker.state_entries import find_state_entries
 from .worker.wrappers import unwrapped, without_wrappers
+
+if TYPE_CHECKING:
+    from .attached import LiveNetwork
 
 # A larger network is not built a second time in a training process that cannot build on the meta device.
 _MOST_BYTES = 1 << 30
@@ -76,6 +81,7 @@ def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[
 def objection_to_read(spec: str, module: nn.Module, names: AbstractSet[str], keeping: Callable[[], Any]) -> Optional[str]:
     """Why another build is no such network, judged by the tensors of these names, which are attributes or lie in them and
     forward() was seen to read."""
+    names = names - remade(module)
     own = {name: tensor for name, tensor in _attributes(module).items() if name in names and _is_small(tensor)}
     if not own:
         return None
@@ -85,6 +91,32 @@ def objection_to_read(spec: str, module: nn.Module, names: AbstractSet[str], kee
         return str(wrong)
     built = _anew(function, arguments, module, keeping)
     return _other_values(source, _attributes(unwrapped(built)), own, module) if isinstance(built, nn.Module) else None
+
+
+def objection_to_made(spec: str, network: LiveNetwork, keeping: Callable[[], Any]) -> Optional[str]:
+    """The same of what a forward pass makes and a later one reads: of another build it is asked after a pass over golden inputs,
+    as a verification does. Of a table that had grown before, the part counts that such a pass makes."""
+    made = remade(network.module) | network.settled.made
+    names = made & network.reads - network.writes
+    own = {name: tensor for name, tensor in network.settled.tensors().items() if name in names and _is_small(tensor)}
+    if not own or network.first_given is None or network.home.type != "cpu":
+        return None
+    source, function, arguments = _read(spec)
+    built = _anew(function, arguments, network.module, keeping)
+    if not isinstance(built, nn.Module):
+        return None
+    other = Network(unwrapped(built).eval())
+    with keeping(), torch.no_grad():
+        other.module.load_state_dict(network.module.state_dict(), strict=False)
+        other.run({name: tensor.clone() for name, tensor in network.first_given.items()}, None)
+    others = {name: tensor for name, tensor, _ in tensors_outside(other)}
+    own = {name: _begun(tensor, others[name]) for name, tensor in own.items() if name in others}
+    return _other_values(source, others, own, network.module)
+
+
+def _begun(tensor: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    part = leading(tensor, other.shape)
+    return tensor if part is None else part
 
 
 def _read(spec: str) -> Tuple[str, Callable[..., Any], Dict[str, Any]]:
@@ -138,11 +170,12 @@ def _beside_state(module: nn.Module) -> Dict[str, torch.Tensor]:
 
 
 def _buffers(module: nn.Module) -> Dict[str, torch.Tensor]:
-    """Those that no state dict holds."""
+    """Those that no state dict holds and no forward pass makes."""
+    made = remade(module)
     return {
         entry.name: entry.place.get()
         for entry in find_state_entries(module)
-        if not entry.persistent and entry.place.table == "_buffers" and _is_small(entry.place.get())
+        if not entry.persistent and entry.place.table == "_buffers" and _is_small(entry.place.get()) and entry.name not in made
     }
 
 

@@ -30,9 +30,13 @@ def objection_to_factory(factory: Optional[Factory], module: nn.Module) -> Optio
 def objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:
     """Of what the golden runs read beside the state dict: whether another build has the same."""
     from .attached import keeping_random_numbers
-    from .factory_trial import objection_to_read
+    from .factory_trial import objection_to_made, objection_to_read
 
-    return _told(spec, lambda: objection_to_read(spec, network.module, network.reads - network.writes, keeping_random_numbers))
+    def judge() -> Optional[str]:
+        objection = objection_to_read(spec, network.module, network.reads - network.writes, keeping_random_numbers)
+        return objection or objection_to_made(spec, network, keeping_random_numbers)
+
+    return _told(spec, judge)
 
 
 def _told(spec: str, judge: Callable[[], Optional[str]]) -> Optional[str]:

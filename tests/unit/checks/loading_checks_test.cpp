@@ -94,6 +94,11 @@ TEST_CASE("B01: the last bits are told from other values") {
   auto whole = sealed;
   whole.sketch.clear();
   CHECK(distance(whole, table("other")) == StateDistance::beyond);
+  auto shorter = table("sealed");
+  shorter.shape = {shorter.shape.front() - 1};
+  CHECK(distance(sealed, shorter) == StateDistance::beyond);
+  shorter.remade = true;  // a forward pass gives it its size
+  CHECK(distance(sealed, shorter) == StateDistance::size);
 }
 
 TEST_CASE("B01: garbage fails by its path, the last bits warn, and what no run reads is not judged") {

@@ -106,11 +106,21 @@ struct Touched {
   std::set<std::string> written;
 };
 
-// What no state dict holds, as it was before any run, as far as an answer can depend on it.
+// What no state dict holds of a network that is code, as the first run left it, with the tables that it made; as it was
+// before, where the worker does not tell. A program has what it was written with, in every worker.
+std::vector<OutsideRecord> settled(const Loaded& loaded, Worker& worker) {
+  if (loaded.built.opened.model.builder == Builder::python)
+    if (auto outside = worker.settled()) return std::move(*outside);
+  auto outside = loaded.state.outside;
+  for (auto& tensor : outside) tensor.read = tensor.kind == "buffer";
+  return outside;
+}
+
+// What no state dict holds, as far as an answer can depend on it.
 std::vector<OutsideRecord> outside_of_use(std::vector<OutsideRecord> outside, const Touched& touched) {
   for (auto& tensor : outside)
     tensor.read =
-        (tensor.kind == "buffer" || touched.read.contains(tensor.name)) && !touched.written.contains(tensor.name);
+        (tensor.read || touched.read.contains(tensor.name)) && !touched.written.contains(tensor.name);
   std::erase_if(outside, [](const OutsideRecord& tensor) { return !tensor.read && tensor.kind != "buffer"; });
   return outside;
 }
@@ -197,7 +207,7 @@ std::optional<Measured> measure(Loaded loaded, const CaptureRequest& request, Wo
   Measured measured{std::move(loaded), {}, {}, {}, {}, {}};
   const auto touched = run_cases(measured, request, worker, log);
   if (request.batch.asked() && log.may_be_sealed()) measured.batch = measure_batches(measured, request, worker, log);
-  measured.outside = outside_of_use(measured.loaded.state.outside, touched);
+  measured.outside = outside_of_use(settled(measured.loaded, worker), touched);
   SecondProcess other(measured.loaded, request);
   compare_builds(measured.loaded.built.outside, measured.outside, other, log);
   measured.environment = worker.environment();

@@ -47,7 +47,7 @@ Json describe(const Key& key) {
 
 Json describe(const OutsideRecord& tensor) {
   return {{"name", tensor.name},   {"kind", tensor.kind},  {"dtype", tensor.dtype},
-          {"shape", tensor.shape}, {"sha256", to_hex(tensor.sha256)}, {"sketch", tensor.sketch}};
+          {"shape", tensor.shape}, {"sha256", to_hex(tensor.sha256)}, {"sketch", tensor.sketch}, {"remade", tensor.remade}};
 }
 
 Json describe(const SavedResults& results) {

@@ -124,6 +124,12 @@ void note_loaded(const Manifest& sealed, NetworkState loaded, RunFindings& findi
   findings.outside = std::move(loaded.outside);
 }
 
+// What no state dict holds of a network that is code, as it was sealed: with the tables that a first run makes.
+void note_settled(const Inputs& given, Worker& worker, RunFindings& findings) {
+  if (given.files.model.builder != Builder::python || given.sealed.model.outside.empty()) return;
+  if (auto outside = worker.settled(given.sealed.model.outside)) findings.outside = std::move(*outside);
+}
+
 // What the model's code switched while it was built and run, not only what the process began with.
 void ask_settings(Worker& worker, Environment& environment) {
   const auto told = worker.environment();
@@ -204,9 +210,11 @@ bool drive(const Inputs& given, const RunPlace& place, ModelRun& run, std::vecto
   auto partial = admitted(given.sealed.model, *findings.network_keys, state.tensors);
   note_loaded(given.sealed, std::move(state), findings);
   place.log.stopwatch.lap("load and digest");
+  bool first = true;
   for (const auto& golden : given.cases()) {
     const CaseRunner runner(worker, golden.inputs);
     auto& result = results.emplace_back(run_case(place, runner, golden, findings));
+    if (std::exchange(first, false)) note_settled(given, worker, findings);
     observe_case(golden, result, place.label, run);
     note_digests(golden, result, place.device, uuid_of(place.device, run.machine.environment), run.digests);
     place.log.stopwatch.lap("compare");

@@ -33,6 +33,8 @@ class Read(NamedTuple):
     attributes: frozenset[str]
     assigned: frozenset[str]  # attributes and globals
     globals: Tuple[Tuple[str, str], ...]  # module and name
+    registered: frozenset[str] = frozenset()  # the texts beside a call of register_buffer() or setattr()
+    filled: frozenset[str] = frozenset()  # the attributes beside code that puts entries into a dict or a list
 
 
 _known: Dict[type, Read] = {}
@@ -47,6 +49,8 @@ def read_by_forward(kind: type) -> Read:
 def _read_by_forward(kind: type) -> Read:
     attributes: Set[str] = set()
     assigned: Set[str] = set()
+    registered: Set[str] = set()
+    filled: Set[str] = set()
     named: Set[Tuple[str, str]] = set()
     waiting: List[Any] = [inspect.getattr_static(kind, "forward", None)]
     seen: Set[types.CodeType] = set()
@@ -57,12 +61,25 @@ def _read_by_forward(kind: type) -> Read:
         seen.add(function.__code__)
         own, names = set(), set()  # type: Set[str], Set[str]
         _collect(function.__code__, own, names, assigned)
+        registered |= _registered_by(function.__code__)
+        filled |= own if _fills_containers(function.__code__) else set()
         attributes |= own
         waiting.extend(inspect.getattr_static(kind, name, None) for name in own)
         if _is_users_module(function.__module__):
             named |= {(function.__module__, name) for name in names}
             waiting.extend(found for found in map(function.__globals__.get, names) if isinstance(found, types.FunctionType) and _is_users_module(found.__module__))
-    return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)))
+    return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)), frozenset(registered), frozenset(filled))
+
+
+def _registered_by(code: types.CodeType) -> Set[str]:
+    if {"register_buffer", "setattr"}.isdisjoint(code.co_names):
+        return set()
+    return {text for text in code.co_consts if isinstance(text, str) and text.isidentifier()}
+
+
+def _fills_containers(code: types.CodeType) -> bool:
+    methods = {"append", "extend", "insert", "setdefault", "update"}
+    return not methods.isdisjoint(code.co_names) or any(step.opname == "STORE_SUBSCR" for step in dis.get_instructions(code))
 
 
 def _function_of(value: Any) -> Optional[types.FunctionType]:

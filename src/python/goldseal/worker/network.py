@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional, Sequence
 
 import torch
 from torch import nn
 
-from .attribute_values import values_by_name
+from .attribute_values import attribute_values, values_by_name
 from .binding import bind, declared_inputs, flatten, hooks_see_places
 from .dtypes import name_of
 from .files_read import described_sources
@@ -30,12 +30,13 @@ from .loading import (
 )
 from .memory import has_memory
 from .modes import told_training
-from .outside_state import outside_state
-from .perturbation import Transform
+from .outside_state import described, outside_state, remade, tensors_outside
+from .perturbation import Transform, computes_natively
 from .places import Place, WrappingPlace, wrapped_class
 from .randomness import RandomWatch
 from .reachable_code import reached_by
 from .refusal import Refusal
+from .settled_state import SettledState, sha256_of
 from .sources import modules_of_classes
 from .state_entries import StateEntry, find_state_entries, names_left_out, refresh_flat_weights, tied_to
 from .values import digest_of, kind_of
@@ -63,6 +64,7 @@ class Network:
         self.with_values: Optional[Callable[[], Network]] = None  # of one on the meta device: builds it with memory
         self.float64_runs = Float64Runs()
         self.places: Any = None  # says where an operator belongs (layer_watch.py), where neither weights nor frames tell
+        self.settled = SettledState()
         self._entering: Optional[Entering] = None
         self.state_entries = self._find_state_entries()
         self.extra = extra_states(module)
@@ -198,6 +200,15 @@ class Network:
         """The tensors that no state dict holds: name, tensor, kind."""
         return outside_state(self)
 
+    def described_outside(self, settled: bool = False, shapes: Optional[dict[str, Sequence[int]]] = None) -> list[dict[str, Any]]:
+        """The same, as PROTOCOL.md (outside) lists it; with `settled` as the first native run left it. Of a table that grows the
+        leading part of the shape in `shapes`."""
+        if settled:
+            told = self.settled.described(self.reads, remade(self.module), shapes or {})
+            values = attribute_values(self.module, self.hyperparameters)
+            return told + [{**described(*value, sha256_of(value[1])), "read": value[0] in self.reads} for value in values]
+        return [described(name, tensor, kind, sha256_of(tensor)) for name, tensor, kind in self.outside()]
+
     @staticmethod
     def _as_held(state_entry: StateEntry, tensor: torch.Tensor) -> torch.Tensor:
         if not state_entry.is_parameter:
@@ -267,9 +278,14 @@ class Network:
     ) -> dict[str, torch.Tensor]:
         """One forward pass. The state entries are never written: a transform's tensors take their places for its time. A recorder
         gets the layers; raises NotWatchable where they cannot be followed."""
-        with self.computing_with(transform), self._mode():
+        native = self._entering is None and computes_natively(transform)
+        before = tensors_outside(self) if native else []
+        with self._computing_with(transform, native), self._mode():
             watched = recorder is not None or draws is not None
             answer = self._call_watched(inputs, recorder, draws) if watched else self.call(inputs)
+        if native:
+            # Of these the tensors that were read are gone; a later run tells whether it is given those that it finds.
+            self.reads -= self.settled.note(before, tensors_outside(self))
         return flatten(answer)
 
     def run_float64(
@@ -345,34 +361,50 @@ class Network:
     def picked(self, answer: Any) -> Any:
         return answer
 
+    def computing_with(self, transform: Optional[Transform]) -> contextlib.AbstractContextManager[None]:
+        return self._computing_with(transform, False)
+
     @contextlib.contextmanager
-    def computing_with(self, transform: Optional[Transform]) -> Iterator[None]:
+    def _computing_with(self, transform: Optional[Transform], keeps: bool) -> Iterator[None]:
+        """With `keeps`, what the pass puts in the place of a tensor that no state dict holds stays there, as without copies."""
         if transform is None:
             yield
             return
-        replaced: dict[tuple[int, str], tuple[Place, torch.Tensor]] = {}  # with the objects that were held
+        # With the objects that were held, and what the pass is given in their stead where it may put another there.
+        replaced: dict[tuple[int, str], tuple[Place, torch.Tensor, Optional[torch.Tensor]]] = {}
         try:
             for state_entry in self.state_entries:
                 key = (id(state_entry.place.module), state_entry.place.attribute)
                 # A module that stands in two places is one: its first name counts.
                 if key not in replaced:
                     before = state_entry.place.get()
-                    replaced[key] = (state_entry.place, state_entry.place.held())
+                    own = state_entry.place.held()
+                    replaced[key] = (state_entry.place, own, None)
                     state_entry.place.set(like(before, transform(state_entry.name, before.detach().as_subclass(torch.Tensor))))
+                    if keeps and not state_entry.persistent:
+                        replaced[key] = (state_entry.place, own, state_entry.place.held())
             refresh_flat_weights(self.module)
             yield
         finally:
-            for place, tensor in replaced.values():
-                place.put(tensor)
+            for place, tensor, given in replaced.values():
+                if given is None or place.is_held(given):
+                    place.put(tensor)
             refresh_flat_weights(self.module)
+
+
+class _OnCopies:
+    """As on_copies() says."""
+
+    def __init__(self, network: Network, transform: Optional[Transform]) -> None:
+        self._parameters = {state_entry.name for state_entry in network.state_entries if state_entry.is_parameter}
+        self._transform = transform
+        self.native = computes_natively(transform)
+
+    def __call__(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
+        computed = self._transform(name, tensor) if self._transform else tensor
+        return computed.clone() if computed is tensor and name not in self._parameters else computed
 
 
 def on_copies(network: Network, transform: Optional[Transform]) -> Transform:
     """`transform`, and copies of all but parameters: an operation in place must not reach a buffer that others hold."""
-    parameters = {state_entry.name for state_entry in network.state_entries if state_entry.is_parameter}
-
-    def isolated(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        computed = transform(name, tensor) if transform else tensor
-        return computed.clone() if computed is tensor and name not in parameters else computed
-
-    return isolated
+    return _OnCopies(network, transform)

@@ -4,13 +4,15 @@ the lists, dicts and objects of attributes, and the numbers and arrays that forw
 
 from __future__ import annotations
 
+import dis
+import functools
 import types
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, Set, Tuple
 
 import torch
 from torch import nn
 
-from .attribute_values import attribute_values
+from .attribute_values import attribute_values, read_by_forward
 from .dtypes import FLOATING, name_of
 from .layer_sketch import Sketcher
 from .memory import has_memory, is_whole, memory_of_elements
@@ -84,17 +86,63 @@ def described(name: str, tensor: torch.Tensor, kind: str, sha256: str) -> Dict[s
 def outside_state(network: Any) -> List[Tuple[str, torch.Tensor, str]]:
     """Name, tensor, and `buffer`, `attribute`, `held` (below an attribute), `number` or `array`. What shares memory with a
     state that was loaded is that state."""
+    return [*tensors_outside(network), *attribute_values(network.module, network.hyperparameters)]
+
+
+def tensors_outside(network: Any) -> List[Tuple[str, torch.Tensor, str]]:
+    """Those of outside_state() that are tensors."""
     loaded = {memory_of_elements(entry.place.get()) for entry in network.digested()}
     found: List[Tuple[str, torch.Tensor, str]] = []
     for entry in network.state_entries:
         tensor = entry.place.get()
-        if entry.persistent or entry.alias_of or entry.name in network.loaded or not _readable(tensor):
-            continue
-        if memory_of_elements(tensor) not in loaded:
+        if not (entry.persistent or entry.alias_of or entry.name in network.loaded):
             found.append((entry.name, tensor, "buffer" if entry.place.table == "_buffers" else "attribute"))
+    found.extend(_made_later(network))
+    found = [one for one in found if _readable(one[1]) and memory_of_elements(one[1]) not in loaded]
     known = {id(tensor) for _, tensor, _ in found}
     for name, tensor in attribute_tensors(network.module):
         if id(tensor) not in known and _readable(tensor) and memory_of_elements(tensor) not in loaded:
             found.append((name, tensor, "held"))
-    found.extend(attribute_values(network.module, network.hyperparameters))
     return found
+
+
+def _made_later(network: Any) -> Iterator[Tuple[str, torch.Tensor, str]]:
+    """Attributes and buffers that a forward pass has set since the network was built."""
+    names = {entry.name for entry in network.state_entries}
+    for prefix, part in network.module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            continue
+        for table, kind in ((part._buffers, "buffer"), (vars(part), "attribute")):
+            for name, tensor in table.items():
+                path = f"{prefix}.{name}" if prefix else name
+                if isinstance(tensor, torch.Tensor) and path not in names:
+                    yield path, tensor, kind
+
+
+def remade(module: nn.Module) -> Set[str]:
+    """The paths of what code that runs in a forward pass may set: attributes and buffers of the modules, what lies in their lists
+    and dicts, and attributes of the objects that they hold."""
+    found: Set[str] = set()
+    for prefix, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            continue
+        before = f"{prefix}." if prefix else ""
+        read = read_by_forward(type(part))
+        for name, value in {**part._buffers, **vars(part)}.items():
+            if name in _MODULES_OWN:
+                continue
+            if isinstance(value, (dict, list, tuple)):
+                if name in read.assigned or name in read.filled:
+                    found |= {f"{before}{name}.{label}" for label, _ in _parts(value)}
+            elif name in read.assigned or name in read.registered:
+                found.add(before + name)
+            elif _parts(value):
+                found |= {f"{before}{name}.{inner}" for inner in _set_by_methods(type(value)) if inner in vars(value)}
+    return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _set_by_methods(kind: type) -> FrozenSet[str]:
+    """Of an object that is no module: what its methods assign beside the constructor."""
+    codes = [method.__code__ for base in kind.__mro__ for name, method in vars(base).items() if name != "__init__" and isinstance(method, types.FunctionType)]
+    return frozenset(str(step.argval) for code in codes for step in dis.get_instructions(code) if step.opname == "STORE_ATTR")

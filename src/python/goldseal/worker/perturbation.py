@@ -72,6 +72,10 @@ class Conversion:
         self.device = device
         self.streamed: frozenset[str] = frozenset()
 
+    @property
+    def native(self) -> bool:
+        return self.dtype is None and self.perturbation is None
+
     def __call__(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
         if self.device is not None:
             tensor = tensor.to(self.device)
@@ -98,6 +102,11 @@ class Conversion:
     @staticmethod
     def _stood_in(name: str, tensor: torch.Tensor, dtype: torch.dtype, tile: Optional[Tile]) -> torch.Tensor:
         return StandIn(tensor.detach(), Source(name, tensor.detach(), dtype, tile))
+
+
+def computes_natively(transform: Optional[Transform]) -> bool:
+    """Whether a run with it computes with the values as they are, wherever they lie."""
+    return transform is None or bool(getattr(transform, "native", False))
 
 
 def make_transform(

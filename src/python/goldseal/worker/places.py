@@ -29,6 +29,9 @@ class Place(NamedTuple):
         """The very object that the module has there."""
         return getattr(self.module, self.table)[self.attribute]
 
+    def is_held(self, tensor: Any) -> bool:
+        return getattr(self.module, self.table).get(self.attribute) is tensor
+
     def put(self, tensor: torch.Tensor) -> None:
         getattr(self.module, self.table)[self.attribute] = tensor
 
@@ -41,6 +44,9 @@ class ScriptPlace(Place):
 
     def put(self, tensor: torch.Tensor) -> None:
         self.module._c.setattr(self.attribute, tensor)  # type: ignore[operator,union-attr,unused-ignore]
+
+    def is_held(self, tensor: Any) -> bool:
+        return True  # each look gives another object
 
 
 class WrappingPlace(Place):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import hashlib
 import os
 import time
 from typing import Any, Callable, Dict, Optional
@@ -13,7 +12,7 @@ import torch
 
 from . import fields
 from .channel import Channel
-from .dtypes import host_bytes, name_of
+from .dtypes import name_of
 from .facts import device_names, environment_facts, loaded_version
 from .forward_pass import Pass
 from .gradients import Leaves, reached_elements
@@ -23,7 +22,6 @@ from .mapped_tensors import map_tensors, read_load_table
 from .network import Network
 from .networks.darknet_builder import build_darknet
 from .networks.export_builder import build_export
-from .outside_state import described
 from .pass_request import read_draws, read_layers, read_transform
 from .perturbation import Transform
 from .program import Limits, write_program
@@ -32,6 +30,7 @@ from .randomness import generator_states, moved, seed_all
 from .read_program import Program, read_program
 from .refusal import Refusal, refusal_of
 from .script_builder import build_torchscript
+from .settled_state import sha256_of
 from .settings import RunSettings, in_force, read_settings, read_threads
 from .streaming import attempted
 from .tensor_file import read_tensors, write_tensors
@@ -45,12 +44,6 @@ Builder = Callable[[str, "dict[str, str]"], Network]
 
 def _describe(name: str, tensor: torch.Tensor) -> dict[str, Any]:
     return {"name": name, "dtype": name_of(tensor.dtype), "shape": list(tensor.shape)}
-
-
-def sha256_of(tensor: torch.Tensor) -> str:
-    """Over the elements in row-major order, little-endian."""
-    buffer, _held = host_bytes(tensor)
-    return hashlib.sha256(buffer).hexdigest()
 
 
 def _read_kept(request: Message) -> frozenset[str]:
@@ -204,9 +197,12 @@ class Session:
         return {"tensors": entries, "extra_state": self.network.extra_digests(), **self.outside(request)}
 
     def outside(self, request: Message) -> Message:
-        outside = self.network.outside()
+        settled = fields.optional_bool(request, "settled") or False
+        if settled and not self.network.settled.is_known:
+            return {"outside": None}
+        shapes = fields.optional(request, "shapes") or {}
         with torch.no_grad():
-            return {"outside": [described(name, tensor, kind, sha256_of(tensor.detach())) for name, tensor, kind in outside]}
+            return {"outside": self.network.described_outside(settled, shapes)}
 
     def run(self, request: Message) -> Message:
         network = self.network
