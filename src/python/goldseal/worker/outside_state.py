@@ -137,7 +137,8 @@ def remade(module: nn.Module) -> Set[str]:
             elif name in read.assigned or name in read.registered:
                 found.add(before + name)
             elif _parts(value):
-                found |= {f"{before}{name}.{inner}" for inner in _set_by_methods(type(value)) if inner in vars(value)}
+                kind: Any = type(value)
+                found |= {f"{before}{name}.{inner}" for inner in _set_by_methods(kind) if inner in vars(value)}
     return found
 
 
