@@ -105,7 +105,8 @@ KeyGuess batch_norm_built_otherwise(const KeyCase& c) {
                        "track_running_stats=False; with statistics that no one saved it answers otherwise"};
   return KeyExplanation{fmt::format("the checkpoint has statistics that the network does not keep ({})",
                                  escape_unprintable(names.front())),
-                     "build the network with track_running_stats=True, as it was trained"};
+                     "build the network as it was trained: with BatchNorm, not GroupNorm or LayerNorm, and "
+                     "track_running_stats=True"};
 }
 
 /// `block.bn` of `block.bn.running_mean`, where that is the last segment; nothing where it is not.
@@ -281,7 +282,8 @@ void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& mat
   constexpr std::array k_rules{placeholders,   extra_states,   wrapped_network,  batches_tracked,   tied_weights,
                                batch_norm_built_otherwise, folded_batch_norm, affine_built_otherwise, numbers_for_names, list_against_dict,
                                flattened_ema,  part_of_more,   patterned,        another_family,    another_prefix,   renamed_segments,
-                               other_separators, nothing_in_common, exchanged_axes, positions, class_count,   other_shapes};
+                               length_of_list, computed_buffers, other_separators, nothing_in_common, exchanged_axes, ones_in_shape,
+                               positions, input_channels, class_count,   other_shapes};
   const KeyCase c{have, want, match};
   KeyGuess guess;
   for (const auto rule : k_rules) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/keys/name_causes.hpp>
 
+#include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/keys/key_causes.hpp>
 #include <goldseal/checkpoint/keys/key_renames.hpp>
@@ -63,7 +64,82 @@ std::string drop_options(const KeyCase& c, std::string_view kept) {
   return text;
 }
 
+/// The longest list of a network's parts that a name stands in, beyond the entries that others have: `blocks.3.weight`
+/// gives `blocks` and 4 where no other name has a `blocks.` of 3 or more.
+struct ListEntry {
+  std::string list;
+  std::size_t length = 0;  // of the list with this entry
+  std::size_t there = 0;   // without it
+};
+
+std::optional<ListEntry> entry_beyond(std::string_view name, const std::map<std::string, std::size_t, std::less<>>& lengths) {
+  for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
+    const auto list = name.substr(0, dot);
+    const auto end = std::min(name.find('.', dot + 1), name.size());
+    const auto number = name.substr(dot + 1, end - dot - 1);
+    const auto found = lengths.find(list);
+    if (found == lengths.end() || !is_all_digits(number) || number.size() > 6) continue;
+    const auto length = std::stoul(std::string(number)) + 1;
+    if (length > found->second) return ListEntry{std::string(list), length, found->second};
+  }
+  return std::nullopt;
+}
+
+/// One more than the greatest number that follows each name: `blocks` has 3 where `blocks.2.weight` is the last.
+std::map<std::string, std::size_t, std::less<>> lengths_of_lists(std::span<const Key> keys) {
+  std::map<std::string, std::size_t, std::less<>> lengths;
+  for (const auto& key : keys) {
+    std::string list;
+    for (const auto& segment : split(key.name, '.')) {
+      if (!list.empty() && is_all_digits(segment) && segment.size() <= 6) {
+        auto& length = lengths[list];
+        length = std::max(length, static_cast<std::size_t>(std::stoul(std::string(segment))) + 1);
+      }
+      list += list.empty() ? std::string(segment) : "." + std::string(segment);
+    }
+  }
+  return lengths;
+}
+
 }  // namespace
+
+KeyGuess length_of_list(const KeyCase& c) {
+  if (!c.match.mismatched.empty() || c.match.missing.empty() == c.match.unexpected.empty()) return std::nullopt;
+  const bool longer_in_file = c.match.missing.empty();
+  const auto names = longer_in_file ? c.unexpected_names() : c.missing_names();
+  const auto lengths = lengths_of_lists(longer_in_file ? c.want : c.have);
+  std::optional<ListEntry> longest;
+  for (const auto name : names) {
+    const auto beyond = entry_beyond(name, lengths);
+    if (!beyond || (longest && longest->list != beyond->list)) return std::nullopt;
+    if (!longest || beyond->length > longest->length) longest = beyond;
+  }
+  const auto in_file = longer_in_file ? longest->length : longest->there;
+  const auto in_network = longer_in_file ? longest->there : longest->length;
+  return KeyExplanation{fmt::format("{0} has {1} entries in the checkpoint and {2} in the network", escape_unprintable(longest->list),
+                                    in_file, in_network),
+                        fmt::format("build the network with {} (depth, num_layers), as it was trained", in_file)};
+}
+
+KeyGuess computed_buffers(const KeyCase& c) {
+  if (!c.match.mismatched.empty() || !c.match.unexpected.empty() || c.match.missing.empty()) return std::nullopt;
+  constexpr std::array k_tables{"inv_freq", "attn_mask", "causal_mask", "masked_bias", "relative_coords_table"};
+  const auto is_computed = [&](std::size_t place) {
+    const auto& key = c.want[place];
+    const auto last = split(key.name, '.').back();
+    const bool counts = key.dtype == DType::int64 || key.dtype == DType::int32 || key.dtype == DType::boolean;
+    return !key.value && last != "num_batches_tracked" && (counts || std::ranges::find(k_tables, last) != k_tables.end());
+  };
+  if (!std::ranges::all_of(c.match.missing, is_computed)) return std::nullopt;
+  const auto first = escape_unprintable(c.missing(0));
+  return KeyExplanation{
+      fmt::format("{} tables that the network's code computes are missing ({}): the file was saved by code that does not "
+                  "keep them (persistent=False)",
+                  c.match.missing.size(), first),
+      fmt::format("where the network's constructor computes them alike, admit that with --allow-missing '{}'; or build the "
+                  "network with the version of the code that saved the file",
+                  first)};
+}
 
 KeyGuess another_family(const KeyCase& c) {
   const auto have = naming_family(c.have);

@@ -15,6 +15,8 @@ namespace goldseal {
 /// One module that was renamed, put in or taken out, or a few.
 [[nodiscard]] KeyGuess renamed_segments(const KeyCase& c);
 /// An average whose names lost their dots.
+[[nodiscard]] KeyGuess length_of_list(const KeyCase& c);
+[[nodiscard]] KeyGuess computed_buffers(const KeyCase& c);
 [[nodiscard]] KeyGuess flattened_ema(const KeyCase& c);
 /// The same names, put together by another character than a dot.
 [[nodiscard]] KeyGuess other_separators(const KeyCase& c);

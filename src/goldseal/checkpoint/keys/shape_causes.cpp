@@ -70,6 +70,39 @@ KeyGuess exchanged_axes(const KeyCase& c) {
       "weights the other way round than nn.Linear"};
 }
 
+KeyGuess ones_in_shape(const KeyCase& c) {
+  const auto squeezed = [](std::vector<std::int64_t> shape) {
+    std::erase(shape, 1);
+    return shape;
+  };
+  const KeyMismatch* first = nullptr;
+  std::size_t count = 0;
+  for (const auto& mismatch : c.match.mismatched) {
+    if (!mismatch.shape) continue;
+    if (squeezed(c.have[mismatch.have].shape) != squeezed(c.want[mismatch.want].shape)) return std::nullopt;
+    if (count++ == 0) first = &mismatch;
+  }
+  if (first == nullptr) return std::nullopt;
+  return KeyExplanation{
+      fmt::format("{} tensors have the same elements, and other dimensions of size 1: {}", count, shapes(*first, c)),
+      "build the layer as it was saved (a convolution with a kernel of 1 in the place of nn.Linear, a scalar in the "
+      "place of a vector of one), or save it in the network's shape: state[name] = state[name].reshape(…)"};
+}
+
+KeyGuess input_channels(const KeyCase& c) {
+  const auto shaped = std::ranges::count_if(c.match.mismatched, &KeyMismatch::shape);
+  if (shaped != 1) return std::nullopt;
+  const auto& mismatch = *std::ranges::find_if(c.match.mismatched, &KeyMismatch::shape);
+  auto have = c.have[mismatch.have].shape;
+  const auto& want = c.want[mismatch.want].shape;
+  if (have.size() < 3 || have.size() != want.size() || have[1] == want[1]) return std::nullopt;
+  const auto channels = std::exchange(have[1], want[1]);
+  if (have != want) return std::nullopt;
+  return KeyExplanation{
+      fmt::format("a convolution takes another number of input channels: {}", shapes(mismatch, c)),
+      fmt::format("build the network for {} input channels (in_chans, in_channels), as it was trained", channels)};
+}
+
 KeyGuess class_count(const KeyCase& c) {
   std::set<std::pair<std::int64_t, std::int64_t>> sizes;
   const KeyMismatch* first = nullptr;

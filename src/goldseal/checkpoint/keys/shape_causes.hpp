@@ -11,6 +11,8 @@ namespace goldseal {
 /// The same sizes in another order: a layer that keeps its weight the other way round.
 [[nodiscard]] KeyGuess exchanged_axes(const KeyCase& c);
 /// A head for another number of classes.
+[[nodiscard]] KeyGuess ones_in_shape(const KeyCase& c);
+[[nodiscard]] KeyGuess input_channels(const KeyCase& c);
 [[nodiscard]] KeyGuess class_count(const KeyCase& c);
 /// Any other shape.
 [[nodiscard]] KeyGuess other_shapes(const KeyCase& c);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/checkpoint/keys/keys.hpp>
 
+#include <goldseal/base/messages/text.hpp>
+
 #include <catch.hpp>
 
 using namespace goldseal;
@@ -193,6 +195,52 @@ TEST_CASE("near names are offered") {
   const auto match = match_keys(keys({"fc1.weight", "fc2.wieght"}), keys({"fc1.weight", "fc2.weight"}));
   REQUIRE(match.nearest.size() == 1);
   CHECK(mentions(match.cause, "fc2.wieght may be fc2.weight"));
+}
+
+TEST_CASE("a list of more or fewer layers is counted") {
+  const std::vector<std::string> three{"b.0.w", "b.0.v", "b.1.w", "b.1.v", "b.2.w", "b.2.v", "head.w"};
+  auto five = three;
+  for (const auto* const name : {"b.3.w", "b.3.v", "b.4.w", "b.4.v"}) five.emplace_back(name);
+  const auto longer = match_keys(keys(five), keys(three));
+  CHECK(mentions(longer.cause, "b has 5 entries in the checkpoint and 3 in the network"));
+  CHECK(mentions(longer.remedy, "with 5"));
+  CHECK(mentions(match_keys(keys(three), keys(five)).cause, "b has 3 entries in the checkpoint and 5 in the network"));
+  auto other = three;
+  other.emplace_back("b.2.u");  // of an entry that is there
+  CHECK(!mentions(match_keys(keys(other), keys(three)).cause, "entries"));
+  other = five;
+  other.emplace_back("aux.w");
+  CHECK(!mentions(match_keys(keys(other), keys(three)).cause, "entries"));
+}
+
+TEST_CASE("tables that code computes may be missing") {
+  auto want = keys(k_names);
+  want.push_back({"block.relative_position_index", DType::int64, {4, 4}});
+  want.push_back({"rotary.inv_freq", DType::float32, {4}});
+  const auto match = match_keys(keys(k_names), want);
+  CHECK(mentions(match.cause, "2 tables that the network's code computes are missing (block.relative_position_index)"));
+  CHECK(mentions(match.remedy, "--allow-missing"));
+  want.push_back({"head.weight", DType::float32, {4}});
+  CHECK(!mentions(match_keys(keys(k_names), want).cause, "computes"));
+}
+
+TEST_CASE("dimensions of size 1 and other input channels are told from other sizes") {
+  const auto cause = [](const std::vector<std::int64_t>& have, const std::vector<std::int64_t>& want) {
+    auto file = keys(k_names);
+    auto network = keys(k_names);
+    file.push_back({"l.weight", DType::float32, have});
+    network.push_back({"l.weight", DType::float32, want});
+    return match_keys(file, network).cause;
+  };
+  CHECK(mentions(cause({4, 8, 1, 1}, {4, 8}), "other dimensions of size 1: l.weight is [4, 8, 1, 1], [4, 8] wanted"));
+  CHECK(mentions(cause({1}, {}), "other dimensions of size 1"));
+  CHECK(mentions(cause({8, 1, 4, 4}, {8, 3, 4, 4}), "another number of input channels: l.weight is [8, 1, 4, 4]"));
+  for (const auto& [have, want] : std::vector<std::pair<std::vector<std::int64_t>, std::vector<std::int64_t>>>{
+           {{4, 8}, {4, 9}}, {{4, 8, 3, 3}, {4, 9, 5, 5}}, {{5, 8, 3, 3}, {4, 9, 3, 3}}, {{4, 8, 1}, {4, 9}}, {{2, 8}, {16}}}) {
+    INFO(format_shape(have) << format_shape(want));
+    CHECK(!mentions(cause(have, want), "input channels"));
+    CHECK(!mentions(cause(have, want), "size 1"));
+  }
 }
 
 TEST_CASE("an EMA copy without dots is recognised") {
