@@ -17,7 +17,7 @@
 namespace goldseal {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string label_value(std::string_view text) {
   std::string result = "\"";
   for (const char c : escape_unprintable(text)) {
     if (c == '\\' || c == '"') result += '\\';
@@ -84,7 +84,7 @@ class Metrics {
  public:
   void add(const Report& report) {
     m_common =
-        fmt::format("verb={},subject={},target={}", quoted(report.verb), quoted(report.subject), quoted(report.target));
+        fmt::format("verb={},subject={},target={}", label_value(report.verb), label_value(report.subject), label_value(report.target));
     add_run(report);
     add_findings(report);
   }
@@ -102,10 +102,10 @@ class Metrics {
   }
 
   void add_run(const Report& report) {
-    set(m_info, 1, fmt::format("version={},policy={}", quoted(report.version), quoted(report.policy)));
+    set(m_info, 1, fmt::format("version={},policy={}", label_value(report.version), label_value(report.policy)));
     for (const auto& [part, answer] : report.judged.parts) {
       set(m_judged, answer == "yes" ? 1 : 0,
-          fmt::format("part={},answer={},verdict={}", quoted(part), quoted(answer), quoted(verdict_line(report))));
+          fmt::format("part={},answer={},verdict={}", label_value(part), label_value(answer), label_value(verdict_line(report))));
     }
     set(m_exit_code, static_cast<double>(verdict(report)));
     if (const auto time = seconds_since_epoch(report.started)) set(m_time, *time);
@@ -114,12 +114,12 @@ class Metrics {
 
   void add_findings(const Report& report) {
     for (const auto status : {Status::pass, Status::warn, Status::fail, Status::unknown, Status::skipped})
-      set(m_counts, static_cast<double>(count(report, status)), fmt::format("status={}", quoted(to_string(status))));
+      set(m_counts, static_cast<double>(count(report, status)), fmt::format("status={}", label_value(to_string(status))));
     for (const auto& finding : report.findings) {
-      const auto check = fmt::format("check={}", quoted(finding.id));
+      const auto check = fmt::format("check={}", label_value(finding.id));
       set(m_checks, severity_order(finding) <= Gravity::undecided ? 1 : 0, check);
       for (const auto& m : finding.measurements) {
-        const auto labels = fmt::format("{},name={},unit={}", check, quoted(m.name), quoted(m.unit));
+        const auto labels = fmt::format("{},name={},unit={}", check, label_value(m.name), label_value(m.unit));
         set(m_measured, m.value, labels);
         if (m.limit) set(m_limits, *m.limit, labels);
       }
