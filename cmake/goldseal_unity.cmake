@@ -88,17 +88,10 @@ goldseal_compile_alone(unit_signing
   tests/unit/signing/bundle_test.cpp
   tests/unit/signing/statement_test.cpp
   tests/unit/signing/vectors_test.cpp)
-# Workers, whose headers are precompiled; and tests that call their helpers alike, for which Catch2's header is.
+# Tests that call their helpers alike; and workers, whose headers are precompiled.
 get_property(workers GLOBAL PROPERTY GOLDSEAL_LIBTORCH_WORKERS)
-set(tests unit_checkpoint unit_checks unit_golden)
-foreach(target IN ITEMS ${workers} ${tests})
+foreach(target IN ITEMS ${workers} unit_checkpoint unit_checks unit_golden)
   if(TARGET ${target})
     set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
-  endif()
-endforeach()
-foreach(target IN ITEMS ${tests})
-  if(TARGET ${target} AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit/catch.hpp <algorithm> <filesystem> <map>
-      <optional> <string> <variant> <vector> <fmt/format.h>)
   endif()
 endforeach()
