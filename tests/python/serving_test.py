@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What will serve is judged, not only a program of it: the files around the weights, the code, the first line of a report.
 The rows are those of newcomer's friction log. The command is the one that GOLDSEAL_COMMAND names."""
+import contextlib
 import json
 import os
 import pathlib
@@ -113,6 +114,16 @@ def replace(path, before, after):
         file.write(text.replace(before, after))
 
 
+@contextlib.contextmanager
+def edited(path, before, after):
+    """The file with other text in it; as it was afterwards, also where a test inside is skipped."""
+    replace(path, before, after)
+    try:
+        yield
+    finally:
+        replace(path, after, before)
+
+
 def write(path, text):
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
@@ -186,8 +197,7 @@ class CodeTest(Serving):
     def test_a_seal_made_in_a_script_is_not_passed_over_edited_code(self):
         seal = self.trained()
         for what, (path, before, after) in self.EDITS.items():
-            with self.subTest(what):
-                replace(path, before, after)
+            with self.subTest(what), edited(path, before, after):
                 for arguments in (["check", seal], ["verify", seal]):
                     code, raw = report(*arguments, env={**os.environ, "GOLDSEAL_PYTHON": sys.executable})
                     self.assertNotEqual(raw["verdict"], "PASS", arguments)
@@ -197,7 +207,6 @@ class CodeTest(Serving):
                 self.assertIn(path, finding(raw, "file.code")["message"])
                 self.assertIn("was not run", finding(raw, "file.code")["message"])
                 self.assertFalse(goldseal.verify(seal, trust_code=True))  # runs the code
-                replace(path, after, before)
         self.assertEqual(report("check", seal)[0], 0)
 
     def test_what_is_handed_in_read_linked_or_put_before_it_is_judged_as_its_own(self):
