@@ -4,7 +4,6 @@
 // glibc's of the same name.
 #include <dlfcn.h>
 #include <link.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -54,25 +53,6 @@ int close_range(unsigned first, unsigned last, int flags) noexcept {
 
 // From 2.32. libstdc++ counts references without locks where it says so; that it never does is always right.
 char __libc_single_threaded = 0;
-
-// From 2.32.
-const char* sigabbrev_np(int signal) noexcept {
-  switch (signal) {
-#define GOLDSEAL_SIGNAL(name) \
-  case SIG##name: return #name;
-    GOLDSEAL_SIGNAL(HUP) GOLDSEAL_SIGNAL(INT) GOLDSEAL_SIGNAL(QUIT) GOLDSEAL_SIGNAL(ILL) GOLDSEAL_SIGNAL(TRAP)
-    GOLDSEAL_SIGNAL(ABRT) GOLDSEAL_SIGNAL(BUS) GOLDSEAL_SIGNAL(FPE) GOLDSEAL_SIGNAL(KILL) GOLDSEAL_SIGNAL(USR1)
-    GOLDSEAL_SIGNAL(SEGV) GOLDSEAL_SIGNAL(USR2) GOLDSEAL_SIGNAL(PIPE) GOLDSEAL_SIGNAL(ALRM) GOLDSEAL_SIGNAL(TERM)
-    GOLDSEAL_SIGNAL(CHLD) GOLDSEAL_SIGNAL(CONT) GOLDSEAL_SIGNAL(STOP) GOLDSEAL_SIGNAL(TSTP) GOLDSEAL_SIGNAL(TTIN)
-    GOLDSEAL_SIGNAL(TTOU) GOLDSEAL_SIGNAL(URG) GOLDSEAL_SIGNAL(XCPU) GOLDSEAL_SIGNAL(XFSZ) GOLDSEAL_SIGNAL(VTALRM)
-    GOLDSEAL_SIGNAL(PROF) GOLDSEAL_SIGNAL(WINCH) GOLDSEAL_SIGNAL(POLL) GOLDSEAL_SIGNAL(PWR) GOLDSEAL_SIGNAL(SYS)
-#undef GOLDSEAL_SIGNAL
-#if defined(SIGSTKFLT)
-    case SIGSTKFLT: return "STKFLT";
-#endif
-    default: return nullptr;
-  }
-}
 
 }  // extern "C"
 
