@@ -3,8 +3,9 @@
 # Makes what is shipped, from a checkout on Debian 12: for each processor a wheel for any Linux with glibc 2.28, a tarball
 # and a Debian package, with their checksums. Two runs on one commit give the same bytes.
 #
-#   bash scripts/wheels.sh [--out DIR] [x86_64|aarch64]...      both, into dist/; needs what scripts/setup.sh brings
+#   bash scripts/wheels.sh [--out DIR] [--test] [x86_64|aarch64]...      both, into dist/; needs what scripts/setup.sh brings
 #
+# With --test, the command that was packed is put to those of its own tests that need no PyTorch.
 # For this machine's processor the build is an ordinary one, whose objects zig (from PyPI) links for glibc 2.28
 # (cmake/manylinux/link.sh). For the other one zig compiles too, against Debian's packages of that processor, unpacked
 # beside the build so that nothing is installed, and qemu-user runs the command (it writes its own manual).
@@ -138,12 +139,36 @@ pack() {
   (cd -- "$out" && for file in "goldseal-$version"-*"$processor.whl"; do sha256sum "$file" >"$file.sha256"; done)
 }
 
+# The command of another processor is run by qemu.
+test_command() {
+  local processor=$1 command=$work/$1/stage/bin/goldseal script status tested=0
+  if [[ $processor != "$(uname -m)" ]]; then
+    command=$work/$processor/bin/goldseal
+    printf '#!/bin/sh\nexec qemu-%s -L "%s" "%s" "$@"\n' "$processor" "$work/$processor/root" "$work/$processor/stage/bin/goldseal" |
+      put "$command"
+  fi
+  for script in "$root"/tests/cli/*.sh; do
+    [[ $script != */lib.sh ]] || continue
+    status=0
+    GOLDSEAL=$command PYTHON='' TORCH_DIR='' OTHER_TORCH_DIR='' bash "$script" >"$work/test.log" 2>&1 </dev/null || status=$?
+    case $status in
+      0) tested=$((tested + 1)) ;;
+      125) ;;  # it needs PyTorch
+      *) tail -n 25 "$work/test.log" >&2 && die "the command for $processor does not pass ${script##*/}" ;;
+    esac
+  done
+  ((tested > 0)) || die "no test was run"
+  say "the command for $processor passes $tested of its tests"
+}
+
 processors=()
+tests=false
 while (($# > 0)); do
   case $1 in
+    --test) tests=true && shift ;;
     --out) out=$(realpath -m -- "${2:?--out takes a directory}") && shift 2 ;;
     x86_64 | aarch64) processors+=("$1") && shift ;;
-    *) die "expected --out DIR, x86_64 or aarch64, found $1" ;;
+    *) die "expected --out DIR, --test, x86_64 or aarch64, found $1" ;;
   esac
 done
 ((${#processors[@]} > 0)) || processors=(x86_64 aarch64)
@@ -162,5 +187,6 @@ for processor in "${processors[@]}"; do
   mkdir -p -- "$work/$processor"
   build "$processor"
   pack "$processor"
+  if $tests; then test_command "$processor"; fi
 done
 say "done: $(cd -- "$out" && echo goldseal*)"
