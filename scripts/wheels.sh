@@ -182,7 +182,7 @@ mkdir -p -- "$work" "$out"
 ensure_tools
 zig=$("$python" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))')
 export ZIG=$zig ZIG_GLOBAL_CACHE_DIR=$work/zig-cache ZIG_LOCAL_CACHE_DIR=$work/zig-cache
-export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+unset CCACHE_BASEDIR  # with it ccache rewrites the paths that messages name, and the bytes depend on the cache
 for processor in "${processors[@]}"; do
   mkdir -p -- "$work/$processor"
   build "$processor"
