@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _MOST_BYTES = 1 << 30
 _MOST_BUFFER = 64 << 20  # of one that is compared
 
-
 Shapes = Dict[str, Tuple[str, Tuple[int, ...]]]
 
 _tried: Dict[Tuple[Any, ...], Optional[str]] = {}

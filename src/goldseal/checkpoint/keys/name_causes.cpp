@@ -72,15 +72,20 @@ struct ListEntry {
   std::size_t there = 0;   // without it
 };
 
+/// How long a list is at least that has an entry of this name; nothing for names of other things.
+std::optional<std::size_t> length_with(std::string_view segment) {
+  constexpr std::size_t k_most_digits = 6;
+  if (!is_all_digits(segment) || segment.size() > k_most_digits) return std::nullopt;
+  return static_cast<std::size_t>(std::stoul(std::string(segment))) + 1;
+}
+
 std::optional<ListEntry> entry_beyond(std::string_view name, const std::map<std::string, std::size_t, std::less<>>& lengths) {
   for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
     const auto list = name.substr(0, dot);
     const auto end = std::min(name.find('.', dot + 1), name.size());
-    const auto number = name.substr(dot + 1, end - dot - 1);
     const auto found = lengths.find(list);
-    if (found == lengths.end() || !is_all_digits(number) || number.size() > 6) continue;
-    const auto length = std::stoul(std::string(number)) + 1;
-    if (length > found->second) return ListEntry{std::string(list), length, found->second};
+    const auto length = length_with(name.substr(dot + 1, end - dot - 1));
+    if (found != lengths.end() && length > found->second) return ListEntry{std::string(list), *length, found->second};
   }
   return std::nullopt;
 }
@@ -91,10 +96,8 @@ std::map<std::string, std::size_t, std::less<>> lengths_of_lists(std::span<const
   for (const auto& key : keys) {
     std::string list;
     for (const auto& segment : split(key.name, '.')) {
-      if (!list.empty() && is_all_digits(segment) && segment.size() <= 6) {
-        auto& length = lengths[list];
-        length = std::max(length, static_cast<std::size_t>(std::stoul(std::string(segment))) + 1);
-      }
+      if (const auto length = length_with(segment); length && !list.empty())
+        lengths[list] = std::max(lengths[list], *length);
       list += list.empty() ? std::string(segment) : "." + std::string(segment);
     }
   }

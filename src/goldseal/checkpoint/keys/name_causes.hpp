@@ -14,9 +14,11 @@ namespace goldseal {
 [[nodiscard]] KeyGuess part_of_more(const KeyCase& c);
 /// One module that was renamed, put in or taken out, or a few.
 [[nodiscard]] KeyGuess renamed_segments(const KeyCase& c);
-/// An average whose names lost their dots.
+/// More or fewer entries in one list of parts.
 [[nodiscard]] KeyGuess length_of_list(const KeyCase& c);
+/// Tables that the network's code computes, missing alone.
 [[nodiscard]] KeyGuess computed_buffers(const KeyCase& c);
+/// An average whose names lost their dots.
 [[nodiscard]] KeyGuess flattened_ema(const KeyCase& c);
 /// The same names, put together by another character than a dot.
 [[nodiscard]] KeyGuess other_separators(const KeyCase& c);

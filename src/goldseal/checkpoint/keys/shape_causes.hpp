@@ -10,9 +10,11 @@ namespace goldseal {
 [[nodiscard]] KeyGuess placeholders(const KeyCase& c);
 /// The same sizes in another order: a layer that keeps its weight the other way round.
 [[nodiscard]] KeyGuess exchanged_axes(const KeyCase& c);
-/// A head for another number of classes.
+/// The same elements, with other dimensions of size 1.
 [[nodiscard]] KeyGuess ones_in_shape(const KeyCase& c);
+/// One convolution for another number of input channels.
 [[nodiscard]] KeyGuess input_channels(const KeyCase& c);
+/// A head for another number of classes.
 [[nodiscard]] KeyGuess class_count(const KeyCase& c);
 /// Any other shape.
 [[nodiscard]] KeyGuess other_shapes(const KeyCase& c);

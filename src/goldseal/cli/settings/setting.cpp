@@ -32,11 +32,7 @@ const Setting* find_setting(std::string_view key) {
   return found == k_settings.end() ? nullptr : found;
 }
 
-std::vector<std::string> setting_names() {
-  std::vector<std::string> names;
-  for (const auto& setting : k_settings) names.emplace_back(setting.key);
-  return names;
-}
+std::span<const Setting> all_settings() { return k_settings; }
 
 std::vector<std::string> verb_names() {
   std::vector<std::string> names;

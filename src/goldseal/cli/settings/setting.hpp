@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +24,8 @@ inline constexpr std::string_view k_trust_setting = "trust-code";
 /// Null where no flag of this name may be set outside the command line.
 [[nodiscard]] const Setting* find_setting(std::string_view key);
 
-/// The keys of all settings, in the order of the reference.
-[[nodiscard]] std::vector<std::string> setting_names();
+/// All settings, in the order of the reference.
+[[nodiscard]] std::span<const Setting> all_settings();
 
 /// The names of all verbs, in the order of the help.
 [[nodiscard]] std::vector<std::string> verb_names();

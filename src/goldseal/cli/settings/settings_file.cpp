@@ -29,6 +29,12 @@ bool is_verb(std::string_view name) {
   return std::ranges::any_of(verbs(), [&](const Verb& verb) { return verb.name == name; });
 }
 
+std::vector<std::string> setting_names() {
+  std::vector<std::string> names;
+  for (const auto& setting : all_settings()) names.emplace_back(setting.key);
+  return names;
+}
+
 std::string meant(std::string_view text, std::vector<std::string> candidates) {
   const auto near = did_you_mean(text, candidates);
   return near ? fmt::format("did you mean {}?", *near) : "`goldseal config` lists the settings";

@@ -27,6 +27,13 @@ constexpr std::array<std::string_view, 7> k_foreign_variables{
     "GOLDSEAL_BUILD",        "GOLDSEAL_ROOT",           "GOLDSEAL_OTHER_TORCH", "GOLDSEAL_FAKE_GPU",
     "GOLDSEAL_OTHER_CONFIG", "GOLDSEAL_TEST_DIRECTORY", "GOLDSEAL_VERSION"};
 
+// Every verb, and first the empty name of what is for all of them.
+std::vector<std::string> verbs_and_all() {
+  auto names = verb_names();
+  names.insert(names.begin(), "");
+  return names;
+}
+
 std::string variable_name(std::string_view verb, std::string_view key) {
   std::string name(k_variable_prefix);
   if (!verb.empty()) name += fmt::format("{}_", verb);
@@ -39,20 +46,17 @@ std::string variable_name(std::string_view verb, std::string_view key) {
 
 // Variables for all verbs first: those for one verb come later, and win. One for a verb that lacks the flag is a stray.
 void read_values(std::vector<SetValue>& values, std::vector<StrayVariable>& strays) {
-  auto verbs_and_all = verb_names();
-  verbs_and_all.insert(verbs_and_all.begin(), "");
-  for (const auto& verb : verbs_and_all) {
-    for (const auto& key : setting_names()) {
+  for (const auto& verb : verbs_and_all()) {
+    for (const auto& [key, kind, path] : all_settings()) {
       const auto name = variable_name(verb, key);
       const char* const value = std::getenv(name.c_str());
       if (value == nullptr || *value == '\0') continue;
       if (!verb.empty() && !takes(verb, key)) {
-        strays.push_back(
-            {name, fmt::format("{} has no --{}", verb, key), variable_name("", key)});
+        strays.push_back({name, fmt::format("{} has no --{}", verb, key), variable_name("", key)});
         continue;
       }
-      SetValue set{verb, key, {}, name};
-      if (find_setting(key)->kind == SettingKind::list) {
+      SetValue set{verb, std::string(key), {}, name};
+      if (kind == SettingKind::list) {
         for (const auto part : split(value, ',')) set.values.emplace_back(part);
       } else {
         set.values.emplace_back(value);
@@ -66,10 +70,8 @@ void read_values(std::vector<SetValue>& values, std::vector<StrayVariable>& stra
 std::vector<std::string> known_variables() {
   std::vector<std::string> names;
   const auto add = [&](std::string_view name) { names.emplace_back(name.substr(k_variable_prefix.size())); };
-  auto verbs_and_all = verb_names();
-  verbs_and_all.insert(verbs_and_all.begin(), "");
-  for (const auto& verb : verbs_and_all) {
-    for (const auto& key : setting_names()) add(variable_name(verb, key));
+  for (const auto& verb : verbs_and_all()) {
+    for (const auto& setting : all_settings()) add(variable_name(verb, setting.key));
   }
   std::ranges::for_each(k_other_variables, add);
   return names;
