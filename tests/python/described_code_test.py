@@ -16,10 +16,10 @@ except ImportError:
     sys.exit(125)
 
 from goldseal.factory_trial import objection_to
-from goldseal.worker import files_read
-from goldseal.worker.network import Network
-from goldseal.worker.python_builder import build_python
-from goldseal.worker.sources import is_own
+from goldseal.worker.user_code import files_read
+from goldseal.worker.networks.network import Network
+from goldseal.worker.networks.python_builder import build_python
+from goldseal.worker.user_code.sources import is_own
 from in_directory import InDirectory
 
 PARTS = """from torch import nn

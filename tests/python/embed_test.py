@@ -21,8 +21,8 @@ except ImportError:
 import goldseal
 import networks
 from goldseal.attached import LiveNetwork
-from goldseal.worker.program import Limits, write_program
-from goldseal.worker.refusal import Refusal
+from goldseal.worker.programs.program import Limits, write_program
+from goldseal.worker.protocol.refusal import Refusal
 from in_directory import InDirectory
 
 EXPORTS = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8)

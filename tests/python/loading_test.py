@@ -24,8 +24,8 @@ except ImportError:
 import goldseal
 import loading_networks as networks
 from goldseal import command
-from goldseal.worker.binding import flatten
-from goldseal.worker.refusal import Refusal
+from goldseal.worker.networks.binding import flatten
+from goldseal.worker.protocol.refusal import Refusal
 from in_directory import InDirectory
 
 X4, X8 = torch.rand(3, 4, generator=torch.Generator().manual_seed(1)), torch.rand(3, 8, generator=torch.Generator().manual_seed(1))
@@ -303,7 +303,7 @@ class LoadingTest(InDirectory):
     # --- B54: caches that a constructor fills ----------------------------------------------------------------------------------
 
     def test_b54_a_cache_that_a_constructor_fills_holds_no_meta_tensor_afterwards(self):
-        from goldseal.worker.python_builder import build_python
+        from goldseal.worker.networks.python_builder import build_python
 
         for kind in ("lru", "global", "class", "late", "object", "dict", "shared"):
             with self.subTest(kind):
@@ -417,7 +417,7 @@ class LoadingTest(InDirectory):
     # --- Building on the meta device ---------------------------------------------------------------------------------------
 
     def test_a_module_that_a_factory_imports_keeps_the_tensors_of_its_own(self):
-        from goldseal.worker.python_builder import build_python
+        from goldseal.worker.networks.python_builder import build_python
 
         with open("late_tables.py", "w", encoding="utf-8") as module:
             module.write("import torch\nTABLE = torch.arange(4.)\nclass Net(torch.nn.Linear):\n"
@@ -615,8 +615,8 @@ class LoadingTest(InDirectory):
 
     def test_b20_a_table_that_the_first_pass_draws_is_refused_with_what_draws(self):
         from goldseal.worker.forward_pass import Pass
-        from goldseal.worker.network import Network
-        from goldseal.worker.randomness import RandomWatch
+        from goldseal.worker.networks.network import Network
+        from goldseal.worker.numerics.randomness import RandomWatch
 
         def drawn(network, seed):
             watch = RandomWatch()

@@ -15,8 +15,8 @@ except ImportError:
     print("skipped: this Python has no torch")
     sys.exit(125)
 
-from goldseal.worker import refused_operators
-from goldseal.worker.refused_operators import PLAIN_CLASSES, REFUSED_OPERATORS, is_refused_class, what_operator_does
+from goldseal.worker.networks import refused_operators
+from goldseal.worker.networks.refused_operators import PLAIN_CLASSES, REFUSED_OPERATORS, is_refused_class, what_operator_does
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEADER = ROOT / "src/worker_libtorch/networks/refused_operators.hpp"

@@ -15,12 +15,12 @@ except ImportError as missing:
     sys.exit(125)
 
 from goldseal.worker import streaming
-from goldseal.worker.gradients import Leaves, reached_elements
-from goldseal.worker.layer_watch import LayerRecorder
-from goldseal.worker.network import Network
-from goldseal.worker.perturbation import Conversion, Perturbation
-from goldseal.worker.script_builder import ScriptNetwork
-from goldseal.worker.stand_in import StandIn
+from goldseal.worker.numerics.gradients import Leaves, reached_elements
+from goldseal.worker.numerics.layer_watch import LayerRecorder
+from goldseal.worker.networks.network import Network
+from goldseal.worker.numerics.perturbation import Conversion, Perturbation
+from goldseal.worker.networks.script_builder import ScriptNetwork
+from goldseal.worker.numerics.stand_in import StandIn
 
 WIDTH = 48
 

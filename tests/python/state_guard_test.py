@@ -16,8 +16,10 @@ except ImportError:
     print("skipped: this Python has no torch or no numpy")
     sys.exit(125)
 
-from goldseal.worker import fake_tensors, state_guard
-from goldseal.worker.state_guard import kept
+from goldseal.worker.programs import fake_tensors
+
+from goldseal.worker.state import state_guard
+from goldseal.worker.state.state_guard import kept
 
 OURS, THEIRS = [], []
 HAS_FAKE_TENSORS = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 1)

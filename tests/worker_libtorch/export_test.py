@@ -297,8 +297,8 @@ class ExportTest(unittest.TestCase):
 
     def test_what_python_writes_down_is_what_this_worker_takes(self):
         sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "python"))
-        from goldseal.worker import program as writer
-        from goldseal.worker.refusal import Refusal
+        from goldseal.worker.programs import program as writer
+        from goldseal.worker.protocol.refusal import Refusal
 
         functional, x = torch.nn.functional, torch.rand(2, 3, 4)
         for travels, way in (

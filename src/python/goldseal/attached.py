@@ -21,24 +21,24 @@ from . import command
 from .compiled import Compiled, eager
 from .errors import GoldsealError, GoldsealWarning
 from .report import Report
-from .worker import files_read
-from .worker.channel import Channel
-from .worker.description import described
-from .worker.state_guard import kept
-from .worker.layer_watch import LayerRecorder
-from .worker.loading import as_torch_loads, like, load_into, same_bits, state_to_load
-from .worker.memory import has_memory
-from .worker.modes import told_training, told_training_after_eval
-from .worker.network import Network, on_copies
-from .worker.state_entries import StateEntry, refresh_flat_weights
-from .worker.perturbation import Transform
-from .worker.randomness import RandomWatch
-from .worker.program import KeepsStandIns, Limits
-from .worker.read_program import Program
-from .worker.python_builder import modules_named
-from .worker.refusal import Refusal
+from .worker.user_code import files_read
+from .worker.protocol.channel import Channel
+from .worker.programs.description import described
+from .worker.state.state_guard import kept
+from .worker.numerics.layer_watch import LayerRecorder
+from .worker.state.loading import as_torch_loads, like, load_into, same_bits, state_to_load
+from .worker.protocol.memory import has_memory
+from .worker.state.modes import told_training, told_training_after_eval
+from .worker.networks.network import Network, on_copies
+from .worker.state.state_entries import StateEntry, refresh_flat_weights
+from .worker.numerics.perturbation import Transform
+from .worker.numerics.randomness import RandomWatch
+from .worker.programs.program import KeepsStandIns, Limits
+from .worker.programs.read_program import Program
+from .worker.networks.python_builder import modules_named
+from .worker.protocol.refusal import Refusal
 from .worker.session import Message, Session
-from .worker.wrappers import unwrapped
+from .worker.networks.wrappers import unwrapped
 
 Outputs = Callable[[Any], Any]
 

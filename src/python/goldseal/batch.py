@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Optional, Union
 
 if TYPE_CHECKING:
-    from .worker.network import Network
+    from .worker.networks.network import Network
 
 
 class Batch(NamedTuple):
@@ -44,7 +44,7 @@ def case_arguments(cases: Optional[Mapping[str, Any]], network: Network, directo
     if not cases:
         return []
     from .inputs import tensors_by_name
-    from .worker.tensor_file import write_tensors
+    from .worker.protocol.tensor_file import write_tensors
 
     names = [entry["name"] for entry in network.inputs()]
     place = os.path.join(directory, "cases")

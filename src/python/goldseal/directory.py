@@ -196,7 +196,7 @@ def _state_dict(path: Path) -> Dict[str, Any]:
     import torch
 
     if path.suffix == ".safetensors":
-        from .worker.tensor_file import read_tensors
+        from .worker.protocol.tensor_file import read_tensors
 
         return dict(read_tensors(str(path)))
     found: Dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -20,8 +20,8 @@ from torch import nn
 
 from .errors import GoldsealError
 from .factory import _name_of
-from .worker.binding import bind, declared_inputs
-from .worker.refusal import Refusal
+from .worker.networks.binding import bind, declared_inputs
+from .worker.protocol.refusal import Refusal
 
 TOKENS = "tokens"
 """The golden input that holds the path."""
@@ -183,7 +183,7 @@ def spec_of(spec: str, generate: Union[None, str, Generate]) -> str:
 
 def build(of: str, generate: Optional[str] = None, **options: Any) -> nn.Module:
     """What a seal of a generation names: the network of the factory `of`, which decodes."""
-    from .worker.wrappers import unwrapped
+    from .worker.networks.wrappers import unwrapped
 
     factory: Any = found(of)
     module = unwrapped(factory(**options))

@@ -9,8 +9,8 @@ from typing import Any, Mapping
 import torch
 
 from .errors import GoldsealError
-from .worker.network import Network
-from .worker.tensor_file import write_tensors
+from .worker.networks.network import Network
+from .worker.protocol.tensor_file import write_tensors
 
 FILE = "inputs.safetensors"
 

@@ -18,10 +18,10 @@ except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(125)
 
-from goldseal.worker.gradients import Leaves, reached_elements
-from goldseal.worker.layer_watch import LayerRecorder
-from goldseal.worker.network import Network
-from goldseal.worker.perturbation import Conversion, Perturbation
+from goldseal.worker.numerics.gradients import Leaves, reached_elements
+from goldseal.worker.numerics.layer_watch import LayerRecorder
+from goldseal.worker.networks.network import Network
+from goldseal.worker.numerics.perturbation import Conversion, Perturbation
 from goldseal.worker.streaming import attempted
 from scale import ROWS, anonymous
 

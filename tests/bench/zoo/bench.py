@@ -77,7 +77,7 @@ def run_one(name, goldseal_command, short=False):
 
     import goldseal
     import networks
-    from goldseal.worker.binding import flatten
+    from goldseal.worker.networks.binding import flatten
 
     row = {"name": name, "false_alarms": [], "lawful": 0, "misses": [], "faults": 0, "unnamed": []}
     warnings.simplefilter("ignore")

@@ -40,7 +40,7 @@ def import_session() -> Callable[[socket.socket], Any]:
     package_parent = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path.insert(0, package_parent)
     try:
-        from goldseal.worker.channel import Channel
+        from goldseal.worker.protocol.channel import Channel
         from goldseal.worker.session import Session
     finally:
         sys.path.remove(package_parent)

@@ -8,13 +8,13 @@ from typing import Any, Dict, NamedTuple, Optional
 
 import torch
 
-from .layer_part import LayerPart
-from .layer_watch import LayerRecorder
-from .network import Network
-from .perturbation import Transform
-from .randomness import RandomWatch, generator_states, moved, seed_all
-from .stand_in import Unstreamable, materialised
-from .state_guard import kept_where
+from .numerics.layer_part import LayerPart
+from .numerics.layer_watch import LayerRecorder
+from .networks.network import Network
+from .numerics.perturbation import Transform
+from .numerics.randomness import RandomWatch, generator_states, moved, seed_all
+from .numerics.stand_in import Unstreamable, materialised
+from .state.state_guard import kept_where
 from .streaming import attempted
 
 

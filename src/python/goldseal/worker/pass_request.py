@@ -8,10 +8,10 @@ from typing import Any, Dict, Optional, Tuple
 
 import torch
 
-from . import fields
-from .perturbation import Perturbation, Transform, make_transform
-from .randomness import RandomWatch
-from .refusal import Refusal
+from .protocol import fields
+from .numerics.perturbation import Perturbation, Transform, make_transform
+from .numerics.randomness import RandomWatch
+from .protocol.refusal import Refusal
 from .settings import RunSettings
 
 _COMPUTE = {"native": None, "float32": torch.float32, "float64": torch.float64}

@@ -9,8 +9,8 @@ from typing import Any, Iterator, NamedTuple, Optional, Tuple
 
 import torch
 
-from . import fields
-from .refusal import Refusal
+from .protocol import fields
+from .protocol.refusal import Refusal
 from .tf32 import Tf32
 
 MAX_THREADS = 4096

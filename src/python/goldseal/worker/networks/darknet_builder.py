@@ -11,11 +11,11 @@ from typing import Any, Callable, Dict, List, Optional
 import torch
 from torch import nn
 
-from ..dtypes import name_of
-from ..layer_watch import LayerRecorder
-from ..network import Network
-from ..randomness import RandomWatch
-from ..refusal import Refusal
+from ..protocol.dtypes import name_of
+from ..numerics.layer_watch import LayerRecorder
+from .network import Network
+from ..numerics.randomness import RandomWatch
+from ..protocol.refusal import Refusal
 from .darknet_cfg import Convolution, DarknetCfg, MaxPool, Route, Shortcut, Upsample, Yolo, read_darknet_cfg
 from .decimals import shortest
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
-from ..refusal import Refusal
+from ..protocol.refusal import Refusal
 from .darknet_sections import Section, read_sections
 
 _MAX_SIZE = 1 << 16

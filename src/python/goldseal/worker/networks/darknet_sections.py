@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
 
-from ..mapped_file import read_text
-from ..refusal import Refusal
+from ..protocol.mapped_file import read_text
+from ..protocol.refusal import Refusal
 
 _MAX_BYTES = 1 << 20
 _MAX_SECTIONS = 4096

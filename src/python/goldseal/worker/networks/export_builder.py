@@ -13,16 +13,16 @@ from typing import Any, Dict, List, Optional, Set
 import torch
 from torch import nn
 
-from ..dtypes import name_of
-from ..layer_watch import LayerRecorder
-from ..memory import memory_of_elements
-from ..network import Network
-from ..perturbation import Transform
-from ..randomness import RandomWatch
-from ..refusal import Refusal, refusal_of
-from ..refused_operators import REMEDY, what_operator_does
-from ..stand_in import RunAgain, StandIn, Unstreamable
-from ..training_mode import trains
+from ..protocol.dtypes import name_of
+from ..numerics.layer_watch import LayerRecorder
+from ..protocol.memory import memory_of_elements
+from .network import Network
+from ..numerics.perturbation import Transform
+from ..numerics.randomness import RandomWatch
+from ..protocol.refusal import Refusal, refusal_of
+from .refused_operators import REMEDY, what_operator_does
+from ..numerics.stand_in import RunAgain, StandIn, Unstreamable
+from .training_mode import trains
 from .export_operands import Constant, Device, Operand, Value, setting_of, values_in
 from .export_program import ExportProgram, Input, Node, read_export_program
 from .export_symbols import find_symbolic

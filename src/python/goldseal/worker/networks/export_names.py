@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, List
 
-from ..refusal import Refusal
+from ..protocol.refusal import Refusal
 
 _MAX_DEPTH = 256
 

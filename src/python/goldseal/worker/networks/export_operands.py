@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
 
 import torch
 
-from ..refusal import Refusal
+from ..protocol.refusal import Refusal
 from .decimals import shortest
 
 # torch.export's own numbers (torch/_export/serde/schema.py): ScalarType, MemoryFormat, Layout.

@@ -12,8 +12,8 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 import torch
 
-from ..mapped_file import read_text
-from ..refusal import Refusal
+from ..protocol.mapped_file import read_text
+from ..protocol.refusal import Refusal
 from .export_names import input_names, output_names
 from .export_operands import SCALAR_TYPES, Names, Operand, only_member, read_operand, value_named
 

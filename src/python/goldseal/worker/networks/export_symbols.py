@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Optional
 
 import torch
 
-from ..refusal import Refusal
+from ..protocol.refusal import Refusal
 
 _MOST = 1 << 63
 
