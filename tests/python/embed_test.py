@@ -20,7 +20,7 @@ except ImportError:
 
 import goldseal
 import networks
-from goldseal.attached import LiveNetwork
+from goldseal.live_network import LiveNetwork
 from goldseal.worker.programs.program import Limits, write_program
 from goldseal.worker.protocol.refusal import Refusal
 from in_directory import InDirectory

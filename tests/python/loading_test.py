@@ -587,7 +587,7 @@ class LoadingTest(InDirectory):
             goldseal.seal(model, "net.pth", inputs=X4, factory="loading_networks:Numbers", embed=False)
         self.assertTrue(any("another scale (0.5; the model has 0.25)" in str(one.message) for one in caught), [str(one.message) for one in caught])
         self.told(self.verify("Numbers"), "model.state", "scale has other values")
-        from goldseal.attached import keeping_random_numbers
+        from goldseal.preserved import keeping_random_numbers
         from goldseal.factory_trial import objection_to
 
         rotary = networks.Rotary()

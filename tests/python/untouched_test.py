@@ -26,7 +26,7 @@ except ImportError:
 import goldseal
 import networks
 from goldseal import sealed_code
-from goldseal.attached import LiveNetwork
+from goldseal.live_network import LiveNetwork
 from in_directory import InDirectory
 
 EXPORTS = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8)

@@ -13,7 +13,8 @@ from __future__ import annotations
 from .batch import Batch
 from .directory import seal_directory
 from .errors import GoldsealError, GoldsealWarning
-from .hook import load, save, seal, verify
 from .report import Finding, Report
+from .sealing import save, seal
+from .verifying import load, verify
 
 __all__ = ["Batch", "Finding", "GoldsealError", "GoldsealWarning", "Report", "load", "save", "seal", "seal_directory", "verify"]

@@ -12,6 +12,8 @@ PathLike = Union[str, "os.PathLike[str]"]
 Patterns = Union[str, Sequence[str]]
 Files = Union[PathLike, Sequence[PathLike]]
 
+TIMEOUT = 600.0  # seconds that a command may take, where the caller names none
+
 
 def verify_arguments(
     seal: PathLike, checkpoint: Optional[PathLike], policy: Optional[str], quick: bool, timeout: float

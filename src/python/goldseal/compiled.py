@@ -10,8 +10,8 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional
 import torch
 from torch import nn
 
-from .worker.protocol.refusal import Refusal
 from .worker.networks.wrappers import is_parallel
+from .worker.protocol.refusal import Refusal
 
 # Of these events each is one call of compiled code; what they are called depends on the version of PyTorch.
 _REGIONS = ("Torch-Compiled Region", "## Call CompiledFxGraph", "CompiledFunction")

@@ -26,7 +26,7 @@ def decoding(
         yield inputs, cases
         return
     from . import generation
-    from .attached import preserved
+    from .preserved import preserved
 
     generation.require(steps, generate)
     forward = module.forward

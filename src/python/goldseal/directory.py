@@ -300,7 +300,7 @@ def seal_directory(
     """Seals each part of a model's directory beside its weights, with a network and golden inputs found from the
     configuration. `inputs` are a part's own, by the names of forward(); of a pipeline, by part: {"unet": {...}}. The rest is
     as in goldseal.seal. Raises GoldsealError where nothing was recognised or a part cannot be sealed."""
-    from .hook import seal
+    from .sealing import seal
 
     seals = []
     parts = recognise(directory)

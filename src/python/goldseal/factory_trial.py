@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, AbstractSet, Any, Callable, Dict, FrozenSet, L
 import torch
 from torch import nn
 
-from .worker.state.attribute_values import values_by_name
-from .worker.protocol.dtypes import host_bytes, name_of
-from .worker.user_code.files_read import forget, recorded
-from .worker.state.loading import same_bits
 from .worker.networks.meta_strays import built_on_meta
 from .worker.networks.network import Network
-from .worker.state.outside_state import attribute_tensors, remade, tensors_outside
 from .worker.networks.python_builder import literal
+from .worker.networks.wrappers import unwrapped, without_wrappers
 from .worker.numerics.randomness import seed_all
+from .worker.protocol.dtypes import host_bytes, name_of
+from .worker.state.attribute_values import values_by_name
+from .worker.state.loading import same_bits
+from .worker.state.outside_state import attribute_tensors, remade, tensors_outside
 from .worker.state.settled_state import leading
 from .worker.state.state_entries import find_state_entries
-from .worker.networks.wrappers import unwrapped, without_wrappers
+from .worker.user_code.files_read import forget, recorded
 
 if TYPE_CHECKING:
-    from .attached import LiveNetwork
+    from .live_network import LiveNetwork
 
 # A larger network is not built a second time in a training process that cannot build on the meta device.
 _MOST_BYTES = 1 << 30

@@ -22,9 +22,9 @@ from .command_words import PathLike
 from .errors import GoldsealError
 from .factory import Factory
 from .failures import deal_with
-from .hook import seal
 from .ranks import is_sharded, module_of_rank_zero, rank
 from .seal_options import check_options
+from .sealing import seal
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _CACHES = ("past_key_values", "encoder_past_key_values", "cache_params")

@@ -19,8 +19,8 @@ from .earlier_seal import is_seal
 from .errors import GoldsealError
 from .factory import Factory
 from .failures import deal_with
-from .hook import seal
 from .seal_options import check_options
+from .sealing import seal
 from .sharded import copy_holding, is_sharded
 
 _NO_INPUTS = "SealIO: expected golden inputs, found none: give inputs=, or set the module's example_input_array"

@@ -17,7 +17,8 @@ from torch import nn
 
 from .errors import GoldsealError
 from .factory import Factory
-from .hook import save, verify
+from .sealing import save
+from .verifying import verify
 
 _FOLDER = "goldseal"  # of the run's artifacts
 

@@ -11,13 +11,13 @@ from .factory import Factory, model_spec, needed_arguments
 if TYPE_CHECKING:
     from torch import nn
 
-    from .attached import LiveNetwork
+    from .live_network import LiveNetwork
 
 
 def objection_to_factory(factory: Optional[Factory], module: nn.Module) -> Optional[str]:
     """Why another machine cannot build the network as the seal will say; it is told here, where it can be mended."""
-    from .attached import keeping_random_numbers
     from .factory_trial import objection_to
+    from .preserved import keeping_random_numbers
 
     if factory is None and needed_arguments(type(module)):
         return None  # model_spec warns of that
@@ -29,8 +29,8 @@ def objection_to_factory(factory: Optional[Factory], module: nn.Module) -> Optio
 
 def objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:
     """Of what the golden runs read beside the state dict: whether another build has the same."""
-    from .attached import keeping_random_numbers
     from .factory_trial import objection_to_made, objection_to_read
+    from .preserved import keeping_random_numbers
 
     def judge() -> Optional[str]:
         objection = objection_to_read(spec, network.module, network.reads - network.writes, keeping_random_numbers)

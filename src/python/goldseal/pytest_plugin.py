@@ -11,8 +11,8 @@ from typing import Any, Callable
 
 import pytest
 
-from .hook import verify
 from .report import Report
+from .verifying import verify
 
 
 @pytest.fixture

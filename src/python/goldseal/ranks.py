@@ -28,7 +28,7 @@ def is_sharded(model: Any) -> bool:
 
 def module_of_rank_zero(model: Any) -> Optional[nn.Module]:
     """What the golden inputs run in; None on the other ranks. Of a sharded model every rank calls it."""
-    from .attached import unwrap
+    from .live_network import unwrap
     from .sharded import whole_copy
 
     if is_sharded(model):

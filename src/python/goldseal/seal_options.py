@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import GoldsealError
 from .failures import check_on_error, deal_with
-from .hook import seal
+from .sealing import seal
 
 
 def check_options(name: str, options: dict[str, Any], on_error: str) -> None:

@@ -16,8 +16,8 @@ from torch import nn
 
 from .errors import GoldsealError
 from .report import Report
-from .worker.state.state_entries import refresh_flat_weights
 from .worker.networks.wrappers import unwrapped
+from .worker.state.state_entries import refresh_flat_weights
 
 _SHARDED = ("FullyShardedDataParallel", "FSDPModule")
 

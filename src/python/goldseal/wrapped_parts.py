@@ -10,8 +10,8 @@ from typing import Iterator, List, Tuple
 
 from torch import nn
 
-from .worker.user_code.reachable_state import is_installed, mentioned
 from .worker.networks.wrappers import PLAIN_INNER, unwrapped
+from .worker.user_code.reachable_state import is_installed, mentioned
 
 
 class WrappedParts:

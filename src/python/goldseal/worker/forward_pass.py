@@ -8,9 +8,9 @@ from typing import Any, Dict, NamedTuple, Optional
 
 import torch
 
+from .networks.network import Network
 from .numerics.layer_part import LayerPart
 from .numerics.layer_watch import LayerRecorder
-from .networks.network import Network
 from .numerics.perturbation import Transform
 from .numerics.randomness import RandomWatch, generator_states, moved, seed_all
 from .numerics.stand_in import Unstreamable, materialised

@@ -8,9 +8,9 @@ from typing import Any, Dict, Optional, Tuple
 
 import torch
 
-from .protocol import fields
 from .numerics.perturbation import Perturbation, Transform, make_transform
 from .numerics.randomness import RandomWatch
+from .protocol import fields
 from .protocol.refusal import Refusal
 from .settings import RunSettings
 

@@ -10,30 +10,30 @@ from typing import Any, Callable, Dict, Optional
 
 import torch
 
-from .protocol import fields
-from .protocol.channel import Channel
-from .protocol.dtypes import name_of
 from .facts import device_names, environment_facts, loaded_version
 from .forward_pass import Pass
+from .networks.darknet_builder import build_darknet
+from .networks.export_builder import build_export
+from .networks.network import Network
+from .networks.python_builder import build_python
+from .networks.script_builder import build_torchscript
 from .numerics.gradients import Leaves, reached_elements
 from .numerics.layer_part import read_part
 from .numerics.layer_watch import LayerRecorder
-from .protocol.mapped_tensors import map_tensors, read_load_table
-from .networks.network import Network
-from .networks.darknet_builder import build_darknet
-from .networks.export_builder import build_export
-from .pass_request import read_draws, read_layers, read_transform
 from .numerics.perturbation import Transform
-from .programs.program import Limits, write_program
-from .networks.python_builder import build_python
 from .numerics.randomness import generator_states, moved, seed_all
+from .pass_request import read_draws, read_layers, read_transform
+from .programs.program import Limits, write_program
 from .programs.read_program import Program, read_program
+from .protocol import fields
+from .protocol.channel import Channel
+from .protocol.dtypes import name_of
+from .protocol.mapped_tensors import map_tensors, read_load_table
 from .protocol.refusal import Refusal, refusal_of
-from .networks.script_builder import build_torchscript
-from .state.settled_state import sha256_of
-from .settings import RunSettings, in_force, read_settings, read_threads
-from .streaming import attempted
 from .protocol.tensor_file import read_tensors, write_tensors
+from .settings import RunSettings, in_force, read_settings, read_threads
+from .state.settled_state import sha256_of
+from .streaming import attempted
 
 PROTOCOL = 3
 MAX_NONCE = 256

@@ -7,12 +7,12 @@ from typing import Callable, Optional, TypeVar
 
 import torch
 
-from .protocol.dtypes import FLOATING, size_of
 from .networks.network import Network
 from .numerics.perturbation import Conversion, Transform
-from .state.places import WrappingPlace
-from .protocol.refusal import Refusal, refusal_of
 from .numerics.stand_in import RunAgain, Unstreamable
+from .protocol.dtypes import FLOATING, size_of
+from .protocol.refusal import Refusal, refusal_of
+from .state.places import WrappingPlace
 
 Answer = TypeVar("Answer")
 

@@ -11,13 +11,13 @@ from typing import Any, Callable, Dict, List, Optional
 import torch
 from torch import nn
 
-from ..protocol.dtypes import name_of
 from ..numerics.layer_watch import LayerRecorder
-from .network import Network
 from ..numerics.randomness import RandomWatch
+from ..protocol.dtypes import name_of
 from ..protocol.refusal import Refusal
 from .darknet_cfg import Convolution, DarknetCfg, MaxPool, Route, Shortcut, Upsample, Yolo, read_darknet_cfg
 from .decimals import shortest
+from .network import Network
 
 _INPUT = "image"
 _SLOPE = 0.1  # that Darknet's `leaky` has for negative values

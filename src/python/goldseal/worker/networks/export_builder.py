@@ -13,19 +13,19 @@ from typing import Any, Dict, List, Optional, Set
 import torch
 from torch import nn
 
-from ..protocol.dtypes import name_of
 from ..numerics.layer_watch import LayerRecorder
-from ..protocol.memory import memory_of_elements
-from .network import Network
 from ..numerics.perturbation import Transform
 from ..numerics.randomness import RandomWatch
-from ..protocol.refusal import Refusal, refusal_of
-from .refused_operators import REMEDY, what_operator_does
 from ..numerics.stand_in import RunAgain, StandIn, Unstreamable
-from .training_mode import trains
+from ..protocol.dtypes import name_of
+from ..protocol.memory import memory_of_elements
+from ..protocol.refusal import Refusal, refusal_of
 from .export_operands import Constant, Device, Operand, Value, setting_of, values_in
 from .export_program import ExportProgram, Input, Node, read_export_program
 from .export_symbols import find_symbolic
+from .network import Network
+from .refused_operators import REMEDY, what_operator_does
+from .training_mode import trains
 
 _MOST_SETTINGS = 20_000
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)\.(\w+)")

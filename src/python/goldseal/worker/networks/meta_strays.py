@@ -15,8 +15,8 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 import torch
 from torch import nn
 
-from .meta_device import meta_device
 from ..state.outside_state import attribute_tensors
+from .meta_device import meta_device
 
 try:
     from torch.overrides import TorchFunctionMode

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Iterator, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 import torch
 from torch import nn
 
-from ..state.attribute_values import attribute_values, values_by_name
-from .binding import bind, declared_inputs, flatten, hooks_see_places
-from ..protocol.dtypes import name_of
-from ..user_code.files_read import described_sources
-from ..state.fillable import refuse_lazy, refuse_renamed, refuse_wrapped
 from ..numerics.float64_run import AVAILABLE, Entering, Float64Runs
-from ..state.hyperparameters import HYPERPARAMETERS, configuration_of
 from ..numerics.layer_watch import LayerRecorder, NotWatchable, watching
+from ..numerics.perturbation import Transform, computes_natively
+from ..numerics.randomness import RandomWatch
+from ..protocol.dtypes import name_of
+from ..protocol.memory import has_memory
+from ..protocol.refusal import Refusal
+from ..protocol.values import digest_of, kind_of
+from ..state.attribute_values import attribute_values, values_by_name
+from ..state.fillable import refuse_lazy, refuse_renamed, refuse_wrapped
+from ..state.hyperparameters import HYPERPARAMETERS, configuration_of
 from ..state.loading import (
     LoadStep,
     extra_states,
@@ -28,18 +31,16 @@ from ..state.loading import (
     shares_memory,
     state_to_load,
 )
-from ..protocol.memory import has_memory
 from ..state.modes import told_training
 from ..state.outside_state import described, outside_state, remade, tensors_outside
-from ..numerics.perturbation import Transform, computes_natively
-from ..state.places import Place, WrappingPlace, wrapped_class
-from ..numerics.randomness import RandomWatch
-from ..user_code.reachable_code import reached_by
-from ..protocol.refusal import Refusal
+from ..state.places import WrappingPlace, wrapped_class
 from ..state.settled_state import SettledState, sha256_of
-from ..user_code.sources import modules_of_classes
 from ..state.state_entries import StateEntry, find_state_entries, names_left_out, refresh_flat_weights, tied_to
-from ..protocol.values import digest_of, kind_of
+from ..user_code.files_read import described_sources
+from ..user_code.reachable_code import reached_by
+from ..user_code.sources import modules_of_classes
+from .binding import bind, declared_inputs, flatten, hooks_see_places
+from .replaced_tensors import computing_with
 
 
 class Network:
@@ -280,7 +281,7 @@ class Network:
         gets the layers; raises NotWatchable where they cannot be followed."""
         native = self._entering is None and computes_natively(transform)
         before = tensors_outside(self) if native else []
-        with self._computing_with(transform, native), self._mode():
+        with self.computing_with(transform, keeps=native), self._mode():
             watched = recorder is not None or draws is not None
             answer = self._call_watched(inputs, recorder, draws) if watched else self.call(inputs)
         if native:
@@ -361,50 +362,6 @@ class Network:
     def picked(self, answer: Any) -> Any:
         return answer
 
-    def computing_with(self, transform: Optional[Transform]) -> contextlib.AbstractContextManager[None]:
-        return self._computing_with(transform, False)
-
-    @contextlib.contextmanager
-    def _computing_with(self, transform: Optional[Transform], keeps: bool) -> Iterator[None]:
-        """With `keeps`, what the pass puts in the place of a tensor that no state dict holds stays there, as without copies."""
-        if transform is None:
-            yield
-            return
-        # With the objects that were held, and what the pass is given in their stead where it may put another there.
-        replaced: dict[tuple[int, str], tuple[Place, torch.Tensor, Optional[torch.Tensor]]] = {}
-        try:
-            for state_entry in self.state_entries:
-                key = (id(state_entry.place.module), state_entry.place.attribute)
-                # A module that stands in two places is one: its first name counts.
-                if key not in replaced:
-                    before = state_entry.place.get()
-                    own = state_entry.place.held()
-                    replaced[key] = (state_entry.place, own, None)
-                    state_entry.place.set(like(before, transform(state_entry.name, before.detach().as_subclass(torch.Tensor))))
-                    if keeps and not state_entry.persistent:
-                        replaced[key] = (state_entry.place, own, state_entry.place.held())
-            refresh_flat_weights(self.module)
-            yield
-        finally:
-            for place, tensor, given in replaced.values():
-                if given is None or place.is_held(given):
-                    place.put(tensor)
-            refresh_flat_weights(self.module)
-
-
-class _OnCopies:
-    """As on_copies() says."""
-
-    def __init__(self, network: Network, transform: Optional[Transform]) -> None:
-        self._parameters = {state_entry.name for state_entry in network.state_entries if state_entry.is_parameter}
-        self._transform = transform
-        self.native = computes_natively(transform)
-
-    def __call__(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
-        computed = self._transform(name, tensor) if self._transform else tensor
-        return computed.clone() if computed is tensor and name not in self._parameters else computed
-
-
-def on_copies(network: Network, transform: Optional[Transform]) -> Transform:
-    """`transform`, and copies of all but parameters: an operation in place must not reach a buffer that others hold."""
-    return _OnCopies(network, transform)
+    def computing_with(self, transform: Optional[Transform], keeps: bool = False) -> contextlib.AbstractContextManager[None]:
+        """As replaced_tensors.py says."""
+        return computing_with(self.module, self.state_entries, transform, keeps)

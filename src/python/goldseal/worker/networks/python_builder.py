@@ -14,13 +14,13 @@ from typing import Any, Callable, Optional
 import torch
 from torch import fx, nn
 
-from ..user_code.files_read import recorded
+from ..protocol.refusal import Refusal, place_of, refusal_of
 from ..state.loading import load_steps, shares_memory
+from ..state.outside_state import attribute_tensors
+from ..state.state_entries import find_state_entries
+from ..user_code.files_read import recorded
 from .meta_strays import built_on_meta
 from .network import Network
-from ..state.state_entries import find_state_entries
-from ..state.outside_state import attribute_tensors
-from ..protocol.refusal import Refusal, place_of, refusal_of
 from .wrappers import unwrapped
 
 

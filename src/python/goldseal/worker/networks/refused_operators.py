@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Iterator
 
-import torch
-
 from ..protocol.refusal import Refusal
 
 REFUSED_OPERATORS = {

@@ -8,16 +8,16 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 import torch
 
 from ..numerics.layer_watch import LayerRecorder, NotWatchable
-from ..protocol.mapped_file import map_file
-from ..protocol.memory import has_memory
-from .network import Network
 from ..numerics.perturbation import Transform
 from ..numerics.randomness import RandomWatch
+from ..numerics.wide_types import tensors_of
+from ..protocol.mapped_file import map_file
+from ..protocol.memory import has_memory
 from ..protocol.refusal import Refusal, refusal_of
+from ..state.state_entries import StateEntry, find_state_entries
+from .network import Network
 from .refused_operators import refuse_operators
 from .script_constants import constant_nodes, graphs, make_attributes, script_parts
-from ..state.state_entries import StateEntry, find_state_entries
-from ..numerics.wide_types import tensors_of
 
 _NEWER = ("Unknown builtin op", "Unknown type name", "object has no attribute or method", "maximum supported version")
 _ONEDNN = "required keyword attribute 'value' is undefined"  # torch.jit.optimize_for_inference left no values

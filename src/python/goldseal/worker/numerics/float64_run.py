@@ -24,8 +24,8 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 
 import torch
 
-from .layer_watch import below_autograd
 from ..protocol.memory import memory_of
+from .layer_watch import below_autograd
 from .native_types import CONVERSIONS, FACTORIES, Asked, NativeTypes, TypesMode, named_dtype, short_name, tells_type
 from .plain_operators import FUSED_ATTENTION, plain_attention, plain_grouped
 from .stand_in import Unstreamable

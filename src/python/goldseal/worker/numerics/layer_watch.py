@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from ..protocol.dtypes import FLOATING
+from ..protocol.memory import memory_of
 from .layer_part import LayerPart
 from .layer_sketch import WIDTH, Sketcher
-from ..protocol.memory import memory_of
 from .randomness import RandomWatch
 from .stand_in import StandIn
 

@@ -10,9 +10,9 @@ from typing import Any, Dict, Iterable, Optional
 
 import torch
 
+from ..networks.network import Network
 from ..protocol.dtypes import host_bytes
 from ..protocol.memory import is_whole
-from ..networks.network import Network
 from ..user_code.reachable_state import MISSING, global_hooks, is_constant, is_installed, parts_of
 
 _MOST_VALUES = 50_000

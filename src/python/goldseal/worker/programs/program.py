@@ -16,16 +16,16 @@ from typing import Any, Callable, Dict, Iterator, NamedTuple, Union
 import torch
 from torch import fx, nn
 
-from . import fake_tensors
 from ..networks.binding import flatten
-from .foreign_operators import without_foreign
 from ..networks.network import Network
-from .read_program import Program, unsupported
+from ..networks.training_mode import trains
 from ..protocol.refusal import Refusal
 from ..state.state_entries import find_state_entries, refresh_flat_weights
 from ..state.state_guard import kept
+from . import fake_tensors
+from .foreign_operators import without_foreign
+from .read_program import Program, unsupported
 from .surroundings import Deadline, buffers_copied, global_hooks_kept, quiet
-from ..networks.training_mode import trains
 
 _OLDEST_EXPORT = (2, 8)  # its archive is the first whose programs LibTorch workers of every version read
 

@@ -9,10 +9,11 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 import torch
 from torch import fx, nn
 
-from ..networks.network import Network, on_copies
+from ..networks.network import Network
+from ..networks.replaced_tensors import on_copies
+from ..networks.script_builder import ScriptNetwork
 from ..numerics.perturbation import Transform
 from ..protocol.refusal import Refusal, refusal_of
-from ..networks.script_builder import ScriptNetwork
 
 
 class Program(NamedTuple):
@@ -59,7 +60,7 @@ class _Program(Network):
         self, inputs: dict[str, torch.Tensor], transform: Optional[Transform], recorder: Any = None, draws: Any = None
     ) -> dict[str, torch.Tensor]:
         try:
-            return super().run(inputs, on_copies(self, transform))
+            return super().run(inputs, on_copies(self.state_entries, transform))
         except Refusal:
             raise
         except Exception as error:

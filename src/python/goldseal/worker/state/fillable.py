@@ -8,8 +8,8 @@ from typing import Container, List, Optional
 import torch
 from torch import nn
 
-from .places import WrappingPlace, inner_tensors, wrapped_class
 from ..protocol.refusal import Refusal
+from .places import WrappingPlace, inner_tensors, wrapped_class
 from .state_entries import StateEntry
 
 

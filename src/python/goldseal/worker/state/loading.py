@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from ..protocol.memory import memory_of_elements
-from .outside_state import attribute_tensors
 from ..protocol.refusal import Refusal
+from .outside_state import attribute_tensors
 
 # Their methods look at a checkpoint's version alone, which the match of the keys has settled.
 _TORCHS_OWN = "torch.nn.modules."

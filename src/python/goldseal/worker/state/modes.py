@@ -10,9 +10,9 @@ from typing import Any, Dict, List
 import torch
 from torch import nn
 
+from ..user_code.reachable_state import TRAINING
 from .attribute_values import read_by_forward
 from .outside_state import attribute_tensors
-from ..user_code.reachable_state import TRAINING
 
 
 def kept_in_training(module: nn.Module) -> List[nn.Module]:

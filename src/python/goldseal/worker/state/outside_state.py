@@ -12,10 +12,10 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Set, Tuple
 import torch
 from torch import nn
 
-from .attribute_values import attribute_values, read_by_forward
-from ..protocol.dtypes import FLOATING, name_of
 from ..numerics.layer_sketch import Sketcher
+from ..protocol.dtypes import FLOATING, name_of
 from ..protocol.memory import has_memory, is_whole, memory_of_elements
+from .attribute_values import attribute_values, read_by_forward
 
 _MODULES_OWN = frozenset(vars(nn.Module())) | {"_flat_weights", "_trainer", "_fabric"}
 _MAX_DEPTH = 3

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from ..protocol.dtypes import name_of
-from .places import Place, place_of
 from ..protocol.refusal import Refusal
+from .places import Place, place_of
 
 _MAX_DEPTH = 256
 

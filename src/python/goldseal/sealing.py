@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a training script and a deployment call: save, seal, verify, load."""
+"""What a training script calls: save, which writes a checkpoint and seals it, and seal."""
 
 from __future__ import annotations
 
@@ -13,24 +13,21 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Union
 
 from . import command
 from .batch import Batch, batch_arguments, case_arguments
-from .command_words import Files, PathLike, Patterns, admitted_patterns, embedding, signers, verify_arguments
-from .decoding import decoding, decoding_as_sealed, decoding_factory
+from .command_words import TIMEOUT, PathLike, Patterns, admitted_patterns, embedding
+from .decoding import decoding, decoding_factory
 from .earlier_seal import discard, is_older_than, put_back, set_aside
 from .errors import GoldsealError, GoldsealWarning
 from .factory import Factory, absolute_paths, model_spec
 from .failures import ON_ERROR, check_on_error, deal_with
 from .objections import objection_to_factory, objection_to_reads
-from .ranks import is_sharded, module_of_rank_zero, rank
+from .ranks import module_of_rank_zero, rank
 from .report import Report
 from .saving import write_checkpoint, written_at
-from .sealed_code import names_code
 
 if TYPE_CHECKING:
     from torch import nn
 
     from .generation import Generate
-
-_TIMEOUT = 600.0
 
 
 def save(
@@ -55,7 +52,7 @@ def save(
     generate: Optional[Generate] = None,
     sign_key: Optional[PathLike] = None,
     sign_passphrase_file: Optional[PathLike] = None,
-    timeout: float = _TIMEOUT,
+    timeout: float = TIMEOUT,
     on_error: str = "warn",
     seal_options: Optional[dict[str, Any]] = None,
     **torch_save: Any,
@@ -155,7 +152,7 @@ def seal(
     generate: Optional[Generate] = None,
     sign_key: Optional[PathLike] = None,
     sign_passphrase_file: Optional[PathLike] = None,
-    timeout: float = _TIMEOUT,
+    timeout: float = TIMEOUT,
     on_error: str = "warn",
 ) -> Optional[Path]:
     """Seals the checkpoint at `path`, which holds the weights of `model` as they are, by running the golden inputs in this
@@ -268,8 +265,9 @@ def _seal(
     admitted: list[str],
 ) -> tuple[Path, Report, Optional[str]]:
     """The seal's path, its report, and why another build of the factory's is no such network."""
-    from .attached import live_network, run_attached
+    from .attached import run_attached
     from .inputs import input_arguments
+    from .live_network import live_network
     from .wrapped_parts import WrappedParts
 
     target = Path(seal_path) if seal_path is not None else path.with_suffix(".seal")
@@ -295,116 +293,3 @@ def _warn_of_code(report: Report, target: Path) -> None:
     for finding in report.findings:
         if finding.id == "seal.architecture" and finding.status == "warn":
             warnings.warn(f"goldseal: {target}: {finding.message}", GoldsealWarning, stacklevel=3)
-
-
-def verify(
-    seal: PathLike,
-    model: Optional[nn.Module] = None,
-    *,
-    checkpoint: Optional[PathLike] = None,
-    factory: Optional[Factory] = None,
-    outputs: Optional[Callable[[Any], Any]] = None,
-    policy: Optional[str] = None,
-    quick: bool = False,
-    allow_missing: Patterns = (),
-    allow_unexpected: Patterns = (),
-    signed_by: Files = (),
-    identity: Patterns = (),
-    runtime: Optional[str] = None,
-    trust_code: bool = False,
-    compiled: bool = False,
-    generate: Optional[Generate] = None,
-    timeout: float = _TIMEOUT,
-) -> Report:
-    """Judges everything about a seal here: files, machine, and the model run on the golden inputs. The report is true only
-    where all of it holds.
-
-    With `model`, that live module is what is judged, with the weights that it has. Without, the network is built as the
-    seal or `factory` says, in a process of its own: by `runtime`, or what fits the network.
-
-    A seal is data: code that it names (`python:`, `plugin:`, `aoti:`) is not run unless `trust_code` says so, or `factory`
-    names it. Without that word the program that the seal embeds is run in its place; where there is none the verdict is
-    inconclusive. With it, code of Python's is run by this interpreter; `runtime="libtorch"` runs the program.
-
-    With `compiled`, a model under torch.compile (`torch.compile(model)`, `model.compile()`, or compiled parts) is judged as it
-    runs: native answers are those of its compiled form. Without, those of the code under it are, and the report says so.
-
-    A seal of decoding (`steps`) has the model decode: by `generate`, or what the seal names.
-
-    With `signed_by`, files with public keys or certificates (PEM), a seal that none of them signed is refused before
-    anything in it is read (exit code 4); `identity` says whose certificates of an authority count.
-
-    Raises GoldsealError where no verdict can be reached: a missing seal, an unknown policy. Of a sharded model every rank
-    calls this, and has the report.
-    """
-    arguments = verify_arguments(seal, checkpoint, policy, quick, timeout) + admitted_patterns(allow_missing, allow_unexpected)
-    arguments += signers(signed_by, identity)
-    if factory is not None:
-        arguments += ["--model", absolute_paths(model_spec(factory, model))]
-    if model is None:
-        if compiled:
-            raise GoldsealError("compiled: expected the compiled model beside it, found none: goldseal.verify(seal, model, compiled=True)")
-        arguments += ["--trust-code"] if trust_code else []
-        if runtime is None and factory is None and trust_code and names_code(seal):
-            runtime = "python"
-        arguments += ["--runtime", runtime] if runtime else []
-        return command.run(arguments, timeout=timeout + 30)
-    from .attached import live_network, run_attached, unwrap
-    from .compiled import find_compiled
-    from .wrapped_parts import WrappedParts
-
-    form = find_compiled(model, compiled)
-    if compiled and (form is None or is_sharded(model)):
-        found = "one that is sharded over ranks" if form is not None else f"{type(model).__qualname__}, which is not compiled"
-        raise GoldsealError(f"compiled: expected a model under torch.compile, found {found}; leave compiled=True out to judge its code")
-    if is_sharded(model):
-        from .sharded import on_rank_zero
-
-        return on_rank_zero(model, lambda copy: run_attached(arguments, live_network(copy, outputs), timeout=timeout))
-    module = unwrap(model)
-    parts = WrappedParts(module)
-    with decoding_as_sealed(seal, module, generate), parts.aside():
-        network = live_network(module, outputs, compiled=form)
-        network.as_served = parts.in_place
-        return run_attached(arguments, network, timeout=timeout)
-
-
-def load(
-    seal: PathLike,
-    model: nn.Module,
-    *,
-    checkpoint: Optional[PathLike] = None,
-    outputs: Optional[Callable[[Any], Any]] = None,
-    policy: Optional[str] = None,
-    quick: bool = False,
-    allow_missing: Patterns = (),
-    allow_unexpected: Patterns = (),
-    signed_by: Files = (),
-    identity: Patterns = (),
-    timeout: float = _TIMEOUT,
-) -> Report:
-    """Loads the sealed checkpoint into `model` after everything about it was verified with that very model: every key
-    matches, every digest, and the golden outputs. It is left as it was judged: in evaluation mode, on its device, in its
-    types. Raises GoldsealError where a check fails; the model is then untouched. A model on the meta device is given tensors of
-    its own, on the CPU.
-    """
-    from .attached import live_network, run_attached, unwrap
-    from .wrapped_parts import WrappedParts
-
-    if is_sharded(model):
-        raise GoldsealError("model: it is sharded over ranks; load it before it is wrapped, and shard it then")
-    arguments = verify_arguments(seal, checkpoint, policy, quick, timeout) + admitted_patterns(allow_missing, allow_unexpected)
-    arguments += signers(signed_by, identity)
-    module = unwrap(model)
-    report = None
-    with WrappedParts(module).aside():
-        network = live_network(module, outputs, replace=True)
-        try:
-            with decoding_as_sealed(seal, module, None):
-                report = run_attached(arguments, network, timeout=timeout)
-        finally:
-            network.give_back(adopt=bool(report))
-    if not report:
-        raise GoldsealError(f"{seal} does not conform, nothing was loaded:\n{report}", report)
-    model.eval()
-    return report

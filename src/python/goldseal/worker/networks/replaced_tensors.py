@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network that computes for a while with other tensors than its own: what a transform makes of each takes its place."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Iterator, Optional, Sequence
+
+import torch
+from torch import nn
+
+from ..numerics.perturbation import Transform, computes_natively
+from ..state.loading import like
+from ..state.places import Place
+from ..state.state_entries import StateEntry, refresh_flat_weights
+
+
+@contextlib.contextmanager
+def computing_with(
+    module: nn.Module, state_entries: Sequence[StateEntry], transform: Optional[Transform], keeps: bool
+) -> Iterator[None]:
+    """With `keeps`, what the pass puts in the place of a tensor that no state dict holds stays there, as without copies."""
+    if transform is None:
+        yield
+        return
+    # With the objects that were held, and what the pass is given in their stead where it may put another there.
+    replaced: dict[tuple[int, str], tuple[Place, torch.Tensor, Optional[torch.Tensor]]] = {}
+    try:
+        for state_entry in state_entries:
+            key = (id(state_entry.place.module), state_entry.place.attribute)
+            # A module that stands in two places is one: its first name counts.
+            if key not in replaced:
+                before = state_entry.place.get()
+                own = state_entry.place.held()
+                replaced[key] = (state_entry.place, own, None)
+                state_entry.place.set(like(before, transform(state_entry.name, before.detach().as_subclass(torch.Tensor))))
+                if keeps and not state_entry.persistent:
+                    replaced[key] = (state_entry.place, own, state_entry.place.held())
+        refresh_flat_weights(module)
+        yield
+    finally:
+        for place, tensor, given in replaced.values():
+            if given is None or place.is_held(given):
+                place.put(tensor)
+        refresh_flat_weights(module)
+
+
+class _OnCopies:
+    """As on_copies() says."""
+
+    def __init__(self, state_entries: Sequence[StateEntry], transform: Optional[Transform]) -> None:
+        self._parameters = {state_entry.name for state_entry in state_entries if state_entry.is_parameter}
+        self._transform = transform
+        self.native = computes_natively(transform)
+
+    def __call__(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
+        computed = self._transform(name, tensor) if self._transform else tensor
+        return computed.clone() if computed is tensor and name not in self._parameters else computed
+
+
+def on_copies(state_entries: Sequence[StateEntry], transform: Optional[Transform]) -> Transform:
+    """`transform`, and copies of all but parameters: an operation in place must not reach a buffer that others hold."""
+    return _OnCopies(state_entries, transform)
