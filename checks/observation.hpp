@@ -214,6 +214,7 @@ struct RunFindings {
   std::optional<std::vector<OutsideRecord>> outside;          ///< what no state dict holds; nothing where none was asked
   std::vector<RandomObservation> random;
   std::optional<std::map<std::string, std::string>> configuration;
+  std::map<std::string, std::string> choices = {};  ///< what forward() reads beside numbers; empty where it is a program
   std::string without_float64;  ///< why the float64 run was declined; empty where it was not
   std::vector<OutputObservation> outputs;
   std::vector<DetectionObservation> detections;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/golden/outputs.hpp>
+#include <checks/model/choices.hpp>
 #include <checks/model/state.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 
@@ -16,6 +17,8 @@ std::string cause(const Observation& observed) {
   if (const auto outside = told_outside(observed); !outside.empty() && all_loaded_as_sealed(observed.sealed.model, observed.run))
     return fmt::format("the weights are the sealed ones, but {}, which no state dict holds, differs: see model.state",
                        outside);
+  if (const auto choices = told_choices(observed); !choices.empty() && all_loaded_as_sealed(observed.sealed.model, observed.run))
+    return fmt::format("the weights are the sealed ones, but forward() reads {} otherwise: see model.configuration", choices);
   return all_loaded_as_sealed(observed.sealed.model, observed.run)
              ? "the weights are the sealed ones, so the network computes something else: code, "
                "configuration or mode differs"

@@ -125,6 +125,7 @@ struct ModelRecord {
   std::map<std::string, std::string> renamed = {};  ///< by load hooks: the names in the file, and the network's
   std::optional<EmbeddedProgram> embedded;           ///< of a network that is code: its program
   std::map<std::string, std::string> configuration;  ///< hyperparameters outside the state dict, from the worker
+  std::map<std::string, std::string> choices = {};   ///< what forward() reads beside numbers: texts, functions, surroundings
 };
 
 /// One input or output of a golden case.

@@ -144,6 +144,7 @@ ModelRecord read_model(const toml::table& table, Reading& reading) {
   for (const auto& option : model.path_options)
     if (!model.options.contains(option)) reader.fail("path_options", "names of model.options");
   model.configuration = read_texts(reader.table("configuration"), "model.configuration.", reading.where);
+  model.choices = read_texts(reader.table("choices"), "model.choices.", reading.where);
   for (const auto name : {to_string(FileRole::embedded), k_old_embedded})
     if (const auto* const embedded = reader.table(name)) model.embedded = read_embedded(*embedded, reading);
   model.allow_missing = reader.strings_or_empty("allow_missing");

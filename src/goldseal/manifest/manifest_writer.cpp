@@ -106,7 +106,8 @@ std::string model_table(const ModelRecord& model) {
     text += fmt::format("\n[model.embedded]\nbuilder = {}\n", toml_string(to_string(model.embedded->builder))) +
             text_table("model.embedded.options", model.embedded->options);
   }
-  return text + text_table("model.options", model.options) + text_table("model.renamed", model.renamed) + text_table("model.configuration", model.configuration);
+  return text + text_table("model.options", model.options) + text_table("model.renamed", model.renamed) + text_table("model.configuration", model.configuration) +
+         text_table("model.choices", model.choices);
 }
 
 std::string golden_tensor_line(const GoldenTensor& tensor) {

@@ -60,6 +60,8 @@ struct BuiltNetwork {
   std::vector<Key> state_entries;
   std::vector<DeclaredInput> inputs;
   std::map<std::string, std::string> configuration;
+  std::map<std::string, std::string> choices = {};   ///< what forward() reads beside numbers
+  std::vector<std::string> of_process = {};          ///< what forward() names that each process has otherwise: `hash()`
   std::vector<SourceFile> sources = {};  ///< what its code lies in, as far as the worker tells
   bool training = false;                 ///< of a live model: it, or a part of it, is in training mode
   std::map<std::string, std::string> renames = {};  ///< by load hooks: the checkpoint's name, and the network's

@@ -213,6 +213,8 @@ BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::
     for (const auto& entry : reply.at("state_entries")) network.state_entries.push_back(read_entry(entry));
     for (const auto& input : reply.value("inputs", Json::array())) network.inputs.push_back(declared_input(input));
     network.configuration = reply.value("configuration", std::map<std::string, std::string>{});
+    network.choices = reply.value("choices", std::map<std::string, std::string>{});
+    network.of_process = reply.value("of_process", std::vector<std::string>{});
     for (const auto& file : reply.value("sources", Json::array()))
       network.sources.push_back({file.at("module").get<std::string>(), file.at("path").get<std::string>()});
     network.training = reply.value("training", false);

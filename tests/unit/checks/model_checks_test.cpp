@@ -208,6 +208,42 @@ TEST_CASE("F59: another hyperparameter is named with both values") {
   CHECK(finding.actual == "eps = 0.001");
 }
 
+TEST_CASE("B57: another choice is named with both values, and fails where the answers differ or were not judged") {
+  auto observed = conforming();
+  observed.sealed.model.choices = {{"block.act", "function torch.relu"}, {"os.environ.MODE", "(not set)"}, {"torch.default_dtype", "float32"}};
+  observed.run.choices = observed.sealed.model.choices;
+  CHECK(judge("model.configuration", observed).status == Status::pass);
+  observed.run.choices["block.act"] = "function torch.tanh";
+  CHECK(judge("model.configuration", observed).status == Status::warn);  // the answers agree
+  observed.run.outputs.clear();
+  auto finding = judge("model.configuration", observed);
+  CHECK(finding.status == Status::fail);
+  CHECK(finding.message.find("act of block") != std::string::npos);
+  CHECK(finding.expected == "act = function torch.relu");
+  CHECK(finding.actual == "act = function torch.tanh");
+  observed.run.choices = {{"os.environ.MODE", "fast"}};
+  finding = judge("model.configuration", observed);
+  CHECK(finding.actual == "MODE = fast");
+  CHECK(finding.remedy.find("set the variable MODE") == 0);
+  observed.run.choices = {{"torch.default_dtype", "float64"}};
+  CHECK(judge("model.configuration", observed).remedy.find("torch.set_default_dtype(torch.float32)") != std::string::npos);
+  (*observed.run.configuration)["0.bn.eps"] = "0.001";
+  finding = judge("model.configuration", observed);
+  CHECK(finding.expected == "eps = 1e-05");
+  CHECK(finding.tables.size() == 2);
+}
+
+TEST_CASE("B57: what a seal does not hold of choices and of later settings is not compared") {
+  auto observed = conforming();
+  observed.run.choices = {{"act", "function torch.tanh"}};
+  (*observed.run.configuration)["shrink.lambd"] = "0.5";
+  CHECK(judge("model.configuration", observed).status == Status::pass);
+  observed.sealed.model.choices = {{"other", "None"}};
+  CHECK(judge("model.configuration", observed).status == Status::pass);
+  observed.sealed.model.configuration["shrink.lambd"] = "0.1";
+  CHECK(judge("model.configuration", observed).actual == "lambd = 0.5");
+}
+
 TEST_CASE("settings that are written otherwise and mean the same are no difference") {
   const auto judged = [](std::map<std::string, std::string> sealed, std::map<std::string, std::string> found) {
     auto observed = conforming();

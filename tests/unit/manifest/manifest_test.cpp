@@ -33,6 +33,7 @@ Manifest sample() {
   model.tensors = {{"a.weight", DType::float32, {2, 3}, sha256("a"), ""},
                    {"b.\n\x01weight", DType::bfloat16, {}, sha256("b"), "a.weight"}};
   model.configuration = {{"module_list.0.batch_norm_0.eps", "1e-05"}};
+  model.choices = {{"act", "function torch.nn.functional.gelu"}, {"net:MODE", "\"a \\ b\""}, {"os.environ.X", "(not set)"}};
   manifest.environment.set("torch.version", std::string("2.13.0"), "worker");
   manifest.environment.set("gpu.0.name", std::string("A"), "");
   manifest.environment.set("gpu.1.name", std::string("B"), "");

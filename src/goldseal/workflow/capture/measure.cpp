@@ -5,6 +5,7 @@
 #include <checks/catalogue.hpp>
 #include <checks/env/host/machine_checks.hpp>
 #include <checks/keys/partial.hpp>
+#include <checks/model/choices.hpp>
 #include <checks/model/state.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/images/orientation.hpp>
@@ -139,6 +140,18 @@ void compare_builds(std::vector<OutsideRecord> built, const std::vector<OutsideR
   log.lap("second build");
 }
 
+// A seal of what follows the process holds nowhere else. Another run is made only where forward() names such a thing: it costs
+// a second load, and two runs of each case beside the some twenty that are made of it.
+void compare_answers(const Measured& measured, const CaptureRequest& request, SecondProcess& other, CaptureLog& log) {
+  const auto& built = measured.loaded.built;
+  const auto& named = built.network.of_process;
+  if (named.empty() || built.opened.model.builder != Builder::python || request.runtime.channel || measured.tensors.empty()) return;
+  log.progress().step("running the golden cases in another process");
+  const auto deviation = other.deviation({measured.tensors, measured.records});
+  if (deviation) log.add(k_model_configuration, other_answers(named, *deviation));
+  log.lap("run in another process");
+}
+
 // What is sealed from such a process is met by no other: it is said, and sealed as a fact.
 void tell_denormals(const Environment& environment, CaptureLog& log) {
   Observation observed;
@@ -210,6 +223,7 @@ std::optional<Measured> measure(Loaded loaded, const CaptureRequest& request, Wo
   measured.outside = outside_of_use(settled(measured.loaded, worker), touched);
   SecondProcess other(measured.loaded, request);
   compare_builds(measured.loaded.built.outside, measured.outside, other, log);
+  if (log.may_be_sealed()) compare_answers(measured, request, other, log);
   measured.environment = worker.environment();
   tell_denormals(measured.environment, log);
   // What is refused already is neither moved nor written down.

@@ -45,6 +45,7 @@ ModelRecord model_record(const Embedded& embedded, const CaptureRequest& request
   record.allow_unexpected = request.admission.unexpected;
   record.renamed = network.renames;
   record.configuration = network.configuration;
+  record.choices = network.choices;
   return record;
 }
 

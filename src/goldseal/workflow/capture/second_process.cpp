@@ -20,13 +20,26 @@ std::vector<OutsideRecord> SecondProcess::outside() {
 }
 
 std::vector<LoadedTensor> SecondProcess::tensors() {
-  const auto& [opened, device, network, match, outside] = m_loaded.built;
   worker().build_with_values(k_other_seed);
   build();
+  load();
+  return worker().digest().tensors;
+}
+
+// Built as the first process does: what is not loaded is the same there, so that what differs comes from the process.
+std::optional<std::string> SecondProcess::deviation(const SealedAnswers& sealed) {
+  if (m_loaded.built.device) worker().use_device(*m_loaded.built.device);
+  worker().build_with_values(0);
+  build();
+  load();
+  return find_deviation(worker(), sealed);
+}
+
+void SecondProcess::load() {
+  const auto& [opened, device, network, match, outside] = m_loaded.built;
   worker().load(opened.checkpoint(), assignments_of(opened.checkpoint(), match, network),
                 not_loaded_names(match, network.state_entries),
                 extra_state_assignments(opened.checkpoint(), match, network.state_entries));
-  return worker().digest().tensors;
 }
 
 void SecondProcess::finish() {

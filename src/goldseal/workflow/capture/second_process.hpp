@@ -6,9 +6,11 @@
 
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/capture/capture.hpp>
+#include <goldseal/workflow/capture/sealed_answers.hpp>
 #include <goldseal/workflow/capture/stages.hpp>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace goldseal {
@@ -23,12 +25,15 @@ class SecondProcess {
   /// The digests of the network's tensors after the load, so those of what is not loaded too, which is built there from
   /// another seed than here.
   [[nodiscard]] std::vector<LoadedTensor> tensors();
+  /// What it answers instead of the sealed answers, as find_deviation() says; nothing where they agree.
+  [[nodiscard]] std::optional<std::string> deviation(const SealedAnswers& sealed);
   /// Ends it, where it was started.
   void finish();
 
  private:
   Worker& worker();
   void build();
+  void load();
 
   const Loaded& m_loaded;
   const CaptureRequest& m_request;

@@ -53,6 +53,7 @@ Json describe(const OutsideRecord& tensor) {
 Json describe(const SavedResults& results) {
   Json run{{"format", k_format}, {"golden_sha256", to_hex(results.golden_sha256)}, {"runtime", to_utf8(results.runtime)}};
   run["configuration"] = results.configuration;
+  if (!results.choices.empty()) run["choices"] = results.choices;
   run["state_entries"] = Json::array();
   for (const auto& state_entry : results.state_entries) run["state_entries"].push_back(describe(state_entry));
   run["tensors"] = Json::array();
@@ -129,6 +130,7 @@ SavedResults read_run(const Json& run) {
   results.golden_sha256 = digest_in(run, "golden_sha256");
   results.runtime = run.at("runtime").get<std::string>();
   results.configuration = run.at("configuration").get<std::map<std::string, std::string>>();
+  results.choices = run.value("choices", std::map<std::string, std::string>{});
   for (const auto& entry : run.at("state_entries")) results.state_entries.push_back(state_entry(entry));
   for (const auto& tensor : run.at("tensors")) results.tensors.push_back(read_loaded(tensor));
   for (const auto& state : run.value("extra_states", Json::array())) {

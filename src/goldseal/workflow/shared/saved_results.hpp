@@ -40,6 +40,7 @@ struct SavedResults {
   Environment environment;
   std::vector<Key> state_entries;
   std::map<std::string, std::string> configuration;
+  std::map<std::string, std::string> choices = {};
   std::vector<LoadedTensor> tensors;
   std::vector<CaseResults> cases;
   std::vector<ExtraStateRecord> extra_states = {};

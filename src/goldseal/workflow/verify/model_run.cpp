@@ -107,6 +107,7 @@ void note_network(const Inputs& given, BuiltNetwork network, RunFindings& findin
   }
   findings.load_steps = network.load_steps;
   findings.configuration = program ? decltype(network.configuration){} : network.configuration;
+  if (!program) findings.choices = network.choices;
   KeyObservation keys{keys_of(checkpoint, network.renames), std::move(network.state_entries), {}};
   if (program) settle_ties(keys.have, keys.want);
   keys.match = match_keys(keys.have, keys.want, admitted_of_network(given));
@@ -313,6 +314,7 @@ ModelRun run_model(const VerifyRequest& request, const OpenSeal& seal, const Exa
                                          .environment = run.machine.environment,
                                          .state_entries = found.network_keys->want,
                                          .configuration = *found.configuration,
+                                         .choices = found.choices,
                                          .tensors = *found.loaded_tensors,
                                          .cases = results,
                                          .extra_states = found.extra_states.value_or(std::vector<ExtraStateRecord>{}),
@@ -337,6 +339,7 @@ ModelRun judge_again(const std::filesystem::path& directory, const VerifyRequest
   BuiltNetwork network;
   network.state_entries = results.state_entries;
   network.configuration = results.configuration;
+  network.choices = results.choices;
   note_network(given, std::move(network), run.findings);
   const Device device(run.machine.environment.text("numerics.device").value_or(Device().text()));
   // Nothing can be moved any more: what was not loaded must have the sealed value.

@@ -93,6 +93,7 @@ Named network(const ModelRecord& model) {
   Named named{{"model", fmt::format("{}:{}", to_string(model.builder), model.source)}};
   for (const auto& [name, value] : model.options) named.emplace("option " + name, value);
   for (const auto& [name, value] : model.configuration) named.emplace(name, value);
+  for (const auto& [name, value] : model.choices) named.emplace(name, value);
   return named;
 }
 

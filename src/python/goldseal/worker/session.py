@@ -169,6 +169,8 @@ class Session:
             "extra_state": list(network.extra),
             "inputs": network.inputs(),
             "configuration": network.configuration(),
+            "choices": network.choices(),
+            "of_process": network.of_process(),
             "renames": renames,
             "load_steps": [step.described() for step in (steps if renames else network.steps)],
             "sources": network.sources(),

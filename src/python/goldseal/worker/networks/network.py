@@ -18,6 +18,7 @@ from ..protocol.memory import has_memory
 from ..protocol.refusal import Refusal
 from ..protocol.values import digest_of, kind_of
 from ..state.attribute_values import attribute_values, values_by_name
+from ..state.choices import choices_of, of_process_in
 from ..state.fillable import refuse_lazy, refuse_renamed, refuse_wrapped
 from ..state.hyperparameters import HYPERPARAMETERS, configuration_of
 from ..state.loading import (
@@ -136,6 +137,17 @@ class Network:
     def configuration(self) -> dict[str, str]:
         """The hyperparameters by their dotted paths; numbers as the shortest decimal that reads back exactly."""
         return configuration_of(self.module)
+
+    def choices(self) -> dict[str, str]:
+        """What forward() reads beside numbers, in words; {} where it cannot be looked into."""
+        try:
+            return choices_of(self.module)
+        except Exception:  # attributes of the user's own classes may raise anything
+            return {}
+
+    def of_process(self) -> list[str]:
+        """What forward() names that every process has otherwise."""
+        return of_process_in(self.module)
 
     def load(
         self,

@@ -35,6 +35,7 @@ class Read(NamedTuple):
     globals: Tuple[Tuple[str, str], ...]  # module and name
     registered: frozenset[str] = frozenset()  # the texts beside a call of register_buffer() or setattr()
     filled: frozenset[str] = frozenset()  # the attributes beside code that puts entries into a dict or a list
+    functions: Tuple[types.FunctionType, ...] = ()  # the user's own among them, with what is wrapped around them
 
 
 _known: Dict[type, Read] = {}
@@ -42,20 +43,29 @@ _known: Dict[type, Read] = {}
 
 def read_by_forward(kind: type) -> Read:
     if kind not in _known:
-        _known[kind] = _read_by_forward(kind)
+        _known[kind] = _read_by_forward(kind, inspect.getattr_static(kind, "forward", None))
     return _known[kind]
 
 
-def _read_by_forward(kind: type) -> Read:
+def reads_of(part: nn.Module) -> Read:
+    """The same of one module, which may have a forward() of its own in the place of its class's."""
+    own = vars(part).get("forward")
+    return read_by_forward(type(part)) if own is None else _read_by_forward(type(part), getattr(own, "__func__", own))
+
+
+def _read_by_forward(kind: type, forward: Any) -> Read:
     attributes: Set[str] = set()
     assigned: Set[str] = set()
     registered: Set[str] = set()
     filled: Set[str] = set()
     named: Set[Tuple[str, str]] = set()
-    waiting: List[Any] = [inspect.getattr_static(kind, "forward", None)]
+    waiting: List[Any] = [forward]
     seen: Set[types.CodeType] = set()
+    called: List[types.FunctionType] = []
     while waiting:
-        function = _function_of(waiting.pop())
+        begin = waiting.pop()
+        function = _function_of(begin)
+        called.extend(wrapper for wrapper in _wrappers_of(begin) if is_own(wrapper.__code__.co_filename))
         if function is None or function.__code__ in seen or len(seen) >= _MOST_FUNCTIONS:
             continue
         seen.add(function.__code__)
@@ -65,10 +75,12 @@ def _read_by_forward(kind: type) -> Read:
         filled |= own if _fills_containers(function.__code__) else set()
         attributes |= own
         waiting.extend(inspect.getattr_static(kind, name, None) for name in own)
-        if _is_users_module(function.__module__):
+        if is_users_module(function.__module__):
+            called.append(function)
+            waiting.extend(inner for inner in map(_content_of, function.__closure__ or ()) if isinstance(inner, types.FunctionType))
             named |= {(function.__module__, name) for name in names}
-            waiting.extend(found for found in map(function.__globals__.get, names) if isinstance(found, types.FunctionType) and _is_users_module(found.__module__))
-    return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)), frozenset(registered), frozenset(filled))
+            waiting.extend(found for found in map(function.__globals__.get, names) if isinstance(found, types.FunctionType) and is_users_module(found.__module__))
+    return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)), frozenset(registered), frozenset(filled), tuple(called))
 
 
 def _registered_by(code: types.CodeType) -> Set[str]:
@@ -80,6 +92,22 @@ def _registered_by(code: types.CodeType) -> Set[str]:
 def _fills_containers(code: types.CodeType) -> bool:
     methods = {"append", "extend", "insert", "setdefault", "update"}
     return not methods.isdisjoint(code.co_names) or any(step.opname == "STORE_SUBSCR" for step in dis.get_instructions(code))
+
+
+def _content_of(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not set yet
+        return None
+
+
+def _wrappers_of(value: Any) -> List[types.FunctionType]:
+    """What decorators put around a function."""
+    found: List[types.FunctionType] = []
+    while isinstance(value, types.FunctionType) and "__wrapped__" in vars(value):
+        found.append(value)
+        value = vars(value)["__wrapped__"]
+    return found
 
 
 def _function_of(value: Any) -> Optional[types.FunctionType]:
@@ -105,7 +133,7 @@ def _collect(code: types.CodeType, attributes: Set[str], names: Set[str], assign
             _collect(constant, attributes, names, assigned)
 
 
-def _is_users_module(name: str) -> bool:
+def is_users_module(name: str) -> bool:
     if name == "__main__":
         return True
     file = getattr(sys.modules.get(name), "__file__", None)
@@ -166,7 +194,7 @@ def attribute_values(module: nn.Module, left_out: frozenset[str]) -> Iterator[Tu
 def _of_parts(module: nn.Module, left_out: frozenset[str]) -> Iterator[Tuple[str, torch.Tensor]]:
     for prefix, part in module.named_modules():
         kind = type(part)
-        if not _is_users_module(kind.__module__):
+        if not is_users_module(kind.__module__):
             continue
         read = read_by_forward(kind)
         for name in sorted(read.attributes - read.assigned - _MODULES_OWN):
@@ -176,7 +204,7 @@ def _of_parts(module: nn.Module, left_out: frozenset[str]) -> Iterator[Tuple[str
 
 
 def _of_globals(module: nn.Module) -> Iterator[Tuple[str, torch.Tensor]]:
-    kinds = {type(part) for part in module.modules() if _is_users_module(type(part).__module__)}
+    kinds = {type(part) for part in module.modules() if is_users_module(type(part).__module__)}
     reads = [read_by_forward(kind) for kind in kinds]
     assigned = frozenset().union(*(read.assigned for read in reads))  # type: frozenset[str]
     for place, name in sorted({named for read in reads for named in read.globals}):

@@ -22,16 +22,30 @@ HYPERPARAMETERS = frozenset(
 )
 
 
+# Of PyTorch's own layers alone, told since seals hold choices: in a user's layer the same words may be anything.
+_OF_TORCH = frozenset(
+    "add_zero_attn cutoffs div_value divisor_override downscale_factor include_last_offset k keepdim lambd nonlinearity norm "
+    "output_ratio recompute_scale_factor unflattened_size".split()
+)
+_CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
 def configuration_of(module: nn.Module) -> dict[str, str]:
     """The hyperparameters by their dotted paths; numbers as the shortest decimal that reads back exactly."""
     found = {}
     for prefix, part in module.named_modules():
+        told = HYPERPARAMETERS | _OF_TORCH if _is_torchs_layer(type(part)) else HYPERPARAMETERS
         for name, value in vars(part).items():
-            if name in HYPERPARAMETERS and is_plain(value):
+            if name in told and is_plain(value):
                 found[f"{prefix}.{name}" if prefix else name] = str(value)
         for name, text in _own_hyperparameters(part):
             found.setdefault(f"{prefix}.{name}" if prefix else name, text)
     return found
+
+
+def _is_torchs_layer(kind: type) -> bool:
+    """One of them, or a class of the user's that is made from one."""
+    return any(base.__module__.startswith("torch.nn.") and base not in _CONTAINERS for base in kind.__mro__)
 
 
 def _own_hyperparameters(part: nn.Module) -> Iterator[tuple[str, str]]:

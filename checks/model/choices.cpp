@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <checks/model/choices.hpp>
+
+#include <checks/finding_rows.hpp>
+#include <goldseal/base/messages/text.hpp>
+#include <goldseal/golden/compare/output_verdict.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace goldseal {
+namespace {
+
+constexpr std::string_view k_variable = "os.environ.";
+constexpr std::string_view k_type = "torch.default_dtype";
+
+bool agrees(const OutputObservation& output) {
+  return output.structure.empty() && (!output.discrete || output.discrete->pass) &&
+         (!output.discrete_float64 || output.discrete_float64->pass) &&
+         (!output.float64 || golden::judge_float64(*output.float64, output.noise).pass) &&
+         (!output.native || golden::judge_native(*output.native, output.noise).pass);
+}
+
+bool answers_agree(const RunFindings& run) {
+  return !run.outputs.empty() && std::ranges::all_of(run.outputs, agrees) &&
+         std::ranges::all_of(run.detections, [](const auto& found) { return found.verdict.pass(); });
+}
+
+// The last segment: what the choice is called. A number behind the name is a place in it.
+std::string_view name_of_choice(std::string_view key) { return key.substr(key.rfind('.') + 1); }
+
+std::string place_of_choice(std::string_view key) {
+  const auto dot = key.rfind('.');
+  if (dot == std::string_view::npos) return escape_unprintable(key);
+  return fmt::format("{} of {}", escape_unprintable(name_of_choice(key)), escape_unprintable(key.substr(0, dot)));
+}
+
+std::string remedy_of_choice(const ChoiceDifference& first) {
+  if (first.key.starts_with(k_variable))
+    return fmt::format("set the variable {} as it was where the model was sealed: forward() reads it",
+                       escape_unprintable(name_of_choice(first.key)));
+  if (first.key == k_type)
+    return fmt::format("call torch.set_default_dtype(torch.{}) before the network is built and used: forward() makes tensors of "
+                       "that type",
+                       first.sealed);
+  return "build the network with the sealed value: forward() reads it, and no state dict holds it";
+}
+
+Table table_of_choices(const std::vector<ChoiceDifference>& differing) {
+  Table table{"what forward() reads and is otherwise", {"where", "sealed", "here"}, {}, differing.size()};
+  for (std::size_t i = 0; i < std::min(k_finding_rows, differing.size()); ++i)
+    table.rows.push_back({escape_unprintable(differing[i].key), differing[i].sealed, differing[i].found});
+  return table;
+}
+
+std::string names_of_choices(const std::vector<ChoiceDifference>& differing) {
+  const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";
+  return place_of_choice(differing.front().key) + more;
+}
+
+}  // namespace
+
+std::vector<ChoiceDifference> differing_choices(const Observation& observed) {
+  std::vector<ChoiceDifference> differing;
+  for (const auto& [key, sealed] : observed.sealed.model.choices) {
+    const auto found = observed.run.choices.find(key);
+    if (found != observed.run.choices.end() && found->second != sealed)
+      differing.push_back({key, escape_unprintable(sealed), escape_unprintable(found->second)});
+  }
+  return differing;
+}
+
+Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed) {
+  const auto& first = differing.front();
+  auto finding = failed(fmt::format("forward() reads otherwise than the sealed network: {}", names_of_choices(differing)),
+                        fmt::format("{} = {}", name_of_choice(first.key), first.sealed),
+                        fmt::format("{} = {}", name_of_choice(first.key), first.found), remedy_of_choice(first));
+  if (answers_agree(observed.run)) {
+    finding.status = Status::warn;
+    finding.message += "; the golden answers agree";
+  }
+  finding.tables.push_back(table_of_choices(differing));
+  return finding;
+}
+
+std::string told_choices(const Observation& observed) {
+  const auto differing = differing_choices(observed);
+  return differing.empty() ? std::string() : names_of_choices(differing);
+}
+
+Finding other_answers(const std::vector<std::string>& of_process, const std::string& deviation) {
+  return failed(fmt::format("the answers differ from process to process: forward() uses {}", fmt::join(of_process, ", ")),
+                "the same answers in two processes", fmt::format("in another process {}", deviation),
+                "compute with what is the same in every process: sorted(…) for the order of a set, hashlib or zlib.crc32 for "
+                "hash(), an argument or a buffer for the time, the process and random identifiers");
+}
+
+}  // namespace goldseal

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// forward() reads more than numbers: texts, functions, variables of the environment. Two networks may name such a choice
+// otherwise and mean the same (a function that was moved, a path), so that the answers decide: where they differ, the choice
+// is the cause to look at.
+#pragma once
+
+#include <checks/check.hpp>
+
+#include <string>
+#include <vector>
+
+namespace goldseal {
+
+struct ChoiceDifference {
+  std::string key;
+  std::string sealed;
+  std::string found;
+};
+
+/// Of the choices that the seal and the network both tell: what one of them lacks is not compared.
+[[nodiscard]] std::vector<ChoiceDifference> differing_choices(const Observation& observed);
+
+/// The finding on the choices that differ, of which there is one at least: a warning where the answers were judged and agree.
+[[nodiscard]] Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed);
+
+/// The first that differs and how many more, for the cause of answers that differ; empty where none does.
+[[nodiscard]] std::string told_choices(const Observation& observed);
+
+/// The finding on a network whose forward() names `of_process` and answers otherwise in another process; `deviation` says how.
+[[nodiscard]] Finding other_answers(const std::vector<std::string>& of_process, const std::string& deviation);
+
+}  // namespace goldseal

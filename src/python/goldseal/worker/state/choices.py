@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What forward() of the user's own modules chooses by, and neither a state dict nor a number says: texts, functions, types, None,
+what a factory enclosed in a function, constants of modules, variables of the environment, the default type."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import os
+import sys
+import types
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Tuple
+
+import torch
+from torch import nn
+
+from .attribute_values import is_users_module, read_by_forward, reads_of
+from .choice_words import FUNCTIONS, constant_word, variable_word
+from .hyperparameters import HYPERPARAMETERS, is_plain
+from .surrounding_reads import of_process, uses_default_type, variables_of
+
+_MODULES_OWN = frozenset(vars(nn.Module())) | {"_flat_weights", "_trainer", "_fabric", "training"}
+_MOST = 2048
+_MOST_ENTRIES = 64  # of a list or dict
+_MAX_DEPTH = 3
+_NO_SETTINGS = ("logging", "threading", "_thread", "io", "_io", "weakref")
+_IDLE_IN_EVALUATION = (nn.Identity, nn.modules.dropout._DropoutNd)
+
+Told = Iterator[Tuple[str, str]]
+
+
+def choices_of(module: nn.Module) -> Dict[str, str]:
+    """By dotted paths; of globals `module:name`, of the surroundings `os.environ.NAME` and `torch.default_dtype`."""
+    functions = _functions_of(module)
+    told = itertools.chain(_of_surroundings(functions), _of_parts(module), _of_globals(module))
+    found: Dict[str, str] = {}
+    met: Dict[str, int] = {}
+    for path, word in itertools.islice(told, _MOST):
+        met[path] = met.get(path, 0) + 1  # a decorator and what it decorates enclose values under one name
+        found[path if met[path] == 1 else f"{path}.{met[path]}"] = word
+    return found
+
+
+def of_process_in(module: nn.Module) -> List[str]:
+    """What forward() names that every process has otherwise."""
+    return sorted({name for function in _functions_of(module) for name in of_process(function)})
+
+
+def _functions_of(module: nn.Module) -> List[types.FunctionType]:
+    """All of the user's own that a forward pass may call, as far as its code and its attributes name them."""
+    found: Dict[types.CodeType, types.FunctionType] = {}
+    for part in module.modules():
+        if not _is_own(part):
+            continue
+        read = reads_of(part)
+        held = [vars(part).get(name) for name in read.attributes]
+        for function in [*read.functions, *(inner for value in held for inner in _inner_functions(value, 0))]:
+            found.setdefault(function.__code__, function)
+    return list(found.values())
+
+
+def _inner_functions(value: Any, depth: int) -> Iterator[types.FunctionType]:
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(value, functools.partial):
+        yield from _inner_functions(value.func, depth + 1)
+    elif isinstance(value, types.MethodType):
+        yield from _inner_functions(value.__func__, depth + 1)
+    elif isinstance(value, types.FunctionType) and is_users_module(value.__module__):
+        yield value
+        for _, held in _enclosed(value):
+            yield from _inner_functions(held, depth + 1)
+
+
+def _is_own(part: nn.Module) -> bool:
+    return is_users_module(type(part).__module__) and not isinstance(part, torch.jit.ScriptModule)
+
+
+def _of_surroundings(functions: Iterable[types.FunctionType]) -> Told:
+    names = {name for function in functions for name in variables_of(function)}
+    if any({"hash()", "a set"} & of_process(function) for function in functions):
+        names.add("PYTHONHASHSEED")
+    for name in sorted(names):
+        yield f"os.environ.{name}", variable_word(name, os.environ.get(name))
+    if any(map(uses_default_type, functions)):
+        yield "torch.default_dtype", str(torch.get_default_dtype()).replace("torch.", "")
+
+
+def _of_parts(module: nn.Module) -> Told:
+    for prefix, part in module.named_modules():
+        before = f"{prefix}." if prefix else ""
+        if isinstance(part, torch.jit.ScriptModule):
+            continue
+        if _is_own(part):
+            yield from _of_own(before, part)
+        elif callable(vars(part).get("activation")) and not isinstance(vars(part)["activation"], nn.Module):
+            # The function of PyTorch's own Transformer layers.
+            yield from _told(f"{before}activation", vars(part)["activation"], frozenset(), True)
+        if prefix and _is_stateless_layer(part):
+            kind: Any = nn.Identity if isinstance(part, _IDLE_IN_EVALUATION) else type(part)
+            yield f"{before}class", kind.__name__
+
+
+def _is_stateless_layer(part: nn.Module) -> bool:
+    """One of PyTorch's own, of which no name and no shape in a state dict tells the class."""
+    return type(part).__module__.startswith("torch.nn.") and not (part._modules or part._parameters or part._buffers)
+
+
+def _of_own(before: str, part: nn.Module) -> Told:
+    read = reads_of(part)
+    for name in sorted(read.attributes - read.assigned - _MODULES_OWN):
+        if name in part._modules:
+            yield before + name, "None" if part._modules[name] is None else "a module"
+        elif name in vars(part):
+            value = vars(part)[name]
+            if not (name in HYPERPARAMETERS and is_plain(value)):
+                yield from _told(before + name, value, read.attributes, False)
+        else:
+            value = inspect.getattr_static(type(part), name, _nothing)
+            value = value.__func__ if isinstance(value, staticmethod) else value
+            if not _is_code(name, value):
+                yield from _told(before + name, value, read.attributes, False)
+    for function in read.functions:
+        for name, value in _enclosed(function):
+            yield from _told(f"{before}{function.__name__}.{name}", value, read.attributes, True, 1)
+
+
+_nothing = property()  # a class lacks the name
+
+
+def _is_code(name: str, value: Any) -> bool:
+    """What is known by its own name is the code itself, which its file's digest tells."""
+    if isinstance(value, (property, classmethod, functools.cached_property)) or inspect.isdatadescriptor(value):
+        return True
+    return isinstance(value, (*FUNCTIONS, type)) and getattr(value, "__name__", "") == name
+
+
+def _of_globals(module: nn.Module) -> Told:
+    reads = [reads_of(part) for part in module.modules() if _is_own(part)]
+    assigned: FrozenSet[str] = frozenset().union(*(read.assigned for read in reads))
+    attributes: FrozenSet[str] = frozenset().union(*(read.attributes for read in reads))
+    for place, name in sorted({named for read in reads for named in read.globals}):
+        value = getattr(sys.modules.get(place), "__dict__", {}).get(name, _nothing)
+        if name in assigned or _is_code(name, value):
+            continue
+        if isinstance(value, types.ModuleType):
+            yield from _of_module(value, attributes - assigned)
+        else:
+            yield from _told(f"{place}:{name}", value, attributes, False)
+
+
+def _of_module(module: types.ModuleType, attributes: FrozenSet[str]) -> Told:
+    """Of a module of settings, `settings.MODE`; its numbers too, which nothing else tells."""
+    if not is_users_module(module.__name__):
+        return
+    for name in sorted(attributes & set(vars(module))):
+        value = vars(module)[name]
+        if not name.startswith("__") and not _is_code(name, value) and not isinstance(value, types.ModuleType):
+            yield from _told(f"{module.__name__}:{name}", value, attributes, True)
+
+
+def _enclosed(function: types.FunctionType) -> List[Tuple[str, Any]]:
+    """What a function was made with: the names that it took from the one around it."""
+    found: List[Tuple[str, Any]] = []
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not set yet
+            continue
+        if name not in ("__class__", "self"):
+            found.append((name, value))
+    return found
+
+
+def _given(function: types.FunctionType) -> List[Tuple[str, Any]]:
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+    return [*zip(names, defaults), *(function.__kwdefaults__ or {}).items()]
+
+
+def _told(path: str, value: Any, attributes: FrozenSet[str], numbers: bool, depth: int = 0) -> Told:
+    """The value and what it is made of; of objects what forward() reads by name."""
+    word = constant_word(path.rpartition(".")[2], value, numbers)
+    if word is not None:
+        yield path, word
+        if isinstance(value, types.MethodType):
+            value = value.__func__
+        if isinstance(value, types.FunctionType) and is_users_module(value.__module__):
+            yield from _inside(path, [*_enclosed(value), *_given(value)], attributes, True, depth)
+    elif isinstance(value, functools.partial):
+        yield path, f"partial of {constant_word('', value.func, True) or type(value.func).__name__}"
+        given = [*((str(index), held) for index, held in enumerate(value.args)), *value.keywords.items()]
+        yield from _inside(path, given, attributes, numbers, depth)
+    elif isinstance(value, (set, frozenset)):
+        words = sorted(str(constant_word("", held, True)) for held in value)
+        yield path, constant_word(path, "|".join(words), numbers) or ""
+    elif isinstance(value, (list, tuple, dict)):
+        pairs = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+        if len(pairs) <= _MOST_ENTRIES:
+            yield from _inside(path, [(str(key), held) for key, held in pairs if isinstance(key, (str, int))], attributes, numbers, depth)
+        elif all(isinstance(held, str) for _, held in pairs):
+            yield path, constant_word(path, "\n".join(held for _, held in pairs), numbers) or ""
+    elif hasattr(value, "__dict__") and type(value).__module__.partition(".")[0] not in _NO_SETTINGS and value is not _nothing:
+        yield path, f"a {type(value).__qualname__}"
+        named = sorted(attributes & set(vars(value)))
+        yield from _inside(path, [(name, vars(value)[name]) for name in named], attributes, numbers, depth)
+
+
+def _inside(path: str, parts: Iterable[Tuple[str, Any]], attributes: FrozenSet[str], numbers: bool, depth: int) -> Told:
+    if depth >= _MAX_DEPTH:
+        return
+    for name, value in parts:
+        yield from _told(f"{path}.{name}", value, attributes, numbers, depth + 1)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network that answers otherwise fails by its true cause: what forward() chooses by and no state dict holds. Kinds: texts, functions,
+lambdas, partials, types, enums, None, lists, dicts and objects of them, of the class and of globals; what a factory enclosed;
+settings of PyTorch's own layers; the environment, the default type; what each process has otherwise."""
+import functools
+import hashlib
+import os
+import re
+import sys
+import unittest
+
+try:
+    import numpy as np
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+except ImportError:
+    print("skipped: this Python has no torch, or no numpy")
+    sys.exit(125)
+
+import causes_networks as networks
+import causes_settings as settings
+import goldseal
+from goldseal import command
+from goldseal.worker.state.choices import choices_of, of_process_in
+from in_directory import InDirectory
+
+X = torch.rand(6, 4, generator=torch.Generator().manual_seed(1)) - 0.4
+
+
+class CausesTest(InDirectory):
+    def setUp(self):
+        super().setUp()
+        os.environ["PYTHONPATH"] = os.pathsep.join([os.path.dirname(os.path.abspath(__file__)), *sys.path[:3]])
+
+    def sealed(self, module, **options):
+        module.eval()
+        torch.save(module.state_dict(), "net.pth")
+        goldseal.seal(module, "net.pth", inputs=X, embed=False, on_error="raise", seal="net.seal", **options)
+        return module.state_dict()
+
+    def told(self, module, state, name, was, found, status="fail"):
+        """`model.configuration` names the choice, as it was and as it is; and the same network passes."""
+        module.load_state_dict(state)
+        report = goldseal.verify("net.seal", module.eval())
+        finding = next(one for one in report.findings if one.id == "model.configuration")
+        self.assertEqual(finding.status, status, report)
+        rows = [row for table in finding.raw.get("tables", []) for row in table["rows"]]
+        self.assertIn([name, was, found], [row[:3] for row in rows], report)
+        self.assertTrue(finding.fix, report)
+        if status == "fail":
+            self.assertEqual(report.exit_code, 1, report)
+
+    def test_b57_choices_of_the_users_own_modules_are_named(self):
+        state = self.sealed(networks.Chooses())
+        same = networks.Chooses()
+        same.load_state_dict(state)
+        self.assertTrue(goldseal.verify("net.seal", same.eval()))
+        rows = (
+            ({"word": "tanh"}, "word", '"relu"', '"tanh"'),
+            ({"act": F.gelu}, "act", "function torch.nn.functional.relu", "function torch.nn.functional.gelu"),
+            ({"act": lambda x: F.relu(x) * 3}, "act", "function torch.nn.functional.relu", "function CausesTest.test_b57_choices_of_the_users_own_modules_are_named.<locals>.<lambda>(F, relu, 3)"),
+            ({"act": functools.partial(F.hardtanh, max_val=0.1)}, "act", "function torch.nn.functional.relu", "partial of function torch.nn.functional.hardtanh"),
+            ({"maker": nn.GELU}, "maker", "class torch.nn.ReLU", "class torch.nn.GELU"),
+            ({"extra": torch.tanh}, "extra", "None", "function torch.tanh"),
+            ({"extra": 3}, "extra", "None", "a number"),
+            ({"names": ["tanh"]}, "names.0", '"relu"', '"tanh"'),
+            ({"way": networks.Way.DOWN}, "way", "Way.UP", "Way.DOWN"),
+            ({"type": torch.bfloat16}, "type", "torch.float32", "torch.bfloat16"),
+            ({"table": {"act": "tanh"}}, "table.act", '"relu"', '"tanh"'),
+            ({"kind": "tanh"}, "kind", '"relu"', '"tanh"'),
+            ({"static": torch.tanh}, "static", "function torch.nn.functional.relu", "function torch.tanh"),
+        )
+        for how, name, was, found in rows:
+            with self.subTest(name=name, found=found):
+                self.told(networks.Chooses(**how), state, name, was, found)
+        other = networks.Chooses()
+        other.config.hidden = "tanh"
+        self.told(other, state, "config.hidden", '"relu"', '"tanh"')
+
+    def test_b57_another_choice_with_the_same_answers_warns(self):
+        state = self.sealed(networks.Chooses())
+        self.told(networks.Chooses(act=torch.relu), state, "act", "function torch.nn.functional.relu", "function torch.relu", "warn")
+
+    def test_b57_constants_of_modules_and_what_factories_enclose_are_named(self):
+        state = self.sealed(networks.ReadsModule())
+        before = networks.MODE, settings.ACT, settings.SCALE
+        try:
+            for place, name, value, key in (
+                (networks, "MODE", "tanh", "causes_networks:MODE"),
+                (settings, "ACT", "tanh", "causes_settings:ACT"),
+                (settings, "SCALE", 2.0, "causes_settings:SCALE"),
+            ):
+                was = getattr(place, name)
+                setattr(place, name, value)
+                words = [str(one) if isinstance(one, float) else f'"{one}"' for one in (was, value)]
+                self.told(networks.ReadsModule(), state, key, *words)
+                setattr(place, name, was)
+        finally:
+            networks.MODE, settings.ACT, settings.SCALE = before
+        for way, key in (("wraps", "forward.factor"), ("act", "act.factor"), ("closure", "forward.factor"), ("instance", "<lambda>.factor")):
+            with self.subTest(way=way):
+                state = self.sealed(networks.made(2.0, way), factory=functools.partial(networks.made, factor=2.0, way=way))
+                self.told(networks.made(3.0, way), state, key, "2.0", "3.0")
+
+    def test_b57_settings_of_pytorchs_own_layers_are_named(self):
+        state = self.sealed(networks.Layers())
+        rows = (
+            ({"lambd": 0.1}, "shrink.lambd", "0.5", "0.1"),
+            ({"k": 3.0}, "norm.k", "1.0", "3.0"),
+            ({"divisor_override": 2}, "pool.divisor_override", "3", "2"),
+            ({"add_zero_attn": True}, "attention.add_zero_attn", "False", "True"),
+            ({"nonlinearity": "relu"}, "cell.nonlinearity", "tanh", "relu"),
+            ({"act": nn.SiLU}, "act.class", "ReLU", "SiLU"),
+            ({"activation": F.gelu}, "block.activation", "function torch.nn.functional.relu", "function torch.nn.functional.gelu"),
+        )
+        for how, name, was, found in rows:
+            with self.subTest(name=name):
+                self.told(networks.Layers(**how), state, name, was, found)
+
+    def test_b57_the_environment_and_the_default_type_are_named(self):
+        os.environ["CAUSES_TOKEN"] = "tok"
+        os.environ["CAUSES_TEXT"] = "a text with a secret in it"
+        try:
+            state = self.sealed(networks.ReadsEnvironment())
+            with open("net.seal/manifest.toml", encoding="utf-8") as file:
+                text = file.read()
+            self.assertNotIn('"tok"', text)
+            self.assertNotIn("with a secret", text)
+            os.environ["CAUSES_ACT"] = "tanh"
+            self.told(networks.ReadsEnvironment(), state, "os.environ.CAUSES_ACT", "(not set)", "tanh")
+            del os.environ["CAUSES_ACT"]
+            os.environ["CAUSES_TWICE"] = "1"
+            self.told(networks.ReadsEnvironment(), state, "os.environ.CAUSES_TWICE", "(not set)", "1")
+            del os.environ["CAUSES_TWICE"], os.environ["CAUSES_TOKEN"]
+            self.told(networks.ReadsEnvironment(), state, "os.environ.CAUSES_TOKEN", "(set)", "(not set)")
+        finally:
+            for name in ("CAUSES_ACT", "CAUSES_TWICE", "CAUSES_TOKEN", "CAUSES_TEXT"):
+                os.environ.pop(name, None)
+        state = self.sealed(networks.ReadsDefaultType())
+        module = networks.ReadsDefaultType()
+        torch.set_default_dtype(torch.float64)
+        try:
+            self.told(module, state, "torch.default_dtype", "float32", "float64")
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+    def test_b57_a_seal_made_before_holds_no_choices_and_passes(self):
+        state = self.sealed(networks.Layers())
+        told_since = {"lambd", "k", "divisor_override", "add_zero_attn", "nonlinearity"}
+        kept, drop = [], False
+        with open("net.seal/manifest.toml", encoding="utf-8") as file:
+            for line in file:
+                drop = line.strip() == "[model.choices]" if line.startswith("[") else drop
+                if not drop and line.split(" =")[0].strip('"').rpartition(".")[2] not in told_since:
+                    kept.append(line)
+        text = re.sub(r'(?m)^digest = "[0-9a-f]*"$', 'digest = ""', "".join(kept))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with open("net.seal/manifest.toml", "w", encoding="utf-8") as file:
+            file.write(text.replace('digest = ""', f'digest = "{digest}"'))
+        module = networks.Layers()
+        module.load_state_dict(state)
+        report = goldseal.verify("net.seal", module.eval())
+        finding = next(one for one in report.findings if one.id == "model.configuration")
+        self.assertEqual(finding.status, "pass", report)
+        self.assertEqual((report.exit_code, "[model.choices]" in text), (0, False), report)
+
+    def capture(self, by):
+        os.environ.pop("PYTHONHASHSEED", None)
+        torch.save(networks.OfProcess().state_dict(), "net.pth")
+        np.save("x.npy", X.numpy())
+        return command.run(["capture", "net.pth", "--model", f"python:causes_networks:OfProcess?by={by}", "--input", "x=x.npy", "-o", "net.seal",
+                            "--force", "--runtime", "python=" + sys.executable])
+
+    def test_b58_answers_that_follow_the_process_are_not_sealed(self):
+        for by, told in (("hash", "hash()"), ("pid", "getpid()")):
+            with self.subTest(by=by):
+                report = self.capture(by)
+                finding = next(one for one in report.findings if one.id == "model.configuration")
+                self.assertEqual((finding.status, report.exit_code), ("fail", 1), report)
+                self.assertIn("differ from process to process", finding.message)
+                self.assertIn(told, finding.message)
+        report = self.capture("timed")  # names the clock, and answers alike
+        self.assertTrue(report, report)
+
+    def test_b58_what_follows_the_process_is_seen_in_the_code_alone(self):
+        self.assertEqual(of_process_in(networks.Chooses()), [])
+        self.assertIn("a set", of_process_in(networks.OfProcess()))
+        self.assertIn("os.environ.PYTHONHASHSEED", choices_of(networks.OfProcess()))
+
+
+if __name__ == "__main__":
+    unittest.main()
