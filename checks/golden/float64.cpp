@@ -18,7 +18,7 @@ std::string cause(const Observation& observed) {
     return fmt::format("the weights are the sealed ones, but {}, which no state dict holds, differs: see model.state",
                        outside);
   if (const auto choices = told_choices(observed); !choices.empty() && all_loaded_as_sealed(observed.sealed.model, observed.run))
-    return fmt::format("the weights are the sealed ones, but forward() reads {} otherwise: see model.configuration", choices);
+    return fmt::format("the weights are the sealed ones, but the code chooses {} otherwise: see model.configuration", choices);
   return all_loaded_as_sealed(observed.sealed.model, observed.run)
              ? "the weights are the sealed ones, so the network computes something else: code, "
                "configuration or mode differs"

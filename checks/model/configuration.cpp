@@ -79,7 +79,7 @@ Finding judge_configuration(const Observation& observed, const CheckSettings&) {
   if (differing.empty()) return finding;
   auto choices = judge_choices(differing, observed);
   if (finding.status != Status::fail) return choices;
-  finding.message += fmt::format("; forward() also reads {} otherwise", told_choices(observed));
+  finding.message += fmt::format("; its code also chooses {} otherwise", told_choices(observed));
   finding.tables.push_back(std::move(choices.tables.front()));
   return finding;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks whose forward() chooses by what neither a state dict nor a number holds."""
+import collections
 import datetime
 import enum
 import functools
@@ -51,6 +52,24 @@ def times(factor):
     return around
 
 
+class Slots:
+    __slots__ = ("word",)
+
+    def __init__(self, word):
+        self.word = word
+
+
+def doubled(module, inputs, output):
+    return output * 2
+
+
+def variable(name):
+    return os.environ.get(name, "relu")
+
+
+Pair = collections.namedtuple("Pair", "first second")
+
+
 def bent(x, mode):
     return {"relu": F.relu, "gelu": F.gelu, "tanh": torch.tanh}[mode](x)
 
@@ -66,6 +85,7 @@ class Chooses(nn.Module):
         self.linear = nn.Linear(4, 4)
         self.word, self.act, self.maker, self.extra, self.names = "relu", F.relu, nn.ReLU, None, ["relu"]
         self.way, self.type, self.table, self.config = Way.UP, torch.float32, {"act": "relu"}, types.SimpleNamespace(hidden="relu")
+        self.slots, self.pair, self.set, self.whole = Slots("relu"), Pair("relu", 1), {"relu"}, 1 + 0j
         for name, value in how.items():
             setattr(self, name, value)
 
@@ -74,6 +94,8 @@ class Chooses(nn.Module):
         x = self.maker()(x) * (1.5 if self.way is Way.UP else 0.5)
         x = x if self.extra is None else self.extra(x) if callable(self.extra) else x + 1
         x = bent(bent(x, self.table["act"]), self.config.hidden).to(self.type).float()
+        x = bent(bent(x, self.slots.word), self.pair.first) * (1 if "relu" in self.set else 2)
+        x = x if self.whole == 1 else (x * self.whole).real
         for name in self.names:
             x = bent(x, name)
         return self.static(bent(x, self.kind))
@@ -95,7 +117,7 @@ class ReadsEnvironment(nn.Module):
 
     def forward(self, x):
         x = self.linear(x)
-        x = bent(x, os.environ.get("CAUSES_ACT", "relu"))
+        x = bent(bent(x, os.environ.get("CAUSES_ACT", "relu")), variable("CAUSES_NAMED"))
         if "CAUSES_TWICE" in os.environ:
             x = x * 2
         return x + len(os.getenv("CAUSES_TOKEN") or "") + len(os.getenv("CAUSES_TEXT") or "")

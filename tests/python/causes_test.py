@@ -23,6 +23,7 @@ import causes_settings as settings
 import goldseal
 from goldseal import command
 from goldseal.worker.state.choices import choices_of, of_process_in
+from goldseal.worker.state.hyperparameters import configuration_of
 from in_directory import InDirectory
 
 X = torch.rand(6, 4, generator=torch.Generator().manual_seed(1)) - 0.4
@@ -68,6 +69,10 @@ class CausesTest(InDirectory):
             ({"way": networks.Way.DOWN}, "way", "Way.UP", "Way.DOWN"),
             ({"type": torch.bfloat16}, "type", "torch.float32", "torch.bfloat16"),
             ({"table": {"act": "tanh"}}, "table.act", '"relu"', '"tanh"'),
+            ({"slots": networks.Slots("tanh")}, "slots.word", '"relu"', '"tanh"'),
+            ({"pair": networks.Pair("tanh", 1)}, "pair.first", '"relu"', '"tanh"'),
+            ({"set": {"b", "a"}}, "set", '{"relu"}', '{"a", "b"}'),
+            ({"whole": 2 + 0j}, "whole", "(1+0j)", "(2+0j)"),
             ({"kind": "tanh"}, "kind", '"relu"', '"tanh"'),
             ({"static": torch.tanh}, "static", "function torch.nn.functional.relu", "function torch.tanh"),
         )
@@ -77,6 +82,12 @@ class CausesTest(InDirectory):
         other = networks.Chooses()
         other.config.hidden = "tanh"
         self.told(other, state, "config.hidden", '"relu"', '"tanh"')
+        other = networks.Chooses()
+        other.linear.forward = functools.partial(F.linear, weight=torch.ones(4, 4))
+        self.told(other, state, "replaced_methods", "none", "linear.forward")
+        other = networks.Chooses()
+        other.linear.register_forward_hook(networks.doubled)
+        self.told(other, state, "forward_hooks", "none", "linear: function doubled")
 
     def test_b57_another_choice_with_the_same_answers_warns(self):
         state = self.sealed(networks.Chooses())
@@ -118,6 +129,32 @@ class CausesTest(InDirectory):
             with self.subTest(name=name):
                 self.told(networks.Layers(**how), state, name, was, found)
 
+    def test_b57_every_setting_of_a_layer_without_weights_is_told(self):
+        rows = (
+            (nn.AvgPool2d, (2,), {"ceil_mode": True, "count_include_pad": False, "divisor_override": 3, "padding": 1, "stride": 1}),
+            (nn.CosineSimilarity, (), {"dim": 0, "eps": 1e-3}),
+            (nn.Embedding, (5, 4), {"max_norm": 1.0, "norm_type": 1.0, "padding_idx": 2}),
+            (nn.EmbeddingBag, (5, 4), {"mode": "sum", "max_norm": 1.0, "include_last_offset": True, "padding_idx": 1}),
+            (nn.Fold, ((4, 4), 2), {"dilation": 2, "padding": 1, "stride": 2}),
+            (nn.GELU, (), {"approximate": "tanh"}),
+            (nn.Hardshrink, (), {"lambd": 0.1}),
+            (nn.LocalResponseNorm, (2,), {"alpha": 1e-2, "beta": 0.5, "k": 2.0}),
+            (nn.LPPool2d, (2, 2), {"stride": 1, "ceil_mode": True}),
+            (nn.MaxPool2d, (2,), {"ceil_mode": True, "dilation": 2, "padding": 1, "return_indices": True, "stride": 1}),
+            (nn.MultiheadAttention, (4, 2), {"add_zero_attn": True, "batch_first": True}),
+            (nn.PairwiseDistance, (), {"p": 1.0, "eps": 1e-3, "keepdim": True}),
+            (nn.RNNCell, (4, 4), {"nonlinearity": "relu"}),
+            (nn.Softplus, (), {"beta": 2, "threshold": 10}),
+            (nn.TransformerEncoderLayer, (4, 2), {"activation": "gelu", "norm_first": True, "layer_norm_eps": 1e-3, "batch_first": True}),
+            (nn.Upsample, (), {"scale_factor": 2, "size": 4, "mode": "bilinear", "align_corners": True, "recompute_scale_factor": True}),
+            (nn.Conv2d, (2, 2, 3), {"padding_mode": "reflect", "padding": 1, "stride": 2, "dilation": 2}),
+        )
+        for kind, arguments, settings_of in rows:
+            for name, value in settings_of.items():
+                one, other = nn.Sequential(kind(*arguments)), nn.Sequential(kind(*arguments, **{name: value}))
+                told = [(configuration_of(net), choices_of(net)) for net in (one, other)]
+                self.assertNotEqual(*told, f"{kind.__name__}({name}={value})")
+
     def test_b57_the_environment_and_the_default_type_are_named(self):
         os.environ["CAUSES_TOKEN"] = "tok"
         os.environ["CAUSES_TEXT"] = "a text with a secret in it"
@@ -130,12 +167,15 @@ class CausesTest(InDirectory):
             os.environ["CAUSES_ACT"] = "tanh"
             self.told(networks.ReadsEnvironment(), state, "os.environ.CAUSES_ACT", "(not set)", "tanh")
             del os.environ["CAUSES_ACT"]
+            os.environ["CAUSES_NAMED"] = "tanh"
+            self.told(networks.ReadsEnvironment(), state, "os.environ.CAUSES_NAMED", "(not set)", "tanh")
+            del os.environ["CAUSES_NAMED"]
             os.environ["CAUSES_TWICE"] = "1"
             self.told(networks.ReadsEnvironment(), state, "os.environ.CAUSES_TWICE", "(not set)", "1")
             del os.environ["CAUSES_TWICE"], os.environ["CAUSES_TOKEN"]
             self.told(networks.ReadsEnvironment(), state, "os.environ.CAUSES_TOKEN", "(set)", "(not set)")
         finally:
-            for name in ("CAUSES_ACT", "CAUSES_TWICE", "CAUSES_TOKEN", "CAUSES_TEXT"):
+            for name in ("CAUSES_ACT", "CAUSES_NAMED", "CAUSES_TWICE", "CAUSES_TOKEN", "CAUSES_TEXT"):
                 os.environ.pop(name, None)
         state = self.sealed(networks.ReadsDefaultType())
         module = networks.ReadsDefaultType()

@@ -227,6 +227,14 @@ TEST_CASE("B57: another choice is named with both values, and fails where the an
   CHECK(finding.remedy.find("set the variable MODE") == 0);
   observed.run.choices = {{"torch.default_dtype", "float64"}};
   CHECK(judge("model.configuration", observed).remedy.find("torch.set_default_dtype(torch.float32)") != std::string::npos);
+  observed.sealed.model.choices["forward_hooks"] = "none";
+  observed.run.choices = {{"forward_hooks", "itself: function f"}};
+  CHECK(judge("model.configuration", observed).status == Status::fail);
+  CHECK(judge("model.configuration", observed).message.find("forward hooks") != std::string::npos);
+  observed.run.outputs = conforming().run.outputs;
+  CHECK(judge("model.configuration", observed).status == Status::pass);  // tools hang hooks on a live model
+  observed.run.outputs.clear();
+  observed.run.choices = {{"torch.default_dtype", "float64"}};
   (*observed.run.configuration)["0.bn.eps"] = "0.001";
   finding = judge("model.configuration", observed);
   CHECK(finding.expected == "eps = 1e-05");

@@ -50,7 +50,8 @@ def read_by_forward(kind: type) -> Read:
 def reads_of(part: nn.Module) -> Read:
     """The same of one module, which may have a forward() of its own in the place of its class's."""
     own = vars(part).get("forward")
-    return read_by_forward(type(part)) if own is None else _read_by_forward(type(part), getattr(own, "__func__", own))
+    own = getattr(own, "__func__", own)
+    return _read_by_forward(type(part), own) if isinstance(own, types.FunctionType) else read_by_forward(type(part))
 
 
 def _read_by_forward(kind: type, forward: Any) -> Read:
@@ -71,6 +72,7 @@ def _read_by_forward(kind: type, forward: Any) -> Read:
         seen.add(function.__code__)
         own, names = set(), set()  # type: Set[str], Set[str]
         _collect(function.__code__, own, names, assigned)
+        own |= _asked_for(function.__code__)
         registered |= _registered_by(function.__code__)
         filled |= own if _fills_containers(function.__code__) else set()
         attributes |= own
@@ -87,6 +89,12 @@ def _registered_by(code: types.CodeType) -> Set[str]:
     if {"register_buffer", "setattr"}.isdisjoint(code.co_names):
         return set()
     return {text for text in code.co_consts if isinstance(text, str) and text.isidentifier()}
+
+
+def _asked_for(code: types.CodeType) -> Set[str]:
+    """The texts beside a call of getattr()."""
+    found = set() if "getattr" not in code.co_names else {text for text in code.co_consts if isinstance(text, str) and text.isidentifier()}
+    return found.union(*(_asked_for(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)))
 
 
 def _fills_containers(code: types.CodeType) -> bool:

@@ -37,22 +37,24 @@ def variable_word(name: str, value: Optional[str]) -> str:
     return value if _SHORT_WORD.fullmatch(value) else f"(set, {_digest(value.encode(errors='surrogateescape'))})"
 
 
-def _text_word(name: str, text: str) -> str:
-    if _PRIVATE.search(name):
+def _text_word(path: str, text: str) -> str:
+    if _PRIVATE.search(path):
         return "a text"
     return f'"{text}"' if _WORD.fullmatch(text) else f"a text of {len(text)} characters, {_digest(text.encode(errors='surrogatepass'))}"
 
 
-def constant_word(name: str, value: Any, numbers: bool) -> Optional[str]:
+def constant_word(path: str, value: Any, numbers: bool) -> Optional[str]:
     """None for what is made of others. Without `numbers`, of those only that they are numbers: others compare them."""
     if value is None or value is Ellipsis:
         return str(value)
     if isinstance(value, enum.Enum):
         return f"{type(value).__qualname__}.{value.name}"
-    if isinstance(value, (bool, int, float, complex)):
+    if isinstance(value, complex):
+        return str(value)
+    if isinstance(value, (bool, int, float)):
         return str(value) if numbers else "a number"
     if isinstance(value, str):
-        return _text_word(name, value)
+        return _text_word(path, value)
     if isinstance(value, bytes):
         return f"{len(value)} bytes, {_digest(value)}"
     if isinstance(value, (torch.dtype, torch.layout, torch.memory_format, range, slice)):
@@ -60,7 +62,7 @@ def constant_word(name: str, value: Any, numbers: bool) -> Optional[str]:
     if isinstance(value, torch.Tensor):
         return "a tensor"
     if isinstance(value, nn.Module):
-        return "a module"
+        return f"a {type(value).__name__}" if type(value).__module__.startswith("torch.nn.") else "a module"
     if isinstance(value, type):
         return f"class {_named(value)}"
     if isinstance(value, FUNCTIONS) or type(value).__module__ == "torch._ops":

@@ -27,13 +27,15 @@ _MAX_DEPTH = 3
 _NO_SETTINGS = ("logging", "threading", "_thread", "io", "_io", "weakref")
 _IDLE_IN_EVALUATION = (nn.Identity, nn.modules.dropout._DropoutNd)
 
+_OF_TRANSFORMERS = frozenset(("activation", "enable_nested_tensor"))  # of PyTorch's own: a function, and what pads the rows anew
+
 Told = Iterator[Tuple[str, str]]
 
 
 def choices_of(module: nn.Module) -> Dict[str, str]:
     """By dotted paths; of globals `module:name`, of the surroundings `os.environ.NAME` and `torch.default_dtype`."""
     functions = _functions_of(module)
-    told = itertools.chain(_of_surroundings(functions), _of_parts(module), _of_globals(module))
+    told = itertools.chain(_of_surroundings(functions), _of_replaced(module), _of_parts(module), _of_globals(module))
     found: Dict[str, str] = {}
     met: Dict[str, int] = {}
     for path, word in itertools.islice(told, _MOST):
@@ -78,7 +80,7 @@ def _is_own(part: nn.Module) -> bool:
 
 
 def _of_surroundings(functions: Iterable[types.FunctionType]) -> Told:
-    names = {name for function in functions for name in variables_of(function)}
+    names = variables_of(functions)
     if any({"hash()", "a set"} & of_process(function) for function in functions):
         names.add("PYTHONHASHSEED")
     for name in sorted(names):
@@ -94,12 +96,27 @@ def _of_parts(module: nn.Module) -> Told:
             continue
         if _is_own(part):
             yield from _of_own(before, part)
-        elif callable(vars(part).get("activation")) and not isinstance(vars(part)["activation"], nn.Module):
-            # The function of PyTorch's own Transformer layers.
-            yield from _told(f"{before}activation", vars(part)["activation"], frozenset(), True)
+        elif type(part).__module__.startswith("torch.nn."):
+            for name in _OF_TRANSFORMERS & set(vars(part)):
+                yield from _told(before + name, vars(part)[name], frozenset(), True)
         if prefix and _is_stateless_layer(part):
             kind: Any = nn.Identity if isinstance(part, _IDLE_IN_EVALUATION) else type(part)
             yield f"{before}class", kind.__name__
+
+
+def _of_replaced(module: nn.Module) -> Told:
+    """Methods that an attribute of the module hides, and the user's own forward hooks: each may change what it answers."""
+    methods, hooks = [], []
+    for prefix, part in module.named_modules():
+        before = f"{prefix}." if prefix else ""
+        for name, value in vars(part).items():
+            if name not in _MODULES_OWN and isinstance(value, (*FUNCTIONS, functools.partial)) and callable(getattr(type(part), name, None)):
+                methods.append(f"{before}{name}")
+        for hook in [*part._forward_hooks.values(), *part._forward_pre_hooks.values()]:
+            if is_users_module(str(getattr(hook, "__module__", ""))):
+                hooks.append(f"{prefix or 'itself'}: {constant_word('', hook, True) or type(hook).__name__}")
+    yield "replaced_methods", ", ".join(sorted(methods)[:_MOST_ENTRIES]) or "none"
+    yield "forward_hooks", ", ".join(sorted(hooks)[:_MOST_ENTRIES]) or "none"
 
 
 def _is_stateless_layer(part: nn.Module) -> bool:
@@ -181,7 +198,7 @@ def _given(function: types.FunctionType) -> List[Tuple[str, Any]]:
 
 def _told(path: str, value: Any, attributes: FrozenSet[str], numbers: bool, depth: int = 0) -> Told:
     """The value and what it is made of; of objects what forward() reads by name."""
-    word = constant_word(path.rpartition(".")[2], value, numbers)
+    word = constant_word(path, value, numbers)
     if word is not None:
         yield path, word
         if isinstance(value, types.MethodType):
@@ -193,18 +210,38 @@ def _told(path: str, value: Any, attributes: FrozenSet[str], numbers: bool, dept
         given = [*((str(index), held) for index, held in enumerate(value.args)), *value.keywords.items()]
         yield from _inside(path, given, attributes, numbers, depth)
     elif isinstance(value, (set, frozenset)):
-        words = sorted(str(constant_word("", held, True)) for held in value)
-        yield path, constant_word(path, "|".join(words), numbers) or ""
+        words = sorted(str(constant_word(path, held, True)) for held in value)
+        yield path, "{" + ", ".join(words) + "}" if len(words) <= 8 else constant_word(path, "\n".join(words), numbers) or ""
     elif isinstance(value, (list, tuple, dict)):
-        pairs = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+        pairs = _pairs(value)
         if len(pairs) <= _MOST_ENTRIES:
             yield from _inside(path, [(str(key), held) for key, held in pairs if isinstance(key, (str, int))], attributes, numbers, depth)
         elif all(isinstance(held, str) for _, held in pairs):
             yield path, constant_word(path, "\n".join(held for _, held in pairs), numbers) or ""
-    elif hasattr(value, "__dict__") and type(value).__module__.partition(".")[0] not in _NO_SETTINGS and value is not _nothing:
+    elif value is not _nothing and type(value).__module__.partition(".")[0] not in _NO_SETTINGS:
         yield path, f"a {type(value).__qualname__}"
-        named = sorted(attributes & set(vars(value)))
-        yield from _inside(path, [(name, vars(value)[name]) for name in named], attributes, numbers, depth)
+        yield from _inside(path, _read_of(value, attributes), attributes, numbers, depth)
+
+
+def _pairs(value: Any) -> List[Tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return list(value.items())
+    names = getattr(type(value), "_fields", None)
+    return list(zip(names, value)) if isinstance(names, tuple) and len(names) == len(value) else list(enumerate(value))
+
+
+def _read_of(value: Any, attributes: FrozenSet[str]) -> List[Tuple[str, Any]]:
+    """What forward() reads of an object by name: its own, and constants of its class where that is the user's."""
+    own = getattr(value, "__dict__", {})
+    found = {name: own[name] for name in attributes & set(own)}
+    if is_users_module(type(value).__module__):
+        for name in attributes - set(found):
+            held = inspect.getattr_static(type(value), name, _nothing)
+            if isinstance(held, types.MemberDescriptorType):
+                found[name] = getattr(value, name, None)  # of __slots__
+            elif not _is_code(name, held):
+                found[name] = held
+    return sorted(found.items())
 
 
 def _inside(path: str, parts: Iterable[Tuple[str, Any]], attributes: FrozenSet[str], numbers: bool, depth: int) -> Told:

@@ -5,8 +5,9 @@ what every process has otherwise (the order of a set, the clock)."""
 from __future__ import annotations
 
 import dis
+import re
 import types
-from typing import Any, Dict, FrozenSet, Iterator, List, Set
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Set
 
 # What makes tensors of the default type where no other is named.
 _OF_DEFAULT_TYPE = frozenset(
@@ -18,6 +19,7 @@ _CALLS = frozenset(
     "getpid getppid get_ident uuid1 uuid4 urandom token_bytes token_hex randbits gethostname getnode time time_ns perf_counter perf_counter_ns "
     "monotonic monotonic_ns process_time now utcnow today localtime gmtime ctime".split()
 )
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
 _NO_STEPS = frozenset("CACHE PRECALL PUSH_NULL RESUME EXTENDED_ARG NOP".split())
 
 
@@ -40,17 +42,34 @@ def _is_global(step: dis.Instruction) -> bool:
     return step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
 
 
-def variables_of(function: types.FunctionType) -> Set[str]:
-    """The variables of the environment that it names: os.environ["X"], .get("X"), "X" in os.environ, os.getenv(X)."""
+def variables_of(functions: Iterable[types.FunctionType]) -> Set[str]:
+    """The variables of the environment that they name: os.environ["X"], .get("X"), "X" in os.environ, os.getenv(X). Where one reads
+    a variable that it is given by name, the texts of all that look like such names."""
     found: Set[str] = set()
-    for code in _codes(function.__code__):
-        steps = _steps(code)
-        for index, step in enumerate(steps):
-            if step.argval not in ("environ", "getenv") or not (_is_attribute(step) or _is_global(step)):
-                continue
-            asked_in = index + 1 < len(steps) and steps[index + 1].opname == "CONTAINS_OP"
-            near = steps[max(0, index - 2) : index] if asked_in else steps[index + 1 : index + 4]
-            found |= _text_among(near, function.__globals__, asked_in)
+    texts: Set[str] = set()
+    given = False
+    for function in functions:
+        for code in _codes(function.__code__):
+            texts |= _names_in(code.co_consts)
+            steps = _steps(code)
+            for index, step in enumerate(steps):
+                if step.argval not in ("environ", "getenv") or not (_is_attribute(step) or _is_global(step)):
+                    continue
+                asked_in = index + 1 < len(steps) and steps[index + 1].opname == "CONTAINS_OP"
+                near = steps[max(0, index - 2) : index] if asked_in else steps[index + 1 : index + 4]
+                named = _text_among(near, function.__globals__, asked_in)
+                found |= named
+                given = given or not named
+    return found | texts if given else found
+
+
+def _names_in(constants: Iterable[Any]) -> Set[str]:
+    found: Set[str] = set()
+    for constant in constants:
+        if isinstance(constant, str) and _VARIABLE.fullmatch(constant):
+            found.add(constant)
+        elif isinstance(constant, (tuple, frozenset)):
+            found |= _names_in(constant)
     return found
 
 
