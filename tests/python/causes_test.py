@@ -223,6 +223,15 @@ class CausesTest(InDirectory):
         report = self.capture("timed")  # names the clock, and answers alike
         self.assertTrue(report, report)
 
+    def test_b58_a_live_model_whose_answers_follow_the_process_is_told(self):
+        os.environ.pop("PYTHONHASHSEED", None)
+        factory = functools.partial(networks.OfProcess, by="pid")
+        with self.assertRaisesRegex(goldseal.GoldsealError, r"in another process .* answers otherwise .* getpid\(\)"):
+            self.sealed(factory(), factory=factory)
+        self.assertEqual(self.seals(), [])
+        factory = functools.partial(networks.OfProcess, by="timed")
+        self.sealed(factory(), factory=factory)
+
     def test_b58_what_follows_the_process_is_seen_in_the_code_alone(self):
         self.assertEqual(of_process_in(networks.Chooses()), [])
         self.assertIn("a set", of_process_in(networks.OfProcess()))

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
+from . import command
 from .factory import Factory, model_spec, needed_arguments
 
 if TYPE_CHECKING:
     from torch import nn
 
     from .live_network import LiveNetwork
+
+_ANSWERS = frozenset(("golden.float64", "golden.native", "golden.discrete", "golden.detections"))
 
 
 def objection_to_factory(factory: Optional[Factory], module: nn.Module) -> Optional[str]:
@@ -37,6 +43,31 @@ def objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:
         return objection or objection_to_made(spec, network, keeping_random_numbers)
 
     return _told(spec, judge)
+
+
+def objection_to_process(spec: str, network: LiveNetwork, target: Path, timeout: float) -> Optional[str]:
+    """Of a model whose forward() uses what every process has otherwise: whether another process gives the answers that were
+    sealed. A script that is run itself is imported by none: it might begin to train."""
+    from .worker.state.choices import of_process_in
+
+    def judge() -> Optional[str]:
+        used = of_process_in(network.module)
+        if not used or _is_script(spec, network.module) or network.home.type != "cpu":
+            return None
+        report = command.run(["verify", os.path.abspath(target), "--trust-code", "--runtime", f"python={sys.executable}"], timeout=timeout)
+        failed = {finding.id for finding in report.findings if finding.status == "fail"}
+        if failed.isdisjoint(_ANSWERS) or not failed <= _ANSWERS:
+            return None
+        return f"in another process the network answers otherwise than here, and its forward() uses {', '.join(used)}: compute with what every process has alike"
+
+    return _told(spec, judge)
+
+
+def _is_script(spec: str, module: nn.Module) -> bool:
+    main = getattr(sys.modules["__main__"], "__file__", None) or ""
+    name = spec[len("python:") :].partition(":")[0]
+    script = os.path.splitext(os.path.basename(main))[0]
+    return name.rpartition(".")[2] == script or any(type(part).__module__ == "__main__" for part in module.modules())
 
 
 def _told(spec: str, judge: Callable[[], Optional[str]]) -> Optional[str]:

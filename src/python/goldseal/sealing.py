@@ -19,7 +19,7 @@ from .earlier_seal import discard, is_older_than, put_back, set_aside
 from .errors import GoldsealError, GoldsealWarning
 from .factory import Factory, absolute_paths, model_spec
 from .failures import ON_ERROR, check_on_error, deal_with
-from .objections import objection_to_factory, objection_to_reads
+from .objections import objection_to_factory, objection_to_process, objection_to_reads
 from .ranks import module_of_rank_zero, rank
 from .report import Report
 from .saving import write_checkpoint, written_at
@@ -286,7 +286,7 @@ def _seal(
         report = run_attached(arguments, network, directory, timeout)
     if not report:
         raise GoldsealError(f"{path} was not sealed:\n{report}", report)
-    return target, report, objection_to_reads(spec, network)
+    return target, report, objection_to_reads(spec, network) or objection_to_process(spec, network, target, timeout)
 
 
 def _warn_of_code(report: Report, target: Path) -> None:
