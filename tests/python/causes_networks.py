@@ -192,6 +192,8 @@ class OfProcess(nn.Module):
             return x * os.getpid()
         if self.by == "uuid":
             return x * (uuid.getnode() % 3 + 1)
+        if self.by == "day":
+            return x * (1 + int(time.time()) // 86400 % 7)
         if self.by == "timed":  # looks at the clock, and answers alike
             time.perf_counter(), datetime.datetime.now()
         return x * len({name for name in ("a", "b")})

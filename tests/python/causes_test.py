@@ -213,7 +213,7 @@ class CausesTest(InDirectory):
                             "--force", "--runtime", "python=" + sys.executable])
 
     def test_b58_answers_that_follow_the_process_are_not_sealed(self):
-        for by, told in (("hash", "hash()"), ("pid", "getpid()")):
+        for by, told in (("hash", "hash()"), ("pid", "getpid()"), ("day", "time()")):
             with self.subTest(by=by):
                 report = self.capture(by)
                 finding = next(one for one in report.findings if one.id == "model.configuration")
