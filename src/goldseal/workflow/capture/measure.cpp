@@ -141,7 +141,7 @@ void compare_builds(std::vector<OutsideRecord> built, const std::vector<OutsideR
 }
 
 // A seal of what follows the process holds nowhere else. Another run is made only where forward() names such a thing: it costs
-// a second load, and two runs of each case beside the some twenty that are made of it.
+// a second load, and a run of each case beside the some twenty that are made of it.
 void compare_answers(const Measured& measured, const CaptureRequest& request, SecondProcess& other, CaptureLog& log) {
   const auto& built = measured.loaded.built;
   const auto& named = built.network.of_process;
