@@ -145,7 +145,11 @@ def is_users_module(name: str) -> bool:
     if name == "__main__":
         return True
     file = getattr(sys.modules.get(name), "__file__", None)
-    return isinstance(file, str) and is_own(file)
+    return isinstance(file, str) and _is_own(file)
+
+
+# Every part of a network is asked about in every pass, and each answer takes a system call for each folder of the path.
+_is_own = functools.lru_cache(maxsize=4096)(is_own)
 
 
 def as_tensor(value: Any) -> Optional[torch.Tensor]:
