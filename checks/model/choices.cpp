@@ -15,6 +15,7 @@ namespace goldseal {
 namespace {
 
 constexpr std::string_view k_variable = "os.environ.";
+constexpr std::string_view k_unset = "(not set)";
 constexpr std::string_view k_type = "torch.default_dtype";
 
 constexpr std::string_view k_methods = "replaced_methods";
@@ -47,6 +48,9 @@ std::string place_of_choice(std::string_view key) {
 }
 
 std::string remedy_of_choice(const ChoiceDifference& first) {
+  if (first.key.starts_with(k_variable) && first.sealed == k_unset)
+    return fmt::format("remove the variable {} from the environment: forward() reads it, and it was not set where the model was sealed",
+                       escape_unprintable(name_of_choice(first.key)));
   if (first.key.starts_with(k_variable))
     return fmt::format("set the variable {} as it was where the model was sealed: forward() reads it",
                        escape_unprintable(name_of_choice(first.key)));
@@ -82,6 +86,11 @@ std::vector<ChoiceDifference> differing_choices(const Observation& observed) {
   if (answers_agree(observed.run)) std::erase_if(differing, is_of_tools);
   std::ranges::stable_partition(differing, [](const auto& choice) { return !is_of_tools(choice); });
   return differing;
+}
+
+std::size_t compared_choices(const Observation& observed) {
+  const auto is_found = [&](const auto& choice) { return observed.run.choices.contains(choice.first); };
+  return static_cast<std::size_t>(std::ranges::count_if(observed.sealed.model.choices, is_found));
 }
 
 Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed) {

@@ -6,6 +6,7 @@
 
 #include <checks/check.hpp>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct ChoiceDifference {
 
 /// Of the choices that the seal and the network both tell: what one of them lacks is not compared.
 [[nodiscard]] std::vector<ChoiceDifference> differing_choices(const Observation& observed);
+
+/// How many choices both tell.
+[[nodiscard]] std::size_t compared_choices(const Observation& observed);
 
 /// The finding on the choices that differ, of which there is one at least: a warning where the answers were judged and agree.
 [[nodiscard]] Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed);

@@ -224,7 +224,9 @@ TEST_CASE("B57: another choice is named with both values, and fails where the an
   observed.run.choices = {{"os.environ.MODE", "fast"}};
   finding = judge("model.configuration", observed);
   CHECK(finding.actual == "MODE = fast");
-  CHECK(finding.remedy.find("set the variable MODE") == 0);
+  CHECK(finding.remedy.find("remove the variable MODE") == 0);
+  observed.sealed.model.choices["os.environ.MODE"] = "slow";
+  CHECK(judge("model.configuration", observed).remedy.find("set the variable MODE") == 0);
   observed.run.choices = {{"torch.default_dtype", "float64"}};
   CHECK(judge("model.configuration", observed).remedy.find("torch.set_default_dtype(torch.float32)") != std::string::npos);
   observed.sealed.model.choices["forward_hooks"] = "none";
@@ -250,6 +252,10 @@ TEST_CASE("B57: what a seal does not hold of choices and of later settings is no
   CHECK(judge("model.configuration", observed).status == Status::pass);
   observed.sealed.model.configuration["shrink.lambd"] = "0.1";
   CHECK(judge("model.configuration", observed).actual == "lambd = 0.5");
+  observed.sealed.model.configuration.clear();
+  CHECK(judge("model.configuration", observed).status == Status::skipped);
+  observed.run.choices["other"] = "None";
+  CHECK(judge("model.configuration", observed).message == "all 1 choices of forward() are as they were sealed");
 }
 
 TEST_CASE("settings that are written otherwise and mean the same are no difference") {

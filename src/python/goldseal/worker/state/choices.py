@@ -164,7 +164,13 @@ def _of_globals(module: nn.Module) -> Told:
         if isinstance(value, types.ModuleType):
             yield from _of_module(value, attributes - assigned)
         else:
-            yield from _told(f"{place}:{name}", value, attributes, False)
+            yield from _told(f"{_import_name(place)}:{name}", value, attributes, False)
+
+
+def _import_name(place: str) -> str:
+    """Of a script that is run itself the name that others import it by."""
+    script = getattr(sys.modules.get(place), "__file__", None) if place == "__main__" else None
+    return os.path.splitext(os.path.basename(script))[0] if isinstance(script, str) else place
 
 
 def _of_module(module: types.ModuleType, attributes: FrozenSet[str]) -> Told:
