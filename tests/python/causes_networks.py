@@ -153,6 +153,23 @@ def made(factor=2.0, way="wraps"):
     return module
 
 
+def scaling_by(factor):
+    def scaling(self, x):
+        return x * factor
+
+    return scaling
+
+
+class Enclosing(nn.Module):
+    """Functions by one name, each with a value of its own."""
+
+    one, two, three = scaling_by(1.0), scaling_by(2.0), scaling_by(3.0)
+    four = times(4.0)(scaling_by(5.0))
+
+    def forward(self, x):
+        return self.four(self.three(self.two(self.one(x))))
+
+
 class Layers(nn.Module):
     """Layers of PyTorch's own, one way or the other."""
 

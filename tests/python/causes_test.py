@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import re
+import subprocess
 import sys
 import unittest
 
@@ -32,6 +33,7 @@ X = torch.rand(6, 4, generator=torch.Generator().manual_seed(1)) - 0.4
 class CausesTest(InDirectory):
     def setUp(self):
         super().setUp()
+        torch.manual_seed(0)  # of weights that every choice shows with: where all ReLUs are dead, none does
         os.environ["PYTHONPATH"] = os.pathsep.join([os.path.dirname(os.path.abspath(__file__)), *sys.path[:3]])
 
     def sealed(self, module, **options):
@@ -184,6 +186,12 @@ class CausesTest(InDirectory):
             self.told(module, state, "torch.default_dtype", "float32", "float64")
         finally:
             torch.set_default_dtype(torch.float32)
+
+    def test_b57_every_process_tells_the_choices_in_one_order(self):
+        code = "import causes_networks as n; from goldseal.worker.state.choices import choices_of as c; print(sorted(c(n.Enclosing()).items()))"
+        told = {subprocess.check_output([sys.executable, "-B", "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}) for seed in ("1", "2", "3")}
+        self.assertEqual(len(told), 1, told)
+        self.assertIn("scaling.factor.2", told.pop().decode())
 
     def test_b57_a_seal_made_before_holds_no_choices_and_passes(self):
         state = self.sealed(networks.Layers())

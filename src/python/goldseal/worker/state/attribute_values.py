@@ -76,12 +76,12 @@ def _read_by_forward(kind: type, forward: Any) -> Read:
         registered |= _registered_by(function.__code__)
         filled |= own if _fills_containers(function.__code__) else set()
         attributes |= own
-        waiting.extend(inspect.getattr_static(kind, name, None) for name in own)
+        waiting.extend(inspect.getattr_static(kind, name, None) for name in sorted(own))  # the same order in every process
         if is_users_module(function.__module__):
             called.append(function)
             waiting.extend(inner for inner in map(_content_of, function.__closure__ or ()) if isinstance(inner, types.FunctionType))
             named |= {(function.__module__, name) for name in names}
-            waiting.extend(found for found in map(function.__globals__.get, names) if isinstance(found, types.FunctionType) and is_users_module(found.__module__))
+            waiting.extend(found for found in map(function.__globals__.get, sorted(names)) if isinstance(found, types.FunctionType) and is_users_module(found.__module__))
     return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)), frozenset(registered), frozenset(filled), tuple(called))
 
 
