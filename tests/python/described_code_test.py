@@ -194,6 +194,15 @@ class DescribedCodeTest(InDirectory):
                 for name in ("net", "parts"):
                     sys.modules.pop(name, None)
 
+    def test_a_library_a_database_and_a_program_that_it_names(self):
+        for name in ("kernels.so", "anchors.db", "bin/scale.sh", "one.cpp", "two.cpp", "unnamed.so"):
+            write(name, "x")
+        self.files(net=NET, parts=PARTS + "import ctypes, os, sqlite3, subprocess\nHERE = os.path.dirname(os.path.abspath(__file__))\n"
+                   "def calls():\n    ctypes.CDLL(os.path.join(HERE, 'kernels.so'))\n    sqlite3.connect('anchors.db')\n"
+                   "    subprocess.check_output(['sh', 'bin/scale.sh', '-q'])\n    load(name='ext', sources=['one.cpp', 'two.cpp'])\n")
+        expected = {"net.py", "parts.py", "kernels.so", "anchors.db", "bin/scale.sh", "one.cpp", "two.cpp"}
+        self.assertEqual(self.described(self.model()), expected)
+
     def test_a_file_that_building_it_reads_by_a_name_that_is_computed(self):
         write("conf/tiny.yaml", "width: 4\n")
         write("weights.pth", "no configuration")

@@ -12,18 +12,21 @@ import io
 import os
 import sys
 import threading
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Set
 
 from .sources import Source, is_own, sources_of, tree_of
 
 MOST_BYTES = 4 << 20  # of a file that describes; larger ones hold weights or data
+_MOST_LIBRARY_BYTES = 64 << 20  # of a library that code loads by its path
 _MOST_FILES = 256
 _MOST_TEXTS = 8  # of a call
 # Weights are digested as tensors, code by its module.
 _NOT_DESCRIBING = (".py", ".pyc", ".so", ".pth", ".pt", ".pt2", ".bin", ".ckpt", ".safetensors", ".weights", ".log", ".lock", ".csv", ".png", ".jpg", ".jpeg")
 _READERS = frozenset(
-    "open read_text read_bytes read read_file load loads safe_load full_load loadtxt genfromtxt fromfile load_config".split()
+    "open read_text read_bytes read read_file load loads safe_load full_load loadtxt genfromtxt fromfile load_config memmap "
+    "open_memmap connect run call check_call check_output Popen".split()
 )
+_LIBRARY_LOADERS = frozenset("CDLL PyDLL LoadLibrary load_library dlopen".split())
 _WRITING = frozenset("wax+")
 
 _known: Dict[str, List[str]] = {}
@@ -81,12 +84,13 @@ def _roots(factory: str) -> List[str]:
     return roots
 
 
-def describes(path: str, roots: Iterable[str]) -> bool:
-    """Whether a file of these trees may say what the network is: small, no weights, neither hidden nor a package's."""
-    if path.endswith(_NOT_DESCRIBING) or not is_own(path):
+def describes(path: str, roots: Iterable[str], library: bool = False) -> bool:
+    """Whether a file of these trees may say what the network is: small, no weights, neither hidden nor a package's; or a
+    `library` that code loads by its path."""
+    if (path.endswith(_NOT_DESCRIBING) and not library) or not is_own(path):
         return False
     try:
-        if not os.path.isfile(path) or os.path.getsize(path) > MOST_BYTES:
+        if not os.path.isfile(path) or os.path.getsize(path) > (_MOST_LIBRARY_BYTES if library else MOST_BYTES):
             return False
     except OSError:
         return False
@@ -98,7 +102,8 @@ def describes(path: str, roots: Iterable[str]) -> bool:
 
 
 def named_in(sources: Iterable[Source]) -> Set[str]:
-    """Files that the sources' own calls name for reading: `open("anchors.txt")`, `(HERE / "net.yaml").read_text()`."""
+    """Files that the sources' own calls name for reading, loading or running: `open("anchors.txt")`,
+    `(HERE / "net.yaml").read_text()`, `ctypes.CDLL("./kernels.so")`."""
     found: Set[str] = set()
     script = os.path.abspath(getattr(sys.modules.get("__main__"), "__file__", None) or os.devnull)
     for source in sources:
@@ -110,30 +115,27 @@ def named_in(sources: Iterable[Source]) -> Set[str]:
         places = [os.path.dirname(source.path), os.getcwd()]
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                path = _named_by(node, places)
-                if path is not None:
-                    found.add(path)
+                found.update(_named_by(node, places))
     return found
 
 
-def _named_by(call: ast.Call, places: List[str]) -> Optional[str]:
+def _named_by(call: ast.Call, places: List[str]) -> Set[str]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if name not in _READERS:
-        return None
+    loads = name in _LIBRARY_LOADERS
+    if name not in _READERS and not loads:
+        return set()
     texts = _texts(call)
     if any(0 < len(text) <= 3 and not _WRITING.isdisjoint(text) and set(text) <= set("rwaxbt+") for text in texts):
-        return None
-    # Other texts may stand beside those of the path: an encoding, a mode.
-    spans = sorted(((i, j) for i in range(len(texts)) for j in range(i + 1, len(texts) + 1)), key=lambda span: span[0] - span[1])
-    names: List[Tuple[str, ...]] = [tuple(texts[i:j]) for i, j in spans]
-    for place in places:
-        for parts in names:
-            if not parts or any("\0" in part or len(part) > 512 for part in parts):
-                continue
-            path = os.path.abspath(os.path.join(place, *parts))
-            if parts[-1] and describes(path, places):
-                return path
-    return None
+        return set()
+    # Other texts may stand beside those of the path (an encoding, a mode), and paths beside each other.
+    spans = [tuple(texts[i:j]) for i in range(len(texts)) for j in range(i + 1, len(texts) + 1)]
+    paths = {
+        os.path.abspath(os.path.join(place, *parts))
+        for parts in spans
+        if parts[-1] and not any("\0" in part or len(part) > 512 for part in parts)
+        for place in places
+    }
+    return {path for path in paths if describes(path, places, library=loads)}
 
 
 def _texts(call: ast.Call) -> List[str]:
