@@ -331,7 +331,6 @@ Session::Reply Session::run(const json& request) {
   if (random)
     for (const auto& op : random->operators()) drawing.push_back({{"module", ""}, {"op", op}});
   random.reset();
-
   write_tensor_file(outputs_path, outputs);
   json entries = json::array();
   for (const auto& [name, tensor] : outputs) entries.push_back(describe(name, tensor));
@@ -343,6 +342,7 @@ Session::Reply Session::run(const json& request) {
   for (const auto& layer : recorder.layers())
     layers.push_back(
         {{"module", layer.module}, {"op", layer.op}, {"dtype", name_of_dtype(layer.dtype)}, {"shape", layer.shape}});
+  if (recorder.narrowest()) reply["narrowest"] = name_of_dtype(*recorder.narrowest());
   return reply;
 }
 

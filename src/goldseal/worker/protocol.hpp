@@ -187,6 +187,7 @@ struct RunReply {
   RunWitness witness;
   std::vector<RunOutput> outputs;
   std::vector<RunLayer> layers;  ///< in the order of their rows in the sketches' file; empty where none were asked for
+  std::optional<DType> narrowest;  ///< float16 or bfloat16, where a conversion gave it; told with the layers
   double seconds = 0;
 };
 

@@ -316,6 +316,7 @@ RunReply Worker::run(const RunRequest& request) {
       result.layers.push_back({layer.at("module").get<std::string>(), layer.at("op").get<std::string>(),
                                dtype_if_told(layer), layer.at("shape").get<std::vector<std::int64_t>>()});
     }
+    if (reply.contains("narrowest")) result.narrowest = read_dtype(reply.at("narrowest"));
     return result;
   });
 }

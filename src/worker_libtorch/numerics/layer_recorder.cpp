@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/layer_recorder.hpp"
 
+#include "numerics/operator_watch.hpp"
 #include "numerics/tensor_facts.hpp"
 
 #include <ATen/Functions.h>
@@ -10,6 +11,10 @@
 namespace goldseal::worker {
 
 void LayerRecorder::add(const std::string& module, const std::string& op, const at::Tensor& output, bool wide) {
+  if (narrows(op, output)) {
+    if (m_narrowest != at::kBFloat16) m_narrowest = output.scalar_type();
+    return;
+  }
   if (m_layers.size() >= k_max_layers || !output.defined() || output.numel() == 0) return;
   if (output.layout() != at::kStrided || !is_plain_floating(output.scalar_type())) return;
   auto values = wide ? output.to(at::kDouble) : output;

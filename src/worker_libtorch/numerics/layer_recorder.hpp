@@ -35,6 +35,8 @@ class LayerRecorder {
   void add(const std::string& module, const std::string& op, const at::Tensor& output, bool wide = false);
 
   const std::vector<Layer>& layers() const { return m_layers; }
+  /// float16 or bfloat16, the narrower that a conversion gave: a conversion is no layer, yet it rounds.
+  std::optional<at::ScalarType> narrowest() const { return m_narrowest; }
 
   /// float64 [layers, k_projections + 2]: projections, rms, number of elements that are not finite.
   at::Tensor table() const;
@@ -43,6 +45,7 @@ class LayerRecorder {
   std::int64_t m_elements;
   std::optional<LayerPart> m_part;
   std::vector<Layer> m_layers;
+  std::optional<at::ScalarType> m_narrowest;
 };
 
 }  // namespace goldseal::worker

@@ -21,6 +21,8 @@ bool computes_nothing(std::string_view op) {
   return std::any_of(k_computing_nothing.begin(), k_computing_nothing.end(), [&](const char* name) { return op == name; });
 }
 
+constexpr std::array k_conversions{"aten::to", "aten::_to_copy", "aten::type_as", "aten::copy_"};
+
 // A boxed call shows the interpreter's whole stack; its own values are the last.
 template <class Values>
 c10::ArrayRef<c10::IValue> own(const Values& values, std::size_t count) {
@@ -29,6 +31,11 @@ c10::ArrayRef<c10::IValue> own(const Values& values, std::size_t count) {
 }
 
 }  // namespace
+
+bool narrows(std::string_view op, const at::Tensor& result) {
+  if (!result.defined() || (result.scalar_type() != at::kHalf && result.scalar_type() != at::kBFloat16)) return false;
+  return std::any_of(k_conversions.begin(), k_conversions.end(), [&](const char* name) { return op == name; });
+}
 
 struct OperatorWatch::Call : at::ObserverContext {
   std::vector<const void*> memory;  // of the tensors that it was given
@@ -72,13 +79,13 @@ void OperatorWatch::end(const at::RecordFunction& function, at::ObserverContext*
 
 void OperatorWatch::tell(const at::RecordFunction& function, const Call& call) {
   const std::string op = function.name();
-  if (computes_nothing(op)) return;
+  const bool conversion = computes_nothing(op);
   const bool in_place = !op.empty() && op.back() == '_';
   for (const auto& output : own(function.outputs(), function.num_outputs())) {
     if (!output.isTensor()) continue;
     const auto* const memory = memory_of(output.toTensor());
     if (!in_place && std::find(call.memory.begin(), call.memory.end(), memory) != call.memory.end()) continue;
-    m_notice(op, call.entry, output.toTensor());
+    if (!conversion || narrows(op, output.toTensor())) m_notice(op, call.entry, output.toTensor());
     return;
   }
 }

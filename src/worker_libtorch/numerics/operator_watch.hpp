@@ -6,13 +6,17 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace goldseal::worker {
 
+/// Whether a conversion gave float16 or bfloat16.
+bool narrows(std::string_view op, const at::Tensor& result);
+
 /// Watches the operators that this thread calls for as long as it lives, those that one operator calls within itself
 /// left out. `notice` gets each floating result that was computed: neither views of an input nor conversions and
-/// copies, which depend on layout and type. One at a time in a thread.
+/// copies, which depend on layout and type, but for conversions that narrow. One at a time in a thread.
 class OperatorWatch {
  public:
   using Notice = std::function<void(const std::string& op, const std::string& entry, const at::Tensor& result)>;

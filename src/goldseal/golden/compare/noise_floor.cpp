@@ -310,7 +310,9 @@ std::vector<Objection> collect_objections(const HostTensor& reference, const Noi
         true,
         fmt::format("the capturing run's errors are {:.3g} times the response to rounding; at most {:.0f} is believed",
                     noise.rms_amplification, k_largest_amplification),
-        "capture on another machine or with another PyTorch: this one's arithmetic is suspect");
+        "capture on another machine or with another PyTorch: this one's arithmetic is suspect. Where that says the "
+        "same, forward() rounds below float32 out of PyTorch's sight (in NumPy, in an operator of its own): write "
+        "`x.to(dtype)` there");
   }
   if (finite < reference.numel()) {
     object(false, fmt::format("is not finite in {}", percent_of(reference.numel() - finite, reference.numel())),

@@ -12,7 +12,8 @@ namespace goldseal::golden {
 
 /// Whether an operator of a float64 run whose result is of type `result` rounds to that narrower type: the network's
 /// own code asked for it (a norm computed in float32), and two machines differ there by float32's rounding, however
-/// exact all around it is. Operators that write constants or move elements round nothing and do not count.
+/// exact all around it is. A simulated quantization (`fake_quantize_…`) counts in every type. Operators that write
+/// constants or move elements round nothing and do not count.
 [[nodiscard]] bool rounds_narrower(std::string_view op, DType result);
 
 /// Whether an operator rounds at all: it writes down no constant and moves no elements.

@@ -25,10 +25,11 @@ std::string input_file(const std::vector<HostTensor>& inputs) {
   return write_safetensors(tensors);
 }
 
-// Significant bits of the least precise layer; nothing where the worker does not report layers.
-std::optional<int> bits_of(const std::vector<RunLayer>& layers) {
+// Significant bits of the least precise layer or conversion; nothing where the worker does not report layers.
+std::optional<int> bits_of(const RunReply& reply) {
   std::optional<int> least;
-  for (const auto& layer : layers) {
+  if (reply.narrowest) least = golden::significant_bits(*reply.narrowest);
+  for (const auto& layer : reply.layers) {
     if (!layer.dtype || !golden::computes(layer.op)) continue;
     const int bits = golden::significant_bits(*layer.dtype);
     least = std::min(least.value_or(bits), bits);
@@ -104,7 +105,7 @@ LayeredRun CaseRunner::run_once(RunRequest& request) const {
   result.layers = sketches(reply.layers, read_tensors(request.layers), request.layer_elements);
   static_cast<void>(staging::remove_whole(request.layers));
   if (request.compute == Compute::float64) result.narrow_layer = first_narrow_layer(reply.layers);
-  result.bits = bits_of(reply.layers);
+  result.bits = bits_of(reply);
   result.computes_wide = std::ranges::any_of(
       reply.layers, [](const RunLayer& layer) { return layer.dtype == DType::float64; });
   return result;

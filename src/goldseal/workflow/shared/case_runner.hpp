@@ -31,7 +31,7 @@ struct LayeredRun {
   /// The first layer that rounds below float64 (golden/compare/reduced_precision.hpp).
   std::optional<std::size_t> narrow_layer = {};
   RunWitness witness = {};       ///< of a run with draws
-  std::optional<int> bits = {};  ///< significant bits of the least precise layer, at most float32's
+  std::optional<int> bits = {};  ///< of the least precise layer or conversion, at most float32's
   bool computes_wide = false;    ///< some layer computes in float64
 };
 

@@ -240,6 +240,8 @@ class Session:
                 {"module": layer.module, "op": layer.op, "dtype": name_of(layer.dtype), "shape": list(layer.shape)}
                 for layer in recorder.layers
             ]
+            if recorder.narrowest is not None:
+                reply["narrowest"] = name_of(recorder.narrowest)
         return reply
 
     def _first_made(self, forward: Pass) -> "tuple[dict[str, torch.Tensor], Optional[LayerRecorder]]":

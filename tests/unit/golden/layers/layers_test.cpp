@@ -85,6 +85,7 @@ TEST_CASE("Only what computes rounds: constants and elements that are moved are 
   CHECK(rounds_narrower("aten::rsqrt", DType::float32));
   CHECK(rounds_narrower("aten::mul_", DType::bfloat16));
   CHECK(rounds_narrower("conv2d", DType::float32));
+  CHECK(rounds_narrower("aten::fake_quantize_per_tensor_affine", DType::float64));
   CHECK_FALSE(rounds_narrower("aten::rsqrt", DType::float64));
   CHECK_FALSE(rounds_narrower("aten::argmax", DType::int64));
   for (const auto* op : {"aten::arange", "aten::zero_", "aten::zeros_like", "aten::cat", "aten::masked_fill_"}) {

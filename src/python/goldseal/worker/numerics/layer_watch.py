@@ -34,6 +34,11 @@ _CONVERSIONS = frozenset(
 )
 
 
+# Of those, the ones that can give a narrower type: there a network rounds by itself.
+_NARROWING = frozenset("aten::" + name for name in "to _to_copy type_as copy_".split())
+_NARROW = (torch.float16, torch.bfloat16)
+
+
 class Layer(NamedTuple):
     module: str  # dotted path; empty for the network itself
     op: str  # `aten::conv2d`
@@ -50,7 +55,13 @@ class LayerRecorder:
         self.layers: list[Layer] = []
         self._part = part
         self.mode: Any = None  # of a float64 run (float64_run.py)
+        self.narrowest: Optional[torch.dtype] = None  # that a conversion gave
         self._sketcher = Sketcher(elements)
+
+    def note_conversion(self, op: str, answer: Any) -> None:
+        """A conversion is no layer, yet what it gives is rounded to its type, in a network of float32 too."""
+        if op in _NARROWING and isinstance(answer, torch.Tensor) and answer.dtype in _NARROW and answer.dtype != self.narrowest:
+            self.narrowest = answer.dtype if self.narrowest is None else torch.bfloat16
 
     def add(self, module: str, op: str, result: torch.Tensor) -> None:
         """Does nothing for a tensor that is of no plain floating type, an empty one, or beyond MAX_LAYERS."""
@@ -170,7 +181,10 @@ def _make_mode(names: Any, recorder: Optional[LayerRecorder], draws: Optional[Ra
                 draws.before(func, args, kwargs or {}, lambda: names.place_of(given, frame))
             answer = func(*args, **(kwargs or {}))
             op = func._schema.name
-            if recorder is None or op in _CONVERSIONS:
+            if recorder is None:
+                return answer
+            if op in _CONVERSIONS:
+                recorder.note_conversion(op, answer)
                 return answer
             for result in _results(answer):
                 # What lies in the memory of an argument is a view of it.
