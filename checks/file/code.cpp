@@ -68,7 +68,7 @@ Finding judge_code_files(const Observation& observed, const CheckSettings&) {
   }
   if (!files.added.empty()) {
     finding.status = Status::warn;
-    finding.message = fmt::format("{}{} was not in the directory when it was sealed",
+    finding.message = fmt::format("{}{} was not among the network's files when it was sealed",
                                   escape_unprintable(files.added.front()->name), and_more(files.added.size()));
     finding.origin = escape_unprintable(files.added.front()->path);
   }

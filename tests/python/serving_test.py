@@ -285,6 +285,27 @@ class CodeTest(Serving):
         self.assertEqual([one.status for one in told.findings if one.id == "model.code"], ["pass"])
         self.assertEqual(told.raw["judged"]["parts"]["code"], "yes")
 
+    def test_a_file_that_the_code_takes_up_since_is_named(self):
+        write("slow.py", "def rare(x):\n    return x\n")
+        write("plug/a.py", "")
+        write("loader.py", "import glob\nimport importlib\nimport os\n\nSCALE = {}\nfor place in sorted(glob.glob('plug/*.py')):\n"
+                           "    found = importlib.import_module('plug.' + os.path.basename(place)[:-3])\n"
+                           "    SCALE.update(getattr(found, 'SCALE', {}))\n")
+        replace("net.py", "from parts import layers\n", "from parts import layers\nimport loader\n\ntry:\n    from fast import rare\n"
+                                                       "except ImportError:\n    from slow import rare\n")
+        replace("net.py", "return self.head(self.stem(image).mean((2, 3)))",
+                "if image.shape[0] > 64:\n            image = loader.SCALE['rare'](image)\n        return self.head(rare(self.stem(image)).mean((2, 3)))")
+        seal = self.trained()
+        ran = ("--runtime", "python", "--trust-code")
+        told = finding(report("verify", seal, *ran)[1], "file.code")
+        self.assertEqual(told["status"], "pass", told)
+        for path, text in (("fast.py", "from slow import rare\n"), ("plug/b.py", "def scale(x):\n    return x\n\nSCALE = {'rare': scale}\n")):
+            with self.subTest(path):
+                write(path, text)
+                told = finding(report("verify", seal, *ran)[1], "file.code")
+                self.assertEqual((told["status"], os.path.basename(path) in told["message"]), ("warn", True), told)
+                os.remove(path)
+
     def test_installed_packages_and_pythons_own_are_no_part_of_the_code(self):
         seal = self.trained()
         with open(os.path.join(seal, "manifest.toml"), encoding="utf-8") as file:

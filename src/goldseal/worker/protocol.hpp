@@ -47,6 +47,7 @@ struct DeclaredInput {
 struct SourceFile {
   std::string module;  ///< the name that it is imported by
   std::filesystem::path path;
+  bool imported = false;  ///< while it was built, and nothing of the network was seen to lead to it
 };
 
 /// Code beside PyTorch's own that takes part when the network is loaded.

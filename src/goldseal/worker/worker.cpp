@@ -216,7 +216,8 @@ BuiltNetwork Worker::build(Builder builder, std::string_view source, const std::
     network.choices = reply.value("choices", std::map<std::string, std::string>{});
     network.of_process = reply.value("of_process", std::vector<std::string>{});
     for (const auto& file : reply.value("sources", Json::array()))
-      network.sources.push_back({file.at("module").get<std::string>(), file.at("path").get<std::string>()});
+      network.sources.push_back(
+          {file.at("module").get<std::string>(), file.at("path").get<std::string>(), file.value("imported", false)});
     network.training = reply.value("training", false);
     for (const auto& name : reply.value("extra_state", std::vector<std::string>{})) {
       Key key{name, DType::uint8, {}};

@@ -258,4 +258,21 @@ std::vector<DescriptionObservation> observe_descriptions(const ModelRecord& seal
   return observed;
 }
 
+void add_unsealed_sources(const ModelRecord& sealed, const std::vector<SourceFile>& built_from,
+                          std::vector<DescriptionObservation>& observed) {
+  if (std::ranges::find(sealed.files, FileRole::source, &FileRecord::role) == sealed.files.end()) return;
+  // A project that was moved has its modules elsewhere, under the names that they had.
+  std::set<std::string> modules;
+  for (const auto& record : sealed.files)
+    if (record.role == FileRole::source) modules.insert(record.module);
+  std::set<fs::path> known;
+  for (const auto& file : observed) known.insert(named(file.path));
+  for (const auto& source : built_from) {
+    // A live model's seal lacks what was imported beside it: its process had imported more than the network.
+    if (source.imported || source.module.empty() || modules.contains(source.module)) continue;
+    if (known.insert(named(source.path)).second)
+      observed.push_back({true, source.path.filename().string(), source.path.string(), State::added, {}});
+  }
+}
+
 }  // namespace goldseal

@@ -38,4 +38,9 @@ struct DescriptionPlaces {
 [[nodiscard]] std::vector<DescriptionObservation> observe_descriptions(const ModelRecord& sealed,
                                                                        const DescriptionPlaces& places);
 
+/// Adds the modules that the code which was built here leads to, and that the seal knows by neither path nor name: an import that
+/// finds another one now, an entry of a table of functions. Nothing is added to a seal without sources.
+void add_unsealed_sources(const ModelRecord& sealed, const std::vector<SourceFile>& built_from,
+                          std::vector<DescriptionObservation>& observed);
+
 }  // namespace goldseal

@@ -71,9 +71,16 @@ std::optional<fs::path> root_of(const std::vector<fs::path>& module, const fs::p
   return directory;
 }
 
+// Empty where it was removed: nothing is imported from there then.
+fs::path working_directory() {
+  std::error_code error;
+  return fs::current_path(error);
+}
+
 // Where `import` looks before the installed packages: the working directory, then what PYTHONPATH names.
 std::vector<fs::path> import_places() {
-  std::vector<fs::path> places{fs::current_path()};
+  std::vector<fs::path> places;
+  if (auto working = working_directory(); !working.empty()) places.push_back(std::move(working));
   if (const char* const path = std::getenv("PYTHONPATH"))
     for (const auto part : split(std::string_view(path), ':'))
       if (!part.empty()) places.emplace_back(part);
@@ -102,7 +109,7 @@ std::optional<ImportedFile> imported_before(const FileRecord& source, const fs::
   const auto module = parts_of(source);
   const auto root = root_of(module, sealed);
   if (!root) return std::nullopt;
-  const auto current = fs::current_path();
+  const auto current = working_directory();
   for (const auto& place : import_places()) {
     if (is_same_file(place, *root)) break;
     const auto file = found_in(place, module);

@@ -9,6 +9,7 @@
 #include <checks/worker/device.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/worker/told_environment.hpp>
+#include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/shared/architecture.hpp>
 #include <goldseal/workflow/shared/batch_run.hpp>
 #include <goldseal/workflow/shared/key_facts.hpp>
@@ -157,6 +158,8 @@ bool build_and_load(const Inputs& given, const RunPlace& place, ModelRun& run) {
                                given.request.vouches_for_code() ? Trust::code : Trust::computing, &checkpoint);
   run.serving.training = network.training;
   note_network(given, network, findings);
+  if (run.serving.builds_code && !run.serving.live && given.files.model.source == given.sealed.model.source)
+    add_unsealed_sources(given.sealed.model, network.sources, run.serving.descriptions);
   place.log.stopwatch.lap("build");
   const auto& keys = *findings.network_keys;
   if (!keys.match.complete() || !names_are_sealed(given.sealed.model, findings)) return false;

@@ -55,6 +55,7 @@ class Network:
         self.tied: dict[str, str] = {}
         self.loaded: frozenset[str] = frozenset()
         self.modules: frozenset[str] = frozenset()  # beside those of its classes, which its code lies in
+        self.imported: frozenset[str] = frozenset()  # by what built it, for whatever reason
         self.files_read: list[str] = []  # by what built it
         self.kept: frozenset[str] = frozenset()  # what keeps the value that it was built with, though it is persistent
         self.reads: set[str] = set()  # what no state dict holds and a forward pass has read
@@ -102,10 +103,17 @@ class Network:
         """Where inputs go in a run that names no device; None: they stay on the CPU."""
         return None
 
-    def sources(self) -> list[dict[str, str]]:
-        """The files of the user's own tree that its code lies in."""
+    def sources(self) -> list[dict[str, Any]]:
+        """The files of the user's own tree that its code lies in; those that were imported meanwhile, and that nothing of it was
+        seen to lead to, are marked."""
         reached = reached_by(self.module)
-        return described_sources(self.modules | modules_of_classes(self.module) | reached.modules, reached.pieces, self.files_read)
+        modules = self.modules | modules_of_classes(self.module) | reached.modules
+        told = described_sources(modules, reached.pieces, self.files_read)
+        if not self.imported:
+            return told
+        led_to = {source["path"] for source in told}
+        every = described_sources(modules | self.imported, reached.pieces, self.files_read)
+        return [source if source["path"] in led_to else {**source, "imported": True} for source in every]
 
     @property
     def training(self) -> bool:

@@ -43,19 +43,14 @@ def build_python(source: str, options: dict[str, str], seed: Optional[int] = Non
             module = _call(function, arguments, source, begin)
 
     def network_of(module: Any) -> Network:
-        network = _network_of(module, source, modules_named(source, options) | (set(sys.modules) - before))
+        network = Network(unwrapped(require_module(module, source)).eval())
+        network.modules, network.imported = modules_named(source, options), frozenset(sys.modules) - before
         network.files_read = files
         return network
 
     network = network_of(module)
     if on_meta:
         network.with_values = lambda: network_of(_call(function, arguments, source, begin))
-    return network
-
-
-def _network_of(module: Any, source: str, modules: "frozenset[str]") -> Network:
-    network = Network(unwrapped(require_module(module, source)).eval())
-    network.modules = modules
     return network
 
 
