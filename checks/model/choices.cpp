@@ -31,8 +31,10 @@ bool agrees(const OutputObservation& output) {
          (!output.native || golden::judge_native(*output.native, output.noise).pass);
 }
 
+bool has_answered(const RunFindings& run) { return !run.outputs.empty(); }
+
 bool answers_agree(const RunFindings& run) {
-  return !run.outputs.empty() && std::ranges::all_of(run.outputs, agrees) &&
+  return has_answered(run) && std::ranges::all_of(run.outputs, agrees) &&
          std::ranges::all_of(run.detections, [](const auto& found) { return found.verdict.pass(); });
 }
 
@@ -101,6 +103,9 @@ Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Obse
   if (answers_agree(observed.run)) {
     finding.status = Status::warn;
     finding.message += "; the golden answers agree";
+  } else if (!has_answered(observed.run)) {
+    finding.status = Status::unknown;
+    finding.message += "; the network gave no answer that tells whether it matters";
   }
   finding.tables.push_back(table_of_choices(differing));
   return finding;

@@ -24,7 +24,8 @@ struct ChoiceDifference {
 /// How many choices both tell.
 [[nodiscard]] std::size_t compared_choices(const Observation& observed);
 
-/// The finding on the choices that differ, of which there is one at least: a warning where the answers were judged and agree.
+/// The finding on the choices that differ, of which there is one at least: a warning where the answers were judged and agree,
+/// unknown where there was none.
 [[nodiscard]] Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed);
 
 /// The first that differs and how many more, for the cause of answers that differ; empty where none does.

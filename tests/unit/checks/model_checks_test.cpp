@@ -208,14 +208,18 @@ TEST_CASE("F59: another hyperparameter is named with both values") {
   CHECK(finding.actual == "eps = 0.001");
 }
 
-TEST_CASE("B57: another choice is named with both values, and fails where the answers differ or were not judged") {
+TEST_CASE("B57: another choice is named with both values, and fails where the answers differ") {
   auto observed = conforming();
+  auto differing = observed.run.outputs;
+  differing.front().structure = "other dimensions";
   observed.sealed.model.choices = {{"block.act", "function torch.relu"}, {"os.environ.MODE", "(not set)"}, {"torch.default_dtype", "float32"}};
   observed.run.choices = observed.sealed.model.choices;
   CHECK(judge("model.configuration", observed).status == Status::pass);
   observed.run.choices["block.act"] = "function torch.tanh";
   CHECK(judge("model.configuration", observed).status == Status::warn);  // the answers agree
   observed.run.outputs.clear();
+  CHECK(judge("model.configuration", observed).status == Status::unknown);  // there are none
+  observed.run.outputs = differing;
   auto finding = judge("model.configuration", observed);
   CHECK(finding.status == Status::fail);
   CHECK(finding.message.find("act of block") != std::string::npos);
@@ -235,7 +239,7 @@ TEST_CASE("B57: another choice is named with both values, and fails where the an
   CHECK(judge("model.configuration", observed).message.find("forward hooks") != std::string::npos);
   observed.run.outputs = conforming().run.outputs;
   CHECK(judge("model.configuration", observed).status == Status::pass);  // tools hang hooks on a live model
-  observed.run.outputs.clear();
+  observed.run.outputs = differing;
   observed.run.choices = {{"torch.default_dtype", "float64"}};
   (*observed.run.configuration)["0.bn.eps"] = "0.001";
   finding = judge("model.configuration", observed);
