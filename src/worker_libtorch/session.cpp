@@ -331,6 +331,7 @@ Session::Reply Session::run(const json& request) {
   if (random)
     for (const auto& op : random->operators()) drawing.push_back({{"module", ""}, {"op", op}});
   random.reset();
+
   write_tensor_file(outputs_path, outputs);
   json entries = json::array();
   for (const auto& [name, tensor] : outputs) entries.push_back(describe(name, tensor));

@@ -17,6 +17,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 import torch
 from torch import nn
 
+from ..user_code.reachable_state import cell_contents
 from ..user_code.sources import is_own
 
 _MODULES_OWN = frozenset(vars(nn.Module()))
@@ -79,7 +80,7 @@ def _read_by_forward(kind: type, forward: Any) -> Read:
         waiting.extend(inspect.getattr_static(kind, name, None) for name in sorted(own))  # the same order in every process
         if is_users_module(function.__module__):
             called.append(function)
-            waiting.extend(inner for inner in map(_content_of, function.__closure__ or ()) if isinstance(inner, types.FunctionType))
+            waiting.extend(inner for inner in map(cell_contents, function.__closure__ or ()) if isinstance(inner, types.FunctionType))
             named |= {(function.__module__, name) for name in names}
             waiting.extend(found for found in map(function.__globals__.get, sorted(names)) if isinstance(found, types.FunctionType) and is_users_module(found.__module__))
     return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)), frozenset(registered), frozenset(filled), tuple(called))
@@ -100,13 +101,6 @@ def _asked_for(code: types.CodeType) -> Set[str]:
 def _fills_containers(code: types.CodeType) -> bool:
     methods = {"append", "extend", "insert", "setdefault", "update"}
     return not methods.isdisjoint(code.co_names) or any(step.opname == "STORE_SUBSCR" for step in dis.get_instructions(code))
-
-
-def _content_of(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not set yet
-        return None
 
 
 def _wrappers_of(value: Any) -> List[types.FunctionType]:

@@ -15,6 +15,7 @@ from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Tuple
 import torch
 from torch import nn
 
+from ..user_code.reachable_state import MISSING, cell_contents
 from .attribute_values import is_users_module, read_by_forward, reads_of
 from .choice_words import FUNCTIONS, constant_word, variable_word
 from .hyperparameters import HYPERPARAMETERS, is_plain
@@ -185,15 +186,8 @@ def _of_module(module: types.ModuleType, attributes: FrozenSet[str]) -> Told:
 
 def _enclosed(function: types.FunctionType) -> List[Tuple[str, Any]]:
     """What a function was made with: the names that it took from the one around it."""
-    found: List[Tuple[str, Any]] = []
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-        try:
-            value = cell.cell_contents
-        except ValueError:  # not set yet
-            continue
-        if name not in ("__class__", "self"):
-            found.append((name, value))
-    return found
+    held = zip(function.__code__.co_freevars, map(cell_contents, function.__closure__ or ()))
+    return [(name, value) for name, value in held if value is not MISSING and name not in ("__class__", "self")]
 
 
 def _given(function: types.FunctionType) -> List[Tuple[str, Any]]:
