@@ -26,12 +26,12 @@
 #include <goldseal/signing/signers.hpp>
 #include <goldseal/signing/test_result.hpp>
 #include <goldseal/worker/worker.hpp>
-#include <goldseal/workflow/shared/saved_results.hpp>
+#include <goldseal/workflow/answers/saved_results.hpp>
 
 #include <sys/socket.h>
-#include <unistd.h>
 #include <tests/fuzz/foreign.hpp>
 #include <tests/unit/checkpoint/archive_builder.hpp>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>

@@ -6,7 +6,7 @@
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/cli/settings/settings.hpp>
 #include <goldseal/manifest/manifest.hpp>
-#include <goldseal/workflow/shared/model_spec.hpp>
+#include <goldseal/workflow/loading/model_spec.hpp>
 
 #include <fmt/format.h>
 

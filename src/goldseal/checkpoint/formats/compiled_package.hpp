@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LibTorch's own loader of AOTInductor packages writes outside the sandbox. The command therefore
 // reads and unpacks such a package itself. Whether the machine fits it is decided in
-// workflow/shared/compiled_fit.hpp.
+// workflow/loading/compiled_fit.hpp.
 #pragma once
 
 #include <goldseal/base/files/mapped_file.hpp>

@@ -7,7 +7,7 @@
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/signature_options.hpp>
 #include <goldseal/signing/resource_name.hpp>
-#include <goldseal/workflow/shared/open_seal.hpp>
+#include <goldseal/workflow/loading/open_seal.hpp>
 
 #include <nlohmann/json.hpp>
 

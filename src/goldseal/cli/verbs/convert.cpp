@@ -7,7 +7,7 @@
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/base/running/parallel.hpp>
 #include <goldseal/cli/output.hpp>
-#include <goldseal/workflow/shared/model_spec.hpp>
+#include <goldseal/workflow/loading/model_spec.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

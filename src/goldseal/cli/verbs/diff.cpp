@@ -7,7 +7,7 @@
 #include <goldseal/cli/verbs/diff_checkpoints.hpp>
 #include <goldseal/environment/difference.hpp>
 #include <goldseal/manifest/manifest.hpp>
-#include <goldseal/workflow/shared/open_seal.hpp>
+#include <goldseal/workflow/loading/open_seal.hpp>
 #include <goldseal/workflow/verify/seal_difference.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/verbs/inspect_render.hpp>
-#include <goldseal/workflow/shared/model_spec.hpp>
+#include <goldseal/workflow/loading/model_spec.hpp>
 
 #include <memory>
 #include <utility>

@@ -7,8 +7,8 @@
 #include <goldseal/cli/signing_options.hpp>
 #include <goldseal/signing/model_files.hpp>
 #include <goldseal/signing/resource_name.hpp>
-#include <goldseal/workflow/shared/file_observation.hpp>
-#include <goldseal/workflow/shared/open_seal.hpp>
+#include <goldseal/workflow/loading/file_observation.hpp>
+#include <goldseal/workflow/loading/open_seal.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -4,7 +4,7 @@
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/run_options.hpp>
 #include <goldseal/manifest/manifest.hpp>
-#include <goldseal/workflow/shared/code_trust.hpp>
+#include <goldseal/workflow/loading/code_trust.hpp>
 #include <goldseal/workflow/verify/both_runs.hpp>
 
 #include <fmt/format.h>

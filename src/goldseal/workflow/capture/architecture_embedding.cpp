@@ -6,8 +6,8 @@
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/checkpoint/write/without_weights.hpp>
-#include <goldseal/workflow/shared/architecture.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/loading/architecture.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
 
 #include <fmt/format.h>
 

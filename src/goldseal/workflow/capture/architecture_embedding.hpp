@@ -8,7 +8,7 @@
 #include <goldseal/verdict/finding.hpp>
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/capture/sealed_answers.hpp>
-#include <goldseal/workflow/shared/model_spec.hpp>
+#include <goldseal/workflow/loading/model_spec.hpp>
 
 #include <filesystem>
 #include <string>

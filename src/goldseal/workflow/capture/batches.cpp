@@ -3,7 +3,7 @@
 
 #include <checks/catalogue.hpp>
 #include <goldseal/base/messages/error.hpp>
-#include <goldseal/workflow/shared/batch_run.hpp>
+#include <goldseal/workflow/answers/batch_run.hpp>
 
 #include <fmt/format.h>
 

@@ -5,10 +5,10 @@
 #include <checks/catalogue.hpp>
 #include <checks/keys/key_finding.hpp>
 #include <goldseal/environment/probe/probe.hpp>
-#include <goldseal/workflow/shared/architecture.hpp>
-#include <goldseal/workflow/shared/key_facts.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
-#include <goldseal/workflow/shared/partial.hpp>
+#include <goldseal/workflow/answers/partial.hpp>
+#include <goldseal/workflow/loading/architecture.hpp>
+#include <goldseal/workflow/loading/key_facts.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
 
 #include <fmt/format.h>
 

@@ -13,7 +13,7 @@
 #include <goldseal/worker/device_request.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
-#include <goldseal/workflow/shared/model_spec.hpp>
+#include <goldseal/workflow/loading/model_spec.hpp>
 
 #include <chrono>
 #include <filesystem>

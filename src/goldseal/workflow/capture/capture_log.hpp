@@ -5,8 +5,8 @@
 #include <checks/check.hpp>
 #include <goldseal/base/running/progress.hpp>
 #include <goldseal/verdict/report.hpp>
+#include <goldseal/verdict/stopwatch.hpp>
 #include <goldseal/workflow/capture/capture.hpp>
-#include <goldseal/workflow/shared/stopwatch.hpp>
 
 #include <string>
 

@@ -8,7 +8,7 @@
 #include <goldseal/golden/file/detection_probe.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/layers/layers.hpp>
-#include <goldseal/workflow/shared/case_runner.hpp>
+#include <goldseal/workflow/answers/case_runner.hpp>
 
 #include <cstdint>
 #include <optional>

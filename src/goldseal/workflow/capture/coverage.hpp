@@ -5,7 +5,7 @@
 #pragma once
 
 #include <goldseal/worker/protocol.hpp>
-#include <goldseal/workflow/shared/case_runner.hpp>
+#include <goldseal/workflow/answers/case_runner.hpp>
 
 #include <optional>
 #include <string>

@@ -11,8 +11,8 @@
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/workflow/description/description.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
-#include <goldseal/workflow/shared/memory_at_hand.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
+#include <goldseal/workflow/loading/memory_at_hand.hpp>
 
 #include <fmt/format.h>
 

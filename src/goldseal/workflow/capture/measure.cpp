@@ -10,12 +10,12 @@
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/images/orientation.hpp>
 #include <goldseal/golden/inputs/cases.hpp>
+#include <goldseal/workflow/answers/partial.hpp>
 #include <goldseal/workflow/capture/batches.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>
 #include <goldseal/workflow/capture/golden_runs.hpp>
 #include <goldseal/workflow/capture/second_process.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
-#include <goldseal/workflow/shared/partial.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
 
 #include <fmt/format.h>
 

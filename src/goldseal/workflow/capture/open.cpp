@@ -5,7 +5,7 @@
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
-#include <goldseal/workflow/shared/architecture.hpp>
+#include <goldseal/workflow/loading/architecture.hpp>
 
 #include <utility>
 

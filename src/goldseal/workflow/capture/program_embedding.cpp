@@ -3,11 +3,11 @@
 
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/workflow/answers/case_runner.hpp>
 #include <goldseal/workflow/capture/architecture_embedding.hpp>
 #include <goldseal/workflow/capture/batches.hpp>
-#include <goldseal/workflow/shared/architecture.hpp>
-#include <goldseal/workflow/shared/case_runner.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/loading/architecture.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/verdict/finding.hpp>
-#include <goldseal/workflow/shared/case_runner.hpp>
+#include <goldseal/workflow/answers/case_runner.hpp>
 
 #include <string>
 #include <vector>

@@ -5,8 +5,8 @@
 #include <goldseal/base/files/protected_paths.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
-#include <goldseal/workflow/shared/file_observation.hpp>
-#include <goldseal/workflow/shared/open_seal.hpp>
+#include <goldseal/workflow/loading/file_observation.hpp>
+#include <goldseal/workflow/loading/open_seal.hpp>
 
 #include <fmt/format.h>
 

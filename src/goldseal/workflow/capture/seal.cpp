@@ -9,8 +9,8 @@
 #include <goldseal/environment/probe/probe.hpp>
 #include <goldseal/worker/told_environment.hpp>
 #include <goldseal/workflow/description/description.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
-#include <goldseal/workflow/shared/weight_evidence.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
+#include <goldseal/workflow/loading/weight_evidence.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -2,8 +2,8 @@
 #include <goldseal/workflow/capture/sealed_answers.hpp>
 
 #include <checks/catalogue.hpp>
-#include <goldseal/workflow/shared/case_runner.hpp>
-#include <goldseal/workflow/shared/output_comparison.hpp>
+#include <goldseal/workflow/answers/case_runner.hpp>
+#include <goldseal/workflow/answers/output_comparison.hpp>
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/capture/second_process.hpp>
 
-#include <goldseal/workflow/shared/architecture.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
+#include <goldseal/workflow/loading/architecture.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
 
 #include <algorithm>
 #include <cstdint>

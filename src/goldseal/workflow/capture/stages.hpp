@@ -8,8 +8,8 @@
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/worker.hpp>
 #include <goldseal/workflow/capture/capture_log.hpp>
-#include <goldseal/workflow/shared/background_digests.hpp>
-#include <goldseal/workflow/shared/model_spec.hpp>
+#include <goldseal/workflow/loading/background_digests.hpp>
+#include <goldseal/workflow/loading/model_spec.hpp>
 
 #include <filesystem>
 #include <optional>

@@ -7,7 +7,7 @@
 #include <checks/file/serving_observation.hpp>
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/worker/protocol.hpp>
-#include <goldseal/workflow/shared/model_spec.hpp>
+#include <goldseal/workflow/loading/model_spec.hpp>
 
 #include <filesystem>
 #include <optional>

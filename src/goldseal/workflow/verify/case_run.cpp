@@ -2,7 +2,7 @@
 #include <goldseal/workflow/verify/case_run.hpp>
 
 #include <goldseal/base/messages/error.hpp>
-#include <goldseal/workflow/shared/output_comparison.hpp>
+#include <goldseal/workflow/answers/output_comparison.hpp>
 
 #include <fmt/format.h>
 

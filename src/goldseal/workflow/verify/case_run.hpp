@@ -5,7 +5,7 @@
 
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/golden/file/golden_file.hpp>
-#include <goldseal/workflow/shared/case_runner.hpp>
+#include <goldseal/workflow/answers/case_runner.hpp>
 #include <goldseal/workflow/verify/model_run.hpp>
 
 #include <optional>

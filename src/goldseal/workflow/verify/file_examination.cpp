@@ -9,10 +9,10 @@
 #include <goldseal/base/messages/utc.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/workflow/description/description.hpp>
-#include <goldseal/workflow/shared/code_trust.hpp>
-#include <goldseal/workflow/shared/file_observation.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
-#include <goldseal/workflow/shared/weight_evidence.hpp>
+#include <goldseal/workflow/loading/code_trust.hpp>
+#include <goldseal/workflow/loading/file_observation.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
+#include <goldseal/workflow/loading/weight_evidence.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

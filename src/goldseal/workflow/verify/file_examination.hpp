@@ -6,8 +6,8 @@
 
 #include <checks/observation.hpp>
 #include <goldseal/base/running/progress.hpp>
-#include <goldseal/workflow/shared/background_digests.hpp>
-#include <goldseal/workflow/shared/open_seal.hpp>
+#include <goldseal/workflow/loading/background_digests.hpp>
+#include <goldseal/workflow/loading/open_seal.hpp>
 #include <goldseal/workflow/verify/verify.hpp>
 
 #include <filesystem>

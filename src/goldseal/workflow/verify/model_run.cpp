@@ -9,14 +9,14 @@
 #include <checks/worker/device.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/worker/told_environment.hpp>
+#include <goldseal/workflow/answers/batch_run.hpp>
+#include <goldseal/workflow/answers/partial.hpp>
+#include <goldseal/workflow/answers/saved_results.hpp>
 #include <goldseal/workflow/description/description.hpp>
-#include <goldseal/workflow/shared/architecture.hpp>
-#include <goldseal/workflow/shared/batch_run.hpp>
-#include <goldseal/workflow/shared/key_facts.hpp>
-#include <goldseal/workflow/shared/loading.hpp>
-#include <goldseal/workflow/shared/memory_at_hand.hpp>
-#include <goldseal/workflow/shared/partial.hpp>
-#include <goldseal/workflow/shared/saved_results.hpp>
+#include <goldseal/workflow/loading/architecture.hpp>
+#include <goldseal/workflow/loading/key_facts.hpp>
+#include <goldseal/workflow/loading/loading.hpp>
+#include <goldseal/workflow/loading/memory_at_hand.hpp>
 #include <goldseal/workflow/verify/case_run.hpp>
 #include <goldseal/workflow/verify/trials.hpp>
 

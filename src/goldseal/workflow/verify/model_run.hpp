@@ -5,7 +5,7 @@
 #pragma once
 
 #include <checks/observation.hpp>
-#include <goldseal/workflow/shared/stage_log.hpp>
+#include <goldseal/verdict/stage_log.hpp>
 #include <goldseal/workflow/verify/file_examination.hpp>
 #include <goldseal/workflow/verify/run_evidence.hpp>
 #include <goldseal/workflow/verify/verify.hpp>

@@ -7,7 +7,7 @@
 #include <goldseal/golden/compare/error_distribution.hpp>
 #include <goldseal/golden/images/jpeg.hpp>
 #include <goldseal/golden/images/thumbnail.hpp>
-#include <goldseal/workflow/shared/aligned_run.hpp>
+#include <goldseal/workflow/answers/aligned_run.hpp>
 
 #include <fmt/format.h>
 

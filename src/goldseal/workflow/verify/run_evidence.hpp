@@ -6,7 +6,7 @@
 #include <goldseal/golden/file/golden_file.hpp>
 #include <goldseal/golden/images/picture.hpp>
 #include <goldseal/verdict/evidence.hpp>
-#include <goldseal/workflow/shared/saved_results.hpp>
+#include <goldseal/workflow/answers/saved_results.hpp>
 
 #include <map>
 #include <optional>

@@ -3,7 +3,7 @@
 
 #include <checks/golden/output_verdicts.hpp>
 #include <goldseal/base/messages/error.hpp>
-#include <goldseal/workflow/shared/output_comparison.hpp>
+#include <goldseal/workflow/answers/output_comparison.hpp>
 
 #include <fmt/format.h>
 

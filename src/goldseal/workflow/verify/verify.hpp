@@ -15,8 +15,8 @@
 #include <goldseal/worker/protocol.hpp>
 #include <goldseal/worker/runtime.hpp>
 #include <goldseal/worker/worker.hpp>
-#include <goldseal/workflow/shared/model_spec.hpp>
-#include <goldseal/workflow/shared/open_seal.hpp>
+#include <goldseal/workflow/loading/model_spec.hpp>
+#include <goldseal/workflow/loading/open_seal.hpp>
 
 #include <chrono>
 #include <filesystem>
