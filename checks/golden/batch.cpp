@@ -27,9 +27,7 @@ bool agreed_alone(const Observation& observed, const Worst& worst, const CheckSe
   return std::ranges::none_of(observed.run.outputs, [&](const OutputObservation& alone) {
     if (alone.golden_case != worst.row->golden_case || alone.output != worst.output->output || alone.device != worst.row->device)
       return false;
-    const auto verdicts = judge(alone, settings);
-    return !alone.structure.empty() || (alone.discrete && !alone.discrete->pass) || !verdicts.native_agrees() ||
-           !verdicts.float64_agrees();
+    return !agrees(alone, settings);
   });
 }
 

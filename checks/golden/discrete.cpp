@@ -27,9 +27,7 @@ Finding judge_discrete_outputs(const Observation& observed, const CheckSettings&
   for (const auto& output : observed.run.outputs) {
     if (output.discrete) add_row(table, output, "native", *output.discrete);
     if (output.discrete_float64) add_row(table, output, "float64", *output.discrete_float64);
-    const bool passes =
-        (!output.discrete || output.discrete->pass) && (!output.discrete_float64 || output.discrete_float64->pass);
-    if (!passes && worst == nullptr) worst = &output;
+    if (!discrete_agrees(output) && worst == nullptr) worst = &output;
   }
   if (table.rows.empty()) return skipped("no output is of integers or bools");
   auto finding = worst == nullptr

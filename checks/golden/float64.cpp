@@ -13,13 +13,15 @@ namespace goldseal {
 namespace {
 
 // The decision table: with equal weights a float64 run can differ only because the network computes something else.
-std::string cause(const Observation& observed) {
-  if (const auto outside = told_outside(observed); !outside.empty() && all_loaded_as_sealed(observed.sealed.model, observed.run))
+std::string cause(const Observation& observed, const CheckSettings& settings) {
+  const bool as_sealed = all_loaded_as_sealed(observed.sealed.model, observed.run);
+  if (const auto outside = told_outside(observed); !outside.empty() && as_sealed)
     return fmt::format("the weights are the sealed ones, but {}, which no state dict holds, differs: see model.state",
                        outside);
-  if (const auto choices = told_choices(observed); !choices.empty() && all_loaded_as_sealed(observed.sealed.model, observed.run))
-    return fmt::format("the weights are the sealed ones, but the code chooses {} otherwise: see model.configuration", choices);
-  return all_loaded_as_sealed(observed.sealed.model, observed.run)
+  if (const auto choices = differing_choices(observed, settings); !choices.empty() && as_sealed)
+    return fmt::format("the weights are the sealed ones, but the code chooses {} otherwise: see model.configuration",
+                       names_of_choices(choices));
+  return as_sealed
              ? "the weights are the sealed ones, so the network computes something else: code, "
                "configuration or mode differs"
              : "the weights differ from the sealed ones, and the answers differ with them";
@@ -57,7 +59,7 @@ Finding judge_float64_outputs(const Observation& observed, const CheckSettings& 
   }
   const auto difference = tell_difference(summary);
   auto failure =
-      failed(fmt::format("in float64, {} {}: {}", output_name(*summary.worst), difference.phrase, cause(observed)),
+      failed(fmt::format("in float64, {} {}: {}", output_name(*summary.worst), difference.phrase, cause(observed, settings)),
              difference.expected, difference.actual,
              "compare the network's description with the sealed one; model.configuration and "
              "file.architecture name what differs");

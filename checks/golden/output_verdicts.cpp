@@ -11,6 +11,8 @@ OutputVerdicts judge(const OutputObservation& output, int permitted_bits) {
   return verdicts;
 }
 
+bool passes(const std::optional<golden::DiscreteVerdict>& verdict) { return !verdict || verdict->pass; }
+
 }  // namespace
 
 OutputVerdicts judge(const OutputObservation& output, const CheckSettings& settings) {
@@ -19,6 +21,22 @@ OutputVerdicts judge(const OutputObservation& output, const CheckSettings& setti
 
 OutputVerdicts judge(const OutputObservation& output, const Policy& policy) {
   return judge(output, policy.permitted_bits);
+}
+
+bool discrete_agrees(const OutputObservation& output) {
+  return passes(output.discrete) && passes(output.discrete_float64);
+}
+
+bool agrees(const OutputObservation& output, const CheckSettings& settings) {
+  const auto verdicts = judge(output, settings);
+  return output.structure.empty() && discrete_agrees(output) && verdicts.native_agrees() && verdicts.float64_agrees();
+}
+
+bool agrees(const OutputObservation& output, Compute run, const Policy& policy) {
+  if (!output.structure.empty()) return false;
+  const auto verdicts = judge(output, policy);
+  if (run == Compute::float64) return passes(output.discrete_float64) && verdicts.float64_agrees();
+  return passes(output.discrete) && verdicts.native_agrees();
 }
 
 }  // namespace goldseal

@@ -24,4 +24,13 @@ struct OutputVerdicts {
 [[nodiscard]] OutputVerdicts judge(const OutputObservation& output, const CheckSettings& settings);
 [[nodiscard]] OutputVerdicts judge(const OutputObservation& output, const Policy& policy);
 
+/// Whether the integers and bools of an output, in the runs that were made, are the sealed ones where rounding does not
+/// decide them.
+[[nodiscard]] bool discrete_agrees(const OutputObservation& output);
+
+/// Whether an output is the sealed one in each run that was made: its structure, integers and bools, and its numbers.
+[[nodiscard]] bool agrees(const OutputObservation& output, const CheckSettings& settings);
+/// The same of one run alone.
+[[nodiscard]] bool agrees(const OutputObservation& output, Compute run, const Policy& policy);
+
 }  // namespace goldseal

@@ -2,8 +2,9 @@
 #include <checks/model/choices.hpp>
 
 #include <checks/finding_rows.hpp>
+#include <checks/golden/output_verdicts.hpp>
+#include <checks/model/setting_names.hpp>
 #include <goldseal/base/messages/text.hpp>
-#include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -24,38 +25,27 @@ constexpr std::string_view k_hooks = "forward_hooks";
 // Tools hang hooks on a live model and put methods in the place of others: of interest where the answers differ.
 bool is_of_tools(const ChoiceDifference& choice) { return choice.key == k_methods || choice.key == k_hooks; }
 
-bool agrees(const OutputObservation& output) {
-  return output.structure.empty() && (!output.discrete || output.discrete->pass) &&
-         (!output.discrete_float64 || output.discrete_float64->pass) &&
-         (!output.float64 || golden::judge_float64(*output.float64, output.noise).pass) &&
-         (!output.native || golden::judge_native(*output.native, output.noise).pass);
-}
-
 bool has_answered(const RunFindings& run) { return !run.outputs.empty(); }
 
-bool answers_agree(const RunFindings& run) {
-  return has_answered(run) && std::ranges::all_of(run.outputs, agrees) &&
+bool answers_agree(const RunFindings& run, const CheckSettings& settings) {
+  const auto as_sealed = [&](const OutputObservation& output) { return agrees(output, settings); };
+  return has_answered(run) && std::ranges::all_of(run.outputs, as_sealed) &&
          std::ranges::all_of(run.detections, [](const auto& found) { return found.verdict.pass(); });
 }
-
-// The last segment: what the choice is called. A number behind the name is a place in it.
-std::string_view name_of_choice(std::string_view key) { return key.substr(key.rfind('.') + 1); }
 
 std::string place_of_choice(std::string_view key) {
   if (key == k_methods) return "methods that are replaced";
   if (key == k_hooks) return "forward hooks";
-  const auto dot = key.rfind('.');
-  if (dot == std::string_view::npos) return escape_unprintable(key);
-  return fmt::format("{} of {}", escape_unprintable(name_of_choice(key)), escape_unprintable(key.substr(0, dot)));
+  return place_of_setting(key);
 }
 
 std::string remedy_of_choice(const ChoiceDifference& first) {
   if (first.key.starts_with(k_variable) && first.sealed == k_unset)
     return fmt::format("remove the variable {} from the environment: forward() reads it, and it was not set where the model was sealed",
-                       escape_unprintable(name_of_choice(first.key)));
+                       escape_unprintable(name_of_setting(first.key)));
   if (first.key.starts_with(k_variable))
     return fmt::format("set the variable {} as it was where the model was sealed: forward() reads it",
-                       escape_unprintable(name_of_choice(first.key)));
+                       escape_unprintable(name_of_setting(first.key)));
   if (first.key == k_type)
     return fmt::format("call torch.set_default_dtype(torch.{}) before the network is built and used: forward() makes tensors of "
                        "that type",
@@ -71,21 +61,16 @@ Table table_of_choices(const std::vector<ChoiceDifference>& differing) {
   return table;
 }
 
-std::string names_of_choices(const std::vector<ChoiceDifference>& differing) {
-  const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";
-  return place_of_choice(differing.front().key) + more;
-}
-
 }  // namespace
 
-std::vector<ChoiceDifference> differing_choices(const Observation& observed) {
+std::vector<ChoiceDifference> differing_choices(const Observation& observed, const CheckSettings& settings) {
   std::vector<ChoiceDifference> differing;
   for (const auto& [key, sealed] : observed.sealed.model.choices) {
     const auto found = observed.run.choices.find(key);
     if (found != observed.run.choices.end() && found->second != sealed)
       differing.push_back({key, escape_unprintable(sealed), escape_unprintable(found->second)});
   }
-  if (answers_agree(observed.run)) std::erase_if(differing, is_of_tools);
+  if (answers_agree(observed.run, settings)) std::erase_if(differing, is_of_tools);
   std::ranges::stable_partition(differing, [](const auto& choice) { return !is_of_tools(choice); });
   return differing;
 }
@@ -95,12 +80,18 @@ std::size_t compared_choices(const Observation& observed) {
   return static_cast<std::size_t>(std::ranges::count_if(observed.sealed.model.choices, is_found));
 }
 
-Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed) {
+std::string names_of_choices(const std::vector<ChoiceDifference>& differing) {
+  const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";
+  return place_of_choice(differing.front().key) + more;
+}
+
+Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed,
+                      const CheckSettings& settings) {
   const auto& first = differing.front();
   auto finding = failed(fmt::format("the network's code chooses otherwise than the sealed one: {}", names_of_choices(differing)),
-                        fmt::format("{} = {}", name_of_choice(first.key), first.sealed),
-                        fmt::format("{} = {}", name_of_choice(first.key), first.found), remedy_of_choice(first));
-  if (answers_agree(observed.run)) {
+                        fmt::format("{} = {}", name_of_setting(first.key), first.sealed),
+                        fmt::format("{} = {}", name_of_setting(first.key), first.found), remedy_of_choice(first));
+  if (answers_agree(observed.run, settings)) {
     finding.status = Status::warn;
     finding.message += "; the golden answers agree";
   } else if (!has_answered(observed.run)) {
@@ -109,11 +100,6 @@ Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Obse
   }
   finding.tables.push_back(table_of_choices(differing));
   return finding;
-}
-
-std::string told_choices(const Observation& observed) {
-  const auto differing = differing_choices(observed);
-  return differing.empty() ? std::string() : names_of_choices(differing);
 }
 
 Finding other_answers(const std::vector<std::string>& of_process, const std::string& deviation) {

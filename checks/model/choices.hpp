@@ -19,17 +19,18 @@ struct ChoiceDifference {
 };
 
 /// Of the choices that the seal and the network both tell: what one of them lacks is not compared.
-[[nodiscard]] std::vector<ChoiceDifference> differing_choices(const Observation& observed);
+[[nodiscard]] std::vector<ChoiceDifference> differing_choices(const Observation& observed, const CheckSettings& settings);
 
 /// How many choices both tell.
 [[nodiscard]] std::size_t compared_choices(const Observation& observed);
 
 /// The finding on the choices that differ, of which there is one at least: a warning where the answers were judged and agree,
 /// unknown where there was none.
-[[nodiscard]] Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed);
+[[nodiscard]] Finding judge_choices(const std::vector<ChoiceDifference>& differing, const Observation& observed,
+                                    const CheckSettings& settings);
 
-/// The first that differs and how many more, for the cause of answers that differ; empty where none does.
-[[nodiscard]] std::string told_choices(const Observation& observed);
+/// The first of the choices that differ, of which there is one at least, and how many more.
+[[nodiscard]] std::string names_of_choices(const std::vector<ChoiceDifference>& differing);
 
 /// The finding on a network whose forward() names `of_process` and answers otherwise in another process; `deviation` says how.
 [[nodiscard]] Finding other_answers(const std::vector<std::string>& of_process, const std::string& deviation);

@@ -2,6 +2,7 @@
 #include <checks/catalogue.hpp>
 #include <checks/finding_rows.hpp>
 #include <checks/model/choices.hpp>
+#include <checks/model/setting_names.hpp>
 #include <checks/model/setting_values.hpp>
 
 #include <goldseal/base/messages/text.hpp>
@@ -30,26 +31,16 @@ struct Difference {
   std::string found;
 };
 
-// The last segment: what the value is called, whatever layer it belongs to.
-std::string_view setting(std::string_view key) { return key.substr(key.rfind('.') + 1); }
-
 std::vector<Difference> differences(const Configuration& sealed, const Configuration& found) {
   Configuration keys = sealed;
   keys.insert(found.begin(), found.end());
   std::vector<Difference> result;
   for (const auto& [key, value] : keys) {
-    if (!sealed.contains(key) && std::ranges::find(k_told_later, setting(key)) != k_told_later.end()) continue;
+    if (!sealed.contains(key) && std::ranges::find(k_told_later, name_of_setting(key)) != k_told_later.end()) continue;
     if (!same_setting(key, sealed, found))
       result.push_back({key, value_in(sealed, key), value_in(found, key)});
   }
   return result;
-}
-
-// `eps of module_list.0.batch_norm_0`
-std::string described(std::string_view key) {
-  const auto dot = key.rfind('.');
-  if (dot == std::string_view::npos) return escape_unprintable(key);
-  return fmt::format("{} of {}", escape_unprintable(setting(key)), escape_unprintable(key.substr(0, dot)));
 }
 
 Finding judge_hyperparameters(const Observation& observed) {
@@ -62,8 +53,8 @@ Finding judge_hyperparameters(const Observation& observed) {
   const auto& first = differing.front();
   const auto more = differing.size() > 1 ? fmt::format(", and {} more", differing.size() - 1) : "";
   auto finding = failed(
-      fmt::format("the network's configuration differs: {}{}", described(first.key), more),
-      fmt::format("{} = {}", setting(first.key), first.sealed), fmt::format("{} = {}", setting(first.key), first.found),
+      fmt::format("the network's configuration differs: {}{}", place_of_setting(first.key), more),
+      fmt::format("{} = {}", name_of_setting(first.key), first.sealed), fmt::format("{} = {}", name_of_setting(first.key), first.found),
       "build the network from the sealed description; the weights load into this one, and the answers differ");
   Table table{"hyperparameters that differ", {"where", "sealed", "here"}, {}, differing.size()};
   for (std::size_t i = 0; i < std::min(k_finding_rows, differing.size()); ++i) {
@@ -73,15 +64,15 @@ Finding judge_hyperparameters(const Observation& observed) {
   return finding;
 }
 
-Finding judge_configuration(const Observation& observed, const CheckSettings&) {
+Finding judge_configuration(const Observation& observed, const CheckSettings& settings) {
   auto finding = judge_hyperparameters(observed);
-  const auto differing = differing_choices(observed);
+  const auto differing = differing_choices(observed, settings);
   if (differing.empty() && finding.status == Status::skipped && compared_choices(observed) > 0)
     return passed(fmt::format("all {} choices of forward() are as they were sealed", compared_choices(observed)));
   if (differing.empty()) return finding;
-  auto choices = judge_choices(differing, observed);
+  auto choices = judge_choices(differing, observed, settings);
   if (finding.status != Status::fail) return choices;
-  finding.message += fmt::format("; its code also chooses {} otherwise", told_choices(observed));
+  finding.message += fmt::format("; its code also chooses {} otherwise", names_of_choices(differing));
   finding.tables.push_back(std::move(choices.tables.front()));
   return finding;
 }

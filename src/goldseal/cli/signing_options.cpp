@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/cli/signing_options.hpp>
 
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/base/files/descriptor.hpp>
-#include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/base/messages/error.hpp>
 
 #include <fcntl.h>
@@ -27,15 +27,6 @@ constexpr std::uint64_t k_max_signature_bytes = 4096;
 std::string first_line(std::string text) {
   text.resize(std::min(text.find_first_of("\r\n"), text.size()));
   return text;
-}
-
-// A file of the user's own that is too large is a slip, and no damage.
-std::string read_argument(const std::string& file, std::uint64_t limit) {
-  try {
-    return read_text_file(file, limit);
-  } catch (const Error& error) {
-    throw as_usage(error);
-  }
 }
 
 std::string read_descriptor(int descriptor) {
@@ -102,7 +93,7 @@ signing::SigningMeans SigningOptions::means() const {
   if (!certificate.empty()) {
     for (const auto& file : {certificate, chain}) {
       if (file.empty()) continue;
-      auto read = signing::read_certificates(read_argument(file, signing::k_max_key_bytes), file);
+      auto read = signing::read_certificates(read_argument_file(file, signing::k_max_key_bytes), file);
       if (read.empty())
         refuse(file, "expected certificates in PEM, found none", "`openssl x509 -inform DER` turns DER into PEM");
       std::ranges::move(read, std::back_inserter(means.chain));
@@ -110,7 +101,7 @@ signing::SigningMeans SigningOptions::means() const {
   }
   if (!key.empty()) {
     means.key = signing::load_private_key(key, [this] {
-      if (!passphrase_file.empty()) return first_line(read_argument(passphrase_file, k_max_passphrase_bytes));
+      if (!passphrase_file.empty()) return first_line(read_argument_file(passphrase_file, k_max_passphrase_bytes));
       if (passphrase_descriptor >= 0) return first_line(read_descriptor(passphrase_descriptor));
       return ask_on_terminal(key);
     });
@@ -120,7 +111,7 @@ signing::SigningMeans SigningOptions::means() const {
   const auto signer = means.public_key ? *means.public_key : means.chain.front().public_key();
   try {
     means.signature =
-        signing::as_der_signature(read_argument(attach, k_max_signature_bytes), signer.coordinate_bytes(), attach);
+        signing::as_der_signature(read_argument_file(attach, k_max_signature_bytes), signer.coordinate_bytes(), attach);
   } catch (const Error& error) {
     throw as_usage(error);
   }

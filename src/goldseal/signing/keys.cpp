@@ -2,7 +2,7 @@
 #include <goldseal/signing/keys.hpp>
 
 #include <goldseal/base/bytes/sha256.hpp>
-#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/signing/pem.hpp>
 
@@ -93,14 +93,6 @@ int give_passphrase(char* buffer, int size, int, void* user) {
 
 std::shared_ptr<EVP_PKEY> shared(EVP_PKEY* key) { return {key, &EVP_PKEY_free}; }
 
-std::string read_pem(const std::string& file) {
-  try {
-    return read_text_file(file, k_max_key_bytes);
-  } catch (const Error& error) {
-    throw as_usage(error);
-  }
-}
-
 }  // namespace
 
 PublicKey::PublicKey(std::shared_ptr<evp_pkey_st> key, std::string name) : m_key(std::move(key)), m_name(std::move(name)) {
@@ -146,7 +138,7 @@ std::vector<std::uint8_t> PrivateKey::sign(std::string_view message) const {
 }
 
 PrivateKey load_private_key(const std::string& file, const Passphrase& passphrase) {
-  const auto text = read_pem(file);
+  const auto text = read_argument_file(file, k_max_key_bytes);
   const auto bio = memory_of(text);
   Asked asked{&passphrase, nullptr};
   auto key = shared(PEM_read_bio_PrivateKey(bio.get(), nullptr, &give_passphrase, &asked));
@@ -175,7 +167,7 @@ std::vector<PublicKey> read_public_keys(std::string_view pem, const std::string&
 }
 
 PublicKey load_public_key(const std::string& file) {
-  const auto text = read_pem(file);
+  const auto text = read_argument_file(file, k_max_key_bytes);
   auto keys = read_public_keys(text, file);
   if (keys.size() != 1) refuse(file, fmt::format("expected one public key in PEM, found {}", keys.size()));
   return std::move(keys.front());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/operator_call.hpp"
 
+#include "numerics/operator_names.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -13,8 +15,6 @@ constexpr auto k_factories = std::to_array<std::string_view>(
      "new_empty",   "new_empty_strided",      "new_full",      "new_ones",     "new_zeros",  "arange",
      "full",        "linspace",  "logspace",  "ones",          "zeros",        "eye",        "scalar_tensor",
      "empty",       "empty_strided",          "rand",          "randn",        "randint",    "randperm"});
-
-constexpr auto k_conversions = std::to_array<std::string_view>({"to", "_to_copy", "type_as"});
 
 constexpr auto k_as_they_are = std::to_array<std::string_view>(
     {"view",         "view_as",     "_unsafe_view", "view_as_real", "view_as_complex", "_reshape_alias", "clone",
@@ -33,17 +33,10 @@ constexpr auto k_rounding_integers = std::to_array<std::string_view>(
 constexpr auto k_fused_attention = std::to_array<std::string_view>(
     {"_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_fused_attention_overrideable"});
 
-template <class Names>
-bool is_one_of(const Names& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 }  // namespace
 
 OperatorCall::OperatorCall(const c10::OperatorHandle& called, const torch::jit::Stack& stack)
-    : op(called), schema(called.schema()), name(schema.name()) {
-  const auto space = name.find("::");
-  if (space != std::string_view::npos) name.remove_prefix(space + 2);
+    : op(called), schema(called.schema()), name(bare_name(schema.name())) {
   values.assign(stack.end() - static_cast<std::ptrdiff_t>(schema.arguments().size()), stack.end());
 }
 

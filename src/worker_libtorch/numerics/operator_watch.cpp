@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "numerics/operator_watch.hpp"
 
+#include "numerics/operator_names.hpp"
 #include "numerics/tensor_facts.hpp"
 
 #include <algorithm>
@@ -13,15 +14,12 @@ namespace goldseal::worker {
 namespace {
 
 // They compute nothing; whether they copy depends on the type and the layout of what they are given.
-constexpr std::array k_computing_nothing{"aten::to",      "aten::_to_copy", "aten::contiguous", "aten::clone",
-                                         "aten::reshape", "aten::flatten",  "aten::detach",     "aten::copy_",
-                                         "aten::type_as", "aten::alias",    "aten::empty",      "aten::empty_like"};
+constexpr std::array<std::string_view, 9> k_computing_nothing{"contiguous", "clone", "reshape", "flatten",   "detach",
+                                                              "copy_",      "alias", "empty",   "empty_like"};
 
 bool computes_nothing(std::string_view op) {
-  return std::any_of(k_computing_nothing.begin(), k_computing_nothing.end(), [&](const char* name) { return op == name; });
+  return is_one_of(k_computing_nothing, aten_name(op)) || is_one_of(k_conversions, aten_name(op));
 }
-
-constexpr std::array k_conversions{"aten::to", "aten::_to_copy", "aten::type_as", "aten::copy_"};
 
 // A boxed call shows the interpreter's whole stack; its own values are the last.
 template <class Values>
@@ -34,7 +32,7 @@ c10::ArrayRef<c10::IValue> own(const Values& values, std::size_t count) {
 
 bool narrows(std::string_view op, const at::Tensor& result) {
   if (!result.defined() || (result.scalar_type() != at::kHalf && result.scalar_type() != at::kBFloat16)) return false;
-  return std::any_of(k_conversions.begin(), k_conversions.end(), [&](const char* name) { return op == name; });
+  return is_one_of(k_conversions, aten_name(op)) || aten_name(op) == "copy_";
 }
 
 struct OperatorWatch::Call : at::ObserverContext {

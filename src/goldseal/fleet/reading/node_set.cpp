@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/fleet/reading/node_set.hpp>
 
-#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
@@ -137,15 +137,6 @@ std::string ranges_of(const std::vector<std::uint64_t>& numbers, std::size_t wid
   return text;
 }
 
-// The user's own list: one that is too large is a slip, and no damage.
-std::string read_list(const std::string& file) {
-  try {
-    return read_text_file(file, k_max_list_bytes);
-  } catch (const Error& error) {
-    throw as_usage(error);
-  }
-}
-
 }  // namespace
 
 bool is_node_name(std::string_view text) {
@@ -193,7 +184,7 @@ std::vector<std::string> expected_nodes(const std::string& argument) {
   if (!argument.starts_with('@')) return expand_nodes(argument, "--expect");
   const auto file = argument.substr(1);
   std::string list;
-  const auto text = read_list(file);
+  const auto text = read_argument_file(file, k_max_list_bytes);
   for (const auto line : split(text, '\n')) list.append(line.substr(0, line.find('#'))).append("\n");
   return expand_nodes(list, file);
 }

@@ -233,13 +233,8 @@ bool observe_batches(const BatchPlace& place, const SealedBatches& sealed, std::
 }
 
 bool agrees(const BatchObservation& row, const Policy& policy) {
-  const bool outputs = std::ranges::all_of(row.outputs, [&](const OutputObservation& output) {
-    const auto verdicts = judge(output, policy);
-    const auto& discrete = row.run == Compute::float64 ? output.discrete_float64 : output.discrete;
-    if (!output.structure.empty() || (discrete && !discrete->pass)) return false;
-    return row.run == Compute::float64 ? verdicts.float64_agrees() : verdicts.native_agrees();
-  });
-  return outputs && std::ranges::all_of(row.detections, [](const auto& found) { return found.verdict.pass(); });
+  const auto as_sealed = [&](const OutputObservation& output) { return agrees(output, row.run, policy); };
+  return std::ranges::all_of(row.outputs, as_sealed) && std::ranges::all_of(row.detections, [](const auto& found) { return found.verdict.pass(); });
 }
 
 }  // namespace goldseal
