@@ -28,6 +28,7 @@ struct Differences {
   std::size_t one_byte = 0;
   std::size_t rounded = 0;
   std::size_t moved = 0;  ///< the same values in other places
+  std::size_t rows = 0;   ///< of these: the same rows in another order
   std::optional<std::int64_t> steps;  ///< by which a counter of batches went on
 };
 
@@ -42,7 +43,9 @@ Differences count_differences(const std::vector<TensorRecord>& sealed, const Fil
     ++result.known;
     result.one_byte += change.one_byte ? 1U : 0U;
     result.rounded += change.kind == Kind::to_float16 || change.kind == Kind::to_bfloat16 ? 1U : 0U;
-    result.moved += change.kind == Kind::exchanged || change.kind == Kind::permuted ? 1U : 0U;
+    const bool rows = change.kind == Kind::rows || (change.kind == Kind::permuted && tensor.shape.size() == 1);
+    result.moved += rows || change.kind == Kind::exchanged || change.kind == Kind::permuted ? 1U : 0U;
+    result.rows += rows ? 1U : 0U;
     if (change.before && change.after && tensor.name.ends_with("num_batches_tracked"))
       result.steps = *change.after - *change.before;
   }
@@ -88,11 +91,16 @@ Cause another_checkpoint(const Observation& observed, const Differences& differe
 }
 
 Cause cause_of(const Observation& observed, const Differences& differences) {
-  const auto& [tensors, known, one_byte, rounded, moved, steps] = differences;
+  const auto& [tensors, known, one_byte, rounded, moved, rows, steps] = differences;
   const auto of_all = fmt::format("{} of {} tensors", tensors, observed.sealed.model.tensors.size());
   if (known > 0 && rounded == known)
     return {fmt::format("{} hold the sealed values rounded to half precision: the file was converted on its way", of_all),
             "use the file that was sealed, or seal the converted one"};
+  if (known > 0 && rows == known)
+    return {fmt::format("{} hold the sealed rows in another order", of_all),
+            "a row stands for a word, a class, a head or a gate, and the code takes it by its place: use the checkpoint that "
+            "was sealed, with its vocabulary or list of classes; where a converter put the rows in its library's order (q "
+            "and k for RoPE, gates, stacked q, k, v), serve them with that library's code, or seal this file with it"};
   if (known > 0 && moved == known)
     return {fmt::format("{} hold the sealed values in other places: axes were exchanged, or rows put in another order",
                         of_all),

@@ -4,6 +4,7 @@
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/checkpoint/tensors/axes.hpp>
 #include <goldseal/checkpoint/tensors/half.hpp>
+#include <goldseal/golden/compare/row_orders.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -134,16 +135,26 @@ WeightChange explain(const Change& change, const HostTensor& found) {
   return result;
 }
 
-// The same elements in another place each: with axes in another order, one of them run backwards, or its halves
-// exchanged.
+// The same elements in another place each: with axes in another order, or one of them run backwards.
 std::optional<std::string> rearrangement(const HostTensor& found, const Digest& digest) {
   if (auto text = exchanged_axes(found, found.shape, digest)) return text;
   for (std::size_t axis = 0; axis < found.shape.size() && found.shape.size() <= k_most_axes; ++axis) {
     if (found.shape[axis] < 2) continue;
     if (sha256(with_axis_reversed(found.bytes, item_size(found.dtype), found.shape, axis)) == digest)
-      return fmt::format("with axis {} run backwards", axis);
+      return fmt::format("with axis {} run backwards{}", axis,
+                         axis == 1 && found.shape[axis] == 3 ? " (the channels: BGR for RGB)" : "");
   }
   return std::nullopt;
+}
+
+// Whose sum is the sealed one.
+WeightChange explain_moved(const HostTensor& found, const WeightFingerprint& sealed, const std::optional<Digest>& digest) {
+  if (digest) {
+    if (auto text = rearrangement(found, *digest)) return told(Kind::exchanged, "the sealed values " + *text);
+    if (auto text = known_row_order(found, sealed, *digest)) return told(Kind::rows, "the sealed values " + *text);
+  }
+  if (are_sealed_rows(found, sealed)) return told(Kind::rows, "the same rows in another order");
+  return told(Kind::permuted, "the same values in another order");
 }
 
 }  // namespace
@@ -210,11 +221,7 @@ WeightChange explain_change(const HostTensor& found, const WeightFingerprint& se
       return told(Kind::not_finite, fmt::format("{} of {} elements are NaN or infinite", count, found.numel()));
     }
   }
-  if (now.sum == sealed.sum) {
-    if (auto text = digest ? rearrangement(found, *digest) : std::nullopt)
-      return told(Kind::exchanged, "the sealed values " + *text);
-    return told(Kind::permuted, "the same values in another order");
-  }
+  if (now.sum == sealed.sum) return explain_moved(found, sealed, digest);
   return told(Kind::other, "other values throughout");
 }
 

@@ -50,6 +50,7 @@ struct WeightChange {
     not_finite,   ///< NaN or infinities in it
     permuted,     ///< the same elements in another order
     exchanged,    ///< the sealed values with axes exchanged or run backwards: their digest says so
+    rows,         ///< the sealed rows in another order
     counted,      ///< a single integer has another value
     other,
   };

@@ -147,6 +147,64 @@ TEST_CASE("B15: the sealed values with their axes exchanged, or one run backward
   CHECK(exchanged_axes(tensor({16, 4}, tall), wide.shape, sha256(wide.bytes)) == "transposed");
 }
 
+namespace {
+
+using Order = std::vector<std::size_t>;
+
+// The weight's rows in an order, as a file of another library has them; what is said of it against the seal.
+WeightChange reordered(std::int64_t rows, std::int64_t columns, const Order& order) {
+  const auto values = weights(static_cast<std::size_t>(rows * columns), 17);
+  const auto size = static_cast<std::size_t>(columns);
+  std::vector<float> moved;
+  for (const auto row : order) moved.insert(moved.end(), &values[row * size], &values[row * size] + size);
+  const auto sealed = make_tensor("w", DType::float32, {rows, columns}, std::vector<float>(values));
+  const auto found = make_tensor("w", DType::float32, {rows, columns}, std::move(moved));
+  return explain_change(found, trace(sealed), sha256(sealed.bytes));
+}
+
+// Rows counted as heads × halves × pairs with the two last exchanged.
+Order rope(std::size_t heads, std::size_t size, bool to_halves) {
+  Order order;
+  for (std::size_t head = 0; head < heads; ++head)
+    for (std::size_t i = 0; i < size; ++i)
+      order.push_back(head * size + (to_halves ? i % (size / 2) * 2 + i / (size / 2) : i % 2 * (size / 2) + i / 2));
+  return order;
+}
+
+}  // namespace
+
+TEST_CASE("B59: rows that a library keeps in another order are named with the order") {
+  const auto halves = reordered(32, 3, rope(4, 8, true));
+  CHECK(halves.kind == Kind::rows);
+  CHECK(halves.text.find("each head of 8 in RoPE's other layout: its halves one after the other, sealed as pairs") != std::string::npos);
+  CHECK(reordered(32, 3, rope(4, 8, false)).text.find("pairs side by side, sealed as its halves") != std::string::npos);
+  // Gates i, f, g, o as i, f, o, g; gate and up exchanged; q, k, v of each head together.
+  CHECK(reordered(8, 5, {0, 1, 2, 3, 6, 7, 4, 5}).text.find("its 4 blocks of 2 rows in another order (sealed as 0, 1, 3, 2 of these)") !=
+        std::string::npos);
+  CHECK(reordered(6, 5, {3, 4, 5, 0, 1, 2}).text.find("its 2 blocks of 3 rows") != std::string::npos);
+  Order together;
+  for (std::size_t head = 0; head < 4; ++head)
+    for (std::size_t part = 0; part < 3; ++part)
+      for (std::size_t row = 0; row < 5; ++row) together.push_back((part * 4 + head) * 5 + row);
+  const auto grouped = reordered(60, 3, together);
+  CHECK(grouped.kind == Kind::rows);
+  CHECK(grouped.text.find("in 12 blocks of 5") != std::string::npos);
+}
+
+TEST_CASE("B59: rows in no known order are told by their sums, where rows are wide, and other moves are not") {
+  Order shuffled(50);
+  for (std::size_t i = 0; i < 50; ++i) shuffled[i] = (i * 7 + 3) % 50;
+  CHECK(reordered(50, 64, shuffled).text == "the same rows in another order");
+  CHECK(reordered(50, 192, shuffled).kind == Kind::rows);
+  CHECK(reordered(50, 3, shuffled).kind == Kind::permuted);  // three elements tell too little
+  const auto values = weights(50 * 64, 17);
+  auto moved = values;
+  std::swap(moved[3], moved[70]);
+  const auto sealed = make_tensor("w", DType::float32, {50, 64}, std::vector<float>(values));
+  const auto found = make_tensor("w", DType::float32, {50, 64}, std::move(moved));
+  CHECK(explain_change(found, trace(sealed), sha256(sealed.bytes)).kind == Kind::permuted);
+}
+
 TEST_CASE("The fast roundings agree with the definition on every exponent") {
   CHECK(rc::check("float -> half -> float", [] {
     const auto value = std::bit_cast<float>(*rc::gen::arbitrary<std::uint32_t>());
