@@ -27,11 +27,18 @@ constexpr std::int64_t k_tick_ns = 20'000'000;
 constexpr int k_look_ms = 100;  // how often a request to stop is looked for while a pipe says nothing
 
 [[noreturn]] void refuse_kind(const std::filesystem::path& path, mode_t mode) {
-  const char* kind = S_ISDIR(mode) ? "a directory" : S_ISFIFO(mode) ? "a pipe, not a regular file" : "not a regular file";
+  const bool flows = S_ISFIFO(mode) || S_ISSOCK(mode);
+  const char* kind = S_ISDIR(mode)    ? "a directory"
+                     : S_ISFIFO(mode) ? "a pipe, not a regular file"
+                     : S_ISSOCK(mode) ? "a socket, not a regular file"
+                     : S_ISBLK(mode)  ? "a disk or a partition, not a regular file"
+                                      : "a device such as /dev/zero, not a regular file";
   throw Error(ErrorKind::io, path.string(), fmt::format("expected a file, found {}", kind),
-              S_ISDIR(mode)    ? "name the file inside it"
-              : S_ISFIFO(mode) ? "write what comes through it to a file, and name that"
-                               : "");
+              S_ISDIR(mode) ? "name the file inside it"
+              : flows       ? "write what comes through it to a file, and name that"
+              : S_ISBLK(mode)
+                  ? "mount it and name the file on it, or copy it to a file"
+                  : "name the file that holds the weights; what a device gives has no end and changes from read to read");
 }
 
 std::int64_t now_ns() {

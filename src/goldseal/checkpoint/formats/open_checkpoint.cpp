@@ -6,6 +6,7 @@
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/checkpoint/formats/readers.hpp>
+#include <goldseal/checkpoint/formats/transfer_damage.hpp>
 #include <goldseal/checkpoint/pickle/pickle.hpp>
 #include <goldseal/checkpoint/state_dict/storage_id.hpp>
 #include <goldseal/checkpoint/zip/zip.hpp>
@@ -107,7 +108,9 @@ Checkpoint at_rest(const std::shared_ptr<const MappedFile>& file, const Read& re
   try {
     return read();
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::malformed || error.kind() == ErrorKind::unsupported) file->require_unchanged();
+    if (error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::unsupported) throw;
+    file->require_unchanged();
+    if (auto explained = explain_transfer(*file, error)) throw *std::move(explained);
     throw;
   }
 }

@@ -281,10 +281,11 @@ class SafetensorsReader {
     if (!expected || *expected > size) fail_truncated(expected.value_or(size), "");
     if (*expected == size) return;
     throw Error(ErrorKind::malformed, at_byte(m_path, *expected),
-                fmt::format("{} bytes follow the last tensor, which belong to none of them: the file is whole, and "
-                            "something was appended to it",
+                fmt::format("{} bytes follow the last tensor, which belong to none of them: something was appended to "
+                            "the file, or bytes were put into it",
                             format_count(size - *expected)),
-                "safetensors 0.3 and newer refuse such a file: load it where it was made, and save it again");
+                "safetensors 0.3 and newer refuse such a file: copy it from its source again and compare its sha256; where it "
+                "has these bytes too, save it again");
   }
 
   void add(Row row) {

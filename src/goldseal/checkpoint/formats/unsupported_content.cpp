@@ -189,6 +189,9 @@ void refuse_text(const MappedFile& file, std::string_view head) {
     refuse(file, "a web page (HTML): the download gave an error or a login page instead of the file",
            "open the link in a browser, or download with the token that the site asks for");
   }
+  // What `PK\3\4`, `80 02 8a 0a` and a short length before `{"` are in base64.
+  if (head.starts_with("UEsDB") || head.starts_with("gAKKCmz8") || (head.size() > 12 && head.substr(10).starts_with("AAAHsi")))
+    refuse(file, "a checkpoint in base64", "decode it first: base64 -d FILE > OUT");
   if (text.starts_with("<?xml") || text.starts_with('<'))
     refuse(file, "an XML or HTML text", "download the file again");
   const auto printable = [](char c) {
