@@ -4,6 +4,7 @@
 #include <checks/check.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/checkpoint/keys/key_patterns.hpp>
 
 #include <fmt/format.h>
 
@@ -52,6 +53,15 @@ std::string prefix_between(const Names& longer, const Names& shorter) {
   return {};
 }
 
+// What libraries call the same tensors: weight_norm's names of old and of today.
+std::string naming_between(const Names& lost, const Names& here, const Names& sealed) {
+  const auto besides = lacking(here, sealed);
+  const std::vector<std::string_view> of_seal(lost.begin(), lost.end());
+  const std::vector<std::string_view> of_network(besides.begin(), besides.end());
+  const auto found = match_patterns(of_seal, of_network);
+  return found.pattern == nullptr ? std::string() : found.cause;
+}
+
 }  // namespace
 
 bool names_are_sealed(const ModelRecord& sealed, const RunFindings& run) {
@@ -64,10 +74,13 @@ Finding other_names(const Observation& observed) {
   const auto lost = lacking(sealed, here);
   const auto inner = prefix_between(sealed, here);
   const auto outer = here.empty() ? std::string() : prefix_between(here, sealed);
+  const auto naming = naming_between(lost, here, sealed);
   const auto message =
       !inner.empty() ? fmt::format("the factory builds the inner network: `{}` is missing from its names", inner)
       : !outer.empty()
           ? fmt::format("the factory builds a network around the sealed one: `{}` stands before its names", outer)
+      : !naming.empty()
+          ? fmt::format("the network has the sealed tensors under other names (the file's are the sealed ones): {}", naming)
           : fmt::format("the network that was built here has other names than the sealed one: {} of {} are missing",
                         lost.size(), sealed.size());
   return failed(escape_unprintable(message), escape_unprintable(lost.front()),

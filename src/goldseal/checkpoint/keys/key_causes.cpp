@@ -6,6 +6,7 @@
 #include <goldseal/checkpoint/keys/key_case.hpp>
 #include <goldseal/checkpoint/keys/key_patterns.hpp>
 #include <goldseal/checkpoint/keys/key_segments.hpp>
+#include <goldseal/checkpoint/keys/layer_causes.hpp>
 #include <goldseal/checkpoint/keys/name_causes.hpp>
 #include <goldseal/checkpoint/keys/shape_causes.hpp>
 
@@ -282,8 +283,9 @@ void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& mat
   constexpr std::array k_rules{placeholders,   extra_states,   wrapped_network,  batches_tracked,   tied_weights,
                                batch_norm_built_otherwise, folded_batch_norm, affine_built_otherwise, numbers_for_names, list_against_dict,
                                flattened_ema,  part_of_more,   patterned,        another_family,    another_prefix,   renamed_segments,
-                               length_of_list, computed_buffers, other_separators, nothing_in_common, exchanged_axes, ones_in_shape,
-                               positions, input_channels, class_count,   other_shapes};
+                               recurrent_layers, length_of_list, computed_buffers, other_separators, nothing_in_common,
+                               complex_as_pairs, tied_where_saved, another_head, exchanged_axes, ones_in_shape,
+                               positions, input_channels, vocabulary, class_count,   other_shapes};
   const KeyCase c{have, want, match};
   KeyGuess guess;
   for (const auto rule : k_rules) {

@@ -28,6 +28,10 @@ constexpr std::string_view k_copies =
     "key_encoder averaged_model average_model shadow shadow_params old_model";
 constexpr std::string_view k_bnb_4bit = "absmax nested_absmax quant_map nested_quant_map quant_state nested_offset";
 constexpr std::string_view k_bnb_8bit = "SCB$ weight_format$";
+// What constructors compute, and old versions of a library saved.
+constexpr std::string_view k_computed =
+    "position_ids$ inv_freq$ relative_position_index$ relative_coords_table$ attn_mask$ causal_mask$ masked_bias$ "
+    "attn.bias$ attention.bias$ freqs_cis$ cos_cached$ sin_cached$ anchor_grid$ stride$ token_type_ids$";
 constexpr std::string_view k_observers =
     "activation_post_process* weight_fake_quant *_fake_quant _packed_params observer_enabled fake_quant_enabled";
 
@@ -75,11 +79,25 @@ constexpr std::array k_patterns{
                .cause = "weights packed by compressed-tensors ({file}); the network takes plain ones",
                .remedy = "build the network with the same quantization, or use the checkpoint that was quantized"},
     KeyPattern{.id = "fp8.scales",
-               .file = "weight_scale_inv$ weight_scale$ input_scale$ activation_scale$",
+               .file = "weight_scale_inv$ weight_scale$ scale_weight$ scaled_fp8$ input_scale$ scale_input$ activation_scale$",
                .network = {},
                .cause = "weights in 8 bits with a scale beside each ({file}); the network has no place for the scales",
                .remedy = "build the network with the same quantization, or multiply the scales in before it is saved: "
                          "without them the weights have other values"},
+    KeyPattern{.id = "torch.quantized.scales",
+               .file = "zero_point$",
+               .network = {},
+               .cause = "saved from a network that torch.ao.quantization converted ({file} and a scale beside it): its "
+                        "layers keep their weights packed, in objects without names of their own",
+               .remedy = "build the network and convert it in the same way before it is loaded (quantize_dynamic, or "
+                         "prepare and convert), or use the checkpoint that was quantized"},
+    KeyPattern{.id = "torch.quantized.scales.network",
+               .file = "zero_point$",
+               .file_share = Share::none,
+               .network = "zero_point$",
+               .cause = "the network was converted by torch.ao.quantization ({network}); the checkpoint was saved before "
+                        "that",
+               .remedy = "load the checkpoint into the network as it was, and quantize it then"},
     KeyPattern{.id = "torch.quantized",
                .file = k_observers,
                .network = {},
@@ -99,6 +117,29 @@ constexpr std::array k_patterns{
                .network = "absmax SCB$",
                .cause = "the network's weights are packed by bitsandbytes ({network}); the checkpoint holds plain ones",
                .remedy = "build the network without quantization, or seal what the quantized one saves"},
+    KeyPattern{.id = "packed.network",
+               .file = "qweight$ qzeros$ weight_packed$",
+               .file_share = Share::none,
+               .network = "qweight$ qzeros$ weight_packed$",
+               .cause = "the network's weights are packed ({network}: GPTQ, AWQ or compressed-tensors); the checkpoint "
+                        "holds plain ones",
+               .remedy = "build the network without quantization, or seal the checkpoint that was quantized"},
+    KeyPattern{.id = "fp8.network",
+               .file = "weight_scale_inv$ weight_scale$ scale_weight$",
+               .file_share = Share::none,
+               .network = "weight_scale_inv$ weight_scale$ scale_weight$",
+               .cause = "the network's weights have 8 bits and a scale beside each ({network}); the checkpoint has no "
+                        "scales",
+               .remedy = "build the network without quantization, or seal the checkpoint that was quantized"},
+    KeyPattern{.id = "lora.kohya",
+               .file = "lora_down lora_up alpha$ lora.down lora.up lora_linear_layer lora_mid hada_* lokr_* dora_scale$",
+               .file_share = Share::all,
+               .network = "lora_down lora_up lora.down lora.up",
+               .network_share = Share::none,
+               .cause = "a LoRA adapter alone, in the naming of diffusers or kohya ({file}); the base model's weights are "
+                        "not in this file",
+               .remedy = "load it into its pipeline and write it into the weights, pipeline.load_lora_weights(FILE) and "
+                         "pipeline.fuse_lora(), and save that; or seal the base model alone"},
     KeyPattern{.id = "peft.adapter_name",
                .file = "lora_A.weight lora_B.weight lora_A lora_B",
                .file_share = Share::all,
@@ -108,6 +149,14 @@ constexpr std::array k_patterns{
                         "{file} in the file",
                .remedy = "load the file with PeftModel.from_pretrained or peft.set_peft_model_state_dict, which put "
                          "the name in, and save what the network then has: torch.save(model.state_dict(), …)"},
+    KeyPattern{.id = "peft.other_adapter",
+               .file = "ia3_l prompt_encoder prompt_embeddings oft_r oft_R vera_lambda_*",
+               .file_share = Share::all,
+               .network = {},
+               .cause = "a PEFT adapter alone, of another kind than LoRA ({file}); the base model's weights are not in "
+                        "this file",
+               .remedy = "build the network as base model and adapter (PeftModel.from_pretrained), and save its "
+                         "state_dict(); where it can be merged, model.merge_and_unload() first"},
     KeyPattern{.id = "peft.adapter",
                .file = k_lora,
                .file_share = Share::all,
@@ -162,6 +211,26 @@ constexpr std::array k_patterns{
                .cause = "spectral_norm under its names of today (parametrizations.weight.*) against weight_orig and "
                         "weight_u: {file} against {network}",
                .remedy = "build the network with torch.nn.utils.parametrizations.spectral_norm"},
+    KeyPattern{.id = "spectral_norm.file",
+               .file = "weight_u$",
+               .network = {},
+               .cause = "saved with spectral_norm (weight_orig and {file}), the network is built without",
+               .remedy = "build it with torch.nn.utils.spectral_norm, or take it off before it is saved: "
+                         "torch.nn.utils.remove_spectral_norm(module)"},
+    KeyPattern{.id = "spectral_norm.network",
+               .file = "weight_u$",
+               .file_share = Share::none,
+               .network = "weight_u$",
+               .cause = "the network is built with spectral_norm ({network}), the checkpoint was saved without",
+               .remedy = "build it without spectral_norm, as inference code does after remove_spectral_norm"},
+    KeyPattern{.id = "pruned.network",
+               .file = "weight_mask$ bias_mask$",
+               .file_share = Share::none,
+               .network = "weight_mask$ bias_mask$",
+               .cause = "the network is pruned ({network}), the checkpoint was saved before that, or after the pruning "
+                        "was made permanent",
+               .remedy = "load the weights first and prune then; or take the pruning's masks off: "
+                         "torch.nn.utils.prune.remove(module, 'weight')"},
     KeyPattern{.id = "pruned.file",
                .file = "weight_mask$ bias_mask$",
                .network = {},
@@ -175,9 +244,10 @@ constexpr std::array k_patterns{
                .remedy = "build it with weight_norm, or take it off before it is saved: remove_weight_norm, or "
                          "parametrize.remove_parametrizations"},
     KeyPattern{.id = "weight_norm.network",
-               .file = "weight$",
-               .network = "weight_g$ weight_v$ parametrizations.weight.original0",
-               .cause = "the network is built with weight_norm ({network}), the checkpoint was saved without ({file})",
+               .file = "weight_g$ parametrizations.weight.original0",
+               .file_share = Share::none,
+               .network = "weight_g$ parametrizations.weight.original0",
+               .cause = "the network is built with weight_norm ({network}), the checkpoint was saved without",
                .remedy = "build it without weight_norm, as inference code does after remove_weight_norm"},
     KeyPattern{.id = "parametrized.file",
                .file = "parametrizations",
@@ -199,6 +269,15 @@ constexpr std::array k_patterns{
                .cause = "saved from torch.optim.swa_utils.AveragedModel: {file} counts the models averaged; the "
                         "network has everything else",
                .remedy = "admit it: {allow}; or write the file without: goldseal convert FILE -o OUT {drop}"},
+    KeyPattern{.id = "computed.file",
+               .file = k_computed,
+               .file_share = Share::all,
+               .network = {},
+               .fits = true,
+               .cause = "{n} tables that the code computes are in the file alone ({file} …): it was saved by a version of "
+                        "the code that kept them, the network's does not (persistent=False)",
+               .remedy = "where the network computes them alike, admit them: {allow}; or write the file without: goldseal "
+                         "convert FILE -o OUT {drop}; the golden answers then tell whether it does"},
     KeyPattern{.id = "optimizer",
                .file = "exp_avg exp_avg_sq momentum_buffer max_exp_avg_sq square_avg",
                .network = {},
