@@ -7,6 +7,7 @@
 #include <checks/keys/partial.hpp>
 #include <checks/model/choices.hpp>
 #include <checks/model/state.hpp>
+#include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/golden/images/orientation.hpp>
 #include <goldseal/golden/inputs/cases.hpp>
@@ -126,6 +127,31 @@ std::vector<OutsideRecord> outside_of_use(std::vector<OutsideRecord> outside, co
   return outside;
 }
 
+Finding not_asked(const Error& error) {
+  auto finding = passed(fmt::format("whether another process builds the network alike and answers alike was not judged: one more "
+                                    "could not be started beside this one ({})",
+                                    escape_unprintable(error.message())));
+  finding.status = Status::warn;
+  finding.remedy = "let the factory run a second time while the first network is there: no lock that it leaves, no port of its own, "
+                   "and memory for two; what follows the process is else met when the seal is verified";
+  finding.origin = escape_unprintable(error.where());
+  return finding;
+}
+
+// What a second process fails at says nothing of the first, which is sealed: what it might have shown, another build or another
+// answer, fails at the first verification.
+template <typename Ask>
+void ask_other(SecondProcess& other, CaptureLog& log, const Ask& ask) {
+  if (other.lost()) return;
+  try {
+    ask();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::changed) throw;
+    other.give_up();
+    log.add(k_model_state, not_asked(error));
+  }
+}
+
 // Whether another process builds what the golden runs read alike.
 void compare_builds(std::vector<OutsideRecord> built, const std::vector<OutsideRecord>& sealed, SecondProcess& other,
                     CaptureLog& log) {
@@ -135,8 +161,10 @@ void compare_builds(std::vector<OutsideRecord> built, const std::vector<OutsideR
   }
   if (std::ranges::none_of(built, &OutsideRecord::read)) return;
   log.progress().step("building the network in another process");
-  auto finding = judge_builds(built, other.outside());
-  if (finding.status != Status::pass) log.add(k_model_state, std::move(finding));
+  ask_other(other, log, [&] {
+    auto finding = judge_builds(built, other.outside());
+    if (finding.status != Status::pass) log.add(k_model_state, std::move(finding));
+  });
   log.lap("second build");
 }
 
@@ -147,8 +175,10 @@ void compare_answers(const Measured& measured, const CaptureRequest& request, Se
   const auto& named = built.network.of_process;
   if (named.empty() || built.opened.model.builder != Builder::python || request.runtime.channel || measured.tensors.empty()) return;
   log.progress().step("running the golden cases in another process");
-  const auto deviation = other.deviation({measured.tensors, measured.records});
-  if (deviation) log.add(k_model_configuration, other_answers(named, *deviation));
+  ask_other(other, log, [&] {
+    const auto deviation = other.deviation({measured.tensors, measured.records});
+    if (deviation) log.add(k_model_configuration, other_answers(named, *deviation));
+  });
   log.lap("run in another process");
 }
 
@@ -182,7 +212,8 @@ std::vector<InitialRecord> measure_admitted(const Measured& measured, const Capt
                                   loaded.state.tensors);
   for (const auto& golden : measured.tensors) move_each(worker, golden.inputs, partial);
   // An attached network is in no other process.
-  if (!request.runtime.channel && !partial.initial.empty()) find_repeatable(partial, other.tensors());
+  if (!request.runtime.channel && !partial.initial.empty())
+    ask_other(other, log, [&] { find_repeatable(partial, other.tensors()); });
   log.add(k_keys_partial, judge_partial(partial, PartialAt::capture));
   log.lap("what was not loaded");
   std::vector<InitialRecord> admitted;

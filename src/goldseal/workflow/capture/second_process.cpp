@@ -50,6 +50,11 @@ void SecondProcess::finish() {
   if (m_worker) m_worker->finish();
 }
 
+void SecondProcess::give_up() {
+  m_lost = true;
+  m_worker.reset();
+}
+
 Worker& SecondProcess::worker() {
   if (!m_worker) {
     auto runtime = m_request.runtime;

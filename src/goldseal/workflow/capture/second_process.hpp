@@ -29,6 +29,9 @@ class SecondProcess {
   [[nodiscard]] std::optional<std::string> deviation(const SealedAnswers& sealed);
   /// Ends it, where it was started.
   void finish();
+  /// After an error: nothing more is asked of it.
+  void give_up();
+  [[nodiscard]] bool lost() const { return m_lost; }
 
  private:
   Worker& worker();
@@ -38,6 +41,7 @@ class SecondProcess {
   const Loaded& m_loaded;
   const CaptureRequest& m_request;
   std::optional<Worker> m_worker;
+  bool m_lost = false;
 };
 
 }  // namespace goldseal
