@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view k_variable = "os.environ.";
 constexpr std::string_view k_unset = "(not set)";
 constexpr std::string_view k_type = "torch.default_dtype";
+constexpr std::string_view k_not_there = "(not there)";
 
 constexpr std::string_view k_methods = "replaced_methods";
 constexpr std::string_view k_hooks = "forward_hooks";
@@ -50,6 +51,12 @@ std::string remedy_of_choice(const ChoiceDifference& first) {
     return fmt::format("call torch.set_default_dtype(torch.{}) before the network is built and used: forward() makes tensors of "
                        "that type",
                        first.sealed);
+  if (first.sealed == k_not_there)
+    return fmt::format("build the network without {}: the sealed one had none, and forward() asks whether it is there",
+                       place_of_choice(first.key));
+  if (first.found == k_not_there)
+    return fmt::format("build the network with {}: the sealed one had it, and forward() takes a default without it",
+                       place_of_choice(first.key));
   if (is_of_tools(first)) return "give the network the hooks and methods that it was sealed with";
   return "build the network with the sealed value: forward() reads it, and no state dict holds it";
 }

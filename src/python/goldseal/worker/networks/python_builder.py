@@ -8,7 +8,6 @@ import contextlib
 import importlib
 import os
 import sys
-import time
 import traceback
 from typing import Any, Callable, Optional
 
@@ -20,6 +19,7 @@ from ..state.loading import load_steps, shares_memory
 from ..state.outside_state import attribute_tensors
 from ..state.state_entries import find_state_entries
 from ..user_code.files_read import recorded
+from ..user_code.moved_clock import move_clock
 from .meta_strays import built_on_meta
 from .network import Network
 from .wrappers import unwrapped
@@ -29,7 +29,7 @@ def build_python(source: str, options: dict[str, str], seed: Optional[int] = Non
     """Built on the meta device, without memory for its weights, where PyTorch (2.0 on) and the module allow it: a network of
     7 billion parameters would take 28 GB and minutes to be given random numbers that loading replaces. With a seed the
     network has values of its own, drawn from that seed where they are drawn."""
-    _move_clock()
+    move_clock()
     _find_users_code()
     before = set(sys.modules)
     begin = _seed_of_process() if seed is None else seed
@@ -64,21 +64,6 @@ def _seed_of_process() -> int:
     """What a constructor draws is the same in each build, but where a process is to show what is drawn (PROTOCOL.md)."""
     text = os.environ.get("GOLDSEAL_BUILD_SEED", "")
     return int(text) if text.isdigit() else 0
-
-
-_MOVED = 3_128_831  # seconds: another month, weekday, hour, minute and second
-_clock_is_moved = False
-
-
-def _move_clock() -> None:
-    """Once, in a process that is to show what is drawn: answers that follow the day are other ones there too."""
-    global _clock_is_moved
-    if _clock_is_moved or "GOLDSEAL_BUILD_SEED" not in os.environ:
-        return
-    _clock_is_moved = True
-    now, now_ns = time.time, time.time_ns
-    time.time = lambda: now() + _MOVED
-    time.time_ns = lambda: now_ns() + _MOVED * 10**9
 
 
 def _find_users_code() -> None:

@@ -37,6 +37,7 @@ class Read(NamedTuple):
     registered: frozenset[str] = frozenset()  # the texts beside a call of register_buffer() or setattr()
     filled: frozenset[str] = frozenset()  # the attributes beside code that puts entries into a dict or a list
     functions: Tuple[types.FunctionType, ...] = ()  # the user's own among them, with what is wrapped around them
+    asked: frozenset[str] = frozenset()  # what may be there or not: getattr() with a default, hasattr(), get(), except AttributeError
 
 
 _known: Dict[type, Read] = {}
@@ -60,6 +61,7 @@ def _read_by_forward(kind: type, forward: Any) -> Read:
     assigned: Set[str] = set()
     registered: Set[str] = set()
     filled: Set[str] = set()
+    asked: Set[str] = set()
     named: Set[Tuple[str, str]] = set()
     waiting: List[Any] = [forward]
     seen: Set[types.CodeType] = set()
@@ -73,7 +75,9 @@ def _read_by_forward(kind: type, forward: Any) -> Read:
         seen.add(function.__code__)
         own, names = set(), set()  # type: Set[str], Set[str]
         _collect(function.__code__, own, names, assigned)
-        own |= _asked_for(function.__code__)
+        asked_here = _asked_for(function.__code__)
+        asked |= asked_here
+        own |= asked_here | _texts_of_getattr(function.__code__)
         registered |= _registered_by(function.__code__)
         filled |= own if _fills_containers(function.__code__) else set()
         attributes |= own
@@ -83,7 +87,7 @@ def _read_by_forward(kind: type, forward: Any) -> Read:
             waiting.extend(inner for inner in map(cell_contents, function.__closure__ or ()) if isinstance(inner, types.FunctionType))
             named |= {(function.__module__, name) for name in names}
             waiting.extend(found for found in map(function.__globals__.get, sorted(names)) if isinstance(found, types.FunctionType) and is_users_module(found.__module__))
-    return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)), frozenset(registered), frozenset(filled), tuple(called))
+    return Read(frozenset(attributes), frozenset(assigned), tuple(sorted(named)), frozenset(registered), frozenset(filled), tuple(called), frozenset(asked))
 
 
 def _registered_by(code: types.CodeType) -> Set[str]:
@@ -92,9 +96,26 @@ def _registered_by(code: types.CodeType) -> Set[str]:
     return {text for text in code.co_consts if isinstance(text, str) and text.isidentifier()}
 
 
-def _asked_for(code: types.CodeType) -> Set[str]:
+def _texts_of_getattr(code: types.CodeType) -> Set[str]:
     """The texts beside a call of getattr()."""
     found = set() if "getattr" not in code.co_names else {text for text in code.co_consts if isinstance(text, str) and text.isidentifier()}
+    return found.union(*(_texts_of_getattr(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)))
+
+
+_ASKING = frozenset(("getattr", "hasattr", "get"))
+_NEAR = 8  # steps from the name of the call to the text that it is given
+
+
+def _asked_for(code: types.CodeType) -> Set[str]:
+    """The text that getattr(), hasattr() and the get() of a dict are given; where AttributeError is caught, what is read there."""
+    found: Set[str] = set()
+    steps = list(dis.get_instructions(code)) if not _ASKING.isdisjoint(code.co_names) or "AttributeError" in code.co_names else []
+    for index, step in enumerate(steps):
+        if step.argval in _ASKING and step.opname.startswith("LOAD_"):
+            texts = [near.argval for near in steps[index + 1 : index + 1 + _NEAR] if near.opname == "LOAD_CONST" and isinstance(near.argval, str)]
+            found.update(text for text in texts[:1] if text.isidentifier())
+    if "AttributeError" in code.co_names:
+        found.update(str(step.argval) for step in steps if step.opname == "LOAD_ATTR")
     return found.union(*(_asked_for(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)))
 
 
@@ -228,6 +249,11 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, (bool, int, float, list, tuple))
 
 
+def is_settings(value: Any) -> bool:
+    """An object that is made of its values, whose numbers are told here by their paths."""
+    return isinstance(value, (types.SimpleNamespace, argparse.Namespace)) or (dataclasses.is_dataclass(value) and hasattr(value, "__dict__"))
+
+
 def _leaves(path: str, value: Any, depth: int) -> Iterator[Tuple[str, torch.Tensor]]:
     """The value, or what settings are made of: dicts, lists, dataclasses, namespaces. Other objects have a life of their own."""
     tensor = as_tensor(value)
@@ -241,7 +267,7 @@ def _leaves(path: str, value: Any, depth: int) -> Iterator[Tuple[str, torch.Tens
         parts = enumerate(value)
     elif isinstance(value, functools.partial):
         parts = [*enumerate(value.args), *value.keywords.items()]
-    elif isinstance(value, (types.SimpleNamespace, argparse.Namespace)) or (dataclasses.is_dataclass(value) and hasattr(value, "__dict__")):
+    elif is_settings(value):
         parts = list(vars(value).items()) if not isinstance(value, type) else ()
     if depth < _MAX_DEPTH:
         for key, part in parts:

@@ -10,13 +10,13 @@ import itertools
 import os
 import sys
 import types
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Tuple
 
 import torch
 from torch import nn
 
 from ..user_code.reachable_state import MISSING, cell_contents
-from .attribute_values import is_users_module, read_by_forward, reads_of
+from .attribute_values import is_settings, is_users_module, reads_of
 from .choice_words import FUNCTIONS, constant_word, variable_word
 from .hyperparameters import HYPERPARAMETERS, is_plain
 from .surrounding_reads import of_process, uses_default_type, variables_of
@@ -31,6 +31,22 @@ _IDLE_IN_EVALUATION = (nn.Identity, nn.modules.dropout._DropoutNd)
 _OF_TRANSFORMERS = frozenset(("activation", "enable_nested_tensor"))  # of PyTorch's own: a function, and what pads the rows anew
 
 Told = Iterator[Tuple[str, str]]
+
+NOT_THERE = "(not there)"
+
+
+class Names(NamedTuple):
+    """What forward() reads of objects by name, and what it asks for that need not be there."""
+
+    read: FrozenSet[str] = frozenset()
+    asked: FrozenSet[str] = frozenset()
+
+
+class _NotThere:
+    """In the place of what is asked for and lacking: the default that answers for it is in the code, and says nothing."""
+
+
+_not_there = _NotThere()
 
 
 def choices_of(module: nn.Module) -> Dict[str, str]:
@@ -99,7 +115,7 @@ def _of_parts(module: nn.Module) -> Told:
             yield from _of_own(before, part)
         elif type(part).__module__.startswith("torch.nn."):
             for name in _OF_TRANSFORMERS & set(vars(part)):
-                yield from _told(before + name, vars(part)[name], frozenset(), True)
+                yield from _told(before + name, vars(part)[name], Names(), True)
         if prefix and _is_stateless_layer(part):
             kind: Any = nn.Identity if isinstance(part, _IDLE_IN_EVALUATION) else type(part)
             yield f"{before}class", kind.__name__
@@ -127,21 +143,25 @@ def _is_stateless_layer(part: nn.Module) -> bool:
 
 def _of_own(before: str, part: nn.Module) -> Told:
     read = reads_of(part)
+    names = Names(read.attributes - read.assigned, read.asked - read.assigned)
     for name in sorted(read.attributes - read.assigned - _MODULES_OWN):
         if name in part._modules:
             yield before + name, "None" if part._modules[name] is None else "a module"
         elif name in vars(part):
             value = vars(part)[name]
-            if not (name in HYPERPARAMETERS and is_plain(value)):
-                yield from _told(before + name, value, read.attributes, False)
+            if name in read.asked or not (name in HYPERPARAMETERS and is_plain(value)):
+                yield from _told(before + name, value, names, False)
+        elif name in part._parameters or name in part._buffers:
+            if name in read.asked:
+                yield before + name, constant_word(name, part._parameters.get(name, part._buffers.get(name)), False) or ""
         else:
-            value = inspect.getattr_static(type(part), name, _nothing)
+            value = inspect.getattr_static(type(part), name, _not_there if name in read.asked else _nothing)
             value = value.__func__ if isinstance(value, staticmethod) else value
             if not _is_code(name, value):
-                yield from _told(before + name, value, read.attributes, False)
+                yield from _told(before + name, value, names, False)
     for function in read.functions:
         for name, value in _enclosed(function):
-            yield from _told(f"{before}{function.__name__}.{name}", value, read.attributes, True, 1)
+            yield from _told(f"{before}{function.__name__}.{name}", value, names, True, 1)
 
 
 _nothing = property()  # a class lacks the name
@@ -158,14 +178,16 @@ def _of_globals(module: nn.Module) -> Told:
     reads = [reads_of(part) for part in module.modules() if _is_own(part)]
     assigned: FrozenSet[str] = frozenset().union(*(read.assigned for read in reads))
     attributes: FrozenSet[str] = frozenset().union(*(read.attributes for read in reads))
+    asked: FrozenSet[str] = frozenset().union(*(read.asked for read in reads))
+    names = Names(attributes - assigned, asked - assigned)
     for place, name in sorted({named for read in reads for named in read.globals}):
         value = getattr(sys.modules.get(place), "__dict__", {}).get(name, _nothing)
         if name in assigned or _is_code(name, value):
             continue
         if isinstance(value, types.ModuleType):
-            yield from _of_module(value, attributes - assigned)
+            yield from _of_module(value, names)
         else:
-            yield from _told(f"{_import_name(place)}:{name}", value, attributes, False)
+            yield from _told(f"{_import_name(place)}:{name}", value, names, False)
 
 
 def _import_name(place: str) -> str:
@@ -174,14 +196,14 @@ def _import_name(place: str) -> str:
     return os.path.splitext(os.path.basename(script))[0] if isinstance(script, str) else place
 
 
-def _of_module(module: types.ModuleType, attributes: FrozenSet[str]) -> Told:
+def _of_module(module: types.ModuleType, names: Names) -> Told:
     """Of a module of settings, `settings.MODE`; its numbers too, which nothing else tells."""
     if not is_users_module(module.__name__):
         return
-    for name in sorted(attributes & set(vars(module))):
+    for name in sorted(names.read & set(vars(module))):
         value = vars(module)[name]
         if not name.startswith("__") and not _is_code(name, value) and not isinstance(value, types.ModuleType):
-            yield from _told(f"{module.__name__}:{name}", value, attributes, True)
+            yield from _told(f"{module.__name__}:{name}", value, names, True)
 
 
 def _enclosed(function: types.FunctionType) -> List[Tuple[str, Any]]:
@@ -196,31 +218,36 @@ def _given(function: types.FunctionType) -> List[Tuple[str, Any]]:
     return [*zip(names, defaults), *(function.__kwdefaults__ or {}).items()]
 
 
-def _told(path: str, value: Any, attributes: FrozenSet[str], numbers: bool, depth: int = 0) -> Told:
+def _told(path: str, value: Any, names: Names, numbers: bool, depth: int = 0) -> Told:
     """The value and what it is made of; of objects what forward() reads by name."""
+    if value is _not_there:
+        yield path, NOT_THERE
+        return
     word = constant_word(path, value, numbers)
     if word is not None:
         yield path, word
         if isinstance(value, types.MethodType):
             value = value.__func__
         if isinstance(value, types.FunctionType) and is_users_module(value.__module__):
-            yield from _inside(path, [*_enclosed(value), *_given(value)], attributes, True, depth)
+            yield from _inside(path, [*_enclosed(value), *_given(value)], names, True, depth)
     elif isinstance(value, functools.partial):
         yield path, f"partial of {constant_word('', value.func, True) or type(value.func).__name__}"
         given = [*((str(index), held) for index, held in enumerate(value.args)), *value.keywords.items()]
-        yield from _inside(path, given, attributes, numbers, depth)
+        yield from _inside(path, given, names, numbers, depth)
     elif isinstance(value, (set, frozenset)):
         words = sorted(str(constant_word(path, held, True)) for held in value)
         yield path, "{" + ", ".join(words) + "}" if len(words) <= 8 else constant_word(path, "\n".join(words), numbers) or ""
     elif isinstance(value, (list, tuple, dict)):
         pairs = _pairs(value)
         if len(pairs) <= _MOST_ENTRIES:
-            yield from _inside(path, [(str(key), held) for key, held in pairs if isinstance(key, (str, int))], attributes, numbers, depth)
+            lacking = sorted(names.asked - set(value)) if isinstance(value, dict) and numbers is False else []
+            named = [(str(key), held) for key, held in pairs if isinstance(key, (str, int))]
+            yield from _inside(path, [*named, *((key, _not_there) for key in lacking)], names, numbers, depth)
         elif all(isinstance(held, str) for _, held in pairs):
             yield path, constant_word(path, "\n".join(held for _, held in pairs), numbers) or ""
     elif value is not _nothing and type(value).__module__.partition(".")[0] not in _NO_SETTINGS:
         yield path, f"a {type(value).__qualname__}"
-        yield from _inside(path, _read_of(value, attributes), attributes, numbers, depth)
+        yield from _inside(path, _read_of(value, names), names, numbers or not is_settings(value), depth)
 
 
 def _pairs(value: Any) -> List[Tuple[Any, Any]]:
@@ -230,22 +257,24 @@ def _pairs(value: Any) -> List[Tuple[Any, Any]]:
     return list(zip(names, value)) if isinstance(names, tuple) and len(names) == len(value) else list(enumerate(value))
 
 
-def _read_of(value: Any, attributes: FrozenSet[str]) -> List[Tuple[str, Any]]:
+def _read_of(value: Any, names: Names) -> List[Tuple[str, Any]]:
     """What forward() reads of an object by name: its own, and constants of its class where that is the user's."""
     own = getattr(value, "__dict__", {})
-    found = {name: own[name] for name in attributes & set(own)}
+    found = {name: own[name] for name in names.read & set(own)}
     if is_users_module(type(value).__module__):
-        for name in attributes - set(found):
+        for name in names.read - set(found):
             held = inspect.getattr_static(type(value), name, _nothing)
             if isinstance(held, types.MemberDescriptorType):
                 found[name] = getattr(value, name, None)  # of __slots__
             elif not _is_code(name, held):
                 found[name] = held
+    if hasattr(value, "__dict__"):
+        found.update((name, _not_there) for name in names.asked - set(found) if inspect.getattr_static(value, name, _nothing) is _nothing)
     return sorted(found.items())
 
 
-def _inside(path: str, parts: Iterable[Tuple[str, Any]], attributes: FrozenSet[str], numbers: bool, depth: int) -> Told:
+def _inside(path: str, parts: Iterable[Tuple[str, Any]], names: Names, numbers: bool, depth: int) -> Told:
     if depth >= _MAX_DEPTH:
         return
     for name, value in parts:
-        yield from _told(f"{path}.{name}", value, attributes, numbers, depth + 1)
+        yield from _told(f"{path}.{name}", value, names, numbers, depth + 1)

@@ -17,7 +17,7 @@ _OF_DEFAULT_TYPE = frozenset(
 _BUILTINS = {"hash": "hash()", "id": "id()", "set": "a set", "frozenset": "a set"}
 _CALLS = frozenset(
     "getpid getppid get_ident uuid1 uuid4 urandom token_bytes token_hex randbits gethostname getnode time time_ns perf_counter perf_counter_ns "
-    "monotonic monotonic_ns process_time now utcnow today localtime gmtime ctime".split()
+    "monotonic monotonic_ns process_time process_time_ns thread_time thread_time_ns now utcnow today localtime gmtime ctime asctime strftime".split()
 )
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
 _NO_STEPS = frozenset("CACHE PRECALL PUSH_NULL RESUME EXTENDED_ARG NOP".split())
