@@ -177,6 +177,37 @@ class WeightNorm(nn.Module):
         return self.conv(x)
 
 
+class NoPickle(nn.Linear):
+    """Old keys are renamed as it loads; it refuses to be pickled, or pickles without its scale."""
+
+    def __init__(self, forgets=0):
+        super().__init__(4, 2)
+        self.forgets, self.scale = int(forgets), 2.0
+
+    def __getstate__(self):
+        if not self.forgets:
+            raise RuntimeError("this module is not pickled")
+        return {name: value for name, value in vars(self).items() if name != "scale"}
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        assert self.scale == 2.0
+        if prefix + "gamma" in state_dict:
+            state_dict[prefix + "bias"] = state_dict.pop(prefix + "gamma")
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def forward(self, x):
+        return super().forward(x) * self.scale
+
+
+class HoldsNoPickle(nn.Module):
+    def __init__(self, forgets=0):
+        super().__init__()
+        self.inner = NoPickle(forgets)
+
+    def forward(self, x):
+        return self.inner(x)
+
+
 # --- extra state --------------------------------------------------------------------------------------------------------------
 
 

@@ -159,6 +159,21 @@ class LoadingTest(InDirectory):
         torch.save(filled(networks.WeightNorm()).state_dict(), "net.pth")
         self.told(self.capture("WeightNorm?new=0", torch.rand(1, 2, 5)), "keys.network", "weight_norm")
 
+    def live(self, module, x):
+        """A live network is sealed and verified: no case is refused because it cannot be copied."""
+        torch.save(module.state_dict(), "net.pth")
+        goldseal.seal(module, "net.pth", inputs={"x": x}, on_error="raise")
+        report = goldseal.verify("net.seal", module)
+        self.assertTrue(report, report)
+
+    @unittest.skipUnless(NEW_WEIGHT_NORM, "this PyTorch has no parametrized weight_norm")
+    def test_b03_a_live_network_with_parametrized_weights_is_sealed(self):
+        self.live(filled(networks.WeightNorm()), torch.rand(1, 2, 5))
+
+    def test_b03_a_live_network_whose_modules_refuse_to_be_pickled_or_forget_is_sealed(self):
+        for forgets in (0, 1):
+            self.live(filled(networks.HoldsNoPickle(forgets)), X4)
+
     def test_b03_a_hook_that_changes_values_is_refused_by_name(self):
         torch.save(filled(networks.Halves(0)).state_dict(), "net.pth")
         self.told(self.capture("Halves"), "model.loading", "linear.weight", "_halve")

@@ -189,7 +189,9 @@ def as_torch_loads(module: nn.Module, state: Dict[str, Any]) -> Iterator[Tuple[s
 
 
 def _stand_in(part: nn.Module) -> nn.Module:
-    stand_in = copy.copy(part)
+    # Not by copy.copy: parametrized modules, and those whose __getstate__ refuses or forgets, are no less loaded.
+    kind = type(part)
+    stand_in = copy.copy(part) if isinstance(part, torch.jit.ScriptModule) else kind.__new__(kind)
     stand_in.__dict__ = dict(vars(part))
     for table in ("_parameters", "_buffers"):
         own = getattr(part, table)
