@@ -21,6 +21,7 @@ except ImportError:
 import goldseal
 import networks
 from goldseal.live_network import LiveNetwork
+from goldseal.worker.programs import surroundings
 from goldseal.worker.programs.program import Limits, write_program
 from goldseal.worker.protocol.refusal import Refusal
 from in_directory import InDirectory
@@ -302,6 +303,18 @@ class EmbedTest(InDirectory):
                     self.assertIn(message, str(raised.exception))
                     self.assertTrue(torch.is_grad_enabled())
                     self.assertNotIn("forward", vars(network.module))
+
+    def test_a_busy_machine_costs_no_program(self):
+        """Time that others have the processor for is not the network's, up to three times the limit."""
+        x = torch.rand(2)
+        for own, wall, raises in ((0.5, 2.5, False), (0.5, 3.5, True), (1.5, 1.5, True)):
+            clock = unittest.mock.Mock(thread_time=lambda: 0.0, monotonic=lambda: 0.0)
+            with self.subTest(own=own, wall=wall), unittest.mock.patch.object(surroundings, "time", clock), surroundings.Deadline(1):
+                clock.thread_time, clock.monotonic = (lambda own=own: own), (lambda wall=wall: wall)
+                if raises:
+                    self.assertRaises(Refusal, torch.sin, x)
+                else:
+                    torch.sin(x)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,16 @@ HostTensor scaled(const HostTensor& tensor, double factor) {
 
 std::string percent_of(std::size_t part, std::size_t whole) { return fmt::format("{} of {} elements", part, whole); }
 
+// Of its elements, the one in the place that `source` gives for each.
+template <class Source>
+HostTensor rearranged(const HostTensor& input, Source source) {
+  const std::size_t size = item_size(input.dtype);
+  std::vector<std::byte> bytes(input.bytes.size());
+  for (std::size_t i = 0; i < bytes.size() / size; ++i)
+    std::ranges::copy(input.bytes.subspan(source(i) * size, size), bytes.begin() + static_cast<std::ptrdiff_t>(i * size));
+  return make_tensor(input.name, input.dtype, input.shape, std::move(bytes));
+}
+
 }  // namespace
 
 std::array<double, 256> response_table(const NoiseFloor& noise) {
@@ -269,17 +279,34 @@ void calibrate(NoiseFloor& noise, const HostTensor& reference, const HostTensor&
       std::max({noise.max_amplification, noise.rms_amplification, deviation.max_ratio / (k_local * coarser)});
 }
 
-std::optional<HostTensor> perturb_input(const HostTensor& input) {
-  const std::size_t size = item_size(input.dtype);
-  std::vector<std::byte> bytes(input.bytes.begin(), input.bytes.end());
-  if (bytes.size() > size) std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end());
-  auto moved = make_tensor(input.name, input.dtype, input.shape, std::move(bytes));
-  if (is_floating(input.dtype) && converts_to_double(input.dtype)) moved = scaled(moved, k_disturbance);
-  if (std::ranges::equal(moved.bytes, input.bytes)) return std::nullopt;
-  return moved;
+std::vector<HostTensor> other_inputs(const HostTensor& input) {
+  const std::size_t count = input.bytes.size() / item_size(input.dtype);
+  std::vector<HostTensor> others;
+  const auto add = [&](HostTensor other) {
+    const auto same = [&](const HostTensor& known) { return std::ranges::equal(known.bytes, other.bytes); };
+    if (!same(input) && std::ranges::none_of(others, same)) others.push_back(std::move(other));
+  };
+  auto moved = rearranged(input, [&](std::size_t i) { return (i + 1) % count; });
+  const bool real = converts_to_double(input.dtype);
+  if (is_floating(input.dtype) && real) moved = scaled(moved, k_disturbance);
+  add(std::move(moved));
+  add(rearranged(input, [&](std::size_t i) { return count - 1 - i; }));
+  if (count == 0 || !real) return others;
+  std::size_t least = 0;
+  std::size_t greatest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (element_as_double(input, i) < element_as_double(input, least)) least = i;
+    if (element_as_double(input, i) > element_as_double(input, greatest)) greatest = i;
+  }
+  add(rearranged(input, [&](std::size_t) { return least; }));
+  add(rearranged(input, [&](std::size_t) { return greatest; }));
+  return others;
 }
 
-std::vector<Objection> collect_objections(const HostTensor& reference, const NoiseFloor& noise, std::size_t unstable) {
+bool is_silent(const NoiseFloor& noise) { return noise.base == 0 && noise.floor == 0; }
+
+std::vector<Objection> collect_objections(const HostTensor& reference, const NoiseFloor& noise, std::size_t unstable,
+                                          bool others_respond) {
   std::size_t finite = 0;
   for (std::size_t i = 0; i < reference.numel(); ++i)
     finite += std::isfinite(element_as_double(reference, i)) ? 1U : 0U;
@@ -293,11 +320,12 @@ std::vector<Objection> collect_objections(const HostTensor& reference, const Noi
            "earlier checkpoint");
     return objections;
   }
-  const bool silent = noise.base == 0 && noise.floor == 0;
-  if (silent) {
-    object(true, "does not respond to small changes of the weights or the inputs at all",
-           "capture with an input that reaches the weights; where every path takes signs or rounds (a binary network), "
-           "none does");
+  if (is_silent(noise)) {
+    object(!others_respond, "does not respond to small changes of the weights or the inputs at all",
+           others_respond ? "nothing where it holds positions, counts or a constant: it is compared, and what it follows "
+                            "is told by the other outputs; else capture with an input that reaches the weights"
+                          : "capture with an input that reaches the weights; where every path takes signs or rounds (a "
+                            "binary network), none does");
   }
   if (noise.overflows > 0) {
     object(true,

@@ -119,14 +119,19 @@ struct Objection {
   std::string remedy;
 };
 
-/// Another tensor that a network which looks at this input must answer otherwise: its elements moved on by one place,
-/// floating ones by a sixteenth in size too. Nothing where that changes no bit (one repeated integer).
-[[nodiscard]] std::optional<HostTensor> perturb_input(const HostTensor& input);
+/// Tensors of which a network that looks at this input answers one otherwise, the likeliest first: its elements moved on by
+/// one place, floating ones by a sixteenth in size too; in reverse order, which a network that takes every fourth of a mask
+/// sees; all of them the least and all the greatest, which one sees that adds them up. Nothing where none changes a bit
+/// (one repeated integer).
+[[nodiscard]] std::vector<HostTensor> other_inputs(const HostTensor& input);
 
 /// What is wrong with an output as evidence: nothing finite in it, some of it not finite, no response to weights and
 /// inputs, an overflow in the native run alone, or a capturing run whose errors are larger than any sound machine's
-/// (rms_amplification > 64).
+/// (rms_amplification > 64). No response is a warning where `others_respond`: positions and counts that stand beside scores.
 [[nodiscard]] std::vector<Objection> collect_objections(const HostTensor& reference, const NoiseFloor& noise,
-                                                        std::size_t unstable = 0);
+                                                        std::size_t unstable = 0, bool others_respond = false);
+
+/// Whether the output answered every moved run as the unmoved one.
+[[nodiscard]] bool is_silent(const NoiseFloor& noise);
 
 }  // namespace goldseal::golden

@@ -158,9 +158,12 @@ double CaseProbes::greatest_amplification() const {
 std::vector<golden::Objection> CaseProbes::objections() const {
   std::vector<golden::Objection> all;
   const auto add = [&](std::vector<golden::Objection> some) { std::ranges::move(some, std::back_inserter(all)); };
+  const bool some_respond = std::ranges::any_of(m_noise, [&](const auto& probe) {
+    return !golden::is_silent(*m_tensors.outputs[probe.first].noise);
+  });
   for (const auto& [index, probe] : m_noise) {
     const auto& output = m_tensors.outputs[index];
-    add(golden::collect_objections(*output.reference, *output.noise, probe.unstable()));
+    add(golden::collect_objections(*output.reference, *output.noise, probe.unstable(), some_respond));
   }
   for (const auto& [index, probe] : m_stability)
     if (!is_detection(m_tensors.outputs[index].native.name)) add(probe.objections());

@@ -201,6 +201,9 @@ TEST_CASE("Goldens that prove nothing are refused, with the reason") {
   REQUIRE(objections.size() == 1);
   CHECK(objections[0].refuse);
   CHECK(objections[0].message == "does not respond to small changes of the weights or the inputs at all");
+  objections = collect_objections(constant, noise_for(constant, constant), 0, /*others_respond=*/true);
+  REQUIRE(objections.size() == 1);
+  CHECK_FALSE(objections[0].refuse);
 
   const auto sound = doubles({1, 2});
   auto noise = noise_for(sound, doubles({1 + 1e-7, 2 - 1e-7}));
@@ -224,14 +227,19 @@ TEST_CASE("An output that overflows natively and not in float64 is refused") {
   CHECK_THAT(objections[0].message, Catch::Contains("1 of 2 elements in a native run alone"));
 }
 
-TEST_CASE("A disturbed input differs wherever it can") {
-  const auto moved = perturb_input(floats({1, 2, 4}));
-  REQUIRE(moved);
-  CHECK(element_as_double(*moved, 0) == 2 * 1.0625);
-  CHECK(element_as_double(*moved, 2) == 1.0625);
-  CHECK(perturb_input(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 4})));
-  CHECK_FALSE(perturb_input(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 3})));
-  CHECK_FALSE(perturb_input(floats({0, 0})));
+TEST_CASE("Other inputs differ from an input in its order, its size, its sum") {
+  const auto moved = other_inputs(floats({1, 2, 4}));
+  REQUIRE(moved.size() == 4);
+  CHECK(element_as_double(moved[0], 0) == 2 * 1.0625);
+  CHECK(element_as_double(moved[0], 2) == 1.0625);
+  CHECK(element_as_double(moved[1], 0) == 4);
+  CHECK(element_as_double(moved[2], 2) == 1);
+  CHECK(element_as_double(moved[3], 0) == 4);
+  // Two that change no bit, or the same bits as another, are left out.
+  CHECK(other_inputs(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 4})).size() == 3);
+  CHECK(other_inputs(make_tensor("i", DType::int64, {2}, std::vector<std::int64_t>{3, 3})).empty());
+  CHECK(other_inputs(floats({0, 0})).empty());
+  CHECK(other_inputs(floats({})).empty());
 }
 
 TEST_CASE("Partly finite and unstable goldens are warned of") {

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What public networks are made of, in networks of ten lines: each is sealed with a program and judged.
+
+Kinds. Inputs that are read in part or as a sum: every fourth of a mask, the number of its ones, the longest length.
+Answers that rounding does not move, beside others that it moves: places of the greatest, counts, grids.
+"""
+import sys
+import unittest
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    print("skipped: this Python has no torch")
+    sys.exit(125)
+
+import goldseal
+from in_directory import InDirectory
+
+
+class Masked(nn.Module):
+    """Sees every fourth of the mask, how many ones it has, or where its longest row ends."""
+
+    def __init__(self, how="strided"):
+        super().__init__()
+        self.how, self.linear = how, nn.Linear(4, 3)
+
+    def forward(self, x, mask):
+        if self.how == "strided":
+            x = x * mask[:, ::4].to(x.dtype)[:, :, None]
+        elif self.how == "counted":
+            x = x / mask.sum()
+        else:
+            x = x * (torch.arange(x.shape[1], device=x.device) < mask.max())[:, None]
+        return self.linear(x)
+
+
+class Places(nn.Module):
+    """Scores, and where the greatest stand, as numbers."""
+
+    def __init__(self, scale=1.0):
+        super().__init__()
+        self.linear, self.scale = nn.Linear(4, 9), scale
+
+    def forward(self, x):
+        score = self.linear(x)
+        grid = torch.arange(9, device=x.device).to(x.dtype) * self.scale / 8
+        return {"score": score, "place": grid[score.argmax(-1)], "count": (score > 0).to(x.dtype).sum(-1), "grid": grid}
+
+
+class PublicConstructs(InDirectory):
+    def sealed(self, module, inputs):
+        module.eval()
+        torch.save(module.state_dict(), "net.pth")
+        return goldseal.seal(module, "net.pth", inputs=inputs, on_error="raise")
+
+    def test_an_input_of_which_a_part_or_a_sum_is_read_is_no_input_that_nothing_depends_on(self):
+        x = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(1))
+        mask = torch.ones(2, 12, dtype=torch.long)
+        mask[1, 6:] = 0
+        for how, given in (("strided", mask), ("counted", mask.bool()), ("longest", torch.tensor([1, 2]))):
+            with self.subTest(how):
+                seal = self.sealed(Masked(how), {"x": x, "mask": given})
+                other = Masked(how).eval()
+                other.load_state_dict(torch.load("net.pth"))
+                report = goldseal.verify(seal, other)
+                self.assertTrue(report, report)
+
+    def test_answers_that_rounding_does_not_move_are_sealed_beside_others_and_compared(self):
+        x = torch.rand(5, 4, generator=torch.Generator().manual_seed(1)) - 0.5
+        module = Places()
+        seal = self.sealed(module, {"x": x})
+        self.assertTrue(goldseal.verify(seal, module))
+        module.scale = 1.000001
+        report = goldseal.verify(seal, module)
+        self.assertIn("golden.float64", [finding.id for finding in report.findings if finding.status == "fail"], report)
+
+
+if __name__ == "__main__":
+    unittest.main()
