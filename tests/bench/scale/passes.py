@@ -23,7 +23,8 @@ from goldseal.worker.numerics.layer_watch import LayerRecorder
 from goldseal.worker.networks.network import Network
 from goldseal.worker.numerics.perturbation import Conversion, Perturbation
 from goldseal.worker.streaming import attempted
-from scale import ROWS, anonymous
+from processes import anonymous
+from scale import ROWS
 
 PROBES = 3  # what most networks take
 SKETCH = 1 << 16

@@ -9,14 +9,12 @@ workers) and anonymous memory (sampled, of all of them). Mapped weights are not 
 import argparse
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from processes import descendants  # noqa: E402
+from processes import Peak, anonymous, measured  # noqa: E402
 
 try:
     import networks
@@ -43,46 +41,6 @@ def decoder(name):
 ROWS = {name: (lambda name=name: decoder(name)) for name in DECODERS}
 ROWS["resnet50"] = lambda: (networks.ResNet50, "python:networks:ResNet50", "image=" + IMAGE)
 ROWS["vit-b16"] = lambda: (networks.ViT, "python:networks:ViT", "image=" + IMAGE)
-
-
-def anonymous(pid):
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as lines:
-            return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:")), 0)
-    except OSError:
-        return 0
-
-
-class Peak:
-    """MiB, of a process and all below it."""
-
-    def __init__(self, pid):
-        self._pid, self.mib, self._stop = pid, 0, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def _watch(self):
-        while not self._stop.wait(0.01):
-            self.mib = max(self.mib, sum(map(anonymous, descendants(self._pid))))
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-
-
-def measured(command):
-    """CPU seconds and MiB."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    with Peak(process.pid) as peak:
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status) != 0:
-        print(output.decode(errors="replace"), file=sys.stderr)
-        sys.exit(f"{' '.join(map(str, command))} failed")
-    return usage.ru_utime + usage.ru_stime, peak.mib
 
 
 def row(name, taken, mib, parameters):
