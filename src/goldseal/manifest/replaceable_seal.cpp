@@ -24,11 +24,14 @@ constexpr std::string_view k_signature_name = "model.sig";
 // What capture embeds (workflow/capture/architecture_embedding.hpp).
 constexpr std::array<std::string_view, 3> k_embedded_names{"architecture.cfg", "architecture.pt", "architecture.pt2"};
 
+// What a `goldseal sign` that was killed left, or one that is at work.
+bool is_left_of_signature(std::string_view name) { return name.starts_with(".model.sig.") && name.ends_with(".partial"); }
+
 // `manifest.toml.minisig`: a signature lies beside what it vouches for, and for nothing else.
 bool belongs_to_seal(const fs::path& directory, const std::string& name) {
   std::error_code error;
   if (!fs::is_regular_file(fs::symlink_status(directory / name, error))) return false;
-  return name.starts_with(k_manifest_name) || name == k_golden_name || name == k_signature_name ||
+  return name.starts_with(k_manifest_name) || name == k_golden_name || name == k_signature_name || is_left_of_signature(name) ||
          std::ranges::find(k_embedded_names, name) != k_embedded_names.end();
 }
 

@@ -23,11 +23,23 @@ std::string fault_of_name(std::string_view name) {
   return {};
 }
 
+namespace {
+
+bool is_signature_in_the_making(std::string_view path) {
+  constexpr std::string_view k_begin = ".model.sig.";
+  constexpr std::string_view k_end = ".partial";
+  constexpr std::size_t k_random_digits = 16;
+  return path.size() == k_begin.size() + k_random_digits + k_end.size() && path.starts_with(k_begin) && path.ends_with(k_end) &&
+         path.substr(k_begin.size(), k_random_digits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace
+
 bool is_ignored(std::string_view path, std::span<const std::string> entries) {
   const auto covers = [&](std::string_view entry) {
     return path == entry || (path.starts_with(entry) && path.size() > entry.size() && path[entry.size()] == '/');
   };
-  return std::ranges::any_of(k_never_signed, covers) || std::ranges::any_of(entries, covers);
+  return is_signature_in_the_making(path) || std::ranges::any_of(k_never_signed, covers) || std::ranges::any_of(entries, covers);
 }
 
 }  // namespace goldseal::signing

@@ -21,7 +21,8 @@ inline constexpr std::array<std::string_view, 4> k_never_signed{".git", ".gitatt
 /// relative, with `/`, in its shortest form, UTF-8 and printable.
 [[nodiscard]] std::string fault_of_name(std::string_view name);
 
-/// True for a path that one of these entries names, or that lies below one.
+/// True for a path that one of these entries names, or that lies below one; and for a signature that another `goldseal
+/// sign` is writing, or left when it was killed (base/files/staging.cpp): nobody reads it, and it is gone in a moment.
 [[nodiscard]] bool is_ignored(std::string_view path, std::span<const std::string> entries);
 
 }  // namespace goldseal::signing
