@@ -13,6 +13,7 @@
 #include <goldseal/fleet/reading/node_set.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -212,6 +213,15 @@ void note_silent(Fleet& fleet) {
                                       bounded(fold_nodes(silent), 200)));
 }
 
+// A node's directory may lie elsewhere: what a link hides is told.
+void note_links(Fleet& fleet) {
+  const auto& links = fleet.collection.links;
+  if (links.empty()) return;
+  fleet.notes.push_back(fmt::format("{} not followed (name the directory itself): {}",
+                                    links.size() == 1 ? "1 link to a directory was" : fmt::format("{} links to directories were", links.size()),
+                                    bounded(escape_unprintable(fmt::format("{}", fmt::join(links, ", "))), 200)));
+}
+
 // Whoever gives a baseline relies on its votes.
 void note_baseline(Fleet& fleet, const Roster& roster, const std::vector<NodeReport>& baseline) {
   const auto foreign = std::ranges::count_if(baseline, [&](const NodeReport& r) {
@@ -225,6 +235,9 @@ void note_baseline(Fleet& fleet, const Roster& roster, const std::vector<NodeRep
 std::vector<NodeReport> read_baseline(const MergeRequest& request, Fleet& fleet) {
   if (request.baseline.empty()) return {};
   auto collection = collect(request.baseline, fleet.names);
+  if (collection.reports.empty() && !collection.bad.empty())
+    throw Error(ErrorKind::usage, collection.bad.front().path, fmt::format("expected reports to compare with, found none that can be read: {}", collection.bad.front().message),
+                "name a directory that --report-dir wrote to, and that can be read");
   if (collection.reports.empty())
     throw Error(ErrorKind::usage, request.baseline.front().string(), "expected reports to compare with, found none",
                 "name a directory that --report-dir wrote to");
@@ -259,6 +272,7 @@ std::unique_ptr<Fleet> merge(const MergeRequest& request) {
   note_uncompared(*fleet, roster);
   note_baseline(*fleet, roster, baseline);
   note_silent(*fleet);
+  note_links(*fleet);
   note_times(*fleet, roster);
   settle(*fleet);
   order_nodes(*fleet);

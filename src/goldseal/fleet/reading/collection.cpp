@@ -33,7 +33,7 @@ struct Found {
 
 class Search {
  public:
-  Search(std::vector<BadFile>& bad, std::vector<std::string>& silent) : m_bad(bad), m_silent(silent) {}
+  explicit Search(Collection& collection) : m_bad(collection.bad), m_silent(collection.silent), m_links(collection.links) {}
 
   void add(const fs::path& path) {
     std::error_code error;
@@ -70,10 +70,14 @@ class Search {
     if (name.starts_with('.')) return;
     std::error_code error;
     const auto status = entry.symlink_status(error);
-    if (!error && fs::is_directory(status)) {
+    if (error) {  // whatever it is, a node's reports may lie there
+      if (error != std::errc::no_such_file_or_directory) m_bad.push_back({entry.path().string(), name, Defect::unreadable, error.message()});
+    } else if (fs::is_directory(status)) {
       const auto known = m_found.size() + m_bad.size();
       if (depth < k_deepest) walk(entry.path(), depth + 1);
       if (depth == 0 && m_found.size() + m_bad.size() == known) m_silent.push_back(name);
+    } else if (depth == 0 && fs::is_symlink(status) && !name.ends_with(".json") && fs::is_directory(entry.path(), error)) {
+      m_links.push_back(name);
     } else if (name.ends_with(".json")) {
       if (m_found.size() == k_most_files) {
         throw Error(ErrorKind::usage, entry.path().string(), fmt::format("expected at most {} reports", k_most_files),
@@ -85,6 +89,7 @@ class Search {
 
   std::vector<BadFile>& m_bad;
   std::vector<std::string>& m_silent;
+  std::vector<std::string>& m_links;
   std::vector<Found> m_found;
 };
 
@@ -151,7 +156,7 @@ void read_some(const std::vector<Found>& files, std::atomic<std::size_t>& next, 
 
 Collection collect(std::span<const fs::path> paths, Names& names) {
   Collection collection;
-  Search search(collection.bad, collection.silent);
+  Search search(collection);
   for (const auto& path : paths) search.add(path);
   const auto files = search.take();
   collection.files = files.size();

@@ -21,6 +21,7 @@ struct Collection {
   std::size_t files = 0;  ///< that were read
   std::size_t foreign = 0;  ///< JSON files that are no reports; not among `bad`
   std::vector<std::string> silent = {};  ///< directories right below a named one in which nothing was found
+  std::vector<std::string> links = {};  ///< to directories, right below a named one: they were not followed
 };
 
 /// Reads the files that are named, and those called `*.json` below the directories that are named. Names that begin

@@ -17,6 +17,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <limits>
 
 namespace goldseal::fleet {
 namespace {
@@ -191,12 +192,15 @@ class Reading {
   std::string m_verdict;
 };
 
+// 0 where it is no report. What calls itself one with a version that is none is of no goldseal that this one knows: as a
+// later one's it is told, where a stranger's file would be left out.
 int schema_version(std::string_view schema) {
   int version = 0;
   if (!schema.starts_with(k_report_schema_prefix)) return 0;
   schema.remove_prefix(k_report_schema_prefix.size());
   const auto [end, error] = std::from_chars(schema.data(), schema.data() + schema.size(), version);
-  return error == std::errc() && end == schema.data() + schema.size() ? version : 0;
+  const bool known = error == std::errc() && end == schema.data() + schema.size() && version > 0;
+  return known ? version : std::numeric_limits<int>::max();
 }
 
 // The first members of an object that is no report have other names; one look tells the two apart.
@@ -250,6 +254,10 @@ std::optional<BadFile> ReportReader::read(std::string_view text, const std::stri
   const auto bad = [&](Defect defect, std::string message) {
     return BadFile{path, std::string(folder), defect, std::move(message)};
   };
+  const auto foreign = [&] {
+    if (judge_own_digest(text) != OwnDigest::wrong) return bad(Defect::foreign, "it is not a report of goldseal");
+    return bad(Defect::damaged, "it does not read as a report, and holds the digest of one (report_sha256), written with other bytes");
+  };
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return bad(Defect::truncated, "the file is empty");
   JsonCursor json(text, path);
   report = {};
@@ -264,11 +272,11 @@ std::optional<BadFile> ReportReader::read(std::string_view text, const std::stri
     const auto schema = schema_of(text, path);
     if (schema && schema_version(*schema) > k_report_schema_version)
       return bad(Defect::newer, fmt::format("a later goldseal wrote it ({})", escape_unprintable(*schema)));
-    if (schema && schema_version(*schema) == 0) return bad(Defect::foreign, "it is not a report of goldseal");
+    if (schema && schema_version(*schema) == 0) return foreign();
     return bad(Defect::damaged, error.message());
   }
   if (const auto version = schema_version(reading.schema()); version == 0)
-    return bad(Defect::foreign, "it is not a report of goldseal");
+    return foreign();
   else if (version > k_report_schema_version)
     return bad(Defect::newer, fmt::format("a later goldseal wrote it ({})", escape_unprintable(reading.schema())));
   // What another verb found (`capture`) is no verdict on the seal.

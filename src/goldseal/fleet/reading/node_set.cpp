@@ -5,6 +5,7 @@
 #include <goldseal/base/messages/digits.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
+#include <goldseal/base/running/interrupt.hpp>
 
 #include <fmt/format.h>
 
@@ -22,6 +23,8 @@ namespace {
 
 constexpr std::size_t k_longest_name = 253;  // of a host name (RFC 1123)
 constexpr std::size_t k_most_digits = 18;
+constexpr std::size_t k_most_written = 8 * k_most_nodes;  // some are named several times
+constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";  // some editors begin a text with it
 constexpr std::uint64_t k_max_list_bytes = 64U << 20U;
 
 bool is_letter_or_digit(char c) {
@@ -98,12 +101,15 @@ class Expansion {
 
   void add(std::string name) {
     if (!is_node_name(name)) fail(fmt::format("`{}` cannot be the name of a node", escape_unprintable(name)));
-    if (m_names.size() == k_most_nodes) fail(fmt::format("more than {} nodes", k_most_nodes));
+    // A short list can write one name any number of times: a[0,0][0,0] and so on.
+    if (++m_written % 4096 == 0) throw_if_interrupted();
+    if (m_names.size() == k_most_nodes || m_written > k_most_written) fail(fmt::format("more than {} nodes", k_most_nodes));
     if (m_seen.insert(name).second) m_names.push_back(std::move(name));
   }
 
   std::string_view m_list;
   const std::string& m_where;
+  std::size_t m_written = 0;
   std::vector<std::string> m_names;
   std::unordered_set<std::string> m_seen;
 };
@@ -185,7 +191,8 @@ std::vector<std::string> expected_nodes(const std::string& argument) {
   const auto file = argument.substr(1);
   std::string list;
   const auto text = read_argument_file(file, k_max_list_bytes);
-  for (const auto line : split(text, '\n')) list.append(line.substr(0, line.find('#'))).append("\n");
+  const auto begin = text.starts_with(k_byte_order_mark) ? k_byte_order_mark.size() : 0;
+  for (const auto line : split(std::string_view(text).substr(begin), '\n')) list.append(line.substr(0, line.find('#'))).append("\n");
   return expand_nodes(list, file);
 }
 
