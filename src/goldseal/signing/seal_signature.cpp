@@ -27,9 +27,11 @@ constexpr const char* k_source = "take the seal from its source again; only its 
   throw Error(ErrorKind::malformed, file.string(), std::move(message), std::move(remedy));
 }
 
-bool is_regular(int directory, std::string_view name) {
+bool is_regular(int directory, std::string_view name, const fs::path& file) {
   struct stat info {};
-  return ::fstatat(directory, std::string(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode);
+  if (::fstatat(directory, std::string(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+    throw system_error(file.string(), "look at the file", errno);
+  return S_ISREG(info.st_mode);
 }
 
 bool is_missing(int directory, std::string_view name) {
@@ -138,7 +140,7 @@ std::string signature_beside(const fs::path& file) {
 std::string signature_within(int directory, const fs::path& file) {
   if (is_missing(directory, k_signature_name))
     refuse(file, "expected a signature of the seal, found none", "have its maker sign it: `goldseal sign SEAL --key k.pem`");
-  if (!is_regular(directory, k_signature_name)) refuse(file, "expected a file, found a symbolic link or something else");
+  if (!is_regular(directory, k_signature_name, file)) refuse(file, "expected a file, found a symbolic link or something else");
   return read_text_file(directory, std::string(k_signature_name), file, k_max_bundle_bytes);
 }
 

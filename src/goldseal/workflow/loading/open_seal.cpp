@@ -27,14 +27,23 @@ bool leads_to(const fs::path& path, const FileState& directory) {
   return now.device == directory.device && now.inode == directory.inode;
 }
 
-FileState state_in(int directory, std::string_view name) {
+// Of the directory itself: to look at what it holds takes a right more.
+FileState state_of_opened(int directory) {
   struct stat info {};
-  return ::fstatat(directory, std::string(name).c_str(), &info, 0) == 0 ? state_of(info) : FileState{};
+  return ::fstat(directory, &info) == 0 ? state_of(info) : FileState{};
+}
+
+// The default where the file is missing.
+FileState state_in(int directory, const std::string& name, const fs::path& seal) {
+  struct stat info {};
+  if (retried([&] { return ::fstatat(directory, name.c_str(), &info, 0); }) == 0) return state_of(info);
+  if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR) throw system_error((seal / name).string(), "look at the file", errno);
+  return {};
 }
 
 // Null where the file is missing.
 std::shared_ptr<const MappedFile> map_in(int directory, const std::string& name, const fs::path& seal) {
-  if (state_in(directory, name) == FileState{}) return nullptr;
+  if (state_in(directory, name, seal) == FileState{}) return nullptr;
   return std::make_shared<const MappedFile>(directory, name, seal / name);
 }
 
@@ -72,11 +81,11 @@ OpenSeal open_once(const fs::path& path, int directory, const FileState& state,
     read_signed(seal, judged.files);
     return seal;
   }
-  seal.manifest_file = state_in(directory, k_manifest_name);
+  seal.manifest_file = state_in(directory, std::string(k_manifest_name), path);
   seal.manifest = load_manifest(directory, path, &seal.manifest_sha256);
   seal.golden = map_in(directory, std::string(k_golden_name), path);
   if (const auto* const record = find_record(seal.manifest, FileRole::embedded)) seal.embedded = map_in(directory, record->path, path);
-  if (state_in(directory, k_manifest_name) != seal.manifest_file) throw changed_while_read(path / k_manifest_name);
+  if (state_in(directory, std::string(k_manifest_name), path) != seal.manifest_file) throw changed_while_read(path / k_manifest_name);
   return seal;
 }
 
@@ -125,7 +134,7 @@ OpenSeal open_seal(const fs::path& path, const signing::SignatureDemand& demand)
       static_cast<void>(load_manifest(path));  // says what is there instead
       continue;
     }
-    const auto state = state_in(directory.get(), ".");
+    const auto state = state_of_opened(directory.get());
     try {
       auto seal = open_once(path, directory.get(), state, demand);
       if (is_whole(seal) || leads_to(path, state)) return seal;
