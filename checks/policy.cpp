@@ -2,7 +2,7 @@
 #include <checks/policy.hpp>
 
 #include <goldseal/base/bytes/sha256.hpp>
-#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/manifest/toml_text.hpp>
@@ -139,7 +139,7 @@ class PolicyReader {
                                 escape_unprintable(base)));
     }
     const auto where = path.string();
-    m_policy = PolicyReader(where, m_depth + 1, false).read(read_text_file(path, k_max_policy_bytes));
+    m_policy = PolicyReader(where, m_depth + 1, false).read(read_argument_file(path, k_max_policy_bytes));
   }
 
   void read_checks(const toml::table& checks) {
@@ -246,7 +246,7 @@ Policy load_policy(const std::string& name_or_file) {
         fmt::format("expected {} or a file, found {}", fmt::join(names, ", "), escape_unprintable(name_or_file)),
         near ? fmt::format("did you mean {}?", *near) : "");
   }
-  return read_policy(read_text_file(name_or_file, k_max_policy_bytes), name_or_file);
+  return read_policy(read_argument_file(name_or_file, k_max_policy_bytes), name_or_file);
 }
 
 CheckSettings settings_for(const Policy& policy, const Check& check) {

@@ -10,7 +10,7 @@
 #include <goldseal/manifest/manifest.hpp>
 #include <goldseal/manifest/toml_text.hpp>
 
-#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/base/messages/error.hpp>
 
 #include <fmt/format.h>
@@ -151,7 +151,7 @@ Environment read_environment(std::string_view text, const std::string& where) {
 }
 
 Environment load_environment(const std::filesystem::path& file) {
-  const auto text = read_text_file(file, k_max_environment_bytes);
+  const auto text = read_argument_file(file, k_max_environment_bytes);
   try {
     return read_environment(text, file.string());
   } catch (const Error& error) {

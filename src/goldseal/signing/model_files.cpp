@@ -82,6 +82,19 @@ std::vector<std::string> files_below(int directory, const fs::path& path, std::s
   return Walk(path, ignored).files(directory);
 }
 
+namespace {
+
+// Here nobody vouches for anything yet: what cannot be signed is no damage.
+std::vector<std::string> files_to_sign(int directory, const fs::path& path, std::span<const std::string> ignored) {
+  try {
+    return files_below(directory, path, ignored);
+  } catch (const Error& error) {
+    throw as_usage(error);
+  }
+}
+
+}  // namespace
+
 ModelStatement describe_directory(const fs::path& directory) {
   const Descriptor opened(retried([&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
   if (opened.get() < 0) throw system_error(directory.string(), "open the directory", errno);
@@ -90,7 +103,7 @@ ModelStatement describe_directory(const fs::path& directory) {
   statement.subject = to_utf8((name.has_filename() ? name : name.parent_path()).filename().string());
   statement.ignored.assign(k_never_signed.begin(), k_never_signed.end());
   statement.ignored.emplace_back(k_signature_name);
-  for (auto& file : files_below(opened.get(), directory, statement.ignored)) {
+  for (auto& file : files_to_sign(opened.get(), directory, statement.ignored)) {
     const MappedFile mapped(opened.get(), file, directory / file);
     const auto digest = sha256(mapped.bytes());
     mapped.require_unchanged();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/signing/signers.hpp>
 
-#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/base/messages/utc.hpp>
@@ -142,7 +142,7 @@ Signers load_signers(std::span<const std::string> files, std::vector<std::string
   Signers signers;
   signers.identities = std::move(identities);
   for (const auto& file : files) {
-    const auto text = read_text_file(file, k_max_key_bytes);
+    const auto text = read_argument_file(file, k_max_key_bytes);
     if (text.find("PRIVATE KEY-----") != std::string::npos)
       throw Error(ErrorKind::usage, file, "expected a public key or a certificate, found a private key",
                   "give its public half: `openssl pkey -in k.pem -pubout -out k.pub`; a private key stays with its owner");

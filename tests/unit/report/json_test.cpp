@@ -74,16 +74,19 @@ TEST_CASE("JSON is as approved") {
   approve(to_json(report), "report/environment.json");
 }
 
-TEST_CASE("a newer schema is refused as unsupported, another document as malformed") {
+TEST_CASE("a newer schema is refused as unsupported, a broken report as malformed, another document as a slip") {
   const auto json = to_json(passing_report());
   CHECK(kind_of_refusal(replaced(json, "goldseal.report/1", "goldseal.report/2")) == ErrorKind::unsupported);
   CHECK(kind_of_refusal(replaced(json, "goldseal.report/1", "goldseal.report/x")) == ErrorKind::malformed);
   CHECK(kind_of_refusal(replaced(json, "goldseal.report/1", "sarif")) == ErrorKind::malformed);
-  CHECK(kind_of_refusal("{}") == ErrorKind::malformed);
-  CHECK(kind_of_refusal("[1]") == ErrorKind::malformed);
-  CHECK(kind_of_refusal("") == ErrorKind::malformed);
+  CHECK(kind_of_refusal(R"({"version": "2.1.0", "runs": []})") == ErrorKind::usage);
+  CHECK(kind_of_refusal("{}") == ErrorKind::usage);
+  CHECK(kind_of_refusal("[1]") == ErrorKind::usage);
+  CHECK(kind_of_refusal("") == ErrorKind::usage);
   CHECK(kind_of_refusal(json.substr(0, json.size() / 2)) == ErrorKind::malformed);
-  CHECK(kind_of_refusal(std::string(100'000, '[')) == ErrorKind::malformed);
+  CHECK(kind_of_refusal(json + '\0') == ErrorKind::malformed);
+  CHECK(kind_of_refusal(json + '\0' + "{}") == ErrorKind::malformed);
+  CHECK(kind_of_refusal(std::string(100'000, '[')) == ErrorKind::usage);
 }
 
 TEST_CASE("members of the wrong type, unknown words and ragged tables are refused with their place") {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/base/files/mapped_file.hpp>
 #include <goldseal/base/files/protected_paths.hpp>
@@ -29,10 +30,14 @@ struct AttestCommandLine {
 };
 
 std::string statement_of(const AttestCommandLine& options) {
-  const auto text = read_text_file(options.report, k_max_report_bytes);
+  const auto text = read_argument_file(options.report, k_max_report_bytes);
   const auto result = attestation_of(parse_report(text, options.report), text, options.report);
   if (options.bom.empty()) return signing::write_test_result(result);
-  return signing::write_bom_statement(result.subjects, read_text_file(options.bom, k_max_bom_bytes), options.bom);
+  try {
+    return signing::write_bom_statement(result.subjects, read_text_file(options.bom, k_max_bom_bytes), options.bom);
+  } catch (const Error& error) {
+    throw as_usage(error);  // a file that is no bill of materials is a slip, and no damage
+  }
 }
 
 ExitCode run(const AttestCommandLine& options, const CommonOptions& common) {

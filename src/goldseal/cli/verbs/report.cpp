@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/fleet/rendering/renderer.hpp>
 #include <goldseal/report/renderer.hpp>
@@ -14,7 +14,7 @@
 namespace goldseal::cli {
 namespace {
 
-Report read(const std::string& file) { return parse_report(read_text_file(file, k_max_report_bytes), file); }
+Report read(const std::string& file) { return parse_report(read_argument_file(file, k_max_report_bytes), file); }
 
 // A file that was written for several targets holds a report of each.
 ExitCode show(const std::vector<std::string>& files, const CommonOptions& common) {

@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, 6> k_kind_names{"null", "boolean", "numbe
 // A string of several bytes and its comma: memory is taken once for most texts.
 constexpr std::size_t k_bytes_a_value = 16;
 
+constexpr std::string_view k_remedy = "give the file that `--report json=PATH` wrote";
+
 /// What nlohmann/json calls while it reads; each value is put behind the last.
 class Collector : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -52,8 +54,6 @@ class Collector : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  static constexpr std::string_view k_remedy = "give the file that `--report json=PATH` wrote";
-
   // nlohmann/json says "[json.exception…] parse error at line 1, column 2: why", or "[json.exception…] why".
   static std::string_view reason(std::string_view what) {
     for (const std::string_view introduction : {"] ", "parse error at line ", ": "}) {
@@ -105,6 +105,10 @@ JsonDocument::JsonDocument(std::string_view text, const std::string& where, int 
   // Numbers grow by little when they are written again: a quarter keeps every place within 32 bits.
   if (text.size() > std::numeric_limits<std::uint32_t>::max() / 4)
     throw Error(ErrorKind::malformed, where, "expected a report of at most 1 GiB, found a larger file");
+  // The parser takes one for the end of the text: what follows would be there, and read by nobody.
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos)
+    throw Error(ErrorKind::malformed, where, fmt::format("not JSON: a zero byte at byte {}, as texts in UTF-16 have", zero),
+                std::string(k_remedy));
   m_values.reserve(text.size() / k_bytes_a_value);
   m_words.reserve(text.size());
   Collector collector(text, where, depth, m_words, m_values);

@@ -264,9 +264,7 @@ void check_verdict(const Node& root, const Report& report) {
     root.at("verdict").fail(fmt::format("the findings say {}, the report says {}", derived, written));
 }
 
-}  // namespace
-
-Report parse_report(std::string_view json_text, const std::string& where) {
+Report parse(std::string_view json_text, const std::string& where) {
   if (judge_own_digest(json_text) == OwnDigest::wrong)
     throw Error(ErrorKind::malformed, where, "expected the report that was written, found one with other bytes: its own digest "
                 "(report_sha256) is not that of its text", "copy it again from the machine that wrote it");
@@ -294,6 +292,25 @@ Report parse_report(std::string_view json_text, const std::string& where) {
   if (root.has("evidence")) report.evidence = evidence(root.at("evidence"));
   check_verdict(root, report);
   return report;
+}
+
+// One that was cut short lacks its schema, which stands near the end, and begins as all that goldseal writes do.
+bool says_that_it_is_a_report(std::string_view json_text) {
+  constexpr std::size_t k_beginning = 256;
+  return json_text.find(k_report_schema_prefix) != std::string_view::npos ||
+         json_text.substr(0, k_beginning).find("\"evidence\"") != std::string_view::npos;
+}
+
+}  // namespace
+
+Report parse_report(std::string_view json_text, const std::string& where) {
+  try {
+    return parse(json_text, where);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::malformed || says_that_it_is_a_report(json_text)) throw;
+    // Another file was named, and none was damaged.
+    throw Error(ErrorKind::usage, error.where(), error.message(), "give the file that `--report json=PATH` wrote");
+  }
 }
 
 }  // namespace goldseal

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/verify/attestation.hpp>
 
-#include <goldseal/base/files/mapped_file.hpp>
+#include <goldseal/base/files/argument_file.hpp>
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/base/messages/utc.hpp>
@@ -189,7 +189,7 @@ signing::SignatureFinding observe_attestation(const CheckRequest& request, const
                                               const Environment& machine) {
   signing::SignatureFinding finding;
   finding.demand = signing::Demand::require;
-  const auto text = read_text_file(request.attestation, k_max_attestations_bytes);
+  const auto text = read_argument_file(request.attestation, k_max_attestations_bytes);
   std::size_t number = 0;
   for (const auto line : split(text, '\n')) {
     ++number;
