@@ -2,6 +2,7 @@
 #include <goldseal/manifest/manifest.hpp>
 
 #include <goldseal/base/messages/error.hpp>
+#include <goldseal/base/messages/text.hpp>
 #include <goldseal/manifest/manifest_sections.hpp>
 #include <goldseal/manifest/plausibility.hpp>
 #include <goldseal/manifest/self_digest.hpp>
@@ -40,17 +41,19 @@ namespace {
 using manifest_sections::Reading;
 using manifest_sections::read_digest;
 
+[[noreturn]] void refuse_format(std::int64_t format, TomlReader& seal, const std::string& where) {
+  throw Error(ErrorKind::unsupported, where,
+              fmt::format("the seal has format {}; this goldseal reads formats 1 to {}", format, k_manifest_format),
+              format < 1 ? "take the seal from its source again, or seal the checkpoint again: no goldseal writes this format"
+                         : fmt::format("install goldseal {} or newer, which wrote it", escape_unprintable(seal.text_or("goldseal", "?"))));
+}
+
 void read_seal(TomlReader& top, Reading& reading, Manifest& manifest) {
   const auto* const table = top.table("seal");
   if (table == nullptr) top.fail("seal", "a table");
   TomlReader seal(*table, "seal.", reading.where);
   manifest.format = seal.integer("format");
-  if (manifest.format > k_manifest_format || manifest.format < 1) {
-    throw Error(ErrorKind::unsupported, reading.where,
-                fmt::format("the seal has format {}; this goldseal reads formats 1 to {}", manifest.format,
-                            k_manifest_format),
-                fmt::format("install goldseal {} or newer, which wrote it", seal.text_or("goldseal", "?")));
-  }
+  if (manifest.format > k_manifest_format || manifest.format < 1) refuse_format(manifest.format, seal, reading.where);
   manifest.created = seal.text("created");
   manifest.goldseal = seal.text("goldseal");
   manifest.golden_sha256 = read_digest(seal, "golden_sha256");

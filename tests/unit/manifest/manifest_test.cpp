@@ -122,6 +122,19 @@ TEST_CASE("a newer format is refused with the version that wrote it") {
   }
 }
 
+TEST_CASE("a format that no goldseal writes asks for no newer one") {
+  for (const auto* const format : {"format = 0", "format = -1"}) {
+    try {
+      static_cast<void>(read_manifest(sealed("format = 2", format), "m"));
+      FAIL("accepted");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::unsupported);
+      CHECK(error.remedy().find("newer") == std::string::npos);
+      CHECK(error.remedy().find("take the seal from its source again") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("a member of the wrong type is named with its line") {
   try {
     static_cast<void>(read_manifest(sealed("container = \"torch-zip\"", "container = 3"), "m"));
