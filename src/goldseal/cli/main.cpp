@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <array>
@@ -280,6 +281,9 @@ int run(int argc, char** argv) {
 }  // namespace goldseal::cli
 
 int main(int argc, char** argv) {
+  // Neither the host's openssl.cnf nor OPENSSL_CONF: it could load a provider's code, or leave out the default one, and
+  // every key would then look broken.
+  ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
   goldseal::cli::open_standard_streams();
   goldseal::catch_interrupts();
   goldseal::catch_cut_mappings();
