@@ -115,3 +115,15 @@ class Normed(nn.Module):
 
     def forward(self, x):
         return self.fc(x)
+
+
+class Trained(nn.Module):
+    """What is otherwise in training mode."""
+
+    def __init__(self, statistics=True, drops=False):
+        super().__init__()
+        self.conv, self.drop = nn.Conv1d(2, 3, 3), nn.Dropout(0.5) if drops else nn.Identity()
+        self.norm = nn.BatchNorm1d(3, track_running_stats=statistics)
+
+    def forward(self, x):
+        return self.drop(self.norm(self.conv(x)))

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Public reports, made small and run from the file to the report: rows in another order (B59), transfers (B60), what the code asks
-for and need not be there (B61), the clock (B58), a factory that runs once (B65), weight_norm of a live model (B03)."""
+for and need not be there (B61), the clock (B58), a factory that runs once (B65),
+an archive of training mode (B66), weight_norm of a live model (B03)."""
 import os
+import subprocess
 import sys
 import unittest
 import warnings
@@ -110,6 +112,17 @@ class ReportsTest(InDirectory):
                 self.assertTrue(report, report)
                 self.told(report, "model.state", "another process", "was not judged", status="warn")
                 self.assertTrue(self.verify(f"once?how={how}"))
+
+    def test_b66_an_archive_that_was_traced_in_training_mode_is_noted(self):
+        np.save("x.npy", torch.rand(2, 2, 5).numpy())
+        for training, statistics, drops, said in ((True, True, False, "batch_norm takes"), (True, False, True, "drops at random"), (False, True, True, ""), (False, False, False, "")):
+            module = networks.Trained(statistics, drops).train(training)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                torch.jit.trace(module, torch.rand(2, 2, 5), check_trace=False).save("net.pt")
+            notes = subprocess.run([os.environ["GOLDSEAL_COMMAND"], "inspect", "net.pt"], stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
+            self.assertEqual("traced in training mode" in " ".join(notes.split()), training, notes)
+            self.assertIn(said, " ".join(notes.split()))
 
     @unittest.skipUnless(hasattr(torch.nn.utils.parametrizations, "weight_norm"), "this PyTorch has no parametrized weight_norm")
     def test_b03_weight_norm_of_a_live_model_is_named_in_both_directions(self):

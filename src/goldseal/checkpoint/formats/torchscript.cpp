@@ -16,7 +16,9 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace goldseal {
 namespace {
@@ -47,6 +49,64 @@ void judge_optimized(const ZipArchive& archive, const OpenOptions& options, Chec
     if (!options.show_all) throw Error(ErrorKind::unsupported, archive.file, message, remedy);
     checkpoint.notes.push_back({"torchscript.optimized", message + "; " + remedy});
     return;
+  }
+}
+
+/// What a call in the text of a program is given, from behind its parenthesis on: `a, f(b, c), True`.
+std::vector<std::string_view> arguments_at(std::string_view text) {
+  std::vector<std::string_view> arguments;
+  std::size_t begin = 0;
+  std::size_t depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '(' || c == '[') ++depth;
+    const bool closes = (c == ')' || c == ']') && depth == 0;
+    if ((c == ')' || c == ']') && depth > 0) --depth;
+    if (!closes && (c != ',' || depth > 0)) continue;
+    const auto first = std::min(text.find_first_not_of(" \n", begin), i);
+    arguments.push_back(text.substr(first, i - first));
+    if (closes) return arguments;
+    begin = i + 1;
+  }
+  return arguments;
+}
+
+/// An operator whose literal argument `True` says that it trains.
+struct Trains {
+  std::string_view call;
+  std::size_t flag;
+  std::string_view does;
+};
+
+bool is_training_call(std::string_view code, std::size_t at, const Trains& operation) {
+  constexpr std::size_t k_running_mean = 3;
+  constexpr std::size_t k_longest = 4096;  // of a call; another one's text may be as long as the file
+  const auto arguments = arguments_at(code.substr(at + operation.call.size(), k_longest));
+  if (arguments.size() <= operation.flag || arguments[operation.flag] != "True") return false;
+  // Without running statistics it takes those of the batch in evaluation too.
+  return operation.flag <= k_running_mean || arguments[k_running_mean] != "None";
+}
+
+/// Tracing writes the mode of that day into the program: eval() after loading finds nothing to change.
+void note_training_mode(const ZipArchive& archive, Checkpoint& checkpoint) {
+  constexpr std::array k_operations{
+      Trains{"torch.batch_norm(", 5, "batch_norm takes the statistics of each batch in place of the saved ones"},
+      Trains{"torch.dropout(", 2, "dropout drops at random"},
+      Trains{"torch.feature_dropout(", 2, "feature_dropout drops at random"}};
+  for (const auto& entry : archive.entries) {
+    if (!entry.name.ends_with(".py")) continue;
+    const auto code = archive.unpack(entry);
+    for (const auto& operation : k_operations) {
+      for (auto at = code.find(operation.call); at != std::string::npos; at = code.find(operation.call, at + 1)) {
+        if (!is_training_call(code, at, operation)) continue;
+        checkpoint.notes.push_back(
+            {"torchscript.training-mode",
+             fmt::format("the archive was traced in training mode: {} ({}), and eval() after loading does not change it: call "
+                         "eval() before torch.jit.trace, and trace again",
+                         operation.does, escape_unprintable(entry.name))});
+        return;
+      }
+    }
   }
 }
 
@@ -84,6 +144,7 @@ Checkpoint read_torchscript(std::shared_ptr<const MappedFile> file, ZipArchive a
   pickle::read_tensor_tuple(constants, where, find, "constants", checkpoint);
   records.finish(k_expected);
   note_frozen_devices(records.archive(), checkpoint);
+  note_training_mode(records.archive(), checkpoint);
   judge_optimized(records.archive(), options, checkpoint);
   note_frozen(module_tensors, checkpoint);
   return checkpoint;

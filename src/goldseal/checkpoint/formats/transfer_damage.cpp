@@ -34,7 +34,7 @@ bool begins_as_legacy(std::string_view head, std::string_view line_feed) {
 
 /// What kind of checkpoint begins there; empty for none.
 std::string_view kind_at(std::span<const std::byte> bytes) {
-  if (as_text(bytes).starts_with("PK\3\4"sv)) return "a zip archive, as torch.save writes it";
+  if (as_text(bytes).starts_with("PK\3\4"sv)) return "a zip archive (torch.save)";
   if (is_torch_legacy(bytes)) return "a file of torch.save before 1.6";
   if (is_safetensors(bytes)) return "a safetensors file";
   return {};
@@ -76,7 +76,7 @@ LineEnds count_line_ends(std::string_view text) {
 
 constexpr auto k_binary =
     "copy it again as binary: FTP in binary mode, `*.pth *.pt *.safetensors binary` in .gitattributes (or Git LFS), files "
-    "opened with \"wb\" and \"rb\"; the copy cannot be mended, since some of these bytes were there before";
+    "opened with \"wb\" and \"rb\"; the copy cannot be mended: nothing tells which of these bytes were there before";
 
 // Among bytes of weights one line feed of 256 has a carriage return before it.
 constexpr std::size_t k_few_feeds = 6;
