@@ -53,7 +53,8 @@ goldseal_compile_alone(goldseal_fleet_reading
   src/goldseal/fleet/reading/report_texts.cpp)
 goldseal_compile_alone(goldseal_golden_compare
   src/goldseal/golden/compare/error_distribution.cpp
-  src/goldseal/golden/compare/noise_floor.cpp)
+  src/goldseal/golden/compare/noise_floor.cpp
+  src/goldseal/golden/compare/weight_fingerprint.cpp)
 goldseal_compile_alone(goldseal_golden_images
   src/goldseal/golden/images/jpeg_writer.cpp
   src/goldseal/golden/images/png.cpp
