@@ -130,6 +130,8 @@ def configuration_cause_named(report):
         return False
     if "golden.float64" not in found and "the selecting step" in found.get("golden.detections", {}).get("remedy", ""):
         return True  # what the network computes agrees, what it selects does not
+    if "golden.float64" not in found and "the error is that of " in found.get("golden.native", {}).get("message", ""):
+        return True  # a conversion in the middle is to float64 in a float64 run: the narrower type is what differs, and it is told
     return "model.configuration" in found or "file.architecture" in found or "configuration" in found.get("golden.float64", {}).get("message", "")
 
 
