@@ -14,6 +14,7 @@ namespace {
 using Numbers = std::vector<double>;
 
 constexpr double k_exact = 9007199254740992.0;  // 2^53: from here on a double is not each whole number
+constexpr double k_float32_roundings = 0x1p-22;  // four: a linspace is a product and a sum, each in either order
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -50,14 +51,27 @@ std::optional<Setting> setting_of(std::string_view text) {
   return setting;
 }
 
+// Whether a tensor's element may have become this number, and nobody wrote it: 0.1 and 1e-5 are none.
+bool is_of_float32(double value) {
+  return value == static_cast<double>(static_cast<float>(value)) && value != std::trunc(value);
+}
+
+// What a network reckons in float32 tensors and keeps as a number (a rate for each layer, by linspace) has other last bits
+// with another processor's instructions.
+bool same_number(double one, double other) {
+  if (one == other) return true;
+  return is_of_float32(one) && is_of_float32(other) &&
+         std::abs(one - other) <= k_float32_roundings * std::max(std::abs(one), std::abs(other));
+}
+
 bool consists_of(const Numbers& numbers, double value) {
-  return !numbers.empty() && std::ranges::all_of(numbers, [&](double number) { return number == value; });
+  return !numbers.empty() && std::ranges::all_of(numbers, [&](double number) { return same_number(number, value); });
 }
 
 bool same_numbers(const Setting& one, const Setting& other) {
   if (one.one) return consists_of(other.numbers, one.numbers.front());
   if (other.one) return consists_of(one.numbers, other.numbers.front());
-  return one.numbers == other.numbers;
+  return std::ranges::equal(one.numbers, other.numbers, same_number);
 }
 
 std::optional<Setting> sibling(const Configuration& configuration, const std::string& key, std::string_view name) {

@@ -11,7 +11,8 @@ namespace goldseal {
 using Configuration = std::map<std::string, std::string>;  ///< settings by their dotted paths, as Python writes the values
 
 /// Whether `key` means the same in both: equal texts and numbers, a number and a tuple of nothing else, a list and a tuple,
-/// a convolution's padding in words and the number that it comes to. A key that one of them lacks is another setting.
+/// numbers that float32 tensors gave and that differ by their roundings, a convolution's padding in words and the number
+/// that it comes to. A key that one of them lacks is another setting.
 [[nodiscard]] bool same_setting(const std::string& key, const Configuration& one, const Configuration& other);
 
 }  // namespace goldseal

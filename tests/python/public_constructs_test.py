@@ -2,10 +2,13 @@
 """What public networks are made of, in networks of ten lines: each is sealed with a program and judged.
 
 Kinds. Inputs that are read in part or as a sum: every fourth of a mask, the number of its ones, the longest length.
+A mask of a large number over all that a row attends to: no machine is blamed, the mask is named.
+Settings that a network reckons in float32: a rate for each layer.
 Answers that rounding does not move, beside others that it moves: places of the greatest, counts, grids.
 """
 import sys
 import unittest
+import warnings
 
 try:
     import torch
@@ -48,6 +51,29 @@ class Places(nn.Module):
         return {"score": score, "place": grid[score.argmax(-1)], "count": (score > 0).to(x.dtype).sum(-1), "grid": grid}
 
 
+class DropPath(nn.Module):
+    """Leaves out whole paths in training, at a rate that its network reckons for each layer."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.drop_prob = rate
+
+    def forward(self, x):
+        return x * (torch.rand(x.shape[0], 1) > self.drop_prob) if self.training else x
+
+
+class Attends(nn.Module):
+    """Masks with a large number, as networks that came from TensorFlow do."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.key = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x, mask):
+        score = self.query(x) @ self.key(x).transpose(1, 2) + (1.0 - mask[:, :, None].to(x.dtype)) * -1e9
+        return score.softmax(-1) @ x
+
+
 class PublicConstructs(InDirectory):
     def sealed(self, module, inputs):
         module.eval()
@@ -74,6 +100,31 @@ class PublicConstructs(InDirectory):
         module.scale = 1.000001
         report = goldseal.verify(seal, module)
         self.assertIn("golden.float64", [finding.id for finding in report.findings if finding.status == "fail"], report)
+
+    def test_a_row_that_a_large_number_masks_throughout_is_named_where_a_seal_is_refused(self):
+        x = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(1)) * 4
+        mask = torch.ones(2, 3)
+        self.sealed(Attends(), {"x": x, "mask": mask})
+        mask[1, 2] = 0
+        with self.assertRaisesRegex(goldseal.GoldsealError, r"(?s)at most 64 is believed.*a row that is masked throughout"):
+            self.sealed(Attends(), {"x": x, "mask": mask})
+
+    def test_a_rate_that_another_processor_rounds_otherwise_is_no_difference_of_configuration(self):
+        warnings.simplefilter("ignore", goldseal.GoldsealWarning)  # no factory says the rate
+
+        def network(rate):
+            return nn.Sequential(nn.Linear(4, 3), DropPath(rate)).eval()
+
+        rate = torch.linspace(0, 0.3, 18)[12].item()
+        x = torch.rand(2, 4, generator=torch.Generator().manual_seed(1))
+        beside = torch.nextafter(torch.tensor(rate), torch.tensor(1.0)).item()
+        for sealed, found, same in ((rate, beside, True), (0.2, 0.2 + 1e-8, False), (rate, rate * 1.0001, False)):
+            with self.subTest(sealed=sealed, found=found):
+                module, other = network(sealed), network(found)
+                seal = self.sealed(module, {"input": x})
+                other.load_state_dict(module.state_dict())
+                failed = [finding.id for finding in goldseal.verify(seal, other).findings if finding.status == "fail"]
+                self.assertEqual("model.configuration" not in failed, same, failed)
 
 
 if __name__ == "__main__":

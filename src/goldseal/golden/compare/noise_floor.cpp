@@ -111,8 +111,10 @@ template <class Source>
 HostTensor rearranged(const HostTensor& input, Source source) {
   const std::size_t size = item_size(input.dtype);
   std::vector<std::byte> bytes(input.bytes.size());
-  for (std::size_t i = 0; i < bytes.size() / size; ++i)
-    std::ranges::copy(input.bytes.subspan(source(i) * size, size), bytes.begin() + static_cast<std::ptrdiff_t>(i * size));
+  for (std::size_t i = 0; i < bytes.size() / size; ++i) {
+    const auto element = input.bytes.subspan(source(i) * size, size);
+    std::ranges::copy(element, bytes.begin() + static_cast<std::ptrdiff_t>(i * size));
+  }
   return make_tensor(input.name, input.dtype, input.shape, std::move(bytes));
 }
 
@@ -340,7 +342,8 @@ std::vector<Objection> collect_objections(const HostTensor& reference, const Noi
                     noise.rms_amplification, k_largest_amplification),
         "capture on another machine or with another PyTorch: this one's arithmetic is suspect. Where that says the "
         "same, forward() rounds below float32 out of PyTorch's sight (in NumPy, in an operator of its own): write "
-        "`x.to(dtype)` there");
+        "`x.to(dtype)` there; or it adds a large number (a mask of -1e9 over all that a row attends to), in which "
+        "float32 loses the scores: choose inputs without a row that is masked throughout, or return no such row");
   }
   if (finite < reference.numel()) {
     object(false, fmt::format("is not finite in {}", percent_of(reference.numel() - finite, reference.numel())),
