@@ -16,5 +16,8 @@ from .errors import GoldsealError, GoldsealWarning
 from .report import Finding, Report
 from .sealing import save, seal
 from .verifying import load, verify
+from .worker.user_code.opened import watch
+
+watch()  # what a network's code reads while it is imported and built is known from here on
 
 __all__ = ["Batch", "Finding", "GoldsealError", "GoldsealWarning", "Report", "load", "save", "seal", "seal_directory", "verify"]

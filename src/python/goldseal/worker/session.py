@@ -232,6 +232,9 @@ class Session:
             seconds = time.perf_counter() - start
         write_tensors(path, outputs)
         reply: Message = {"outputs": [_describe(name, tensor) for name, tensor in outputs.items()], "seconds": seconds}
+        files = network.files_of_runs()
+        if files:
+            reply["files"] = files
         if draws is not None:
             reply.update(random=draws.told(), generators=moved(before), reads=sorted(network.reads), writes=sorted(network.writes))
         if recorder is not None and layers_path is not None:

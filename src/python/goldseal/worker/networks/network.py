@@ -37,7 +37,8 @@ from ..state.outside_state import described, outside_state, remade, tensors_outs
 from ..state.places import WrappingPlace, wrapped_class
 from ..state.settled_state import SettledState, sha256_of
 from ..state.state_entries import StateEntry, find_state_entries, names_left_out, refresh_flat_weights, tied_to
-from ..user_code.files_read import described_sources
+from ..user_code.files_read import described_sources, files_of_runs
+from ..user_code.opened import Paths, opened
 from ..user_code.reachable_code import reached_by
 from ..user_code.sources import modules_of_classes
 from .binding import bind, declared_inputs, flatten, hooks_see_places
@@ -57,6 +58,7 @@ class Network:
         self.modules: frozenset[str] = frozenset()  # beside those of its classes, which its code lies in
         self.imported: frozenset[str] = frozenset()  # by what built it, for whatever reason
         self.files_read: list[str] = []  # by what built it
+        self.opened: Paths = {}  # by its forward passes
         self.kept: frozenset[str] = frozenset()  # what keeps the value that it was built with, though it is persistent
         self.reads: set[str] = set()  # what no state dict holds and a forward pass has read
         self.writes: set[str] = set()  # and those that it has written to
@@ -108,12 +110,20 @@ class Network:
         seen to lead to, are marked."""
         reached = reached_by(self.module)
         modules = self.modules | modules_of_classes(self.module) | reached.modules
-        told = described_sources(modules, reached.pieces, self.files_read)
+        tensors = self._tensor_names()
+        told = described_sources(modules, reached.pieces, self.files_read, tensors)
         if not self.imported:
             return told
         led_to = {source["path"] for source in told}
-        every = described_sources(modules | self.imported, reached.pieces, self.files_read)
+        every = described_sources(modules | self.imported, reached.pieces, self.files_read, tensors)
         return [source if source["path"] in led_to else {**source, "imported": True} for source in every]
+
+    def files_of_runs(self) -> list[str]:
+        """Files of the user's own tree that forward passes were seen to read."""
+        return files_of_runs(self.opened, modules_of_classes(self.module), self._tensor_names()) if self.opened else []
+
+    def _tensor_names(self) -> list[str]:
+        return [entry.name for entry in self.state_entries if entry.persistent]
 
     @property
     def training(self) -> bool:
@@ -372,7 +382,10 @@ class Network:
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         positional, keywords = self.arguments(inputs)
-        return self.picked(self.module(*positional, **keywords))
+        with opened() as paths:
+            answer = self.picked(self.module(*positional, **keywords))
+        self.opened.update(paths)
+        return answer
 
     @property
     def picks(self) -> bool:

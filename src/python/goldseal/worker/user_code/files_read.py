@@ -6,22 +6,23 @@ tried, and in the calls of its source that name a file."""
 from __future__ import annotations
 
 import ast
-import builtins
 import contextlib
-import io
 import os
 import sys
-import threading
 from typing import Any, Dict, Iterable, Iterator, List, Set
 
+from .opened import Paths, opened, opened_by
 from .sources import Source, is_own, sources_of, tree_of
+from .weights_files import holds_weights_of
 
 MOST_BYTES = 4 << 20  # of a file that describes; larger ones hold weights or data
 _MOST_LIBRARY_BYTES = 64 << 20  # of a library that code loads by its path
 _MOST_FILES = 256
 _MOST_TEXTS = 8  # of a call
-# Weights are digested as tensors, code by its module.
-_NOT_DESCRIBING = (".py", ".pyc", ".so", ".pth", ".pt", ".pt2", ".bin", ".ckpt", ".safetensors", ".weights", ".log", ".lock", ".csv", ".png", ".jpg", ".jpeg")
+_NEVER_DESCRIBING = (".pyc", ".so", ".log", ".lock")
+_OF_WEIGHTS = (".pth", ".pt", ".pt2", ".bin", ".ckpt", ".safetensors", ".weights")
+# Weights are digested as tensors, code by its module; pictures and tables that a source names may be what it is trained with.
+_NOT_DESCRIBING = (*_NEVER_DESCRIBING, *_OF_WEIGHTS, ".py", ".csv", ".png", ".jpg", ".jpeg")
 _READERS = frozenset(
     "open read_text read_bytes read read_file load loads safe_load full_load loadtxt genfromtxt fromfile load_config memmap "
     "open_memmap connect run call check_call check_output Popen".split()
@@ -46,48 +47,37 @@ def forget(factory: str) -> None:
 def recorded(factory: str) -> Iterator[List[str]]:
     """Gathers the files that this thread opens for reading inside, and keeps them as the factory's."""
     found: List[str] = []
-    thread = threading.get_ident()
-    opened = builtins.open
-
-    def noting(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        handle = opened(file, mode, *arguments, **options)
-        if threading.get_ident() == thread and len(found) < _MOST_FILES:
-            if isinstance(file, (str, os.PathLike)) and isinstance(mode, str) and _WRITING.isdisjoint(mode):
-                found.append(os.path.abspath(os.fsdecode(file)))
-        return handle
-
-    was_open, was_io = builtins.open, io.open
-    builtins.open = io.open = noting
-    try:
-        yield found
-    finally:
-        # Who replaced it inside keeps what was put there.
-        if builtins.open is noting:
-            builtins.open = was_open
-        if io.open is noting:
-            io.open = was_io
-        roots = _roots(factory)
-        found[:] = [path for path in dict.fromkeys(found) if describes(path, roots)]
-        _known[factory] = list(dict.fromkeys([*_known.get(factory, []), *found]))
+    with opened() as paths:
+        try:
+            yield found
+        finally:
+            found += describing(paths, roots_of(_sources_of(factory)))
+            _known[factory] = list(dict.fromkeys([*_known.get(factory, []), *found]))
 
 
-def _roots(factory: str) -> List[str]:
-    """Where a project's files lie: the working directory, and where the factory's package lies."""
-    roots = [os.getcwd()]
+def describing(paths: Paths, roots: List[str]) -> List[str]:
+    """Those of files that were opened which may say what the network is."""
+    return [path for path, library in paths.items() if describes(path, roots, library, was_read=True)]
+
+
+def _sources_of(factory: str) -> List[Source]:
     name = factory.partition(":")[0]
     file = getattr(sys.modules.get(name), "__file__", None)
-    if isinstance(file, str) and is_own(file):
-        place = os.path.dirname(os.path.abspath(file))
-        for _ in range(name.count(".")):
-            place = os.path.dirname(place)
-        roots.append(place)
-    return roots
+    return [Source(name, file)] if isinstance(file, str) and is_own(file) else []
 
 
-def describes(path: str, roots: Iterable[str], library: bool = False) -> bool:
+def _above_package(source: Source) -> str:
+    """The directory that the source's package lies in, from which it is imported."""
+    place = os.path.dirname(os.path.abspath(source.path))
+    for _ in range(source.module.count(".")):
+        place = os.path.dirname(place)
+    return place
+
+
+def describes(path: str, roots: Iterable[str], library: bool = False, was_read: bool = False) -> bool:
     """Whether a file of these trees may say what the network is: small, no weights, neither hidden nor a package's; or a
-    `library` that code loads by its path."""
-    if (path.endswith(_NOT_DESCRIBING) and not library) or not is_own(path):
+    `library` that code loads by its path. Of one that `was_read` its name decides less."""
+    if (path.endswith(_NEVER_DESCRIBING if was_read else _NOT_DESCRIBING) and not library) or not is_own(path):
         return False
     try:
         if not os.path.isfile(path) or os.path.getsize(path) > (_MOST_LIBRARY_BYTES if library else MOST_BYTES):
@@ -148,12 +138,32 @@ def _texts(call: ast.Call) -> List[str]:
     return [text for _, _, text in sorted(found)][:_MOST_TEXTS]
 
 
-def described_sources(modules: Iterable[str], pieces: Iterable[Source] = (), read: Iterable[str] = ()) -> List[Dict[str, str]]:
+def described_sources(
+    modules: Iterable[str], pieces: Iterable[Source] = (), read: Iterable[str] = (), tensors: Iterable[str] = ()
+) -> List[Dict[str, str]]:
     """The files that code lies in and those that it reads, as a worker tells them. `read` are files that building the network
-    was seen to read; they are told without a module. What cannot be followed is left out: a seal can be made without."""
+    was seen to read; they are told without a module. `tensors` are the network's names: a checkpoint of it is no description.
+    What cannot be followed is left out: a seal can be made without."""
     try:
         sources = sources_of(modules, pieces)
-        files = sorted({*read, *named_in(sources)} - {source.path for source in sources})
+        before = describing(opened_by(source.path for source in sources), roots_of(sources))
+        files = sorted({*no_checkpoints([*read, *before], tensors), *named_in(sources)} - {source.path for source in sources})
         return [source._asdict() for source in [*sources, *(Source("", path) for path in files)]]
     except Exception:
         return []
+
+
+def no_checkpoints(files: Iterable[str], tensors: Iterable[str]) -> List[str]:
+    names = list(tensors)
+    return [path for path in files if not (path.endswith(_OF_WEIGHTS) and holds_weights_of(path, names))]
+
+
+def roots_of(sources: Iterable[Source]) -> List[str]:
+    """Where a project's files lie: the working directory, and where its packages lie."""
+    return list(dict.fromkeys([os.getcwd(), *(_above_package(source) for source in sources)]))
+
+
+def files_of_runs(paths: Paths, modules: Iterable[str], tensors: Iterable[str]) -> List[str]:
+    """Those of what forward passes opened that may say what the network is; `modules` define its classes."""
+    places = [source for module in sorted(modules) for source in _sources_of(module)]
+    return sorted(no_checkpoints(describing(paths, roots_of(places)), tensors))

@@ -61,10 +61,11 @@ def modules_of_classes(module: Any) -> Set[str]:
 
 def is_own(path: str) -> bool:
     """Whether a file is the user's: no package's, not Python's, not goldseal's. Under its own name and where links lead."""
-    return not any(_is_installed(place) for place in {os.path.abspath(path), os.path.realpath(path)})
+    return not any(lies_installed(place) for place in {os.path.abspath(path), os.path.realpath(path)})
 
 
-def _is_installed(path: str) -> bool:
+def lies_installed(path: str) -> bool:
+    """By the path itself; links are not followed."""
     parts = path.split(os.sep)
     for above, name in zip(parts, parts[1:]):
         if name in _PACKAGES and above.startswith(_ABOVE_PACKAGES):
