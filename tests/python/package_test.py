@@ -310,7 +310,6 @@ class PackageTest(InDirectory):
         self.assertIn("expected a torch.nn.Module", self.failure(model={"a": 1}))
         self.assertIn("found 'picture'", self.failure(inputs={"picture": IMAGE}))
         self.assertIn("at least one tensor", self.failure(inputs={}))
-        self.assertIn("no name that another process can import", self.failure(factory=lambda: None))
 
     def test_weights_that_changed_since_they_were_saved_are_not_sealed(self):
         other = trained()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import socket
-import warnings
 import weakref
 from typing import NamedTuple, Optional, Sequence
 
@@ -13,7 +12,7 @@ import torch
 from torch import nn
 
 from . import command
-from .errors import GoldsealError, GoldsealWarning
+from .errors import GoldsealError, warn
 from .live_network import LiveNetwork
 from .preserved import preserved
 from .report import Report
@@ -121,10 +120,6 @@ def _autocast_is_on() -> bool:
         return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
 
 
-def _tell(sentence: str) -> None:
-    warnings.warn(f"goldseal: {sentence}", GoldsealWarning, stacklevel=2)
-
-
 def run_attached(
     arguments: Sequence[str], network: LiveNetwork, directory: Optional[str] = None, timeout: Optional[float] = None
 ) -> Report:
@@ -140,11 +135,11 @@ def run_attached(
             raise GoldsealError(refusal.message) from None
 
     if _autocast_is_on():
-        _tell("autocast is on where goldseal was called: the model is judged as it answers outside of it")
+        warn("autocast is on where goldseal was called: the model is judged as it answers outside of it")
     torch_directory = os.path.dirname(os.path.abspath(torch.__file__))
     runtime = f"attached={theirs.fileno()}:{torch_directory}"
     try:
-        with preserved(network.module), kept(network.module, network.outputs, tell=_tell, restored=network.remembered):
+        with preserved(network.module), kept(network.module, network.outputs, tell=warn, restored=network.remembered):
             return command.run([*arguments, "--runtime", runtime], directory, timeout, [theirs.fileno()], answer)
     finally:
         ours.close()

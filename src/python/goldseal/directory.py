@@ -12,12 +12,11 @@ import importlib
 import json
 import os
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Union
 
-from .errors import GoldsealError, GoldsealWarning
+from .errors import GoldsealError, warn
 
 if TYPE_CHECKING:
     from torch import nn
@@ -124,9 +123,9 @@ def _parts_of_sentences(place: Path) -> List[Part]:
     first, *others = paths
     for path in others:
         if any((place / path / name).is_file() for name in _WEIGHTS):
-            warnings.warn(
-                f"goldseal: {place / path} has weights of its own, which the seal of the encoder does not hold: seal that "
-                "module with goldseal.seal(module, …)", GoldsealWarning, stacklevel=4)  # fmt: skip
+            warn(
+                f"{place / path} has weights of its own, which the seal of the encoder does not hold: seal that "
+                "module with goldseal.seal(module, …)")  # fmt: skip
     return [_part(place / first)]
 
 
@@ -319,11 +318,9 @@ def seal_directory(
 
             own = code_of_its_own(part.directory)
             if own is not None:
-                warnings.warn(
-                    f"goldseal: {part.directory}: its config.json names code of its own (auto_map: {own}); transformers' own "
-                    f"{type(model).__name__} is what was sealed. With trust_remote_code=True another network serves",
-                    GoldsealWarning,
-                    stacklevel=2,
+                warn(
+                    f"{part.directory}: its config.json names code of its own (auto_map: {own}); transformers' own "
+                    f"{type(model).__name__} is what was sealed. With trust_remote_code=True another network serves"
                 )
 
             settings.setdefault("outputs", without_caches)

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
     from .report import Report
@@ -19,3 +22,15 @@ class GoldsealError(Exception):
 
 class GoldsealWarning(UserWarning):
     """A checkpoint was saved and could not be sealed; training goes on."""
+
+
+_HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+
+
+def warn(message: str) -> None:
+    """A GoldsealWarning of the caller's line that called this package, however deep inside it is told."""
+    level = 1
+    frame: Any = sys._getframe(0)
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"goldseal: {message}", GoldsealWarning, stacklevel=level)

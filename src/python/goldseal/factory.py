@@ -6,17 +6,21 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import numbers
 import os
 import sys
-import warnings
 from typing import Any, Callable, Optional, Tuple, Union
 
-from .errors import GoldsealError, GoldsealWarning
+from .errors import GoldsealError
 
 # "package.module:callable?key=value", a callable, a functools.partial of one, or (callable, keyword arguments)
 Factory = Union[str, Callable[..., Any], Tuple[Callable[..., Any], "dict[str, Any]"]]
 
 _PATH_WORDS = ("dir", "path", "file", "folder", "root", "config")
+_WITHOUT_CODE = (
+    "`goldseal verify` then runs the sealed program, goldseal.verify(seal, model) a live model; to have the code judged elsewhere, give a "
+    'module\'s function that takes plain values: factory="package.module:callable?key=value"'
+)
 _FORMS = ("python:", "torchscript:", "darknet:", "export:", "plugin:", "aoti:")
 
 
@@ -29,10 +33,10 @@ def model_spec(factory: Optional[Factory], model: Any) -> str:
         factory, options = factory
     if isinstance(factory, functools.partial):
         if factory.args:
-            raise GoldsealError("factory: a partial with positional arguments has no names for them; give keywords")
+            raise GoldsealError("factory: a partial with positional arguments has no names for them; give keywords: functools.partial(Net, width=8)")
         options = {**factory.keywords, **options}
         factory = factory.func
-    function = _class_of(model) if factory is None else factory
+    function = type(model) if factory is None else factory
     return f"python:{_name_of(function)}{_query(options)}"
 
 
@@ -63,16 +67,25 @@ def needed_arguments(kind: type) -> list[str]:
     ]
 
 
-def _class_of(model: Any) -> type:
-    kind = type(model)
-    needed = needed_arguments(kind)
-    if needed:
-        warnings.warn(
-            f"{kind.__qualname__} takes {', '.join(needed)}, and no factory= says them: verify will need --model",
-            GoldsealWarning,
-            stacklevel=4,
-        )
-    return kind
+def importable(factory: Optional[Factory], model: Any) -> Tuple[Optional[Factory], Optional[str]]:
+    """The factory as it was given; one that no other process can import costs no seal: the model's class then stands in its place,
+    and the second value says why."""
+    try:
+        model_spec(factory, model)
+        return factory, None
+    except GoldsealError as error:
+        kind = type(model)
+        told = f"the seal names {kind.__module__}:{kind.__qualname__} in its place" if factory is not None else "the seal names it all the same"
+        return f"{kind.__module__}:{kind.__qualname__}", f"{error}; {told}. {_WITHOUT_CODE}"
+
+
+def objection_to_arguments(model: Any) -> Optional[str]:
+    """Why the model's class alone builds no such network."""
+    needed = needed_arguments(type(model))
+    if not needed:
+        return None
+    told = "it" if len(needed) == 1 else "them"
+    return f"factory: {type(model).__qualname__} takes {', '.join(needed)}, and no factory= gives {told}. {_WITHOUT_CODE}"
 
 
 def _name_of(function: Callable[..., Any]) -> str:
@@ -80,7 +93,7 @@ def _name_of(function: Callable[..., Any]) -> str:
     name = getattr(function, "__qualname__", None)
     if not module or not name or "<" in name:
         raise GoldsealError(
-            f"factory: {function!r} has no name that another process can import; give a module's function"
+            f"factory: {getattr(function, '__qualname__', None) or repr(function)} has no name that another process can import"
         )
     return f"{_script_name() if module == '__main__' else module}:{name}"
 
@@ -92,8 +105,8 @@ def _script_name() -> str:
     if spec is not None:
         return spec.name.removesuffix(".__main__") if hasattr(str, "removesuffix") else spec.name
     path = getattr(main, "__file__", None)
-    if not path:
-        raise GoldsealError("factory: it is defined in an interactive session; give a module's function")
+    if not path or path.startswith("<"):
+        raise GoldsealError("factory: it is defined in an interactive session (a notebook, python -c), from which no other process can import it")
     return os.path.splitext(os.path.basename(path))[0]
 
 
@@ -104,11 +117,17 @@ def _query(options: dict[str, Any]) -> str:
 def _text(key: str, value: Any) -> str:
     """What the worker reads back as the same value."""
     text = value if isinstance(value, str) and not _is_literal(value) else repr(value)
-    if "&" in text or (not isinstance(value, str) and not _is_literal(text)):
+    if "&" in text or (not isinstance(value, str) and not _reads_back(text, value)):
         raise GoldsealError(
-            f"factory: the argument {key}={value!r} must be a plain number, string, bool, None, list or tuple"
+            f"factory: the argument {key}={value!r} is a {type(value).__name__}, which a seal cannot hold: expected a plain number, string, "
+            "bool, None, list, tuple or dict"
         )
     return text
+
+
+def _reads_back(text: str, value: Any) -> bool:
+    """A configuration object may look like a dict and be none."""
+    return _is_literal(text) and isinstance(value, (numbers.Number, type(ast.literal_eval(text))))
 
 
 def _is_literal(text: str) -> bool:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import warnings
-
-from .errors import GoldsealWarning
+from .errors import warn
 
 ON_ERROR = ("warn", "raise", "ignore")
 
@@ -20,4 +18,4 @@ def deal_with(error: Exception, on_error: str) -> None:
     if on_error == "raise":
         raise error
     if on_error == "warn":
-        warnings.warn(f"goldseal: {error}", GoldsealWarning, stacklevel=3)
+        warn(str(error))

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
 from . import command
-from .factory import Factory, model_spec, needed_arguments
+from .factory import Factory, model_spec, needed_arguments, objection_to_arguments
+from .script import objection_to_script
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,11 +26,9 @@ def objection_to_factory(factory: Optional[Factory], module: nn.Module) -> Optio
     from .preserved import keeping_random_numbers
 
     if factory is None and needed_arguments(type(module)):
-        return None  # model_spec warns of that
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        spec = model_spec(factory, module)
-    return _told(spec, lambda: objection_to(spec, module, keeping_random_numbers))
+        return objection_to_arguments(module)
+    spec = model_spec(factory, module)
+    return objection_to_script(spec) or _told(spec, lambda: objection_to(spec, module, keeping_random_numbers))
 
 
 def objection_to_reads(spec: str, network: LiveNetwork) -> Optional[str]:

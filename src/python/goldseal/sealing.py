@@ -7,7 +7,6 @@ import difflib
 import inspect
 import os
 import tempfile
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Union
 
@@ -16,13 +15,14 @@ from .batch import Batch, batch_arguments, case_arguments
 from .command_words import TIMEOUT, PathLike, Patterns, admitted_patterns, embedding
 from .decoding import decoding, decoding_factory
 from .earlier_seal import discard, is_older_than, put_back, set_aside
-from .errors import GoldsealError, GoldsealWarning
-from .factory import Factory, absolute_paths, model_spec
+from .errors import GoldsealError, warn
+from .factory import Factory, absolute_paths, importable, model_spec
 from .failures import ON_ERROR, check_on_error, deal_with
 from .objections import objection_to_factory, objection_to_process, objection_to_reads
 from .ranks import module_of_rank_zero, rank
 from .report import Report
 from .saving import write_checkpoint, written_at
+from .script import refuse_while_imported
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,6 +67,7 @@ def save(
     """
     import torch
 
+    refuse_while_imported("save")
     known = inspect.signature(torch.save).parameters
     keywords = {name: value for name, value in torch_save.items() if name in known}
     options = {
@@ -87,7 +88,7 @@ def save(
             put_back(*earlier)
         raise
     if on_error not in ON_ERROR:
-        warnings.warn(f"goldseal: on_error: expected warn, raise or ignore, found {on_error!r}", GoldsealWarning, stacklevel=2)
+        warn(f"on_error: expected warn, raise or ignore, found {on_error!r}")
         on_error = options["on_error"] = "warn"
     unknown = [name for name in torch_save if name not in known]
     if unknown:
@@ -196,6 +197,7 @@ def seal(
     from .wrapped_parts import WrappedParts
 
     check_on_error(on_error)
+    refuse_while_imported("seal")
     try:
         if embed not in ("auto", True, False):
             raise ValueError(f"embed: expected 'auto', True or False, found {embed!r}")
@@ -204,9 +206,11 @@ def seal(
         module = module_of_rank_zero(model)
         if module is None:
             return None
+        given_factory = factory
         with WrappedParts(module).aside():
-            objection = objection_to_factory(factory, module)
-        if objection and on_error == "raise" and factory is not None:
+            factory, unnamed = importable(factory, module)
+            objection = unnamed or objection_to_factory(factory, module)
+        if objection and on_error == "raise" and given_factory is not None:
             raise GoldsealError(objection)
         admitted = admitted_patterns(allow_missing, allow_unexpected)
         admitted += ["--allow-random"] if allow_random else []
@@ -216,7 +220,7 @@ def seal(
             if steps is not None:
                 factory, embed = decoding_factory(factory, module, generate), False
             target, report, later = _seal(module, Path(path), given, further, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
-        if later and on_error == "raise" and factory is not None:
+        if later and on_error == "raise" and given_factory is not None:
             discard(set_aside(target))
             raise GoldsealError(later)
         objection = objection or later
@@ -226,7 +230,7 @@ def seal(
         deal_with(error, on_error)
         return None
     if objection and on_error != "ignore":
-        warnings.warn(f"goldseal: {target}: {objection}", GoldsealWarning, stacklevel=2)
+        warn(f"{target}: {objection}")
     if on_error != "ignore":
         _warn_of_code(report, target)
     return target
@@ -292,4 +296,4 @@ def _seal(
 def _warn_of_code(report: Report, target: Path) -> None:
     for finding in report.findings:
         if finding.id == "seal.architecture" and finding.status == "warn":
-            warnings.warn(f"goldseal: {target}: {finding.message}", GoldsealWarning, stacklevel=3)
+            warn(f"{target}: {finding.message}")

@@ -96,6 +96,13 @@ def _find(source: str) -> Callable[..., Any]:
     module_name, _, attribute = source.partition(":")
     if not module_name or not attribute:
         raise Refusal("usage", f"expected python:package.module:callable, found python:{source}")
+    if module_name == "__main__":
+        raise Refusal(
+            "unsupported",
+            f"{attribute} was defined in an interactive session (a notebook, python -c), from which no other process can import it",
+            f"python:{source}",
+            "name what builds it: --model python:package.module:callable; or judge the live model in Python: goldseal.verify(SEAL, model)",
+        )
     module = _import(module_name)
     found: Any = module
     for part in attribute.split("."):
