@@ -196,7 +196,7 @@ class OpenedTest(InDirectory):
         self.assertEqual(told, {"writes.py"})
 
     def told_built(self, name):
-        return {os.path.relpath(source["path"], os.getcwd()) for source in build_python(f"{name}:Net", {}).sources()}
+        return self.relative(build_python(f"{name}:Net", {}))
 
     def test_another_threads_files_are_none_of_a_run(self):
         import threading
@@ -209,6 +209,29 @@ class OpenedTest(InDirectory):
             thread.join()
             io.open("mine.txt").close()
         self.assertEqual([os.path.basename(path) for path in paths], ["mine.txt"])
+
+    def test_what_locals_gave_is_left_as_it_is(self):
+        write("own.txt", "1")
+        write("asks.py", "import json\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self, width=4):\n        given = locals()\n"
+              "        del given['self']\n        super(Net, __import__('sys')._getframe().f_back and self).__init__()\n".replace("super(Net, __import__('sys')._getframe().f_back and self).__init__()", "nn.Module.__init__(self)")
+              + "        open('own.txt').close()\n        self.given = sorted(given)\n        self.line = nn.Linear(3, 2)\n")
+        importlib.invalidate_caches()
+        model = importlib.import_module("asks").Net()
+        self.assertEqual(model.given, ["width"])
+        self.assertEqual(self.relative(Network(model)), {"asks.py", "own.txt"})
+
+    def test_a_data_sets_files_are_none_of_a_network_in_the_same_module(self):
+        write("samples.txt", "1")
+        write("both.py", "from torch import nn\n\n\nclass Data:\n    def __init__(self):\n        with open('samples' + '.txt') as file:\n            file.read()\n\n\n"
+              "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.line = nn.Linear(3, 2)\n")
+        importlib.invalidate_caches()
+        both = importlib.import_module("both")
+        both.Data()
+        self.assertEqual(self.relative(Network(both.Net())), {"both.py"})
+
+    @staticmethod
+    def relative(network):
+        return {os.path.relpath(source["path"], os.getcwd()) for source in network.sources()}
 
     def test_what_the_hook_is_told_of_never_fails_for_it(self):
         with opened() as paths:

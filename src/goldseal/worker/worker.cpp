@@ -151,6 +151,7 @@ struct Worker::State {
   std::string name;
   std::optional<Device> device;  ///< of the runs; nothing: the worker's own choice
   std::optional<std::uint64_t> seed;  ///< of builds with values of their own
+  std::set<std::filesystem::path> files_read;  ///< by runs
   Hello hello;
 };
 
@@ -176,6 +177,7 @@ Worker::~Worker() = default;
 const Hello& Worker::hello() const { return m_state->hello; }
 const std::filesystem::path& Worker::run_directory() const { return m_state->directory.path(); }
 std::string Worker::sandbox() const { return m_state->sandbox ? m_state->sandbox->level() : "none"; }
+const std::set<std::filesystem::path>& Worker::files_read() const { return m_state->files_read; }
 const std::optional<WorkerFailure>& Worker::failure() const { return m_state->channel.failure(); }
 
 bool Worker::is_well() const {
@@ -317,6 +319,7 @@ RunReply Worker::run(const RunRequest& request) {
       result.layers.push_back({layer.at("module").get<std::string>(), layer.at("op").get<std::string>(),
                                dtype_if_told(layer), layer.at("shape").get<std::vector<std::int64_t>>()});
     }
+    for (const auto& file : reply.value("files", std::vector<std::string>{})) m_state->files_read.insert(file);
     if (reply.contains("narrowest")) result.narrowest = read_dtype(reply.at("narrowest"));
     return result;
   });

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -84,6 +85,8 @@ class Worker {
   /// of `sealed`. Nothing where there was no such run, or this worker does not know.
   [[nodiscard]] std::optional<std::vector<OutsideRecord>> settled(std::span<const OutsideRecord> sealed = {});
   RunReply run(const RunRequest& request);
+  /// The files of the user's own that the network was seen to read in its runs.
+  [[nodiscard]] const std::set<std::filesystem::path>& files_read() const;
   /// One backward pass through the network on these inputs; in the weights' own types (or, with `in_float32`, in
   /// float32), or in float64.
   [[nodiscard]] std::vector<TensorCoverage> gradients(const std::filesystem::path& inputs, Compute compute,

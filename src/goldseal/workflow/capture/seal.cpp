@@ -15,12 +15,24 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace goldseal {
 namespace {
 
-ModelRecord model_record(const Embedded& embedded, const CaptureRequest& request) {
+// What the golden runs were seen to read describes the network as does what building it read.
+std::vector<FileRecord> files_of(const Loaded& loaded, const CaptureRequest& request, const Worker& worker) {
+  auto files = loaded.files;
+  if (worker.files_read().empty()) return files;
+  auto sources = loaded.built.network.sources;
+  for (const auto& path : worker.files_read()) sources.push_back({"", path});
+  for (auto& record : description_records(loaded.built.opened.model, request.checkpoint, sources, request.seal))
+    if (std::ranges::find(files, record.path, &FileRecord::path) == files.end()) files.push_back(std::move(record));
+  return files;
+}
+
+ModelRecord model_record(const Embedded& embedded, const CaptureRequest& request, const Worker& worker) {
   const auto& loaded = embedded.measured.loaded;
   const auto& [opened, device, network, match, outside] = loaded.built;
   ModelRecord record;
@@ -34,7 +46,7 @@ ModelRecord model_record(const Embedded& embedded, const CaptureRequest& request
   record.entry = loaded.checkpoint().entry;
   record.removed_segments = match.removed_segments;
   record.locations = devices_saved_from(loaded.checkpoint());
-  record.files = loaded.files;
+  record.files = files_of(loaded, request, worker);
   if (embedded.file) record.files.push_back(*embedded.file);
   record.tensors = loaded.tensors;
   record.embedded = embedded.program;
@@ -89,7 +101,7 @@ Sealed seal(const Embedded& embedded, const CaptureRequest& request, Worker& wor
   worker.finish();
   sealed.golden =
       golden::write_golden(measured.tensors, weight_fingerprints(measured.checkpoint(), built.match));
-  sealed.manifest.model = model_record(embedded, request);
+  sealed.manifest.model = model_record(embedded, request, worker);
   sealed.manifest.golden = measured.records;
   sealed.manifest.batch = measured.batch;
   const Device ran_on(sealed.manifest.environment.text("numerics.device").value_or(Device().text()));

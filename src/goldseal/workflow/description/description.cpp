@@ -237,9 +237,9 @@ std::vector<FileRecord> description_records(const ModelSpec& model, const fs::pa
   for (const auto& file : plain_configurations(directory)) recorder.add(file, FileRole::description);
   if (const auto whole = directory_of_parts(directory)) recorder.add_directory(*whole);
   for (const auto& file : weights_of_other_parts(directory)) recorder.add(file, FileRole::description);
-  // What was read, and is no module's, describes the network.
+  // What was read, and is no code, describes the network.
   for (const auto& source : sources)
-    recorder.add(source.path, source.module.empty() ? FileRole::description : FileRole::source, source.module);
+    recorder.add(source.path, source.module.empty() && !is_python(source.path) ? FileRole::description : FileRole::source, source.module);
   return recorder.take();
 }
 

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 import threading
+import types
 from typing import Any, Dict, Iterable, Iterator, List, Set, Tuple
 
 from .sources import is_own, lies_installed
@@ -36,6 +37,7 @@ class Opened:
 
 _recording: List[Opened] = []
 _by_code: Dict[str, Paths] = {}  # by the file of the code that was at work
+_of_modules: Dict[types.CodeType, bool] = {}
 _watching = False
 
 
@@ -143,11 +145,28 @@ def _is_import(frame: Any) -> bool:
 
 
 def _is_of_module(frame: Any) -> bool:
+    """Whether it is the constructor or forward() of a class of modules. Its arguments are not looked at: to ask a frame for them
+    writes into the dict that the code's own locals() gave it."""
     code = frame.f_code
-    if code.co_name not in ("__init__", "forward") or not code.co_argcount:
+    if code.co_name not in ("__init__", "forward"):
         return False
+    if code not in _of_modules:
+        if len(_of_modules) > _MOST_READERS:
+            _of_modules.clear()
+        _of_modules[code] = any(_code_of(kind, code.co_name) is code for kind in _classes_of_modules(frame.f_globals))
+    return _of_modules[code]
+
+
+def _classes_of_modules(names: Dict[str, Any]) -> List[type]:
     module = getattr(sys.modules.get("torch.nn"), "Module", None)
-    return module is not None and isinstance(frame.f_locals.get(code.co_varnames[0]), module)
+    return [value for value in list(names.values()) if module is not None and isinstance(value, type) and issubclass(value, module)]
+
+
+def _code_of(kind: type, name: str) -> Any:
+    function = vars(kind).get(name)
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return getattr(function, "__code__", None)
 
 
 @functools.lru_cache(maxsize=1024)
