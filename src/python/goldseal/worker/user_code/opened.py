@@ -163,7 +163,7 @@ def _classes_of_modules(names: Dict[str, Any]) -> List[type]:
 
 
 def _code_of(kind: type, name: str) -> Any:
-    function = vars(kind).get(name)
+    function: Any = vars(kind).get(name)
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     return getattr(function, "__code__", None)
