@@ -110,12 +110,11 @@ class Network:
         seen to lead to, are marked."""
         reached = reached_by(self.module)
         modules = self.modules | modules_of_classes(self.module) | reached.modules
-        tensors = self._tensor_names()
-        told = described_sources(modules, reached.pieces, self.files_read, tensors)
+        told = described_sources(modules, reached.pieces, self.files_read, self._tensor_names())
         if not self.imported:
             return told
         led_to = {source["path"] for source in told}
-        every = described_sources(modules | self.imported, reached.pieces, self.files_read, tensors)
+        every = described_sources(modules | self.imported, reached.pieces, self.files_read, self._tensor_names())
         return [source if source["path"] in led_to else {**source, "imported": True} for source in every]
 
     def files_of_runs(self) -> list[str]:
