@@ -13,7 +13,6 @@ from torch import nn
 from .compiled import Compiled, eager
 from .errors import GoldsealError
 from .worker.networks.network import Network
-from .worker.networks.replaced_tensors import on_copies
 from .worker.networks.wrappers import unwrapped
 from .worker.numerics.layer_watch import LayerRecorder
 from .worker.numerics.perturbation import Transform
@@ -158,7 +157,7 @@ class LiveNetwork(Network):
         if self.serves and recorder is None and draws is None:
             return super().run(inputs, None)
         with eager(self.compiled):
-            return super().run(inputs, on_copies(self.state_entries, transform), recorder, draws)
+            return super().run(inputs, transform, recorder, draws)
 
     def call(self, inputs: dict[str, torch.Tensor]) -> Any:
         if not self.serves or self.compiled is None:

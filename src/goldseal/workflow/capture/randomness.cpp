@@ -13,6 +13,8 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <set>
+#include <string_view>
 
 namespace goldseal {
 namespace {
@@ -58,7 +60,10 @@ class RandomSearch {
     for (const auto& output : m_first.outputs) {
       if (is_random(output)) found.outputs.push_back({output.name, output.dtype, output.shape, {}, {}});
     }
-    if (!found.outputs.empty()) found.source = source();
+    if (found.outputs.empty()) return found;
+    const auto carried = draws_nothing() ? carried_names() : std::vector<std::string>();
+    found.carried = !carried.empty();
+    found.source = carried.empty() ? source() : carried_source(carried);
     return found;
   }
 
@@ -70,7 +75,34 @@ class RandomSearch {
     if (same_bits(output, *again)) return !same_bits(output, *other) && repeats_once_more(output);
     if (!draws_nothing() && relative_difference(output, *other) > k_rise * relative_difference(output, *again))
       return true;
+    if (carries() && relative_difference(output, *again) > std::ldexp(1.0, k_spare_bits - m_bits)) return true;
     return differs_in_float64(output, relative_difference(output, *again));
+  }
+
+  // A float64 run ends with what it began with; native ones keep what they leave outside of the state dict.
+  [[nodiscard]] bool carries() const { return draws_nothing() && !carried_names().empty(); }
+
+  // What runs read and leave otherwise than they found it: a count, a hidden state, a list that grows.
+  [[nodiscard]] std::vector<std::string> carried_names() const {
+    std::set<std::string_view> read;
+    for (const auto& name : m_other.witness.reads) read.insert(without_place(name));
+    std::vector<std::string> carried;
+    for (const auto& name : m_other.witness.writes) {
+      if (read.contains(without_place(name))) carried.push_back(name);
+    }
+    return carried;
+  }
+
+  // `memory` of `memory.3`: a list's elements come one after the other.
+  static std::string_view without_place(std::string_view name) {
+    const auto dot = name.rfind('.');
+    const bool numbered = dot != std::string_view::npos && name.find_first_not_of("0123456789", dot + 1) == std::string_view::npos;
+    return numbered ? name.substr(0, dot) : name;
+  }
+
+  static std::string carried_source(const std::vector<std::string>& names) {
+    const auto more = names.size() == 1 ? "" : fmt::format(" and {} more", names.size() - 1);
+    return fmt::format("{}{}", escape_unprintable(names.front()), more);
   }
 
   // A kernel may agree with itself by chance.
@@ -145,19 +177,34 @@ RandomOutputs find_random(const CaseRunner& runner, const LayeredRun& first, int
   return RandomSearch(runner, first, bits).run();
 }
 
+namespace {
+
+void tell_carried(Finding& finding, const std::string& output, const RandomOutputs& random, bool allowed) {
+  finding.message = fmt::format("{} answers otherwise when it is asked again: forward() carries {} from one call to the next", output,
+                                random.source);
+  finding.actual = "another answer in a later call";
+  if (!allowed)
+    finding.remedy =
+        "begin each call with the same state (reset it in forward()), or make it an argument and an output: answer, state = "
+        "model(x, state); --allow-random seals the outputs that are stable, and proves nothing of the others";
+}
+
+}  // namespace
+
 Finding judge_random(const std::string& golden_case, const RandomOutputs& random, std::size_t stable, bool allowed) {
   Finding finding;
   finding.id = "golden.random";
   finding.status = allowed ? Status::warn : Status::fail;
   const auto& first = random.outputs.front().name;
   const auto more = random.outputs.size() == 1 ? "" : fmt::format(" and {} more outputs", random.outputs.size() - 1);
-  finding.message = fmt::format("{}/{}{} follows a random generator in evaluation mode: {}", golden_case,
-                                escape_unprintable(first), more, random.source);
+  const auto which = fmt::format("{}/{}{}", golden_case, escape_unprintable(first), more);
+  finding.message = fmt::format("{} follows a random generator in evaluation mode: {}", which, random.source);
   finding.expected = "the same answer twice";
   finding.actual = "another answer with other random numbers";
   finding.remedy =
       "switch it off in evaluation mode (model.eval(); F.dropout(…, training=self.training)), or make the noise an "
       "input; --allow-random seals the outputs that are stable, and proves nothing of the others";
+  if (random.carried) tell_carried(finding, which, random, allowed);
   if (allowed) {
     finding.message += fmt::format("; the seal proves nothing of its values, and holds {} stable outputs", stable);
     finding.remedy = "seal a network that answers the same twice to have all of its outputs judged";

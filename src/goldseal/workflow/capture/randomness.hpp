@@ -13,7 +13,8 @@ namespace goldseal {
 /// The outputs of a case that follow a random generator.
 struct RandomOutputs {
   std::vector<GoldenTensor> outputs;
-  std::string source;  ///< what draws, in words: `drop draws at random (aten::dropout)`
+  std::string source;  ///< what draws, in words: `drop draws at random (aten::dropout)`; or what is carried from call to call
+  bool carried = false;  ///< no generator's numbers: the network answers by what an earlier call left
 };
 
 /// Runs the case again with the same random numbers and with others. What differs by its kernels' rounding alone is not

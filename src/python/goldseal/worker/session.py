@@ -236,7 +236,8 @@ class Session:
         if files:
             reply["files"] = files
         if draws is not None:
-            reply.update(random=draws.told(), generators=moved(before), reads=sorted(network.reads), writes=sorted(network.writes))
+            reads, writes = network.reads | network.carried, network.writes | network.carried | network.settled.unsettled
+            reply.update(random=draws.told(), generators=moved(before), reads=sorted(reads), writes=sorted(writes))
         if recorder is not None and layers_path is not None:
             write_tensors(self._resolved(layers_path), {"sketch": recorder.table()})
             reply["layers"] = [

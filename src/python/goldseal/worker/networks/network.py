@@ -18,6 +18,7 @@ from ..protocol.memory import has_memory
 from ..protocol.refusal import Refusal
 from ..protocol.values import digest_of, kind_of
 from ..state.attribute_values import attribute_values, values_by_name
+from ..state.carried_state import assigned_values, left_otherwise
 from ..state.choices import choices_of, of_process_in
 from ..state.fillable import refuse_lazy, refuse_renamed, refuse_wrapped
 from ..state.hyperparameters import HYPERPARAMETERS, configuration_of
@@ -42,7 +43,7 @@ from ..user_code.opened import Paths, opened
 from ..user_code.reachable_code import reached_by
 from ..user_code.sources import modules_of_classes
 from .binding import bind, declared_inputs, flatten, hooks_see_places
-from .replaced_tensors import computing_with
+from .replaced_tensors import computing_with, on_copies
 
 
 class Network:
@@ -62,6 +63,7 @@ class Network:
         self.kept: frozenset[str] = frozenset()  # what keeps the value that it was built with, though it is persistent
         self.reads: set[str] = set()  # what no state dict holds and a forward pass has read
         self.writes: set[str] = set()  # and those that it has written to
+        self.carried: set[str] = set()  # what the last pass that was watched found, and left otherwise for the next one
         self.drew: Optional[bool] = None  # whether a run that was watched took random numbers; None: there was none
         self.changed: list[str] = []  # what the module's own loading made other values of
         self.streams = True  # whether runs in another type may compute through stand-ins (streaming.py)
@@ -366,10 +368,16 @@ class Network:
         tensors = {state_entry.name: state_entry.place.get() for state_entry in self.state_entries}
         values = values_by_name(self.module, self.hyperparameters)
         outside = {name: tensor for name, tensor, _ in self.outside() if name not in values}
-        versions = {name: tensor._version for name, tensor in outside.items() if not tensor.is_inference()}
+        parameters = {state_entry.name: tensors[state_entry.name] for state_entry in self.state_entries if state_entry.is_parameter}
+        written = {**parameters, **outside}
+        versions = {name: tensor._version for name, tensor in written.items() if not tensor.is_inference()}
+        assigned = assigned_values(self.module)
         with watching(self.module, tensors, recorder, draws, outside, self.reads, self.places):
             answer = self.call(inputs)
-        self.writes.update(name for name, version in versions.items() if outside[name]._version != version)
+        changed = {name for name, version in versions.items() if written[name]._version != version}
+        self.writes |= changed
+        # A parameter that a pass writes to is what the next one computes with.
+        self.carried = left_otherwise(assigned, assigned_values(self.module)) | (changed & set(parameters))
         after = values_by_name(self.module, self.hyperparameters)
         self.reads.update(values)
         self.writes.update(name for name in values if name not in after or not same_bits(values[name], after[name]))
@@ -395,5 +403,5 @@ class Network:
         return answer
 
     def computing_with(self, transform: Optional[Transform], keeps: bool = False) -> contextlib.AbstractContextManager[None]:
-        """As replaced_tensors.py says."""
-        return computing_with(self.module, self.state_entries, transform, keeps)
+        """As replaced_tensors.py says. Each run begins with the buffers that were loaded, whatever one before it wrote there."""
+        return computing_with(self.module, self.state_entries, on_copies(self.state_entries, transform), keeps)

@@ -28,6 +28,7 @@ class SettledState:
 
     def __init__(self) -> None:
         self.made: Set[str] = set()  # what a pass put in its place
+        self.unsettled: Set[str] = set()  # what a later pass left otherwise, or made beside what there was
         self._entries: Optional[Dict[str, _Entry]] = None  # None before the first pass
 
     @property
@@ -46,8 +47,10 @@ class SettledState:
             self._entries = {name: _entry(tensor, kind) for name, tensor, kind in after}
         else:
             now = {name: tensor for name, tensor, _ in after}
+            self.unsettled |= made - set(self._entries)
             found = {name: _again(entry, now[name]) for name, entry in self._entries.items() if name in now}
             self._entries = {name: entry for name, entry in found.items() if entry is not None}
+            self.unsettled |= set(found) - set(self._entries)
         return made
 
     def described(self, reads: Set[str], remade: Set[str], shapes: Dict[str, Sequence[int]]) -> List[Dict[str, Any]]:
