@@ -84,7 +84,7 @@ class TorchScriptNetwork final : public Network, public HasConstants {
       const OutsideFloat64Run outside;
       plan_functions(*m_module._ivalue()->compilation_unit());
     }
-    auto module = transform ? transformed(transform) : m_module;
+    auto module = transformed(on_copies(transform));
     const auto method = module.get_method("forward");
     std::optional<OperatorWatch> watch;
     if (tap)
@@ -259,6 +259,18 @@ class TorchScriptNetwork final : public Network, public HasConstants {
   // PyTorch 1.13 makes of a meta tensor that it puts on the CPU one without memory.
   static bool has_memory(const at::Tensor& tensor) {
     return !tensor.is_meta() && (tensor.numel() == 0 || tensor.storage().data() != nullptr);
+  }
+
+  // What an operation in place may write to is a copy, so that each run begins with the tensors that were loaded.
+  Transform on_copies(const Transform& transform) const {
+    std::set<std::string> parameters;
+    for (const auto& entry : m_state_entries)
+      if (entry.parameter) parameters.insert(entry.name);
+    return [transform, parameters = std::move(parameters)](const std::string& name, const at::Tensor& tensor) {
+      auto computed = transform ? transform(name, tensor) : tensor;
+      const bool may_be_written = parameters.count(name) == 0 && !is_constant(name);
+      return may_be_written && computed.is_same(tensor) ? tensor.clone() : computed;
+    };
   }
 
   // A module with other tensors in its state entries; code and everything else is shared. A module that stands in two
