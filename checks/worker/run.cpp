@@ -43,14 +43,30 @@ std::string advice(const WorkerFailure& failure) {
   return {};
 }
 
-Finding judge_failure(const WorkerFailure& failure, const std::string& runtime) {
+// A function, a kernel for a type or a module that another version of PyTorch has.
+bool lacks_part_of_pytorch(const WorkerFailure& failure) {
+  const auto says = [&](std::string_view words) { return failure.summary.find(words) != std::string::npos; };
+  const bool attribute = says("has no attribute") && (says("module 'torch") || says("package 'torch"));
+  const bool import = says("No module named 'torch.") || (says("cannot import name") && says("from 'torch"));
+  return failure.kind == WorkerFailure::Kind::raised && (attribute || import || says("not implemented for '"));
+}
+
+std::string advice(const WorkerFailure& failure, const Observation& observed) {
+  const auto sealed = observed.sealed.environment.text("torch.version");
+  const auto here = observed.machine.environment.text("torch.version");
+  if (!lacks_part_of_pytorch(failure) || !sealed || !here || *sealed == *here) return advice(failure);
+  return fmt::format("PyTorch {} lacks what the model calls, which was sealed with {}: run it with that version", escape_unprintable(*here),
+                     escape_unprintable(*sealed));
+}
+
+Finding judge_failure(const WorkerFailure& failure, const Observation& observed) {
   const bool raised = failure.kind == WorkerFailure::Kind::raised;
   const auto message = fmt::format("the model did not run: in step {} {}{}", failure.stage,
                                    raised ? "an error was raised: " : "the worker ", failure.summary);
   auto finding = failure.kind == WorkerFailure::Kind::hung
                      ? undecided(message, advice(failure))
-                     : failed(message, "an answer", fmt::format("{}", to_string(failure.kind)), advice(failure));
-  finding.origin = runtime;
+                     : failed(message, "an answer", fmt::format("{}", to_string(failure.kind)), advice(failure, observed));
+  finding.origin = observed.run.worker->runtime;
   if (!failure.last_output.empty()) finding.tables.push_back(output_table(failure.last_output));
   return finding;
 }
@@ -80,7 +96,7 @@ Finding judge_run(const Observation& observed, const CheckSettings&) {
                                                         : "the model was not to be run");
   const auto& worker = *observed.run.worker;
   if (worker.done) return passed(fmt::format("the model ran on {}", worker.runtime));
-  if (worker.failure) return judge_failure(*worker.failure, worker.runtime);
+  if (worker.failure) return judge_failure(*worker.failure, observed);
   if (observed.run.device && observed.run.device->refused)
     return undecided("the model was not run: worker.device says why", "mend what it names");
   if (worker.refusal.empty()) return skipped("the model was not run: the network does not take the checkpoint");

@@ -554,6 +554,22 @@ class FactoryTest(Serving):
                 with self.assertRaises(goldseal.GoldsealError):
                     self.sealed(factory, on_error="raise")
 
+    def test_lazy_layers_are_told_when_the_model_is_sealed(self):
+        write("lazy.py", "import torch\nfrom torch import nn\n\n\ndef net():\n    return nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2))\n\n\n"
+                         "def called():\n    made = net()\n    made(torch.zeros(1, 3, 8, 8))\n    return made\n")
+        import lazy
+
+        torch.manual_seed(0)
+        model = lazy.called().eval()
+        torch.save(model.state_dict(), "net.pth")
+        for factory, expected in (("lazy:net", "lazy:net builds lazy layers (0.weight)"), ("lazy:called", "")):
+            with self.subTest(factory), warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                goldseal.seal(model, "net.pth", inputs=IMAGE, factory=factory)
+                told = "\n".join(str(one.message) for one in caught if one.category is goldseal.GoldsealWarning)
+                self.assertIn(expected, told)
+                self.assertTrue(expected or not told, told)
+
     def test_a_right_factory_is_not_told_of_and_tried_once(self):
         import net
 

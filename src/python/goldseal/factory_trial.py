@@ -69,6 +69,7 @@ def _objection(spec: str, module: nn.Module, wanted: Shapes, keeping: Callable[[
         return None
     if not isinstance(built, nn.Module):
         raise _Wrong(f"{source} returns {type(built).__qualname__}; it must return the torch.nn.Module")
+    _refuse_lazy(source, unwrapped(built))
     objection = _difference(source, _shapes(unwrapped(built)), wanted)
     if objection is None and _buffers(module) and any(tensor.is_meta for tensor in _buffers(unwrapped(built)).values()):
         built = _anew(function, arguments, module, keeping)
@@ -196,6 +197,15 @@ def _marks(module: nn.Module) -> Tuple[Tuple[str, str], ...]:
     """Of what no state dict holds."""
     values = {name: value for name, value in _beside_state(module).items() if not value.is_meta}
     return tuple((name, hashlib.sha256(host_bytes(value)[0]).hexdigest()) for name, value in values.items())
+
+
+def _refuse_lazy(source: str, built: nn.Module) -> None:
+    lazy = next((entry.name for entry in find_state_entries(built) if nn.parameter.is_lazy(entry.place.held())), None)
+    if lazy is not None:
+        raise _Wrong(
+            f"{source} builds lazy layers ({lazy}), which have no shape before their first input: call the network once where it is "
+            "built (net(torch.zeros(…)) in the factory), or give the layers their sizes"
+        )
 
 
 def _shapes(module: nn.Module) -> Shapes:

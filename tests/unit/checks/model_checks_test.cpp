@@ -329,6 +329,27 @@ TEST_CASE("F35: a crash of the worker fails the model, a hang leaves the verdict
   CHECK(outcome(observed) == ExitCode::inconclusive);
 }
 
+TEST_CASE("what another version of PyTorch has and this one lacks is told with both versions") {
+  auto observed = conforming();
+  observed.run.worker->done = false;
+  observed.run.outputs.clear();
+  observed.sealed.environment.set("torch.version", std::string("2.13.0"), "test");
+  observed.machine.environment.set("torch.version", std::string("1.13.1"), "test");
+  for (const auto* raised : {"AttributeError: module 'torch' has no attribute 'vmap'", "\"addmm_impl_cpu_\" not implemented for 'Half'",
+                             "AttributeError: module 'torch.nn.utils.parametrizations' has no attribute 'weight_norm'",
+                             "ModuleNotFoundError: No module named 'torch.nn.attention'",
+                             "ImportError: cannot import name 'vmap' from 'torch.func' (torch/func/__init__.py)"}) {
+    observed.run.worker->failure = WorkerFailure{WorkerFailure::Kind::raised, "run", raised, ""};
+    CHECK(judge("worker.run", observed).remedy ==
+          "PyTorch 1.13.1 lacks what the model calls, which was sealed with 2.13.0: run it with that version");
+  }
+  observed.run.worker->failure->summary = "ValueError: 3 heads";
+  CHECK(judge("worker.run", observed).remedy.find("its words are above") != std::string::npos);
+  observed.run.worker->failure->summary = "AttributeError: module 'torch' has no attribute 'vmpa'";
+  observed.machine.environment.set("torch.version", std::string("2.13.0"), "test");
+  CHECK(judge("worker.run", observed).remedy.find("its words are above") != std::string::npos);
+}
+
 TEST_CASE("a tensor that a compiled network has in its code is warned of, and no digest of it is asked for") {
   auto observed = conforming();
   observed.run.network_keys->want[1].compiled_in = CompiledIn::code;
