@@ -14,7 +14,6 @@ namespace {
 using Numbers = std::vector<double>;
 
 constexpr double k_exact = 9007199254740992.0;  // 2^53: from here on a double is not each whole number
-constexpr double k_float32_roundings = 0x1p-22;  // four: a linspace is a product and a sum, each in either order
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -49,11 +48,6 @@ std::optional<Setting> setting_of(std::string_view text) {
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
   return setting;
-}
-
-// Whether a tensor's element may have become this number, and nobody wrote it: 0.1 and 1e-5 are none.
-bool is_of_float32(double value) {
-  return value == static_cast<double>(static_cast<float>(value)) && value != std::trunc(value);
 }
 
 // What a network reckons in float32 tensors and keeps as a number (a rate for each layer, by linspace) has other last bits
@@ -103,6 +97,10 @@ std::optional<Setting> meaning_of(const Configuration& configuration, const std:
 }
 
 }  // namespace
+
+bool is_of_float32(double value) {
+  return value == static_cast<double>(static_cast<float>(value)) && value != std::trunc(value);
+}
 
 bool same_setting(const std::string& key, const Configuration& one, const Configuration& other) {
   if (!one.contains(key) || !other.contains(key)) return false;

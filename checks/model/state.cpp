@@ -3,8 +3,9 @@
 
 #include <checks/catalogue.hpp>
 #include <checks/finding_rows.hpp>
+#include <checks/golden/output_verdicts.hpp>
+#include <checks/model/setting_values.hpp>
 #include <goldseal/base/messages/text.hpp>
-#include <goldseal/golden/compare/output_verdict.hpp>
 
 #include <fmt/format.h>
 
@@ -21,10 +22,17 @@ constexpr std::size_t k_not_finite = 9;
 
 // Of the root mean square: tables of sines at far places grow the last bit of a frequency a thousandfold, and garbage is
 // off by the whole.
-double rounding_limit(const std::string& dtype) {
+double rounding_limit(std::string_view dtype) {
   if (dtype == "float64" || dtype == "complex128") return std::ldexp(1.0, -26);
   if (dtype == "float32" || dtype == "complex64") return std::ldexp(1.0, -10);
   return std::ldexp(1.0, -5);
+}
+
+// A Python number is a float64. One that a constructor took from a float32 tensor (a rate for each layer, by linspace) has
+// that tensor's roundings.
+double rounding_limit(const OutsideRecord& one, const OutsideRecord& other) {
+  const bool of_float32 = one.kind == "number" && is_of_float32(one.sketch[k_rms]) && is_of_float32(other.sketch[k_rms]);
+  return of_float32 ? k_float32_roundings : rounding_limit(one.dtype);
 }
 
 struct Difference {
@@ -97,14 +105,7 @@ std::string names_of(const std::vector<Difference>& differences) {
   return differences.size() == 1 ? first : fmt::format("{} and {} more", first, differences.size() - 1);
 }
 
-bool answers_differ(const Observation& observed) {
-  return std::ranges::any_of(observed.run.outputs, [](const OutputObservation& output) {
-    if (output.float64 && !golden::judge_float64(*output.float64, output.noise).pass) return true;
-    return output.native && !golden::judge_native(*output.native, output.noise).pass;
-  });
-}
-
-Finding judge_state(const Observation& observed, const CheckSettings&) {
+Finding judge_state(const Observation& observed, const CheckSettings& settings) {
   const auto& sealed = observed.sealed.model.outside;
   if (sealed.empty()) return skipped("the state dict holds all of the network's tensors");
   if (!observed.run.outside) return skipped("what no state dict holds was not asked for");
@@ -119,9 +120,10 @@ Finding judge_state(const Observation& observed, const CheckSettings&) {
   if (worst != StateDistance::beyond) finding.status = Status::warn;
   if (worst == StateDistance::size) finding.remedy = k_remedy_of_size;
   if (worst == StateDistance::rounding) {
-    finding.message += answers_differ(observed)
-                           ? "; each machine computes it again, and the answers differ with it"
-                           : "; another PyTorch or processor computes it so, and the answers agree";
+    const auto as_sealed = [&](const OutputObservation& output) { return agrees(output, settings); };
+    finding.message += std::ranges::all_of(observed.run.outputs, as_sealed)
+                           ? "; another PyTorch or processor computes it so, and the answers agree"
+                           : "; each machine computes it again, and the answers differ with it";
   }
   finding.tables.push_back(table_of(differences));
   return finding;
@@ -139,7 +141,7 @@ StateDistance distance(const OutsideRecord& one, const OutsideRecord& other) {
   double squares = 0;
   for (std::size_t i = 0; i < k_projections; ++i) squares += std::pow(one.sketch[i] - other.sketch[i], 2);
   const double apart = std::sqrt(squares / static_cast<double>(k_projections));
-  return apart <= rounding_limit(one.dtype) * one.sketch[k_rms] ? StateDistance::rounding : StateDistance::beyond;
+  return apart <= rounding_limit(one, other) * one.sketch[k_rms] ? StateDistance::rounding : StateDistance::beyond;
 }
 
 Finding judge_builds(std::span<const OutsideRecord> first, std::span<const OutsideRecord> second) {

@@ -78,6 +78,21 @@ TEST_CASE("B04: another extra state in the file or in the network fails by name"
   CHECK(outcome(observed) == ExitCode::fails);
 }
 
+OutsideRecord number(double value) {
+  OutsideRecord record{"layers.1.rate", "number", "float64", {}, sha256(fmt::format("{}", value)), true, {}};
+  record.sketch = {value, value, value, value, value, value, value, value, value, 0};
+  return record;
+}
+
+TEST_CASE("B01: a number that was reckoned in float32 may have other last bits of it, and one that was written may not") {
+  const float rate = 0.0333333351F;
+  CHECK(distance(number(rate), number(std::nextafter(rate, 1.0F))) == StateDistance::rounding);
+  CHECK(distance(number(rate), number(rate * 1.0001F)) == StateDistance::beyond);
+  CHECK(distance(number(rate), number(-std::nextafter(rate, 1.0F))) == StateDistance::beyond);
+  CHECK(distance(number(0.1), number(std::nextafter(0.1F, 1.0F))) == StateDistance::beyond);
+  CHECK(distance(number(0.1), number(0.1 + 1e-8)) == StateDistance::beyond);
+}
+
 TEST_CASE("B01: the last bits are told from other values") {
   const auto sealed = table("sealed");
   CHECK(distance(sealed, table("sealed")) == StateDistance::equal);
