@@ -376,8 +376,10 @@ class Network:
             answer = self.call(inputs)
         changed = {name for name, version in versions.items() if written[name]._version != version}
         self.writes |= changed
-        # A parameter that a pass writes to is what the next one computes with.
-        self.carried = left_otherwise(assigned, assigned_values(self.module)) | (changed & set(parameters))
+        # A first pass may make a table anew for the size of its inputs. A parameter that a pass writes to is what the next one
+        # computes with.
+        left = left_otherwise(assigned, assigned_values(self.module)) if self.settled.is_known else set()
+        self.carried = left | (changed & set(parameters))
         after = values_by_name(self.module, self.hyperparameters)
         self.reads.update(values)
         self.writes.update(name for name in values if name not in after or not same_bits(values[name], after[name]))

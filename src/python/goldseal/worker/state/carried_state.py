@@ -13,8 +13,6 @@ from torch import nn
 from .attribute_values import is_users_module, read_by_forward
 from .loading import same_bits
 
-_MISSING = object()
-
 
 def assigned_values(module: nn.Module) -> Dict[str, Any]:
     """By their dotted paths, the attributes that forward() of the user's own classes both reads and assigns."""
@@ -23,14 +21,15 @@ def assigned_values(module: nn.Module) -> Dict[str, Any]:
         if is_users_module(type(part).__module__):
             read = read_by_forward(type(part))
             for name in read.attributes & read.assigned:
-                value = part._buffers.get(name, vars(part).get(name, _MISSING))
+                value = part._buffers.get(name, vars(part).get(name))
                 found[f"{prefix}.{name}" if prefix else name] = len(value) if isinstance(value, list) else value
     return found
 
 
 def left_otherwise(before: Dict[str, Any], after: Dict[str, Any]) -> Set[str]:
-    """Those of two tables of assigned_values() that are not the same. A value that no comparison takes is the same."""
-    return {name for name, value in after.items() if not _same(before.get(name, _MISSING), value)}
+    """Those of two tables of assigned_values() that are not the same. A value that no comparison takes is the same; what a pass
+    made where there was nothing may be a table that is made once."""
+    return {name for name, value in after.items() if before.get(name) is not None and not _same(before[name], value)}
 
 
 def _same(one: Any, other: Any) -> bool:
