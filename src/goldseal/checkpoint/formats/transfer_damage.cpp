@@ -117,13 +117,24 @@ std::optional<std::pair<std::string, std::string>> told_by_encoding(std::string_
       std::string("copy it again as binary: a program read or wrote it as a string (response.text, open(…, \"w\"), an editor)")};
 }
 
+constexpr std::size_t k_end_size = 22;
+
+// Whether the archive that this end record closes began with the file: its directory then lies where the record says. That of
+// an archive inside another one lies further back.
+bool ends_first_archive(std::string_view text, std::size_t end_record) {
+  constexpr std::size_t k_offset_of_directory = 16;
+  std::size_t directory = 0;
+  for (std::size_t i = 4; i-- > 0;)
+    directory = directory << 8U | static_cast<unsigned char>(text[end_record + k_offset_of_directory + i]);
+  return directory < end_record && text.substr(directory).starts_with("PK\1\2"sv);
+}
+
 // Of a zip archive: where its end record ends, if something that begins a checkpoint follows.
 std::optional<std::size_t> joined_zip(std::span<const std::byte> bytes) {
-  constexpr std::size_t k_end_size = 22;
   const auto text = as_text(bytes);
   for (auto at = text.find("PK\5\6"sv); at != std::string_view::npos; at = text.find("PK\5\6"sv, at + 4)) {
     const auto next = at + k_end_size;
-    if (next < bytes.size() && !kind_at(bytes.subspan(next)).empty()) return next;
+    if (next < bytes.size() && !kind_at(bytes.subspan(next)).empty() && ends_first_archive(text, at)) return next;
   }
   return std::nullopt;
 }

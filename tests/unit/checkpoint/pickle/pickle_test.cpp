@@ -153,8 +153,9 @@ TEST_CASE("a storage class or tensor class is never called") {
 
 TEST_CASE("classes on no list stay symbols where they are admitted, and what runs code is refused all the same") {
   const pickle::Rules foreign{.foreign = true};
-  const auto document = parse(
-      Pickle().raw("}(").text("a").global("project", "Config").raw(")\x81}").text("lr").raw("K\x01sbu").stop(), foreign);
+  const auto bytes =
+      Pickle().raw("}(").text("a").global("project", "Config").raw(")\x81}").text("lr").raw("K\x01sbu").stop();
+  const auto document = parse(bytes, foreign);  // whose names lie in the bytes
   const auto value = document.items(document.root())[1];
   CHECK(document.kind(value) == pickle::Kind::call);
   CHECK(document.global(document.callee(value)).known == nullptr);
