@@ -200,7 +200,8 @@ def pieces_that_are_not_what_the_metadata_says_are_refused():
 if __name__ == "__main__":
     if len(sys.argv) > 2:
         save_as_rank(int(sys.argv[2]), sys.argv[3])
-        sys.exit(0)
+        sys.stdout.flush()
+        os._exit(0)  # PyTorch's own threads may still run, and would end the process by std::terminate
     import subprocess
     with temporary_directory() as DIRECTORY:
         ranks = [subprocess.Popen([sys.executable, "-B", __file__, DUMP, str(rank), DIRECTORY]) for rank in range(2)]
