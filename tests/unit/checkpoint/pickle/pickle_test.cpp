@@ -8,13 +8,19 @@
 
 #include <catch.hpp>
 
+#include <deque>
+#include <string>
+#include <utility>
+
 using namespace goldseal;
 using namespace goldseal::test;
 
 namespace {
 
-pickle::Document parse(const std::string& bytes, const pickle::Rules& rules = {}) {
-  ByteReader reader("p", as_bytes(bytes));
+// The texts of a document lie in its bytes, which are kept to the end.
+pickle::Document parse(std::string bytes, const pickle::Rules& rules = {}) {
+  static std::deque<std::string> kept;
+  ByteReader reader("p", as_bytes(kept.emplace_back(std::move(bytes))));
   return pickle::read("p", reader, rules);
 }
 Error refusal(const std::string& bytes, const pickle::Rules& rules = {}) {
@@ -153,9 +159,8 @@ TEST_CASE("a storage class or tensor class is never called") {
 
 TEST_CASE("classes on no list stay symbols where they are admitted, and what runs code is refused all the same") {
   const pickle::Rules foreign{.foreign = true};
-  const auto bytes =
-      Pickle().raw("}(").text("a").global("project", "Config").raw(")\x81}").text("lr").raw("K\x01sbu").stop();
-  const auto document = parse(bytes, foreign);  // whose names lie in the bytes
+  const auto document = parse(
+      Pickle().raw("}(").text("a").global("project", "Config").raw(")\x81}").text("lr").raw("K\x01sbu").stop(), foreign);
   const auto value = document.items(document.root())[1];
   CHECK(document.kind(value) == pickle::Kind::call);
   CHECK(document.global(document.callee(value)).known == nullptr);
