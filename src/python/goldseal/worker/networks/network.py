@@ -43,7 +43,7 @@ from ..user_code.opened import Paths, opened
 from ..user_code.reachable_code import reached_by
 from ..user_code.sources import modules_of_classes
 from .binding import bind, declared_inputs, flatten, hooks_see_places
-from .replaced_tensors import computing_with, on_copies
+from .replaced_tensors import computing_with
 
 
 class Network:
@@ -312,7 +312,7 @@ class Network:
         gets the layers; raises NotWatchable where they cannot be followed."""
         native = self._entering is None and computes_natively(transform)
         before = tensors_outside(self) if native else []
-        with self.computing_with(transform, keeps=native), self._mode():
+        with computing_with(self.module, self.state_entries, transform, keeps=native), self._mode():
             watched = recorder is not None or draws is not None
             answer = self._call_watched(inputs, recorder, draws) if watched else self.call(inputs)
         if native:
@@ -403,7 +403,3 @@ class Network:
 
     def picked(self, answer: Any) -> Any:
         return answer
-
-    def computing_with(self, transform: Optional[Transform], keeps: bool = False) -> contextlib.AbstractContextManager[None]:
-        """As replaced_tensors.py says. Each run begins with the buffers that were loaded, whatever one before it wrote there."""
-        return computing_with(self.module, self.state_entries, on_copies(self.state_entries, transform), keeps)

@@ -9,7 +9,7 @@ from typing import Iterator, Optional, Sequence
 import torch
 from torch import nn
 
-from ..numerics.perturbation import Transform, computes_natively
+from ..numerics.perturbation import Transform
 from ..state.loading import like
 from ..state.places import Place
 from ..state.state_entries import StateEntry, refresh_flat_weights
@@ -19,10 +19,9 @@ from ..state.state_entries import StateEntry, refresh_flat_weights
 def computing_with(
     module: nn.Module, state_entries: Sequence[StateEntry], transform: Optional[Transform], keeps: bool
 ) -> Iterator[None]:
-    """With `keeps`, what the pass puts in the place of a tensor that no state dict holds stays there, as without copies."""
-    if transform is None:
-        yield
-        return
+    """Buffers that no transform makes anew are copied: an operation in place must not reach those that others hold, and each pass
+    begins with what was loaded. With `keeps`, what the pass puts in the place of a tensor that no state dict holds stays there."""
+    computed = _on_copies(state_entries, transform)
     # With the objects that were held, and what the pass is given in their stead where it may put another there.
     replaced: dict[tuple[int, str], tuple[Place, torch.Tensor, Optional[torch.Tensor]]] = {}
     try:
@@ -33,7 +32,7 @@ def computing_with(
                 before = state_entry.place.get()
                 own = state_entry.place.held()
                 replaced[key] = (state_entry.place, own, None)
-                state_entry.place.set(like(before, transform(state_entry.name, before.detach().as_subclass(torch.Tensor))))
+                state_entry.place.set(like(before, computed(state_entry.name, before.detach().as_subclass(torch.Tensor))))
                 if keeps and not state_entry.persistent:
                     replaced[key] = (state_entry.place, own, state_entry.place.held())
         refresh_flat_weights(module)
@@ -45,19 +44,12 @@ def computing_with(
         refresh_flat_weights(module)
 
 
-class _OnCopies:
-    """As on_copies() says."""
+def _on_copies(state_entries: Sequence[StateEntry], transform: Optional[Transform]) -> Transform:
+    """`transform`, and copies of all but parameters."""
+    parameters = {state_entry.name for state_entry in state_entries if state_entry.is_parameter}
 
-    def __init__(self, state_entries: Sequence[StateEntry], transform: Optional[Transform]) -> None:
-        self._parameters = {state_entry.name for state_entry in state_entries if state_entry.is_parameter}
-        self._transform = transform
-        self.native = computes_natively(transform)
+    def computed(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        made = transform(name, tensor) if transform else tensor
+        return made.clone() if made is tensor and name not in parameters else made
 
-    def __call__(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
-        computed = self._transform(name, tensor) if self._transform else tensor
-        return computed.clone() if computed is tensor and name not in self._parameters else computed
-
-
-def on_copies(state_entries: Sequence[StateEntry], transform: Optional[Transform]) -> Transform:
-    """`transform`, and copies of all but parameters: an operation in place must not reach a buffer that others hold."""
-    return _OnCopies(state_entries, transform)
+    return computed

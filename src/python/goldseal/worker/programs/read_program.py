@@ -10,7 +10,6 @@ import torch
 from torch import fx, nn
 
 from ..networks.network import Network
-from ..networks.replaced_tensors import on_copies
 from ..networks.script_builder import ScriptNetwork
 from ..numerics.perturbation import Transform
 from ..protocol.refusal import Refusal, refusal_of
@@ -60,7 +59,7 @@ class _Program(Network):
         self, inputs: dict[str, torch.Tensor], transform: Optional[Transform], recorder: Any = None, draws: Any = None
     ) -> dict[str, torch.Tensor]:
         try:
-            return super().run(inputs, on_copies(self.state_entries, transform))
+            return super().run(inputs, transform)
         except Refusal:
             raise
         except Exception as error:
