@@ -19,12 +19,12 @@ _CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque, types.CellT
 _WRITERS = ("torch", "sympy", "weakref", "_weakref", "mpmath")
 
 
-def alive() -> Dict[int, torch.Tensor]:
+def _alive() -> List[torch.Tensor]:
     from torch._subclasses.fake_tensor import FakeTensor
     from torch._subclasses.functional_tensor import FunctionalTensor
 
     kinds = (FakeTensor, FunctionalTensor)
-    return {id(found): found for found in gc.get_objects() if issubclass(type(found), kinds)}
+    return [found for found in gc.get_objects() if issubclass(type(found), kinds)]
 
 
 # What each thread that writes a program down has made, by the thread; PyTorch's class notes it while there is any.
@@ -85,12 +85,12 @@ def _mode_of(tensor: Any) -> Any:
     return None
 
 
-def withdrawn(before: Dict[int, torch.Tensor], modes: List[Any]) -> Optional[str]:
-    """Takes those that are alive, were not before, and are of these modes, out of everything but PyTorch's own objects. Where
-    they were; None if there were none. Those of other threads are left alone."""
+def withdrawn(modes: List[Any]) -> Optional[str]:
+    """Takes those of these modes that are alive out of everything but PyTorch's own objects. Where they were; None if
+    there were none. Those of other threads, and of before, are of other modes and are left alone."""
     gc.collect()
-    left = [tensor for identity, tensor in alive().items() if identity not in before and _is_among(_mode_of(tensor), modes)]
-    ours: List[Any] = [left, before, modes]
+    left = [tensor for tensor in _alive() if _is_among(_mode_of(tensor), modes)]
+    ours: List[Any] = [left, modes]
     if _holder_of(left, ours) is None:
         return None
     places: List[str] = []

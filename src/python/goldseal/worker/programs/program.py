@@ -51,10 +51,9 @@ def write_program(network: Network, form: str, inputs: dict[str, torch.Tensor], 
     if form == "export" and not _exports():
         raise Refusal("unsupported", f"torch.export of PyTorch 2.8 or newer is needed, this is {torch.__version__}")
     if form == "export":
-        before = fake_tensors.alive()
         with fake_tensors.own_modes() as modes:
             program = _written(network, form, inputs, path, limits.seconds)
-        place = fake_tensors.withdrawn(before, modes)
+        place = fake_tensors.withdrawn(modes)
         modes.clear()
     else:
         program, place = _written(network, form, inputs, path, limits.seconds), None
@@ -113,6 +112,9 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
     for node in _nodes(exported.graph_module):
         node.meta.pop("stack_trace", None)  # names the files and lines of the code
     export.save(exported, path + ".pt2")
+    # PyTorch keeps the graph; each tensor without values that it still held would be searched for among all objects.
+    for node in _nodes(exported.graph_module):
+        node.meta.clear()
     return Program("export", {}, path + ".pt2", list(names))
 
 
