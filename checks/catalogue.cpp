@@ -21,7 +21,7 @@ std::vector<Check> collect() {
   checks.insert(checks.end(), {k_worker_device, k_worker_run, k_model_code, k_model_mode, k_model_compiled, k_model_configuration, k_keys_network, k_keys_partial, k_keys_tied,
                                k_model_loading, k_tensors_loaded, k_tensors_extra_state, k_model_state,
                                k_golden_input, k_golden_structure, k_golden_float64, k_golden_native,
-                               k_golden_detections, k_golden_discrete, k_golden_repeat, k_golden_random, k_golden_batch, k_golden_devices, k_golden_capture,
+                               k_golden_detections, k_golden_discrete, k_golden_repeat, k_golden_random, k_golden_batch, k_golden_devices, k_tensors_values, k_golden_capture,
                                k_golden_coverage});
   return checks;
 }

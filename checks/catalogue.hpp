@@ -23,6 +23,7 @@ extern const Check k_keys_tied;
 extern const Check k_tensors_file;
 extern const Check k_tensors_loaded;
 extern const Check k_tensors_extra_state;
+extern const Check k_tensors_values;
 extern const Check k_model_loading;
 extern const Check k_model_state;
 extern const Check k_model_configuration;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <goldseal/checkpoint/contents/zero_runs.hpp>
 #include <goldseal/checkpoint/formats/open_checkpoint.hpp>
 #include <goldseal/cli/output.hpp>
 #include <goldseal/cli/verbs/inspect_render.hpp>
@@ -28,6 +29,9 @@ Inspection inspect(const InspectCommandLine& options) {
   if (options.values) {
     verify_records(inspection.checkpoint);
     inspection.non_finite = find_non_finite(inspection.checkpoint);
+    for (const auto& run : find_zero_runs(inspection.checkpoint))
+      inspection.checkpoint.notes.push_back(
+          {"values.zeros", to_string(inspection.checkpoint, run) + "; a copy or download that stopped leaves this"});
   }
   return inspection;
 }

@@ -13,6 +13,7 @@
 #include <goldseal/golden/inputs/cases.hpp>
 #include <goldseal/workflow/answers/partial.hpp>
 #include <goldseal/workflow/capture/batches.hpp>
+#include <goldseal/workflow/capture/checkpoint_values.hpp>
 #include <goldseal/workflow/capture/coverage.hpp>
 #include <goldseal/workflow/capture/golden_runs.hpp>
 #include <goldseal/workflow/capture/second_process.hpp>
@@ -228,11 +229,13 @@ std::vector<InitialRecord> measure_admitted(const Measured& measured, const Capt
 Touched run_cases(Measured& measured, const CaptureRequest& request, Worker& worker, CaptureLog& log) {
   const auto slots = input_slots(measured.loaded.built.network);
   Touched touched;
+  bool doubtful = false;
   std::vector<std::optional<std::vector<TensorCoverage>>> coverage;
   for (const auto& spec : cases_of(request, slots)) {
     auto golden = run_case(spec, slots, measured.loaded, request, worker, log);
     touched.read.merge(golden.captured.reads);
     touched.written.merge(golden.captured.writes);
+    doubtful = doubtful || !golden.captured.objections.empty();
     if (!judge_random_outputs(golden.captured, request.allow_random, log)) continue;
     judge_case(golden, log);
     coverage.push_back(std::move(golden.captured.coverage));
@@ -242,6 +245,7 @@ Touched run_cases(Measured& measured, const CaptureRequest& request, Worker& wor
   Observation observed;
   observed.capture.coverage = coverage_of_all(coverage);
   log.judge(k_golden_coverage, observed);
+  judge_checkpoint_values(measured.checkpoint(), doubtful, log);
   return touched;
 }
 
