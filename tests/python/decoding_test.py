@@ -3,6 +3,7 @@
 positions, of what is cached, of the cache's length, of rotary tables and of the tokens that are fed show; lawful differences do not:
 another machine's kernels, decoding without a cache, tokens that are nearly alike. The command is the one that GOLDSEAL_COMMAND names."""
 
+import functools
 import importlib.util
 import os
 import subprocess
@@ -76,6 +77,37 @@ class DecodingTest(InDirectory):
         with open(os.path.join(place, "manifest.toml"), encoding="utf-8") as file:
             text = file.read()
         self.assertIn('generate = "decoding_networks:sound"', text)
+
+    def test_a_callable_without_a_name_costs_no_seal_and_no_other_decoding_stands_for_it(self):
+        net = decoding_networks.build().eval()
+        torch.save(net.state_dict(), "net.pt")
+
+        class Decoder:
+            def __call__(self, model, inputs, tokens):
+                return decoding_networks.sound(model, inputs, tokens)
+
+            def decode(self, model, inputs, tokens):
+                return self(model, inputs, tokens)
+
+        def local(model, inputs, tokens):
+            return decoding_networks.sound(model, inputs, tokens)
+
+        ways = (lambda *given: decoding_networks.sound(*given), local, functools.partial(decoding_networks.sound), Decoder(),
+                Decoder().decode, decoding_networks.OwnDecoding().decode)  # fmt: skip
+        for generate in ways:
+            with self.subTest(generate=generate), warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                place = goldseal.save(net.state_dict(), "net.pt", model=net, inputs={"input_ids": IDS}, factory="decoding_networks:build",
+                                      steps=3, generate=generate)  # fmt: skip
+                self.assertIsNotNone(place, told)
+                self.assertIn("generate: ", " ".join(str(each.message) for each in told))
+                self.assertTrue(goldseal.verify(place, net, generate=generate))
+                report = goldseal.verify(place, net)
+                self.assertFalse(report)
+                self.assertIn("has no name that another process can import", str(report))
+                report = goldseal.verify(place, trust_code=True)
+                self.assertFalse(report)
+                self.assertIn("has no name that another process can import", str(report))
 
     def test_the_path_is_the_one_that_each_step_anew_gives_and_costs_a_call_a_step(self):
         steps, calls = 6, []

@@ -43,6 +43,14 @@ def decoding_factory(factory: Optional[Factory], module: nn.Module, generate: Op
     return spec_of(absolute_paths(model_spec(factory, module)), generate)
 
 
+def objection_to_decoding(generate: Optional[Generate]) -> Optional[str]:
+    if generate is None:
+        return None
+    from .generation import objection_to
+
+    return objection_to(generate)
+
+
 @contextlib.contextmanager
 def decoding_as_sealed(seal: PathLike, module: nn.Module, generate: Optional[Generate]) -> Iterator[None]:
     from .generation import generating, sealed_generate

@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import inspect
 import re
+import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional, Union, cast
 
@@ -26,6 +27,7 @@ from .worker.protocol.refusal import Refusal
 TOKENS = "tokens"
 """The golden input that holds the path."""
 _BUILD = "goldseal.generation:build"
+_UNNAMED = "goldseal.generation:unnamed"
 _MOST_STEPS = 1024
 
 # generate(model, inputs, tokens): logits of as many steps as `tokens`, int64 [rows, steps], has columns. `inputs` are the golden
@@ -161,6 +163,36 @@ def found(generate: Union[None, str, Generate]) -> Optional[Generate]:
     return cast(Generate, value)
 
 
+def unnamed(model: nn.Module, inputs: Dict[str, torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:
+    """What a seal names in the place of a callable that no other process can import: decoding in another way would judge that."""
+    raise Refusal(
+        "unsupported", "what decoded when the model was sealed (generate=) has no name that another process can import", "",
+        "judge the model that serves: goldseal.verify(seal, model, generate=…); or seal with a module's function as generate=",
+    )  # fmt: skip
+
+
+def _importable_name(generate: Generate) -> Optional[str]:
+    """Of a callable that its name leads to; a method's name leads to one that lacks its object."""
+    try:
+        value: Any = sys.modules[generate.__module__]
+        for part in generate.__qualname__.split("."):
+            value = getattr(value, part)
+        return _name_of(generate) if value == generate else None
+    except (AttributeError, KeyError, TypeError, GoldsealError):
+        return None
+
+
+def objection_to(generate: Union[None, str, Generate]) -> Optional[str]:
+    """Why the seal's own code cannot decode elsewhere."""
+    if generate is None or isinstance(generate, str) or _importable_name(generate) is not None:
+        return None
+    return (
+        f"generate: {getattr(generate, '__qualname__', None) or repr(generate)} has no name that another process can import: "
+        "goldseal.verify(seal, model, generate=…) judges a live model, and nothing else can run this seal; "
+        "to have it judged elsewhere, give a module's function"
+    )
+
+
 @contextlib.contextmanager
 def generating(model: nn.Module, generate: Union[None, str, Generate] = None) -> Iterator[Generation]:
     """Inside, the model's forward() decodes; afterwards it is as it was."""
@@ -177,7 +209,9 @@ def spec_of(spec: str, generate: Union[None, str, Generate]) -> str:
     if not spec.startswith("python:"):
         raise GoldsealError(f"steps: {spec} is a file; give a factory of Python code")
     source, _, query = spec[len("python:") :].partition("?")
-    options = [f"of={source}"] + ([f"generate={generate if isinstance(generate, str) else _name_of(generate)}"] if generate else [])
+    options = [f"of={source}"]
+    if generate is not None:
+        options += [f"generate={generate if isinstance(generate, str) else _importable_name(generate) or _UNNAMED}"]
     return f"python:{_BUILD}?" + "&".join(options + ([query] if query else []))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Union
 from . import command
 from .batch import Batch, batch_arguments, case_arguments
 from .command_words import TIMEOUT, PathLike, Patterns, admitted_patterns, embedding
-from .decoding import decoding, decoding_factory
+from .decoding import decoding, decoding_factory, objection_to_decoding
 from .earlier_seal import discard, is_older_than, put_back, set_aside
 from .errors import GoldsealError, warn
 from .factory import Factory, absolute_paths, importable, model_spec
@@ -219,6 +219,7 @@ def seal(
         with decoding(module, inputs, cases, steps, generate) as (given, further):
             if steps is not None:
                 factory, embed = decoding_factory(factory, module, generate), False
+                objection = objection or objection_to_decoding(generate)
             target, report, later = _seal(module, Path(path), given, further, factory, seal, entry, outputs, embed, anonymous, timeout, admitted)
         if later and on_error == "raise" and given_factory is not None:
             discard(set_aside(target))

@@ -11,6 +11,10 @@ namespace {
 constexpr std::string_view k_lora =
     "lora_A lora_B lora_embedding_A lora_embedding_B lora_magnitude_vector lora_down lora_up ia3_l hada_* lokr_* "
     "oft_r oft_R vera_lambda_* modules_to_save prompt_encoder prompt_embeddings";
+// What PEFT keeps whole in an adapter's file (modules_to_save, of a task's head by itself), under the base model's name.
+constexpr std::string_view k_kept_whole =
+    "classifier pre_classifier score qa_outputs lm_head embed_tokens embed_out embed_in wte word_embeddings "
+    "shared fc head decoder_head";
 constexpr std::string_view k_separate_qkv =
     "q_proj k_proj v_proj to_q to_k to_v wq wk wv q_lin k_lin v_lin query key value q k v q_proj_weight k_proj_weight "
     "v_proj_weight";
@@ -152,14 +156,25 @@ constexpr std::array k_patterns{
     KeyPattern{.id = "peft.other_adapter",
                .file = "ia3_l prompt_encoder prompt_embeddings oft_r oft_R vera_lambda_*",
                .file_share = Share::all,
+               .beside = k_kept_whole,
                .network = {},
                .cause = "a PEFT adapter alone, of another kind than LoRA ({file}); the base model's weights are not in "
                         "this file",
                .remedy = "build the network as base model and adapter (PeftModel.from_pretrained), and save its "
                          "state_dict(); where it can be merged, model.merge_and_unload() first"},
+    KeyPattern{.id = "peft.adapter_alone",
+               .file = k_lora,
+               .file_share = Share::all,
+               .beside = k_kept_whole,
+               .network = "base_layer",
+               .cause = "a PEFT adapter alone: {n} of its tensors, such as {file}; the network has base model and "
+                        "adapter ({network}), and the base model's weights are not in this file",
+               .remedy = "seal what the network has, torch.save(model.state_dict(), …) or goldseal.save(model.state_dict(), "
+                         "…); or merge the adapter and seal that: model.merge_and_unload()"},
     KeyPattern{.id = "peft.adapter",
                .file = k_lora,
                .file_share = Share::all,
+               .beside = k_kept_whole,
                .network = "lora_A lora_B ia3_l",
                .network_share = Share::none,
                .cause = "a PEFT adapter alone: {first} lora_A/lora_B pairs, such as {file}; the base model's weights "

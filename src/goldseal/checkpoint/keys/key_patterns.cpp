@@ -120,6 +120,11 @@ bool is_share(Share share, std::size_t count, std::size_t all) {
   return false;
 }
 
+std::size_t beside_those(const Side& file, const KeyPattern& row, const Found& found) {
+  if (row.beside.empty() || found.count == 0) return 0;
+  return file.find(fmt::format("{} {}", row.file, row.beside)).count - found.count;
+}
+
 std::string options(std::string_view option, const std::vector<std::string>& globs) {
   std::vector<std::string> parts;
   for (const auto& glob : globs) parts.push_back(fmt::format("{} '{}'", option, escape_unprintable(glob)));
@@ -147,7 +152,7 @@ PatternMatch match_patterns(std::span<const std::string_view> file, std::span<co
   for (const auto& row : key_patterns()) {
     if (row.fits && want.size() > 0) continue;
     const auto in_file = have.find(row.file);
-    if (!is_share(row.file_share, in_file.count, have.size())) continue;
+    if (!is_share(row.file_share, in_file.count, have.size() - beside_those(have, row, in_file))) continue;
     const auto in_network = row.network.empty() ? Found{} : want.find(row.network);
     if (!row.network.empty() && !is_share(row.network_share, in_network.count, want.size())) continue;
     return {&row, filled(row.cause, in_file, in_network, want.first()),

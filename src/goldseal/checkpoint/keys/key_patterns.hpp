@@ -21,6 +21,7 @@ struct KeyPattern {
   std::string_view id;       ///< `peft.adapter`: the tests go by it
   std::string_view file;     ///< matched with the names that the file has alone, or with another shape or type
   Share file_share = Share::any;
+  std::string_view beside = {};  ///< what may stand beside those in the file, and counts for no share
   std::string_view network;  ///< the same of the network; empty: anything
   Share network_share = Share::any;
   bool fits = false;         ///< only where the file lacks nothing
