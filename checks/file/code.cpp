@@ -62,7 +62,7 @@ Finding judge_code_files(const Observation& observed, const CheckSettings&) {
   }
   auto finding = passed(fmt::format("{} of the network's code as sealed", counted_files(files.all.size())));
   if (!files.rewritten.empty()) {
-    finding.message = fmt::format("{}{} changed in comments and blank lines alone", escape_unprintable(files.rewritten.front()->name),
+    finding.message = fmt::format("{}{} changed in comments, blank lines or line ends alone", escape_unprintable(files.rewritten.front()->name),
                                   and_more(files.rewritten.size()));
     finding.origin = escape_unprintable(files.rewritten.front()->path);
   }
@@ -85,7 +85,7 @@ const Check k_file_code{
         "define a live model's classes, its hooks and the functions that were handed in. Another file that Python would "
         "import by the same name counts as a changed one. A changed line may change every answer, and the weights load all the same. "
         "Where the code was run here, the golden checks judge its answers and a changed file warns; where it was not, "
-        "it fails: nothing else looks at it. Comments and blank lines alone are told and pass; a docstring is code. A "
+        "it fails: nothing else looks at it. Comments, blank lines and line ends alone are told and pass; a docstring is code. A "
         "policy may set it to warn.",
     .severity = Severity::fail,
     .judge = judge_code_files,

@@ -49,6 +49,9 @@ Finding changed_description(const Observation& observed, const std::vector<const
                                   and_more(first.values.size()), ran);
     finding.expected = setting(value.key, value.sealed);
     finding.actual = setting(value.key, value.found);
+    if (value.key == "line ends")
+      finding.remedy = "restore the sealed line ends: git keeps them with `* -text` in .gitattributes; what reads the file byte "
+                       "by byte, as tokenizers do, sees others";
     finding.tables.push_back(values_table(changed));
   }
   finding.origin = escape_unprintable(first.path);

@@ -400,6 +400,24 @@ class DirectoryTest(Serving):
         code, raw = report("check", seal)
         self.assertEqual((code, finding(raw, "file.description")["status"]), (0, "warn"))
 
+    def test_other_line_ends_leave_code_and_json_as_they_are_and_are_named_of_another_text(self):
+        for name in ("config.json", "vocab.txt", "net.py"):
+            with self.subTest(name=name):
+                seal = self.directory()
+                place = name if name.endswith(".py") else "model/" + name
+                with open(place, "rb") as file:
+                    before = file.read()
+                with open(place, "wb") as file:
+                    file.write(before.replace(b"\n", b"\r\n") if b"\n" in before else before)
+                code, raw = report("check", seal)
+                if name == "vocab.txt":  # a tokenizer may keep the carriage returns
+                    told = finding(raw, "file.description")
+                    self.assertEqual((code, told["status"]), (1, "fail"))
+                    self.assertEqual((told["expected"], told["actual"]), ("line ends = LF (Unix)", "line ends = CR LF (Windows)"))
+                    self.assertIn(".gitattributes", told["remedy"])
+                else:
+                    self.assertEqual(code, 0, raw)
+
     def test_a_file_that_was_added_is_told(self):
         seal = self.directory()
         write("model/adapter_config.json", "{}")

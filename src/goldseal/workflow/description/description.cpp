@@ -6,6 +6,7 @@
 #include <goldseal/base/messages/text.hpp>
 #include <goldseal/workflow/description/imported_file.hpp>
 #include <goldseal/workflow/description/json_values.hpp>
+#include <goldseal/workflow/description/line_ends.hpp>
 #include <goldseal/workflow/description/model_directory.hpp>
 #include <goldseal/workflow/description/python_code.hpp>
 
@@ -153,6 +154,17 @@ std::vector<ChangedValue> differences(const std::map<std::string, std::string>& 
   return list;
 }
 
+// Python reads a source with other line ends alike, and JSON is compared by its values. What else reads a text may keep
+// the carriage returns: a vocabulary's words would have them.
+void see_to_line_ends(const FileRecord& record, const MappedFile& file, DescriptionObservation& seen) {
+  const auto ends = other_line_ends(text_of(file), record.bytes, record.sha256);
+  if (!ends) return;
+  if (is_python(record.path))
+    seen.state = State::rewritten;
+  else if (record.values.empty() && record.role == FileRole::description)
+    seen.values = {{"line ends", ends->sealed, ends->found}};
+}
+
 DescriptionObservation observe(const FileRecord& record, const fs::path& path) {
   DescriptionObservation seen{record.role == FileRole::source, without_way_up(record.path), path.string(), State::same, {}};
   if (!is_there(path)) {
@@ -164,6 +176,7 @@ DescriptionObservation observe(const FileRecord& record, const fs::path& path) {
     if (file.size() == record.bytes && sha256(file.bytes()) == record.sha256) return seen;
     seen.state = State::changed;
     if (record.code_sha256 && digest_of_code(text_of(file)) == record.code_sha256) seen.state = State::rewritten;
+    if (seen.state == State::changed) see_to_line_ends(record, file, seen);
     if (record.values.empty()) return seen;
     const auto found = values_of(path, file);
     if (found.empty()) return seen;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/description/python_code.hpp>
 
+#include <goldseal/workflow/description/line_ends.hpp>
+
 #include <algorithm>
 #include <cctype>
 #include <span>
@@ -102,7 +104,9 @@ std::optional<Digest> digest_of_code(std::string_view source) {
     if (source[i] == '\0' || source[i] == '\f') return std::nullopt;
     if (source[i] == '\r' && (i + 1 == source.size() || source[i + 1] != '\n')) return std::nullopt;
   }
-  Stripper stripper(source);
+  // Python reads both line ends alike, within strings too.
+  const auto with_plain_ends = plain_line_ends(source);
+  Stripper stripper(with_plain_ends);
   if (!stripper.run()) return std::nullopt;
   return sha256(std::as_bytes(std::span(stripper.code())));
 }

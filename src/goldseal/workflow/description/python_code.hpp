@@ -11,7 +11,8 @@
 
 namespace goldseal {
 
-/// SHA-256 of the source without comments, blank lines and blanks at the ends of lines, all of them outside of strings.
+/// SHA-256 of the source without comments, blank lines and blanks at the ends of lines, all of them outside of strings,
+/// and with line feeds for all ends of lines.
 /// Comments that something reads stay: an encoding's declaration and type comments (TorchScript's). Nothing where the
 /// text might be taken apart otherwise: a string without end, an f-string with quotes or braces of its own.
 [[nodiscard]] std::optional<Digest> digest_of_code(std::string_view source);

@@ -4,6 +4,7 @@
 #include <goldseal/base/files/atomic_write.hpp>
 #include <goldseal/workflow/description/description.hpp>
 #include <goldseal/workflow/description/json_values.hpp>
+#include <goldseal/workflow/description/line_ends.hpp>
 #include <goldseal/workflow/description/model_directory.hpp>
 #include <goldseal/workflow/description/python_code.hpp>
 
@@ -11,6 +12,7 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -307,6 +309,34 @@ TEST_CASE("an argument is a path where it looks like one and is there") {
   CHECK(path_options({Builder::python, "m:f", {{"directory", "gone"}}}).empty());
   CHECK(path_options({Builder::darknet, "m.cfg", {{"directory", "train"}}}).empty());
   fs::current_path(before);
+}
+
+TEST_CASE("a text with other line ends is told as that, whichever way it was rewritten") {
+  const auto compared = [](std::string_view sealed, std::string_view found) {
+    return other_line_ends(found, sealed.size(), sha256(std::as_bytes(std::span(sealed))));
+  };
+  const auto windows = compared("a\nb\n", "a\r\nb\r\n");
+  REQUIRE(windows);
+  CHECK(windows->sealed == "LF (Unix)");
+  CHECK(windows->found == "CR LF (Windows)");
+  const auto plain = compared("a\r\nb\r\n", "a\nb\n");
+  REQUIRE(plain);
+  CHECK(plain->sealed == "CR LF (Windows)");
+  CHECK(compared("a\nb\n", "a\r\nb\n"));  // a line that was pasted
+  CHECK_FALSE(compared("a\nb\n", "a\nb\n"));
+  CHECK_FALSE(compared("a\nb\n", "a\r\nc\r\n"));
+  CHECK_FALSE(compared("a\nb\n", "a\nb\n\n"));
+  // A return without a line feed is a line of its own to Python.
+  CHECK_FALSE(compared("a\r\nb\n", "a\r\r\nb\n"));
+  CHECK_FALSE(compared("a\r\r\nb\r\n", "a\r\nb\n"));
+  CHECK_FALSE(compared("ab\n", "a\rb\n"));
+}
+
+TEST_CASE("line ends within a source's strings are no change of its code") {
+  CHECK(digest_of_code("x = '''a\nb'''\n") == digest_of_code("x = '''a\r\nb'''\r\n"));
+  CHECK(digest_of_code("x = '''a\\\nb'''\n") == digest_of_code("x = '''a\\\r\nb'''\r\n"));
+  CHECK(digest_of_code("x = '''a\nb'''\n") != digest_of_code("x = '''a\n\nb'''\r\n"));
+  CHECK_FALSE(digest_of_code("x = '''a\rb'''\n"));
 }
 
 TEST_CASE("a comment is no code, whatever stands where one could stand") {
