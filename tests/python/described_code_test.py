@@ -194,6 +194,16 @@ class DescribedCodeTest(InDirectory):
                 for name in ("net", "parts"):
                     sys.modules.pop(name, None)
 
+    def test_a_file_that_the_source_hands_to_a_library_in_rust_or_c(self):
+        for name in ("tokenizer.json", "conf/words.model", "lid.ftz", "graph.bin", "net.safetensors"):
+            write(name, "x")
+        self.files(net=NET, parts=PARTS + "import os\nHERE = os.path.dirname(os.path.abspath(__file__))\n"
+                   "def calls():\n    Tokenizer.from_file('tokenizer.json')\n    fasttext.load_model(os.path.join(HERE, 'lid.ftz'))\n"
+                   "    SentencePieceProcessor(model_file=os.path.join(HERE, 'conf', 'words.model'))\n"
+                   "    safe_open('net.safetensors', 'pt')\n    load_file('net.safetensors')\n")
+        # Weights are digested as tensors.
+        self.assertEqual(self.described(self.model()), {"net.py", "parts.py", "tokenizer.json", "conf/words.model", "lid.ftz"})
+
     def test_a_library_a_database_and_a_program_that_it_names(self):
         for name in ("kernels.so", "anchors.db", "bin/scale.sh", "one.cpp", "two.cpp", "unnamed.so"):
             write(name, "x")

@@ -25,7 +25,9 @@ _OF_WEIGHTS = (".pth", ".pt", ".pt2", ".bin", ".ckpt", ".safetensors", ".weights
 _NOT_DESCRIBING = (*_NEVER_DESCRIBING, *_OF_WEIGHTS, ".py", ".csv", ".png", ".jpg", ".jpeg")
 _READERS = frozenset(
     "open read_text read_bytes read read_file load loads safe_load full_load loadtxt genfromtxt fromfile load_config memmap "
-    "open_memmap connect run call check_call check_output Popen".split()
+    "open_memmap connect run call check_call check_output Popen "
+    # Of libraries in Rust and C++, whose openings Python tells nobody of: tokenizers, safetensors, sentencepiece, fasttext.
+    "from_file safe_open load_file load_model Load LoadFromFile load_from_file SentencePieceProcessor".split()
 )
 _LIBRARY_LOADERS = frozenset("CDLL PyDLL LoadLibrary load_library dlopen".split())
 _WRITING = frozenset("wax+")
