@@ -42,6 +42,16 @@ torch.save({"fc.weight": torch.zeros(4, 1, dtype=torch.uint8), "fc.weight.absmax
 header = json.dumps({"__metadata__": {"format": "mlx"}, "w": {"dtype": "F4", "shape": [2, 8], "data_offsets": [0, 8]}}).encode()
 with open("four.safetensors", "wb") as file:
     file.write(struct.pack("<Q", len(header)) + header + bytes(8))
+layer = torch.nn.Linear(4, 2)
+adam = torch.optim.Adam(layer.parameters())
+layer(torch.ones(1, 4)).sum().backward()
+adam.step()
+weights, moments = layer.state_dict(), adam.state_dict()
+torch.save((weights, moments), "tuple.pth")
+torch.save({"checkpoint": (3, weights, moments)}, "inside.pth")
+torch.save({0: weights, 1: {name: tensor + 1 for name, tensor in weights.items()}}, "folds.pth")
+torch.save({0: weights, 1: {}}, "number.pth")
+torch.save(moments, "adam.pth")
 network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU()).eval()
 torch.save(network.state_dict(), "plain.pth")
 torch.jit.freeze(torch.jit.script(network)).save("frozen.pt")
@@ -76,6 +86,17 @@ expect 0 "$GOLDSEAL" inspect averaged.pth
 says "state_dict is the average of the weights"
 expect 2 "$GOLDSEAL" convert averaged.pth -o out.pth
 says "--entry state_dict (Lightning's WeightAveraging"
+
+# Where a state dict lies is for the file's author to choose: in a tuple, under a number. An optimizer's numbers are no weights.
+json tuple.pth "found['entry'] == '0' and len(found['tensors']) == 2 and found['candidates'] == ['1.state']"
+json inside.pth "found['entry'] == 'checkpoint.1' and len(found['tensors']) == 2"
+json number.pth "found['entry'] == '0' and len(found['tensors']) == 2"
+expect 2 "$GOLDSEAL" convert folds.pth -o out.pth
+says "the file holds several state dicts: 0 (2 tensors), 1 (2 tensors)"
+expect 0 "$GOLDSEAL" convert folds.pth --entry 1 -o out.safetensors
+expect 2 "$GOLDSEAL" convert adam.pth -o out.pth
+says "the file holds no weights, only state (6 tensors)"
+says "save the weights with torch.save(model.state_dict(), FILE)"
 
 expect 0 "$GOLDSEAL" inspect packed.pth
 says "packed 1 weights in 4 entries, fc.weight the first: 4-bit weights (nf4) of bitsandbytes"

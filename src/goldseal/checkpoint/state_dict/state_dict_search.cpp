@@ -67,12 +67,15 @@ class EntryFinder {
   std::size_t visit_children(Id id, const Path& path, int depth);
   std::size_t count_direct(Id id) const;
   std::size_t count_all(Id id, int depth);
+  bool names_weights(Id id) const;
   bool has_numbered_groups(Id id) const;
   void add_repeated(Id id, const Path& path);
   void mark_same_weights();
 
   bool is_mapping(Id id) const { return m_document.is_mapping(id); }
-  bool is_container(Id id) const { return is_mapping(id) || m_document.kind(id) == Kind::list; }
+  bool is_container(Id id) const { return is_mapping(id) || m_document.kind(id) == Kind::list || is_tuple(id); }
+  // (model.state_dict(), optimizer.state_dict()) holds state dicts, and is none: a pair of a name and a tensor is one too.
+  bool is_tuple(Id id) const { return m_document.kind(id) == Kind::tuple; }
   std::size_t step(Id id) const { return is_mapping(id) ? 2 : 1; }
   Id value(Id id, std::size_t i) const { return m_document.items(id)[i + step(id) - 1]; }
   Path child_path(Id id, const Path& path, std::size_t i) const;
@@ -84,20 +87,36 @@ class EntryFinder {
 };
 
 std::size_t EntryFinder::count_direct(Id id) const {
+  if (is_tuple(id)) return 0;
   std::size_t count = 0;
   for (std::size_t i = 0; i < m_document.items(id).size(); i += step(id))
     count += is_tensor(m_document, value(id, i)) ? 1U : 0U;
   return count;
 }
 
-/// An optimizer's state: moments of each parameter by its number.
-bool EntryFinder::has_numbered_groups(Id id) const {
+/// Whether it names tensors as a network does: `fc.weight`, `bias`. An optimizer names moments: `exp_avg`.
+bool EntryFinder::names_weights(Id id) const {
   if (!is_mapping(id)) return false;
   const auto items = m_document.items(id);
   for (std::size_t i = 0; i < items.size(); i += 2) {
-    if (m_document.kind(items[i]) == Kind::integer && is_container(items[i + 1])) return true;
+    if (m_document.kind(items[i]) != Kind::text || !is_tensor(m_document, items[i + 1])) continue;
+    const std::string_view name = m_document.text(items[i]);
+    if (name.find('.') != std::string_view::npos || name == "weight" || name == "bias") return true;
   }
   return false;
+}
+
+/// An optimizer's state: moments of each parameter by its number. State dicts may have numbers too: those of folds.
+bool EntryFinder::has_numbered_groups(Id id) const {
+  if (!is_mapping(id)) return false;
+  const auto items = m_document.items(id);
+  bool numbered = false;
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    if (m_document.kind(items[i]) != Kind::integer || !is_container(items[i + 1])) continue;
+    if (names_weights(items[i + 1])) return false;
+    numbered = true;
+  }
+  return numbered;
 }
 
 std::size_t EntryFinder::count_all(Id id, int depth) {
@@ -251,7 +270,7 @@ const Entry& choose_entry(const std::vector<Entry>& entries, const std::string& 
     best = &*std::ranges::max_element(entries, {}, [](const Entry& entry) { return entry.candidate.tensors; });
   if (best == nullptr) {
     throw Error(ErrorKind::usage, where, fmt::format("the file holds no weights, only {}", describe(entries, false)),
-                "choose one with --entry, if that is what you want");
+                "save the weights with torch.save(model.state_dict(), FILE); --entry opens what is here all the same");
   }
   if (plausible > 1 && !options.show_all) {
     const auto told = explain_entries(entries);
