@@ -83,6 +83,13 @@ class Directories(unittest.TestCase):
             seal, = goldseal.seal_directory(known)
         self.passes(seal)
 
+    @unittest.skipUnless(int(transformers.__version__.partition(".")[0]) >= 5, "transformers renames from 5 on")
+    def test_names_that_the_library_changes_when_it_loads_are_told_as_its_doing(self):
+        config = transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=16, patch_size=8)
+        transformers.ViTForImageClassification(config).save_pretrained(self.folder / "vit")
+        with self.assertRaisesRegex(goldseal.GoldsealError, r"transformers renames these weights.*goldseal\.save"):
+            goldseal.seal_directory(self.folder / "vit")
+
     def test_shards_in_bfloat16(self):
         config = transformers.LlamaConfig(vocab_size=99, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
         transformers.LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(self.folder / "llama", max_shard_size="6KB")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A seal made by the Trainer's callback, by seal_pretrained and by Lightning is not passed over one edited line of configuration
 or code. Each is skipped where its library is not installed."""
+import importlib
 import importlib.util
 import json
 import logging
@@ -33,6 +34,15 @@ if not any(has(name) for name in ("lightning", "transformers")):
     sys.exit(125)
 
 PYTHON = f"python={sys.executable}"
+PLAIN = """from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm = nn.Linear(8, 4), nn.LayerNorm(4, eps=1e-5)
+    def forward(self, x, labels=None):
+        logits = self.norm(self.stem(x))
+        return {"loss": logits.square().sum(), "logits": logits}
+"""
 
 
 @unittest.skipUnless(has("transformers"), "transformers is not installed")
@@ -94,6 +104,40 @@ class HuggingFaceTest(InDirectory):
         transformers.Trainer(self.bert(), arguments, train_dataset=[sample] * 4,
                              callbacks=[SealCallback(inputs=self.words, on_error="raise")]).train()
         self.edits("out/checkpoint-1/model.seal", "out/checkpoint-1")
+
+    def test_a_plain_module_that_the_trainer_trained(self):
+        import transformers
+
+        from goldseal.huggingface import SealCallback, seal_pretrained
+
+        with open("plain.py", "w", encoding="utf-8") as file:
+            file.write(PLAIN)
+        sys.path.insert(0, os.getcwd())
+        try:
+            model = importlib.import_module("plain").Net()
+        finally:
+            sys.path.remove(os.getcwd())
+        arguments = transformers.TrainingArguments(
+            output_dir="plain-out", max_steps=1, save_steps=1, report_to=[], use_cpu=True, disable_tqdm=True)
+        sample = {"x": torch.rand(8), "labels": torch.tensor(1)}
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", goldseal.GoldsealWarning)
+            transformers.Trainer(model, arguments, train_dataset=[sample] * 4,
+                                 callbacks=[SealCallback(inputs={"x": torch.rand(2, 8)}, on_error="raise")]).train()
+        self.assertEqual([str(one.message) for one in told if issubclass(one.category, goldseal.GoldsealWarning)], [])
+        seal = "plain-out/checkpoint-1/model.seal"
+        code, raw = report("verify", seal, "--runtime", PYTHON, *trust())
+        self.assertEqual(code, 0, [one for one in raw["findings"] if one["status"] == "fail"])
+        replace("plain.py", "eps=1e-5", "eps=1e-2")
+        code, raw = report("verify", seal, "--runtime", PYTHON, *trust())
+        self.assertEqual((code, finding(raw, "model.configuration")["status"]), (1, "fail"))
+        # An adapter's checkpoint has no weights of its base model.
+        os.makedirs("adapter")
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            with open("adapter/" + name, "w", encoding="utf-8") as file:
+                file.write("{}")
+        with self.assertRaisesRegex(goldseal.GoldsealError, "without its base model"):
+            seal_pretrained(model, "adapter", on_error="raise")
 
     def test_the_directory_is_the_seals_own(self):
         """Row 2, bug 1: the working directory holds the original under the same name."""

@@ -281,7 +281,7 @@ def golden_inputs(part: Part, model: Any) -> Dict[str, Any]:
 
 def _renamed_by_library(error: GoldsealError, part: Part) -> Optional[GoldsealError]:
     """transformers 5 gives some networks other names than their files have, and renames when it loads them."""
-    keys = [finding for finding in error.report.failures if finding.id == "keys.network"] if error.report else []
+    keys = [finding for finding in error.report.failures if finding.id == "keys.network"] if error.report is not None else []
     if part.library != "transformers" or not keys:
         return None
     return GoldsealError(

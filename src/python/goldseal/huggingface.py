@@ -100,7 +100,9 @@ def seal_pretrained(
     if module is None or found is None:
         return None
     inputs = getattr(module, "dummy_inputs", None) if inputs is None else inputs
-    factory = (network, {"directory": os.path.abspath(directory)}) if factory is None else factory
+    # A plain module that the Trainer trained has no configuration to be built from; its class builds it.
+    if factory is None and os.path.isfile(os.path.join(directory, "config.json")):
+        factory = (network, {"directory": os.path.abspath(directory)})
     options.setdefault("outputs", without_caches)
     return seal(module, Path(directory) / found, inputs=inputs, factory=factory, on_error=on_error, **options)
 
@@ -111,6 +113,12 @@ def _weights_in(directory: PathLike, model: Any) -> Optional[str]:
     found: list[Any] = [next((name for name in _WEIGHTS if os.path.exists(os.path.join(directory, name))), None)]
     if is_sharded(model):
         torch.distributed.broadcast_object_list(found, src=0)
+    if found[0] is None and rank() == 0 and os.path.isfile(os.path.join(directory, "adapter_config.json")):
+        raise GoldsealError(
+            f"{os.fspath(directory)}: an adapter (peft) without its base model, which alone computes nothing; seal what the "
+            "model has, goldseal.save(model.state_dict(), 'network.pth', model=model, inputs=…), or merge it: "
+            "model.merge_and_unload()"
+        )
     if found[0] is None and rank() == 0:
         raise GoldsealError(f"{os.fspath(directory)}: expected one of {', '.join(_WEIGHTS)}, found none")
     return found[0]
