@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <checks/model/compiled.hpp>
+
 #include <checks/catalogue.hpp>
 
 #include <fmt/format.h>
@@ -30,7 +32,7 @@ Finding judge_compiled(const Observation& observed, const CheckSettings&) {
   const auto& machine = observed.machine.environment;
   const auto how = machine.text(k_compiled);
   if (!observed.serving.live || !how) return skipped("no compiled model was judged");
-  if (!machine.boolean(k_judged).value_or(false)) return code_alone(*how);
+  if (compiled_form_left_out(observed)) return code_alone(*how);
   const auto regions = machine.integer(k_regions);
   if (!regions) return undecided("the compiled form was not run", "mend what the other findings name first");
   if (*regions == 0)
@@ -47,6 +49,11 @@ Finding judge_compiled(const Observation& observed, const CheckSettings&) {
 }
 
 }  // namespace
+
+bool compiled_form_left_out(const Observation& observed) {
+  const auto& machine = observed.machine.environment;
+  return observed.serving.live && machine.text(k_compiled) && !machine.boolean(k_judged).value_or(false);
+}
 
 const Check k_model_compiled{
     .id = "model.compiled",

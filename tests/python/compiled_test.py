@@ -87,6 +87,7 @@ class CompiledTest(InDirectory):
         finding = self.finding(report, "model.compiled")
         self.assertEqual(finding.status, "warn")
         self.assertIn("its compiled form was not", finding.message)
+        self.assertIn("PASS for the code under torch.compile; its compiled form was not run", str(report).splitlines()[0])
         plain = goldseal.verify(self.place, self.net)
         self.assertEqual(self.finding(plain, "model.compiled").status, "skipped")
         with self.assertRaisesRegex(goldseal.GoldsealError, "expected a model under torch.compile"):

@@ -753,6 +753,7 @@ class LiveTest(Serving):
         mode = [one for one in told.findings if one.id == "model.mode"][0]
         self.assertEqual(mode.status, "warn")
         self.assertIn("training mode", mode.message)
+        self.assertIn("PASS in evaluation mode; the model is in training mode", str(told).splitlines()[0])
         self.assertTrue(model.training)
         told = goldseal.verify("net.seal", model.eval())
         self.assertEqual([one.status for one in told.findings if one.id == "model.mode"], ["pass"])

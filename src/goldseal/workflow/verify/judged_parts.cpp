@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <goldseal/workflow/verify/judged_parts.hpp>
 
+#include <checks/model/compiled.hpp>
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -83,8 +87,14 @@ std::string scope(const Observation& observed, JudgedBy how) {
                              : "for saved results (nothing was run here)";
   if (!observed.run.untold_code.empty()) return std::string(k_untold);
   std::string text;
+  const auto add = [&text](std::string_view first, std::string_view further) {
+    text += text.empty() ? first : fmt::format("; {}", further);
+  };
   if (is_code(observed) && ran_program(observed)) text = "for the sealed program; your code was not run";
-  if (observed.run.depth == RunDepth::quick) text += text.empty() ? "at depth quick (no float64 check)" : "; depth quick";
+  if (observed.run.depth == RunDepth::quick) add("at depth quick (no float64 check)", "depth quick");
+  if (observed.serving.live && observed.serving.training)
+    add("in evaluation mode; the model is in training mode", "in evaluation mode, and the model is in training mode");
+  if (compiled_form_left_out(observed)) add("for the code under torch.compile; its compiled form was not run", "its compiled form was not run");
   return text;
 }
 
