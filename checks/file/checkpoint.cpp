@@ -37,6 +37,22 @@ Finding damaged(const FileRecord& record, const FileObservation& file) {
   return finding;
 }
 
+// Damage changes bytes of the sealed file. A file of another size that is read well, and is no state dict or not one
+// alone, was never that file.
+bool is_another_kind(const FileRecord& record, const FileObservation& file) {
+  return file.damage_kind != ErrorKind::malformed && file.bytes != record.bytes;
+}
+
+Finding another_kind(const FileRecord& record, const FileObservation& file) {
+  auto finding = failed(fmt::format("the file is not the sealed checkpoint: {}", escape_unprintable(file.damage)),
+                        fmt::format("{} bytes, sha256 {}", format_count(record.bytes), to_hex(record.sha256)),
+                        fmt::format("another file, {} bytes", format_count(file.bytes)),
+                        file.damage_remedy.empty() ? "name the checkpoint that was sealed, or a copy of it" : file.damage_remedy);
+  finding.explained = true;
+  finding.origin = escape_unprintable(file.damage_where);
+  return finding;
+}
+
 /// Files of a checkpoint of several that are not as they were sealed, by name.
 std::vector<std::string> changed_shards(const Observation& observed) {
   const auto name_of = [](const std::string& path) { return std::filesystem::path(path).filename().string(); };
@@ -61,7 +77,7 @@ Finding judge_checkpoint(const Observation& observed, const CheckSettings&) {
   const auto* const record = find_record(observed, FileRole::checkpoint);
   const auto* const file = find_file(observed, FileRole::checkpoint);
   if (record == nullptr || file == nullptr) return skipped("no checkpoint was looked at");
-  if (!file->damage.empty()) return damaged(*record, *file);
+  if (!file->damage.empty()) return is_another_kind(*record, *file) ? another_kind(*record, *file) : damaged(*record, *file);
   const auto changed = changed_shards(observed);
   if (file->sha256 == record->sha256 && changed.empty()) return with_notes(passed(say_files(observed, *file)), *file);
   if (!all_as_sealed(observed.sealed.model.tensors, observed.files.tensors))
@@ -89,7 +105,8 @@ const Check k_file_checkpoint{
     .explanation =
         "The file is read by goldseal's own reader, which executes nothing and checks what PyTorch does not: the zip's "
         "layout and checksums, every extent, "
-        "every opcode. A damaged file is named for what is wrong with it. A file that was rewritten with the same "
+        "every opcode. A damaged file is named for what is wrong with it. A file of another kind is no damage: an "
+        "optimizer's state, a pickled model. A file that was rewritten with the same "
         "tensors warns, unless it holds weights outside tensors: those of quantized layers are packed into objects "
         "of "
         "their own, and the whole file's digest alone vouches for them.",

@@ -68,6 +68,29 @@ class ReportsTest(InDirectory):
         self.told(report, "tensors.file", "3 of 3 tensors hold the sealed rows in another order", "the same rows in another order", "vocabulary")
         self.assertEqual(report.exit_code, 1, report)
 
+    def test_b69_a_file_of_another_kind_is_not_called_damaged(self):
+        module = filled(networks.Rows())
+        self.sealed("Rows", module)
+        adam = torch.optim.Adam(module.parameters())
+        for parameter in module.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        adam.step()
+        whole = module.state_dict()
+        others = {"the file holds no weights": adam.state_dict(), "a whole model was pickled": module, "several state dicts": [whole, {name: tensor + 1 for name, tensor in whole.items()}],
+                  "no tensors under names": {"epoch": 3}, "pairs of names and tensors": list(whole.items())}
+        for told, content in others.items():
+            with self.subTest(told):
+                torch.save(content, "other.pth")
+                report = self.verify("Rows", "--checkpoint", "other.pth")
+                self.assertEqual(report.exit_code, 1, report)
+                self.told(report, "file.checkpoint", "the file is not the sealed checkpoint", told)
+        with open("net.pth", "rb") as file:
+            data = file.read()
+        for name, part in (("cut.pth", data[: len(data) // 2]), ("zeros.pth", bytes(len(data)))):
+            with open(name, "wb") as file:
+                file.write(part)
+            self.assertEqual(self.verify("Rows", "--checkpoint", name).exit_code, 4, name)
+
     def test_b60_a_checkpoint_that_was_transferred_as_text_is_named(self):
         self.sealed("Rows", filled(networks.Rows()))
         with open("net.pth", "rb") as file:
