@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <checks/catalogue.hpp>
 #include <checks/file/records.hpp>
+#include <checks/tensors/changed_part.hpp>
 #include <checks/tensors/tensor_finding.hpp>
 
 #include <goldseal/base/messages/text.hpp>
@@ -73,6 +74,15 @@ bool is_newer(const Observation& observed) {
   return file != nullptr && !file->written.empty() && file->written > observed.sealed.created;
 }
 
+std::string tell_part(const Observation& observed) {
+  std::vector<std::string> changed;
+  std::vector<std::string> same;
+  for (const auto& tensor : observed.sealed.model.tensors)
+    (is_as_sealed(tensor, observed.files.tensors) ? same : changed).push_back(tensor.name);
+  const auto part = changed_part(changed, same);
+  return part.empty() ? part : fmt::format(": {}, and nothing else", part);
+}
+
 /// What happened to the file as a whole, where that is not damage.
 struct Cause {
   std::string message;
@@ -109,8 +119,9 @@ Cause cause_of(const Observation& observed, const Differences& differences) {
   const auto enough = k_most_share * static_cast<double>(observed.sealed.model.tensors.size());
   if (static_cast<double>(tensors) >= enough && one_byte == 0) return another_checkpoint(observed, differences);
   return {
-      fmt::format("{} hold other values{}{}", of_all, tell_times(observed), tell_steps(differences)),
-      "if a part of the network was trained further, seal it again; else copy the checkpoint from its source again"};
+      fmt::format("{} hold other values{}{}{}", of_all, tell_part(observed), tell_times(observed), tell_steps(differences)),
+      "if a part of the network was trained further, or an adapter was merged into it (merge_and_unload), seal it again; "
+      "else copy the checkpoint from its source again"};
 }
 
 Finding judge_file_tensors(const Observation& observed, const CheckSettings&) {
