@@ -285,7 +285,7 @@ void explain(std::span<const Key> have, std::span<const Key> want, KeyMatch& mat
                                flattened_ema,  part_of_more,   patterned,        another_family,    another_prefix,   renamed_segments,
                                recurrent_layers, length_of_list, computed_buffers, other_separators, nothing_in_common,
                                complex_as_pairs, tied_where_saved, another_head, exchanged_axes, ones_in_shape,
-                               positions, input_channels, vocabulary, class_count,   other_shapes};
+                               positions, input_channels, vocabulary, class_count, other_widths, other_shapes};
   const KeyCase c{have, want, match};
   KeyGuess guess;
   for (const auto rule : k_rules) {

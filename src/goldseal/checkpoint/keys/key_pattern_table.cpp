@@ -162,6 +162,13 @@ constexpr std::array k_patterns{
                         "this file",
                .remedy = "build the network as base model and adapter (PeftModel.from_pretrained), and save its "
                          "state_dict(); where it can be merged, model.merge_and_unload() first"},
+    KeyPattern{.id = "textual_inversion",
+               .file = "emb_params string_to_param clip_l clip_g <*",
+               .file_share = Share::all,
+               .network = {},
+               .cause = "a textual inversion: {n} tensors with the vectors of new words ({file}), and no weights of a network",
+               .remedy = "name the text encoder's own checkpoint; the new words are added to it when it is loaded "
+                         "(load_textual_inversion), and the network that serves with them has a seal of its own"},
     KeyPattern{.id = "peft.adapter_alone",
                .file = k_lora,
                .file_share = Share::all,

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <numeric>
 #include <set>
 #include <utility>
 #include <vector>
@@ -31,6 +32,12 @@ bool differs_in_first(const KeyMismatch& mismatch, const KeyCase& c) {
   const auto& want = c.want[mismatch.want].shape;
   return mismatch.shape && !have.empty() && have.size() == want.size() && have[0] != want[0] &&
          std::equal(have.begin() + 1, have.end(), want.begin() + 1);
+}
+
+// `1/2`, `3`.
+std::string share(std::int64_t have, std::int64_t want) {
+  const auto divisor = std::gcd(have, want);
+  return want == divisor ? std::to_string(have / divisor) : fmt::format("{}/{}", have / divisor, want / divisor);
 }
 
 std::string shapes(const KeyMismatch& mismatch, const KeyCase& c) {
@@ -129,6 +136,41 @@ KeyGuess class_count(const KeyCase& c) {
   return KeyExplanation{
       fmt::format("the last layer has another size: {}", shapes(*first, c)),
       fmt::format("build the network for {} outputs, the number of classes it was trained for", have)};
+}
+
+KeyGuess other_widths(const KeyCase& c) {
+  std::set<std::pair<std::int64_t, std::int64_t>> sizes;  // that differ: the file's, the network's
+  const KeyMismatch* first = nullptr;
+  std::size_t count = 0;
+  for (const auto& mismatch : c.match.mismatched) {
+    if (!mismatch.shape) continue;
+    const auto& have = c.have[mismatch.have].shape;
+    const auto& want = c.want[mismatch.want].shape;
+    if (have.size() != want.size() || is_empty(have) || is_empty(want)) return std::nullopt;
+    for (std::size_t i = 0; i < have.size(); ++i) {
+      if (have[i] == want[i]) continue;
+      if (i > 1) return std::nullopt;  // a kernel's size is no width
+      sizes.emplace(have[i], want[i]);
+    }
+    if (count++ == 0) first = &mismatch;
+  }
+  // One size, or one tensor, may be anything: a vocabulary, a table.
+  if (count < 3 || sizes.size() < 2) return std::nullopt;
+  const auto [have, want] = *sizes.begin();
+  const auto same_share = [&](const auto& pair) {
+    return static_cast<double>(pair.first) * static_cast<double>(want) == static_cast<double>(have) * static_cast<double>(pair.second);
+  };
+  if (std::ranges::all_of(sizes, same_share)) {
+    return KeyExplanation{
+        fmt::format("a network of another width: {} tensors have {} times its size in each dimension that differs: {}", count,
+                    share(have, want), shapes(*first, c)),
+        "build the network with the width that it was trained with: width_mult, hidden_size, embed_dim, base channels"};
+  }
+  if (!std::ranges::all_of(sizes, [](const auto& pair) { return pair.first < pair.second; })) return std::nullopt;
+  return KeyExplanation{
+      fmt::format("channels were taken out of the layers, from each another share: {} tensors are smaller: {}", count, shapes(*first, c)),
+      "build the network with the sizes of the file, as the tool that pruned it did before it was saved (structured pruning); or "
+      "use the checkpoint from before it was pruned"};
 }
 
 KeyGuess other_shapes(const KeyCase& c) {

@@ -16,6 +16,8 @@ namespace goldseal {
 [[nodiscard]] KeyGuess input_channels(const KeyCase& c);
 /// A head for another number of classes.
 [[nodiscard]] KeyGuess class_count(const KeyCase& c);
+/// Each layer wider or narrower by the same factor, or smaller by various ones: pruned.
+[[nodiscard]] KeyGuess other_widths(const KeyCase& c);
 /// Any other shape.
 [[nodiscard]] KeyGuess other_shapes(const KeyCase& c);
 /// A few of another type than the rest: what was left in float32 on purpose, or converted by chance.

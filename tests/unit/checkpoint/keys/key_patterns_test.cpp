@@ -108,6 +108,8 @@ const std::vector<Example> k_examples{
      {"q.weight", "classifier.weight"},
      "a PEFT adapter alone: 1 lora_A/lora_B pair",
      "merge"},
+    {"textual_inversion", {"<cat-toy>"}, {"text_model.embeddings.token_embedding.weight"}, "a textual inversion: 1 tensors", "load_textual_inversion"},
+    {"textual_inversion", {"emb_params"}, {"token_embedding.weight", "norm.bias"}, "new words (emb_params)", "a seal of its own"},
     {"peft.adapter_alone",
      {"base_model.model.q.lora_A.weight", "base_model.model.q.lora_B.weight", "base_model.model.classifier.weight"},
      {"base_model.model.embeddings.weight", "base_model.model.q.base_layer.weight", "base_model.model.q.lora_A.default.weight",

@@ -118,3 +118,31 @@ TEST_CASE("B62: complex numbers against pairs of real ones are told in both dire
   CHECK(has(said({pairs}, {complex}), "view_as_complex"));
   CHECK_FALSE(has(said({complex}, {{"freqs_cis", {4, 3, 2}}}), "view_as"));
 }
+
+namespace {
+
+std::vector<Row> convolutions(std::int64_t first, std::int64_t second, std::int64_t third) {
+  return {{"a.weight", {first, 3, 3, 3}}, {"a.bias", {first}},  {"b.weight", {second, first, 3, 3}},
+          {"b.bias", {second}},           {"c.weight", {third, second, 3, 3}}, {"head.weight", {10, third}}};
+}
+
+}  // namespace
+
+TEST_CASE("B62: a network of another width is told by the factor, and a pruned one by the various sizes") {
+  const auto network = convolutions(8, 16, 32);
+  CHECK(has(said(convolutions(4, 8, 16), network), "another width: 6 tensors have 1/2 times its size"));
+  CHECK(has(said(convolutions(24, 48, 96), network), "6 tensors have 3 times its size"));
+  CHECK(has(said(convolutions(6, 11, 32), network), "channels were taken out of the layers"));
+  CHECK(has(said(convolutions(6, 11, 32), network), "structured pruning"));
+}
+
+TEST_CASE("sizes that are larger and smaller, kernels and single layers are no other width") {
+  const auto network = convolutions(8, 16, 32);
+  for (const auto& file : {convolutions(6, 24, 32), convolutions(8, 16, 24)}) {
+    CHECK_FALSE(has(said(file, network), "width"));
+    CHECK_FALSE(has(said(file, network), "channels were"));
+  }
+  auto kernel = convolutions(4, 8, 16);
+  kernel[0].shape = {4, 3, 5, 5};
+  CHECK_FALSE(has(said(kernel, network), "width"));
+}
