@@ -5,7 +5,12 @@ Kinds. Inputs that are read in part or as a sum: every fourth of a mask, the num
 A mask of a large number over all that a row attends to: no machine is blamed, the mask is named.
 Settings that a network reckons in float32: a rate for each layer.
 Answers that rounding does not move, beside others that it moves: places of the greatest, counts, grids.
+Programs that no worker reads (vmap as a function of Python's, sparse tensors) are written down in another form.
 """
+import os
+import pathlib
+import re
+import subprocess
 import sys
 import unittest
 import warnings
@@ -74,6 +79,40 @@ class Attends(nn.Module):
         return score.softmax(-1) @ x
 
 
+class Vmapped(nn.Module):
+    """Each example has a weight of its own, which vmap gives to a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.make = nn.Linear(4, 12)
+
+    def forward(self, x):
+        return torch.vmap(nn.functional.linear)(x, self.make(x).view(-1, 3, 4))
+
+
+class Sparse(nn.Module):
+    """A sparse matrix that forward() makes."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x, edges, weight):
+        return torch.sparse.mm(torch.sparse_coo_tensor(edges, weight, (x.shape[0], x.shape[0])).coalesce(), self.linear(x))
+
+
+class Complex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 4, dtype=torch.complex64))
+
+    def forward(self, x):
+        return torch.view_as_real(x.to(self.weight.dtype) @ self.weight.mT)
+
+
+EXPORTS = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2]) >= (2, 8)
+
+
 class PublicConstructs(InDirectory):
     def sealed(self, module, inputs):
         module.eval()
@@ -100,6 +139,24 @@ class PublicConstructs(InDirectory):
         module.scale = 1.000001
         report = goldseal.verify(seal, module)
         self.assertIn("golden.float64", [finding.id for finding in report.findings if finding.status == "fail"], report)
+
+    @unittest.skipUnless(EXPORTS, "this PyTorch writes no such program")
+    def test_a_program_is_one_that_a_worker_reads(self):
+        x = torch.rand(5, 4, generator=torch.Generator().manual_seed(1))
+        graph = {"x": x, "edges": torch.tensor([[0, 1, 2, 3, 4], [1, 2, 3, 4, 0]]), "weight": torch.rand(5) + 0.1}
+        for module, inputs, builder in ((Vmapped(), {"x": x}, "export"), (Sparse(), graph, "torchscript"), (Complex(), {"x": x}, "export")):
+            with self.subTest(type(module).__name__):
+                seal = self.sealed(module, inputs)
+                manifest = (pathlib.Path("net.seal") / "manifest.toml").read_text()
+                self.assertEqual(re.findall(r'\[model.embedded\]\nbuilder = "(\w+)"', manifest), [builder])
+                self.assertTrue(goldseal.verify(seal, module))
+                done = self.verified()
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def verified(self):
+        """The program, in a Python worker."""
+        command = [os.environ["GOLDSEAL_COMMAND"], "verify", "net.seal", "--runtime", "python"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def test_a_row_that_a_large_number_masks_throughout_is_named_where_a_seal_is_refused(self):
         x = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(1)) * 4

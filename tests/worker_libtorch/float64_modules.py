@@ -236,6 +236,35 @@ class Leaked(Casts):
         return x * (x * w).max()
 
 
+class Reckoned(Casts):
+    """Tables that a processor may round otherwise in the last bit: the same ones on every machine."""
+
+    def forward(self, x: torch.Tensor) -> Dict[str, torch.Tensor]:
+        y = x * self.weight
+        f4 = torch.float32
+        return {
+            "linspace": y * torch.linspace(0.1, 2.0, 25, dtype=f4)[:, None, None],
+            "logspace": y * torch.logspace(-1.0, 0.7, 25, dtype=f4)[:, None, None],
+            "arange": y * torch.arange(0.1, 2.0, 0.07, dtype=f4)[:, None, None],
+            "hann": y * torch.hann_window(64, dtype=f4)[:, None, None],
+            "hamming": y * torch.hamming_window(63, dtype=f4)[:, None, None],
+            "blackman": y * torch.blackman_window(63, dtype=f4)[:, None, None],
+            "bartlett": y * torch.bartlett_window(63, dtype=f4)[:, None, None],
+            "frequencies": y * torch.fft.rfftfreq(63, 0.3, dtype=f4)[:, None, None],
+        }
+
+    @staticmethod
+    def reference(x, w):
+        turn = lambda size, of: 2 * np.pi * np.arange(size) / of
+        tables = {
+            "linspace": np.linspace(0.1, 2.0, 25), "logspace": np.logspace(-1.0, 0.7, 25), "arange": 0.1 + 0.07 * np.arange(28),
+            "hann": 0.5 - 0.5 * np.cos(turn(64, 64)), "hamming": 0.54 - 0.46 * np.cos(turn(63, 63)),
+            "blackman": 0.42 - 0.5 * np.cos(turn(63, 63)) + 0.08 * np.cos(2 * turn(63, 63)),
+            "bartlett": 1 - np.abs(np.arange(63) / 31.5 - 1), "frequencies": np.fft.rfftfreq(63, 0.3),
+        }
+        return {name: x * w * table.astype("f4").astype("f8")[:, None, None] for name, table in tables.items()}
+
+
 CODE_ALONE = (Leaked,)  # a trace freezes such a number, and torch.export takes none
 KINDS = [RmsNorm, HalfAndBack, NamedTypes, TypeOfAnother, Rotary, OwnTable, TableOfTheInputsType, Filled, FilledOfIts, Mask,
-         Mixed, LeastTwice, Attention, Leaked]
+         Mixed, LeastTwice, Attention, Leaked, Reckoned]

@@ -22,6 +22,19 @@ constexpr std::array k_types{
     NamedType{"bool", at::kBool},
 };
 
+// Of weights alone. Older LibTorches lack some of them, so they are known by their names there.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> k_types_of_weights{
+    {{"complex128", "ComplexDouble"}, {"complex64", "ComplexFloat"}, {"complex32", "ComplexHalf"},
+     {"uint16", "UInt16"}, {"uint32", "UInt32"}, {"uint64", "UInt64"}, {"float8_e4m3fn", "Float8_e4m3fn"},
+     {"float8_e4m3fnuz", "Float8_e4m3fnuz"}, {"float8_e5m2", "Float8_e5m2"}, {"float8_e5m2fnuz", "Float8_e5m2fnuz"},
+     {"float8_e8m0fnu", "Float8_e8m0fnu"}}};
+
+std::optional<at::ScalarType> type_called(std::string_view text) {
+  for (int i = 0; i < static_cast<int>(at::ScalarType::NumOptions); ++i)
+    if (text == c10::toString(static_cast<at::ScalarType>(i))) return static_cast<at::ScalarType>(i);
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::string> names_of_option(const BuildOptions& options, const std::string& key) {
@@ -48,12 +61,16 @@ void require_non_persistent(const std::set<std::string>& names, const std::vecto
 std::string name_of_dtype(at::ScalarType dtype) {
   for (const auto& entry : k_types)
     if (entry.type == dtype) return std::string(entry.name);
+  for (const auto& [name, text] : k_types_of_weights)
+    if (text == c10::toString(dtype)) return std::string(name);
   return c10::toString(dtype);
 }
 
 std::optional<at::ScalarType> dtype_of_name(std::string_view name) {
   for (const auto& entry : k_types)
     if (entry.name == name) return entry.type;
+  for (const auto& [known, text] : k_types_of_weights)
+    if (known == name) return type_called(text);
   return std::nullopt;
 }
 

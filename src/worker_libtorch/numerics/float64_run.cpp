@@ -112,7 +112,8 @@ class Mode {
   Values among_float64(OperatorCall& call, std::optional<at::ScalarType> native) {
     bring_in_range(call.values, at::kFloat);
     if (call.is_factory()) {
-      auto results = made(call);
+      // Between numbers that are float64 values a table is one.
+      auto results = call.reckons() ? reckoned(call) : made(call);
       widen_all(results);
       return results;
     }
@@ -192,7 +193,20 @@ class Mode {
           return answer(call.op, call.values);
         }
     m_exact = m_exact && !any;
-    return clamped(call);
+    auto results = clamped(call);
+    const bool one = results.size() == 1 && results[0].isTensor() && results[0].toTensor().defined();
+    if (!call.reckons() || !one || !is_narrow(results[0].toTensor().scalar_type())) return results;
+    const auto type = results[0].toTensor().scalar_type();
+    auto wide = reckoned(call);
+    round_all(wide, type);
+    return wide;
+  }
+
+  static Values reckoned(const OperatorCall& call) {
+    auto values = in_float64(call);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (call.schema.arguments()[i].name() == "dtype") values[i] = static_cast<std::int64_t>(at::kDouble);
+    return answer(call.op, std::move(values));
   }
 
   Values of_numbers(OperatorCall& call) {

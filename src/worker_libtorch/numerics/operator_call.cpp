@@ -14,7 +14,14 @@ constexpr auto k_factories = std::to_array<std::string_view>(
     {"empty_like",  "full_like", "ones_like", "rand_like",     "randint_like", "randn_like", "zeros_like",
      "new_empty",   "new_empty_strided",      "new_full",      "new_ones",     "new_zeros",  "arange",
      "full",        "linspace",  "logspace",  "ones",          "zeros",        "eye",        "scalar_tensor",
-     "empty",       "empty_strided",          "rand",          "randn",        "randint",    "randperm"});
+     "empty",       "empty_strided",          "rand",          "randn",        "randint",    "randperm",
+     "hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window", "fft_fftfreq",
+     "fft_rfftfreq"});
+
+// Of factories, those that reckon: where they round goes by the processor.
+constexpr auto k_reckoned = std::to_array<std::string_view>(
+    {"arange", "linspace", "logspace", "hann_window", "hamming_window", "blackman_window", "bartlett_window",
+     "kaiser_window", "fft_fftfreq", "fft_rfftfreq"});
 
 constexpr auto k_as_they_are = std::to_array<std::string_view>(
     {"view",         "view_as",     "_unsafe_view", "view_as_real", "view_as_complex", "_reshape_alias", "clone",
@@ -41,6 +48,12 @@ OperatorCall::OperatorCall(const c10::OperatorHandle& called, const torch::jit::
 }
 
 bool OperatorCall::is_factory() const { return is_one_of(k_factories, name); }
+// One that writes to `out` has no dtype to be asked for.
+bool OperatorCall::reckons() const {
+  const auto& given = schema.arguments();
+  return is_one_of(k_reckoned, name) &&
+         std::any_of(given.begin(), given.end(), [](const auto& one) { return one.name() == "dtype"; });
+}
 bool OperatorCall::is_conversion() const { return is_one_of(k_conversions, name); }
 bool OperatorCall::keeps_values() const { return is_one_of(k_as_they_are, name); }
 bool OperatorCall::rounds_integers() const { return is_one_of(k_rounding_integers, name); }

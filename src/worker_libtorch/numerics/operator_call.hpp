@@ -28,6 +28,7 @@ struct OperatorCall {
   bool is_in_place() const { return !name.empty() && name.back() == '_'; }
   /// Makes a tensor of numbers: of a tensor it takes the shape or the type alone.
   bool is_factory() const;
+  bool reckons() const;  // a factory whose numbers a processor may round otherwise
   bool gives_number() const { return name == "item" || name == "_local_scalar_dense"; }
   /// Converts a tensor to the type of another one, or to one that is named.
   bool is_conversion() const;

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks written by hand as public ones are: diffusion's UNet, graphs, point clouds, recurrent networks."""
 
-import networks
 import torch
 from torch import nn
 from torch.nn import functional
@@ -197,11 +196,3 @@ HAND = {
         lambda: {"sample": _numbers(2, 4, 8, 8), "timestep": torch.tensor([3, 500]), "encoder_hidden_states": _numbers(2, 5, 12)},
     ),
 }
-
-
-def network(kind):
-    torch.manual_seed(11)
-    network_class, inputs = HAND[kind]
-    module = network_class()
-    networks._settle(module)
-    return module.eval(), inputs()

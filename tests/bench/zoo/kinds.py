@@ -2,9 +2,11 @@
 """Networks of transformers that take more than tokens or a picture (speech, several inputs, boxes, time series), and networks
 written by hand as such libraries write them."""
 
+import hand_forms
 import hand_kinds
 import networks
 import torch
+from kinds_of_libraries import LIBRARIES
 from kinds_of_pictures import PICTURES
 from kinds_of_words import WORDS_AND_SOUNDS
 
@@ -129,13 +131,13 @@ TRANSFORMERS = {**WORDS_AND_SOUNDS, **PICTURES}
 
 
 def names():
-    return [*hand_kinds.HAND, *TRANSFORMERS]
+    return [*hand_kinds.HAND, *hand_forms.FORMS, *LIBRARIES, *TRANSFORMERS]
 
 
 def network(kind, **edited):
     """The network in evaluation mode and its inputs. `edited`: keys of the configuration, as `part__key`, that are then otherwise."""
     if kind not in TRANSFORMERS:
-        return hand_kinds.network(kind)
+        return made({**hand_kinds.HAND, **hand_forms.FORMS, **LIBRARIES}[kind])
     import transformers
 
     name, other, inputs = TRANSFORMERS[kind]
@@ -143,6 +145,14 @@ def network(kind, **edited):
     module = of_configuration(model_class, configuration(model_class, other), edited)
     networks._settle(module)
     return module, inputs()
+
+
+def made(kind):
+    torch.manual_seed(11)
+    make, inputs = kind
+    module = make()
+    networks._settle(module)
+    return module.eval(), inputs()
 
 
 def configuration(model_class, other):

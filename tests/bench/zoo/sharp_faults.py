@@ -36,8 +36,9 @@ def of_parts(module, seed=0):
     yield from _buffers(chosen, parts)
     yield from _activations(chosen, leaves)
     yield from _swapped(chosen, parts)
-    yield from _scaled(chosen, weighted)
-    yield from _values(chosen, weighted)
+    if weighted:
+        yield from _scaled(chosen, weighted)
+        yield from _values(chosen, weighted)
     dropped = [(name, part) for name, part in leaves if isinstance(part, nn.Dropout) and part.p > 0]
     if dropped:
         name, part = chosen.choice(dropped)

@@ -26,7 +26,7 @@ import torch
 
 from ..protocol.memory import memory_of
 from .layer_watch import below_autograd
-from .native_types import CONVERSIONS, FACTORIES, Asked, NativeTypes, TypesMode, named_dtype, short_name, tells_type
+from .native_types import CONVERSIONS, FACTORIES, Asked, NativeTypes, TypesMode, named_dtype, reckons, short_name, tells_type
 from .plain_operators import FUSED_ATTENTION, plain_attention, plain_grouped
 from .stand_in import Unstreamable
 from .wide_types import WIDE, WIDEST, mapped, tensors_of, wide
@@ -110,7 +110,8 @@ class Float64Mode(TorchDispatchMode):
     def _among_float64(self, func: Any, name: str, args: Any, kwargs: Any, native: Optional[torch.dtype]) -> Any:
         args, kwargs = _in_range(args, kwargs, torch.float32)
         if name in FACTORIES:
-            answer = self._made(func, name, args, kwargs)
+            # Between numbers that are float64 values a table is one.
+            answer = _in_float64(func, args, kwargs) if reckons(func) else self._made(func, name, args, kwargs)
             return mapped(answer, lambda value: wide(value) if isinstance(value, torch.Tensor) else value)
         if name in ("to", "type_as") and isinstance(args[0], torch.Tensor) and args[0].dtype in WIDE:
             # To the type of a tensor that is float64 in this run alone.
@@ -170,7 +171,10 @@ class Float64Mode(TorchDispatchMode):
         if name in FACTORIES and not self._numbers.isdisjoint(fine) and (named_dtype(args, kwargs) or torch.float32) in WIDE:
             return func(*args, **{**kwargs, "dtype": torch.float64})
         self.exact = self.exact and not (name in FACTORIES and fine)
-        return _clamped(func, args, kwargs)
+        answer = _clamped(func, args, kwargs)
+        if not reckons(func) or not isinstance(answer, torch.Tensor) or answer.dtype not in WIDE:
+            return answer
+        return _rounded(_in_float64(func, args, kwargs), answer.dtype)
 
     def _of_numbers(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
         answer = self._made(func, name, args, kwargs)
@@ -189,6 +193,11 @@ class Float64Mode(TorchDispatchMode):
             if memory not in before:
                 self._origins[memory] = number
         return answer
+
+
+def _in_float64(func: Any, args: Any, kwargs: Any) -> Any:
+    change = lambda value: _widened_argument(value, frozenset())
+    return func(*mapped(args, change), **{**{key: mapped(value, change) for key, value in kwargs.items()}, "dtype": torch.float64})
 
 
 def _is_fine(number: float) -> bool:

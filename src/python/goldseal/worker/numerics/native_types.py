@@ -15,7 +15,12 @@ except ImportError:  # it is none of PyTorch's public interface: a version may l
 # They make tensors of numbers: of a tensor they take the shape or the type alone.
 FACTORIES = frozenset(
     "empty_like full_like ones_like rand_like randint_like randn_like zeros_like new_empty new_empty_strided new_full new_ones "
-    "new_zeros arange full linspace logspace ones zeros eye scalar_tensor empty empty_strided rand randn randint randperm".split()
+    "new_zeros arange full linspace logspace ones zeros eye scalar_tensor empty empty_strided rand randn randint randperm "
+    "hann_window hamming_window blackman_window bartlett_window kaiser_window fft_fftfreq fft_rfftfreq".split()
+)
+# Of factories, those that reckon: where they round goes by the processor.
+_RECKONED = frozenset(
+    "arange linspace logspace hann_window hamming_window blackman_window bartlett_window kaiser_window fft_fftfreq fft_rfftfreq".split()
 )
 # They convert a tensor to the type of another one, or to one that is named.
 CONVERSIONS = frozenset("to _to_copy type_as".split())
@@ -44,6 +49,11 @@ class NativeTypes:
 
 def short_name(func: Any) -> str:
     return func._schema.name.split("::")[-1]
+
+
+def reckons(func: Any) -> bool:
+    """A factory whose numbers a processor may round otherwise; one that writes to `out` has no dtype to be asked for."""
+    return short_name(func) in _RECKONED and any(argument.name == "dtype" for argument in func._schema.arguments)
 
 
 def tells_type(name: str, args: Any, kwargs: Any) -> bool:

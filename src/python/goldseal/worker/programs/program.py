@@ -10,6 +10,7 @@ import contextlib
 import functools
 import importlib
 import os
+import tempfile
 import zipfile
 from typing import Any, Callable, Dict, Iterator, NamedTuple, Union
 
@@ -17,6 +18,7 @@ import torch
 from torch import fx, nn
 
 from ..networks.binding import flatten
+from ..networks.export_builder import build_export
 from ..networks.network import Network
 from ..networks.training_mode import trains
 from ..protocol.refusal import Refusal
@@ -102,6 +104,8 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
     foreign = {node.target for node in _nodes(exported.graph_module) if _is_foreign(node)}
     if foreign:
         exported = without_foreign(exported, foreign)
+    if any(_is_transform(node) for node in _nodes(exported.graph_module)):
+        exported = exported.run_decompositions({})  # vmap becomes what it computes
     for node in _nodes(exported.graph_module):
         _refuse_what_does_not_travel(node)
     _hold(exported, network.kept)
@@ -112,6 +116,7 @@ def _export(network: Network, inputs: dict[str, torch.Tensor], path: str) -> Pro
     for node in _nodes(exported.graph_module):
         node.meta.pop("stack_trace", None)  # names the files and lines of the code
     export.save(exported, path + ".pt2")
+    _refuse_what_no_worker_reads(path + ".pt2")
     # PyTorch keeps the graph; each tensor without values that it still held would be searched for among all objects.
     for node in _nodes(exported.graph_module):
         node.meta.clear()
@@ -138,6 +143,22 @@ def _is_foreign(node: fx.Node) -> bool:
     if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
         return False
     return node.target._schema.name.split("::")[0] not in _REGISTERED
+
+
+def _is_transform(node: fx.Node) -> bool:
+    """A step of torch.func, which is a function of Python's."""
+    return node.op == "call_function" and getattr(node.target, "__module__", "").startswith("torch._functorch")
+
+
+def _refuse_what_no_worker_reads(archive: str) -> None:
+    """A target's worker reads the file by these rules: sparse tensors, functions and scalars that it does not know."""
+    with zipfile.ZipFile(archive) as whole, tempfile.TemporaryDirectory() as directory:
+        models = [name for name in whole.namelist() if "/models/" in name and name.endswith(".json")]
+        for name in models:
+            place = os.path.join(directory, "program.json")
+            with open(place, "wb") as file:
+                file.write(whole.read(name))
+            build_export(place, {})
 
 
 def _refuse_what_does_not_travel(node: fx.Node) -> None:
