@@ -38,9 +38,9 @@ Finding damaged(const FileRecord& record, const FileObservation& file) {
 }
 
 // Damage changes bytes of the sealed file. A file of another size that is read well, and is no state dict or not one
-// alone, was never that file.
+// alone, was never that file. Of an empty one nothing has arrived.
 bool is_another_kind(const FileRecord& record, const FileObservation& file) {
-  return file.damage_kind != ErrorKind::malformed && file.bytes != record.bytes;
+  return file.damage_kind != ErrorKind::malformed && file.bytes != record.bytes && file.bytes != 0;
 }
 
 Finding another_kind(const FileRecord& record, const FileObservation& file) {

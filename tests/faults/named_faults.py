@@ -584,6 +584,7 @@ def test_pipes_and_files_of_proc_are_read_or_refused_by_name(b):
     assert code in (0, 1), (code, said)
     b.expect(2, ["check", "net.seal", "--config", "/proc/self/environ"])
     b.expect(2, ["inspect", "/proc/self/maps"], "copy it to a disk")
+    b.expect(2, ["check", "net.seal", "--checkpoint", "/proc/self/mem"], "copy it to a disk")
     os.mkfifo(b.work / "pipe")
     b.expect(2, ["inspect", "pipe"], "a pipe")
     # Nobody ever writes to it: the wait can be ended.

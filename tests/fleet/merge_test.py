@@ -204,6 +204,17 @@ class Merge(unittest.TestCase):
             self.broken(zeros)
             self.assertEqual(self.merge(3)["gpu9"]["state"], "truncated")
 
+    def test_a_report_that_a_shell_wrote_in_other_code_units_is_read_or_named(self):
+        self.many(2)
+        text = Node("gpu9").text()
+        self.broken(text.encode("utf-8-sig"))
+        self.assertEqual(self.merge(0)["gpu9"]["state"], "conforms")
+        for encoding in ("utf-16", "utf-16-be"):
+            self.broken((b"\xfe\xff" if encoding.endswith("be") else b"") + text.encode(encoding))
+            node = self.merge(3)["gpu9"]
+            self.assertEqual(node["state"], "unreadable", encoding)
+            self.assertIn("UTF-16", node["problems"][0]["message"])
+
     def test_damage_is_told_and_costs_only_its_node(self):
         self.many(3)
         text = Node("gpu9").text()

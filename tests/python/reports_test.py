@@ -86,7 +86,7 @@ class ReportsTest(InDirectory):
                 self.told(report, "file.checkpoint", "the file is not the sealed checkpoint", told)
         with open("net.pth", "rb") as file:
             data = file.read()
-        for name, part in (("cut.pth", data[: len(data) // 2]), ("zeros.pth", bytes(len(data)))):
+        for name, part in (("cut.pth", data[: len(data) // 2]), ("zeros.pth", bytes(len(data))), ("empty.pth", b"")):
             with open(name, "wb") as file:
                 file.write(part)
             self.assertEqual(self.verify("Rows", "--checkpoint", name).exit_code, 4, name)

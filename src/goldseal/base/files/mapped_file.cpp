@@ -72,10 +72,10 @@ void await_bytes(int descriptor) {
   }
 }
 
-// A file of /proc has bytes and no size.
+// A file of /proc has bytes, or an error in their place, and no size.
 void refuse_unsized(const Opened& file, const std::filesystem::path& path) {
   char first = 0;
-  if (retried([&] { return ::read(file.descriptor.get(), &first, 1); }) <= 0) return;
+  if (retried([&] { return ::read(file.descriptor.get(), &first, 1); }) == 0) return;
   throw Error(ErrorKind::io, path.string(), "expected a file on a disk, found one that has no size, as those of /proc",
               "copy it to a disk, and name the copy");
 }

@@ -227,6 +227,11 @@ std::optional<std::string> schema_of(std::string_view text, const std::string& p
   }
 }
 
+// Of UTF-8, which editors and shells of Windows put in front.
+constexpr std::string_view k_byte_order_mark = "\xef\xbb\xbf";
+
+bool is_utf16(std::string_view text) { return text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"); }
+
 // A file that was not whole when the node went down ends in zeros, or early.
 bool ends_in_zeros(std::string_view text) {
   const auto last = text.find_last_not_of('\0');
@@ -258,6 +263,9 @@ std::optional<BadFile> ReportReader::read(std::string_view text, const std::stri
     if (judge_own_digest(text) != OwnDigest::wrong) return bad(Defect::foreign, "it is not a report of goldseal");
     return bad(Defect::damaged, "it does not read as a report, and holds the digest of one (report_sha256), written with other bytes");
   };
+  if (is_utf16(text))
+    return bad(Defect::unreadable, "it is written in UTF-16, as a shell's > may do (PowerShell): let goldseal write it, --report FILE or --report-dir DIR");
+  if (text.starts_with(k_byte_order_mark)) text.remove_prefix(k_byte_order_mark.size());
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return bad(Defect::truncated, "the file is empty");
   JsonCursor json(text, path);
   report = {};
