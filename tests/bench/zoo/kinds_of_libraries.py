@@ -5,7 +5,7 @@ weights: what makes each, and its inputs by name."""
 import importlib.util
 
 import torch
-from kind_inputs import numbers, tokens, waves
+from kind_inputs import numbers, waves
 from torch import nn
 
 
@@ -43,10 +43,9 @@ def _detector(name, **other):
 
 
 def _segment(name):
-    return _vision(name, weights_backbone=None, num_classes=4, aux_loss=True) if "lraspp" not in name else _vision(name, weights_backbone=None, num_classes=4)
+    return _vision(name, weights_backbone=None, num_classes=4, **({} if "lraspp" in name else {"aux_loss": True}))
 
 
-_FILM = {"x": lambda: numbers(1, 3, 8, 64, 64)}
 _SMALL = {"min_size": 64, "max_size": 96}
 
 
@@ -69,18 +68,14 @@ VISION = {
     "fcos": _detects("fcos_resnet50_fpn", score_thresh=0.0, detections_per_img=10, topk_candidates=20, **_SMALL),
     "mask_rcnn": _detects("maskrcnn_resnet50_fpn", box_score_thresh=0.0, box_detections_per_img=5, **_SMALL),
     "deeplab": _segments("deeplabv3_mobilenet_v3_large"),
-    "lraspp": _segments("lraspp_mobilenet_v3_large"),
+    "lraspp": ((lambda: _segment("lraspp_mobilenet_v3_large")), lambda: {"input": numbers(1, 3, 64, 64)}),
     "fcn": _segments("fcn_resnet50"),
     "r3d": _film("r3d_18"),
     "mc3": _film("mc3_18"),
     "r2plus1d": _film("r2plus1d_18"),
-    "s3d": _film("s3d", 16, 64),
-    "mvit": _film("mvit_v2_s", 16, 224),
+    "s3d": _film("s3d", 16, 224),
     "swin3d": _film("swin3d_t", 4, 64),
-    "raft_small": (
-        lambda: First(_vision("raft_small"), None),
-        lambda: {"image1": numbers(1, 3, 128, 128), "image2": numbers(1, 3, 128, 128, seed=6), "num_flow_updates": torch.tensor(2)},
-    ),
+    "raft_small": ((lambda: Flow()), lambda: {"image1": numbers(1, 3, 128, 128), "image2": numbers(1, 3, 128, 128, seed=6)}),
     "quantizable_resnet": ((lambda: __import__("torchvision").models.quantization.resnet18(weights=None, num_classes=5)), lambda: {"x": numbers(1, 3, 64, 64)}),
     "quantizable_mobilenet": ((lambda: __import__("torchvision").models.quantization.mobilenet_v3_large(weights=None, num_classes=5)), lambda: {"x": numbers(1, 3, 64, 64)}),
     "maxvit": ((lambda: _vision("maxvit_t", num_classes=5)), lambda: {"x": numbers(1, 3, 224, 224)}),
@@ -96,9 +91,6 @@ class Flow(nn.Module):
 
     def forward(self, image1, image2):
         return self.net(image1, image2, num_flow_updates=2)
-
-
-VISION["raft_small"] = (Flow, lambda: {"image1": numbers(1, 3, 128, 128), "image2": numbers(1, 3, 128, 128, seed=6)})
 
 
 def _audio(make):
@@ -145,7 +137,6 @@ AUDIO = {
         _audio(lambda m: m.WaveRNN([2, 4, 4], 8, 32, n_res_block=2, n_rnn=16, n_fc=16, n_hidden=16, n_output=16, n_freq=8)),
         lambda: {"waveform": waves(1, 1, 32), "specgram": waves(1, 1, 8, 5)},
     ),
-    "ta_conv_tasnet": (_audio(lambda m: m.ConvTasNet(2, 8, 16, 8, 16, 2, 2)), lambda: {"input": waves(1, 1, 400)}),
     "ta_deepspeech": (_audio(lambda m: m.DeepSpeech(16, n_hidden=16, n_class=5)), lambda: {"x": waves(1, 1, 10, 16)}),
     "ta_wav2letter": (_audio(lambda m: m.Wav2Letter(5, "mfcc", 13)), lambda: {"x": waves(1, 13, 40)}),
     "ta_hdemucs": (_audio(lambda m: m.HDemucs(["a", "b"], channels=4, nfft=256, depth=4)), lambda: {"input": waves(1, 2, 2048)}),
@@ -201,15 +192,11 @@ DIFFUSERS = {
     "df_flux": (
         _diffuser("FluxTransformer2DModel", in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=12, pooled_projection_dim=12, axes_dims_rope=(4, 4, 8)),
         lambda: {"hidden_states": waves(1, 16, 4), "timestep": torch.tensor([0.7]), "encoder_hidden_states": waves(1, 5, 12), "pooled_projections": waves(1, 12),
-                 "img_ids": torch.stack(torch.meshgrid(torch.arange(1.0), torch.arange(4.0), torch.arange(4.0), indexing="ij"), -1).view(16, 3), "txt_ids": torch.zeros(5, 3), "guidance": torch.tensor([3.5])},
+                 "img_ids": torch.stack(torch.meshgrid(torch.arange(1.0), torch.arange(4.0), torch.arange(4.0), indexing="ij"), -1).view(16, 3), "txt_ids": torch.zeros(5, 3)},
     ),
     "df_prior": (
         _diffuser("PriorTransformer", "predicted_image_embedding", num_attention_heads=2, attention_head_dim=8, num_layers=2, embedding_dim=12, num_embeddings=5, additional_embeddings=4),
         lambda: {"hidden_states": waves(1, 12), "timestep": torch.tensor([7]), "proj_embedding": waves(1, 12), "encoder_hidden_states": waves(1, 5, 12)},
-    ),
-    "df_unet1d": (
-        _diffuser("UNet1DModel", block_out_channels=(32, 32, 64), sample_size=64, extra_in_channels=16),
-        lambda: {"sample": waves(1, 2, 64), "timestep": torch.tensor([7])},
     ),
     "df_unet3d": (
         _diffuser("UNet3DConditionModel", sample_size=8, **_BLOCKS, down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"), up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"), cross_attention_dim=12, attention_head_dim=4),
