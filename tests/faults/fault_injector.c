@@ -7,6 +7,7 @@
  *   FAULT_LOG       a file that gets a line for each call that is counted: its number, its name, its path
  *   FAULT_AT        the number of the call that fails
  *   FAULT_KIND      how: EIO, ENOSPC, EINTR, EMFILE, KILL (SIGKILL in its place), SHORT (half of a write is made)
+ *   FAULT_CLOCK     what time() says, in seconds since 1970
  *   FAULT_PLAIN     renameat2 is unknown to the file system, as on NFS; with `nolink` so is link
  */
 #define _GNU_SOURCE
@@ -24,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -50,6 +52,13 @@ __attribute__((constructor)) static void begin(void) {
   if (getenv("FAULT_LOG") != NULL)
     g_log = (int)syscall(SYS_openat, AT_FDCWD, getenv("FAULT_LOG"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   g_active = 1;
+}
+
+time_t time(time_t* out) {
+  const char* const clock = g_active ? getenv("FAULT_CLOCK") : NULL;
+  const time_t now = clock != NULL ? (time_t)strtoll(clock, NULL, 10) : REAL(time)(NULL);
+  if (out != NULL) *out = now;
+  return now;
 }
 
 /* An absolute path; the empty text for what is not to be counted. */

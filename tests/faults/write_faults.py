@@ -208,6 +208,20 @@ def campaign(goldseal, injector, chosen):
         return run.tried, run.wrong
 
 
+def wrong_clocks(goldseal, injector):
+    """A clock that nobody set, before 1970 and beyond what a date can write, is no reason to end."""
+    with tempfile.TemporaryDirectory() as root:
+        b = FaultBench(goldseal, injector, root)
+        wrong = []
+        for seconds in (-1, -(2**62), 253_402_300_800, 2**63 - 1):
+            for verb, arguments, worker in (("check", ["check", "ready.seal", "--report", "json=out.json", "--force"], None),
+                                            ("probe", ["probe", "-o", "machine.toml", "--force"], None)):
+                code, said = b.run_with(arguments, worker, clock=seconds)
+                if code not in (0, 1):
+                    wrong.append(f"{verb} with the clock at {seconds} s: exit code {code}: {said[-200:]}")
+        return wrong
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("goldseal")
@@ -219,7 +233,7 @@ def main():
         results = list(pool.map(campaign, [arguments.goldseal] * len(chosen), [arguments.injector] * len(chosen), [[verb] for verb in chosen]))
     for verb, (tried, wrong) in zip(chosen, results):
         print(f"{verb.name}: {tried} tried, {tried - len(wrong)} right")
-    wrong = [line for _, lines in results for line in lines]
+    wrong = [line for _, lines in results for line in lines] + wrong_clocks(arguments.goldseal, arguments.injector)
     tried = sum(count for count, _ in results)
     for line in wrong[:200]:
         print(f"WRONG {line}", file=sys.stderr)

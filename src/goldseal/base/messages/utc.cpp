@@ -3,6 +3,7 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
@@ -18,7 +19,8 @@ std::string written(std::time_t time) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ
 
 }  // namespace
 
-std::string utc_now() { return written(std::time(nullptr)); }
+// A clock that runs beyond what can be written shows the nearest moment that can: it is wrong either way, and no run ends by it.
+std::string utc_now() { return written(std::clamp<std::time_t>(std::time(nullptr), 0, k_last_second)); }
 
 std::string utc_text(std::int64_t seconds) {
   if (seconds < 0 || seconds > k_last_second) return {};
