@@ -81,6 +81,24 @@ class LoadTest(unittest.TestCase):
         self.assertIn("float32", refusal.message)
         self.assertIn("int32", refusal.message)
 
+    def test_types_that_only_weights_have(self):
+        """They have PyTorch's names, and their bytes are put in as they are."""
+        import modules
+        import torch
+
+        values = np.array([1 + 2j, -0.5j, 3.25], "c8")
+        with client.worker() as process:
+            modules.holder_archive(process.path("complex.pt"), {"w": torch.from_numpy(values).to("meta")})
+            built = process.ask("build", builder="torchscript", source="complex.pt")
+            self.assertEqual([entry["dtype"] for entry in built["state_entries"]], ["complex64"])
+            with open(process.path("weights.bin"), "wb") as file:
+                file.write(values.tobytes())
+            entry = {"state_entry": "w", "file": 0, "begin": 0, "bytes": values.nbytes, "dtype": "complex64", "shape": [3], "strides": [1],
+                     "offset": 0}
+            process.write_json("tensors.json", {"files": ["weights.bin"], "tensors": [entry]})
+            process.ask("load", tensors="tensors.json")
+            self.assertIn(hashlib.sha256(values.tobytes()).hexdigest(), str(process.ask("digest")))
+
     def test_an_unknown_dtype(self):
         self.assertIn("quint8", self.refusal(self.set("a", dtype="quint8"), "unsupported").message)
 
