@@ -61,7 +61,7 @@ class RandomSearch {
       if (is_random(output)) found.outputs.push_back({output.name, output.dtype, output.shape, {}, {}});
     }
     if (found.outputs.empty()) return found;
-    const auto carried = draws_nothing() ? carried_names() : std::vector<std::string>();
+    const auto carried = carried_names();
     found.carried = !carried.empty();
     found.source = carried.empty() ? source() : carried_source(carried);
     return found;
@@ -75,15 +75,17 @@ class RandomSearch {
     if (same_bits(output, *again)) return !same_bits(output, *other) && repeats_once_more(output);
     if (!draws_nothing() && relative_difference(output, *other) > k_rise * relative_difference(output, *again))
       return true;
-    if (carries() && relative_difference(output, *again) > std::ldexp(1.0, k_spare_bits - m_bits)) return true;
+    // A float64 run ends with what it began with; native ones keep what they leave outside of the state dict.
+    if (!carried_names().empty() && beyond_rounding(relative_difference(output, *again))) return true;
     return differs_in_float64(output, relative_difference(output, *again));
   }
 
-  // A float64 run ends with what it began with; native ones keep what they leave outside of the state dict.
-  [[nodiscard]] bool carries() const { return draws_nothing() && !carried_names().empty(); }
+  [[nodiscard]] bool beyond_rounding(double difference) const { return difference > std::ldexp(1.0, k_spare_bits - m_bits); }
 
-  // What runs read and leave otherwise than they found it: a count, a hidden state, a list that grows.
+  // What runs read and leave otherwise than they found it: a count, a hidden state, a list that grows. Empty where numbers
+  // were drawn, which explain what differs.
   [[nodiscard]] std::vector<std::string> carried_names() const {
+    if (!draws_nothing()) return {};
     std::set<std::string_view> read;
     for (const auto& name : m_other.witness.reads) read.insert(without_place(name));
     std::vector<std::string> carried;
@@ -122,10 +124,9 @@ class RandomSearch {
     const auto* const one = find_tensor(m_wide->first, output.name);
     const auto* const other = find_tensor(m_wide->second, output.name);
     if (one == nullptr || other == nullptr)
-      return is_floating(output.dtype) ? native > std::ldexp(1.0, k_spare_bits - m_bits) : !draws_nothing();
+      return is_floating(output.dtype) ? beyond_rounding(native) : !draws_nothing();
     if (!is_floating(output.dtype)) return !same_bits(*one, *other);
-    return relative_difference(*one, *other) > k_float64_drop * native &&
-           native > std::ldexp(1.0, k_spare_bits - m_bits);
+    return relative_difference(*one, *other) > k_float64_drop * native && beyond_rounding(native);
   }
 
   // Left empty where the network has no float64 path.
