@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,14 +31,19 @@ struct Differences {
   std::size_t rounded = 0;
   std::size_t moved = 0;  ///< the same values in other places
   std::size_t rows = 0;   ///< of these: the same rows in another order
+  std::size_t others = 0;  ///< the values of another sealed tensor
   std::optional<std::int64_t> steps;  ///< by which a counter of batches went on
 };
 
 Differences count_differences(const std::vector<TensorRecord>& sealed, const FileFindings& files) {
   Differences result;
+  std::set<Digest> digests;
+  for (const auto& tensor : sealed) digests.insert(tensor.sha256);
   for (const auto& tensor : sealed) {
     if (is_as_sealed(tensor, files.tensors)) continue;
     ++result.tensors;
+    const auto here = files.tensors.find(tensor.name);
+    result.others += here != files.tensors.end() && digests.contains(here->second) ? 1U : 0U;
     const auto found = files.weight_changes.find(tensor.name);
     if (found == files.weight_changes.end()) continue;
     const auto& change = found->second;
@@ -101,8 +107,12 @@ Cause another_checkpoint(const Observation& observed, const Differences& differe
 }
 
 Cause cause_of(const Observation& observed, const Differences& differences) {
-  const auto& [tensors, known, one_byte, rounded, moved, rows, steps] = differences;
+  const auto& [tensors, known, one_byte, rounded, moved, rows, others, steps] = differences;
   const auto of_all = fmt::format("{} of {} tensors", tensors, observed.sealed.model.tensors.size());
+  if (others == tensors)
+    return {fmt::format("{} hold the values of other tensors of the seal{}", of_all, tell_part(observed)),
+            "names were mixed up where the file was written or converted: give each tensor its own name again, or use the "
+            "checkpoint that was sealed"};
   if (known > 0 && rounded == known)
     return {fmt::format("{} hold the sealed values rounded to half precision: the file was converted on its way", of_all),
             "use the file that was sealed, or seal the converted one"};

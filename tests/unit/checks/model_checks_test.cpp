@@ -141,6 +141,20 @@ TEST_CASE("B15: transposed and rounded values fail as what they are") {
   CHECK(outcome(rounded) == ExitCode::fails);
 }
 
+TEST_CASE("B14: tensors under each other's names are told as that, not as another checkpoint") {
+  auto observed = conforming();
+  const auto first = observed.files.tensors.at("a.weight");
+  observed.files.tensors["a.weight"] = observed.files.tensors.at("b.weight");
+  observed.files.tensors["b.weight"] = first;
+  const auto finding = judge("tensors.file", observed);
+  CHECK(mentions(finding.message, "2 of 2 tensors hold the values of other tensors of the seal"));
+  CHECK(mentions(finding.message, "a.weight, holds the values of b.weight"));
+  CHECK(mentions(finding.remedy, "names were mixed up"));
+  CHECK(outcome(observed) == ExitCode::fails);
+  observed.files.tensors["b.weight"] = sha256("other");
+  CHECK_FALSE(mentions(judge("tensors.file", observed).message, "of other tensors"));
+}
+
 TEST_CASE("some tensors with other values are told as that, with no more than is known") {
   auto observed = conforming();
   observed.files.tensors["b.weight"] = sha256("other");
