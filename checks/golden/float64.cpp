@@ -27,6 +27,12 @@ std::string cause(const Observation& observed, const CheckSettings& settings) {
              : "the weights differ from the sealed ones, and the answers differ with them";
 }
 
+std::string remedy(const Observation& observed) {
+  return all_loaded_as_sealed(observed.sealed.model, observed.run)
+             ? "compare the network's description with the sealed one; model.configuration and file.architecture name what differs"
+             : "mend the weights first: tensors.file and tensors.loaded name what differs";
+}
+
 Finding judge_float64_outputs(const Observation& observed, const CheckSettings& settings) {
   if (observed.run.outputs.empty()) return nothing_to_judge(observed);
   if (observed.run.depth == RunDepth::quick)
@@ -60,9 +66,7 @@ Finding judge_float64_outputs(const Observation& observed, const CheckSettings& 
   const auto difference = tell_difference(summary);
   auto failure =
       failed(fmt::format("in float64, {} {}: {}", output_name(*summary.worst), difference.phrase, cause(observed, settings)),
-             difference.expected, difference.actual,
-             "compare the network's description with the sealed one; model.configuration and "
-             "file.architecture name what differs");
+             difference.expected, difference.actual, remedy(observed));
   return with_evidence(std::move(failure), std::move(summary), observed, Compute::float64);
 }
 
