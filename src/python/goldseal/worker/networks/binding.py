@@ -148,5 +148,6 @@ def _parts(value: Any, name: str) -> Iterator[tuple[str, Any]]:
             "unsupported",
             f"output `{name or 'output'}` is a {type(value).__name__}; known are tensors, numbers, and tuples, lists "
             "and dicts of them",
-            remedy="build the network by a callable whose module returns the tensors that are to be compared",
+            remedy="build the network by a callable whose module returns the tensors that are to be compared; goldseal.save picks "
+            "them from a live model's answer: outputs=lambda answer: answer[0]",
         )
