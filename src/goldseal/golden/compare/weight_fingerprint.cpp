@@ -5,6 +5,7 @@
 #include <goldseal/checkpoint/tensors/axes.hpp>
 #include <goldseal/checkpoint/tensors/half.hpp>
 #include <goldseal/golden/compare/row_orders.hpp>
+#include <goldseal/golden/compare/value_grid.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -222,6 +223,7 @@ WeightChange explain_change(const HostTensor& found, const WeightFingerprint& se
     }
   }
   if (now.sum == sealed.sum) return explain_moved(found, sealed, digest);
+  if (const auto grid = value_grid(found)) return told(Kind::other, *grid);
   return told(Kind::other, "other values throughout");
 }
 

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 
 using namespace goldseal;
@@ -224,4 +225,41 @@ TEST_CASE("Traces are packed and unpacked") {
   const std::vector<WeightFingerprint> traces{{1, 2, 3, 4, 5}, {6, 7, 8, 9, ~std::uint64_t{0}}};
   CHECK(unpack_traces(pack_traces(traces)) == traces);
   CHECK_THROWS_AS(unpack_traces(synthetic::floats({1, 2})), Error);
+}
+
+namespace {
+
+// Rounded to steps of each stretch's largest value, as quantization to 2 * `levels` + 1 values does, and taken back.
+std::vector<float> quantized(const std::vector<float>& values, std::size_t stretch, float levels) {
+  auto result = values;
+  for (std::size_t begin = 0; begin < values.size(); begin += stretch) {
+    float largest = 0;
+    for (std::size_t i = begin; i < begin + stretch; ++i) largest = std::max(largest, std::abs(values[i]));
+    for (std::size_t i = begin; i < begin + stretch; ++i) result[i] = std::round(values[i] / largest * levels) * largest / levels;
+  }
+  return result;
+}
+
+std::string told_of(const std::vector<float>& before, const std::vector<float>& after, const std::vector<std::int64_t>& shape) {
+  auto found = synthetic::floats(after);
+  found.shape = shape;
+  return explain_change(found, trace(synthetic::floats(before))).text;
+}
+
+}  // namespace
+
+TEST_CASE("B15: values that were quantized and taken back are told by how few they are") {
+  const auto before = weights(8192, 3);
+  CHECK(told_of(before, quantized(before, 8192, 127), {8192}).ends_with("different values, as after quantization to 8 bits"));
+  CHECK(told_of(before, quantized(before, 8192, 7), {8, 1024}).ends_with("different values, as after quantization to 4 bits"));
+  CHECK(told_of(before, quantized(before, 2048, 127), {4, 2048}) ==
+        "at most 256 different values in each row, as after quantization to 8 bits");
+  CHECK(told_of(before, quantized(before, 64, 7), {8, 1024}).find("in each group of") != std::string::npos);
+}
+
+TEST_CASE("values that were trained further, and small tensors, are no quantized ones") {
+  const auto before = weights(8192, 3);
+  CHECK(told_of(before, weights(8192, 4), {8, 1024}) == "other values throughout");
+  const auto few = weights(512, 3);
+  CHECK(told_of(few, quantized(few, 512, 127), {512}) == "other values throughout");
 }
