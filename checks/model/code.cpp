@@ -19,7 +19,7 @@ Finding judge_code(const Observation& observed, const CheckSettings&) {
     return passed(observed.serving.live ? "the live model of the calling process was run"
                                 : fmt::format("{} was run here", name));
   if (!observed.run.worker || !observed.run.worker->done)
-    return undecided(fmt::format("{} was not run here", name), "worker.run or keys.network says what kept it from running");
+    return undecided(fmt::format("{} was not run here", name), "mend what failed before it: the file, the keys or worker.run says what kept it from running");
   const auto* const instead = sealed.embedded ? "the sealed program" : "another network";
   return undecided(fmt::format("{} was not run here; {} was run instead", name, instead), how_to_run(sealed));
 }
