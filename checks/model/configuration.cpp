@@ -55,7 +55,9 @@ Finding judge_hyperparameters(const Observation& observed) {
   auto finding = failed(
       fmt::format("the network's configuration differs: {}{}", place_of_setting(first.key), more),
       fmt::format("{} = {}", name_of_setting(first.key), first.sealed), fmt::format("{} = {}", name_of_setting(first.key), first.found),
-      "build the network from the sealed description; the weights load into this one, and the answers differ");
+      observed.run.outputs.empty()
+          ? "build the network from the sealed description"
+          : "build the network from the sealed description; the weights load into this one, and the answers differ");
   Table table{"hyperparameters that differ", {"where", "sealed", "here"}, {}, differing.size()};
   for (std::size_t i = 0; i < std::min(k_finding_rows, differing.size()); ++i) {
     table.rows.push_back({escape_unprintable(differing[i].key), differing[i].sealed, differing[i].found});

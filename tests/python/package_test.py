@@ -307,7 +307,8 @@ class PackageTest(InDirectory):
 
     def test_a_failure_to_seal_is_a_warning_that_names_it(self):
         self.assertIn("absent.pth", self.failure(path="absent.pth"))
-        self.assertIn("expected a torch.nn.Module", self.failure(model={"a": 1}))
+        self.assertIn("expected a torch.nn.Module, found a dict (dict): give the network", self.failure(model={"a": 1}))
+        self.assertIn("found the class Linear: give a network of it", self.failure(model=torch.nn.Linear))
         self.assertIn("found 'picture'", self.failure(inputs={"picture": IMAGE}))
         self.assertIn("at least one tensor", self.failure(inputs={}))
 

@@ -198,10 +198,19 @@ def live_network(
         raise GoldsealError(f"model: {refusal.message}" + (f"; {refusal.remedy}" if refusal.remedy else "")) from refusal
 
 
+def _told(value: Any) -> str:
+    """What stands in the place of a module, with the way to one where there is one."""
+    if isinstance(value, type):
+        return f"the class {value.__qualname__}: give a network of it, {value.__qualname__}(...)"
+    if isinstance(value, dict):
+        return f"a dict ({type(value).__qualname__}): give the network that its weights are loaded into"
+    return type(value).__qualname__
+
+
 def unwrap(model: Any) -> nn.Module:
     """Without DataParallel, DistributedDataParallel, torch.compile. Raises GoldsealError for other values than modules."""
     if not isinstance(model, nn.Module):
-        raise GoldsealError(f"model: expected a torch.nn.Module, found {type(model).__qualname__}")
+        raise GoldsealError(f"model: expected a torch.nn.Module, found {_told(model)}")
     module = unwrapped(model)
     for name, part in module.named_modules():
         if isinstance(part, torch.jit.ScriptModule) and not hasattr(part, "training"):
