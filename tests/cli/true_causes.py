@@ -178,6 +178,10 @@ def b15_transposed(place, nets):
     expect("tables" not in found["tensors.loaded"] or not found["tensors.loaded"]["tables"], "and told once", found["tensors.loaded"])
     text = subprocess.run([place.program, "diff", "inner.pth", "transposed.pth"], capture_output=True, text=True, check=False).stdout
     expect("square.weight: B has the values of A, transposed" in text, "B15: diff says so too", text)
+    state["square.weight"] = state["square.weight"].t().contiguous().flip(0)
+    place.save(state, "rows.pth")
+    text = subprocess.run([place.program, "diff", "inner.pth", "rows.pth"], capture_output=True, text=True, check=False).stdout
+    expect("square.weight: B has the values of A, its rows in another order" in text, "B59: diff says so too", text)
 
 
 def b23_another_epoch(place, nets):

@@ -3,10 +3,10 @@
 
 #include <goldseal/base/messages/error.hpp>
 #include <goldseal/base/running/parallel.hpp>
+#include <goldseal/checkpoint/contents/value_origin.hpp>
 #include <goldseal/checkpoint/keys/key_table.hpp>
 #include <goldseal/checkpoint/keys/keys.hpp>
 #include <goldseal/checkpoint/packing/packing.hpp>
-#include <goldseal/checkpoint/tensors/axes.hpp>
 #include <goldseal/checkpoint/tensors/element.hpp>
 #include <goldseal/checkpoint/tensors/plain_value.hpp>
 #include <goldseal/checkpoint/tensors/tensor_view.hpp>
@@ -90,15 +90,19 @@ std::optional<ValueDifference> compare_values(const Checkpoint& a, const Tensor&
   return sums.result();
 }
 
-/// How the axes of the one were put to give the other, bit for bit; empty where no order does.
-std::string exchanged_axes(const Checkpoint& a, const Tensor& x, const Checkpoint& b, const Tensor& y) {
-  const auto orders = axis_orders(x.shape, y.shape);
-  if (orders.empty() || x.dtype != y.dtype) return {};
+/// As value_origin tells.
+std::string origin_of(const Checkpoint& a, const Tensor& x, const Checkpoint& b, const Tensor& y) {
   const auto left = gather(a, x);
   const auto right = gather(b, y);
-  for (const auto& order : orders)
-    if (with_axes(left, item_size(x.dtype), x.shape, order) == right) return describe(order);
-  return {};
+  return value_origin({x.dtype, x.shape, left}, {y.dtype, y.shape, right});
+}
+
+/// The names of tensors by their digests; empty where several have one, as zeros do.
+std::map<Digest, std::string> names_by_digest(const Checkpoint& checkpoint, std::span<const Digest> digests) {
+  std::map<Digest, std::string> names;
+  for (std::size_t i = 0; i < digests.size(); ++i)
+    if (const auto [at, added] = names.emplace(digests[i], checkpoint.tensors[i].name); !added) at->second.clear();
+  return names;
 }
 
 /// Wrapper segments may be in either file: the direction in which the names meet is taken.
@@ -232,12 +236,15 @@ CheckpointDifference compare_checkpoints(const Checkpoint& a, std::span<const Di
       result.changed.push_back(std::move(difference));
     }
   }
+  const auto names_a = names_by_digest(a, digests_a);
   parallel_for(result.changed.size(), [&](std::size_t i) {
     auto& difference = result.changed[i];
     const auto& x = a.tensors[difference.a];
     const auto& y = b.tensors[difference.b];
     if (!difference.shape) difference.values = compare_values(a, x, b, y);
-    difference.exchanged = exchanged_axes(a, x, b, y);
+    const auto other = names_a.find(digests_b[difference.b]);
+    if (other != names_a.end() && other->second != x.name) difference.other = other->second;
+    if (difference.other.empty()) difference.origin = origin_of(a, x, b, y);
   });
   compare_extra_states(a, b, result);
   compare_classes(a, b, result);

@@ -34,7 +34,8 @@ struct TensorDifference {
   bool shape = false;
   bool dtype = false;
   std::optional<ValueDifference> values;  ///< where the shapes are equal and the values are known here
-  std::string exchanged = {};             ///< `transposed`: B has A's values with its axes in that order; else empty
+  std::string origin = {};                ///< how B's values come from A's: `transposed`, `rounded to float16`; else empty
+  std::string other = {};                 ///< the tensor of A whose values B has under this name; else empty
 };
 
 /// What is no plain tensor, under one name: what it is on each side, `dict, 3 values`, `not there`.

@@ -30,7 +30,8 @@ std::string describe(const TensorDifference& row, const Checkpoint& a, const Che
   std::string text = escape_unprintable(row.name);
   if (row.shape || row.dtype)
     text += fmt::format(": {} in A, {} in B", type_and_shape(a.tensors[row.a]), type_and_shape(b.tensors[row.b]));
-  if (!row.exchanged.empty()) return text + fmt::format(": B has the values of A, {}", row.exchanged);
+  if (!row.origin.empty()) return text + fmt::format(": B has the values of A, {}", row.origin);
+  if (!row.other.empty()) return text + fmt::format(": B has the values of A's {}", escape_unprintable(row.other));
   if (!row.values) return text;
   const auto& values = *row.values;
   text += fmt::format(": {} of {} values differ, max {:.6g}, rms {:.6g}", format_count(values.differing),
@@ -113,7 +114,8 @@ json as_json(const TensorDifference& row, const Checkpoint& a, const Checkpoint&
               {"b", type_and_shape(b.tensors[row.b])},
               {"shape_differs", row.shape},
               {"dtype_differs", row.dtype}};
-  if (!row.exchanged.empty()) result["exchanged"] = row.exchanged;
+  if (!row.origin.empty()) result["origin"] = row.origin;
+  if (!row.other.empty()) result["other"] = row.other;
   if (!row.values) return result;
   const auto& values = *row.values;
   result.update({{"elements", values.elements},
