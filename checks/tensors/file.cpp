@@ -43,8 +43,10 @@ Differences count_differences(const std::vector<TensorRecord>& sealed, const Fil
     if (is_as_sealed(tensor, files.tensors)) continue;
     ++result.tensors;
     const auto here = files.tensors.find(tensor.name);
-    result.others += here != files.tensors.end() && digests.contains(here->second) ? 1U : 0U;
     const auto found = files.weight_changes.find(tensor.name);
+    const bool others = here != files.tensors.end() && digests.contains(here->second);
+    // Zeros are as likely not loaded as another tensor's.
+    result.others += others && (found == files.weight_changes.end() || !is_unloaded(found->second)) ? 1U : 0U;
     if (found == files.weight_changes.end()) continue;
     const auto& change = found->second;
     ++result.known;

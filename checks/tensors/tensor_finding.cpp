@@ -18,14 +18,20 @@ std::string what_happened(const TensorRecord& tensor, const TensorDigests& found
                           const TensorChanges& changes) {
   const auto here = found.find(tensor.name);
   if (here == found.end()) return "missing";
-  for (const auto& other : sealed) {
-    if (other.sha256 == here->second) return fmt::format("holds the values of {}", escape_unprintable(other.name));
-  }
   const auto change = changes.find(tensor.name);
+  // Zeros are as likely not loaded as another tensor's.
+  const bool unloaded = change != changes.end() && is_unloaded(change->second);
+  for (const auto& other : sealed) {
+    if (!unloaded && other.sha256 == here->second) return fmt::format("holds the values of {}", escape_unprintable(other.name));
+  }
   return change == changes.end() ? "other values" : change->second.text;
 }
 
 }  // namespace
+
+bool is_unloaded(const golden::WeightChange& change) {
+  return change.kind == golden::WeightChange::Kind::zero || change.kind == golden::WeightChange::Kind::constant;
+}
 
 TensorDigests digests_of(std::span<const LoadedTensor> tensors) {
   TensorDigests digests;

@@ -34,6 +34,9 @@ using TensorDigests = std::map<std::string, Digest>;
 /// What happened to tensors, by name.
 using TensorChanges = std::map<std::string, golden::WeightChange>;
 
+/// Whether a tensor holds one value throughout, zeros or another, as where nothing was loaded.
+[[nodiscard]] bool is_unloaded(const golden::WeightChange& change);
+
 /// The finding on tensors' digests; `whose` says where they were taken: `in the file`, `as loaded`.
 [[nodiscard]] Finding judge_digests(std::span<const TensorRecord> sealed, const TensorDigests& found,
                                     std::string_view whose, std::string_view remedy, const TensorChanges& changes = {});

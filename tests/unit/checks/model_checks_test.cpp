@@ -151,7 +151,10 @@ TEST_CASE("B14: tensors under each other's names are told as that, not as anothe
   CHECK(mentions(finding.message, "a.weight, holds the values of b.weight"));
   CHECK(mentions(finding.remedy, "names were mixed up"));
   CHECK(outcome(observed) == ExitCode::fails);
-  observed.files.tensors["b.weight"] = sha256("other");
+  // A tensor of zeros beside another one was not loaded.
+  observed.files.tensors["b.weight"] = observed.sealed.model.tensors[1].sha256;
+  observed.files.weight_changes["a.weight"] = {.kind = Kind::zero, .text = "all zero: it was never loaded"};
+  CHECK(mentions(judge("tensors.file", observed).message, "all zero"));
   CHECK_FALSE(mentions(judge("tensors.file", observed).message, "of other tensors"));
 }
 

@@ -13,7 +13,7 @@
 namespace goldseal {
 namespace {
 
-constexpr std::size_t k_block = 16'384;         // elements that are widened at a time
+constexpr std::size_t k_widened = 16'384;       // elements that are widened at a time
 constexpr std::int64_t k_most_rows = 4'000'000;  // that are sorted: more take more memory than the tensor
 
 // Bit for bit.
@@ -35,12 +35,13 @@ std::string rounding(const GatheredTensor& a, const GatheredTensor& b) {
   bool changed = false;
   std::vector<double> from;
   std::vector<double> to;
-  for (std::size_t i = 0; i < count && (half || brain); i += k_block) {
-    const auto some = std::min(k_block, count - i);
+  for (std::size_t i = 0; i < count && (half || brain); i += k_widened) {
+    const auto some = std::min(k_widened, count - i);
     from.clear();
     to.clear();
     to_doubles(a.bytes.subspan(i * item_size(a.dtype), some * item_size(a.dtype)), a.dtype, from);
     to_doubles(b.bytes.subspan(i * item_size(b.dtype), some * item_size(b.dtype)), b.dtype, to);
+    if (from.size() != to.size()) return {};  // complex on one side
     for (std::size_t k = 0; k < to.size(); ++k) {
       const auto value = static_cast<float>(from[k]);
       half = half && is_same(round_to_float16(value), to[k]);
